@@ -1,0 +1,16 @@
+"""crdtsql: ordinary SQLite tables become replicated ones.
+
+>>> from crdtsql import Replica, sync            # doctest: +SKIP
+>>> with Replica.open("app.db") as app:          # doctest: +SKIP
+...     app.enable("task")
+...     app.clone("other.db")
+"""
+
+from importlib.metadata import version
+
+from crdtsql.errors import CrdtsqlError
+from crdtsql.merge import MergeReport
+from crdtsql.replica import Replica, Vector, parse_vector, sync
+
+__version__ = version("crdtsql")
+__all__ = ["CrdtsqlError", "MergeReport", "Replica", "Vector", "__version__", "parse_vector", "sync"]

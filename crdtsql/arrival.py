@@ -1,0 +1,177 @@
+"""An arrival: one table of a changeset, laid beside the local table of the same name.
+
+Pairs the columns of both sides and renders the slots that the merge statements share. Executes nothing. The statements
+see three aliases: `incoming` (the row in the image), `clock` (the local clock row, if there is one) and `met` (a row that
+both sides have).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crdtsql import image, naming
+from crdtsql.changeset import TableHeader
+from crdtsql.errors import SchemaMismatchError
+from crdtsql.registry import WORD_BITS, Field, Table
+from crdtsql.schema import TableShape
+from crdtsql.sqltext import Sql, fragment, identifier, integer, joined
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A value column that both sides have: the local field and its position in the changeset."""
+
+    field: Field
+    position: int
+
+    @property
+    def column(self) -> Sql:
+        """Return the user's column, quoted."""
+        return identifier(self.field.name)
+
+    @property
+    def held(self) -> Sql:
+        """Return the column of the table of held rows."""
+        return naming.value(self.field.id)
+
+    @property
+    def slots(self) -> dict[str, Sql]:
+        """Return the slots that name the cell on both sides."""
+        value, t, s = image.cell(self.position)
+        return {
+            "value": value,
+            "t": t,
+            "s": s,
+            "old_t": naming.stamp_t(self.field.id),
+            "old_s": naming.stamp_s(self.field.id),
+        }
+
+    @property
+    def sent(self) -> dict[str, Sql]:
+        """Return the slots of the bit that says whether the cell was sent."""
+        return {
+            "word": Sql(f"p{self.position // WORD_BITS}"),
+            "incoming_bit": integer(self.position % WORD_BITS),
+        }
+
+    @property
+    def bit(self) -> Sql:
+        """Return the bit of the local mask words."""
+        return integer(self.field.bit)
+
+    @property
+    def won(self) -> Sql:
+        """Return the word whose bit says that the incoming cell wins."""
+        return Sql(f"won{self.field.word}")
+
+    @property
+    def clash(self) -> Sql:
+        """Return the word whose bit says that both cells were written concurrently."""
+        return Sql(f"clash{self.field.word}")
+
+
+class Arrival:
+    """One table of an attached changeset and the local table that it merges into."""
+
+    def __init__(self, header: TableHeader, number: int, database: str, table: Table, shape: TableShape) -> None:
+        self.header = header
+        self.table = table
+        self.shape = shape
+        self.number = number
+        self.image_slots = {"image": Sql(database), "row_table": image.row_table(number)}
+        self.head_slots = self.image_slots | {"head_table": image.head_table(number)}
+        fields = {field.name.lower(): field for field in table.fields}
+        self._check(fields)
+        self.pairs = [Pair(fields[name.lower()], position) for position, (name, _) in enumerate(header.columns)]
+        self.local_only = [field for field in table.fields if field.id not in {pair.field.id for pair in self.pairs}]
+
+    def _check(self, fields: dict[str, Field]) -> None:
+        name = self.table.name
+        theirs, ours = [part.lower() for part in self.header.key], [part.lower() for part in self.table.key]
+        if theirs != ours:
+            raise SchemaMismatchError(
+                f"table {name!r} has the primary key ({', '.join(self.table.key)}) here and "
+                f"({', '.join(self.header.key)}) in the changeset: give both replicas the same key"
+            )
+        for column, kind in self.header.columns:
+            field = fields.get(column.lower())
+            if field is None:
+                raise SchemaMismatchError(
+                    f"the changeset has a column {column!r} of table {name!r} that is not replicated here: add it "
+                    f"with ALTER TABLE, then `crdtsql disable` and `crdtsql enable` the table"
+                )
+            if field.type != kind:
+                raise SchemaMismatchError(
+                    f"column {name}.{column} is of type {field.type!r} here and {kind!r} in the changeset: "
+                    "give it the same type on both replicas"
+                )
+
+    @property
+    def words(self) -> range:
+        """Return the numbers of the local mask words."""
+        return range(self.table.words)
+
+    def word_names(self, what: str) -> Sql:
+        """Return `won0, won1, ...` or `clash0, ...`."""
+        return joined(Sql(f"{what}{word}") for word in self.words)
+
+    @property
+    def changed(self) -> Sql:
+        """Say that the incoming row changes what the user's table shows: a cell, or the spelling of the key."""
+        conditions = [Sql(f"met.won{word} <> 0") for word in self.words]
+        if self.respells:
+            conditions.append(Sql("met.t <> met.old_t OR met.s <> met.old_s"))
+        return joined(conditions, " OR ")
+
+    @property
+    def respells(self) -> bool:
+        """Tell whether one key can have several spellings (`a` and `A` under NOCASE, 1 and 1.0)."""
+        return not all(column.has_one_spelling for column in self.shape.key)
+
+    def is_key_of(self, user_alias: str, ours: str) -> Sql:
+        """Compare the user's key with that of a table of ours."""
+        return self.table.row_has_key_of(user_alias, ours)
+
+    def incoming_stamp(self, pair: Pair) -> tuple[Sql, Sql]:
+        """Return the incoming cell's hlc and site, as the image says them."""
+        _, t, s = image.cell(pair.position)
+        return Sql(f"ifnull(incoming.{t}, incoming.t)"), Sql(f"ifnull(incoming.{s}, incoming.s)")
+
+    def local_stamp(self, field: Field) -> tuple[Sql, Sql]:
+        """Return the local cell's hlc and site ordinal before the merge."""
+        t, s = naming.stamp_t(field.id), naming.stamp_s(field.id)
+        return Sql(f"coalesce(clock.{t}, clock.t, :genesis_t)"), Sql(f"coalesce(clock.{s}, clock.s, :genesis_s)")
+
+    def bits(self, what: str) -> Sql:
+        """Render the mask words of the cells that win, or that clash, as `... AS won0, ... AS won1`."""
+        rendered = []
+        for word in self.words:
+            parts = [self._bit(what, pair) for pair in self.pairs if pair.field.word == word]
+            rendered.append(Sql(f"{joined(parts, ' | ') if parts else 0} AS {what}{word}"))
+        return joined(rendered, ",\n    ")
+
+    def _bit(self, what: str, pair: Pair) -> Sql:
+        new_t, new_s = self.incoming_stamp(pair)
+        old_t, old_s = self.local_stamp(pair.field)
+        stamps = {"new_t": new_t, "new_s": new_s, "old_t": old_t, "old_s": old_s}
+        if what == "clash":
+            return fragment("merge/cell_clashes", bit=pair.bit, **pair.sent, **stamps)
+        return fragment(
+            "merge/cell_wins", bit=pair.bit, newer=fragment("merge/stamp_is_newer", **stamps), **pair.sent
+        )
+
+    @property
+    def user_columns(self) -> Sql:
+        """Return `, "a", "b"`: the user's value columns that were sent, to follow the key's."""
+        return joined((Sql(f", {pair.column}") for pair in self.pairs), "")
+
+    @property
+    def incoming_values(self) -> Sql:
+        """Return the incoming key and values, in the order of `user_columns`."""
+        values = [Sql(f"incoming.{key}") for key in self.table.key_names]
+        return joined(values + [Sql(f"incoming.{image.cell(pair.position)[0]}") for pair in self.pairs])
+
+    @property
+    def held_columns(self) -> Sql:
+        """Return the columns of the table of held rows, in the order of `incoming_values`."""
+        return joined([*self.table.key_names, *(pair.held for pair in self.pairs)])

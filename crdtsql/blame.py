@@ -1,0 +1,110 @@
+"""Blame: who wrote each cell of a row, and when. Only reads a folded registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crdtsql import clock, naming, schema
+from crdtsql.errors import UnknownRowError, UsageError
+from crdtsql.registry import Registry, Table
+from crdtsql.sqltext import Sql, identifier, joined
+from crdtsql.values import SqliteValue, show_key, to_json
+
+
+ONE = Sql("1")
+"""A first result column, so that a table of nothing but keys has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellOrigin:
+    """A cell and its last writer.
+
+    Attributes:
+        hlc: the stamp's time; negative if the value was there before the table was enabled.
+        site: id of the writing site, as hex.
+        shown: False if the row is deleted or held, so that the table does not show it.
+    """
+
+    column: str
+    value: SqliteValue
+    hlc: int
+    site: str
+    shown: bool
+
+    @property
+    def time(self) -> str:
+        """Return when it was written: UTC, ISO 8601."""
+        return clock.show_time(self.hlc)
+
+    @property
+    def genesis(self) -> bool:
+        """Tell whether the value was there before the table was enabled; `time` and `site` are then the enabling's."""
+        return self.hlc < 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the cell as `--json` prints it."""
+        return {
+            "column": self.column,
+            "value": to_json(self.value),
+            "hlc": self.hlc,
+            "time": self.time,
+            "site": self.site,
+            "genesis": self.genesis,
+            "shown": self.shown,
+        }
+
+
+def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[CellOrigin]:
+    """List the value columns of a row with their writers, in the table's order.
+
+    Key parts given as text are compared with the key's own type, so `"7"` finds the integer 7.
+
+    Raises:
+        UnknownRowError: there is no such row, shown or held.
+        UsageError: the key has another number of parts.
+    """
+    table = registry.table(name)
+    if len(key) != len(table.key):
+        raise UsageError(f"the key of {table.name!r} is ({', '.join(table.key)}): give {len(table.key)} value(s)")
+    shape = schema.read(registry.connection, table.name)
+    columns = [identifier(field.name) for field in table.fields]
+    where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
+    shown = registry.connection.execute(
+        f"SELECT {joined([ONE, *columns])} FROM {table.quoted} WHERE {where}", tuple(key)
+    ).fetchone()
+    stamps = joined(
+        [Sql("t"), Sql("s"), Sql("held")]
+        + [naming.stamp_t(field.id) for field in table.fields]
+        + [naming.stamp_s(field.id) for field in table.fields]
+    )
+    where = joined((Sql(f"{part} = ?{n}") for n, part in enumerate(table.key_names, 1)), " AND ")
+    found = registry.connection.execute(f"SELECT {stamps} FROM {table.clock} WHERE {where}", tuple(key)).fetchone()
+    values = shown[1:] if shown else None
+    if values is None and found and found[2] is not None:
+        held = joined([ONE, *(naming.value(field.id) for field in table.fields)])
+        row = registry.connection.execute(f"SELECT {held} FROM {table.held} WHERE id = ?", (found[2],)).fetchone()
+        values = row[1:] if row else None
+    if values is None or shape is None:
+        raise UnknownRowError(f"table {table.name!r} has no row {show_key(tuple(key))}, shown or held")
+    return _origins(registry, table, values, found, shown is not None)
+
+
+def _origins(
+    registry: Registry, table: Table, values: tuple[Any, ...], found: tuple[Any, ...] | None, shown: bool
+) -> list[CellOrigin]:
+    count = len(table.fields)
+    t, s = found[:2] if found else (table.genesis or (clock.ABSENT, registry.self_ordinal))
+    cell_t = found[3 : 3 + count] if found else [None] * count
+    cell_s = found[3 + count :] if found else [None] * count
+    return [
+        CellOrigin(
+            field.name,
+            value,
+            t if own_t is None else own_t,
+            registry.site_id(s if own_s is None else own_s).hex(),
+            shown,
+        )
+        for field, value, own_t, own_s in zip(table.fields, values, cell_t, cell_s, strict=True)
+    ]

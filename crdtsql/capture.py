@@ -1,0 +1,166 @@
+"""Capture: the triggers that write down which rows of a user's table changed.
+
+Works from a table's registration and shape alone, and only renders SQL. The triggers use nothing newer than SQLite 3.35
+and nothing but built-in functions. Each appends to tables with a rising key, because a statement whose triggers touch many
+pages spills its journal to a file (docs/SQLITE_FACTS.md, 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import apsw
+
+from crdtsql import naming, schema
+
+from crdtsql.registry import FIRST_UPDATE_OP, Field, Table
+from crdtsql.schema import Column, TableShape, UniqueIndex
+from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
+
+
+def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> Iterator[str]:
+    """Yield the CREATE TRIGGER statements that capture a table."""
+    columns = {column.name: column for column in shape.columns}
+    key = [columns[name] for name in table.key]
+    slots = _Slots(table, key)
+    yield sql("enable/trigger_insert", trigger=slots.name("insert"), **slots.pick("new_keys"))
+    yield sql("enable/trigger_delete", trigger=slots.name("delete"), **slots.pick("old_keys", "held"))
+    rekey_of = EMPTY if shape.has_rowid_key else _of_columns(table.key)
+    yield sql(
+        "enable/trigger_rekey",
+        trigger=slots.name("rekey"),
+        of_columns=rekey_of,
+        any_changed=_any(_changed(column) for column in key),
+        **slots.pick("old_keys", "new_keys", "held"),
+    )
+    for word in range(table.words):
+        fields = [field for field in table.fields if field.word == word]
+        if fields:
+            yield _update_trigger(slots, word, fields, columns)
+    for number, index in enumerate(schema.unique_indexes(connection, table.name)):
+        yield from _evict_triggers(slots, shape, index, number)
+    nullable = [column for column in key if not column.not_null and not shape.has_rowid_key and not shape.without_rowid]
+    if nullable:
+        yield from _null_key_triggers(slots, nullable)
+
+
+class _Slots:
+    """The slot values that several triggers of one table share."""
+
+    def __init__(self, table: Table, key: list[Column]) -> None:
+        self.table = table
+        names = [(key_name, identifier(column.name)) for key_name, column in zip(table.key_names, key, strict=True)]
+        names += [(naming.value(field.id), identifier(field.name)) for field in table.fields]
+        self.columns = joined(column for _, column in names)
+        self.held_columns = joined(ours for ours, _ in names)
+        self.old_columns = joined(Sql(f"OLD.{column}") for _, column in names)
+
+    def name(self, what: str) -> Sql:
+        return identifier(naming.trigger(self.table.name, what))
+
+    def pick(self, *wanted: str) -> dict[str, Sql]:
+        slots = {"table": self.table.quoted, "table_id": integer(self.table.id), "log_keys": self.table.keys}
+        if "new_keys" in wanted:
+            slots["new_keys"] = self.table.key_columns_of("NEW")
+        if "old_keys" in wanted:
+            slots["old_keys"] = self.table.key_columns_of("OLD")
+        if "held" in wanted:
+            slots |= {"held": self.table.held, "held_columns": self.held_columns, "old_columns": self.old_columns}
+        if "evicted" in wanted:
+            slots |= {"held": self.table.held, "held_columns": self.held_columns, "columns": self.columns}
+            slots["keys"] = self.table.key_columns
+        return slots
+
+
+def _of_columns(names: tuple[str, ...]) -> Sql:
+    return Sql(f"OF {joined(identifier(name) for name in names)}")
+
+
+def _any(conditions: Iterator[Sql]) -> Sql:
+    return joined(conditions, "\n  OR ")
+
+
+def _changed(column: Column) -> Sql:
+    """Compare old and new stored value; the type can only differ where equal values have several spellings."""
+    compares_fully = column.affinity in ("TEXT", "REAL")
+    name = "enable/changed_value" if compares_fully else "enable/changed_value_or_type"
+    return fragment(name, column=identifier(column.name))
+
+
+def _update_trigger(slots: _Slots, word: int, fields: list[Field], columns: dict[str, Column]) -> str:
+    changes = [(field, _changed(columns[field.name])) for field in fields]
+    bits = [fragment("enable/mask_bit", changed=changed, bit=integer(field.bit)) for field, changed in changes]
+    return sql(
+        "enable/trigger_update",
+        trigger=slots.name("update" if word == 0 else f"update{word}"),
+        any_changed=_any(changed for _, changed in changes),
+        mask=joined(bits, "\n    | "),
+        op=integer(FIRST_UPDATE_OP + word),
+        **slots.pick("new_keys"),
+    )
+
+
+def _evict_triggers(slots: _Slots, shape: TableShape, index: UniqueIndex, number: int) -> Iterator[str]:
+    table = slots.table
+    if index.is_plain:
+        source = Sql(f"{table.quoted} AS crdt_row")
+        names = [name for name in index.columns if name is not None]
+        same = joined(
+            (
+                Sql(f"crdt_row.{identifier(name)} = NEW.{identifier(name)} COLLATE {identifier(collation)}")
+                for name, collation in zip(names, index.collations, strict=True)
+            ),
+            " AND ",
+        )
+        of_columns = _of_columns(tuple(names))
+        if shape.has_rowid_key and table.key[0] in names:
+            of_columns = EMPTY
+    else:
+        source, of_columns, same = table.quoted, EMPTY, _same_terms(shape, index)
+    row = "crdt_row" if index.is_plain else table.quoted.text
+    same_row = joined((Sql(f"{row}.{identifier(name)} IS OLD.{identifier(name)}") for name in table.key), " AND ")
+    shared = slots.pick("evicted") | {"source": source, "same_unique_key": same}
+    yield sql("enable/trigger_evict_insert", trigger=slots.name(f"evict_insert{number}"), **shared)
+    yield sql(
+        "enable/trigger_evict_update",
+        trigger=slots.name(f"evict_update{number}"),
+        of_columns=of_columns,
+        same_row=same_row,
+        **shared,
+    )
+
+
+def _same_terms(shape: TableShape, index: UniqueIndex) -> Sql:
+    """Compare an index's terms for the stored row and the new one, as written in the CREATE INDEX statement."""
+    if index.parts is None:
+        return EMPTY
+    table = identifier(shape.name)
+    new_row = joined(Sql(f"NEW.{identifier(c.name)} AS {identifier(c.name)}") for c in shape.columns)
+    same = [
+        fragment(
+            "enable/same_term", left=verbatim(term), expression=verbatim(term), new_row=new_row, table=table
+        )
+        for term in index.parts.terms
+    ]
+    if index.parts.where:
+        same.append(verbatim(f"({index.parts.where})"))
+    return joined(same, " AND ")
+
+
+def _null_key_triggers(slots: _Slots, nullable: list[Column]) -> Iterator[str]:
+    names = ", ".join(column.name for column in nullable)
+    message = text(
+        f"crdtsql: the primary key {slots.table.name}.{names} must not be NULL, because it names the row on every replica"
+    )
+    any_null = joined((Sql(f"NEW.{identifier(column.name)} IS NULL") for column in nullable), " OR ")
+    for event in ("insert", "update"):
+        yield sql(
+            f"enable/trigger_null_{event}",
+            trigger=slots.name(f"null_{event}"),
+            table=slots.table.quoted,
+            any_key_null=any_null,
+            message=message,
+        )
+
+
+

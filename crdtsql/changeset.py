@@ -1,0 +1,311 @@
+"""The changeset: one file that carries changes from one replica to another.
+
+A changeset is, in this order (all numbers little-endian, unsigned):
+
+    offset  bytes  content
+         0      8  magic: 89 43 52 44 54 0D 0A 1A ("\\x89CRDT\\r\\n\\x1a"; a text-mode transfer breaks it visibly)
+         8      2  format version, now 1
+        10      2  flags, now 0
+        12      4  length of the header, at most 64 MiB
+        16      8  length of the body
+        24      8  length of the image: the body after decompression
+        32     32  BLAKE2b-256 of everything but these 32 bytes
+        64      -  header: JSON, UTF-8
+         -      -  body: the image, as one Zstandard frame (RFC 8878)
+
+The header is a JSON object:
+
+    sender      site id of the replica that exported, 32 hex digits
+    created_ms  when, in milliseconds since 1970
+    sites       list of {ordinal, id, upto, needs}: ordinal is 1, 2, ... and is what the image says instead of the id;
+                upto is the sender's version vector, needs what the receiver's vector must cover
+    tables      list of {name, key, columns, genesis, rows, gone}: key is a list of names, columns a list of
+                {name, type}; genesis is null or [t, ordinal]: the stamp of the sender's rows that were never written
+                since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted
+
+The image is an SQLite database with the tables that `image.py` describes. Everything in it is data: names of tables
+and columns stand in the header only, where they are looked up, never executed. A reader that meets an unknown format
+version must refuse the file; unknown keys of the header are ignored. docs/FORMAT.md says the same at greater length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import tempfile
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, cast
+
+import zstandard
+
+from crdtsql import clock
+from crdtsql.errors import InvalidChangesetError
+
+MAGIC = b"\x89CRDT\r\n\x1a"
+VERSION = 1
+PREFIX = struct.Struct("<8sHHIQQ32s")
+MAXIMUM_HEADER_BYTES = 64 << 20
+MAXIMUM_IMAGE_BYTES = 8 << 30
+"""Images above this are refused, whatever the file claims; a replica of that size is better copied with `clone`."""
+MAXIMUM_RATIO = 400
+"""Decompressed by compressed size, above which a body of more than 64 MiB is taken for an attack."""
+IN_MEMORY_BYTES = 16 << 20
+"""Larger images are decompressed into a temporary file."""
+COMPRESSION_LEVEL = 3
+_HEX = set("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site as a changeset names it."""
+
+    ordinal: int
+    id: bytes
+    upto: int
+    needs: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableHeader:
+    """A table as a changeset describes it; columns are (name, type)."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    genesis: tuple[int, int] | None
+    rows: int = 0
+    gone: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a changeset says about itself, readable without any database."""
+
+    sender: bytes
+    created_ms: int
+    sites: tuple[Site, ...]
+    tables: tuple[TableHeader, ...] = field(default=())
+
+    @property
+    def vector(self) -> dict[bytes, int]:
+        """Return the sender's version vector."""
+        return {site.id: site.upto for site in self.sites if site.upto > 0}
+
+    @property
+    def needs(self) -> dict[bytes, int]:
+        """Return the vector that a receiver must cover."""
+        return {site.id: site.needs for site in self.sites if site.needs > 0}
+
+    @property
+    def highest(self) -> int:
+        """Return the highest hlc of any event in the changeset."""
+        return max((site.upto for site in self.sites), default=0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the header as the JSON object of the file."""
+        return {
+            "sender": self.sender.hex(),
+            "created_ms": self.created_ms,
+            "sites": [
+                {"ordinal": site.ordinal, "id": site.id.hex(), "upto": site.upto, "needs": site.needs}
+                for site in self.sites
+            ],
+            "tables": [
+                {
+                    "name": table.name,
+                    "key": list(table.key),
+                    "columns": [{"name": name, "type": kind} for name, kind in table.columns],
+                    "genesis": list(table.genesis) if table.genesis else None,
+                    "rows": table.rows,
+                    "gone": table.gone,
+                }
+                for table in self.tables
+            ],
+        }
+
+
+def pack(header: Header, image: bytes) -> bytes:
+    """Write a changeset."""
+    head = json.dumps(header.to_json(), separators=(",", ":"), ensure_ascii=False).encode()
+    body = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).compress(image)
+    prefix = PREFIX.pack(MAGIC, VERSION, 0, len(head), len(body), len(image), _digest(head, body, len(image)))
+    return b"".join((prefix, head, body))
+
+
+def _digest(head: bytes | memoryview, body: bytes | memoryview, image_length: int) -> bytes:
+    digest = hashlib.blake2b(digest_size=32)
+    digest.update(PREFIX.pack(MAGIC, VERSION, 0, len(head), len(body), image_length, b"")[:-32])
+    digest.update(head)
+    digest.update(body)
+    return digest.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Changeset:
+    """A changeset whose envelope was checked: length, version, checksum, header. The image was not looked at."""
+
+    header: Header
+    body: memoryview
+    image_bytes: int
+    size_bytes: int
+
+    @contextmanager
+    def image(self) -> Iterator[bytes | str]:
+        """Decompress the image for the length of a block: bytes, or the path of a temporary file if it is large.
+
+        Raises:
+            InvalidChangesetError: the body is not a Zstandard frame of the announced length.
+        """
+        source = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(self.body)
+        if self.image_bytes <= IN_MEMORY_BYTES:
+            with _sound_frame():
+                image = source.read(self.image_bytes)
+                self._check_end(len(image), source)
+            yield image
+            return
+        with tempfile.NamedTemporaryFile(prefix="crdtsql-", suffix=".image") as file:
+            with _sound_frame():
+                self._check_end(self._copy(source, file), source)
+            file.flush()
+            yield file.name
+
+    def _copy(self, source: zstandard.ZstdDecompressionReader, file: Any) -> int:
+        copied = 0
+        while copied < self.image_bytes:
+            chunk = source.read(min(1 << 20, self.image_bytes - copied))
+            if not chunk:
+                break
+            file.write(chunk)
+            copied += len(chunk)
+        return copied
+
+    def _check_end(self, length: int, source: zstandard.ZstdDecompressionReader) -> None:
+        if length != self.image_bytes or source.read(1):
+            raise InvalidChangesetError("not a sound changeset: its content is not as long as its header says")
+
+
+@contextmanager
+def _sound_frame() -> Iterator[None]:
+    try:
+        yield
+    except zstandard.ZstdError as error:
+        raise InvalidChangesetError(f"not a sound changeset: its content can't be decompressed ({error})") from error
+
+
+def unpack(data: bytes) -> Changeset:
+    """Check a changeset's envelope and read its header. Nothing is decompressed.
+
+    Raises:
+        InvalidChangesetError: the bytes are not a whole changeset of a known version.
+    """
+    if len(data) < PREFIX.size or data[:8] != MAGIC:
+        if data[:8] == MAGIC[: len(data)] and data:
+            raise InvalidChangesetError(f"the changeset is cut off: {len(data)} bytes are not even its first part")
+        raise InvalidChangesetError("not a changeset: it does not begin as one; was another file given?")
+    _, version, flags, head_length, body_length, image_length, digest = PREFIX.unpack_from(data)
+    if version != VERSION or flags:
+        raise InvalidChangesetError(
+            f"the changeset has format {version}.{flags}, this version of crdtsql reads {VERSION}.0: "
+            "install the version that wrote it"
+        )
+    _check_lengths(len(data), head_length, body_length, image_length)
+    view = memoryview(data)
+    head, body = view[PREFIX.size : PREFIX.size + head_length], view[PREFIX.size + head_length :]
+    if _digest(head, body, image_length) != digest:
+        raise InvalidChangesetError("the changeset was damaged on its way (its checksum differs): send it again")
+    return Changeset(_read_header(bytes(head)), body, image_length, len(data))
+
+
+def _check_lengths(size: int, head_length: int, body_length: int, image_length: int) -> None:
+    expected = PREFIX.size + head_length + body_length
+    if head_length > MAXIMUM_HEADER_BYTES or image_length > MAXIMUM_IMAGE_BYTES:
+        raise InvalidChangesetError(
+            f"the changeset is too large: it announces {image_length:,} bytes, at most {MAXIMUM_IMAGE_BYTES:,} are "
+            "taken; use `crdtsql clone` for a replica of that size"
+        )
+    if size < expected:
+        raise InvalidChangesetError(f"the changeset is cut off: {size:,} of {expected:,} bytes are there; send it again")
+    if size > expected:
+        raise InvalidChangesetError(f"not a sound changeset: {size - expected:,} bytes follow its end")
+    if image_length > max(64 << 20, body_length * MAXIMUM_RATIO):
+        raise InvalidChangesetError(
+            f"not a sound changeset: {body_length:,} bytes that unfold to {image_length:,} are taken for an attack"
+        )
+
+
+def _read_header(head: bytes) -> Header:
+    try:
+        return _parse_header(json.loads(head))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InvalidChangesetError(f"not a sound changeset: its header is not valid ({error})") from error
+
+
+def _parse_header(found: dict[str, Any]) -> Header:
+    sites = tuple(
+        Site(_number(site["ordinal"]), _site_id(site["id"]), _number(site["upto"]), _number(site["needs"]))
+        for site in found["sites"]
+    )
+    if [site.ordinal for site in sites] != list(range(1, len(sites) + 1)):
+        raise ValueError("sites are not numbered 1, 2, ...")
+    if len({site.id for site in sites}) != len(sites):
+        raise ValueError("a site is listed twice")
+    if any(site.needs > site.upto for site in sites):
+        raise ValueError("a site needs more than it gives")
+    tables = tuple(_parse_table(table, len(sites)) for table in found["tables"])
+    if len({table.name.lower() for table in tables}) != len(tables):
+        raise ValueError("a table is listed twice")
+    return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables)
+
+
+def _parse_table(found: dict[str, Any], site_count: int) -> TableHeader:
+    key = tuple(_name(name) for name in found["key"])
+    columns = tuple((_name(column["name"]), _name(column["type"])) for column in found["columns"])
+    names = [name.lower() for name in (*key, *(name for name, _ in columns))]
+    if not key or len(set(names)) != len(names) or len(names) > 2000:
+        raise ValueError("a table's columns are not valid")
+    genesis = None
+    if found["genesis"] is not None:
+        t, ordinal = found["genesis"]
+        if not isinstance(t, int) or not -clock.GENESIS_OFFSET < t < 0 or not 1 <= _number(ordinal) <= site_count:
+            raise ValueError("a genesis is not valid")
+        genesis = (t, ordinal)
+    return TableHeader(_name(found["name"]), key, columns, genesis, _number(found["rows"]), _number(found["gone"]))
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= clock.HIGHEST_HLC:
+        raise ValueError(f"{value!r:.40} is not a number in range")
+    return value
+
+
+def _site_id(value: Any) -> bytes:
+    if not isinstance(value, str) or len(value) != 32 or not _HEX.issuperset(value):
+        raise ValueError(f"{value!r:.40} is not a site id")
+    return bytes.fromhex(value)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value or len(value) > 10_000:
+        raise ValueError(f"{value!r:.40} is not a name")
+    value.encode()
+    return value
+
+
+def read_stream(stream: BinaryIO) -> bytes:
+    """Read a changeset from a stream, refusing early what is none, so that endless input ends.
+
+    Raises:
+        InvalidChangesetError: the stream does not begin like a changeset, or is longer than it says.
+    """
+    prefix = stream.read(PREFIX.size)
+    if len(prefix) < PREFIX.size or prefix[:8] != MAGIC:
+        unpack(prefix)
+        raise InvalidChangesetError("not a changeset")
+    _, _, _, head_length, body_length, image_length, _ = PREFIX.unpack(prefix)
+    if head_length > MAXIMUM_HEADER_BYTES or body_length > MAXIMUM_IMAGE_BYTES:
+        _check_lengths(PREFIX.size, head_length, body_length, max(image_length, body_length))
+    rest = cast(bytes, stream.read(head_length + body_length + 1))
+    return prefix + rest

@@ -1,0 +1,412 @@
+"""The command line: parse, call `Replica`, print. No SQL and no rules here."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import get_completion_class
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from crdtsql import __version__, changeset, clock
+from crdtsql.errors import CrdtsqlError, UsageError
+from crdtsql.merge import MergeReport
+from crdtsql.replica import Replica, parse_vector, sync
+from crdtsql.values import dumps, show
+
+
+class Commands(click.Group):
+    """A group that shows our errors as one line with exit code 1 (2 for wrong usage), never as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            raise click.UsageError(_one_line(error)) from error
+        except CrdtsqlError as error:
+            raise click.ClickException(_one_line(error)) from error
+        except BrokenPipeError:
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(1)
+        except OSError as error:
+            raise click.ClickException(_one_line(error)) from error
+        except MemoryError as error:
+            raise click.ClickException("out of memory; nothing was changed") from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if os.environ.get("CRDTSQL_DEBUG"):
+                raise
+            kind = type(error).__name__
+            raise click.ClickException(
+                f"a fault in crdtsql itself, nothing was changed: {kind}: {_one_line(error)}; please report it with the "
+                "output of the same command under CRDTSQL_DEBUG=1"
+            ) from error
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split("\n")).strip()
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
+
+
+def _print_table(columns: list[str], rows: list[list[str]]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    _console().print(table)
+
+
+class _StderrNotices(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"crdtsql: {_one_line(Exception(record.getMessage()))}", err=True)
+
+
+_NOTICES = _StderrNotices()
+
+
+@contextmanager
+def _open(path: str) -> Iterator[Replica]:
+    logger = logging.getLogger("crdtsql")
+    if _NOTICES not in logger.handlers:
+        logger.addHandler(_NOTICES)
+        logger.propagate = False
+    with Replica.open(path) as replica, _progress(replica):
+        yield replica
+
+
+@contextmanager
+def _progress(replica: Replica) -> Iterator[None]:
+    """Show long work on stderr, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, visible=False)
+
+        def show_step(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total or None, visible=True)
+
+        replica.on_progress = show_step
+        yield
+
+
+
+
+DATABASE = click.argument("database", type=click.Path(dir_okay=False))
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="crdtsql")
+def cli() -> None:
+    """Replicate ordinary SQLite tables: any program writes, offline, and copies merge.
+
+    \b
+    A first tour:
+      crdtsql enable app.db task          make the table task a replicated one
+      crdtsql clone app.db laptop.db      a second replica
+      sqlite3 laptop.db "UPDATE task SET done = 1"
+      crdtsql sync app.db laptop.db       both have each other's changes
+
+    \b
+    Between machines, by any way that carries a file:
+      crdtsql vector app.db > app.vv                           what this replica has
+      crdtsql export laptop.db --for app.vv -o delta.crdt      what it lacks
+      crdtsql import app.db delta.crdt
+    """
+
+
+@cli.command()
+@DATABASE
+@click.argument("tables", nargs=-1)
+@click.option("--all", "all_tables", is_flag=True, help="Every ordinary table of the file.")
+def enable(database: str, tables: tuple[str, ...], all_tables: bool) -> None:
+    """Make tables of DATABASE replicated, in place.
+
+    The tables keep their names, columns and indexes; triggers record what any program writes. Enabling is instant,
+    whatever the number of rows.
+    """
+    if not tables and not all_tables:
+        raise click.UsageError("name the tables to enable, or give --all")
+    with _open(database) as replica:
+        for name in replica.enable(*tables, all=all_tables):
+            click.echo(f"enabled {name}")
+
+
+@cli.command()
+@DATABASE
+@click.argument("tables", nargs=-1)
+@click.option("--all", "all_tables", is_flag=True, help="Every replicated table of the file.")
+def disable(database: str, tables: tuple[str, ...], all_tables: bool) -> None:
+    """Take everything of crdtsql off tables; they are left exactly as they were.
+
+    With the last table, everything of crdtsql leaves the file. Deleted rows that were kept, and the conflict log, go too.
+    """
+    if not tables and not all_tables:
+        raise click.UsageError("name the tables to disable, or give --all")
+    with _open(database) as replica:
+        names = [table.name for table in replica.status().tables] if all_tables else list(tables)
+        replica.disable(*names)
+        for name in names:
+            click.echo(f"disabled {name}")
+
+
+@cli.command()
+@DATABASE
+@JSON
+def status(database: str, as_json: bool) -> None:
+    """Show what is replicated, how large the clocks are, and how far peers are behind."""
+    with _open(database) as replica:
+        found = replica.status()
+    if as_json:
+        click.echo(dumps(found.to_json()))
+        return
+    click.echo(f"{found.path}: site {found.site}, {found.sites} sites known, {found.log_rows} changes to fold")
+    _print_table(
+        ["table", ">rows", ">changed", ">held", ">conflicts", ">data", ">clocks", ">of data", "capture"],
+        [
+            [
+                table.name,
+                f"{table.rows:,}",
+                f"{table.changed_rows:,}",
+                f"{table.held_rows:,}",
+                f"{table.conflicts:,}",
+                f"{table.data_bytes:,} B",
+                f"{table.clock_bytes:,} B",
+                f"{table.clock_percent:.0f} %",
+                table.problem or "ok",
+            ]
+            for table in found.tables
+        ],
+    )
+    if found.not_enabled:
+        click.echo(f"not replicated: {', '.join(found.not_enabled)}")
+    for site, upto in found.vector.items():
+        click.echo(f"has site {site} up to {clock.show_time(upto)}{' (this file)' if site == found.site else ''}")
+    for peer in found.peers:
+        behind = (
+            f"lacks {peer.missing_rows:,} rows, {peer.behind_ms / 1000:,.1f} s behind" if peer.missing_sites else "has all"
+        )
+        click.echo(f"peer {peer.site}, when last seen: {behind}")
+
+
+@cli.command()
+@DATABASE
+@click.argument("copy", type=click.Path(dir_okay=False))
+def clone(database: str, copy: str) -> None:
+    """Write a second replica of DATABASE to COPY, with a site id of its own."""
+    with _open(database) as replica:
+        replica.clone(copy)
+    click.echo(f"cloned {database} to {copy}")
+
+
+@cli.command()
+@DATABASE
+def vector(database: str) -> None:
+    """Print the version vector as JSON: per site, up to which of its changes this replica has all."""
+    with _open(database) as replica:
+        click.echo(json.dumps(replica.vector(), indent=2))
+
+
+@cli.command()
+@DATABASE
+@click.option("--for", "receiver", type=click.Path(allow_dash=True), help="The receiver's `vector`; all without it.")
+@click.option("-o", "--output", type=click.Path(allow_dash=True), help="The file to write; - is standard output.")
+def export(database: str, receiver: str | None, output: str | None) -> None:
+    """Write a changeset with what the receiver lacks."""
+    if output is None and sys.stdout.isatty():
+        raise click.UsageError("name a file with -o, or send standard output somewhere")
+    since = parse_vector(_read_text(receiver)) if receiver else None
+    with _open(database) as replica:
+        data = replica.export(since)
+    _write_file(output or "-", data)
+
+
+def _read_text(path: str) -> str:
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            return str(file.read())
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not a version vector: it is not text") from error
+
+
+def _write_file(path: str, data: bytes) -> None:
+    """Write a file so that a reader sees all of it or nothing."""
+    target = Path(path)
+    if path == "-" or (target.exists() and not target.is_file()):
+        with click.open_file(path, "wb") as stream:
+            stream.write(data)
+        return
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _read_changeset(path: str) -> bytes:
+    with click.open_file(path, "rb") as stream:
+        return changeset.read_stream(stream)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(allow_dash=True))
+@JSON
+def inspect(file: str, as_json: bool) -> None:
+    """Show what is in a changeset, without any database."""
+    received = changeset.unpack(_read_changeset(file))
+    header = received.header
+    if as_json:
+        found = header.to_json() | {"format": changeset.VERSION, "bytes": received.size_bytes}
+        click.echo(dumps(found | {"image_bytes": received.image_bytes}))
+        return
+    rows = sum(table.rows for table in header.tables)
+    click.echo(
+        f"changeset of site {header.sender.hex()}, written {clock.show_time(clock.from_ms(header.created_ms))}: "
+        f"{rows:,} rows, {received.size_bytes:,} bytes"
+    )
+    _print_table(
+        ["table", ">rows", ">deleted", "key", "columns"],
+        [
+            [
+                table.name,
+                f"{table.rows:,}",
+                f"{table.gone:,}",
+                ", ".join(table.key),
+                ", ".join(name for name, _ in table.columns),
+            ]
+            for table in header.tables
+        ],
+    )
+    for site in header.sites:
+        if site.upto:
+            needs = clock.show_time(site.needs) if site.needs else "the beginning"
+            click.echo(f"site {site.id.hex()}: after {needs}, up to {clock.show_time(site.upto)}")
+
+
+@cli.command(name="import")
+@DATABASE
+@click.argument("file", type=click.Path(allow_dash=True))
+@JSON
+def import_(database: str, file: str, as_json: bool) -> None:
+    """Merge a changeset into DATABASE, as a whole or not at all; - reads standard input."""
+    data = _read_changeset(file)
+    with _open(database) as replica:
+        report = replica.merge(data)
+    _show_reports({database: report}, as_json)
+
+
+@cli.command(name="sync")
+@click.argument("first", type=click.Path(dir_okay=False))
+@click.argument("second", type=click.Path(dir_okay=False))
+@JSON
+def sync_(first: str, second: str, as_json: bool) -> None:
+    """Exchange changes both ways between two files."""
+    with _open(first) as one, _open(second) as other:
+        into_first, into_second = sync(one, other)
+    _show_reports({first: into_first, second: into_second}, as_json)
+
+
+def _show_reports(reports: dict[str, MergeReport], as_json: bool) -> None:
+    if as_json:
+        found = {path: report.to_json() for path, report in reports.items()}
+        click.echo(dumps(found if len(found) > 1 else next(iter(found.values()))))
+        return
+    for path, report in reports.items():
+        total = report.total
+        if report.known or not report.tables:
+            click.echo(f"{path}: nothing new")
+            continue
+        click.echo(
+            f"{path}: {total.inserted:,} rows inserted, {total.updated:,} updated, {total.deleted:,} deleted; "
+            f"{total.cells_won:,} cells won, {total.cells_lost:,} lost, {total.concurrent:,} concurrent overwrites"
+        )
+        if total.concurrent:
+            click.echo(f"  see them: SELECT * FROM crdt_conflicts in {path}")
+
+
+@cli.command()
+@DATABASE
+@click.argument("table")
+@click.argument("key", nargs=-1, required=True)
+@JSON
+def blame(database: str, table: str, key: tuple[str, ...], as_json: bool) -> None:
+    """Show per column of a row: the value, which site wrote it, and when."""
+    with _open(database) as replica:
+        cells = replica.blame(table, *key)
+        me = replica.site
+    if as_json:
+        click.echo(dumps([cell.to_json() for cell in cells]))
+        return
+    if cells and not cells[0].shown:
+        click.echo("this row is deleted; these are its last values")
+    _print_table(
+        ["column", "value", "site", "written"],
+        [
+            [
+                cell.column,
+                show(cell.value),
+                cell.site + (" (this file)" if cell.site == me else ""),
+                f"before {cell.time} (when the table was enabled)" if cell.genesis else cell.time,
+            ]
+            for cell in cells
+        ],
+    )
+
+
+@cli.command()
+@click.option("--keep", type=click.Path(file_okay=False), help="Keep the replicas in this folder.")
+@click.option("--seed", type=int, default=None, help="Repeat the same writes.")
+def demo(keep: str | None, seed: int | None) -> None:
+    """Show the main job on the Chinook music shop: three replicas, offline writes, a partition, proof of convergence."""
+    from crdtsql.demo import run  # noqa: PLC0415 - only this command needs it
+
+    if not run(_console(), Path(keep) if keep else None, seed):
+        raise click.ClickException("the replicas differ")
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell, for example: eval "$(crdtsql completion bash)"."""
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.ClickException(f"no completion for {shell}")
+    click.echo(found(cli, {}, "crdtsql", "_CRDTSQL_COMPLETE").source())
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="crdtsql")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Drift: notice that a replicated table was altered behind our back.
+
+Compares each table's registration with what the database says now, and only when SQLite's schema version has moved
+since the last look. What is certain is mended (triggers that follow from indexes that came or went); the rest is reported.
+"""
+
+from __future__ import annotations
+
+from crdtsql import capture, enable, naming, schema
+from crdtsql.errors import SchemaDriftError
+from crdtsql.registry import Registry, Table
+
+
+def problem_of(registry: Registry, table: Table) -> str | None:
+    """Say what is wrong with a table's registration or triggers, None if nothing is."""
+    connection = registry.connection
+    shape = schema.read(connection, table.name)
+    if shape is None:
+        return "the table was dropped or renamed"
+    registered = {*table.key, *(field.name for field in table.fields)}
+    present = {column.name for column in shape.columns if not column.generated}
+    if added := sorted(present - registered):
+        return f"column {', '.join(map(repr, added))} was added"
+    if gone := sorted(registered - present):
+        return f"column {', '.join(map(repr, gone))} was dropped or renamed"
+    if tuple(column.name for column in shape.key) != table.key:
+        return "its primary key was changed"
+    missing = [
+        naming.trigger(table.name, what)
+        for what in ("insert", "update", "delete", "rekey")
+        if naming.trigger(table.name, what) not in _present_triggers(registry, table)
+        and not (what == "update" and not table.fields)
+    ]
+    return "its capture triggers are gone, so writes since then were not recorded" if missing else None
+
+
+def _present_triggers(registry: Registry, table: Table) -> dict[str, str]:
+    rows = registry.connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table.name,)
+    )
+    return {name: statement for name, statement in rows if naming.is_ours(name)}
+
+
+def has_moved(registry: Registry) -> bool:
+    """Tell whether the schema was changed since the last look."""
+    (version,) = registry.connection.execute("PRAGMA main.schema_version").fetchone()
+    return bool(version != registry.get("schema_version"))
+
+
+def settle(registry: Registry) -> None:
+    """Remember that the schema as it is now was looked at."""
+    (version,) = registry.connection.execute("PRAGMA main.schema_version").fetchone()
+    if version != registry.get("schema_version"):
+        registry.set("schema_version", version)
+
+
+def check(registry: Registry) -> None:
+    """Check all tables, and mend the triggers that follow from indexes.
+
+    Raises:
+        SchemaDriftError: a table was altered so that its registration no longer fits.
+    """
+    if not has_moved(registry):
+        return
+    for table in registry.tables():
+        problem = problem_of(registry, table)
+        if problem:
+            raise SchemaDriftError(
+                f"replicated table {table.name!r} was altered: {problem}; nothing was changed. Run `crdtsql disable "
+                f"{registry.path} {table.name}`, and `crdtsql enable` it again on every replica"
+            )
+        shape = schema.read(registry.connection, table.name)
+        if shape is None:
+            continue
+        expected = list(capture.triggers(registry.connection, table, shape))
+        if sorted(expected) != sorted(_present_triggers(registry, table).values()):
+            enable.drop_triggers(registry.connection, table.name)
+            enable.create_triggers(registry.connection, table, shape)
+    settle(registry)

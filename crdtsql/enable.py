@@ -1,0 +1,219 @@
+"""Enable and disable: make a user's table a replicated one, and take everything off again.
+
+Enabling looks at no row but to find NULL keys, so it takes the same time for ten rows and for ten million: rows that are
+there already become the table's genesis and need no clock rows. Both run inside the caller's write transaction.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from crdtsql import capture, clock, naming, schema
+from crdtsql.clock import Now
+from crdtsql.errors import CannotEnableError, CrdtsqlError
+from crdtsql.registry import Registry, Table
+from crdtsql.schema import TableShape
+from crdtsql.sqltext import Sql, identifier, joined, sql
+
+BUILT_IN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
+MAXIMUM_COLUMNS = 900
+"""A clock row has two columns per value column, and SQLite allows 2,000 columns."""
+
+
+def enable(registry: Registry, name: str, now: Now) -> Table:
+    """Make one table replicated.
+
+    Raises:
+        CannotEnableError: the table is missing, enabled already, or of a kind that can't be replicated.
+    """
+    connection = registry.connection
+    shape = check(connection, name)
+    if any(table.name.lower() == shape.name.lower() for table in registry.tables()):
+        raise CannotEnableError(shape.name, "it is enabled already")
+    has_rows = connection.execute(f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1").fetchone() is not None
+    genesis = None
+    if has_rows:
+        hlc = registry.tick(now())
+        registry.record_merged(hlc)
+        registry.raise_vector(registry.next_batch(), [(registry.self_ordinal, hlc)])
+        genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
+    registry.widen_log(len(shape.key))
+    table = registry.add_table(shape, genesis)
+    _create_tables(connection, table, shape)
+    create_triggers(connection, table, shape)
+    return table
+
+
+def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+    """Create a table's capture triggers and have SQLite compile them, so that no later write meets a broken one."""
+    try:
+        for statement in capture.triggers(connection, table, shape):
+            connection.execute(statement)
+        names = joined(identifier(column.name) for column in shape.columns if not column.generated)
+        first = identifier(shape.key[0].name)
+        connection.execute(f"EXPLAIN INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}").fetchall()
+        for column in shape.key + shape.values:
+            quoted = identifier(column.name)
+            connection.execute(f"EXPLAIN UPDATE {table.quoted} SET {quoted} = {quoted}").fetchall()
+        connection.execute(f"EXPLAIN DELETE FROM {table.quoted} WHERE {first} IS NULL").fetchall()
+    except apsw.SQLError as error:
+        raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
+
+
+def triggers_that_write_replicated(connection: apsw.Connection, table: Table) -> set[str]:
+    """Find the triggers that write to a table with capture triggers, or to tables of ours, when `table` is written.
+
+    SQLite's authorizer is told, while a statement compiles, which trigger writes to which table; triggers that fire
+    triggers are included.
+    """
+    captured = {
+        name.lower()
+        for (name,) in connection.execute("SELECT tbl_name FROM sqlite_schema WHERE name GLOB '_crdt_delete_*'")
+    }
+    found: set[str] = set()
+
+    def authorize(action: int, first: str | None, _second: str | None, _database: str | None, by: str | None) -> int:
+        writes = action in (apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE)
+        if writes and by and first and (first.lower() in captured or naming.is_ours(first)):
+            found.add(by)
+        return apsw.SQLITE_OK
+
+    first = joined(identifier(name) for name in table.key)
+    written = [*table.key, *(field.name for field in table.fields)]
+    settings = joined(Sql(f"{identifier(name)} = {identifier(name)}") for name in written)
+    before = connection.authorizer
+    connection.authorizer = authorize
+    try:
+        connection.execute(f"EXPLAIN INSERT INTO {table.quoted} ({first}) SELECT {first} FROM {table.quoted}").fetchall()
+        connection.execute(f"EXPLAIN DELETE FROM {table.quoted} WHERE {identifier(table.key[0])} IS NULL").fetchall()
+        connection.execute(f"EXPLAIN UPDATE {table.quoted} SET {settings}").fetchall()
+    finally:
+        connection.authorizer = before
+    return found
+
+
+def drop_triggers(connection: apsw.Connection, table: str) -> None:
+    """Drop the capture triggers of a table."""
+    rows = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table,)
+    ).fetchall()
+    for (name,) in rows:
+        if naming.is_ours(name):
+            connection.execute(f"DROP TRIGGER {identifier(name)}")
+
+
+def disable(registry: Registry, name: str) -> None:
+    """Take everything of ours off a table; with the last one, off the file.
+
+    Raises:
+        NotEnabledError: the table is not replicated.
+    """
+    table = registry.table(name)
+    connection = registry.connection
+    drop_triggers(connection, table.name)
+    for ours in (table.clock, table.held, table.heads):
+        connection.execute(f"DROP TABLE IF EXISTS {ours}")
+    connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
+    if not registry.tables():
+        registry.drop()
+
+
+def check(connection: apsw.Connection, name: str) -> TableShape:
+    """Find out whether a table can be replicated, and return its shape.
+
+    Raises:
+        CannotEnableError: it can't; the message says why and what to do.
+    """
+    if naming.is_ours(name) or name.lower().startswith("sqlite_"):
+        raise CannotEnableError(name, "it is not a table of yours but one that SQLite or crdtsql keeps")
+    try:
+        shape = schema.read(connection, name)
+    except apsw.SQLError as error:
+        raise CannotEnableError(name, f"SQLite can't read its columns here: {error}") from error
+    if shape is None:
+        names = ", ".join(table for table, kind in schema.user_tables(connection) if kind == "table") or "none"
+        raise CannotEnableError(name, f"there is no such table; tables in this file: {names}")
+    _check_kind(shape)
+    _check_columns(connection, shape)
+    return shape
+
+
+def _check_kind(shape: TableShape) -> None:
+    if shape.kind == "view":
+        raise CannotEnableError(shape.name, "it is a view; enable the tables that it reads from")
+    if shape.kind in ("virtual", "shadow"):
+        raise CannotEnableError(
+            shape.name,
+            "it is a virtual table or belongs to one; enable the ordinary table that holds the content, and let "
+            "triggers keep the index on each replica",
+        )
+    if not shape.key:
+        raise CannotEnableError(
+            shape.name,
+            "it has no primary key, so its rows have no name that other replicas could know; rebuild it with one, for "
+            f"example `sqlite-utils transform FILE {shape.name} --pk id`",
+        )
+
+
+def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
+    if len(shape.columns) > MAXIMUM_COLUMNS:
+        raise CannotEnableError(
+            shape.name, f"it has {len(shape.columns)} columns, at most {MAXIMUM_COLUMNS} are possible; split the table"
+        )
+    for column in shape.columns:
+        if column.collation not in BUILT_IN_COLLATIONS:
+            raise CannotEnableError(
+                shape.name,
+                f"column {column.name!r} has the collation {column.collation}, which only the program that defines it "
+                "knows; use BINARY, NOCASE or RTRIM",
+            )
+    indexes = schema.unique_indexes(connection, shape.name)
+    if shape.name.lower() in ("old", "new") and any(not index.is_plain for index in indexes):
+        raise CannotEnableError(
+            shape.name, "a table of this name can't have UNIQUE indexes on expressions or with WHERE; rename the table"
+        )
+    nullable = [column for column in shape.key if not column.not_null and not shape.has_rowid_key]
+    for column in nullable:
+        found = connection.execute(
+            f"SELECT 1 FROM {identifier(shape.name)} WHERE {identifier(column.name)} IS NULL LIMIT 1"
+        ).fetchone()
+        if found and not shape.without_rowid:
+            raise CannotEnableError(
+                shape.name,
+                f"its primary key column {column.name!r} is NULL in some rows, and NULL names no row; give these rows a "
+                f"key, for example UPDATE {shape.name} SET {column.name} = lower(hex(randomblob(16))) "
+                f"WHERE {column.name} IS NULL",
+            )
+
+
+def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+    key_definitions = joined(
+        (
+            Sql(f"{key} {column.affinity} NOT NULL COLLATE {column.collation}")
+            for key, column in zip(table.key_names, shape.key, strict=True)
+        ),
+        ",\n  ",
+    )
+    stamps = joined(
+        (Sql(f"{naming.stamp_t(field.id)} INTEGER, {naming.stamp_s(field.id)} INTEGER,") for field in table.fields),
+        "\n  ",
+    )
+    held_columns = joined((*table.key_names, *(naming.value(field.id) for field in table.fields)))
+    for statement in (
+        sql(
+            "enable/create_clock",
+            clock=table.clock,
+            key_definitions=key_definitions,
+            stamp_definitions=stamps,
+            key_columns=table.keys,
+        ),
+        sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock),
+        sql("enable/create_held", held=table.held, columns=held_columns),
+        sql("enable/create_heads", heads=table.heads, key_definitions=key_definitions, key_columns=table.keys),
+    ):
+        try:
+            connection.execute(statement)
+        except apsw.SQLError as error:
+            raise CrdtsqlError(f"cannot set up {table.name!r}: {error}") from error

@@ -1,0 +1,103 @@
+"""Everything that can go wrong, as one tree of exceptions.
+
+A message says what happened, to which thing, why, and what to do now. Fields carry the same as data.
+Nothing here knows about SQL, files or the command line.
+"""
+
+from __future__ import annotations
+
+
+class CrdtsqlError(Exception):
+    """The root of every error that crdtsql raises on purpose."""
+
+
+class DatabaseError(CrdtsqlError):
+    """The SQLite file can't be opened, read or written."""
+
+
+class BusyError(DatabaseError):
+    """Another program held the database locked for longer than the busy timeout."""
+
+
+class NotEnabledError(CrdtsqlError):
+    """The database, or the named table, is not replicated by crdtsql."""
+
+
+class CannotEnableError(CrdtsqlError):
+    """A table can't be replicated as it is.
+
+    Attributes:
+        table: the table's name.
+        reason: why, as a sentence.
+    """
+
+    def __init__(self, table: str, reason: str) -> None:
+        self.table = table
+        self.reason = reason
+        super().__init__(f"cannot enable {table!r}: {reason}")
+
+
+class SchemaDriftError(CrdtsqlError):
+    """A replicated table was altered so that its registration no longer fits."""
+
+
+class ChangesetError(CrdtsqlError):
+    """A changeset can't be accepted; nothing was changed."""
+
+
+class InvalidChangesetError(ChangesetError):
+    """The bytes are not a whole and sound changeset of a known format version."""
+
+
+class MissingChangesError(ChangesetError):
+    """The changeset builds on changes that this replica has not received.
+
+    Attributes:
+        missing: site id as hex -> (hlc this replica has, hlc the changeset needs).
+    """
+
+    def __init__(self, message: str, missing: dict[str, tuple[int, int]]) -> None:
+        self.missing = missing
+        super().__init__(message)
+
+
+class ClockDriftError(ChangesetError):
+    """The changeset carries stamps too far in the future.
+
+    Attributes:
+        site: id of the site whose clock is ahead, as hex.
+        drift_ms: how far its newest stamp is ahead of this machine's clock, in milliseconds.
+    """
+
+    def __init__(self, message: str, site: str, drift_ms: int) -> None:
+        self.site = site
+        self.drift_ms = drift_ms
+        super().__init__(message)
+
+
+class SchemaMismatchError(ChangesetError):
+    """Sender and receiver don't have the same tables or columns."""
+
+
+class ConstraintViolationError(ChangesetError):
+    """Merging would break a constraint that the receiving table declares.
+
+    Attributes:
+        table: the table whose constraint would be broken.
+        constraint: the constraint, in SQLite's words.
+        rows: keys of the offending rows (at most five).
+    """
+
+    def __init__(self, message: str, table: str, constraint: str, rows: list[tuple[object, ...]]) -> None:
+        self.table = table
+        self.constraint = constraint
+        self.rows = rows
+        super().__init__(message)
+
+
+class UnknownRowError(CrdtsqlError):
+    """The named row is neither in the table nor among the held rows."""
+
+
+class UsageError(CrdtsqlError):
+    """An argument has the wrong form."""

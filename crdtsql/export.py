@@ -1,0 +1,267 @@
+"""Export: collect what a receiver lacks into a changeset.
+
+Works on a folded registry inside the caller's transaction, so that what is read is one committed state. What is sent is
+decided by the receiver's version vector alone, never by who wrote it. A row is sent if one of its latest events is new
+to the receiver; of its cells those whose stamp is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import count
+
+import apsw
+
+from crdtsql import clock, image, naming
+from crdtsql.changeset import Header, Site, TableHeader
+from crdtsql.clock import Now
+from crdtsql.registry import WORD_BITS, Registry, Table, temporary
+from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql
+
+PREFIX = "crdt_attached_"
+Progress = Callable[[str, int, int], None]
+_numbers = count(1)
+
+
+@contextmanager
+def attached(connection: apsw.Connection, purpose: str) -> Iterator[str]:
+    """Attach an empty in-memory database for the length of a block; yield its name.
+
+    While a statement around us runs, SQLite refuses to detach; what is left then is detached the next time.
+    """
+    for _, name, _ in connection.execute("PRAGMA database_list").fetchall():
+        if name.startswith(PREFIX):
+            _detach(connection, name)
+    name = f"{PREFIX}{purpose}_{next(_numbers)}"
+    connection.execute(f"ATTACH ':memory:' AS {name}")
+    try:
+        yield name
+    finally:
+        _detach(connection, name)
+
+
+def _detach(connection: apsw.Connection, name: str) -> None:
+    with suppress(apsw.SQLError):
+        connection.execute(f"DETACH {name}")
+
+
+def export(
+    registry: Registry, receiver: Mapping[bytes, int], now: Now, database: str, on_progress: Progress
+) -> Header:
+    """Fill an attached, empty database with a changeset's image and return its header.
+
+    Args:
+        receiver: the receiver's version vector: site id -> highest hlc seen; empty for one that has nothing.
+    """
+    sites = registry.sites()
+    with _receiver(registry.connection, sites, receiver):
+        return _fill(registry, sites, receiver, now, database, on_progress)
+
+
+@contextmanager
+def _receiver(
+    connection: apsw.Connection, sites: list[tuple[int, bytes, int]], receiver: Mapping[bytes, int]
+) -> Iterator[None]:
+    definition = "CREATE TEMP TABLE _crdt_receiver (ordinal INTEGER PRIMARY KEY, upto INTEGER NOT NULL)"
+    with temporary(connection, "_crdt_receiver", definition):
+        connection.executemany(
+            "INSERT INTO temp._crdt_receiver VALUES (?, ?)",
+            [(ordinal, receiver.get(site, 0)) for ordinal, site, _ in sites],
+        )
+        yield
+
+
+def count_missing_rows(registry: Registry, receiver: Mapping[bytes, int]) -> int:
+    """Count the rows that an export for a receiver would hold, without exporting."""
+    connection = registry.connection
+    rows = 0
+    with _receiver(connection, registry.sites(), receiver):
+        (start,) = connection.execute(sql("export/find_start")).fetchone()
+        if start is None:
+            return 0
+        for table in registry.tables():
+            condition = fragment(
+                "export/head_is_new", heads=table.heads, heads_is_clock=table.same_keys("heads", "clock")
+            )
+            scope = "1" if start <= table.bulk else f"clock.seq >= {int(start)}"
+            (count,) = connection.execute(
+                f"SELECT count(*) FROM {table.clock} AS clock WHERE {scope} AND {condition}"
+            ).fetchone()
+            rows += count
+            if _lacks_genesis(registry, table, receiver):
+                genesis = _Statements(table, 1, "main").count_genesis_rows()
+                rows += connection.execute(genesis).fetchone()[0]
+    return rows
+
+
+def _lacks_genesis(registry: Registry, table: Table, receiver: Mapping[bytes, int]) -> bool:
+    if table.genesis is None:
+        return False
+    t, s = table.genesis
+    return receiver.get(registry.site_id(s), 0) < t & clock.EVENT_MASK
+
+
+def _fill(
+    registry: Registry,
+    sites: list[tuple[int, bytes, int]],
+    receiver: Mapping[bytes, int],
+    now: Now,
+    database: str,
+    on_progress: Progress,
+) -> Header:
+    connection = registry.connection
+    tables = registry.tables()
+    listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
+    headers = [describe(table) for table in tables]
+    header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers))
+    for statement in image.schema(header, database):
+        connection.execute(statement)
+    (ignoring,) = connection.execute("PRAGMA ignore_check_constraints").fetchone()
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    try:
+        (start,) = connection.execute(sql("export/find_start")).fetchone()
+        if start is not None:
+            connection.execute(sql("export/merged", image=Sql(database)))
+            for number, table in enumerate(tables, 1):
+                on_progress(f"export {table.name}", number - 1, len(tables))
+                _export_table(registry, table, number, start, receiver, database)
+    finally:
+        connection.execute(f"PRAGMA ignore_check_constraints = {int(ignoring)}")
+    counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
+    return Header(header.sender, header.created_ms, listed, tuple(counted))
+
+
+def describe(table: Table) -> TableHeader:
+    """Describe a replicated table as a changeset does."""
+    columns = tuple((field.name, field.type) for field in table.fields)
+    return TableHeader(table.name, table.key, columns, table.genesis)
+
+
+def _counted(connection: apsw.Connection, table: TableHeader, number: int, database: str) -> TableHeader:
+    rows, gone = connection.execute(
+        f"SELECT count(*), count(gone) FROM {database}.{image.row_table(number)}"
+    ).fetchone()
+    return TableHeader(table.name, table.key, table.columns, table.genesis, rows, gone)
+
+
+def _export_table(
+    registry: Registry, table: Table, number: int, start: int, receiver: Mapping[bytes, int], database: str
+) -> None:
+    connection = registry.connection
+    statements = _Statements(table, number, database)
+    everything = start <= table.bulk
+    connection.execute(statements.shown_rows(everything), None if everything else {"start": start})
+    connection.execute(statements.held_rows(everything), None if everything else {"start": start})
+    connection.execute(statements.heads())
+    if table.genesis and _lacks_genesis(registry, table, receiver):
+        t, s = table.genesis
+        connection.execute(statements.genesis_rows(), {"genesis_t": t, "genesis_s": s})
+
+
+class _Statements:
+    """The statements that export one table into an attached image."""
+
+    def __init__(self, table: Table, number: int, database: str) -> None:
+        self.table = table
+        self.slots = {"image": Sql(database), "row_table": image.row_table(number), "keys": table.keys}
+        self.head_table = image.head_table(number)
+        self.cells = [image.cell(position) for position in range(len(table.fields))]
+        self.words = image.words(describe(table))
+        self.conditions = [
+            fragment("export/cell_is_new", t=naming.stamp_t(field.id), s=naming.stamp_s(field.id))
+            for field in table.fields
+        ]
+
+    def _masks(self, conditions: list[Sql]) -> Sql:
+        masks = []
+        for word in range(len(self.words)):
+            bits = [
+                Sql(f"(({condition}) << {position % WORD_BITS})")
+                for position, condition in enumerate(conditions)
+                if position // WORD_BITS == word
+            ]
+            masks.append(joined(bits, " | ") if bits else integer(0))
+        return joined(masks, ",\n  ")
+
+    def _rows(self, name: str, everything: bool, values: list[Sql], **slots: Sql) -> str:
+        cells = [
+            Sql(f", CASE WHEN {new} THEN {value} END, "
+                f"CASE WHEN {new} THEN clock.{naming.stamp_t(field.id)} END, "
+                f"CASE WHEN {new} THEN clock.{naming.stamp_s(field.id)} END")
+            for field, value, new in zip(self.table.fields, values, self.conditions, strict=True)
+        ]
+        head_is_new = fragment(
+            "export/head_is_new", heads=self.table.heads, heads_is_clock=self.table.same_keys("heads", "clock")
+        )
+        return sql(
+            name,
+            clock=self.table.clock,
+            words=joined(self.words),
+            cell_columns=joined((Sql(f", {value}, {t}, {s}") for value, t, s in self.cells), ""),
+            masks=self._masks(self.conditions),
+            cells=joined(cells, "\n  "),
+            scope=Sql("1") if everything else Sql("clock.seq >= :start"),
+            head_is_new=head_is_new,
+            **self.slots,
+            **slots,
+        )
+
+    def shown_rows(self, everything: bool) -> str:
+        """Write the statement for the rows that the user's table shows."""
+        values = [Sql(f"shown.{identifier(field.name)}") for field in self.table.fields]
+        return self._rows(
+            "export/shown_rows",
+            everything,
+            values,
+            table=self.table.quoted,
+            user_keys=self.table.key_columns_of("shown"),
+            shown_is_clock=self.table.row_has_key_of("shown", "clock"),
+        )
+
+    def held_rows(self, everything: bool) -> str:
+        """Write the statement for rows that are deleted or held."""
+        values = [Sql(f"shown.{naming.value(field.id)}") for field in self.table.fields]
+        keys = joined(Sql(f"ifnull(shown.{key}, clock.{key})") for key in self.table.key_names)
+        return self._rows("export/held_rows", everything, values, held=self.table.held, held_keys=keys)
+
+    def heads(self) -> str:
+        """Write the statement for the further heads of the rows that were sent."""
+        return sql(
+            "export/heads",
+            head_table=self.head_table,
+            incoming_keys=self.table.keys_of("sent"),
+            heads=self.table.heads,
+            heads_is_sent=self.table.same_keys("heads", "sent"),
+            **self.slots,
+        )
+
+    def genesis_rows(self) -> str:
+        """Write the statement for the rows that nobody wrote since the table was enabled."""
+        values = [Sql(f", shown.{identifier(field.name)}") for field in self.table.fields]
+        return sql(
+            "export/genesis_rows",
+            table=self.table.quoted,
+            clock=self.table.clock,
+            words=joined(self.words),
+            value_columns=joined((Sql(f", {value}") for value, _, _ in self.cells), "") if values else EMPTY,
+            user_keys=self.table.key_columns_of("shown"),
+            masks=self._masks([integer(1)] * len(values)),
+            values=joined(values, ""),
+            clock_is_shown=self._clock_is_shown,
+            **self.slots,
+        )
+
+    @property
+    def _clock_is_shown(self) -> Sql:
+        pairs = zip(self.table.key_names, self.table.key, strict=True)
+        return joined((Sql(f"clock.{key} = shown.{identifier(name)}") for key, name in pairs), " AND ")
+
+    def count_genesis_rows(self) -> str:
+        """Write the statement that counts the rows that nobody wrote since the table was enabled."""
+        return sql(
+            "export/count_genesis_rows",
+            table=self.table.quoted,
+            clock=self.table.clock,
+            clock_is_shown=self._clock_is_shown,
+        )

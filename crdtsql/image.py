@@ -1,0 +1,134 @@
+"""The image: the SQLite database inside a changeset, and the checks on one that comes from a stranger.
+
+For the n-th table of the header (n = 1, 2, ...):
+
+    row_n    k1, k2, ...    the row's key
+             t, s           stamp of its insert: hlc (negative for genesis) and site ordinal
+             dot_t, dot_s   its latest event; NULL where equal to t, s
+             gone           1 if the row is deleted, else NULL
+             many           1 if head_n has further heads of this row, else NULL
+             p0, p1, ...    bit b of p<w> says that the cell of value column 60 * w + b is in the changeset
+             v0, t0, s0 ... per value column: the cell's value and stamp; t, s NULL where equal to the row's
+    head_n   k1, k2, ..., s, t, gone: further latest events of rows that were changed concurrently
+
+and once:
+
+    merged   site, peer, at, upto: before its event `at`, site had merged the events of peer up to upto
+
+The schema follows from the number of tables, keys, columns and sites alone, so a received image must have exactly the
+text that this module writes; CHECK constraints and STRICT types in it let SQLite itself verify the content.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from crdtsql import clock
+from crdtsql.changeset import Header, TableHeader
+from crdtsql.errors import InvalidChangesetError
+from crdtsql.registry import WORD_BITS
+from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
+
+
+def row_table(number: int) -> Sql:
+    """Name the table of rows of the n-th table."""
+    return Sql(f"row_{int(number)}")
+
+
+def head_table(number: int) -> Sql:
+    """Name the table of further heads of the n-th table."""
+    return Sql(f"head_{int(number)}")
+
+
+def words(table: TableHeader) -> list[Sql]:
+    """Name the mask words of a table: p0, p1, ..."""
+    count = 1 + max(len(table.columns) - 1, 0) // WORD_BITS
+    return [Sql(f"p{number}") for number in range(count)]
+
+
+def cell(position: int) -> tuple[Sql, Sql, Sql]:
+    """Name the columns of the cell at a position: value, hlc, site."""
+    return Sql(f"v{int(position)}"), Sql(f"t{int(position)}"), Sql(f"s{int(position)}")
+
+
+def schema(header: Header, database: str = "main") -> list[str]:
+    """Write the CREATE statements of a changeset's image."""
+    highest, sites = integer(max(header.highest, 1)), integer(max(len(header.sites), 1))
+    prefix = EMPTY if database == "main" else Sql(f"{database}.")
+    statements = [sql("export/create_merged", prefix=prefix, highest=highest, sites=sites)]
+    for number, table in enumerate(header.tables, 1):
+        keys = joined(Sql(f"k{position} ANY NOT NULL") for position in range(1, len(table.key) + 1))
+        cells = [
+            fragment("export/cell_definition", value=value, t=t, s=s, highest=highest, sites=sites)
+            for value, t, s in (cell(position) for position in range(len(table.columns)))
+        ]
+        word_definitions = joined(Sql(f"{word} INTEGER NOT NULL") for word in words(table))
+        statements.append(
+            sql(
+                "export/create_row",
+                prefix=prefix,
+                name=row_table(number),
+                keys=keys,
+                words=word_definitions,
+                cells=joined((Sql(f",\n  {definition}") for definition in cells), ""),
+                highest=highest,
+                sites=sites,
+            )
+        )
+        statements.append(
+            sql(
+                "export/create_head",
+                prefix=prefix,
+                name=head_table(number),
+                keys=keys,
+                highest=highest,
+                sites=sites,
+            )
+        )
+    return statements
+
+
+def check(header: Header, image: bytes | str) -> None:
+    """Check a received image on a connection of its own, before anything else touches it.
+
+    Raises:
+        InvalidChangesetError: it is no sound database, or not of the exact form that its header announces.
+    """
+    connection = apsw.Connection(image if isinstance(image, str) else ":memory:")
+    try:
+        if isinstance(image, bytes):
+            connection.deserialize("main", image)
+        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
+        connection.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")
+        _check_content(header, connection)
+    except apsw.Error as error:
+        raise InvalidChangesetError(f"not a sound changeset: its content is no sound database ({error})") from error
+    finally:
+        connection.close()
+
+
+def _check_content(header: Header, connection: apsw.Connection) -> None:
+    found = connection.execute("SELECT type, sql FROM sqlite_schema").fetchall()
+    if sorted(found) != sorted(("table", statement) for statement in schema(header)):
+        raise InvalidChangesetError("not a sound changeset: its tables are not those that its header announces")
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise InvalidChangesetError(f"not a sound changeset: {verdict}")
+    for number, table in enumerate(header.tables, 1):
+        rows, gone, first, last = connection.execute(
+            f"SELECT count(*), count(gone), ifnull(min(rowid), 1), ifnull(max(rowid), 1) FROM {row_table(number)}"
+        ).fetchone()
+        if (rows, gone) != (table.rows, table.gone) or first < 1 or last > 2**40:
+            raise InvalidChangesetError(f"not a sound changeset: table {table.name!r} has not as many rows as it says")
+    ceilings = [(site.ordinal, site.upto) for site in header.sites]
+    connection.execute("CREATE TEMP TABLE site (ordinal INTEGER PRIMARY KEY, upto INTEGER)")
+    connection.executemany("INSERT INTO temp.site VALUES (?, ?)", ceilings)
+    for number, table in enumerate(header.tables, 1):
+        beyond_rows = sql("export/events_beyond_vector", row=row_table(number), mask=integer(clock.EVENT_MASK))
+        beyond_heads = sql("export/heads_beyond_vector", head=head_table(number), mask=integer(clock.EVENT_MASK))
+        if connection.execute(beyond_rows).fetchall() or connection.execute(beyond_heads).fetchall():
+            raise InvalidChangesetError(
+                f"not a sound changeset: table {table.name!r} has events that its sender's vector does not cover"
+            )

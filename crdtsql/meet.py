@@ -1,0 +1,226 @@
+"""Meet: compare incoming rows with what this replica has, and decide what results.
+
+Fills temporary tables and writes clocks, heads and the conflict log; never touches the user's table. The rules (Section 9
+of the design; ORSWOT for rows, Bieniusa et al. 2012):
+
+- A cell goes to the larger stamp: (hlc, site id).
+- A row has heads: its latest events, adds and deletes. A head stays if both sides have it, or the side that lacks it has
+  not seen it. The row lives while one of its heads is an add.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from crdtsql import image, naming
+from crdtsql.arrival import Arrival, Pair
+from crdtsql.registry import Field, Registry, temporary
+from crdtsql.sqltext import Sql, fragment, identifier, joined, sql
+from crdtsql.values import SqliteValue
+
+CREATE_ARRIVED = "CREATE TEMP TABLE _crdt_arrived (id INTEGER PRIMARY KEY, fresh INTEGER NOT NULL)"
+CREATE_HEAD = "CREATE TEMP TABLE _crdt_head (id INTEGER, t, s, gone, rank)"
+CREATE_INCOMING_HEAD = (
+    "CREATE TEMP TABLE _crdt_incoming_head (id, s, t, gone, is_new, PRIMARY KEY (id, s, t)) WITHOUT ROWID"
+)
+
+Values = dict[str, SqliteValue]
+
+
+def create_met(arrival: Arrival) -> str:
+    """Write the definition of the temporary table of rows that both sides have."""
+    return sql(
+        "merge/create_met",
+        keys=arrival.table.keys,
+        won_words=arrival.word_names("won"),
+        clash_words=arrival.word_names("clash"),
+    )
+
+
+def arrive(connection: apsw.Connection, arrival: Arrival, values: Values) -> tuple[int, int]:
+    """Find the incoming rows that bring anything new; return how many are fresh and how many are known here."""
+    statement = sql(
+        "merge/arrive",
+        table=arrival.table.quoted,
+        clock=arrival.table.clock,
+        shown_is_incoming=arrival.is_key_of("shown", "incoming"),
+        clock_is_incoming=arrival.table.same_keys("clock", "incoming"),
+        head_is_incoming=arrival.table.same_keys("head", "incoming"),
+        **arrival.head_slots,
+    )
+    connection.execute(statement, values)
+    fresh, known = connection.execute("SELECT total(fresh), total(NOT fresh) FROM temp._crdt_arrived").fetchone()
+    return int(fresh), int(known)
+
+
+def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
+    """Compare the rows that both sides have, cell by cell and head by head."""
+    newer = fragment(
+        "merge/stamp_is_newer",
+        new_t=Sql("incoming.t"),
+        new_s=Sql("incoming.s"),
+        old_t=Sql("ifnull(clock.t, :genesis_t)"),
+        old_s=Sql("ifnull(clock.s, :genesis_s)"),
+    )
+    statement = sql(
+        "merge/meet",
+        keys=arrival.table.keys,
+        incoming_keys=arrival.table.keys_of("incoming"),
+        won_words=arrival.word_names("won"),
+        clash_words=arrival.word_names("clash"),
+        won=arrival.bits("won"),
+        clash=arrival.bits("clash"),
+        row_is_newer=newer,
+        clock=arrival.table.clock,
+        clock_is_incoming=arrival.table.same_keys("clock", "incoming"),
+        **arrival.image_slots,
+    )
+    connection.execute(statement, values)
+    if connection.execute("SELECT 1 FROM temp._crdt_met WHERE complex LIMIT 1").fetchone():
+        _settle_heads(connection, arrival)
+
+
+def _settle_heads(connection: apsw.Connection, arrival: Arrival) -> None:
+    table = arrival.table
+    with (
+        temporary(connection, "_crdt_head", CREATE_HEAD),
+        temporary(connection, "_crdt_incoming_head", CREATE_INCOMING_HEAD),
+    ):
+        mine_is_met = table.same_keys("mine", "met")
+        incoming = sql(
+            "merge/collect_incoming_heads",
+            head_is_incoming=table.same_keys("head", "incoming"),
+            **arrival.head_slots,
+        )
+        connection.execute(incoming)
+        connection.execute(sql("merge/collect_heads", heads=table.heads, mine_is_met=mine_is_met))
+        connection.execute(sql("merge/rank_heads"))
+        connection.execute("CREATE INDEX temp._crdt_head_by_row ON _crdt_head (id, rank)")
+        connection.execute(sql("merge/settle_heads"))
+        forget = sql(
+            "merge/forget_old_heads",
+            heads=table.heads,
+            keys=table.keys,
+            mine_keys=table.keys_of("mine"),
+            mine_is_met=mine_is_met,
+        )
+        connection.execute(forget)
+        connection.execute(
+            sql("merge/store_heads", heads=table.heads, keys=table.keys, met_keys=table.keys_of("met"))
+        )
+
+
+def record_conflicts(connection: apsw.Connection, arrival: Arrival, clashing: list[Pair], values: Values) -> int:
+    """Write the losing values of concurrent writes to the conflict log; return how many differed."""
+    table = arrival.table
+    recorded = 0
+    for pair in clashing:
+        statement = sql(
+            "merge/record_conflicts",
+            keys=table.keys,
+            met_keys=table.keys_of("met"),
+            won=pair.won,
+            clash=pair.clash,
+            bit=pair.bit,
+            row_marker=identifier(table.key[0]),
+            column=pair.column,
+            held_value=pair.held,
+            table=table.quoted,
+            held=table.held,
+            clock=table.clock,
+            clock_is_met=table.same_keys("clock", "met"),
+            shown_is_met=arrival.is_key_of("shown", "met"),
+            **pair.slots,
+            **arrival.image_slots,
+        )
+        connection.execute(statement, values | {"col": pair.field.id})
+        recorded += connection.changes()
+    return recorded
+
+
+def count_cells(connection: apsw.Connection, arrival: Arrival) -> list[tuple[Pair, int, int, int]]:
+    """Count, per column that was sent: cells that win here, cells that were sent, concurrent writes."""
+    if not arrival.pairs:
+        return []
+    counts = [
+        fragment("merge/count_cell", won=pair.won, clash=pair.clash, bit=pair.bit, **pair.sent)
+        for pair in arrival.pairs
+    ]
+    row = connection.execute(
+        sql("merge/count_cells", counts=joined(counts, ",\n  "), **arrival.image_slots)
+    ).fetchone()
+    triples = zip(row[0::3], row[1::3], row[2::3], strict=True)
+    return [(pair, int(a), int(b), int(c)) for pair, (a, b, c) in zip(arrival.pairs, triples, strict=True)]
+
+
+def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int, int, int]:
+    """Count the rows that are fresh and shown, that come back, that change, and that go."""
+    statement = sql("merge/count_rows", changed=arrival.changed, **arrival.image_slots)
+    fresh, revived, updated, deleted = connection.execute(statement).fetchone()
+    return fresh, revived, updated, deleted
+
+
+def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int) -> None:
+    """Write the clock rows that result."""
+    connection, table = registry.connection, arrival.table
+    stamps = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in _fields(arrival)]
+    columns = joined((Sql(f", {t}, {s}") for t, s in stamps), "")
+    shared = {"clock": table.clock, "keys": table.keys, "stamp_columns": columns}
+    if fresh:
+        statement = sql(
+            "merge/store_fresh_clocks",
+            incoming_keys=table.keys_of("incoming"),
+            stamps=_fresh_stamps(arrival),
+            **shared,
+            **arrival.image_slots,
+        )
+        connection.execute(statement, values)
+        statement = sql(
+            "merge/store_fresh_heads",
+            heads=table.heads,
+            keys=table.keys,
+            head_keys=table.keys_of("incoming"),
+            head_is_incoming=table.same_keys("head", "incoming"),
+            **arrival.head_slots,
+        )
+        connection.execute(statement)
+    if known:
+        statement = sql(
+            "merge/store_met_clocks",
+            met_keys=table.keys_of("met"),
+            clock_is_met=table.same_keys("clock", "met"),
+            stamps=_met_stamps(arrival),
+            **shared,
+            **arrival.image_slots,
+        )
+        connection.execute(statement, values)
+
+
+def _fields(arrival: Arrival) -> list[Field]:
+    return [*(pair.field for pair in arrival.pairs), *arrival.local_only]
+
+
+def _fresh_stamps(arrival: Arrival) -> Sql:
+    stamps = []
+    for pair in arrival.pairs:
+        _, t, s = image.cell(pair.position)
+        sent = pair.sent
+        stamps.append(fragment("merge/fresh_stamp", word=sent["word"], bit=sent["incoming_bit"], t=t, s=s))
+    stamps += [Sql(", -4611686018427387904, :self") for _ in arrival.local_only]
+    return joined(stamps, "\n  ")
+
+
+def _met_stamps(arrival: Arrival) -> Sql:
+    stamps = []
+    for pair in arrival.pairs:
+        slots = pair.slots
+        new_t = fragment("merge/met_stamp_t", won=pair.won, bit=pair.bit, t=slots["t"], old_t=slots["old_t"])
+        new_s = fragment("merge/met_stamp_s", won=pair.won, bit=pair.bit, s=slots["s"], old_s=slots["old_s"])
+        stamps.append(fragment("merge/met_stamp", new_t=new_t, new_s=new_s))
+    for field in arrival.local_only:
+        old_t = Sql(f"ifnull(clock.{naming.stamp_t(field.id)}, met.old_t)")
+        old_s = Sql(f"ifnull(clock.{naming.stamp_s(field.id)}, met.old_s)")
+        stamps.append(fragment("merge/met_stamp", new_t=old_t, new_s=old_s))
+    return joined(stamps, "\n  ")
+
+

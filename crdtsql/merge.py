@@ -1,0 +1,269 @@
+"""Merge: take a changeset into this replica.
+
+Runs inside the caller's write transaction, on a folded registry, with the checked image attached. The version vector is
+raised last, to the maximum of both sides, and never past anything that was not stored. Invariant: the result depends
+on the set of merged events alone, not on the order or number of merges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import apsw
+
+from crdtsql import clock, constraints, enable, materialize, meet, schema
+from crdtsql.arrival import Arrival
+from crdtsql.changeset import Header, TableHeader
+from crdtsql.clock import Now
+from crdtsql.errors import ClockDriftError, MissingChangesError, SchemaMismatchError
+from crdtsql.registry import Registry, Table, temporary
+from crdtsql.sqltext import Sql, identifier, sql
+
+CREATE_FROM = (
+    "CREATE TEMP TABLE _crdt_from (remote INTEGER PRIMARY KEY, local INTEGER UNIQUE, seen INTEGER NOT NULL, id BLOB)"
+)
+CREATE_THEIRS = "CREATE TEMP TABLE _crdt_theirs (ordinal INTEGER PRIMARY KEY, upto INTEGER NOT NULL)"
+
+
+@dataclass(slots=True)
+class TableReport:
+    """What a merge did to one table.
+
+    Attributes:
+        inserted: rows that are new in the user's table, or came back.
+        updated: rows whose shown values changed.
+        deleted: rows that went from the user's table to the held rows.
+        cells_won: cells of known rows that the incoming value replaced.
+        cells_lost: incoming cells of known rows that the local value outlived.
+        concurrent: cells written on both sides without knowing of each other, with different values.
+    """
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    cells_won: int = 0
+    cells_lost: int = 0
+    concurrent: int = 0
+
+
+@dataclass(slots=True)
+class MergeReport:
+    """What a merge did.
+
+    Attributes:
+        sender: site id of the exporting replica, as hex.
+        known: the changeset held nothing new.
+        tables: table name -> counts, for the tables in which anything changed.
+    """
+
+    sender: str
+    known: bool = False
+    tables: dict[str, TableReport] = field(default_factory=dict)
+
+    @property
+    def total(self) -> TableReport:
+        """Return the counts over all tables."""
+        total = TableReport()
+        for report in self.tables.values():
+            for name, count in asdict(report).items():
+                setattr(total, name, getattr(total, name) + count)
+        return total
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as the command line's `--json` prints it."""
+        tables = {name: asdict(report) for name, report in self.tables.items()}
+        return {"sender": self.sender, "known": self.known, **asdict(self.total), "tables": tables}
+
+
+def brings_news(registry: Registry, header: Header) -> bool:
+    """Tell whether a changeset has any event that this replica lacks."""
+    ours = registry.vector()
+    return any(upto > ours.get(site, 0) for site, upto in header.vector.items())
+
+
+def check_needs(registry: Registry, header: Header) -> None:
+    """Check that nothing is missing between what this replica has and what the changeset brings.
+
+    Raises:
+        MissingChangesError: the changeset builds on changes that are not here.
+    """
+    ours = registry.vector()
+    missing = {
+        site.hex(): (ours.get(site, 0), needed) for site, needed in header.needs.items() if ours.get(site, 0) < needed
+    }
+    if missing:
+        named = "; ".join(
+            f"site {site} after {clock.show_time(have) if have else 'the beginning'} up to {clock.show_time(needed)}"
+            for site, (have, needed) in list(missing.items())[:3]
+        )
+        raise MissingChangesError(
+            f"the changeset builds on changes that {registry.path} does not have yet ({named}): nothing was changed; "
+            "import the changesets in between first, or export one with `--for` this replica's `crdtsql vector`",
+            missing,
+        )
+
+
+def check_drift(header: Header, now: Now) -> None:
+    """Check that no stamp is too far in the future.
+
+    Raises:
+        ClockDriftError: the clock of a site was ahead of this machine's by more than five minutes.
+    """
+    newest = max(header.sites, key=lambda site: site.upto, default=None)
+    if newest is None:
+        return
+    drift_ms = clock.to_ms(newest.upto) - now()
+    if drift_ms > clock.MAXIMUM_DRIFT_MS:
+        raise ClockDriftError(
+            f"site {newest.id.hex()} stamped changes {drift_ms / 60_000:,.0f} minutes ahead of this machine's clock "
+            f"(at most {clock.MAXIMUM_DRIFT_MS // 60_000} are taken): nothing was changed; set the clock that is wrong, "
+            "here or there, and import again once this machine's clock has reached that time",
+            newest.id.hex(),
+            drift_ms,
+        )
+
+
+def merge(
+    registry: Registry, header: Header, database: str, on_progress: Callable[[str, int, int], None]
+) -> MergeReport:
+    """Merge an attached, checked image.
+
+    Raises:
+        SchemaMismatchError: a table or column of the changeset is not replicated here.
+        ConstraintViolationError: the merged rows break a constraint that the receiving table declares.
+    """
+    connection = registry.connection
+    arrivals = [
+        _arrival(registry, table, number, database) for number, table in enumerate(header.tables, 1) if table.rows
+    ]
+    batch = registry.next_batch()
+    report = MergeReport(header.sender.hex())
+    with (
+        temporary(connection, "_crdt_from", CREATE_FROM),
+        temporary(connection, "_crdt_theirs", CREATE_THEIRS),
+        _without_capture(connection, [arrival.table for arrival in arrivals]),
+    ):
+        local = _map_sites(registry, header)
+        connection.execute(sql("merge/record_incoming_merged", image=Sql(database)))
+        total = sum(arrival.header.rows for arrival in arrivals)
+        done = 0
+        for arrival in arrivals:
+            on_progress(f"merge {arrival.table.name}", done, total)
+            done += arrival.header.rows
+            counts = _merge_table(registry, arrival, batch, local)
+            if counts is not None:
+                report.tables[arrival.table.name] = counts
+    for site in header.sites:
+        registry.raise_vector(batch, [(local[site.ordinal], site.upto)])
+    return report
+
+
+def _arrival(registry: Registry, header: TableHeader, number: int, database: str) -> Arrival:
+    table = next((table for table in registry.tables() if table.name.lower() == header.name.lower()), None)
+    shape = schema.read(registry.connection, header.name)
+    if table is None or shape is None:
+        state = "is not in this file" if shape is None else "is not replicated here"
+        advice = "create it, then run" if shape is None else "run"
+        raise SchemaMismatchError(
+            f"the changeset has table {header.name!r}, which {state}: nothing was changed; "
+            f"{advice} `crdtsql enable {registry.path} {header.name}`, and import again"
+        )
+    return Arrival(header, number, database, table, shape)
+
+
+def _map_sites(registry: Registry, header: Header) -> dict[int, int]:
+    """Give every site of the changeset a local ordinal; return changeset ordinal -> local ordinal."""
+    before = registry.vector()
+    local = {site.ordinal: registry.add_site(site.id) for site in header.sites}
+    connection = registry.connection
+    connection.executemany(
+        "INSERT INTO temp._crdt_from (remote, local, seen, id) VALUES (?, ?, ?, ?)",
+        [(site.ordinal, local[site.ordinal], before.get(site.id, 0), site.id) for site in header.sites],
+    )
+    connection.executemany(
+        "INSERT INTO temp._crdt_theirs (ordinal, upto) VALUES (?, ?)",
+        [(local[site.ordinal], site.upto) for site in header.sites],
+    )
+    return local
+
+
+def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[int, int]) -> TableReport | None:
+    connection, table = registry.connection, arrival.table
+    adopted = None
+    if table.genesis is None and arrival.header.genesis is not None:
+        t, remote = arrival.header.genesis
+        adopted = (t, local[remote])
+    genesis_t, genesis_s = table.genesis or adopted or (None, None)
+    (last_held,) = connection.execute(f"SELECT ifnull(max(id), 0) FROM {table.held}").fetchone()
+    values: meet.Values = {
+        "tbl": table.id,
+        "self": registry.self_ordinal,
+        "genesis_t": genesis_t,
+        "genesis_s": genesis_s,
+        "has_genesis": table.genesis is not None,
+        "adopted": adopted is not None,
+        "held_base": last_held,
+    }
+    with (
+        temporary(connection, "_crdt_arrived", meet.CREATE_ARRIVED),
+        temporary(connection, "_crdt_met", meet.create_met(arrival)),
+    ):
+        fresh, known = meet.arrive(connection, arrival, values)
+        if adopted:
+            registry.adopt_genesis(table, adopted)
+        if not fresh and not known:
+            return None
+        values["seq"] = registry.seq_of(table, batch, fresh + known)
+        return _apply(registry, arrival, values, fresh, known)
+
+
+def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int, known: int) -> TableReport:
+    connection = registry.connection
+    report = TableReport()
+    if known:
+        meet.meet(connection, arrival, values)
+        counts = meet.count_cells(connection, arrival)
+        report.cells_won = sum(won for _, won, _, _ in counts)
+        report.cells_lost = sum(sent - won for _, won, sent, _ in counts)
+        clashing = [pair for pair, _, _, clashes in counts if clashes]
+        report.concurrent = meet.record_conflicts(connection, arrival, clashing, values)
+    new, revived, report.updated, report.deleted = meet.count_rows(connection, arrival)
+    report.inserted = new + revived
+    meet.store_clocks(registry, arrival, values, fresh, known)
+    try:
+        materialize.materialize(connection, arrival, values, fresh, known)
+    except apsw.ConstraintError as error:
+        raise constraints.explain(connection, arrival, error) from error
+    constraints.check_foreign_keys(connection, arrival)
+    return report
+
+
+@contextmanager
+def _without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterator[None]:
+    """Keep our triggers from logging what a merge writes.
+
+    Without triggers of the user's, all triggers are switched off on this connection. Else ours are dropped inside the
+    transaction and created again, so that the user's (full-text indexes, say) still fire; but for those that write to
+    replicated tables themselves, whose effects arrive with the changeset.
+    """
+    if not any(schema.other_triggers(connection, table.name) for table in tables):
+        before = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, -1)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+        try:
+            yield
+        finally:
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, before)
+        return
+    writers = set().union(*(enable.triggers_that_write_replicated(connection, table) for table in tables))
+    statements = []
+    for name in sorted(writers):
+        found = connection.execute("SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,)).fetchone()
+        if found:
+            statements.append(found[0])
+            connection.execute(f"DROP TRIGGER {identifier(name)}")
+    yield
+    for statement in statements:
+        connection.execute(statement)

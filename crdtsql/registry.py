@@ -1,0 +1,384 @@
+"""The registry: our own tables in a user's file, read and written.
+
+Knows which tables are replicated, the sites, the version vector and the clock; knows no order of steps.
+Invariants: `_crdt_site.upto` of the local site never exceeds the clock; ordinals are never reused; a column id is never
+given to another column of the same table.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import apsw
+
+from crdtsql import clock, naming, schema
+from crdtsql.errors import DatabaseError, NotEnabledError
+from crdtsql.sqltext import Sql, identifier, integer, joined, sql
+from crdtsql.values import SqliteValue
+
+FORMAT = 1
+WORD_BITS = 60
+"""Value columns per mask word: the 64 bits of an integer, less the sign and some room."""
+FIRST_UPDATE_OP = 4
+"""The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A replicated value column: its stable id and its name."""
+
+    id: int
+    name: str
+    type: str
+
+    @property
+    def word(self) -> int:
+        """Return the mask word that holds this column's bit."""
+        return self.id // WORD_BITS
+
+    @property
+    def bit(self) -> int:
+        """Return the column's bit in its word."""
+        return self.id % WORD_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A replicated table as registered.
+
+    Attributes:
+        genesis: stamp (t, site ordinal) of the rows that have no clock row, None if there are none.
+        bulk: latest batch that is not in the index by `seq`.
+    """
+
+    id: int
+    name: str
+    key: tuple[str, ...]
+    fields: tuple[Field, ...]
+    genesis: tuple[int, int] | None
+    bulk: int
+
+    @property
+    def words(self) -> int:
+        """Return how many mask words the value columns need (at least one)."""
+        return 1 + max((field.word for field in self.fields), default=0)
+
+    @property
+    def clock(self) -> Sql:
+        """Return the quoted name of the clock table."""
+        return naming.clock(self.name)
+
+    @property
+    def held(self) -> Sql:
+        """Return the quoted name of the table of held rows."""
+        return naming.held(self.name)
+
+    @property
+    def heads(self) -> Sql:
+        """Return the quoted name of the overflow table for heads."""
+        return naming.heads(self.name)
+
+    @property
+    def quoted(self) -> Sql:
+        """Return the quoted name of the user's table."""
+        return identifier(self.name)
+
+    @property
+    def key_names(self) -> tuple[Sql, ...]:
+        """Return k1, k2, ...: the key columns' names in tables of ours."""
+        return tuple(naming.key(position) for position in range(1, len(self.key) + 1))
+
+    @property
+    def keys(self) -> Sql:
+        """Return `k1, k2, ...`."""
+        return joined(self.key_names)
+
+    @property
+    def key_columns(self) -> Sql:
+        """Return the user's key columns, quoted, in the order of the key."""
+        return joined(identifier(name) for name in self.key)
+
+    def keys_of(self, alias: str) -> Sql:
+        """Return `alias.k1, alias.k2, ...`."""
+        return joined(Sql(f"{alias}.{name}") for name in self.key_names)
+
+    def key_columns_of(self, alias: str) -> Sql:
+        """Return `alias."id", ...` for the user's key columns."""
+        return joined(Sql(f"{alias}.{identifier(name)}") for name in self.key)
+
+    def same_keys(self, left: str, right: str) -> Sql:
+        """Compare the keys of two tables of ours; the left one's collation counts."""
+        return joined((Sql(f"{left}.{name} = {right}.{name}") for name in self.key_names), " AND ")
+
+    def row_has_key_of(self, user_alias: str, ours: str) -> Sql:
+        """Compare the key of the user's table with that of a table of ours."""
+        pairs = zip(self.key, self.key_names, strict=True)
+        return joined((Sql(f"{user_alias}.{identifier(name)} = {ours}.{key}") for name, key in pairs), " AND ")
+
+
+class Registry:
+    """Our tables in one file. All methods run inside the caller's transaction."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+
+    # -- the file ---------------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether crdtsql is set up in this file."""
+        found = self.connection.execute(
+            "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '_crdt_meta'"
+        ).fetchone()
+        return found is not None
+
+    def require(self) -> None:
+        """Check that crdtsql is set up in this file, in a format that this version knows.
+
+        Raises:
+            NotEnabledError: it is not set up.
+            DatabaseError: a newer version of crdtsql wrote the file.
+        """
+        if not self.exists:
+            raise NotEnabledError(
+                f"{self.path} is not replicated yet: run `crdtsql enable {self.path} TABLE` (or --all) first"
+            )
+        found = self.get("format")
+        if found != FORMAT:
+            raise DatabaseError(
+                f"{self.path} has crdtsql format {found}, this version knows format {FORMAT}: install a newer crdtsql"
+            )
+
+    @property
+    def path(self) -> str:
+        """Return the file's path for messages."""
+        return os.path.relpath(self.connection.filename) if self.connection.filename else ":memory:"
+
+    def create(self) -> None:
+        """Create our tables, without any site."""
+        self.connection.execute(sql("registry/create"))
+        self.create_conflicts_view(1)
+        self.set("format", FORMAT)
+        self.set("clock", 0)
+        self.set("batch", 0)
+
+    def drop(self) -> None:
+        """Remove everything of ours that is not bound to a table."""
+        self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts")
+        names = self.connection.execute(
+            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name GLOB '_crdt_*'"
+        ).fetchall()
+        for (name,) in names:
+            self.connection.execute(f"DROP TABLE {identifier(name)}")
+
+    def create_conflicts_view(self, key_count: int) -> None:
+        """Create the view for people on the conflict log, for keys of up to `key_count` columns."""
+        parts = [
+            Sql(sql("registry/quoted_key_part", key=naming.key(position))) for position in range(1, key_count + 1)
+        ]
+        self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts")
+        self.connection.execute(sql("registry/create_conflicts_view", quoted_key=joined(parts, " || ', ' || ")))
+
+    def log_key_count(self) -> int:
+        """Return how many key columns the log has."""
+        (count,) = self.connection.execute(
+            "SELECT count(*) FROM pragma_table_info('_crdt_log') WHERE name GLOB 'k[0-9]*'"
+        ).fetchone()
+        return int(count)
+
+    def widen_log(self, key_count: int) -> None:
+        """Give the log and the conflict log room for keys of `key_count` columns."""
+        present = self.log_key_count()
+        for position in range(present + 1, key_count + 1):
+            for table in ("_crdt_log", "_crdt_conflict"):
+                self.connection.execute(f"ALTER TABLE {table} ADD COLUMN {naming.key(position)}")
+        if key_count > present:
+            self.create_conflicts_view(key_count)
+
+    # -- single facts -----------------------------------------------------------------------------
+
+    def get(self, name: str) -> SqliteValue:
+        """Return a fact about this file, None if it was never set."""
+        row = self.connection.execute("SELECT value FROM main._crdt_meta WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def number(self, name: str) -> int:
+        """Return a fact that is a number."""
+        found = self.get(name)
+        return found if isinstance(found, int) else 0
+
+    def set(self, name: str, value: SqliteValue) -> None:
+        """Store a fact about this file."""
+        self.connection.execute("INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)", (name, value))
+
+    # -- sites and the version vector -------------------------------------------------------------
+
+    @property
+    def self_ordinal(self) -> int:
+        """Return the local site's ordinal."""
+        return self.number("self")
+
+    def site_id(self, ordinal: int) -> bytes:
+        """Return a site's id."""
+        (found,) = self.connection.execute("SELECT id FROM _crdt_site WHERE ordinal = ?", (ordinal,)).fetchone()
+        return bytes(found)
+
+    def add_site(self, site: bytes, upto: int = 0) -> int:
+        """Return the ordinal of a site, giving it one if it is new."""
+        self.connection.execute("INSERT OR IGNORE INTO _crdt_site (id, upto) VALUES (?, ?)", (site, upto))
+        (ordinal,) = self.connection.execute("SELECT ordinal FROM _crdt_site WHERE id = ?", (site,)).fetchone()
+        return int(ordinal)
+
+    def become(self, site: bytes) -> int:
+        """Make `site` the local site; the one before stays as a peer that was fully seen."""
+        ordinal = self.add_site(site)
+        self.set("self", ordinal)
+        return ordinal
+
+    def sites(self) -> list[tuple[int, bytes, int]]:
+        """List (ordinal, id, upto) of all sites."""
+        rows = self.connection.execute("SELECT ordinal, id, upto FROM _crdt_site ORDER BY ordinal")
+        return [(ordinal, bytes(site), upto) for ordinal, site, upto in rows]
+
+    def vector(self) -> dict[bytes, int]:
+        """Return the version vector: site id -> highest hlc seen; sites without events are left out."""
+        return {site: upto for _, site, upto in self.sites() if upto > 0}
+
+    def raise_vector(self, batch: int, entries: Iterable[tuple[int, int]]) -> None:
+        """Raise entries (ordinal, hlc) of the vector, and the clock, and record that it happened in `batch`."""
+        for ordinal, upto in entries:
+            self.connection.execute(
+                "UPDATE _crdt_site SET upto = ?2 WHERE ordinal = ?1 AND upto < ?2 RETURNING 1", (ordinal, upto)
+            ).fetchall()
+            if self.connection.changes():
+                self.connection.execute(
+                    "INSERT INTO _crdt_progress (seq, site, upto) VALUES (?1, ?2, ?3) "
+                    "ON CONFLICT (seq, site) DO UPDATE SET upto = excluded.upto",
+                    (batch, ordinal, upto),
+                )
+            if upto > self.number("clock"):
+                self.set("clock", upto)
+
+    def next_batch(self) -> int:
+        """Number the next fold or merge."""
+        batch = self.number("batch") + 1
+        self.set("batch", batch)
+        return batch
+
+    def tick(self, now_ms: int) -> int:
+        """Take one stamp for an event of the local site."""
+        hlc = max(self.number("clock") + 1, clock.from_ms(now_ms))
+        self.set("clock", hlc)
+        return hlc
+
+    def record_merged(self, at: int) -> None:
+        """Record what this site had merged before its own event `at`, as far as that grew since the last record."""
+        self.connection.execute(sql("fold/record_merged"), {"self": self.self_ordinal, "at": at})
+
+    def remember_peer(self, peer: bytes, vector: dict[bytes, int]) -> None:
+        """Remember the vector that a peer was seen to have."""
+        ordinal = self.add_site(peer)
+        if ordinal == self.self_ordinal:
+            return
+        self.connection.executemany(
+            "INSERT INTO _crdt_peer (site, known, upto) SELECT ?1, ordinal, ?3 FROM _crdt_site WHERE id = ?2 "
+            "ON CONFLICT (site, known) DO UPDATE SET upto = max(upto, excluded.upto)",
+            [(ordinal, site, upto) for site, upto in vector.items()],
+        )
+
+    def peers(self) -> dict[bytes, dict[bytes, int]]:
+        """Return the remembered vectors: peer's site id -> its vector."""
+        found: dict[bytes, dict[bytes, int]] = {}
+        for peer, site, upto in self.connection.execute(
+            "SELECT peer.id, known.id, seen.upto FROM _crdt_peer AS seen "
+            "JOIN _crdt_site AS peer ON peer.ordinal = seen.site JOIN _crdt_site AS known ON known.ordinal = seen.known"
+        ):
+            found.setdefault(bytes(peer), {})[bytes(site)] = upto
+        return found
+
+    # -- tables -----------------------------------------------------------------------------------
+
+    def tables(self) -> list[Table]:
+        """List the replicated tables by name."""
+        rows = self.connection.execute(
+            "SELECT id, name, genesis_t, genesis_s, bulk FROM _crdt_table ORDER BY name"
+        ).fetchall()
+        return [self._table(*row) for row in rows]
+
+    def table(self, name: str) -> Table:
+        """Return one replicated table.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        row = self.connection.execute(
+            "SELECT id, name, genesis_t, genesis_s, bulk FROM _crdt_table WHERE name = ?", (name,)
+        ).fetchone()
+        if row is None:
+            raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
+        return self._table(*row)
+
+    def _table(self, number: int, name: str, genesis_t: int | None, genesis_s: int | None, bulk: int) -> Table:
+        columns = self.connection.execute(
+            "SELECT id, name, type FROM _crdt_column WHERE tbl = ? ORDER BY id", (number,)
+        ).fetchall()
+        return Table(
+            id=number,
+            name=name,
+            key=tuple(column for id_, column, _ in reversed(columns) if id_ < 0),
+            fields=tuple(Field(id_, column, kind) for id_, column, kind in columns if id_ >= 0),
+            genesis=None if genesis_t is None or genesis_s is None else (genesis_t, genesis_s),
+            bulk=bulk,
+        )
+
+    def add_table(self, shape: schema.TableShape, genesis: tuple[int, int] | None) -> Table:
+        """Register a table with the columns that it has now."""
+        genesis_t, genesis_s = genesis or (None, None)
+        self.connection.execute(
+            "INSERT INTO _crdt_table (name, key_count, genesis_t, genesis_s) VALUES (?, ?, ?, ?)",
+            (shape.name, len(shape.key), genesis_t, genesis_s),
+        )
+        number = self.connection.last_insert_rowid()
+        columns = [(number, -position, column.name) for position, column in enumerate(shape.key, 1)]
+        columns += [(number, position, column.name) for position, column in enumerate(shape.values)]
+        self.connection.executemany("INSERT INTO _crdt_column (tbl, id, name) VALUES (?, ?, ?)", columns)
+        return self.table(shape.name)
+
+    def adopt_genesis(self, table: Table, genesis: tuple[int, int]) -> None:
+        """Say which genesis the rows without a clock row belong to."""
+        self.connection.execute(
+            "UPDATE _crdt_table SET genesis_t = ?, genesis_s = ? WHERE id = ?", (*genesis, table.id)
+        )
+
+    def seq_of(self, table: Table, batch: int, changed_rows: int) -> int | None:
+        """Return the `seq` for the rows that a batch changes: None, outside of the index, if they are many.
+
+        A batch that changes an eighth of a table and at least 5,000 rows is cheaper to find by looking at all clock
+        rows than to index.
+        """
+        if changed_rows < 5_000:
+            return batch
+        (rows,) = self.connection.execute(f"SELECT count(*) FROM {table.clock}").fetchone()
+        if changed_rows * 8 < rows:
+            return batch
+        self.connection.execute("UPDATE _crdt_table SET bulk = ? WHERE id = ?", (batch, table.id))
+        return None
+
+
+@contextmanager
+def temporary(connection: apsw.Connection, name: str, definition: str) -> Iterator[None]:
+    """Keep a temporary table for the length of a block."""
+    connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    connection.execute(definition)
+    try:
+        yield
+    finally:
+        connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+
+
+def literal_list(numbers: Iterable[int]) -> Sql:
+    """Write numbers as SQL, comma-separated."""
+    return joined(integer(number) for number in numbers)

@@ -1,0 +1,194 @@
+"""The shape of a user's table, read fresh from SQLite each time.
+
+Knows nothing of what is replicated. Invariant: what is described here is what the database says now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import apsw
+
+from crdtsql import indexsql
+from crdtsql.naming import is_ours
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        declared: the declared type as written, "" if none.
+        affinity: TEXT, NUMERIC, INTEGER, REAL or BLOB (datatype3.html, section 3.1).
+        collation: BINARY, NOCASE or RTRIM.
+        key_position: 1 for the first column of the primary key, 0 for a column outside of it.
+        generated: its value is computed, so it is never written.
+    """
+
+    name: str
+    declared: str
+    affinity: str
+    collation: str
+    not_null: bool
+    key_position: int
+    generated: bool
+
+    @property
+    def has_one_spelling(self) -> bool:
+        """Tell whether two equal values of this column are always the same bytes."""
+        return self.collation == "BINARY" and self.affinity in ("TEXT", "REAL", "INTEGER")
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueIndex:
+    """A UNIQUE index outside of the primary key; its terms are SQL."""
+
+    name: str
+    columns: tuple[str | None, ...]
+    collations: tuple[str, ...]
+    parts: indexsql.IndexParts | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether the index is over columns alone, all rows included."""
+        return self.parts is None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A declared foreign key; `parent_columns` are resolved to the parent's key where they were left out."""
+
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """What a table looks like now."""
+
+    name: str
+    kind: str
+    columns: tuple[Column, ...]
+    without_rowid: bool
+    strict: bool
+
+    @property
+    def key(self) -> tuple[Column, ...]:
+        """Return the primary key's columns in the key's own order."""
+        return tuple(sorted((c for c in self.columns if c.key_position), key=lambda c: c.key_position))
+
+    @property
+    def values(self) -> tuple[Column, ...]:
+        """Return the columns that are neither key nor generated, in the table's order."""
+        return tuple(c for c in self.columns if not c.key_position and not c.generated)
+
+    @property
+    def has_rowid_key(self) -> bool:
+        """Tell whether the key is the rowid itself, which can be updated under other names."""
+        key = self.key
+        return not self.without_rowid and len(key) == 1 and key[0].declared.upper() == "INTEGER"
+
+
+def affinity_of(declared: str, strict: bool) -> str:
+    """Derive a column's affinity from its declared type (datatype3.html, section 3.1).
+
+    >>> affinity_of("VARCHAR(10)", False), affinity_of("ANY", True), affinity_of("DECIMAL", False)
+    ('TEXT', 'BLOB', 'NUMERIC')
+    """
+    kind = declared.upper()
+    if strict and kind == "ANY":
+        return "BLOB"
+    if "INT" in kind:
+        return "INTEGER"
+    if any(word in kind for word in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    if not kind or "BLOB" in kind:
+        return "BLOB"
+    if any(word in kind for word in ("REAL", "FLOA", "DOUB")):
+        return "REAL"
+    return "NUMERIC"
+
+
+def user_tables(connection: apsw.Connection) -> list[tuple[str, str]]:
+    """List (name, kind) of the user's tables and views; kind is table, view, virtual or shadow."""
+    rows = connection.execute(
+        "SELECT name, type FROM pragma_table_list WHERE schema = 'main' ORDER BY name COLLATE NOCASE"
+    )
+    return [(name, kind) for name, kind in rows if not is_ours(name) and not name.lower().startswith("sqlite_")]
+
+
+def read(connection: apsw.Connection, table: str) -> TableShape | None:
+    """Read the shape of a table of the main database, None if there is no such table."""
+    found = connection.execute(
+        "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE",
+        (table,),
+    ).fetchone()
+    if found is None:
+        return None
+    name, kind, without_rowid, strict = found
+    columns = []
+    if kind == "table":
+        for column, declared, not_null, key_position, hidden in connection.execute(
+            """SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?, 'main') ORDER BY cid""", (name,)
+        ):
+            collation = connection.column_metadata("main", name, column)[1]
+            columns.append(
+                Column(
+                    name=column,
+                    declared=declared,
+                    affinity=affinity_of(declared, bool(strict)),
+                    collation=collation.upper(),
+                    not_null=bool(not_null),
+                    key_position=key_position,
+                    generated=hidden in (2, 3),
+                )
+            )
+    return TableShape(name, kind, tuple(columns), bool(without_rowid), bool(strict))
+
+
+def unique_indexes(connection: apsw.Connection, table: str) -> list[UniqueIndex]:
+    """List a table's UNIQUE indexes other than its primary key, by name."""
+    found = []
+    for name, partial in connection.execute(
+        """SELECT name, partial FROM pragma_index_list(?, 'main') WHERE "unique" AND origin <> 'pk' ORDER BY name""",
+        (table,),
+    ).fetchall():
+        terms = connection.execute(
+            "SELECT name, coll FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno", (name,)
+        ).fetchall()
+        columns = tuple(column for column, _ in terms)
+        parts = None
+        if partial or None in columns:
+            (statement,) = connection.execute(
+                "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?", (name,)
+            ).fetchone()
+            parts = indexsql.parse(statement)
+        found.append(UniqueIndex(name, columns, tuple(collation for _, collation in terms), parts))
+    return found
+
+
+def foreign_keys(connection: apsw.Connection, table: str) -> list[ForeignKey]:
+    """List the foreign keys that a table declares."""
+    by_id: dict[int, list[tuple[str, str, str | None]]] = {}
+    for number, parent, column, parent_column in connection.execute(
+        """SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?, 'main') ORDER BY id, seq""", (table,)
+    ).fetchall():
+        by_id.setdefault(number, []).append((parent, column, parent_column))
+    found = []
+    for parts in by_id.values():
+        parent = parts[0][0]
+        targets = tuple(target for _, _, target in parts if target is not None)
+        if not targets:
+            shape = read(connection, parent)
+            targets = tuple(column.name for column in shape.key) if shape else ()
+        found.append(ForeignKey(tuple(column for _, column, _ in parts), parent, targets))
+    return found
+
+
+def other_triggers(connection: apsw.Connection, table: str) -> list[str]:
+    """List the triggers on a table that are not ours."""
+    rows = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE ORDER BY name", (table,)
+    )
+    return [name for (name,) in rows if not is_ours(name)]

@@ -1,0 +1,1 @@
+CREATE INDEX ${index} ON ${clock} (seq) WHERE seq IS NOT NULL

@@ -1,0 +1,1 @@
+${left} = (SELECT ${expression} FROM (SELECT ${new_row}) AS ${table})

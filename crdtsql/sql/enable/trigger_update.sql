@@ -1,0 +1,6 @@
+CREATE TRIGGER ${trigger} AFTER UPDATE ON ${table}
+WHEN ${any_changed}
+BEGIN
+  INSERT INTO _crdt_log (at, op, tbl, detail, ${log_keys})
+  VALUES (julianday('now'), ${op}, ${table_id}, ${mask}, ${new_keys});
+END

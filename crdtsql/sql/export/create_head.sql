@@ -1,0 +1,6 @@
+CREATE TABLE ${prefix}${name} (
+  ${keys},
+  s INTEGER NOT NULL CHECK (s BETWEEN 1 AND ${sites}),
+  t INTEGER NOT NULL CHECK (t BETWEEN -4611686018427387903 AND ${highest}),
+  gone INTEGER CHECK (gone = 1)
+) STRICT

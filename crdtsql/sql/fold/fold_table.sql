@@ -1,0 +1,52 @@
+INSERT OR REPLACE INTO ${clock} (${keys}, t, s, dot_t, dot_s, gone, many, held, seq ${stamp_columns})
+SELECT
+  ${keys},
+  t,
+  s,
+  CASE WHEN head = t AND s = :self THEN NULL ELSE head END,
+  CASE WHEN head = t AND s = :self THEN NULL ELSE :self END,
+  CASE WHEN shown THEN NULL ELSE 1 END,
+  NULL,
+  CASE WHEN shown THEN NULL ELSE held END,
+  :seq
+  ${stamps}
+FROM (
+  SELECT
+    ${event_keys},
+    CASE WHEN shown THEN written ELSE latest END AS head,
+    shown,
+    event.held AS held,
+    coalesce(inserted, clock.t, :genesis_t, written, latest) AS t,
+    CASE
+      WHEN inserted IS NOT NULL THEN :self
+      ELSE coalesce(clock.s, :genesis_s, :self)
+    END AS s,
+    coalesce(inserted, CASE WHEN clock.t IS NULL AND :genesis_t IS NULL THEN coalesce(written, latest) END) AS inserted
+    ${updates}
+    ${old_stamps}
+  FROM (
+    SELECT
+      ${keys},
+      inserted,
+      written,
+      latest,
+      held,
+      CASE WHEN :look OR removed THEN EXISTS (SELECT 1 FROM ${table} AS shown WHERE ${shown_is_event}) ELSE 1 END AS shown
+      ${updates}
+    FROM (
+      SELECT
+        ${event_keys},
+        max(CASE WHEN op = 1 THEN hlc END) AS inserted,
+        max(CASE WHEN op <> 3 THEN hlc END) AS written,
+        max(hlc) AS latest,
+        max(op IN (2, 3)) AS removed,
+        max(CASE WHEN op IN (2, 3) THEN detail END) AS held
+        ${latest_updates}
+      FROM temp._crdt_event AS event
+      WHERE tbl = :tbl
+      GROUP BY ${grouping}
+    ) AS event
+  ) AS event
+  LEFT JOIN ${clock} AS clock ON ${clock_is_event}
+)
+WHERE head IS NOT NULL

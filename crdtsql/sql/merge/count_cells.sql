@@ -1,0 +1,1 @@
+SELECT ${counts} FROM temp._crdt_met AS met CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id

@@ -1,0 +1,2 @@
+INSERT INTO ${table} (${key_columns}${columns})
+SELECT ${staged_columns} FROM temp._crdt_staged

@@ -1,0 +1,8 @@
+INSERT INTO temp._crdt_staged (${staged_columns})
+SELECT ${values}
+FROM temp._crdt_met AS met
+CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id
+JOIN ${table} AS target ON ${target_is_met}
+WHERE met.gone IS NULL
+  AND met.old_gone IS NULL
+  AND (${changed})

@@ -1,0 +1,8 @@
+UPDATE ${table} AS target
+SET ${settings}
+FROM temp._crdt_met AS met
+CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id
+WHERE ${target_is_met}
+  AND met.gone IS NULL
+  AND met.old_gone IS NULL
+  AND (${changed})

@@ -1,0 +1,86 @@
+CREATE TABLE _crdt_meta (
+  -- One row per fact about this file: format, self (ordinal of the local site), clock, batch, home, generation, nonce.
+  name TEXT NOT NULL PRIMARY KEY,
+  value
+) WITHOUT ROWID;
+
+CREATE TABLE _crdt_site (
+  -- Sites by local ordinal; upto is the version vector: every event of the site up to this hlc is in this file.
+  ordinal INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  upto INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE _crdt_table (
+  -- Replicated tables. A row without a clock row belongs to the genesis (genesis_t, genesis_s).
+  -- bulk: the latest batch whose rows are not in the seq index because they were a large part of the table.
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  key_count INTEGER NOT NULL,
+  identity TEXT NOT NULL DEFAULT 'key',
+  rows TEXT NOT NULL DEFAULT 'add-wins',
+  granularity TEXT NOT NULL DEFAULT 'column',
+  genesis_t INTEGER,
+  genesis_s INTEGER,
+  bulk INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE _crdt_column (
+  -- Key columns have id -1, -2, ... in the order of the key, value columns 0, 1, ...: the bit in the changed-column mask.
+  tbl INTEGER NOT NULL,
+  id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  type TEXT NOT NULL DEFAULT 'lww',
+  since INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (tbl, id)
+) WITHOUT ROWID;
+
+CREATE TABLE _crdt_log (
+  -- What the triggers append: at is a julian day, op 1 insert, 2 delete, 3 perhaps evicted, 4 + w update of mask word w;
+  -- detail is the mask of an update, or the held row of a delete.
+  seq INTEGER PRIMARY KEY,
+  at,
+  op,
+  tbl,
+  detail,
+  k1
+);
+
+CREATE TABLE _crdt_merged (
+  -- What a site knew: before its event at hlc "at" it had merged the events of peer up to upto.
+  site INTEGER NOT NULL,
+  peer INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  PRIMARY KEY (site, peer, at)
+) WITHOUT ROWID;
+
+CREATE TABLE _crdt_progress (
+  -- How the version vector grew: in batch seq the entry of site rose to upto. Finds where an export must start.
+  seq INTEGER NOT NULL,
+  site INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  PRIMARY KEY (seq, site)
+) WITHOUT ROWID;
+
+CREATE TABLE _crdt_peer (
+  -- The version vectors that peers were last known to have.
+  site INTEGER NOT NULL,
+  known INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  PRIMARY KEY (site, known)
+) WITHOUT ROWID;
+
+CREATE TABLE _crdt_conflict (
+  -- Concurrent overwrites: the value that won and the value that lost, with their stamps.
+  id INTEGER PRIMARY KEY,
+  tbl INTEGER NOT NULL,
+  col INTEGER NOT NULL,
+  won_t INTEGER NOT NULL,
+  won_s INTEGER NOT NULL,
+  won,
+  lost_t INTEGER NOT NULL,
+  lost_s INTEGER NOT NULL,
+  lost,
+  k1
+);

@@ -1,0 +1,1 @@
+ifnull(quote(conflict.${key}), '')

@@ -1,0 +1,117 @@
+"""SQL text: the only place where names and numbers become part of a statement.
+
+Templates are `.sql` files below `crdtsql/sql`. `:name` in them is a bound value, `${name}` a slot, and a
+slot takes only `Sql`, which only the functions here make. So no name read from a database can end a
+quotation, and a forgotten slot is an error instead of a wrong statement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+_SLOT = re.compile(r"\$\{([a-z_0-9]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A piece of SQL that is safe to place into a statement."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+EMPTY = Sql("")
+
+
+def identifier(name: str) -> Sql:
+    """Quote a name.
+
+    Raises:
+        ValueError: the name holds a NUL character, which SQLite can't have in a name.
+
+    >>> identifier('or"der').text
+    '"or""der"'
+    """
+    if "\0" in name:
+        raise ValueError("a name must not hold a NUL character")
+    return Sql('"' + name.replace('"', '""') + '"')
+
+
+def text(value: str) -> Sql:
+    """Quote a string literal.
+
+    >>> text("it's").text
+    "'it''s'"
+    """
+    if "\0" in value:
+        raise ValueError("a text literal must not hold a NUL character")
+    return Sql("'" + value.replace("'", "''") + "'")
+
+
+def integer(value: int) -> Sql:
+    """Write an integer literal.
+
+    >>> integer(7).text
+    '7'
+    """
+    return Sql(str(int(value)))
+
+
+def verbatim(fragment: str) -> Sql:
+    """Take SQL that comes from the user's own schema (a partial index's WHERE clause, a declared type)."""
+    return Sql(fragment)
+
+
+def joined(parts: Iterable[Sql], separator: str = ", ") -> Sql:
+    """Join pieces.
+
+    >>> joined([identifier("a"), identifier("b")]).text
+    '"a", "b"'
+    """
+    return Sql(separator.join(part.text for part in parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A loaded `.sql` file."""
+
+    name: str
+    body: str
+    slots: frozenset[str]
+
+    def render(self, **values: Sql) -> Sql:
+        """Fill every slot.
+
+        Raises:
+            TypeError: a slot is missing, unknown, or not given as `Sql`.
+        """
+        if self.slots != values.keys():
+            missing, extra = sorted(self.slots - values.keys()), sorted(values.keys() - self.slots)
+            raise TypeError(f"sql/{self.name}.sql: missing slots {missing}, unknown slots {extra}")
+        for slot, value in values.items():
+            if not isinstance(value, Sql):
+                raise TypeError(f"sql/{self.name}.sql: slot {slot} takes Sql, not {type(value).__name__}")
+        return Sql(_SLOT.sub(lambda match: values[match[1]].text, self.body))
+
+
+@cache
+def template(name: str) -> Template:
+    """Load `crdtsql/sql/<name>.sql`; `name` looks like `fold/group_events`."""
+    body = (files("crdtsql") / "sql" / f"{name}.sql").read_text(encoding="utf-8").strip()
+    return Template(name, body, frozenset(_SLOT.findall(body)))
+
+
+def sql(name: str, /, **slots: Sql) -> str:
+    """Render a template to the text of one statement or script."""
+    return template(name).render(**slots).text
+
+
+def fragment(name: str, /, **slots: Sql) -> Sql:
+    """Render a template that is a part of a statement, such as the expression for one column."""
+    return template(name).render(**slots)

@@ -1,0 +1,152 @@
+"""Status: what is replicated in a file, how large it is, and how far the peers are behind. Only reads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import apsw
+
+from crdtsql import clock, drift, export, schema
+from crdtsql.registry import Registry, Table
+from crdtsql.sqltext import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """One replicated table.
+
+    Attributes:
+        rows: rows that the table shows.
+        changed_rows: rows with a clock row: changed, or received, since the table was enabled.
+        held_rows: rows that are kept but not shown (deleted ones).
+        conflicts: concurrent overwrites in the conflict log.
+        data_bytes: pages of the table and its indexes.
+        clock_bytes: pages of its clocks, heads and held rows.
+        problem: what is wrong with its capture, None if nothing is.
+    """
+
+    name: str
+    key: list[str]
+    rows: int
+    changed_rows: int
+    held_rows: int
+    conflicts: int
+    data_bytes: int
+    clock_bytes: int
+    problem: str | None
+
+    @property
+    def clock_percent(self) -> float:
+        """Return the size of the clocks in percent of the data."""
+        return 100 * self.clock_bytes / self.data_bytes if self.data_bytes else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """A peer as last seen.
+
+    Attributes:
+        missing_sites: from how many sites it lacks events that are here.
+        missing_rows: how many rows an export for it would hold.
+        behind_ms: time from the newest event it had to the newest it lacks, in milliseconds.
+    """
+
+    site: str
+    missing_sites: int
+    missing_rows: int
+    behind_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole file."""
+
+    path: str
+    site: str
+    vector: dict[str, int]
+    sites: int
+    log_rows: int
+    log_bytes: int
+    tables: list[TableStatus]
+    peers: list[PeerStatus]
+    not_enabled: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the status as `--json` prints it."""
+        found = asdict(self)
+        for table, shown in zip(self.tables, found["tables"], strict=True):
+            shown["clock_percent"] = round(table.clock_percent, 1)
+        return found
+
+
+def status(registry: Registry) -> Status:
+    """Describe the file. Cost: reads the size of every page run, and counts rows."""
+    connection = registry.connection
+    sizes = _sizes(connection)
+    tables = [_table_status(registry, table, sizes) for table in registry.tables()]
+    enabled = {table.name.lower() for table in tables}
+    (log_rows,) = connection.execute("SELECT count(*) FROM _crdt_log").fetchone()
+    vector = registry.vector()
+    return Status(
+        path=registry.path,
+        site=registry.site_id(registry.self_ordinal).hex(),
+        vector={site.hex(): upto for site, upto in vector.items()},
+        sites=len(registry.sites()),
+        log_rows=log_rows,
+        log_bytes=sizes.get("_crdt_log", 0),
+        tables=tables,
+        peers=[_peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
+        not_enabled=[
+            name for name, kind in schema.user_tables(connection) if kind == "table" and name.lower() not in enabled
+        ],
+    )
+
+
+def _sizes(connection: apsw.Connection) -> dict[str, int]:
+    return dict(connection.execute("SELECT name, sum(pgsize) FROM dbstat('main', 1) GROUP BY name").fetchall())
+
+
+def _size_of(connection: apsw.Connection, sizes: dict[str, int], table: str) -> int:
+    names = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE tbl_name = ? COLLATE NOCASE AND type IN ('table', 'index')", (table,)
+    ).fetchall()
+    return sum(sizes.get(name, 0) for (name,) in names)
+
+
+def _count(connection: apsw.Connection, table: Sql) -> int:
+    (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(count)
+
+
+def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> TableStatus:
+    connection = registry.connection
+    present = schema.read(connection, table.name) is not None
+    (conflicts,) = connection.execute("SELECT count(*) FROM _crdt_conflict WHERE tbl = ?", (table.id,)).fetchone()
+    (held,) = connection.execute(
+        f"SELECT count(*) FROM {table.clock} WHERE gone = 1 OR held IS NOT NULL"
+    ).fetchone()
+    return TableStatus(
+        name=table.name,
+        key=list(table.key),
+        rows=_count(connection, table.quoted) if present else 0,
+        changed_rows=_count(connection, table.clock),
+        held_rows=held,
+        conflicts=conflicts,
+        data_bytes=_size_of(connection, sizes, table.name),
+        clock_bytes=sum(
+            _size_of(connection, sizes, f"_crdt_{part}_{table.name}") for part in ("clock", "held", "heads")
+        ),
+        problem=drift.problem_of(registry, table),
+    )
+
+
+def _peer_status(
+    registry: Registry, peer: bytes, known: dict[bytes, int], vector: dict[bytes, int]
+) -> PeerStatus:
+    behind = [(upto, known.get(site, 0)) for site, upto in vector.items() if known.get(site, 0) < upto]
+    newest = max(known.values(), default=0)
+    latest = max((upto for upto, _ in behind), default=0)
+    gap = max(0, clock.to_ms(latest) - clock.to_ms(newest)) if behind else 0
+    rows = export.count_missing_rows(registry, known) if behind else 0
+    return PeerStatus(peer.hex(), len(behind), rows, gap)
