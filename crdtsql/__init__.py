@@ -9,8 +9,9 @@
 from importlib.metadata import version
 
 from crdtsql.errors import CrdtsqlError
+from crdtsql.load import load
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, Vector, parse_vector, sync
 
 __version__ = version("crdtsql")
-__all__ = ["CrdtsqlError", "MergeReport", "Replica", "Vector", "__version__", "parse_vector", "sync"]
+__all__ = ["CrdtsqlError", "MergeReport", "Replica", "Vector", "__version__", "load", "parse_vector", "sync"]

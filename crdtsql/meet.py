@@ -19,9 +19,13 @@ from crdtsql.sqltext import Sql, fragment, identifier, joined, sql
 from crdtsql.values import SqliteValue
 
 CREATE_ARRIVED = "CREATE TEMP TABLE _crdt_arrived (id INTEGER PRIMARY KEY, fresh INTEGER NOT NULL)"
-CREATE_HEAD = "CREATE TEMP TABLE _crdt_head (id INTEGER, t, s, gone, rank)"
+CREATE_HEAD = (
+    "CREATE TEMP TABLE _crdt_head "
+    "(id INTEGER, t INTEGER, s INTEGER, gone INTEGER, rank INTEGER, PRIMARY KEY (id, rank)) WITHOUT ROWID"
+)
 CREATE_INCOMING_HEAD = (
-    "CREATE TEMP TABLE _crdt_incoming_head (id, s, t, gone, is_new, PRIMARY KEY (id, s, t)) WITHOUT ROWID"
+    "CREATE TEMP TABLE _crdt_incoming_head "
+    "(id INTEGER, s INTEGER, t INTEGER, gone INTEGER, is_new INTEGER, PRIMARY KEY (id, s, t)) WITHOUT ROWID"
 )
 
 Values = dict[str, SqliteValue]
@@ -94,8 +98,6 @@ def _settle_heads(connection: apsw.Connection, arrival: Arrival) -> None:
         )
         connection.execute(incoming)
         connection.execute(sql("merge/collect_heads", heads=table.heads, mine_is_met=mine_is_met))
-        connection.execute(sql("merge/rank_heads"))
-        connection.execute("CREATE INDEX temp._crdt_head_by_row ON _crdt_head (id, rank)")
         connection.execute(sql("merge/settle_heads"))
         forget = sql(
             "merge/forget_old_heads",

@@ -11,12 +11,13 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 import apsw
 
 from crdtsql import clock, naming, schema
 from crdtsql.errors import DatabaseError, NotEnabledError
-from crdtsql.sqltext import Sql, identifier, integer, joined, sql
+from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.values import SqliteValue
 
 FORMAT = 1
@@ -368,17 +369,23 @@ class Registry:
         return None
 
 
+_leftovers = count(1)
+
+
 @contextmanager
 def temporary(connection: apsw.Connection, name: str, definition: str) -> Iterator[None]:
-    """Keep a temporary table for the length of a block."""
-    connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    """Keep a temporary table for the length of a block.
+
+    SQLite drops no table while a statement around us reads, as in `SELECT crdt_import(body) FROM inbox`; then the table
+    is emptied and put aside.
+    """
     connection.execute(definition)
     try:
         yield
     finally:
-        connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+        try:
+            connection.execute(f"DROP TABLE temp.{name}")
+        except apsw.LockedError:
+            connection.execute(f"DELETE FROM temp.{name}")
+            connection.execute(f"ALTER TABLE temp.{name} RENAME TO {name}_{next(_leftovers)}")
 
-
-def literal_list(numbers: Iterable[int]) -> Sql:
-    """Write numbers as SQL, comma-separated."""
-    return joined(integer(number) for number in numbers)

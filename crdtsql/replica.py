@@ -132,6 +132,16 @@ class Replica:
                 raise
         return replica
 
+    @classmethod
+    def on(
+        cls, connection: apsw.Connection, *, now: Now = now_ms, make_site: Callable[[], bytes] = new_site
+    ) -> Replica:
+        """Work on a connection of the caller's, inside its transaction if it has one open."""
+        replica = cls(connection, now=now, make_site=make_site)
+        with explained(replica.path):
+            replica._recognize()
+        return replica
+
     def close(self) -> None:
         """Close the file."""
         self.connection.close()
@@ -169,8 +179,7 @@ class Replica:
         with self._writing():
             if not self.registry.exists:
                 self.registry.create()
-                self.registry.become(self._make_site())
-                identity.settle(self.registry, self._file)
+                self._begin_as(self._make_site())
             else:
                 self._fold()
             names = list(tables)
@@ -261,7 +270,7 @@ class Replica:
                 image.check(header, content)
                 with export.attached(self.connection, "incoming") as database:
                     database = self._load(database, content)
-                    with self._writing():
+                    with self._foreign_keys_off(), self._writing():
                         self._ready(header.vector)
                         merge.check_needs(self.registry, header)
                         report = merge.merge(self.registry, header, database, self.on_progress)
@@ -286,6 +295,8 @@ class Replica:
             DatabaseError: there is a file already.
         """
         target = Path(path)
+        if not self._file:
+            raise DatabaseError("an in-memory database can't be cloned; export from it instead")
         if target.exists():
             raise DatabaseError(f"{target}: there is a file already; clone to another path, or use `crdtsql sync`")
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
@@ -310,9 +321,8 @@ class Replica:
                     backup.step(1000)
             other = Replica(copy, now=self._now, make_site=self._make_site)
             with other._writing():
-                other.registry.become(self._make_site())
+                other._begin_as(self._make_site())
                 other.registry.remember_peer(self.registry.site_id(self.registry.self_ordinal), self.registry.vector())
-                identity.settle(other.registry, str(path))
                 other._changed()
             copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
@@ -366,11 +376,14 @@ class Replica:
             if reason is not None:
                 self._become_new_site(reason)
 
-    def _become_new_site(self, reason: str) -> None:
-        before = self.registry.site_id(self.registry.self_ordinal).hex()
-        self.registry.become(self._make_site())
+    def _begin_as(self, site: bytes) -> None:
+        self.registry.become(site)
         if self._file:
             identity.settle(self.registry, self._file)
+
+    def _become_new_site(self, reason: str) -> None:
+        before = self.registry.site_id(self.registry.self_ordinal).hex()
+        self._begin_as(self._make_site())
         self._changed()
         after = self.registry.site_id(self.registry.self_ordinal).hex()
         self._notice(f"{self.path}: {reason}, so it goes on as a new site {after} (before: {before}); nothing is lost")
@@ -464,6 +477,22 @@ class Replica:
                 raise
             if self._file and self.registry.exists and self.registry.number("generation") != generation:
                 identity.write_note(self.registry)
+
+
+    @contextmanager
+    def _foreign_keys_off(self) -> Iterator[None]:
+        """Keep SQLite from enforcing foreign keys row by row, and from carrying out their actions a second time."""
+        (enforced,) = self.connection.execute("PRAGMA foreign_keys").fetchone()
+        if not enforced:
+            yield
+            return
+        if self.connection.in_transaction:
+            raise UsageError("a changeset can't be merged inside a transaction with foreign_keys on: commit it first")
+        self.connection.execute("PRAGMA foreign_keys = OFF")
+        try:
+            yield
+        finally:
+            self.connection.execute("PRAGMA foreign_keys = ON")
 
 
 def sync(first: Replica, second: Replica) -> tuple[merge.MergeReport, merge.MergeReport]:

@@ -1,23 +1,35 @@
-INSERT INTO temp._crdt_head (id, t, s, gone)
+INSERT INTO temp._crdt_head (id, t, s, gone, rank)
 -- A head stays if the other side has it too, or has not seen it; else the other side has superseded it.
-SELECT met.id, met.old_dot_t, met.old_dot_s, met.old_gone
-FROM temp._crdt_met AS met
-WHERE met.complex
-  AND (
-    (met.old_dot_t & 4611686018427387903)
-      > ifnull((SELECT upto FROM temp._crdt_theirs WHERE ordinal = met.old_dot_s), 0)
-    OR EXISTS (SELECT 1 FROM temp._crdt_incoming_head AS sent WHERE sent.id = met.id AND sent.t = met.old_dot_t AND sent.s = met.old_dot_s)
+-- The first is the one that the clock row keeps: an add before a delete, then the newest.
+SELECT
+  id,
+  t,
+  s,
+  gone,
+  row_number() OVER (
+    PARTITION BY id
+    ORDER BY gone IS NOT NULL, t DESC, (SELECT site.id FROM _crdt_site AS site WHERE site.ordinal = head.s) DESC
   )
-UNION
-SELECT met.id, mine.t, mine.s, mine.gone
-FROM temp._crdt_met AS met
-JOIN ${heads} AS mine ON ${mine_is_met}
-WHERE met.complex
-  AND (
-    (mine.t & 4611686018427387903) > ifnull((SELECT upto FROM temp._crdt_theirs WHERE ordinal = mine.s), 0)
-    OR EXISTS (SELECT 1 FROM temp._crdt_incoming_head AS sent WHERE sent.id = met.id AND sent.t = mine.t AND sent.s = mine.s)
-  )
-UNION
-SELECT sent.id, sent.t, sent.s, sent.gone
-FROM temp._crdt_incoming_head AS sent
-WHERE sent.is_new
+FROM (
+  SELECT met.id AS id, met.old_dot_t AS t, met.old_dot_s AS s, met.old_gone AS gone
+  FROM temp._crdt_met AS met
+  WHERE met.complex
+    AND (
+      (met.old_dot_t & 4611686018427387903)
+        > ifnull((SELECT upto FROM temp._crdt_theirs WHERE ordinal = met.old_dot_s), 0)
+      OR EXISTS (SELECT 1 FROM temp._crdt_incoming_head AS sent WHERE sent.id = met.id AND sent.t = met.old_dot_t AND sent.s = met.old_dot_s)
+    )
+  UNION
+  SELECT met.id, mine.t, mine.s, mine.gone
+  FROM temp._crdt_met AS met
+  JOIN ${heads} AS mine ON ${mine_is_met}
+  WHERE met.complex
+    AND (
+      (mine.t & 4611686018427387903) > ifnull((SELECT upto FROM temp._crdt_theirs WHERE ordinal = mine.s), 0)
+      OR EXISTS (SELECT 1 FROM temp._crdt_incoming_head AS sent WHERE sent.id = met.id AND sent.t = mine.t AND sent.s = mine.s)
+    )
+  UNION
+  SELECT sent.id, sent.t, sent.s, sent.gone
+  FROM temp._crdt_incoming_head AS sent
+  WHERE sent.is_new
+) AS head

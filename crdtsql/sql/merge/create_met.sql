@@ -2,9 +2,9 @@ CREATE TEMP TABLE _crdt_met (
   -- Incoming rows that this replica has already, and the state that results.
   id INTEGER PRIMARY KEY,
   ${keys},
-  t, s, dot_t, dot_s, gone,
-  old_t, old_s, old_dot_t, old_dot_s, old_gone, old_held,
-  complex,
+  t INTEGER, s INTEGER, dot_t INTEGER, dot_s INTEGER, gone INTEGER,
+  old_t INTEGER, old_s INTEGER, old_dot_t INTEGER, old_dot_s INTEGER, old_gone INTEGER, old_held INTEGER,
+  complex INTEGER,
   ${won_words},
   ${clash_words}
 )

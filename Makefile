@@ -1,0 +1,48 @@
+# One way to do each thing; every target sets itself up on a machine with Python 3.11 or newer, git and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+SECONDS ?= 600
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test wheel-test lint types bench soak clean
+
+help:            ## list these commands
+	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+demo: $(READY)   ## the main job on the Chinook music shop: three replicas, offline writes, sync, proof of convergence
+	@$(BIN)/crdtsql demo
+
+test: $(READY)   ## all tests
+	$(BIN)/python -m pytest
+
+wheel-test: $(READY)  ## build the wheel, install it into a fresh environment, run the demo and the README there
+	rm -rf build dist
+	$(BIN)/python -m build --quiet --wheel
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/python -m pip install --quiet dist/*.whl pytest
+	cd build && wheel/bin/crdtsql demo > /dev/null && wheel/bin/python -m pytest -q -p no:cacheprovider --rootdir ../tests ../tests/docs/test_readme.py
+
+lint: $(READY)   ## ruff, and the house rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)  ## mypy, strict
+	$(BIN)/mypy
+
+bench: $(READY)  ## measure against plain SQLite in the same run; ARGS="--rows 100000 --crsqlite PATH"
+	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(READY)   ## long runs: many kills, seeds and statements (SECONDS is a hint for their number)
+	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$$(( $(SECONDS) * 2 )) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 300 )) \
+	  $(BIN)/python -m pytest tests/crash tests/convergence tests/sql/test_random_statements.py -q
+
+clean:           ## remove what the commands above made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios to plain SQLite, measured in the same run."""

@@ -1,0 +1,70 @@
+"""Run the benchmarks: python -m benchmarks [--rows N] [--only NAME] [--write FILE] [--crsqlite LIBRARY]."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+
+from benchmarks import peer, workloads
+from benchmarks.workloads import Bench, Result
+
+GROUPS = {"capture": workloads.capture, "exchange": workloads.exchange, "scale": workloads.scale}
+
+
+def main() -> None:
+    """Print the results, and write them to a file if asked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--rows", type=int, default=100_000, help="rows of the table (default 100,000)")
+    parser.add_argument("--only", choices=GROUPS, help="one group of workloads")
+    parser.add_argument("--write", type=Path, help="write the results to this file, as Markdown")
+    parser.add_argument("--crsqlite", type=Path, help="library of cr-sqlite, to run the same work in the same run")
+    options = parser.parse_args()
+    os.environ.setdefault("CRDTSQL_STATE_DIR", "/nonexistent")
+    bench = Bench(options.rows)
+    results = []
+    for result in _run(bench, options.only, options.crsqlite):
+        results.append(result)
+        print(_line(result), flush=True)
+    if options.write:
+        options.write.write_text(_document(results, options.rows), encoding="utf-8")
+
+
+def _run(bench: Bench, only: str | None, library: Path | None) -> Iterator[Result]:
+    for name, group in GROUPS.items():
+        if only in (None, name):
+            yield from group(bench)
+    if library:
+        yield from peer.crsqlite(bench, library)
+
+
+def _line(result: Result) -> str:
+    mark = "ok  " if result.good else "OVER"
+    limit = "" if result.limit == float("inf") else f"{mark} at most {result.limit:g} {result.unit}"
+    return f"{result.work:58} {result.figure:8.2f} {result.unit:3} {limit:25} {result.detail}"
+
+
+def _document(results: list[Result], rows: int) -> str:
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+    lines = [
+        f"`make bench`, {rows:,} rows, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}; {machine}; "
+        f"Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}; best of {workloads.REPEATS}.",
+        "",
+        "| work | measured | at most | |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {result.work} | {result.figure:.2f} {result.unit} | {result.limit:g} {result.unit} | {result.detail} |"
+        for result in results
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

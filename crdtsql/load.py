@@ -1,0 +1,89 @@
+"""SQL functions: everything that can be done with a replica, on an apsw connection, from SQL.
+
+    crdt_enable(table)      make a table replicated; returns its name
+    crdt_disable(table)     take everything of ours off it
+    crdt_site()             the local site's id, as hex
+    crdt_vector()           the version vector, as JSON
+    crdt_export(vector)     a changeset (BLOB) for a receiver with this vector; NULL for everything
+    crdt_import(changeset)  merge a changeset; returns the report as JSON
+    crdt_changes(since)     table-valued: one row per cell that crdt_export(since) would carry, with the columns
+                            "table", "key", "column", value, hlc, time, site, deleted
+
+They work inside a transaction of the caller's too, and are then part of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import apsw
+import apsw.ext
+
+from crdtsql.changes import Change
+from crdtsql.errors import UsageError
+from crdtsql.replica import Replica, parse_vector
+from crdtsql.values import SqliteValue
+
+
+def load(connection: apsw.Connection) -> Replica:
+    """Register the SQL functions on a connection; return the replica that they work on.
+
+    Raises:
+        DatabaseError: the file was copied, and taking a new site id failed.
+    """
+    replica = Replica.on(connection)
+
+    def enable(table: SqliteValue) -> str:
+        return replica.enable(_text(table, "crdt_enable"))[0]
+
+    def disable(table: SqliteValue) -> str:
+        replica.disable(_text(table, "crdt_disable"))
+        return str(table)
+
+    def site() -> str:
+        return replica.site
+
+    def vector() -> str:
+        return json.dumps(replica.vector())
+
+    def export(since: SqliteValue = None) -> bytes:
+        return replica.export(_vector(since, "crdt_export"))
+
+    def import_(data: SqliteValue) -> str:
+        if not isinstance(data, bytes):
+            raise UsageError("crdt_import(changeset) takes a BLOB")
+        return json.dumps(replica.merge(data).to_json())
+
+    connection.create_scalar_function("crdt_enable", enable, 1)
+    connection.create_scalar_function("crdt_disable", disable, 1)
+    connection.create_scalar_function("crdt_site", site, 0)
+    connection.create_scalar_function("crdt_vector", vector, 0)
+    connection.create_scalar_function("crdt_export", export, 1)
+    connection.create_scalar_function("crdt_import", import_, 1)
+    apsw.ext.make_virtual_module(connection, "crdt_changes", _changes_table(replica))
+    return replica
+
+
+def _changes_table(replica: Replica) -> Any:
+    def crdt_changes(since: SqliteValue = None) -> Iterator[Change]:
+        yield from replica.changes(_vector(since, "crdt_changes"))
+
+    crdt_changes.columns = Change._fields  # type: ignore[attr-defined]
+    crdt_changes.column_access = apsw.ext.VTColumnAccess.By_Index  # type: ignore[attr-defined]
+    return crdt_changes
+
+
+def _text(value: SqliteValue, function: str) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"{function}(table) takes the name of a table as text")
+    return value
+
+
+def _vector(value: SqliteValue, function: str) -> dict[str, int] | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise UsageError(f"{function}(vector) takes a version vector as JSON text, or NULL")
+    return parse_vector(value)
