@@ -172,6 +172,28 @@ class Arrival:
         return joined(values + [Sql(f"incoming.{image.cell(pair.position)[0]}") for pair in self.pairs])
 
     @property
+    def merged_values(self) -> list[Sql]:
+        """Return the key and all values of a row `target` as they are after the merge, from `incoming` and `met`."""
+        values = []
+        for key, name in zip(self.table.key_names, self.table.key, strict=True):
+            column = Sql(f"target.{identifier(name)}")
+            values.append(Sql(f"CASE WHEN met.t <> met.old_t OR met.s <> met.old_s THEN incoming.{key} ELSE {column} END"))
+        pairs = {pair.field.id: pair for pair in self.pairs}
+        for field in self.table.fields:
+            column, pair = Sql(f"target.{identifier(field.name)}"), pairs.get(field.id)
+            if pair is None:
+                values.append(column)
+            else:
+                value = pair.slots["value"]
+                values.append(Sql(f"CASE WHEN (met.{pair.won} >> {pair.bit}) & 1 THEN incoming.{value} ELSE {column} END"))
+        return values
+
+    @property
+    def staged_columns(self) -> list[Sql]:
+        """Return `k1, ..., v0, ...`: where temporary tables keep what `merged_values` says."""
+        return [*self.table.key_names, *(naming.value(field.id) for field in self.table.fields)]
+
+    @property
     def held_columns(self) -> Sql:
         """Return the columns of the table of held rows, in the order of `incoming_values`."""
         return joined([*self.table.key_names, *(pair.held for pair in self.pairs)])

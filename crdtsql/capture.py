@@ -7,6 +7,7 @@ pages spills its journal to a file (docs/SQLITE_FACTS.md, 13).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import apsw
@@ -38,7 +39,9 @@ def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> It
         if fields:
             yield _update_trigger(slots, word, fields, columns)
     for number, index in enumerate(schema.unique_indexes(connection, table.name)):
-        yield from _evict_triggers(slots, shape, index, number)
+        yield from _index_evict_triggers(slots, shape, index, number)
+    if not shape.has_rowid_key and not shape.without_rowid:
+        yield from _rowid_evict_triggers(slots, shape)
     nullable = [column for column in key if not column.not_null and not shape.has_rowid_key and not shape.without_rowid]
     if nullable:
         yield from _null_key_triggers(slots, nullable)
@@ -100,34 +103,67 @@ def _update_trigger(slots: _Slots, word: int, fields: list[Field], columns: dict
     )
 
 
-def _evict_triggers(slots: _Slots, shape: TableShape, index: UniqueIndex, number: int) -> Iterator[str]:
+def _index_evict_triggers(slots: _Slots, shape: TableShape, index: UniqueIndex, number: int) -> Iterator[str]:
     table = slots.table
-    if index.is_plain:
-        source = Sql(f"{table.quoted} AS crdt_row")
-        names = [name for name in index.columns if name is not None]
-        same = joined(
-            (
-                Sql(f"crdt_row.{identifier(name)} = NEW.{identifier(name)} COLLATE {identifier(collation)}")
-                for name, collation in zip(names, index.collations, strict=True)
-            ),
-            " AND ",
-        )
-        of_columns = _of_columns(tuple(names))
-        if shape.has_rowid_key and table.key[0] in names:
-            of_columns = EMPTY
-    else:
-        source, of_columns, same = table.quoted, EMPTY, _same_terms(shape, index)
-    row = "crdt_row" if index.is_plain else table.quoted.text
-    same_row = joined((Sql(f"{row}.{identifier(name)} IS OLD.{identifier(name)}") for name in table.key), " AND ")
+    if not index.is_plain:
+        yield from _evict_triggers(slots, str(number), table.quoted, table.quoted, EMPTY, _same_terms(shape, index))
+        return
+    columns = {column.name: column for column in shape.columns}
+    names = [name for name in index.columns if name is not None]
+    same = joined(
+        (
+            Sql(f"crdt_row.{identifier(name)} = {_stored(columns[name])} COLLATE {identifier(collation)}")
+            for name, collation in zip(names, index.collations, strict=True)
+        ),
+        " AND ",
+    )
+    change_unnamed = (shape.has_rowid_key and table.key[0] in names) or any(columns[name].generated for name in names)
+    of_columns = EMPTY if change_unnamed else _of_columns(tuple(names))
+    yield from _evict_triggers(slots, str(number), Sql(f"{table.quoted} AS crdt_row"), Sql("crdt_row"), of_columns, same)
+
+
+def _rowid_evict_triggers(slots: _Slots, shape: TableShape) -> Iterator[str]:
+    """Yield triggers for a rowid that is not the key, which a statement may give all the same, and so evict a row."""
+    taken = {column.name.lower() for column in shape.columns}
+    names = [name for name in ("rowid", "oid", "_rowid_") if name not in taken]
+    if not names:
+        return
+    source, same = Sql(f"{slots.table.quoted} AS crdt_row"), Sql(f"crdt_row.{names[0]} = NEW.{names[0]}")
+    yield from _evict_triggers(slots, "_rowid", source, Sql("crdt_row"), Sql(f"OF {', '.join(names)}"), same)
+
+
+def _evict_triggers(slots: _Slots, suffix: str, source: Sql, row: Sql, of_columns: Sql, same: Sql) -> Iterator[str]:
+    keys = slots.table.key
+    same_row = joined((Sql(f"{row}.{identifier(name)} IS OLD.{identifier(name)}") for name in keys), " AND ")
     shared = slots.pick("evicted") | {"source": source, "same_unique_key": same}
-    yield sql("enable/trigger_evict_insert", trigger=slots.name(f"evict_insert{number}"), **shared)
+    yield sql("enable/trigger_evict_insert", trigger=slots.name(f"evict_insert{suffix}"), **shared)
     yield sql(
         "enable/trigger_evict_update",
-        trigger=slots.name(f"evict_update{number}"),
+        trigger=slots.name(f"evict_update{suffix}"),
         of_columns=of_columns,
         same_row=same_row,
         **shared,
     )
+
+
+def _stored(column: Column) -> Sql:
+    """Say what OR REPLACE stores for a column of the new row: it puts the default in place of a NULL that is not allowed."""
+    new = Sql(f"NEW.{identifier(column.name)}")
+    if not column.not_null or column.default is None:
+        return new
+    return Sql(f"ifnull({new}, {_default(column.default)})")
+
+
+def _default(written: str) -> Sql:
+    """Make an expression of a DEFAULT clause, in which a bare word is a string."""
+    if re.fullmatch(r"(?i:CURRENT_(TIME|DATE|TIMESTAMP)|TRUE|FALSE|NULL)", written):
+        return verbatim(written)
+    if re.fullmatch(r"[^\W\d][\w$]*", written):
+        return text(written)
+    opening, closing = written[0], written[-1]
+    if (opening, closing) in (('"', '"'), ("`", "`"), ("[", "]")):
+        return text(written[1:-1].replace(closing * 2, closing) if closing != "]" else written[1:-1])
+    return verbatim(f"({written})")
 
 
 def _same_terms(shape: TableShape, index: UniqueIndex) -> Sql:
@@ -135,7 +171,7 @@ def _same_terms(shape: TableShape, index: UniqueIndex) -> Sql:
     if index.parts is None:
         return EMPTY
     table = identifier(shape.name)
-    new_row = joined(Sql(f"NEW.{identifier(c.name)} AS {identifier(c.name)}") for c in shape.columns)
+    new_row = joined(Sql(f"{_stored(column)} AS {identifier(column.name)}") for column in shape.columns)
     same = [
         fragment(
             "enable/same_term", left=verbatim(term), expression=verbatim(term), new_row=new_row, table=table

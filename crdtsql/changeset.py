@@ -37,7 +37,7 @@ import tempfile
 from contextlib import contextmanager
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import zstandard
 
@@ -54,7 +54,9 @@ MAXIMUM_RATIO = 400
 """Decompressed by compressed size, above which a body of more than 64 MiB is taken for an attack."""
 IN_MEMORY_BYTES = 16 << 20
 """Larger images are decompressed into a temporary file."""
-COMPRESSION_LEVEL = 3
+COMPRESSION_LEVEL = 6
+COMPRESSION_JOB_BYTES = 2 << 20
+"""Images of several such pieces are compressed on two threads."""
 _HEX = set("0123456789abcdef")
 
 
@@ -130,7 +132,11 @@ class Header:
 def pack(header: Header, image: bytes) -> bytes:
     """Write a changeset."""
     head = json.dumps(header.to_json(), separators=(",", ":"), ensure_ascii=False).encode()
-    body = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).compress(image)
+    threads = 2 if len(image) > 2 * COMPRESSION_JOB_BYTES else 0
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        COMPRESSION_LEVEL, source_size=len(image), threads=threads, job_size=COMPRESSION_JOB_BYTES if threads else 0
+    )
+    body = zstandard.ZstdCompressor(compression_params=parameters).compress(image)
     prefix = PREFIX.pack(MAGIC, VERSION, 0, len(head), len(body), len(image), _digest(head, body, len(image)))
     return b"".join((prefix, head, body))
 
@@ -206,17 +212,21 @@ def unpack(data: bytes) -> Changeset:
             raise InvalidChangesetError(f"the changeset is cut off: {len(data)} bytes are not even its first part")
         raise InvalidChangesetError("not a changeset: it does not begin as one; was another file given?")
     _, version, flags, head_length, body_length, image_length, digest = PREFIX.unpack_from(data)
-    if version != VERSION or flags:
-        raise InvalidChangesetError(
-            f"the changeset has format {version}.{flags}, this version of crdtsql reads {VERSION}.0: "
-            "install the version that wrote it"
-        )
+    _check_version(version, flags)
     _check_lengths(len(data), head_length, body_length, image_length)
     view = memoryview(data)
     head, body = view[PREFIX.size : PREFIX.size + head_length], view[PREFIX.size + head_length :]
     if _digest(head, body, image_length) != digest:
         raise InvalidChangesetError("the changeset was damaged on its way (its checksum differs): send it again")
     return Changeset(_read_header(bytes(head)), body, image_length, len(data))
+
+
+def _check_version(version: int, flags: int) -> None:
+    if version != VERSION or flags:
+        raise InvalidChangesetError(
+            f"the changeset has format {version}.{flags}, this version of crdtsql reads {VERSION}.0: "
+            "install the version that wrote it"
+        )
 
 
 def _check_lengths(size: int, head_length: int, body_length: int, image_length: int) -> None:
@@ -254,13 +264,13 @@ def _parse_header(found: dict[str, Any]) -> Header:
         raise ValueError("a site is listed twice")
     if any(site.needs > site.upto for site in sites):
         raise ValueError("a site needs more than it gives")
-    tables = tuple(_parse_table(table, len(sites)) for table in found["tables"])
+    tables = tuple(_parse_table(table, sites) for table in found["tables"])
     if len({table.name.lower() for table in tables}) != len(tables):
         raise ValueError("a table is listed twice")
     return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables)
 
 
-def _parse_table(found: dict[str, Any], site_count: int) -> TableHeader:
+def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
     key = tuple(_name(name) for name in found["key"])
     columns = tuple((_name(column["name"]), _name(column["type"])) for column in found["columns"])
     names = [name.lower() for name in (*key, *(name for name, _ in columns))]
@@ -269,8 +279,10 @@ def _parse_table(found: dict[str, Any], site_count: int) -> TableHeader:
     genesis = None
     if found["genesis"] is not None:
         t, ordinal = found["genesis"]
-        if not isinstance(t, int) or not -clock.GENESIS_OFFSET < t < 0 or not 1 <= _number(ordinal) <= site_count:
+        if not isinstance(t, int) or not 1 <= _number(ordinal) <= len(sites):
             raise ValueError("a genesis is not valid")
+        if not 1 <= t + clock.GENESIS_OFFSET <= sites[ordinal - 1].upto:
+            raise ValueError("a genesis is not covered by the sender's vector")
         genesis = (t, ordinal)
     return TableHeader(_name(found["name"]), key, columns, genesis, _number(found["rows"]), _number(found["gone"]))
 
@@ -304,8 +316,17 @@ def read_stream(stream: BinaryIO) -> bytes:
     if len(prefix) < PREFIX.size or prefix[:8] != MAGIC:
         unpack(prefix)
         raise InvalidChangesetError("not a changeset")
-    _, _, _, head_length, body_length, image_length, _ = PREFIX.unpack(prefix)
+    _, version, flags, head_length, body_length, image_length, _ = PREFIX.unpack(prefix)
+    _check_version(version, flags)
     if head_length > MAXIMUM_HEADER_BYTES or body_length > MAXIMUM_IMAGE_BYTES:
         _check_lengths(PREFIX.size, head_length, body_length, max(image_length, body_length))
-    rest = cast(bytes, stream.read(head_length + body_length + 1))
-    return prefix + rest
+    return prefix + _read_at_most(stream, head_length + body_length + 1)
+
+
+def _read_at_most(stream: BinaryIO, length: int) -> bytes:
+    """Read piece by piece, because `length` is a stranger's word and no reason to make room."""
+    pieces = []
+    while length > 0 and (piece := stream.read(min(length, 1 << 20))):
+        pieces.append(piece)
+        length -= len(piece)
+    return b"".join(pieces)

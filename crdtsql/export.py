@@ -8,7 +8,7 @@ to the receiver; of its cells those whose stamp is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
 
 import apsw
@@ -30,10 +30,9 @@ def attached(connection: apsw.Connection, purpose: str) -> Iterator[str]:
 
     While a statement around us runs, SQLite refuses to detach; what is left then is detached the next time.
     """
-    for _, name, _ in connection.execute("PRAGMA database_list").fetchall():
-        if name.startswith(PREFIX):
-            _detach(connection, name)
-    name = f"{PREFIX}{purpose}_{next(_numbers)}"
+    names = [name for _, name, _ in connection.execute("PRAGMA database_list").fetchall() if name.startswith(PREFIX)]
+    left = [name for name in names if not _detach(connection, name)]
+    name = f"{PREFIX}{purpose}_{next(_numbers)}" if left else f"{PREFIX}{purpose}"
     connection.execute(f"ATTACH ':memory:' AS {name}")
     try:
         yield name
@@ -41,9 +40,12 @@ def attached(connection: apsw.Connection, purpose: str) -> Iterator[str]:
         _detach(connection, name)
 
 
-def _detach(connection: apsw.Connection, name: str) -> None:
-    with suppress(apsw.SQLError):
+def _detach(connection: apsw.Connection, name: str) -> bool:
+    try:
         connection.execute(f"DETACH {name}")
+    except apsw.SQLError:
+        return False
+    return True
 
 
 def export(
@@ -185,12 +187,13 @@ class _Statements:
         return joined(masks, ",\n  ")
 
     def _rows(self, name: str, everything: bool, values: list[Sql], **slots: Sql) -> str:
-        cells = [
-            Sql(f", CASE WHEN {new} THEN {value} END, "
-                f"CASE WHEN {new} THEN clock.{naming.stamp_t(field.id)} END, "
-                f"CASE WHEN {new} THEN clock.{naming.stamp_s(field.id)} END")
-            for field, value, new in zip(self.table.fields, values, self.conditions, strict=True)
-        ]
+        cells = []
+        for field, value, new in zip(self.table.fields, values, self.conditions, strict=True):
+            t, s = naming.stamp_t(field.id), naming.stamp_s(field.id)
+            stamps = [fragment("export/cell_stamp", t=t, s=s, stamp=stamp) for stamp in (t, s)]
+            # A cell that nobody wrote travels unstamped, so that a new row starts with the same default everywhere.
+            wanted = Sql(f"{new} OR clock.{t} = {clock.ABSENT}")
+            cells.append(Sql(f", CASE WHEN {wanted} THEN {value} END, {joined(stamps)}"))
         head_is_new = fragment(
             "export/head_is_new", heads=self.table.heads, heads_is_clock=self.table.same_keys("heads", "clock")
         )

@@ -13,6 +13,7 @@ from crdtsql import naming, schema
 from crdtsql.clock import Now
 from crdtsql.registry import FIRST_UPDATE_OP, Field, Registry, Table, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
+from crdtsql.values import SqliteValue
 
 
 
@@ -36,17 +37,15 @@ def fold(registry: Registry, now: Now) -> int:
             sql("fold/stamp_events", log_keys=log_keys), {"clock": registry.number("clock"), "now_ms": now()}
         )
         connection.execute("DELETE FROM main._crdt_log")
-        events, first, last = connection.execute(
-            "SELECT count(*), min(hlc), max(hlc) FROM temp._crdt_event"
-        ).fetchone()
-        registry.record_merged(first)
+        summary = connection.execute(sql("fold/summarize_events")).fetchall()
+        registry.record_merged(min(first for *_, first, _ in summary))
         batch = registry.next_batch()
         tables = {table.id: table for table in registry.tables()}
-        for number, count, removals, updates in connection.execute(sql("fold/summarize_events")).fetchall():
+        for number, count, removals, updates, _, _ in summary:
             if number in tables:
                 _fold_table(registry, tables[number], batch, count, bool(removals), bool(updates))
-        registry.raise_vector(batch, [(registry.self_ordinal, last)])
-    return int(events)
+        registry.raise_vector(batch, [(registry.self_ordinal, max(last for *_, last in summary))])
+    return sum(count for _, count, *_ in summary)
 
 
 def _fold_table(registry: Registry, table: Table, batch: int, events: int, removals: bool, updates: bool) -> None:
@@ -55,7 +54,7 @@ def _fold_table(registry: Registry, table: Table, batch: int, events: int, remov
     if shape is None:
         return
     genesis_t, genesis_s = table.genesis or (None, None)
-    values = {
+    values: dict[str, SqliteValue] = {
         "tbl": table.id,
         "self": registry.self_ordinal,
         "seq": registry.seq_of(table, batch, events),
@@ -81,6 +80,8 @@ def _fold_table(registry: Registry, table: Table, batch: int, events: int, remov
             clock_is_held=table.same_keys("clock", table.held.text),
         )
         connection.execute(forget, values)
+    if values["look"]:
+        _hold_unseen(connection, table, values)
     if _any_row(connection, table.heads):
         forget = sql(
             "fold/forget_heads",
@@ -92,6 +93,24 @@ def _fold_table(registry: Registry, table: Table, batch: int, events: int, remov
             clock_is_heads=table.same_keys("clock", "heads"),
         )
         connection.execute(forget, values)
+
+
+def _hold_unseen(connection: apsw.Connection, table: Table, values: dict[str, SqliteValue]) -> None:
+    """Hold what vanished without a trace, with no values, because every row that is gone has a held row."""
+    statement = sql(
+        "fold/hold_unseen",
+        held=table.held,
+        clock=table.clock,
+        keys=table.keys,
+        clock_keys=table.keys_of("clock"),
+        clock_is_event=table.same_keys("clock", "event"),
+    )
+    connection.execute(statement, values)
+    if connection.changes():
+        clock_is_held = table.same_keys("clock", table.held.text)
+        connection.execute(
+            sql("fold/link_unseen", held=table.held, clock=table.clock, clock_is_held=clock_is_held), values
+        )
 
 
 def _any_row(connection: apsw.Connection, table: Sql) -> bool:

@@ -94,7 +94,9 @@ def check(header: Header, image: bytes | str) -> None:
     Raises:
         InvalidChangesetError: it is no sound database, or not of the exact form that its header announces.
     """
-    connection = apsw.Connection(image if isinstance(image, str) else ":memory:")
+    connection = (
+        apsw.Connection(image, flags=apsw.SQLITE_OPEN_READONLY) if isinstance(image, str) else apsw.Connection(":memory:")
+    )
     try:
         if isinstance(image, bytes):
             connection.deserialize("main", image)
@@ -110,25 +112,43 @@ def check(header: Header, image: bytes | str) -> None:
 
 
 def _check_content(header: Header, connection: apsw.Connection) -> None:
-    found = connection.execute("SELECT type, sql FROM sqlite_schema").fetchall()
-    if sorted(found) != sorted(("table", statement) for statement in schema(header)):
+    # Compared as bytes: a stranger's text may be no UTF-8, or no text at all.
+    found = connection.execute(
+        "SELECT CAST(type AS BLOB), iif(typeof(sql) = 'text', CAST(sql AS BLOB), x'') FROM sqlite_schema"
+    ).fetchall()
+    if sorted(found) != sorted((b"table", statement.encode()) for statement in schema(header)):
         raise InvalidChangesetError("not a sound changeset: its tables are not those that its header announces")
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise InvalidChangesetError(f"not a sound changeset: {verdict}")
-    for number, table in enumerate(header.tables, 1):
-        rows, gone, first, last = connection.execute(
-            f"SELECT count(*), count(gone), ifnull(min(rowid), 1), ifnull(max(rowid), 1) FROM {row_table(number)}"
-        ).fetchone()
-        if (rows, gone) != (table.rows, table.gone) or first < 1 or last > 2**40:
-            raise InvalidChangesetError(f"not a sound changeset: table {table.name!r} has not as many rows as it says")
-    ceilings = [(site.ordinal, site.upto) for site in header.sites]
     connection.execute("CREATE TEMP TABLE site (ordinal INTEGER PRIMARY KEY, upto INTEGER)")
-    connection.executemany("INSERT INTO temp.site VALUES (?, ?)", ceilings)
+    connection.executemany("INSERT INTO temp.site VALUES (?, ?)", [(site.ordinal, site.upto) for site in header.sites])
+    if connection.execute(sql("export/merged_beyond_vector")).fetchall():
+        raise InvalidChangesetError(
+            "not a sound changeset: it says of a site that it knew events that the sender's vector does not cover"
+        )
     for number, table in enumerate(header.tables, 1):
-        beyond_rows = sql("export/events_beyond_vector", row=row_table(number), mask=integer(clock.EVENT_MASK))
-        beyond_heads = sql("export/heads_beyond_vector", head=head_table(number), mask=integer(clock.EVENT_MASK))
-        if connection.execute(beyond_rows).fetchall() or connection.execute(beyond_heads).fetchall():
-            raise InvalidChangesetError(
-                f"not a sound changeset: table {table.name!r} has events that its sender's vector does not cover"
-            )
+        _check_table(connection, table, number)
+
+
+def _check_table(connection: apsw.Connection, table: TableHeader, number: int) -> None:
+    row, head, mask = row_table(number), head_table(number), integer(clock.EVENT_MASK)
+    rows, gone, first, last, many = connection.execute(
+        f"SELECT count(*), count(gone), ifnull(min(rowid), 1), ifnull(max(rowid), 1), count(many) FROM {row}"
+    ).fetchone()
+    if (rows, gone) != (table.rows, table.gone) or first < 1 or last > 2**40:
+        raise InvalidChangesetError(f"not a sound changeset: table {table.name!r} has not as many rows as it says")
+    cells = [
+        fragment("export/cell_beyond_vector", t=t, s=s, mask=mask)
+        for _, t, s in (cell(position) for position in range(len(table.columns)))
+    ]
+    beyond_rows = sql("export/events_beyond_vector", row=row, mask=mask, or_cells=joined(cells, "\n  "))
+    beyond_heads = sql("export/heads_beyond_vector", head=head, mask=mask)
+    if connection.execute(beyond_rows).fetchall() or connection.execute(beyond_heads).fetchall():
+        raise InvalidChangesetError(
+            f"not a sound changeset: table {table.name!r} has events that its sender's vector does not cover"
+        )
+    if many or connection.execute(f"SELECT 1 FROM {head} LIMIT 1").fetchall():
+        keys = joined(Sql(f"k{position}") for position in range(1, len(table.key) + 1))
+        if connection.execute(sql("export/stray_heads", head=head, row=row, keys=keys)).fetchall():
+            raise InvalidChangesetError(f"not a sound changeset: the heads of table {table.name!r} don't fit its rows")

@@ -13,8 +13,12 @@ import apsw
 from crdtsql import schema
 from crdtsql.arrival import Arrival
 from crdtsql.meet import Values
-from crdtsql.registry import temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, joined, sql
+
+
+def create_staged(arrival: Arrival) -> str:
+    """Write the definition of the temporary table of rows that are taken out and put back."""
+    return f"CREATE TEMP TABLE _crdt_staged ({joined(arrival.staged_columns)})"
 
 
 def materialize(connection: apsw.Connection, arrival: Arrival, values: Values, fresh: int, known: int) -> None:
@@ -115,51 +119,33 @@ def _update_shown(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> 
 def _replace_shown(connection: apsw.Connection, arrival: Arrival, exchanging: Sql) -> None:
     """Take the rows that change a UNIQUE column out of the table, write the others, and put them back changed."""
     table = arrival.table
-    won = {pair.field.id: pair for pair in arrival.pairs}
-    values = []
-    for key, name in zip(table.key_names, table.key, strict=True):
-        column = identifier(name)
-        values.append(
-            Sql(f"CASE WHEN met.t <> met.old_t OR met.s <> met.old_s THEN incoming.{key} ELSE target.{column} END")
-        )
-    for field in table.fields:
-        column = identifier(field.name)
-        pair = won.get(field.id)
-        if pair is None:
-            values.append(Sql(f"target.{column}"))
-        else:
-            value = pair.slots["value"]
-            values.append(
-                Sql(f"CASE WHEN (met.{pair.won} >> {pair.bit}) & 1 THEN incoming.{value} ELSE target.{column} END")
-            )
-    staged = joined([*table.key_names, *(Sql(f"v{field.id}") for field in table.fields)])
-    with temporary(connection, "_crdt_staged", f"CREATE TEMP TABLE _crdt_staged ({staged})"):
-        stage = sql(
-            "merge/stage",
-            staged_columns=staged,
-            values=joined(values),
-            table=table.quoted,
-            target_is_met=arrival.is_key_of("target", "met"),
-            changed=exchanging,
-            **arrival.image_slots,
-        )
-        connection.execute(stage)
-        remove = sql(
-            "merge/remove_staged",
-            table=table.quoted,
-            key_columns=table.key_columns,
-            staged_keys=table.keys_of("staged"),
-        )
-        connection.execute(remove)
-        _update_shown(connection, arrival, exchanging)
-        insert = sql(
-            "merge/insert_staged",
-            table=table.quoted,
-            key_columns=table.key_columns,
-            columns=joined((Sql(f", {identifier(field.name)}") for field in table.fields), ""),
-            staged_columns=staged,
-        )
-        connection.execute(insert)
+    staged = joined(arrival.staged_columns)
+    stage = sql(
+        "merge/stage",
+        staged_columns=staged,
+        values=joined(arrival.merged_values),
+        table=table.quoted,
+        target_is_met=arrival.is_key_of("target", "met"),
+        changed=exchanging,
+        **arrival.image_slots,
+    )
+    connection.execute(stage)
+    remove = sql(
+        "merge/remove_staged",
+        table=table.quoted,
+        key_columns=table.key_columns,
+        staged_keys=table.keys_of("staged"),
+    )
+    connection.execute(remove)
+    _update_shown(connection, arrival, exchanging)
+    insert = sql(
+        "merge/insert_staged",
+        table=table.quoted,
+        key_columns=table.key_columns,
+        columns=joined((Sql(f", {identifier(field.name)}") for field in table.fields), ""),
+        staged_columns=staged,
+    )
+    connection.execute(insert)
 
 
 def _revive(connection: apsw.Connection, arrival: Arrival) -> None:

@@ -14,6 +14,7 @@ import apsw
 
 from crdtsql import image, naming
 from crdtsql.arrival import Arrival, Pair
+from crdtsql.errors import InvalidChangesetError
 from crdtsql.registry import Field, Registry, temporary
 from crdtsql.sqltext import Sql, fragment, identifier, joined, sql
 from crdtsql.values import SqliteValue
@@ -35,7 +36,10 @@ def create_met(arrival: Arrival) -> str:
     """Write the definition of the temporary table of rows that both sides have."""
     return sql(
         "merge/create_met",
-        keys=arrival.table.keys,
+        keys=joined(
+            Sql(f"{key} {column.affinity} COLLATE {column.collation}")
+            for key, column in zip(arrival.table.key_names, arrival.shape.key, strict=True)
+        ),
         won_words=arrival.word_names("won"),
         clash_words=arrival.word_names("clash"),
     )
@@ -80,8 +84,18 @@ def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
         **arrival.image_slots,
     )
     connection.execute(statement, values)
+    keys = arrival.table.keys
+    if connection.execute(f"SELECT 1 FROM temp._crdt_met GROUP BY {keys} HAVING count(*) > 1 LIMIT 1").fetchone():
+        raise _one_row_twice(arrival)
     if connection.execute("SELECT 1 FROM temp._crdt_met WHERE complex LIMIT 1").fetchone():
         _settle_heads(connection, arrival)
+
+
+def _one_row_twice(arrival: Arrival) -> InvalidChangesetError:
+    return InvalidChangesetError(
+        f"not a sound changeset: rows of table {arrival.table.name!r} have the same key here "
+        f"({', '.join(arrival.table.key)}); if the sender's key columns have other types or collations, make them alike"
+    )
 
 
 def _settle_heads(connection: apsw.Connection, arrival: Arrival) -> None:
@@ -176,7 +190,10 @@ def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: in
             **shared,
             **arrival.image_slots,
         )
-        connection.execute(statement, values)
+        try:
+            connection.execute(statement, values)
+        except apsw.ConstraintError as error:
+            raise _one_row_twice(arrival) from error
         statement = sql(
             "merge/store_fresh_heads",
             heads=table.heads,

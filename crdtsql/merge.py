@@ -144,6 +144,7 @@ def merge(
     with (
         temporary(connection, "_crdt_from", CREATE_FROM),
         temporary(connection, "_crdt_theirs", CREATE_THEIRS),
+        temporary(connection, "_crdt_touched", constraints.CREATE_TOUCHED),
         _without_capture(connection, [arrival.table for arrival in arrivals]),
     ):
         local = _map_sites(registry, header)
@@ -156,6 +157,7 @@ def merge(
             counts = _merge_table(registry, arrival, batch, local)
             if counts is not None:
                 report.tables[arrival.table.name] = counts
+        constraints.check_foreign_keys(connection, arrivals)
     for site in header.sites:
         registry.raise_vector(batch, [(local[site.ordinal], site.upto)])
     return report
@@ -210,6 +212,7 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
     with (
         temporary(connection, "_crdt_arrived", meet.CREATE_ARRIVED),
         temporary(connection, "_crdt_met", meet.create_met(arrival)),
+        temporary(connection, "_crdt_staged", materialize.create_staged(arrival)),
     ):
         fresh, known = meet.arrive(connection, arrival, values)
         if adopted:
@@ -235,9 +238,9 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
     meet.store_clocks(registry, arrival, values, fresh, known)
     try:
         materialize.materialize(connection, arrival, values, fresh, known)
-    except apsw.ConstraintError as error:
+    except (apsw.ConstraintError, apsw.MismatchError) as error:
         raise constraints.explain(connection, arrival, error) from error
-    constraints.check_foreign_keys(connection, arrival)
+    constraints.note_touched(connection, arrival)
     return report
 
 

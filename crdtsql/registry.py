@@ -27,6 +27,11 @@ FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
 
 
+PROGRESS_DETAIL = ((512, 16), (4_096, 256), (65_536, 4_096))
+"""From which age (in batches) on how many batches share one entry of `_crdt_progress`: an export for a peer that was away
+for long begins somewhat too early, which costs time, but never leaves anything out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A replicated value column: its stable id and its name."""
@@ -267,6 +272,11 @@ class Registry:
         """Number the next fold or merge."""
         batch = self.number("batch") + 1
         self.set("batch", batch)
+        if batch % 256 == 0:
+            for age, width in PROGRESS_DETAIL:
+                values = {"before": (batch - age) // width * width, "width": width}
+                self.connection.execute(sql("registry/coarsen_progress"), values)
+                self.connection.execute(sql("registry/forget_coarse_progress"), values)
         return batch
 
     def tick(self, now_ms: int) -> int:

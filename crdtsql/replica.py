@@ -224,7 +224,7 @@ class Replica:
 
     def vector(self) -> dict[str, int]:
         """Return the version vector: site id as hex -> hlc up to which all its events are here."""
-        with self._folded():
+        with self._folded(strict=False):
             return {site.hex(): upto for site, upto in self.registry.vector().items()}
 
     def export(self, since: Vector | None = None) -> bytes:
@@ -234,7 +234,7 @@ class Replica:
         """
         receiver = _raw(since or {})
         with explained(self.path), export.attached(self.connection, "image") as database:
-            with self._folded(receiver):
+            with self._folded(receiver, durable=True):
                 header = export.export(self.registry, receiver, self._now, database, self.on_progress)
             self.on_progress("compress", 1, 1)
             return changeset.pack(header, self.connection.serialize(database))
@@ -260,7 +260,7 @@ class Replica:
         header = received.header
         with explained(self.path):
             self.registry.require()
-            with self._folded(header.vector):
+            with self._folded():
                 merge.check_needs(self.registry, header)
                 merge.check_drift(header, self._now)
                 if not merge.brings_news(self.registry, header):
@@ -270,7 +270,7 @@ class Replica:
                 image.check(header, content)
                 with export.attached(self.connection, "incoming") as database:
                     database = self._load(database, content)
-                    with self._foreign_keys_off(), self._writing():
+                    with self._foreign_keys_off(), self._writing(durable=False):
                         self._ready(header.vector)
                         merge.check_needs(self.registry, header)
                         report = merge.merge(self.registry, header, database, self.on_progress)
@@ -342,7 +342,7 @@ class Replica:
         Raises:
             UnknownRowError: there is no such row, shown or held.
         """
-        with self._folded():
+        with self._folded(strict=False):
             return blame.blame(self.registry, table, key)
 
     def remember_peer(self, site: str, vector: Vector) -> None:
@@ -402,31 +402,40 @@ class Replica:
                     "will wait that long before they take its changes"
                 )
 
-    def _ready(self, peer_vector: Mapping[bytes, int]) -> None:
+    def _ready(self, peer_vector: Mapping[bytes, int], *, strict: bool = True) -> None:
         """Bring the file up to date inside a write transaction.
 
         A peer that knows more of this site than this file does proves that the file was rolled back.
         """
-        drift.check(self.registry)
+        if strict:
+            drift.check(self.registry)
         self._fold()
         mine = self.registry.site_id(self.registry.self_ordinal)
         if peer_vector.get(mine, 0) > self.registry.vector().get(mine, 0):
             self._become_new_site("a peer has later changes of it, so an older state of it was restored")
 
     @contextmanager
-    def _folded(self, peer_vector: Mapping[bytes, int] | None = None) -> Iterator[None]:
-        """Hold one state in which nothing is left to fold: a read transaction if possible, else a write transaction."""
+    def _folded(
+        self, peer_vector: Mapping[bytes, int] | None = None, *, durable: bool = False, strict: bool = True
+    ) -> Iterator[None]:
+        """Hold one state in which nothing is left to fold: a read transaction if possible, else a write transaction.
+
+        With `durable`, a power cut can't take that state back any more once the block has ended. With `strict`, no replicated
+        table may have been altered: what is sent or merged must be whole.
+        """
         peer = peer_vector or {}
         with explained(self.path):
             self.registry.require()
             with self._reading():
                 mine = self.registry.site_id(self.registry.self_ordinal)
                 rolled_back = peer.get(mine, 0) > self.registry.vector().get(mine, 0)
-                if not (fold.has_pending(self.connection) or drift.has_moved(self.registry) or rolled_back):
+                unsynced = durable and self.registry.number("unsynced") == 1 and not self.connection.readonly("main")
+                moved = strict and drift.has_moved(self.registry)
+                if not (fold.has_pending(self.connection) or moved or rolled_back or unsynced):
                     yield
                     return
             with self._writing():
-                self._ready(peer)
+                self._ready(peer, strict=strict)
                 yield
 
     @contextmanager
@@ -459,17 +468,20 @@ class Replica:
             raise
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, *, durable: bool = True) -> Iterator[None]:
         """Hold the write lock; commit at the end, or undo everything.
 
-        Inside a transaction of the caller's (SQL functions) a savepoint takes its place.
+        Inside a transaction of the caller's (SQL functions) a savepoint takes its place. Under WAL, a commit that is not
+        `durable` may be undone by a power cut; the file remembers that, and the next export makes up for it.
         """
-        with explained(self.path):
+        with explained(self.path), self._synchronous(durable):
             nested = self.connection.in_transaction
             self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")
             generation = self.registry.number("generation") if self.registry.exists else 0
             try:
                 yield
+                if self.registry.exists and self.registry.number("unsynced") == int(durable and not nested):
+                    self.registry.set("unsynced", int(not durable or nested))
                 self.connection.execute("RELEASE crdtsql" if nested else "COMMIT")
             except BaseException:
                 with suppress(apsw.Error):
@@ -478,6 +490,19 @@ class Replica:
             if self._file and self.registry.exists and self.registry.number("generation") != generation:
                 identity.write_note(self.registry)
 
+
+    @contextmanager
+    def _synchronous(self, durable: bool) -> Iterator[None]:
+        if self.connection.in_transaction:
+            yield
+            return
+        (before,) = self.connection.execute("PRAGMA synchronous").fetchone()
+        (mode,) = self.connection.execute("PRAGMA journal_mode").fetchone()
+        self.connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' and not durable else 'FULL'}")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"PRAGMA synchronous = {before}")
 
     @contextmanager
     def _foreign_keys_off(self) -> Iterator[None]:
@@ -517,7 +542,7 @@ def explained(path: str) -> Iterator[None]:
         yield
     except apsw.BusyError as error:
         raise BusyError(
-            f"{path} is locked by another program for more than {BUSY_TIMEOUT_MS // 1000} seconds: close its "
+            f"{path} is locked by another program for more than {BUSY_TIMEOUT_MS / 1000:g} seconds: close its "
             "transaction, then run this again"
         ) from error
     except apsw.NotADBError as error:
@@ -532,6 +557,11 @@ def explained(path: str) -> Iterator[None]:
         raise DatabaseError(f"{path} can't be opened or read: {error}") from error
     except apsw.Error as error:
         raise DatabaseError(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DatabaseError(
+            f"{path} holds text that is not valid UTF-8 ({error.object[:20]!r}...), which can't be shown here: it is "
+            "replicated as it is; to see it, SELECT CAST(column AS BLOB)"
+        ) from error
 
 
 __all__: list[Any] = ["Replica", "sync"]

@@ -23,6 +23,7 @@ class Column:
         collation: BINARY, NOCASE or RTRIM.
         key_position: 1 for the first column of the primary key, 0 for a column outside of it.
         generated: its value is computed, so it is never written.
+        default: the DEFAULT clause's value as written, None if there is none.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Column:
     not_null: bool
     key_position: int
     generated: bool
+    default: str | None = None
 
     @property
     def has_one_spelling(self) -> bool:
@@ -72,6 +74,8 @@ class TableShape:
     columns: tuple[Column, ...]
     without_rowid: bool
     strict: bool
+    has_rowid_key: bool = False
+    """Whether the key is the rowid itself, which can be updated under other names."""
 
     @property
     def key(self) -> tuple[Column, ...]:
@@ -82,12 +86,6 @@ class TableShape:
     def values(self) -> tuple[Column, ...]:
         """Return the columns that are neither key nor generated, in the table's order."""
         return tuple(c for c in self.columns if not c.key_position and not c.generated)
-
-    @property
-    def has_rowid_key(self) -> bool:
-        """Tell whether the key is the rowid itself, which can be updated under other names."""
-        key = self.key
-        return not self.without_rowid and len(key) == 1 and key[0].declared.upper() == "INTEGER"
 
 
 def affinity_of(declared: str, strict: bool) -> str:
@@ -129,8 +127,8 @@ def read(connection: apsw.Connection, table: str) -> TableShape | None:
     name, kind, without_rowid, strict = found
     columns = []
     if kind == "table":
-        for column, declared, not_null, key_position, hidden in connection.execute(
-            """SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?, 'main') ORDER BY cid""", (name,)
+        for column, declared, not_null, key_position, hidden, default in connection.execute(
+            """SELECT name, type, "notnull", pk, hidden, dflt_value FROM pragma_table_xinfo(?, 'main') ORDER BY cid""", (name,)
         ):
             collation = connection.column_metadata("main", name, column)[1]
             columns.append(
@@ -142,9 +140,18 @@ def read(connection: apsw.Connection, table: str) -> TableShape | None:
                     not_null=bool(not_null),
                     key_position=key_position,
                     generated=hidden in (2, 3),
+                    default=default,
                 )
             )
-    return TableShape(name, kind, tuple(columns), bool(without_rowid), bool(strict))
+    has_key = any(column.key_position for column in columns)
+    has_rowid_key = has_key and not without_rowid and not _has_key_index(connection, name)
+    return TableShape(name, kind, tuple(columns), bool(without_rowid), bool(strict), has_rowid_key)
+
+
+def _has_key_index(connection: apsw.Connection, table: str) -> bool:
+    """Tell whether the primary key is an index of its own; INTEGER PRIMARY KEY is not, INTEGER PRIMARY KEY DESC is."""
+    found = connection.execute("SELECT 1 FROM pragma_index_list(?, 'main') WHERE origin = 'pk'", (table,)).fetchone()
+    return found is not None
 
 
 def unique_indexes(connection: apsw.Connection, table: str) -> list[UniqueIndex]:
@@ -184,6 +191,16 @@ def foreign_keys(connection: apsw.Connection, table: str) -> list[ForeignKey]:
             targets = tuple(column.name for column in shape.key) if shape else ()
         found.append(ForeignKey(tuple(column for _, column, _ in parts), parent, targets))
     return found
+
+
+def referencing_tables(connection: apsw.Connection, parent: str) -> list[str]:
+    """List the tables that declare a foreign key to a table."""
+    rows = connection.execute(
+        "SELECT DISTINCT child.name FROM sqlite_schema AS child JOIN pragma_foreign_key_list(child.name) AS reference "
+        "WHERE child.type = 'table' AND reference.\"table\" = ? COLLATE NOCASE ORDER BY child.name",
+        (parent,),
+    )
+    return [name for (name,) in rows]
 
 
 def other_triggers(connection: apsw.Connection, table: str) -> list[str]:

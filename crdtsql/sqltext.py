@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 _SLOT = re.compile(r"\$\{([a-z_0-9]+)\}")
@@ -97,7 +97,13 @@ class Template:
         for slot, value in values.items():
             if not isinstance(value, Sql):
                 raise TypeError(f"sql/{self.name}.sql: slot {slot} takes Sql, not {type(value).__name__}")
-        return Sql(_SLOT.sub(lambda match: values[match[1]].text, self.body))
+        return _fill(self, tuple(values.items()))
+
+
+@lru_cache(maxsize=4096)
+def _fill(template: Template, items: tuple[tuple[str, Sql], ...]) -> Sql:
+    values = dict(items)
+    return Sql(_SLOT.sub(lambda match: values[match[1]].text, template.body))
 
 
 @cache

@@ -1,3 +1,3 @@
-SELECT tbl, count(*), total(op IN (2, 3)) > 0, total(op >= 4) > 0
+SELECT tbl, count(*), max(op IN (2, 3)), max(op >= 4), min(hlc), max(hlc)
 FROM temp._crdt_event
 GROUP BY tbl
