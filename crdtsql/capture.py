@@ -18,6 +18,8 @@ from crdtsql.registry import FIRST_UPDATE_OP, Field, Table
 from crdtsql.schema import Column, TableShape, UniqueIndex
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
 
+ROWID_NAMES = ("rowid", "oid", "_rowid_")
+
 
 def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> Iterator[str]:
     """Yield the CREATE TRIGGER statements that capture a table."""
@@ -26,11 +28,10 @@ def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> It
     slots = _Slots(table, key)
     yield sql("enable/trigger_insert", trigger=slots.name("insert"), **slots.pick("new_keys"))
     yield sql("enable/trigger_delete", trigger=slots.name("delete"), **slots.pick("old_keys", "held"))
-    rekey_of = EMPTY if shape.has_rowid_key else _of_columns(table.key)
     yield sql(
         "enable/trigger_rekey",
         trigger=slots.name("rekey"),
-        of_columns=rekey_of,
+        of_columns=_of_columns(shape, table.key),
         any_changed=_any(_changed(column) for column in key),
         **slots.pick("old_keys", "new_keys", "held"),
     )
@@ -38,6 +39,7 @@ def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> It
         fields = [field for field in table.fields if field.word == word]
         if fields:
             yield _update_trigger(slots, word, fields, columns)
+    yield _key_evict_trigger(slots, shape)
     for number, index in enumerate(schema.unique_indexes(connection, table.name)):
         yield from _index_evict_triggers(slots, shape, index, number)
     if not shape.has_rowid_key and not shape.without_rowid:
@@ -75,8 +77,13 @@ class _Slots:
         return slots
 
 
-def _of_columns(names: tuple[str, ...]) -> Sql:
-    return Sql(f"OF {joined(identifier(name) for name in names)}")
+def _of_columns(shape: TableShape, names: tuple[str, ...]) -> Sql:
+    """Limit a trigger to updates that can change some columns; SQLite compares the names as the statement spells them."""
+    columns = {column.name: column for column in shape.columns}
+    if any(columns[name].generated for name in names):
+        return EMPTY
+    aliases = ROWID_NAMES if shape.has_rowid_key and shape.key[0].name in names else ()
+    return Sql(f"OF {joined(identifier(name) for name in (*names, *aliases))}")
 
 
 def _any(conditions: Iterator[Sql]) -> Sql:
@@ -117,15 +124,29 @@ def _index_evict_triggers(slots: _Slots, shape: TableShape, index: UniqueIndex, 
         ),
         " AND ",
     )
-    change_unnamed = (shape.has_rowid_key and table.key[0] in names) or any(columns[name].generated for name in names)
-    of_columns = EMPTY if change_unnamed else _of_columns(tuple(names))
+    of_columns = _of_columns(shape, tuple(names))
     yield from _evict_triggers(slots, str(number), Sql(f"{table.quoted} AS crdt_row"), Sql("crdt_row"), of_columns, same)
+
+
+def _key_evict_trigger(slots: _Slots, shape: TableShape) -> str:
+    """Write the trigger for a row whose key another row takes; that row may itself vanish by a cascade, and leave none."""
+    keys = slots.table.key
+    same = joined((Sql(f"crdt_row.{identifier(name)} = NEW.{identifier(name)}") for name in keys), " AND ")
+    return sql(
+        "enable/trigger_evict_update",
+        trigger=slots.name("evict_key"),
+        of_columns=_of_columns(shape, keys),
+        same_row=_same_row(slots, Sql("crdt_row")),
+        source=Sql(f"{slots.table.quoted} AS crdt_row"),
+        same_unique_key=same,
+        **slots.pick("evicted"),
+    )
 
 
 def _rowid_evict_triggers(slots: _Slots, shape: TableShape) -> Iterator[str]:
     """Yield triggers for a rowid that is not the key, which a statement may give all the same, and so evict a row."""
     taken = {column.name.lower() for column in shape.columns}
-    names = [name for name in ("rowid", "oid", "_rowid_") if name not in taken]
+    names = [name for name in ROWID_NAMES if name not in taken]
     if not names:
         return
     source, same = Sql(f"{slots.table.quoted} AS crdt_row"), Sql(f"crdt_row.{names[0]} = NEW.{names[0]}")
@@ -133,17 +154,19 @@ def _rowid_evict_triggers(slots: _Slots, shape: TableShape) -> Iterator[str]:
 
 
 def _evict_triggers(slots: _Slots, suffix: str, source: Sql, row: Sql, of_columns: Sql, same: Sql) -> Iterator[str]:
-    keys = slots.table.key
-    same_row = joined((Sql(f"{row}.{identifier(name)} IS OLD.{identifier(name)}") for name in keys), " AND ")
     shared = slots.pick("evicted") | {"source": source, "same_unique_key": same}
     yield sql("enable/trigger_evict_insert", trigger=slots.name(f"evict_insert{suffix}"), **shared)
     yield sql(
         "enable/trigger_evict_update",
         trigger=slots.name(f"evict_update{suffix}"),
         of_columns=of_columns,
-        same_row=same_row,
+        same_row=_same_row(slots, row),
         **shared,
     )
+
+
+def _same_row(slots: _Slots, row: Sql) -> Sql:
+    return joined((Sql(f"{row}.{identifier(name)} IS OLD.{identifier(name)}") for name in slots.table.key), " AND ")
 
 
 def _stored(column: Column) -> Sql:

@@ -23,7 +23,7 @@ from crdtsql import __version__, changeset, clock
 from crdtsql.errors import CrdtsqlError, UsageError
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, parse_vector, sync
-from crdtsql.values import dumps, show
+from crdtsql.values import dumps, printable, show
 
 
 class Commands(click.Group):
@@ -58,7 +58,7 @@ class Commands(click.Group):
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split("\n")).strip()
+    return printable(" ".join(str(error).splitlines())).strip()
 
 
 def _console() -> Console:
@@ -70,7 +70,7 @@ def _print_table(columns: list[str], rows: list[list[str]]) -> None:
     for column in columns:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     _console().print(table)
 
 
@@ -111,7 +111,7 @@ def _progress(replica: Replica) -> Iterator[None]:
 
 
 
-DATABASE = click.argument("database", type=click.Path(dir_okay=False))
+DATABASE = click.argument("database", type=click.Path(dir_okay=False, readable=False))
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
@@ -211,7 +211,7 @@ def status(database: str, as_json: bool) -> None:
 
 @cli.command()
 @DATABASE
-@click.argument("copy", type=click.Path(dir_okay=False))
+@click.argument("copy", type=click.Path(dir_okay=False, readable=False))
 def clone(database: str, copy: str) -> None:
     """Write a second replica of DATABASE to COPY, with a site id of its own."""
     with _open(database) as replica:
@@ -229,8 +229,8 @@ def vector(database: str) -> None:
 
 @cli.command()
 @DATABASE
-@click.option("--for", "receiver", type=click.Path(allow_dash=True), help="The receiver's `vector`; all without it.")
-@click.option("-o", "--output", type=click.Path(allow_dash=True), help="The file to write; - is standard output.")
+@click.option("--for", "receiver", type=click.Path(allow_dash=True, readable=False), help="The receiver's `vector`; all without it.")
+@click.option("-o", "--output", type=click.Path(allow_dash=True, readable=False), help="The file to write; - is standard output.")
 def export(database: str, receiver: str | None, output: str | None) -> None:
     """Write a changeset with what the receiver lacks."""
     if output is None and sys.stdout.isatty():
@@ -278,7 +278,7 @@ def _read_changeset(path: str) -> bytes:
 
 
 @cli.command()
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("file", type=click.Path(allow_dash=True, readable=False))
 @JSON
 def inspect(file: str, as_json: bool) -> None:
     """Show what is in a changeset, without any database."""
@@ -314,7 +314,7 @@ def inspect(file: str, as_json: bool) -> None:
 
 @cli.command(name="import")
 @DATABASE
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("file", type=click.Path(allow_dash=True, readable=False))
 @JSON
 def import_(database: str, file: str, as_json: bool) -> None:
     """Merge a changeset into DATABASE, as a whole or not at all; - reads standard input."""
@@ -325,8 +325,8 @@ def import_(database: str, file: str, as_json: bool) -> None:
 
 
 @cli.command(name="sync")
-@click.argument("first", type=click.Path(dir_okay=False))
-@click.argument("second", type=click.Path(dir_okay=False))
+@click.argument("first", type=click.Path(dir_okay=False, readable=False))
+@click.argument("second", type=click.Path(dir_okay=False, readable=False))
 @JSON
 def sync_(first: str, second: str, as_json: bool) -> None:
     """Exchange changes both ways between two files."""

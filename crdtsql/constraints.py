@@ -17,7 +17,7 @@ from crdtsql.errors import ConstraintViolationError
 from crdtsql.registry import temporary
 from crdtsql.schema import ForeignKey
 from crdtsql.sqltext import Sql, identifier, joined, sql
-from crdtsql.values import show_key
+from crdtsql.values import SqliteValue, show_key
 
 MOST_ROWS_NAMED = 5
 MOST_TRIES = 20
@@ -26,7 +26,7 @@ CREATE_TOUCHED = (
 )
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (.*)")
 
-Key = tuple[object, ...]
+Key = tuple[SqliteValue, ...]
 
 
 def explain(connection: apsw.Connection, arrival: Arrival, error: apsw.Error) -> ConstraintViolationError:
@@ -39,7 +39,7 @@ def explain(connection: apsw.Connection, arrival: Arrival, error: apsw.Error) ->
         f"merging would break a constraint of table {name!r} ({constraint}; rows {rows}): nothing was changed; "
         "change one of these rows on one replica, then merge again"
     )
-    return ConstraintViolationError(message, name, constraint, keys)
+    return ConstraintViolationError(message, name, constraint, [*keys])
 
 
 def _failing_keys(connection: apsw.Connection, arrival: Arrival, constraint: str) -> list[Key]:

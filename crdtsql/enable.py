@@ -128,6 +128,13 @@ def check(connection: apsw.Connection, name: str) -> TableShape:
     """
     if naming.is_ours(name) or name.lower().startswith("sqlite_"):
         raise CannotEnableError(name, "it is not a table of yours but one that SQLite or crdtsql keeps")
+    (encoding,) = connection.execute("PRAGMA main.encoding").fetchone()
+    if encoding != "UTF-8":
+        raise CannotEnableError(
+            name,
+            f"the file stores text as {encoding}, and changesets are UTF-8; copy it into a new file, for example "
+            "`sqlite3 old.db .dump | sqlite3 new.db`",
+        )
     try:
         shape = schema.read(connection, name)
     except apsw.SQLError as error:

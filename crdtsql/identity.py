@@ -56,16 +56,16 @@ def _machine() -> str:
             if found:
                 break
     else:
-        found = str(uuid.getnode())
+        node = uuid.getnode()
+        found = "" if node >> 40 & 1 else str(node)  # that bit says that no network card was found and it is random
     return hashlib.sha256(b"crdtsql " + found.encode()).hexdigest()[:16]
 
 
 def reason_for_new_site(registry: Registry, path: str) -> str | None:
     """Tell why this file must not go on under its site id; None if it may."""
-    stored = registry.get("home")
-    if not isinstance(stored, str):
+    remembered = _remembered_home(registry)
+    if remembered is None:
         return "it does not say where it lives"
-    remembered: dict[str, Any] = json.loads(stored)
     here = Home.of(path)
     note = _read_note(registry)
     if (remembered.get("machine"), remembered.get("inode")) != (here.machine, here.inode):
@@ -79,6 +79,14 @@ def reason_for_new_site(registry: Registry, path: str) -> str | None:
         if note["generation"] == generation and note["nonce"] != registry.get("nonce"):
             return "another copy of it took its place"
     return None
+
+
+def _remembered_home(registry: Registry) -> dict[str, Any] | None:
+    try:
+        found = json.loads(str(registry.get("home")))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def settle(registry: Registry, path: str) -> None:

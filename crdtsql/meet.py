@@ -87,8 +87,10 @@ def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
     keys = arrival.table.keys
     if connection.execute(f"SELECT 1 FROM temp._crdt_met GROUP BY {keys} HAVING count(*) > 1 LIMIT 1").fetchone():
         raise _one_row_twice(arrival)
-    if connection.execute("SELECT 1 FROM temp._crdt_met WHERE complex LIMIT 1").fetchone():
+    if connection.execute("SELECT 1 FROM temp._crdt_met WHERE complex = 1 LIMIT 1").fetchone():
         _settle_heads(connection, arrival)
+    if connection.execute("SELECT 1 FROM temp._crdt_met WHERE complex > 1 LIMIT 1").fetchone():
+        _settle_pairs(connection, arrival)
 
 
 def _one_row_twice(arrival: Arrival) -> InvalidChangesetError:
@@ -96,6 +98,12 @@ def _one_row_twice(arrival: Arrival) -> InvalidChangesetError:
         f"not a sound changeset: rows of table {arrival.table.name!r} have the same key here "
         f"({', '.join(arrival.table.key)}); if the sender's key columns have other types or collations, make them alike"
     )
+
+
+def _settle_pairs(connection: apsw.Connection, arrival: Arrival) -> None:
+    table = arrival.table
+    connection.execute(sql("merge/store_pairs", heads=table.heads, keys=table.keys, met_keys=table.keys_of("met")))
+    connection.execute(sql("merge/settle_pairs"))
 
 
 def _settle_heads(connection: apsw.Connection, arrival: Arrival) -> None:

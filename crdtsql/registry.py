@@ -152,7 +152,7 @@ class Registry:
             raise NotEnabledError(
                 f"{self.path} is not replicated yet: run `crdtsql enable {self.path} TABLE` (or --all) first"
             )
-        found = self.get("format")
+        found = self.number("format")
         if found != FORMAT:
             raise DatabaseError(
                 f"{self.path} has crdtsql format {found}, this version knows format {FORMAT}: install a newer crdtsql"

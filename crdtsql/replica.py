@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,9 @@ Progress = Callable[[str, int, int], None]
 """Called during long work with (what, steps done, steps in all)."""
 
 
+_SITE = re.compile("[0-9a-fA-F]{32}")
+
+
 def _silent(_what: str, _done: int, _total: int) -> None:
     pass
 
@@ -56,13 +60,16 @@ def parse_vector(text: str) -> dict[str, int]:
     """
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"not a version vector: {error}; `crdtsql vector FILE` prints one") from error
     if not isinstance(found, dict) or not all(
-        isinstance(hlc, int) and not isinstance(hlc, bool) and len(site) == 32 for site, hlc in found.items()
+        _SITE.fullmatch(site)
+        and isinstance(hlc, int)
+        and not isinstance(hlc, bool)
+        and 0 <= hlc <= clock.HIGHEST_HLC
+        for site, hlc in found.items()
     ):
         raise UsageError('not a version vector: {"<site id, 32 hex digits>": number, ...} is expected')
-    _raw(found)
     return found
 
 
@@ -405,14 +412,25 @@ class Replica:
     def _ready(self, peer_vector: Mapping[bytes, int], *, strict: bool = True) -> None:
         """Bring the file up to date inside a write transaction.
 
-        A peer that knows more of this site than this file does proves that the file was rolled back.
+        A peer that knows more of this site than this file does proves that the file was rolled back. That is looked at
+        before folding, so that writes since then get stamps of the new site.
         """
-        if strict:
-            drift.check(self.registry)
-        self._fold()
         mine = self.registry.site_id(self.registry.self_ordinal)
         if peer_vector.get(mine, 0) > self.registry.vector().get(mine, 0):
             self._become_new_site("a peer has later changes of it, so an older state of it was restored")
+        if strict:
+            drift.check(self.registry)
+        try:
+            self._fold()
+        except apsw.SQLError:
+            drift.check(self.registry)
+            raise
+
+    def _known(self) -> dict[bytes, int]:
+        """Return the version vector as it was after the last fold."""
+        with explained(self.path):
+            self.registry.require()
+            return self.registry.vector()
 
     @contextmanager
     def _folded(
@@ -487,7 +505,7 @@ class Replica:
                 with suppress(apsw.Error):
                     self.connection.execute("ROLLBACK TO crdtsql; RELEASE crdtsql" if nested else "ROLLBACK")
                 raise
-            if self._file and self.registry.exists and self.registry.number("generation") != generation:
+            if self._file and not nested and self.registry.exists and self.registry.number("generation") != generation:
                 identity.write_note(self.registry)
 
 
@@ -523,13 +541,20 @@ class Replica:
 def sync(first: Replica, second: Replica) -> tuple[merge.MergeReport, merge.MergeReport]:
     """Exchange changes both ways between two files; return what each of them merged, first's report first.
 
-    Afterwards both have each other's changes. Each way is a transaction of its own: if the second one fails, the first
-    stays, and syncing again finishes the work.
+    Afterwards both have each other's changes. Both changesets are made before either is merged, so that both sides see, and
+    log, what collided. Each way is a transaction of its own: if the second one fails, the first stays, and syncing again
+    finishes the work.
     """
     if first.site == second.site:
         raise CrdtsqlError(f"{first.path} and {second.path} are the same replica (site {first.site})")
-    into_second = second.merge(first.export(second.vector()))
-    into_first = first.merge(second.export(first.vector()))
+    known_to_first, known_to_second = first._known(), second._known()
+    for replica, known in ((first, known_to_second), (second, known_to_first)):
+        with replica._folded(known):
+            pass
+    for_second = first.export(second.vector())
+    for_first = second.export(first.vector())
+    into_second = second.merge(for_second)
+    into_first = first.merge(for_first)
     first.remember_peer(second.site, second.vector())
     second.remember_peer(first.site, first.vector())
     return into_first, into_second
@@ -557,6 +582,10 @@ def explained(path: str) -> Iterator[None]:
         raise DatabaseError(f"{path} can't be opened or read: {error}") from error
     except apsw.Error as error:
         raise DatabaseError(f"{path}: {error}") from error
+    except UnicodeEncodeError as error:
+        raise DatabaseError(
+            f"{path!r}: SQLite takes paths, names and keys as UTF-8 only, and {error.object[-60:]!r} is not valid UTF-8"
+        ) from error
     except UnicodeDecodeError as error:
         raise DatabaseError(
             f"{path} holds text that is not valid UTF-8 ({error.object[:20]!r}...), which can't be shown here: it is "

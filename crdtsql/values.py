@@ -55,8 +55,17 @@ def show(value: SqliteValue, width: int = 60) -> str:
         shown = "'" + value.replace("'", "''") + "'"
     else:
         shown = str(value)
-    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown)
+    shown = printable(shown)
     return shown if len(shown) <= width else shown[: width - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal might take for a command: names and values may come from strangers.
+
+    >>> printable("a\\x1b[2Jb")
+    'a\N{REPLACEMENT CHARACTER}[2Jb'
+    """
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def show_key(key: tuple[SqliteValue, ...]) -> str:

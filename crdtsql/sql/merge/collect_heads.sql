@@ -13,22 +13,22 @@ SELECT
 FROM (
   SELECT met.id AS id, met.old_dot_t AS t, met.old_dot_s AS s, met.old_gone AS gone
   FROM temp._crdt_met AS met
-  WHERE met.complex
+  WHERE met.complex = 1
     AND (
       (met.old_dot_t & 4611686018427387903)
         > ifnull((SELECT upto FROM temp._crdt_theirs WHERE ordinal = met.old_dot_s), 0)
       OR EXISTS (SELECT 1 FROM temp._crdt_incoming_head AS sent WHERE sent.id = met.id AND sent.t = met.old_dot_t AND sent.s = met.old_dot_s)
     )
-  UNION
+  UNION ALL
   SELECT met.id, mine.t, mine.s, mine.gone
   FROM temp._crdt_met AS met
   JOIN ${heads} AS mine ON ${mine_is_met}
-  WHERE met.complex
+  WHERE met.complex = 1
     AND (
       (mine.t & 4611686018427387903) > ifnull((SELECT upto FROM temp._crdt_theirs WHERE ordinal = mine.s), 0)
       OR EXISTS (SELECT 1 FROM temp._crdt_incoming_head AS sent WHERE sent.id = met.id AND sent.t = mine.t AND sent.s = mine.s)
     )
-  UNION
+  UNION ALL
   SELECT sent.id, sent.t, sent.s, sent.gone
   FROM temp._crdt_incoming_head AS sent
   WHERE sent.is_new

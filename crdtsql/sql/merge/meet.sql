@@ -8,7 +8,25 @@ SELECT
   CASE WHEN newer THEN in_s ELSE old_s END,
   in_dot_t, in_dot_s, in_gone,
   old_t, old_s, old_dot_t, old_dot_s, old_gone, old_held,
-  many OR (old_dot_t & 4611686018427387903) > ifnull((SELECT upto FROM temp._crdt_theirs WHERE ordinal = old_dot_s), 0),
+  CASE
+    WHEN many THEN 1
+    WHEN (old_dot_t & 4611686018427387903) <= ifnull((SELECT upto FROM temp._crdt_theirs WHERE ordinal = old_dot_s), 0)
+      THEN 0
+    WHEN (old_gone IS NULL AND in_gone = 1)
+      OR (
+        old_gone IS in_gone
+        AND (
+          old_dot_t > in_dot_t
+          OR (
+            old_dot_t = in_dot_t
+            AND (SELECT site.id FROM _crdt_site AS site WHERE site.ordinal = old_dot_s)
+              > (SELECT site.id FROM _crdt_site AS site WHERE site.ordinal = in_dot_s)
+          )
+        )
+      )
+      THEN 3
+    ELSE 2
+  END,
   ${won_words}, ${clash_words}
 FROM (
   SELECT

@@ -1,0 +1,5 @@
+"""`python -m crdtsql` is `crdtsql`."""
+
+from crdtsql.cli import main
+
+main()

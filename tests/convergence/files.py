@@ -1,0 +1,151 @@
+"""What happens to files in the simulation: they are created, cloned, copied, backed up and restored."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
+
+from crdtsql import Replica
+from tests.convergence import writes
+from tests.model import model
+
+if TYPE_CHECKING:
+    from tests.convergence.simulation import Simulation
+
+
+@dataclass
+class Peer:
+    """One file: the real replica, a program's connection to it, its twin in the model, and its machine's clock."""
+
+    path: Path
+    replica: Replica
+    writer: writes.Writer
+    twin: model.Replica
+    skew_ms: int
+    backup: tuple[Path, model.Replica] | None = None
+    seen_conflicts: int = 0
+
+
+def _peer(simulation: Simulation, path: Path, skew_ms: int, twin: model.Replica | None) -> Peer:
+    replica = simulation.open(path, skew_ms)
+    peer = Peer(path, replica, writes.Writer(path), twin or model.Replica(simulation.world, b""), skew_ms)
+    if twin is not None:
+        _goes_on_as(peer)
+    return peer
+
+
+def _goes_on_as(peer: Peer) -> None:
+    """Let the twin follow the identity that the file took."""
+    peer.twin.site = bytes.fromhex(peer.replica.site)
+    connection = peer.replica.connection
+    (peer.seen_conflicts,) = connection.execute("SELECT ifnull(max(id), 0) FROM _crdt_conflict").fetchone()
+
+
+def create(simulation: Simulation) -> None:
+    """Create a file of its own, with rows in it or none, and enable its tables."""
+    random = simulation.random
+    path = simulation.new_path()
+    connection = apsw.Connection(str(path))
+    connection.execute(f"PRAGMA journal_mode = {random.choice(('WAL', 'DELETE'))}").fetchall()
+    connection.execute(writes.SCHEMA)
+    connection.close()
+    skew_ms = 0 if simulation.frozen else random.choice((0, 0, 3, -70_000, 45_000))
+    peer = _peer(simulation, path, skew_ms, None)
+    for table in writes.COLUMNS:
+        for key in random.sample(writes.POOL[table], random.choice((0, 1, 2))):
+            peer.writer._replace(random, table, model.Replica(model.World(), b""), simulation.occurred)
+        rows = {(table, key): values for key, values in peer.writer.rows(table).items()}
+        peer.replica.enable(table)
+        peer.twin.site = bytes.fromhex(peer.replica.site)
+        peer.twin.enable(rows, simulation.now_of(skew_ms))
+    simulation.peers.append(peer)
+    simulation.check(peer)
+
+
+def set_skew(simulation: Simulation, peer: Peer, skew_ms: int) -> None:
+    """Set a machine's clock."""
+    if simulation.frozen:
+        return
+    peer.replica.close()
+    peer.skew_ms = skew_ms
+    peer.replica = simulation.open(peer.path, skew_ms)
+
+
+def clone(simulation: Simulation) -> None:
+    """Let `clone` write a second replica."""
+    source = simulation.random.choice(simulation.peers)
+    path = simulation.new_path()
+    source.replica.clone(path)
+    source.twin.fold(simulation.now_of(source.skew_ms))
+    twin = source.twin.copy(b"")
+    simulation.peers.append(_peer(simulation, path, source.skew_ms, twin))
+    assert twin.site != source.twin.site
+    simulation.occurred["a clone was made"] += 1
+    simulation.check(simulation.peers[-1])
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    connection = apsw.Connection(str(source))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+    shutil.copyfile(source, target)
+
+
+def copy(simulation: Simulation) -> None:
+    """Copy the file as any program would, and open the copy."""
+    source = simulation.random.choice(simulation.peers)
+    path = simulation.new_path()
+    _copy_file(source.path, path)
+    twin = source.twin.copy(b"")
+    simulation.peers.append(_peer(simulation, path, source.skew_ms, twin))
+    assert twin.site != source.twin.site, "a copied file kept its site id"
+    simulation.occurred["a copy was opened"] += 1
+    simulation.occurred["a copy was taken with unfolded changes"] += bool(twin.pending)
+    simulation.check(simulation.peers[-1])
+
+
+def back_up(simulation: Simulation) -> None:
+    """Keep a copy of a file for later."""
+    peer = simulation.random.choice(simulation.peers)
+    path = simulation.new_path()
+    _copy_file(peer.path, path)
+    peer.backup = (path, peer.twin.copy(peer.twin.site))
+
+
+def restore(simulation: Simulation) -> None:
+    """Put the backup in the file's place: its content into the same file, or another file under its name."""
+    peers = [peer for peer in simulation.peers if peer.backup is not None]
+    if not peers:
+        return
+    peer = simulation.random.choice(peers)
+    assert peer.backup is not None
+    path, twin = peer.backup
+    peer.backup = None
+    peer.replica.close()
+    peer.writer.close()
+    for suffix in ("-wal", "-shm", "-journal"):
+        Path(f"{peer.path}{suffix}").unlink(missing_ok=True)
+    in_place = simulation.random.random() < 0.5
+    if in_place:
+        shutil.copyfile(path, peer.path)
+        path.unlink()
+    else:
+        os.replace(path, peer.path)
+    lost = peer.twin.known & ~twin.known
+    site = peer.twin.site
+    peer.twin = twin
+    peer.replica = simulation.open(peer.path, peer.skew_ms)
+    peer.writer = writes.Writer(peer.path)
+    _goes_on_as(peer)
+    if lost or not in_place:
+        assert twin.site != site, "a restored file kept its site id"
+    if lost:
+        simulation.occurred["a backup was restored"] += 1
+        simulation.occurred["an older state came back in the same file"] += in_place
+        simulation.restored.add(site)
+    simulation.check(peer)

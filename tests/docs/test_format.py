@@ -1,0 +1,163 @@
+"""docs/FORMAT.md agrees with the code."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from crdtsql import Replica, changeset, image
+from crdtsql.registry import FIRST_UPDATE_OP, FORMAT
+
+PAGE = (Path(__file__).parents[2] / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+CREATED = re.compile(r'CREATE (?:TABLE|INDEX) "?(\w+)"?')
+
+
+def blocks(language: str) -> list[str]:
+    """Return the page's code blocks in a language."""
+    return [block.strip() for block in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)]
+
+
+def documented_sql() -> dict[str, str]:
+    """Return the documented CREATE statements by the name that they create."""
+    found = {}
+    for block in blocks("sql"):
+        match = CREATED.match(block)
+        assert match, block
+        assert match[1] not in found
+        found[match[1]] = block
+    return found
+
+
+def documented_names(first_column: str) -> list[str]:
+    """Return the names in the first column of the table whose first heading is given."""
+    (rows,) = re.findall(rf"^\| {first_column} \|.*\n\|---.*\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    return re.findall(r"^\| (.*?) \|", rows, re.MULTILINE)
+
+
+@pytest.fixture
+def replica(tmp_path: Path) -> Any:
+    """Enable the page's example table."""
+    path = str(tmp_path / "app.db")
+    connection = apsw.Connection(path)
+    connection.execute("CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title TEXT, done INTEGER)")
+    connection.execute("INSERT INTO task VALUES ('g', 'genesis', 0)")
+    connection.close()
+    with Replica.open(path) as opened:
+        opened.enable("task")
+        yield opened
+
+
+def header() -> changeset.Header:
+    """Return the page's example header, as the code reads it."""
+    (example,) = blocks("json")
+    data = changeset.pack(changeset.Header(b"", 0, ()), b"")
+    head = json.dumps(json.loads(example), separators=(",", ":")).encode()
+    body = data[changeset.PREFIX.size + changeset.PREFIX.unpack_from(data)[3] :]
+    digest = changeset._digest(head, body, 0)
+    prefix = changeset.PREFIX.pack(changeset.MAGIC, changeset.VERSION, 0, len(head), len(body), 0, digest)
+    return changeset.unpack(prefix + head + body).header
+
+
+def test_offsets_of_the_envelope() -> None:
+    """The documented offsets, lengths, magic and version are those of the code."""
+    rows = re.findall(r"^\| (\d+) \| (\d+|-) \| (.*) \|$", PAGE.split("### 1.1")[0], re.MULTILINE)
+    offsets = [(int(offset), length) for offset, length, _ in rows]
+    lengths = [8, 2, 2, 4, 8, 8, 32]
+    assert offsets == [(sum(lengths[:n]), str(length)) for n, length in enumerate(lengths)] + [(sum(lengths), "-")]
+    assert sum(lengths) == changeset.PREFIX.size
+    assert changeset.PREFIX.format == "<8sHHIQQ32s"
+    assert bytes.fromhex(re.findall(r"magic: `([0-9A-F ]+)`", PAGE)[0]) == changeset.MAGIC
+    assert f"format version: {changeset.VERSION} |" in PAGE
+
+
+def test_example_header_is_complete() -> None:
+    """The example header is valid, and every key that the code writes is in it and in the table of keys."""
+    (example,) = blocks("json")
+    assert header().to_json() == json.loads(example)
+    written = header().to_json()
+    keys = {f"`{key}`" for key in written}
+    keys |= {f"`sites[].{key}`" for key in written["sites"][0]} | {f"`tables[].{key}`" for key in written["tables"][0]}
+    assert set(documented_names("key")) == keys
+
+
+def test_image_of_the_example_header() -> None:
+    """The documented image is, character by character, the one that the code demands for the example header."""
+    documented = documented_sql()
+    assert [documented[name] for name in ("merged", "row_1", "head_1")] == image.schema(header())
+
+
+def test_tables_inside_the_file(replica: Replica) -> None:
+    """The documented tables and indexes inside of a user's file are those that the code creates, no more and no less."""
+    created = dict(
+        replica.connection.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE name GLOB '_crdt_*' AND type IN ('table', 'index') AND sql IS NOT NULL"
+        ).fetchall()
+    )
+    documented = {name: statement for name, statement in documented_sql().items() if name.startswith("_crdt_")}
+    assert documented == created
+
+
+def test_clock_columns_are_explained(replica: Replica) -> None:
+    """The columns of a clock row, and those of `crdt_conflicts`, are explained one by one."""
+    tables = re.findall(r"^\| column \| meaning \|\n\|---.*\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    explained = [
+        set(re.findall(r"`(\w[\w<>]*)`", "".join(row.split("|")[1] for row in rows.splitlines()))) for rows in tables
+    ]
+    clock = {name for (name,) in replica.connection.execute("SELECT name FROM pragma_table_info('_crdt_clock_task')")}
+    assert explained[2] == {re.sub(r"^c\d+_", "c<n>_", name) for name in clock} | {"k2"}
+    view = {name for (name,) in replica.connection.execute("SELECT name FROM pragma_table_info('crdt_conflicts')")}
+    assert explained[1] == view
+    row = {column.split()[0] for column in documented_sql()["row_1"].splitlines()[1:-1]}
+    assert explained[0] == row - {"v1", "t1", "s1"} | {"k2", "p1"}
+
+
+def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
+    """The documented facts are those that a file has once it has been enabled and merged into; `format` is the documented one."""
+    replica.clone(tmp_path / "other.db")
+    with Replica.open(tmp_path / "other.db") as other:
+        other.connection.execute("INSERT INTO task (id) VALUES ('o')")
+        replica.merge(other.export(replica.vector()))
+    names = {f"`{name}`" for (name,) in replica.connection.execute("SELECT name FROM _crdt_meta")}
+    assert set(documented_names("name")) == names
+    assert f"`format` | version of the tables described here: {FORMAT} |" in PAGE
+
+
+def test_operations_in_the_log(replica: Replica) -> None:
+    """The documented operations of the log are those that the triggers write."""
+    replica.connection.execute("CREATE UNIQUE INDEX by_title ON task (title)")
+    replica.export()  # mends the triggers, which depend on the index
+    replica.connection.execute(
+        """INSERT INTO task VALUES ('a', 'x', 0), ('b', 'y', 0); UPDATE task SET done = 1; UPDATE task SET id = 'c' WHERE id = 'a';
+        DELETE FROM task WHERE id = 'c'; INSERT OR REPLACE INTO task VALUES ('d', 'y', 0)"""
+    )
+    found = {str(op) for (op,) in replica.connection.execute("SELECT DISTINCT op FROM _crdt_log")}
+    assert FIRST_UPDATE_OP == 4
+    assert set(documented_names("op")) == {"4 + w" if op == "4" else op for op in found}
+
+
+def test_names_of_triggers(tmp_path: Path) -> None:
+    """The documented names of triggers are those that the code gives."""
+    connection = apsw.Connection(str(tmp_path / "wide.db"))
+    columns = ", ".join(f"c{number}" for number in range(61))
+    connection.execute(f"CREATE TABLE task (id TEXT PRIMARY KEY, name UNIQUE, {columns})")
+    connection.close()
+    with Replica.open(tmp_path / "wide.db") as replica:
+        replica.enable("task")
+        triggers = replica.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+    listed = PAGE.split("The capture triggers are named")[1].split("### 2.3")[0]
+    documented = set(re.findall(r"`(\w+)`", listed)) - {"what"}
+    assert {name.removeprefix("_crdt_").removesuffix("_task") for (name,) in triggers} == documented
+
+
+def test_limits() -> None:
+    """The documented limits are those of the code."""
+    rows = re.findall(r"^\| `(\w+)\.(\w+)` \| (\d+) \|$", PAGE, re.MULTILINE)
+    assert len(rows) == len(documented_names("limit"))
+    for module, name, value in rows:
+        assert getattr(importlib.import_module(f"crdtsql.{module}"), name) == int(value), name

@@ -1,0 +1,122 @@
+"""The golden files: changesets of every format version, kept for ever, must stay readable and give the same tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from click.testing import CliRunner
+
+from crdtsql import Replica
+from crdtsql.cli import cli
+from crdtsql.values import to_json
+from tests.golden.make_v1 import read_image
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+FILES = sorted(GOLDEN.glob("v*/*.crdt"))
+EXPECTED = sorted(GOLDEN.glob("v*/expected.json"))
+ORDERS = [
+    pytest.param(path.parent, order, id=f"{path.parent.name}: {' '.join(order)}")
+    for path in EXPECTED
+    for order in json.loads(path.read_text(encoding="utf-8"))["orders"]
+]
+Fresh = Callable[[dict[str, Any]], Replica]
+FIRST_MADE = {
+    "v1/base.crdt": "494c2a79d38c5bdd60d6d912365578a5f02ed7e49d5606c4fcc1c981ce9936cf",
+    "v1/delta.crdt": "c3bb1795633456922afdd5368262e6b51283628f31e6d61c338a59f03de67f49",
+    "v1/whole.crdt": "0459523b94b11dd4d553f6493a1338ef82b2ccca674b9658f1353923b29ce73b",
+}
+"""SHA-256 of each golden file when it was made. A new version adds files; no line here is ever changed."""
+
+
+def expected_of(folder: Path) -> dict[str, Any]:
+    """Read what a version's golden files must give."""
+    found: dict[str, Any] = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    return found
+
+
+def exact(value: Any) -> str:
+    """Make a text of a value that differs for 1 and 1.0."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=to_json)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Fresh:
+    """Make an empty replica with the schema of the golden files."""
+
+    def make(expected: dict[str, Any]) -> Replica:
+        path = str(tmp_path / "fresh.db")
+        connection = apsw.Connection(path)
+        for statement in expected["schema"]:
+            connection.execute(statement)
+        connection.close()
+        replica = Replica.open(path)
+        replica.enable(*expected["tables"])
+        return replica
+
+    return make
+
+
+def test_golden_files_are_as_they_were_made() -> None:
+    """Golden files are never regenerated: each still has the bytes that it was made with."""
+    found = {f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in FILES}
+    assert found == FIRST_MADE
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_golden_file_is_readable_by_inspect(path: Path) -> None:
+    """`crdtsql inspect` reads a changeset of every version, and shows the header that was written into it."""
+    done = CliRunner().invoke(cli, ["inspect", str(path), "--json"])
+    assert done.exit_code == 0, done.output
+    shown = json.loads(done.output)
+    header = expected_of(path.parent)["headers"][path.name]
+    assert {name: shown[name] for name in header} == header
+    assert shown["format"] == int(path.parent.name.removeprefix("v"))
+    assert CliRunner().invoke(cli, ["inspect", str(path)]).exit_code == 0
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_image_of_golden_file_is_unchanged(path: Path) -> None:
+    """The rows of a golden file's image are read as they were written, with the types that they had."""
+    images = expected_of(path.parent)["images"]
+    assert exact(read_image(path.read_bytes())) == exact(images[path.name])
+
+
+@pytest.mark.parametrize(("folder", "order"), ORDERS)
+def test_golden_files_merge_to_the_expected_tables(folder: Path, order: list[str], fresh: Fresh) -> None:
+    """Golden files merge into a fresh replica, in every order that their needs allow, to the tables, stamps and vector they had."""
+    expected = expected_of(folder)
+    with fresh(expected) as replica:
+        for name in order:
+            replica.merge((folder / name).read_bytes())
+        assert replica.vector() == expected["vector"]
+        for table, rows in expected["rows"].items():
+            name = table.replace('"', '""')
+            found = [[to_json(value) for value in row] for row in replica.connection.execute(f'SELECT * FROM "{name}"')]
+            assert sorted(map(exact, found)) == sorted(map(exact, rows)), table
+        changes = [[to_json(part) for part in change] for change in replica.changes()]
+        assert sorted(map(exact, changes)) == sorted(map(exact, expected["changes"]))
+        assert replica.merge((folder / order[-1]).read_bytes()).known
+
+
+def test_golden_files_cover_the_format() -> None:
+    """The golden files of version 1 hold genesis rows, partial rows, deleted rows, several heads, all types and two mask words."""
+    expected = expected_of(GOLDEN / "v1")
+    numbers = {table["name"]: n for n, table in enumerate(expected["headers"]["delta.crdt"]["tables"], 1)}
+    delta, whole = expected["images"]["delta.crdt"], expected["images"]["whole.crdt"]
+    rows = [row for name, rows in whole.items() if name.startswith("row_") for row in rows]
+    assert any(row["t"] < 0 for row in rows)
+    assert any(row.get("gone") for row in rows)
+    assert any(head.get("gone") for head in whole[f"head_{numbers['task']}"])
+    assert any(not head.get("gone") for head in whole[f"head_{numbers['task']}"])
+    assert any(0 < row["p0"] < 7 for row in delta[f"row_{numbers['task']}"])
+    assert any(row.get("p1") for row in delta[f"row_{numbers['wide']}"])
+    assert any("k2" in row for row in whole[f"row_{numbers['member']}"])
+    kinds = {type(value) for _, value in expected["rows"]['odd "name']}
+    assert kinds == {type(None), int, float, str, dict}
+    assert whole["merged"]

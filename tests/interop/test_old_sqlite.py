@@ -1,0 +1,122 @@
+"""The triggers on SQLite 3.35, the oldest version that they promise to work on: sql.js 1.5.0 carries it as WebAssembly.
+
+The package comes from npm, into a folder beside this file that git ignores.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import apsw
+import pytest
+
+from crdtsql import Replica
+from tests.sql import matrix
+from tests.support.judge import Judge, Statement
+from tests.support.peers import fast_directory
+
+HERE = Path(__file__).parent
+PACKAGE = "sql.js@1.5.0"
+NO_STRICT = [shape for shape in matrix.SHAPES.values() if "STRICT" not in shape.suffix]
+"""STRICT came with SQLite 3.37; an older version can't read a file that has such a table."""
+SINGLE = (
+    "update", "rekey and update", "replace by several", "upsert update", "1 to 1.0", "other case", "delete", "respell key",
+    "replace by default", "update or replace by generated", "insert or replace rowid", "update or replace oid",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """Find node, and install sql.js if it is not there yet."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("node and npm are needed to run SQLite 3.35 (sql.js), and are not installed")
+    if not (HERE / "node_modules" / "sql.js").is_dir():
+        command = [
+            npm,
+            "install",
+            "--prefix",
+            str(HERE),
+            "--no-save",
+            "--no-package-lock",
+            "--no-audit",
+            "--no-fund",
+            PACKAGE,
+        ]
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
+    return node
+
+
+def run(node: str, jobs: dict[Path, list[str]]) -> dict[Path, list[str | None]]:
+    """Run statements with SQLite 3.35 on files that nobody has open; return their errors."""
+    given = json.dumps({str(file): statements for file, statements in jobs.items()})
+    command = [node, str(HERE / "sqljs.cjs")]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["version"].startswith("3.35."), answer["version"]
+    return {Path(file): errors for file, errors in answer["errors"].items()}
+
+
+def _is_allowed(error: str | None) -> bool:
+    return error is None or "constraint failed" in error
+
+
+def _run_and_judge(node: str, shape: matrix.Shape, jobs: dict[Path, tuple[str, list[Statement]]]) -> None:
+    """Run statements on a fresh replica in each file, and judge the state before and after all of them."""
+    judges = {}
+    for file in jobs:
+        replica = matrix.replica_of(shape, str(file))
+        judges[file] = Judge(replica)
+        replica.close()
+    given = {file: [pragmas, *(statement.sql for statement in chosen)] for file, (pragmas, chosen) in jobs.items()}
+    for file, errors in run(node, given).items():
+        chosen = jobs[file][1]
+        wrong = [(sql, error) for sql, error in zip(given[file], errors, strict=True) if not _is_allowed(error)]
+        assert not wrong
+        with Replica.open(file) as replica:
+            judge = judges[file]
+            judge.replica = replica
+            assert replica.site == judge.site.hex()
+            several = Statement("all", "", reinserts=True, mixes=True)
+            judge.look(chosen[0] if len(chosen) == 1 else several)
+            judge.check()
+
+
+@pytest.mark.parametrize("shape", NO_STRICT, ids=lambda shape: shape.name)
+def test_triggers_work_on_sqlite_3_35(shape: matrix.Shape, node: str) -> None:
+    """Whatever statements SQLite 3.35 runs, the clocks agree with the tables afterwards."""
+    with fast_directory() as directory:
+        jobs = {}
+        for number in range(2):
+            pragmas = f"PRAGMA recursive_triggers = {number}; PRAGMA foreign_keys = {number}"
+            jobs[directory / f"{number}.db"] = (pragmas, matrix.statements(shape)[number::2])
+        _run_and_judge(node, shape, jobs)
+
+
+def test_single_statements_on_sqlite_3_35(node: str) -> None:
+    """One statement of SQLite 3.35 gives new stamps to exactly the cells that it changed."""
+    shape = matrix.SHAPES["nocase"]
+    with fast_directory() as directory:
+        jobs = {
+            directory / f"{number}.db": ("PRAGMA foreign_keys = ON", [statement])
+            for number, statement in enumerate(matrix.statements(shape))
+            if statement.name in SINGLE
+        }
+        assert len(jobs) == len(SINGLE)
+        _run_and_judge(node, shape, jobs)
+
+
+def test_a_null_key_is_refused_on_sqlite_3_35(node: str, tmp_path: Path) -> None:
+    """SQLite 3.35 gives the same clear message for a row without a key."""
+    file = tmp_path / "file.db"
+    connection = apsw.Connection(str(file))
+    connection.execute("CREATE TABLE t (id TEXT PRIMARY KEY, v)")
+    Replica.on(connection).enable("t")
+    connection.close()
+    ((error,),) = run(node, {file: ["INSERT OR IGNORE INTO t (v) VALUES (1)"]}).values()
+    assert error is not None
+    assert "the primary key t.id must not be NULL" in error

@@ -1,0 +1,501 @@
+"""The facts of docs/SQLITE_FACTS.md, run on the SQLite that apsw carries and on the one of Python's `sqlite3` module.
+
+A test's docstring begins with the number of its fact. Both libraries are used in one process, but never on one file (fact 14).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sqlite3
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+import sqlite_utils
+
+PROJECT = Path(__file__).parents[2]
+ERRORS = (apsw.Error, sqlite3.Error)
+Rows = list[tuple[Any, ...]]
+Run = Callable[..., Rows]
+OUTER_FORMS = (
+    "INSERT",
+    "INSERT OR REPLACE",
+    "INSERT OR IGNORE",
+    "INSERT OR FAIL",
+    "INSERT OR ABORT",
+    "INSERT OR ROLLBACK",
+)
+
+
+@pytest.fixture(params=["apsw", "sqlite3"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Run one statement, or a script of them, on an in-memory database; return its rows."""
+    if request.param == "apsw":
+        connection: Any = apsw.Connection(":memory:")
+    else:
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+
+    def execute(script: str, *values: Any) -> Rows:
+        rows: Rows = []
+        for statement in statements(script):
+            rows = connection.execute(statement, values).fetchall()
+        return rows
+
+    yield execute
+    connection.close()
+
+
+def statements(script: str) -> Iterator[str]:
+    """Split a script where a statement is complete."""
+    pending = ""
+    for piece in re.split(r"(?<=;)", script):
+        pending += piece
+        if sqlite3.complete_statement(pending) or not pending.rstrip().endswith(";"):
+            if pending.strip():
+                yield pending
+            pending = ""
+    if pending.strip():
+        yield pending
+
+
+@pytest.mark.parametrize("outer", OUTER_FORMS)
+def test_outer_conflict_clause_overrides_the_one_in_a_trigger(run: Run, outer: str) -> None:
+    """1: INSERT OR IGNORE in a trigger becomes REPLACE under an outer INSERT OR REPLACE; three other forms keep their meaning."""
+    run(
+        """CREATE TABLE task (id INTEGER PRIMARY KEY);
+        CREATE TABLE ignoring (k PRIMARY KEY, v); CREATE TABLE leaving (k PRIMARY KEY, v);
+        CREATE TABLE updating (k PRIMARY KEY, v, kept); CREATE TABLE selecting (k PRIMARY KEY, v);
+        INSERT INTO leaving VALUES (1, 'first'); INSERT INTO updating VALUES (1, 'first', 'kept');
+        INSERT INTO selecting VALUES (1, 'first'); INSERT INTO ignoring VALUES (1, 'first');
+        CREATE TRIGGER log AFTER INSERT ON task BEGIN
+          INSERT INTO leaving VALUES (NEW.id, 'second') ON CONFLICT (k) DO NOTHING;
+          INSERT INTO updating VALUES (NEW.id, 'second', 'lost') ON CONFLICT (k) DO UPDATE SET v = excluded.v;
+          INSERT INTO selecting SELECT NEW.id, 'second' WHERE NOT EXISTS (SELECT 1 FROM selecting WHERE k = NEW.id);
+        END;"""
+    )
+    run(f"{outer} INTO task VALUES (1)")
+    assert run("SELECT * FROM leaving") == [(1, "first")]
+    assert run("SELECT * FROM updating") == [(1, "second", "kept")]
+    assert run("SELECT * FROM selecting") == [(1, "first")]
+    run("CREATE TRIGGER log2 AFTER INSERT ON task BEGIN INSERT OR IGNORE INTO ignoring VALUES (1, 'second'); END")
+    if outer in ("INSERT OR REPLACE", "INSERT", "INSERT OR IGNORE"):
+        run(f"{outer} INTO task VALUES (2)")
+        expected = "second" if outer == "INSERT OR REPLACE" else "first"
+        assert run("SELECT v FROM ignoring") == [(expected,)]
+    else:
+        with pytest.raises(ERRORS):
+            run(f"{outer} INTO task VALUES (2)")
+
+
+@pytest.mark.parametrize(
+    ("ours", "body"),
+    [
+        ("CREATE TABLE ours (x CHECK (x > 100))", "INSERT INTO ours VALUES (NEW.id)"),
+        ("CREATE TABLE ours (x NOT NULL)", "INSERT INTO ours VALUES (NULL)"),
+        ("CREATE TABLE ours (x UNIQUE); INSERT INTO ours VALUES (1)", "INSERT INTO ours VALUES (NEW.id)"),
+    ],
+)
+def test_outer_ignore_swallows_our_failing_constraint(run: Run, ours: str, body: str) -> None:
+    """2: under an outer OR IGNORE a failing CHECK, NOT NULL or UNIQUE of the trigger's table raises nothing and logs nothing."""
+    run(f"CREATE TABLE task (id INTEGER PRIMARY KEY); {ours}")
+    run(f"CREATE TRIGGER log AFTER INSERT ON task BEGIN {body}; END")
+    before = run("SELECT count(*) FROM ours")
+    run("INSERT OR IGNORE INTO task VALUES (1)")
+    assert run("SELECT id FROM task") == [(1,)]
+    assert run("SELECT count(*) FROM ours") == before
+
+
+@pytest.mark.parametrize("body", ["INSERT INTO ours VALUES ('text')", "SELECT RAISE(ABORT, 'no')"])
+def test_outer_ignore_does_not_swallow_strict_types_and_raise(run: Run, body: str) -> None:
+    """2: a STRICT type error and RAISE(ABORT) stop the statement under an outer OR IGNORE too."""
+    run("CREATE TABLE task (id INTEGER PRIMARY KEY); CREATE TABLE ours (x INTEGER) STRICT")
+    run(f"CREATE TRIGGER log AFTER INSERT ON task BEGIN {body}; END")
+    with pytest.raises(ERRORS):
+        run("INSERT OR IGNORE INTO task VALUES (1)")
+    assert run("SELECT count(*) FROM task") == [(0,)]
+
+
+def test_before_trigger_runs_for_ignored_rows_and_sees_no_automatic_key(run: Run) -> None:
+    """3: a BEFORE INSERT trigger runs for a row that is then ignored, and reads an automatic integer key as -1."""
+    run("CREATE TABLE task (id INTEGER PRIMARY KEY, name UNIQUE); CREATE TABLE hint (id)")
+    run("CREATE TRIGGER log BEFORE INSERT ON task BEGIN INSERT INTO hint VALUES (NEW.id); END")
+    run("INSERT INTO task (name) VALUES ('a'); INSERT OR IGNORE INTO task (name) VALUES ('a')")
+    assert run("SELECT id FROM task") == [(1,)]
+    assert run("SELECT id FROM hint") == [(-1,), (-1,)]
+
+
+@pytest.mark.parametrize(("setting", "deleted"), [(None, []), ("OFF", []), ("ON", [(1,), (2,)])])
+def test_replace_deletes_silently(run: Run, setting: str | None, deleted: Rows) -> None:
+    """4: REPLACE evicts rows without their delete triggers unless recursive_triggers is on; off is the default."""
+    if setting:
+        run(f"PRAGMA recursive_triggers = {setting}")
+    run("CREATE TABLE task (id INTEGER PRIMARY KEY, name UNIQUE, tag UNIQUE); CREATE TABLE log (id)")
+    run("CREATE TRIGGER gone AFTER DELETE ON task BEGIN INSERT INTO log VALUES (OLD.id); END")
+    run("INSERT INTO task VALUES (1, 'a', 'x'), (2, 'b', 'y'); REPLACE INTO task VALUES (3, 'a', 'y')")
+    assert run("SELECT id FROM task") == [(3,)]
+    assert run("SELECT id FROM log ORDER BY id") == deleted
+
+
+def test_what_changed_means(run: Run) -> None:
+    """5: only a BINARY comparison with IS NOT and the type together see every change of a stored value."""
+    tests = {
+        "full": "old COLLATE BINARY IS NOT new OR typeof(old) <> typeof(new)",
+        "is_not": "old IS NOT new",
+        "differs": "ifnull(old <> new, 0)",
+    }
+    seen = {}
+    for name, condition in tests.items():
+        rows = run(
+            f"""WITH pair (old, new) AS (SELECT a, b FROM (SELECT 1 AS a, 1.0 AS b UNION ALL SELECT NULL, 1
+            UNION ALL SELECT 'a', X'61' UNION ALL SELECT 1, 1 UNION ALL SELECT NULL, NULL))
+            SELECT {condition} FROM pair"""
+        )
+        seen[name] = [changed for (changed,) in rows]
+    assert seen == {"full": [1, 1, 1, 0, 0], "is_not": [0, 1, 1, 0, 0], "differs": [0, 0, 1, 0, 0]}
+    run("CREATE TABLE task (name TEXT COLLATE NOCASE); CREATE TABLE log (plain, exact)")
+    run(
+        """CREATE TRIGGER log AFTER UPDATE ON task BEGIN
+          INSERT INTO log VALUES (OLD.name IS NOT NEW.name, OLD.name COLLATE BINARY IS NOT NEW.name);
+        END"""
+    )
+    run("INSERT INTO task VALUES ('a'); UPDATE task SET name = 'A'")
+    assert run("SELECT * FROM log") == [(0, 1)]
+
+
+def test_bit_operators_share_one_precedence(run: Run) -> None:
+    """6: shifts, & and | bind left to right; a bit beyond 63 is lost by <<, and makes a REAL of a sum or a literal."""
+    assert run("SELECT 1 << 0 | 1 << 1, (1 << 0) | (1 << 1)") == [(2, 3)]
+    assert run("SELECT 1 << 64, 1 << 63") == [(0, -(2**63))]
+    assert run("SELECT typeof((1 << 62) + (1 << 62)), typeof(18446744073709551615)") == [("real", "real")]
+
+
+def test_limits_inside_triggers(run: Run) -> None:
+    """7: a trigger has no statement-level WITH, no qualified targets and no sight of temporary tables."""
+    run("CREATE TABLE task (id); CREATE TABLE log (id); CREATE TEMP TABLE aside (id)")
+    for body in ("WITH w AS (SELECT 1) INSERT INTO log SELECT * FROM w", "INSERT INTO main.log VALUES (1)"):
+        with pytest.raises(ERRORS):
+            run(f"CREATE TRIGGER log AFTER INSERT ON task BEGIN {body}; END")
+    run("CREATE TRIGGER log AFTER INSERT ON task BEGIN INSERT INTO aside VALUES (1); END")
+    with pytest.raises(ERRORS, match="no such table"):
+        run("INSERT INTO task VALUES (1)")
+
+
+def test_now_is_one_moment_per_statement(run: Run) -> None:
+    """7: all rows that a statement's triggers log have the same 'now', however long it runs."""
+    run("CREATE TABLE task (id); CREATE TABLE log (at)")
+    run("CREATE TRIGGER log AFTER INSERT ON task BEGIN INSERT INTO log VALUES (julianday('now')); END")
+    run("WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO task SELECT i FROM n")
+    assert run("SELECT count(DISTINCT at), count(*) FROM log") == [(1, 20000)]
+
+
+def test_alter_table_and_triggers(run: Run) -> None:
+    """8: renames reach identifiers in triggers, not literals nor our tables; a named column can't be dropped."""
+    run("CREATE TABLE task (id, name); CREATE TABLE clock_task (id, of)")
+    run("CREATE TRIGGER log AFTER UPDATE ON task BEGIN INSERT INTO clock_task (id, of) VALUES (NEW.id, 'task'); END")
+    run("ALTER TABLE task RENAME COLUMN id TO number; ALTER TABLE task RENAME TO job")
+    ((trigger,),) = run("SELECT sql FROM sqlite_schema WHERE type = 'trigger'")
+    assert 'ON "job"' in trigger
+    assert "(id, of) VALUES (NEW.number, 'task')" in trigger
+    assert run("SELECT count(*) FROM sqlite_schema WHERE name = 'clock_task'") == [(1,)]
+    with pytest.raises(ERRORS, match="number"):
+        run("ALTER TABLE job DROP COLUMN number")
+
+
+def test_added_column_is_not_tracked(run: Run) -> None:
+    """8: a column that is added later is not seen by a trigger that lists columns, and nothing says so."""
+    run("CREATE TABLE task (id, name); CREATE TABLE log (id)")
+    run(
+        """CREATE TRIGGER log AFTER UPDATE ON task WHEN OLD.name IS NOT NEW.name BEGIN INSERT INTO log VALUES (1); END;
+        ALTER TABLE task ADD COLUMN later; INSERT INTO task VALUES (1, 'a', 'b'); UPDATE task SET later = 'c'"""
+    )
+    assert run("SELECT count(*) FROM log") == [(0,)]
+
+
+def test_transform_drops_triggers() -> None:
+    """8: `sqlite-utils transform` rebuilds a table without its triggers."""
+    database = sqlite_utils.Database(memory=True)
+    database.execute("CREATE TABLE task (id INTEGER PRIMARY KEY, name TEXT)")
+    database.execute("CREATE TRIGGER log AFTER INSERT ON task BEGIN SELECT 1; END")
+    database.conn.commit()
+    database["task"].transform(rename={"name": "title"})
+    assert [trigger.name for trigger in database.triggers] == []
+    database.close()
+
+
+def test_vacuum_renumbers_rowids(run: Run) -> None:
+    """9: VACUUM may give new rowids to a table without INTEGER PRIMARY KEY, and leaves those of one that has it."""
+    run("CREATE TABLE bare (v); CREATE TABLE named (id INTEGER PRIMARY KEY, v)")
+    for table in ("bare", "named"):
+        run(f"INSERT INTO {table} (v) VALUES ('a'), ('b'), ('c'); DELETE FROM {table} WHERE v = 'a'")
+    run("VACUUM")
+    assert run("SELECT rowid, v FROM named ORDER BY v") == [(2, "b"), (3, "c")]
+    assert run("SELECT rowid, v FROM bare ORDER BY v") == [(1, "b"), (2, "c")]
+
+
+def test_table_xinfo(run: Run) -> None:
+    """10: the key's order stands in `pk`, generated columns in `table_xinfo` alone, and the pragma takes a bound name."""
+    run("CREATE TABLE task (a, b, c AS (a + 1), d AS (b) STORED, PRIMARY KEY (b, a))")
+    query = "SELECT name, pk, hidden FROM pragma_table_xinfo(?)"
+    assert run(query, "task") == [("a", 2, 0), ("b", 1, 0), ("c", 0, 2), ("d", 0, 3)]
+    assert run("SELECT name FROM pragma_table_info(?)", "task") == [("a",), ("b",)]
+
+
+def test_cascades_fire_the_childs_triggers(run: Run) -> None:
+    """11: a foreign key's cascade fires the triggers of the child's table, with recursive_triggers off."""
+    run(
+        """PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = OFF; CREATE TABLE log (what);
+        CREATE TABLE list (id INTEGER PRIMARY KEY);
+        CREATE TABLE task (id INTEGER PRIMARY KEY, list REFERENCES list ON DELETE CASCADE ON UPDATE CASCADE);
+        CREATE TRIGGER gone AFTER DELETE ON task BEGIN INSERT INTO log VALUES ('delete'); END;
+        CREATE TRIGGER moved AFTER UPDATE ON task BEGIN INSERT INTO log VALUES ('update'); END;
+        INSERT INTO list VALUES (1); INSERT INTO task VALUES (1, 1); UPDATE list SET id = 2; DELETE FROM list"""
+    )
+    assert run("SELECT what FROM log") == [("update",), ("delete",)]
+
+
+def test_delete_without_where_runs_row_by_row(run: Run) -> None:
+    """11: with a trigger on the table, DELETE without WHERE fires it for every row."""
+    run("CREATE TABLE task (id); CREATE TABLE log (id); INSERT INTO task VALUES (1), (2), (3)")
+    run("CREATE TRIGGER gone AFTER DELETE ON task BEGIN INSERT INTO log VALUES (OLD.id); END; DELETE FROM task")
+    assert run("SELECT count(*) FROM log") == [(3,)]
+
+
+def test_text_primary_key_takes_null(run: Run) -> None:
+    """12: a TEXT PRIMARY KEY without NOT NULL takes any number of NULL keys, unless the table is WITHOUT ROWID or STRICT."""
+    run("CREATE TABLE task (id TEXT PRIMARY KEY); INSERT INTO task VALUES (NULL), (NULL)")
+    assert run("SELECT count(*) FROM task") == [(2,)]
+    for option in ("WITHOUT ROWID", "STRICT"):
+        run(f"CREATE TABLE [{option}] (id TEXT PRIMARY KEY) {option}")
+        with pytest.raises(ERRORS, match="NOT NULL"):
+            run(f"INSERT INTO [{option}] VALUES (NULL)")
+
+
+class _JournalWatch(apsw.VFS):  # type: ignore[misc]
+    """A file system that counts the statement journals that are opened as files."""
+
+    def __init__(self) -> None:
+        super().__init__("journal-watch", "")
+        self.opened = 0
+
+    def xOpen(self, name: Any, flags: list[int]) -> Any:
+        self.opened += bool(flags[0] & apsw.SQLITE_OPEN_SUBJOURNAL)
+        return super().xOpen(name, flags)
+
+
+@pytest.fixture
+def spills(tmp_path: Path) -> Iterator[Callable[[str], int]]:
+    """Run a statement on a filled database; return how many statement journals became files."""
+    watch = _JournalWatch()
+    connection = apsw.Connection(str(tmp_path / "cliff.db"), vfs="journal-watch")
+    numbers = "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)"
+    connection.execute(
+        f"""PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; CREATE TABLE task (id); CREATE TABLE source (id);
+        CREATE TABLE log (seq INTEGER PRIMARY KEY, id); CREATE TABLE clock (id PRIMARY KEY, n) WITHOUT ROWID;
+        CREATE TABLE wide (id UNIQUE, n);
+        {numbers} INSERT INTO clock SELECT hex(randomblob(16)), zeroblob(100) FROM n;
+        {numbers} INSERT INTO wide SELECT hex(randomblob(16)), zeroblob(100) FROM n;
+        {numbers} INSERT INTO log (id) SELECT hex(randomblob(16)) FROM n;
+        {numbers} INSERT INTO source SELECT hex(randomblob(16)) FROM n;"""
+    ).fetchall()
+
+    def count(statement: str) -> int:
+        connection.execute("BEGIN")
+        before = watch.opened
+        connection.execute(statement)
+        connection.execute("ROLLBACK")
+        return watch.opened - before
+
+    count.__dict__["connection"] = connection
+    yield count
+    connection.close()
+    watch.unregister()
+
+
+@pytest.mark.parametrize(
+    ("body", "files"),
+    [("INSERT INTO log (id) VALUES (NEW.id)", 0), ("INSERT INTO clock VALUES (NEW.id, 1)", 1)],
+    ids=["append", "random order"],
+)
+def test_statement_journal_cliff(spills: Callable[[str], int], body: str, files: int) -> None:
+    """13: triggers that append keep the statement journal in memory; triggers that write in random order spill it to a file."""
+    spills.__dict__["connection"].execute(f"CREATE TRIGGER log AFTER INSERT ON task BEGIN {body}; END")
+    assert spills("INSERT INTO task SELECT id FROM source") == files
+
+
+@pytest.mark.parametrize(("verb", "files"), [("INSERT", 1), ("INSERT OR ROLLBACK", 0), ("INSERT OR FAIL", 0)])
+def test_statement_that_cannot_abort_keeps_no_journal(spills: Callable[[str], int], verb: str, files: int) -> None:
+    """13: INSERT OR ROLLBACK and OR FAIL keep no statement journal; a function call in the statement brings it back."""
+    assert spills(f"{verb} INTO clock SELECT id, 1 FROM source") == files
+    assert spills(f"{verb} INTO clock SELECT id, hex(id) FROM source") == 1
+
+
+TWO_LIBRARIES = """
+import sqlite3, subprocess, sys
+import apsw
+
+path = sys.argv[1]
+probe = "import sqlite3, sys\\ntry:\\n sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')\\n print('free')\\n"
+probe += "except sqlite3.OperationalError as error:\\n print(error)\\n"
+
+def other_process():
+    return subprocess.run([sys.executable, "-c", probe, path], capture_output=True, text=True, check=True).stdout.strip()
+
+writer = apsw.Connection(path)
+writer.execute("CREATE TABLE task (id); BEGIN IMMEDIATE; INSERT INTO task VALUES (1)")
+print(other_process())
+reader = sqlite3.connect(path)
+reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+reader.close()
+print(other_process())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX advisory locks")
+def test_two_libraries_on_one_file_lose_locks(tmp_path: Path) -> None:
+    """14: closing a file in one copy of the library drops the locks that another copy in the same process holds on it."""
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_LIBRARIES, str(tmp_path / "t.db")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["database is locked", "free"]
+
+
+def test_library_has_the_wal_fix() -> None:
+    """15: crdtsql requires, and runs on, an apsw whose SQLite has the fix of the WAL reset race (3.51.3)."""
+    dependencies = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert "apsw>=3.51.3" in dependencies
+    assert tuple(map(int, apsw.sqlite_lib_version().split("."))) >= (3, 51, 3)
+
+
+def test_executescript_commits() -> None:
+    """16: Python's `executescript` commits the open transaction before it runs anything."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("CREATE TABLE task (id)")
+    connection.execute("BEGIN")
+    connection.execute("INSERT INTO task VALUES (1)")
+    connection.executescript("SELECT 1")
+    assert not connection.in_transaction
+    connection.close()
+
+
+def test_settings_against_hostile_files() -> None:
+    """17: the settings for files from strangers disarm views, triggers, unsafe functions and writes to the schema."""
+    connection = apsw.Connection(":memory:")
+    connection.create_scalar_function("harm", lambda: "done")
+    connection.execute(
+        """CREATE TABLE task (id); CREATE TABLE log (id); CREATE VIEW trap AS SELECT harm();
+        CREATE TRIGGER log AFTER INSERT ON task BEGIN INSERT INTO log VALUES (1); END"""
+    )
+    assert connection.execute("SELECT * FROM trap").fetchall() == [("done",)]
+    connection.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
+    assert connection.execute("PRAGMA cell_size_check").fetchall() == [(1,)]
+    with pytest.raises(apsw.SQLError, match="unsafe use"):
+        connection.execute("SELECT * FROM trap").fetchall()
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    with pytest.raises(apsw.SQLError, match="may not be modified"):
+        connection.execute("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = NULL")
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    connection.execute("INSERT INTO task VALUES (1)")
+    assert connection.execute("SELECT count(*) FROM log").fetchall() == [(0,)]
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
+    with pytest.raises(apsw.SQLError, match="trap"):
+        connection.execute("SELECT * FROM trap").fetchall()
+    connection.close()
+
+
+def test_negative_zero_is_invisible_in_sql(run: Run) -> None:
+    """18: SQL can't tell -0.0 from 0.0, though an untyped column stores the difference; a REAL column stores 0.0."""
+    run("CREATE TABLE task (untyped, number REAL)")
+    run("INSERT INTO task VALUES (?1, ?1)", 0.0)
+    run("CREATE TABLE log (x)")
+    run(
+        """CREATE TRIGGER log AFTER UPDATE ON task
+        WHEN OLD.untyped COLLATE BINARY IS NOT NEW.untyped OR typeof(OLD.untyped) <> typeof(NEW.untyped)
+        BEGIN INSERT INTO log VALUES (1); END"""
+    )
+    run("UPDATE task SET untyped = ?1, number = ?1", -0.0)
+    ((untyped, number),) = run("SELECT untyped, number FROM task")
+    assert (math.copysign(1, untyped), math.copysign(1, number)) == (-1, 1)
+    assert run("SELECT quote(untyped), hex(untyped), untyped IS 0.0 FROM task") == [("0.0", "302E30", 1)]
+    assert run("SELECT count(*) FROM log") == [(0,)]
+
+
+def test_last_insert_rowid_inside_a_trigger(run: Run) -> None:
+    """19: inside a trigger, last_insert_rowid() is that of the trigger's own last insert; outside it is untouched."""
+    run(
+        """CREATE TABLE task (id INTEGER PRIMARY KEY); CREATE TABLE held (id INTEGER PRIMARY KEY); CREATE TABLE log (held);
+        INSERT INTO held VALUES (100);
+        CREATE TRIGGER log AFTER INSERT ON task BEGIN
+          INSERT INTO held VALUES (NULL); INSERT INTO log VALUES (last_insert_rowid());
+        END;
+        INSERT INTO task VALUES (7)"""
+    )
+    assert run("SELECT held FROM log") == [(101,)]
+    assert run("SELECT last_insert_rowid()") == [(7,)]
+
+
+@pytest.mark.parametrize("alias", ["rowid", "_rowid_", "oid"])
+def test_update_of_rowid_is_no_update_of_its_alias(run: Run, alias: str) -> None:
+    """20: `UPDATE t SET rowid = ..` fires no UPDATE OF id trigger, although id is the rowid; a trigger without OF fires."""
+    run("CREATE TABLE task (id INTEGER PRIMARY KEY); CREATE TABLE log (what); INSERT INTO task VALUES (1)")
+    run("CREATE TRIGGER of_id AFTER UPDATE OF id ON task BEGIN INSERT INTO log VALUES ('of id'); END")
+    run("CREATE TRIGGER any_column AFTER UPDATE ON task BEGIN INSERT INTO log VALUES (OLD.id || ' to ' || NEW.id); END")
+    run(f"UPDATE task SET {alias} = 2")
+    assert run("SELECT what FROM log") == [("1 to 2",)]
+
+
+def test_quick_check_verifies_check_and_strict(run: Run) -> None:
+    """21: PRAGMA quick_check reports rows that break a CHECK, a NOT NULL or a STRICT column's type."""
+    run("CREATE TABLE a (x CHECK (x > 0)); PRAGMA ignore_check_constraints = ON; INSERT INTO a VALUES (-1)")
+    run("PRAGMA ignore_check_constraints = OFF")
+    assert run("PRAGMA quick_check") == [("CHECK constraint failed in a",)]
+    run("DROP TABLE a; CREATE TABLE b (x INTEGER, y); INSERT INTO b VALUES ('text', NULL); PRAGMA writable_schema = ON")
+    run("UPDATE sqlite_schema SET sql = 'CREATE TABLE b (x INTEGER, y ANY NOT NULL) STRICT' WHERE name = 'b'")
+    run("PRAGMA writable_schema = RESET")
+    assert sorted(run("PRAGMA quick_check")) == [("NULL value in b.y",), ("non-INTEGER value in b.x",)]
+
+
+def test_quick_check_is_silent_while_checks_are_ignored(run: Run) -> None:
+    """21: quick_check looks at CHECK constraints only while ignore_check_constraints is off."""
+    run("CREATE TABLE a (x CHECK (x > 0)); PRAGMA ignore_check_constraints = ON; INSERT INTO a VALUES (-1)")
+    assert run("PRAGMA quick_check") == [("ok",)]
+
+
+def test_attached_memory_database_is_part_of_the_transaction(run: Run) -> None:
+    """22: a ROLLBACK undoes an attached in-memory database too, and it can't be detached once the transaction uses it."""
+    run("ATTACH ':memory:' AS image; CREATE TABLE image.row_1 (k1); BEGIN; INSERT INTO image.row_1 VALUES (1)")
+    with pytest.raises(ERRORS, match="locked"):
+        run("DETACH image")
+    run("ROLLBACK")
+    assert run("SELECT count(*) FROM image.row_1") == [(0,)]
+    run("BEGIN; SELECT count(*) FROM image.row_1")
+    with pytest.raises(ERRORS, match="locked"):
+        run("DETACH image")
+    run("COMMIT; BEGIN; DETACH image; COMMIT")
+
+
+def test_every_fact_has_a_test() -> None:
+    """Every fact of docs/SQLITE_FACTS.md has a test here that names its number, and every number here has its fact."""
+    page = (PROJECT / "docs" / "SQLITE_FACTS.md").read_text(encoding="utf-8")
+    facts = [int(number) for number in re.findall(r"^## (\d+)\. ", page, re.MULTILINE)]
+    assert facts == list(range(1, len(facts) + 1))
+    tested = {int(number) for number in re.findall(r'^    """(\d+): ', Path(__file__).read_text("utf-8"), re.MULTILINE)}
+    assert tested == set(facts)
+
+
+def test_code_refers_to_facts_that_exist() -> None:
+    """A comment that refers to a fact by its number refers to one that is there."""
+    page = (PROJECT / "docs" / "SQLITE_FACTS.md").read_text(encoding="utf-8")
+    facts = set(re.findall(r"^## (\d+)\. ", page, re.MULTILINE))
+    for file in [
+        *(PROJECT / "crdtsql").rglob("*.py"),
+        *(PROJECT / "crdtsql").rglob("*.sql"),
+        PROJECT / "pyproject.toml",
+    ]:
+        for number in re.findall(r"SQLITE_FACTS\.md, (\d+)", file.read_text(encoding="utf-8")):
+            assert number in facts, file

@@ -1,0 +1,97 @@
+"""Run the command line in processes of its own, as users do."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+COMMAND = [sys.executable, "-m", "crdtsql.cli"]
+
+
+def start(*arguments: str | bytes | Path, **options: Any) -> subprocess.Popen[bytes]:
+    """Start `crdtsql ARGUMENTS` with pipes for its output."""
+    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    return subprocess.Popen([*COMMAND, *arguments], **options)
+
+
+def run(*arguments: str | bytes | Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run `crdtsql ARGUMENTS` to its end, whatever comes of it; nothing of ours takes a minute."""
+    options = {"capture_output": True, "timeout": 60} | options
+    if "input" not in options and "stdin" not in options:
+        options["stdin"] = subprocess.DEVNULL
+    return subprocess.run([*COMMAND, *arguments], check=False, **options)
+
+
+def ok(*arguments: str | bytes | Path, **options: Any) -> str:
+    """Run `crdtsql ARGUMENTS`, which must succeed; return its output."""
+    done = run(*arguments, **options)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return done.stdout.decode()
+
+
+def refused(*arguments: str | bytes | Path, code: int = 1, **options: Any) -> str:
+    """Run `crdtsql ARGUMENTS`, which must fail in one line; return that line."""
+    done = run(*arguments, **options)
+    text = done.stderr.decode(errors="replace")
+    assert done.returncode == code, (done.returncode, text)
+    assert "Traceback" not in text, text
+    lines = text.strip().splitlines()
+    if code == 1:
+        assert len(lines) == 1, text
+        assert lines[0].startswith("Error: "), text
+        assert "fault in crdtsql" not in lines[0], text
+    return lines[-1]
+
+
+def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    """Run `crdtsql ARGUMENTS` where file permissions count: the superuser, who may do everything, becomes nobody first."""
+    # What is loaded late must be loaded before, because the interpreter's own folder may be private.
+    script = (
+        "import difflib, encodings.ascii, encodings.idna, os; from crdtsql.cli import main; from crdtsql.sqltext import template;"
+        "template('registry/create'); os.geteuid() or os.setuid(65534); main()"
+    )
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """Give a folder that everybody can reach (pytest's own is private)."""
+    with tempfile.TemporaryDirectory(prefix="crdtsql-") as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield folder
+        folder.chmod(0o777)
+
+
+def make(path: Path, schema: str, rows: Sequence[tuple[Any, ...]] = (), table: str = "task", journal: str = "delete") -> Path:
+    """Create a database file with Python's own sqlite3; only for files that no apsw connection of this process has open."""
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA journal_mode = {journal}")
+    connection.executescript(schema)
+    if rows:
+        marks = ", ".join("?" * len(rows[0]))
+        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+    connection.commit()
+    connection.close()
+    return path
+
+
+def execute(path: Path, script: str) -> None:
+    """Run SQL on a file in a process of its own: another program that writes."""
+    subprocess.run(["sqlite3", "-bail", "-cmd", ".timeout 10000", str(path)], input=script.encode(), check=True)
+
+
+def query(path: Path, statement: str) -> list[tuple[Any, ...]]:
+    """Read rows; only from files that no apsw connection of this process has open."""
+    connection = sqlite3.connect(path, timeout=20)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()

@@ -1,0 +1,204 @@
+"""Read what a replica holds, in a form that two replicas with the same events must have alike.
+
+Site ordinals are translated to site ids, text to its bytes (it may be no valid UTF-8), and rows without a clock row are
+shown with the genesis stamps that they stand for. Reading also checks what must hold inside of every replica.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from crdtsql.registry import Registry, Table
+from crdtsql.sqltext import identifier
+
+Stamp = tuple[int, bytes]
+Exact = tuple[str, Any]
+
+
+def exact(kind: str, value: Any) -> Exact:
+    """Make a value comparable so that 1 and 1.0, 0.0 and -0.0, text and blob differ."""
+    return kind, (struct.pack("<d", value) if kind == "real" else value)
+
+
+def exact_of(value: Any) -> Exact:
+    """Make a Python value comparable with what `rows` returns."""
+    kind = {type(None): "null", int: "integer", float: "real", str: "text", bytes: "blob"}[type(value)]
+    return exact(kind, value.encode() if isinstance(value, str) else value)
+
+
+def _typed(column: str) -> str:
+    return f"typeof({column}), CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
+
+
+def _pairs(row: tuple[Any, ...]) -> tuple[Exact, ...]:
+    return tuple(exact(*row[n : n + 2]) for n in range(0, len(row), 2))
+
+
+@dataclass(frozen=True)
+class RowState:
+    """One row: whether it is shown, its insert's stamp, its heads, and column -> (exact value, stamp)."""
+
+    alive: bool
+    born: Stamp
+    heads: frozenset[tuple[int, bytes, bool]]
+    cells: dict[str, tuple[Exact, Stamp]]
+
+
+Rows = dict[tuple[str, tuple[Exact, ...]], RowState]
+
+
+def rows(connection: apsw.Connection) -> Rows:
+    """Return the state of every row, shown or held, of every replicated table: (table, key) -> state."""
+    registry = Registry(connection)
+    sites = {ordinal: site for ordinal, site, _ in registry.sites()}
+    found: Rows = {}
+    for table in registry.tables():
+        _check(connection, table)
+        found |= _clocked(connection, table, sites) | _genesis(connection, table, sites)
+    return found
+
+
+def _check(connection: apsw.Connection, table: Table) -> None:
+    shown = f"EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {table.row_has_key_of('shown', 'clock')})"
+    more = f"EXISTS (SELECT 1 FROM {table.heads} AS heads WHERE {table.same_keys('heads', 'clock')})"
+    for rule, condition in {
+        "a row is shown or gone, never both": f"{shown} = (clock.gone IS 1)",
+        "a row is held exactly while it is gone": "(clock.held IS NULL) = (clock.gone IS 1)",
+        "many says whether there are further heads": f"(clock.many IS 1) <> {more}",
+        "a cell's stamp differs from its row's, or is NULL": " OR ".join(
+            [
+                f"(c{f.id}_t = clock.t AND c{f.id}_s = clock.s) OR (c{f.id}_t IS NULL) <> (c{f.id}_s IS NULL)"
+                for f in table.fields
+            ]
+            or ["0"]
+        ),
+        "its batch is known": "seq > (SELECT value FROM _crdt_meta WHERE name = 'batch')",
+    }.items():
+        wrong = connection.execute(f"SELECT {table.keys} FROM {table.clock} AS clock WHERE {condition}").fetchall()
+        assert not wrong, f"{table.name}: {rule}: {wrong}"
+    (strays,) = connection.execute(
+        f"SELECT count(*) FROM {table.held} WHERE id NOT IN (SELECT held FROM {table.clock} WHERE held IS NOT NULL)"
+    ).fetchone()
+    assert not strays, f"{table.name}: {strays} held rows belong to no row"
+    (strays,) = connection.execute(
+        f"SELECT count(*) FROM {table.heads} AS heads WHERE NOT EXISTS "
+        f"(SELECT 1 FROM {table.clock} AS clock WHERE {table.same_keys('clock', 'heads')})"
+    ).fetchone()
+    assert not strays, f"{table.name}: {strays} heads belong to no row"
+
+
+def _clocked(connection: apsw.Connection, table: Table, sites: dict[int, bytes]) -> Rows:
+    stamps = ", ".join(f"clock.c{field.id}_t, clock.c{field.id}_s" for field in table.fields) or "NULL"
+    pairs = [(f"shown.{identifier(name)}", f"held.k{n}") for n, name in enumerate(table.key, 1)]
+    pairs += [(f"shown.{identifier(field.name)}", f"held.v{field.id}") for field in table.fields]
+    values = ", ".join(_typed(f"iif(clock.gone, {held}, {shown})") for shown, held in pairs)
+    count, width = len(table.fields), len(table.key)
+    found: Rows = {}
+    for row in connection.execute(
+        f"SELECT clock.t, clock.s, ifnull(clock.dot_t, clock.t), ifnull(clock.dot_s, clock.s), clock.gone, "
+        f"(SELECT json_group_array(json_array(t, s, gone)) FROM {table.heads} AS heads WHERE {table.same_keys('heads', 'clock')}), "
+        f"{stamps}, {values} FROM {table.clock} AS clock "
+        f"LEFT JOIN {table.quoted} AS shown ON {table.row_has_key_of('shown', 'clock')} "
+        f"LEFT JOIN {table.held} AS held ON held.id = clock.held"
+    ):
+        t, s, dot_t, dot_s, gone, more = row[:6]
+        cells = row[6 : 6 + max(2 * count, 1)]
+        stored = _pairs(row[6 + max(2 * count, 1) :])
+        born = (t, sites[s])
+        heads = {(dot_t, sites[dot_s], gone == 1)} | {(a, sites[b], c == 1) for a, b, c in json.loads(more)}
+        found[table.name, stored[:width]] = RowState(
+            gone is None,
+            born,
+            frozenset(heads),
+            {
+                field.name: (
+                    stored[width + n],
+                    born if cells[2 * n] is None else (cells[2 * n], sites[cells[2 * n + 1]]),
+                )
+                for n, field in enumerate(table.fields)
+            },
+        )
+    return found
+
+
+def _genesis(connection: apsw.Connection, table: Table, sites: dict[int, bytes]) -> Rows:
+    names = [*table.key, *(field.name for field in table.fields)]
+    values = ", ".join(_typed(f"shown.{identifier(name)}") for name in names)
+    width = len(table.key)
+    found: Rows = {}
+    for row in connection.execute(
+        f"SELECT {values} FROM {table.quoted} AS shown WHERE NOT EXISTS "
+        f"(SELECT 1 FROM {table.clock} AS clock WHERE {table.row_has_key_of('shown', 'clock')})"
+    ):
+        stored = _pairs(row)
+        assert table.genesis is not None, f"{table.name}: {stored[:width]} has neither clock nor genesis"
+        stamp = (table.genesis[0], sites[table.genesis[1]])
+        found[table.name, stored[:width]] = RowState(
+            True,
+            stamp,
+            frozenset({(*stamp, False)}),
+            {field.name: (stored[width + n], stamp) for n, field in enumerate(table.fields)},
+        )
+    return found
+
+
+def merged(connection: apsw.Connection) -> set[tuple[bytes, bytes, int, int]]:
+    """Return who had merged what: (site, peer, at, upto)."""
+    sites = {ordinal: site for ordinal, site, _ in Registry(connection).sites()}
+    return {
+        (sites[site], sites[peer], at, upto)
+        for site, peer, at, upto in connection.execute("SELECT site, peer, at, upto FROM _crdt_merged")
+    }
+
+
+def shared(connection: apsw.Connection) -> dict[str, Any]:
+    """Return all that two replicas with the same events must have alike."""
+    return {
+        "rows": rows(connection),
+        "vector": Registry(connection).vector(),
+        "merged": merged(connection),
+    }
+
+
+def content(connection: apsw.Connection) -> dict[str, Any]:
+    """Return everything that the file holds, ours and the user's: nothing was changed if this is the same before and after."""
+    found: dict[str, Any] = {
+        "schema": connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall()
+    }
+    for (name,) in connection.execute(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow')"
+    ).fetchall():
+        if name == "sqlite_schema":
+            continue
+        columns = [row[0] for row in connection.execute("SELECT name FROM pragma_table_xinfo(?)", (name,))]
+        values = ", ".join(_typed(str(identifier(column))) for column in columns)
+        found[name] = sorted(map(repr, map(_pairs, connection.execute(f"SELECT {values} FROM {identifier(name)}"))))
+    return found
+
+
+def conflicts(connection: apsw.Connection, after: int = 0) -> list[tuple[Any, ...]]:
+    """Return the conflict log: (table, key, column, winning stamp, winning value, losing stamp, losing value)."""
+    registry = Registry(connection)
+    sites = {ordinal: site for ordinal, site, _ in registry.sites()}
+    tables = {table.id: table for table in registry.tables()}
+    found = []
+    for (number,) in connection.execute("SELECT DISTINCT tbl FROM _crdt_conflict").fetchall():
+        table = tables[number]
+        fields = {field.id: field.name for field in table.fields}
+        keys = ", ".join(_typed(f"k{n}") for n in range(1, len(table.key) + 1))
+        for row in connection.execute(
+            f"SELECT col, won_t, won_s, lost_t, lost_s, {_typed('won')}, {_typed('lost')}, {keys} "
+            "FROM _crdt_conflict WHERE tbl = ? AND id > ?",
+            (number, after),
+        ):
+            col, won_t, won_s, lost_t, lost_s = row[:5]
+            won, lost, *key = _pairs(row[5:])
+            found.append(
+                (table.name, tuple(key), fields[col], (won_t, sites[won_s]), won, (lost_t, sites[lost_s]), lost)
+            )
+    return found
