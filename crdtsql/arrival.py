@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from crdtsql import image, naming
 from crdtsql.changeset import TableHeader
 from crdtsql.errors import SchemaMismatchError
-from crdtsql.registry import WORD_BITS, Field, Table
+from crdtsql.naming import WORD_BITS
+from crdtsql.registry import Field, Table
 from crdtsql.schema import TableShape
 from crdtsql.sqltext import Sql, fragment, identifier, integer, joined
+from crdtsql.values import caseless
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +82,21 @@ class Arrival:
         self.number = number
         self.image_slots = {"image": Sql(database), "row_table": image.row_table(number)}
         self.head_slots = self.image_slots | {"head_table": image.head_table(number)}
-        fields = {field.name.lower(): field for field in table.fields}
+        fields = {caseless(field.name): field for field in table.fields}
         self._check(fields)
-        self.pairs = [Pair(fields[name.lower()], position) for position, (name, _) in enumerate(header.columns)]
+        self.pairs = [Pair(fields[caseless(name)], position) for position, (name, _) in enumerate(header.columns)]
         self.local_only = [field for field in table.fields if field.id not in {pair.field.id for pair in self.pairs}]
 
     def _check(self, fields: dict[str, Field]) -> None:
         name = self.table.name
-        theirs, ours = [part.lower() for part in self.header.key], [part.lower() for part in self.table.key]
+        theirs, ours = [caseless(part) for part in self.header.key], [caseless(part) for part in self.table.key]
         if theirs != ours:
             raise SchemaMismatchError(
                 f"table {name!r} has the primary key ({', '.join(self.table.key)}) here and "
                 f"({', '.join(self.header.key)}) in the changeset: give both replicas the same key"
             )
         for column, kind in self.header.columns:
-            field = fields.get(column.lower())
+            field = fields.get(caseless(column))
             if field is None:
                 raise SchemaMismatchError(
                     f"the changeset has a column {column!r} of table {name!r} that is not replicated here: add it "
@@ -156,9 +158,11 @@ class Arrival:
         stamps = {"new_t": new_t, "new_s": new_s, "old_t": old_t, "old_s": old_s}
         if what == "clash":
             return fragment("merge/cell_clashes", bit=pair.bit, **pair.sent, **stamps)
-        return fragment(
-            "merge/cell_wins", bit=pair.bit, newer=fragment("merge/stamp_is_newer", **stamps), **pair.sent
-        )
+        return fragment("merge/cell_wins", bit=pair.bit, newer=self.is_newer(**stamps), **pair.sent)
+
+    def is_newer(self, new_t: Sql, new_s: Sql, old_t: Sql, old_s: Sql) -> Sql:
+        """Compare an incoming stamp (its site as the image says it) with a local one: hlc first, then site id."""
+        return fragment("merge/stamp_is_newer", new_t=new_t, new_s=new_s, old_t=old_t, old_s=old_s)
 
     @property
     def user_columns(self) -> Sql:

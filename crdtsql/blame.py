@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crdtsql import clock, naming, schema
+from crdtsql import clock, naming, query, schema
 from crdtsql.errors import UnknownRowError, UsageError
 from crdtsql.registry import Registry, Table
 from crdtsql.sqltext import Sql, identifier, joined
 from crdtsql.values import SqliteValue, show_key, to_json
-
 
 ONE = Sql("1")
 """A first result column, so that a table of nothing but keys has one."""
@@ -71,20 +70,21 @@ def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[Cel
     shape = schema.read(registry.connection, table.name)
     columns = [identifier(field.name) for field in table.fields]
     where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
-    shown = registry.connection.execute(
+    shown = query.first(
+        registry.connection,
         f"SELECT {joined([ONE, *columns])} FROM {table.quoted} WHERE {where}", tuple(key)
-    ).fetchone()
+    )
     stamps = joined(
         [Sql("t"), Sql("s"), Sql("held")]
         + [naming.stamp_t(field.id) for field in table.fields]
         + [naming.stamp_s(field.id) for field in table.fields]
     )
     where = joined((Sql(f"{part} = ?{n}") for n, part in enumerate(table.key_names, 1)), " AND ")
-    found = registry.connection.execute(f"SELECT {stamps} FROM {table.clock} WHERE {where}", tuple(key)).fetchone()
+    found = query.first(registry.connection, f"SELECT {stamps} FROM {table.clock} WHERE {where}", tuple(key))
     values = shown[1:] if shown else None
     if values is None and found and found[2] is not None:
         held = joined([ONE, *(naming.value(field.id) for field in table.fields)])
-        row = registry.connection.execute(f"SELECT {held} FROM {table.held} WHERE id = ?", (found[2],)).fetchone()
+        row = query.first(registry.connection, f"SELECT {held} FROM {table.held} WHERE id = ?", (found[2],))
         values = row[1:] if row else None
     if values is None or shape is None:
         raise UnknownRowError(f"table {table.name!r} has no row {show_key(tuple(key))}, shown or held")

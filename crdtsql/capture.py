@@ -13,7 +13,6 @@ from collections.abc import Iterator
 import apsw
 
 from crdtsql import naming, schema
-
 from crdtsql.registry import FIRST_UPDATE_OP, Field, Table
 from crdtsql.schema import Column, TableShape, UniqueIndex
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim

@@ -12,8 +12,8 @@ import apsw
 
 from crdtsql import clock, image
 from crdtsql.changeset import Header, TableHeader
-from crdtsql.registry import WORD_BITS
-from crdtsql.sqltext import joined, Sql
+from crdtsql.naming import WORD_BITS
+from crdtsql.sqltext import Sql, joined
 from crdtsql.values import SqliteValue, key_to_json
 
 

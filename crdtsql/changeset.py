@@ -6,7 +6,7 @@ A changeset is, in this order (all numbers little-endian, unsigned):
          0      8  magic: 89 43 52 44 54 0D 0A 1A ("\\x89CRDT\\r\\n\\x1a"; a text-mode transfer breaks it visibly)
          8      2  format version, now 1
         10      2  flags, now 0
-        12      4  length of the header, at most 64 MiB
+        12      4  length of the header, at most 16 MiB
         16      8  length of the body
         24      8  length of the image: the body after decompression
         32     32  BLAKE2b-256 of everything but these 32 bytes
@@ -34,20 +34,22 @@ import hashlib
 import json
 import struct
 import tempfile
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import zstandard
 
 from crdtsql import clock
 from crdtsql.errors import InvalidChangesetError
+from crdtsql.values import caseless
 
 MAGIC = b"\x89CRDT\r\n\x1a"
 VERSION = 1
 PREFIX = struct.Struct("<8sHHIQQ32s")
-MAXIMUM_HEADER_BYTES = 64 << 20
+MAXIMUM_HEADER_BYTES = 16 << 20
+"""As objects, a hostile header takes some thirty times its size in memory."""
 MAXIMUM_IMAGE_BYTES = 8 << 30
 """Images above this are refused, whatever the file claims; a replica of that size is better copied with `clone`."""
 MAXIMUM_RATIO = 400
@@ -265,7 +267,7 @@ def _parse_header(found: dict[str, Any]) -> Header:
     if any(site.needs > site.upto for site in sites):
         raise ValueError("a site needs more than it gives")
     tables = tuple(_parse_table(table, sites) for table in found["tables"])
-    if len({table.name.lower() for table in tables}) != len(tables):
+    if len({caseless(table.name) for table in tables}) != len(tables):
         raise ValueError("a table is listed twice")
     return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables)
 
@@ -273,7 +275,7 @@ def _parse_header(found: dict[str, Any]) -> Header:
 def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
     key = tuple(_name(name) for name in found["key"])
     columns = tuple((_name(column["name"]), _name(column["type"])) for column in found["columns"])
-    names = [name.lower() for name in (*key, *(name for name, _ in columns))]
+    names = [caseless(name) for name in (*key, *(name for name, _ in columns))]
     if not key or len(set(names)) != len(names) or len(names) > 2000:
         raise ValueError("a table's columns are not valid")
     genesis = None
@@ -306,7 +308,7 @@ def _name(value: Any) -> str:
     return value
 
 
-def read_stream(stream: BinaryIO) -> bytes:
+def read_stream(stream: IO[bytes]) -> bytes:
     """Read a changeset from a stream, refusing early what is none, so that endless input ends.
 
     Raises:
@@ -323,7 +325,7 @@ def read_stream(stream: BinaryIO) -> bytes:
     return prefix + _read_at_most(stream, head_length + body_length + 1)
 
 
-def _read_at_most(stream: BinaryIO, length: int) -> bytes:
+def _read_at_most(stream: IO[bytes], length: int) -> bytes:
     """Read piece by piece, because `length` is a stranger's word and no reason to make room."""
     pieces = []
     while length > 0 and (piece := stream.read(min(length, 1 << 20))):

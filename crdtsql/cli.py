@@ -22,8 +22,9 @@ from rich.text import Text
 from crdtsql import __version__, changeset, clock
 from crdtsql.errors import CrdtsqlError, UsageError
 from crdtsql.merge import MergeReport
-from crdtsql.replica import Replica, parse_vector, sync
+from crdtsql.replica import Replica, sync
 from crdtsql.values import dumps, printable, show
+from crdtsql.vector import parse_vector
 
 
 class Commands(click.Group):
@@ -387,7 +388,7 @@ def blame(database: str, table: str, key: tuple[str, ...], as_json: bool) -> Non
 @click.option("--seed", type=int, default=None, help="Repeat the same writes.")
 def demo(keep: str | None, seed: int | None) -> None:
     """Show the main job on the Chinook music shop: three replicas, offline writes, a partition, proof of convergence."""
-    from crdtsql.demo import run  # noqa: PLC0415 - only this command needs it
+    from crdtsql.demo import run
 
     if not run(_console(), Path(keep) if keep else None, seed):
         raise click.ClickException("the replicas differ")

@@ -11,7 +11,7 @@ import re
 
 import apsw
 
-from crdtsql import schema
+from crdtsql import query, schema
 from crdtsql.arrival import Arrival
 from crdtsql.errors import ConstraintViolationError
 from crdtsql.registry import temporary
@@ -60,9 +60,10 @@ def _failing_keys(connection: apsw.Connection, arrival: Arrival, constraint: str
             if number is None or len(failing) >= MOST_ROWS_NAMED:
                 break
             if reason == constraint:
-                (key,) = connection.execute(
+                (key,) = query.rows(
+                    connection,
                     f"SELECT {table.keys} FROM temp._crdt_tried WHERE rowid = ?", (number,)
-                ).fetchall()
+                )
                 found = _UNIQUE.search(constraint)
                 failing += [*(_rivals(connection, arrival, number, found[1]) if found else []), key]
             connection.execute("DELETE FROM temp._crdt_tried WHERE rowid = ?", (number,))
@@ -92,7 +93,7 @@ def _stage_tried(arrival: Arrival) -> str:
 
 def _first_failing(connection: apsw.Connection, arrival: Arrival) -> tuple[int | None, str]:
     """Find the first staged row that the table does not take together with those before it, and why."""
-    (low, high) = connection.execute("SELECT ifnull(min(rowid), 1), ifnull(max(rowid), 0) FROM temp._crdt_tried").fetchone()
+    (low, high) = query.first(connection, "SELECT ifnull(min(rowid), 1), ifnull(max(rowid), 0) FROM temp._crdt_tried")
     reason = _try(connection, arrival, high)
     if reason is None:
         return None, ""
@@ -146,11 +147,12 @@ def _rivals(connection: apsw.Connection, arrival: Arrival, number: int, columns:
     connection.execute("SAVEPOINT crdt_rivals")
     try:
         _try(connection, arrival, number - 1, undo=False)
-        return connection.execute(
+        return query.rows(
+            connection,
             f"SELECT {table.key_columns_of('shown')} FROM temp._crdt_tried AS tried JOIN {table.quoted} AS shown ON {same} "
             "WHERE tried.rowid = ?",
             (number,),
-        ).fetchall()
+        )
     finally:
         connection.execute("ROLLBACK TO crdt_rivals; RELEASE crdt_rivals")
 
@@ -172,7 +174,7 @@ def check_foreign_keys(connection: apsw.Connection, arrivals: list[Arrival]) -> 
     touched = "SELECT max(gone OR changed) FROM temp._crdt_touched WHERE number = ?"
     for arrival in arrivals:
         name = arrival.table.name
-        (changed,) = connection.execute(touched, (arrival.number,)).fetchone()
+        (changed,) = query.first(connection, touched, (arrival.number,))
         if changed is None:
             continue
         for key in schema.foreign_keys(connection, name):
@@ -214,9 +216,10 @@ def _check_children(
             f"({joined(references)}) IN (SELECT {arrival.table.keys_of('incoming')} FROM {touched} WHERE touched.gone)"
         )
     named = joined(Sql(f"child.{identifier(column.name)}") for column in shape.key) if shape.key else joined(references)
-    rows = connection.execute(
+    rows = query.rows(
+        connection,
         f"SELECT {named} FROM {source} WHERE {' AND '.join(conditions)} LIMIT {MOST_ROWS_NAMED}"
-    ).fetchall()
+    )
     if rows:
         constraint = f"FOREIGN KEY ({', '.join(key.columns)}) REFERENCES {key.parent} ({', '.join(key.parent_columns)})"
         shown = ", ".join(show_key(row) for row in rows)

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from crdtsql import query
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, sync
 from crdtsql.schema import user_tables
@@ -161,10 +162,11 @@ def _summary(report: MergeReport) -> str:
 
 def _collisions(console: Console, file: Path) -> None:
     connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
-    rows = connection.execute(
+    rows = query.rows(
+        connection,
         'SELECT "table", "key", "column", won_value, lost_value FROM crdt_conflicts ORDER BY id LIMIT 5'
-    ).fetchall()
-    (count,) = connection.execute("SELECT count(*) FROM crdt_conflicts").fetchone()
+    )
+    (count,) = query.first(connection, "SELECT count(*) FROM crdt_conflicts")
     connection.close()
     console.print(f"\nCollided on the laptop: {count} cells; nothing is lost, the values stay in crdt_conflicts. The first:")
     shown = [[table, show(key), column, show(won), show(lost)] for table, key, column, won, lost in rows]

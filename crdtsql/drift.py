@@ -6,7 +6,7 @@ since the last look. What is certain is mended (triggers that follow from indexe
 
 from __future__ import annotations
 
-from crdtsql import capture, enable, naming, schema
+from crdtsql import capture, enable, naming, query, schema
 from crdtsql.errors import SchemaDriftError
 from crdtsql.registry import Registry, Table
 
@@ -43,13 +43,13 @@ def _present_triggers(registry: Registry, table: Table) -> dict[str, str]:
 
 def has_moved(registry: Registry) -> bool:
     """Tell whether the schema was changed since the last look."""
-    (version,) = registry.connection.execute("PRAGMA main.schema_version").fetchone()
+    (version,) = query.first(registry.connection, "PRAGMA main.schema_version")
     return bool(version != registry.get("schema_version"))
 
 
 def settle(registry: Registry) -> None:
     """Remember that the schema as it is now was looked at."""
-    (version,) = registry.connection.execute("PRAGMA main.schema_version").fetchone()
+    (version,) = query.first(registry.connection, "PRAGMA main.schema_version")
     if version != registry.get("schema_version"):
         registry.set("schema_version", version)
 

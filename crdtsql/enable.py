@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import capture, clock, naming, schema
+from crdtsql import capture, clock, naming, query, schema
 from crdtsql.clock import Now
 from crdtsql.errors import CannotEnableError, CrdtsqlError
 from crdtsql.registry import Registry, Table
 from crdtsql.schema import TableShape
 from crdtsql.sqltext import Sql, identifier, joined, sql
+from crdtsql.values import caseless
 
 BUILT_IN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
 MAXIMUM_COLUMNS = 900
@@ -28,9 +29,9 @@ def enable(registry: Registry, name: str, now: Now) -> Table:
     """
     connection = registry.connection
     shape = check(connection, name)
-    if any(table.name.lower() == shape.name.lower() for table in registry.tables()):
+    if any(caseless(table.name) == caseless(shape.name) for table in registry.tables()):
         raise CannotEnableError(shape.name, "it is enabled already")
-    has_rows = connection.execute(f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1").fetchone() is not None
+    has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None
     genesis = None
     if has_rows:
         hlc = registry.tick(now())
@@ -51,11 +52,11 @@ def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape
             connection.execute(statement)
         names = joined(identifier(column.name) for column in shape.columns if not column.generated)
         first = identifier(shape.key[0].name)
-        connection.execute(f"EXPLAIN INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}").fetchall()
+        query.rows(connection, f"EXPLAIN INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
         for column in shape.key + shape.values:
             quoted = identifier(column.name)
-            connection.execute(f"EXPLAIN UPDATE {table.quoted} SET {quoted} = {quoted}").fetchall()
-        connection.execute(f"EXPLAIN DELETE FROM {table.quoted} WHERE {first} IS NULL").fetchall()
+            query.rows(connection, f"EXPLAIN UPDATE {table.quoted} SET {quoted} = {quoted}")
+        query.rows(connection, f"EXPLAIN DELETE FROM {table.quoted} WHERE {first} IS NULL")
     except apsw.SQLError as error:
         raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
 
@@ -84,9 +85,9 @@ def triggers_that_write_replicated(connection: apsw.Connection, table: Table) ->
     before = connection.authorizer
     connection.authorizer = authorize
     try:
-        connection.execute(f"EXPLAIN INSERT INTO {table.quoted} ({first}) SELECT {first} FROM {table.quoted}").fetchall()
-        connection.execute(f"EXPLAIN DELETE FROM {table.quoted} WHERE {identifier(table.key[0])} IS NULL").fetchall()
-        connection.execute(f"EXPLAIN UPDATE {table.quoted} SET {settings}").fetchall()
+        query.rows(connection, f"EXPLAIN INSERT INTO {table.quoted} ({first}) SELECT {first} FROM {table.quoted}")
+        query.rows(connection, f"EXPLAIN DELETE FROM {table.quoted} WHERE {identifier(table.key[0])} IS NULL")
+        query.rows(connection, f"EXPLAIN UPDATE {table.quoted} SET {settings}")
     finally:
         connection.authorizer = before
     return found
@@ -94,9 +95,10 @@ def triggers_that_write_replicated(connection: apsw.Connection, table: Table) ->
 
 def drop_triggers(connection: apsw.Connection, table: str) -> None:
     """Drop the capture triggers of a table."""
-    rows = connection.execute(
+    rows = query.rows(
+        connection,
         "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table,)
-    ).fetchall()
+    )
     for (name,) in rows:
         if naming.is_ours(name):
             connection.execute(f"DROP TRIGGER {identifier(name)}")
@@ -128,7 +130,7 @@ def check(connection: apsw.Connection, name: str) -> TableShape:
     """
     if naming.is_ours(name) or name.lower().startswith("sqlite_"):
         raise CannotEnableError(name, "it is not a table of yours but one that SQLite or crdtsql keeps")
-    (encoding,) = connection.execute("PRAGMA main.encoding").fetchone()
+    (encoding,) = query.first(connection, "PRAGMA main.encoding")
     if encoding != "UTF-8":
         raise CannotEnableError(
             name,
@@ -183,9 +185,10 @@ def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
         )
     nullable = [column for column in shape.key if not column.not_null and not shape.has_rowid_key]
     for column in nullable:
-        found = connection.execute(
+        found = query.first(
+            connection,
             f"SELECT 1 FROM {identifier(shape.name)} WHERE {identifier(column.name)} IS NULL LIMIT 1"
-        ).fetchone()
+        )
         if found and not shape.without_rowid:
             raise CannotEnableError(
                 shape.name,

@@ -13,10 +13,11 @@ from itertools import count
 
 import apsw
 
-from crdtsql import clock, image, naming
+from crdtsql import clock, image, naming, query
 from crdtsql.changeset import Header, Site, TableHeader
 from crdtsql.clock import Now
-from crdtsql.registry import WORD_BITS, Registry, Table, temporary
+from crdtsql.naming import WORD_BITS
+from crdtsql.registry import Registry, Table, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql
 
 PREFIX = "crdt_attached_"
@@ -30,7 +31,7 @@ def attached(connection: apsw.Connection, purpose: str) -> Iterator[str]:
 
     While a statement around us runs, SQLite refuses to detach; what is left then is detached the next time.
     """
-    names = [name for _, name, _ in connection.execute("PRAGMA database_list").fetchall() if name.startswith(PREFIX)]
+    names = [name for _, name, _ in query.rows(connection, "PRAGMA database_list") if name.startswith(PREFIX)]
     left = [name for name in names if not _detach(connection, name)]
     name = f"{PREFIX}{purpose}_{next(_numbers)}" if left else f"{PREFIX}{purpose}"
     connection.execute(f"ATTACH ':memory:' AS {name}")
@@ -79,7 +80,7 @@ def count_missing_rows(registry: Registry, receiver: Mapping[bytes, int]) -> int
     connection = registry.connection
     rows = 0
     with _receiver(connection, registry.sites(), receiver):
-        (start,) = connection.execute(sql("export/find_start")).fetchone()
+        (start,) = query.first(connection, sql("export/find_start"))
         if start is None:
             return 0
         for table in registry.tables():
@@ -87,13 +88,14 @@ def count_missing_rows(registry: Registry, receiver: Mapping[bytes, int]) -> int
                 "export/head_is_new", heads=table.heads, heads_is_clock=table.same_keys("heads", "clock")
             )
             scope = "1" if start <= table.bulk else f"clock.seq >= {int(start)}"
-            (count,) = connection.execute(
+            (count,) = query.first(
+                connection,
                 f"SELECT count(*) FROM {table.clock} AS clock WHERE {scope} AND {condition}"
-            ).fetchone()
+            )
             rows += count
             if _lacks_genesis(registry, table, receiver):
                 genesis = _Statements(table, 1, "main").count_genesis_rows()
-                rows += connection.execute(genesis).fetchone()[0]
+                rows += query.first(connection, genesis)[0]
     return rows
 
 
@@ -119,10 +121,10 @@ def _fill(
     header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers))
     for statement in image.schema(header, database):
         connection.execute(statement)
-    (ignoring,) = connection.execute("PRAGMA ignore_check_constraints").fetchone()
+    (ignoring,) = query.first(connection, "PRAGMA ignore_check_constraints")
     connection.execute("PRAGMA ignore_check_constraints = ON")
     try:
-        (start,) = connection.execute(sql("export/find_start")).fetchone()
+        (start,) = query.first(connection, sql("export/find_start"))
         if start is not None:
             connection.execute(sql("export/merged", image=Sql(database)))
             for number, table in enumerate(tables, 1):
@@ -141,9 +143,10 @@ def describe(table: Table) -> TableHeader:
 
 
 def _counted(connection: apsw.Connection, table: TableHeader, number: int, database: str) -> TableHeader:
-    rows, gone = connection.execute(
+    rows, gone = query.first(
+        connection,
         f"SELECT count(*), count(gone) FROM {database}.{image.row_table(number)}"
-    ).fetchone()
+    )
     return TableHeader(table.name, table.key, table.columns, table.genesis, rows, gone)
 
 

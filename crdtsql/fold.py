@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import naming, schema
+from crdtsql import naming, query, schema
 from crdtsql.clock import Now
 from crdtsql.registry import FIRST_UPDATE_OP, Field, Registry, Table, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
 from crdtsql.values import SqliteValue
 
 
-
-
 def has_pending(connection: apsw.Connection) -> bool:
     """Tell whether the log holds anything to fold."""
-    return connection.execute("SELECT 1 FROM main._crdt_log LIMIT 1").fetchone() is not None
+    return query.first(connection, "SELECT 1 FROM main._crdt_log LIMIT 1") is not None
 
 
 def fold(registry: Registry, now: Now) -> int:
@@ -37,7 +35,7 @@ def fold(registry: Registry, now: Now) -> int:
             sql("fold/stamp_events", log_keys=log_keys), {"clock": registry.number("clock"), "now_ms": now()}
         )
         connection.execute("DELETE FROM main._crdt_log")
-        summary = connection.execute(sql("fold/summarize_events")).fetchall()
+        summary = query.rows(connection, sql("fold/summarize_events"))
         registry.record_merged(min(first for *_, first, _ in summary))
         batch = registry.next_batch()
         tables = {table.id: table for table in registry.tables()}
@@ -114,7 +112,7 @@ def _hold_unseen(connection: apsw.Connection, table: Table, values: dict[str, Sq
 
 
 def _any_row(connection: apsw.Connection, table: Sql) -> bool:
-    return connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None
+    return query.first(connection, f"SELECT 1 FROM {table} LIMIT 1") is not None
 
 
 def _update_name(field: Field) -> Sql:

@@ -23,10 +23,10 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import clock
+from crdtsql import clock, query
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.errors import InvalidChangesetError
-from crdtsql.registry import WORD_BITS
+from crdtsql.naming import WORD_BITS
 from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
 
 
@@ -113,17 +113,18 @@ def check(header: Header, image: bytes | str) -> None:
 
 def _check_content(header: Header, connection: apsw.Connection) -> None:
     # Compared as bytes: a stranger's text may be no UTF-8, or no text at all.
-    found = connection.execute(
+    found = query.rows(
+        connection,
         "SELECT CAST(type AS BLOB), iif(typeof(sql) = 'text', CAST(sql AS BLOB), x'') FROM sqlite_schema"
-    ).fetchall()
+    )
     if sorted(found) != sorted((b"table", statement.encode()) for statement in schema(header)):
         raise InvalidChangesetError("not a sound changeset: its tables are not those that its header announces")
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    (verdict,) = query.first(connection, "PRAGMA quick_check(1)")
     if verdict != "ok":
         raise InvalidChangesetError(f"not a sound changeset: {verdict}")
     connection.execute("CREATE TEMP TABLE site (ordinal INTEGER PRIMARY KEY, upto INTEGER)")
     connection.executemany("INSERT INTO temp.site VALUES (?, ?)", [(site.ordinal, site.upto) for site in header.sites])
-    if connection.execute(sql("export/merged_beyond_vector")).fetchall():
+    if query.rows(connection, sql("export/merged_beyond_vector")):
         raise InvalidChangesetError(
             "not a sound changeset: it says of a site that it knew events that the sender's vector does not cover"
         )
@@ -133,9 +134,10 @@ def _check_content(header: Header, connection: apsw.Connection) -> None:
 
 def _check_table(connection: apsw.Connection, table: TableHeader, number: int) -> None:
     row, head, mask = row_table(number), head_table(number), integer(clock.EVENT_MASK)
-    rows, gone, first, last, many = connection.execute(
+    rows, gone, first, last, many = query.first(
+        connection,
         f"SELECT count(*), count(gone), ifnull(min(rowid), 1), ifnull(max(rowid), 1), count(many) FROM {row}"
-    ).fetchone()
+    )
     if (rows, gone) != (table.rows, table.gone) or first < 1 or last > 2**40:
         raise InvalidChangesetError(f"not a sound changeset: table {table.name!r} has not as many rows as it says")
     cells = [
@@ -144,11 +146,11 @@ def _check_table(connection: apsw.Connection, table: TableHeader, number: int) -
     ]
     beyond_rows = sql("export/events_beyond_vector", row=row, mask=mask, or_cells=joined(cells, "\n  "))
     beyond_heads = sql("export/heads_beyond_vector", head=head, mask=mask)
-    if connection.execute(beyond_rows).fetchall() or connection.execute(beyond_heads).fetchall():
+    if query.rows(connection, beyond_rows) or query.rows(connection, beyond_heads):
         raise InvalidChangesetError(
             f"not a sound changeset: table {table.name!r} has events that its sender's vector does not cover"
         )
-    if many or connection.execute(f"SELECT 1 FROM {head} LIMIT 1").fetchall():
+    if many or query.rows(connection, f"SELECT 1 FROM {head} LIMIT 1"):
         keys = joined(Sql(f"k{position}") for position in range(1, len(table.key) + 1))
-        if connection.execute(sql("export/stray_heads", head=head, row=row, keys=keys)).fetchall():
+        if query.rows(connection, sql("export/stray_heads", head=head, row=row, keys=keys)):
             raise InvalidChangesetError(f"not a sound changeset: the heads of table {table.name!r} don't fit its rows")

@@ -15,7 +15,7 @@ They work inside a transaction of the caller's too, and are then part of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import apsw
@@ -23,8 +23,9 @@ import apsw.ext
 
 from crdtsql.changes import Change
 from crdtsql.errors import UsageError
-from crdtsql.replica import Replica, parse_vector
+from crdtsql.replica import Replica
 from crdtsql.values import SqliteValue
+from crdtsql.vector import parse_vector
 
 
 def load(connection: apsw.Connection) -> Replica:
@@ -56,12 +57,16 @@ def load(connection: apsw.Connection) -> Replica:
             raise UsageError("crdt_import(changeset) takes a BLOB")
         return json.dumps(replica.merge(data).to_json())
 
-    connection.create_scalar_function("crdt_enable", enable, 1)
-    connection.create_scalar_function("crdt_disable", disable, 1)
-    connection.create_scalar_function("crdt_site", site, 0)
-    connection.create_scalar_function("crdt_vector", vector, 0)
-    connection.create_scalar_function("crdt_export", export, 1)
-    connection.create_scalar_function("crdt_import", import_, 1)
+    functions: dict[str, tuple[Callable[..., SqliteValue], int]] = {
+        "crdt_enable": (enable, 1),
+        "crdt_disable": (disable, 1),
+        "crdt_site": (site, 0),
+        "crdt_vector": (vector, 0),
+        "crdt_export": (export, 1),
+        "crdt_import": (import_, 1),
+    }
+    for name, (function, arguments) in functions.items():
+        connection.create_scalar_function(name, function, arguments)
     apsw.ext.make_virtual_module(connection, "crdt_changes", _changes_table(replica))
     return replica
 

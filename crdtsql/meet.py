@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import image, naming
+from crdtsql import image, naming, query
 from crdtsql.arrival import Arrival, Pair
 from crdtsql.errors import InvalidChangesetError
 from crdtsql.registry import Field, Registry, temporary
@@ -57,14 +57,13 @@ def arrive(connection: apsw.Connection, arrival: Arrival, values: Values) -> tup
         **arrival.head_slots,
     )
     connection.execute(statement, values)
-    fresh, known = connection.execute("SELECT total(fresh), total(NOT fresh) FROM temp._crdt_arrived").fetchone()
+    fresh, known = query.first(connection, "SELECT total(fresh), total(NOT fresh) FROM temp._crdt_arrived")
     return int(fresh), int(known)
 
 
 def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
     """Compare the rows that both sides have, cell by cell and head by head."""
-    newer = fragment(
-        "merge/stamp_is_newer",
+    newer = arrival.is_newer(
         new_t=Sql("incoming.t"),
         new_s=Sql("incoming.s"),
         old_t=Sql("ifnull(clock.t, :genesis_t)"),
@@ -85,11 +84,11 @@ def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
     )
     connection.execute(statement, values)
     keys = arrival.table.keys
-    if connection.execute(f"SELECT 1 FROM temp._crdt_met GROUP BY {keys} HAVING count(*) > 1 LIMIT 1").fetchone():
+    if query.first(connection, f"SELECT 1 FROM temp._crdt_met GROUP BY {keys} HAVING count(*) > 1 LIMIT 1"):
         raise _one_row_twice(arrival)
-    if connection.execute("SELECT 1 FROM temp._crdt_met WHERE complex = 1 LIMIT 1").fetchone():
+    if query.first(connection, "SELECT 1 FROM temp._crdt_met WHERE complex = 1 LIMIT 1"):
         _settle_heads(connection, arrival)
-    if connection.execute("SELECT 1 FROM temp._crdt_met WHERE complex > 1 LIMIT 1").fetchone():
+    if query.first(connection, "SELECT 1 FROM temp._crdt_met WHERE complex > 1 LIMIT 1"):
         _settle_pairs(connection, arrival)
 
 
@@ -170,9 +169,10 @@ def count_cells(connection: apsw.Connection, arrival: Arrival) -> list[tuple[Pai
         fragment("merge/count_cell", won=pair.won, clash=pair.clash, bit=pair.bit, **pair.sent)
         for pair in arrival.pairs
     ]
-    row = connection.execute(
+    row = query.first(
+        connection,
         sql("merge/count_cells", counts=joined(counts, ",\n  "), **arrival.image_slots)
-    ).fetchone()
+    )
     triples = zip(row[0::3], row[1::3], row[2::3], strict=True)
     return [(pair, int(a), int(b), int(c)) for pair, (a, b, c) in zip(arrival.pairs, triples, strict=True)]
 
@@ -180,7 +180,7 @@ def count_cells(connection: apsw.Connection, arrival: Arrival) -> list[tuple[Pai
 def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int, int, int]:
     """Count the rows that are fresh and shown, that come back, that change, and that go."""
     statement = sql("merge/count_rows", changed=arrival.changed, **arrival.image_slots)
-    fresh, revived, updated, deleted = connection.execute(statement).fetchone()
+    fresh, revived, updated, deleted = query.first(connection, statement)
     return fresh, revived, updated, deleted
 
 

@@ -14,13 +14,14 @@ from typing import Any
 
 import apsw
 
-from crdtsql import clock, constraints, enable, materialize, meet, schema
+from crdtsql import clock, constraints, enable, materialize, meet, query, schema
 from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.clock import Now
 from crdtsql.errors import ClockDriftError, MissingChangesError, SchemaMismatchError
 from crdtsql.registry import Registry, Table, temporary
 from crdtsql.sqltext import Sql, identifier, sql
+from crdtsql.values import caseless
 
 CREATE_FROM = (
     "CREATE TEMP TABLE _crdt_from (remote INTEGER PRIMARY KEY, local INTEGER UNIQUE, seen INTEGER NOT NULL, id BLOB)"
@@ -164,7 +165,7 @@ def merge(
 
 
 def _arrival(registry: Registry, header: TableHeader, number: int, database: str) -> Arrival:
-    table = next((table for table in registry.tables() if table.name.lower() == header.name.lower()), None)
+    table = next((table for table in registry.tables() if caseless(table.name) == caseless(header.name)), None)
     shape = schema.read(registry.connection, header.name)
     if table is None or shape is None:
         state = "is not in this file" if shape is None else "is not replicated here"
@@ -199,7 +200,7 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
         t, remote = arrival.header.genesis
         adopted = (t, local[remote])
     genesis_t, genesis_s = table.genesis or adopted or (None, None)
-    (last_held,) = connection.execute(f"SELECT ifnull(max(id), 0) FROM {table.held}").fetchone()
+    (last_held,) = query.first(connection, f"SELECT ifnull(max(id), 0) FROM {table.held}")
     values: meet.Values = {
         "tbl": table.id,
         "self": registry.self_ordinal,
@@ -263,7 +264,7 @@ def _without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterat
     writers = set().union(*(enable.triggers_that_write_replicated(connection, table) for table in tables))
     statements = []
     for name in sorted(writers):
-        found = connection.execute("SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,)).fetchone()
+        found = query.first(connection, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,))
         if found:
             statements.append(found[0])
             connection.execute(f"DROP TRIGGER {identifier(name)}")

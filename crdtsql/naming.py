@@ -9,6 +9,8 @@ from __future__ import annotations
 from crdtsql.sqltext import Sql, identifier
 
 PREFIXES = ("_crdt_", "crdt_")
+WORD_BITS = 60
+"""Value columns per mask word: the 64 bits of an integer, less the sign and some room."""
 
 
 def clock(table: str) -> Sql:

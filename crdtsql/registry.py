@@ -15,14 +15,12 @@ from itertools import count
 
 import apsw
 
-from crdtsql import clock, naming, schema
+from crdtsql import clock, naming, query, schema
 from crdtsql.errors import DatabaseError, NotEnabledError
 from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.values import SqliteValue
 
 FORMAT = 1
-WORD_BITS = 60
-"""Value columns per mask word: the 64 bits of an integer, less the sign and some room."""
 FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
 
@@ -43,12 +41,12 @@ class Field:
     @property
     def word(self) -> int:
         """Return the mask word that holds this column's bit."""
-        return self.id // WORD_BITS
+        return self.id // naming.WORD_BITS
 
     @property
     def bit(self) -> int:
         """Return the column's bit in its word."""
-        return self.id % WORD_BITS
+        return self.id % naming.WORD_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +134,10 @@ class Registry:
     @property
     def exists(self) -> bool:
         """Tell whether crdtsql is set up in this file."""
-        found = self.connection.execute(
+        found = query.first(
+            self.connection,
             "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '_crdt_meta'"
-        ).fetchone()
+        )
         return found is not None
 
     def require(self) -> None:
@@ -174,9 +173,10 @@ class Registry:
     def drop(self) -> None:
         """Remove everything of ours that is not bound to a table."""
         self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts")
-        names = self.connection.execute(
+        names = query.rows(
+            self.connection,
             "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name GLOB '_crdt_*'"
-        ).fetchall()
+        )
         for (name,) in names:
             self.connection.execute(f"DROP TABLE {identifier(name)}")
 
@@ -190,9 +190,10 @@ class Registry:
 
     def log_key_count(self) -> int:
         """Return how many key columns the log has."""
-        (count,) = self.connection.execute(
+        (count,) = query.first(
+            self.connection,
             "SELECT count(*) FROM pragma_table_info('_crdt_log') WHERE name GLOB 'k[0-9]*'"
-        ).fetchone()
+        )
         return int(count)
 
     def widen_log(self, key_count: int) -> None:
@@ -208,7 +209,7 @@ class Registry:
 
     def get(self, name: str) -> SqliteValue:
         """Return a fact about this file, None if it was never set."""
-        row = self.connection.execute("SELECT value FROM main._crdt_meta WHERE name = ?", (name,)).fetchone()
+        row = query.first(self.connection, "SELECT value FROM main._crdt_meta WHERE name = ?", (name,))
         return row[0] if row else None
 
     def number(self, name: str) -> int:
@@ -229,13 +230,13 @@ class Registry:
 
     def site_id(self, ordinal: int) -> bytes:
         """Return a site's id."""
-        (found,) = self.connection.execute("SELECT id FROM _crdt_site WHERE ordinal = ?", (ordinal,)).fetchone()
+        (found,) = query.first(self.connection, "SELECT id FROM _crdt_site WHERE ordinal = ?", (ordinal,))
         return bytes(found)
 
     def add_site(self, site: bytes, upto: int = 0) -> int:
         """Return the ordinal of a site, giving it one if it is new."""
         self.connection.execute("INSERT OR IGNORE INTO _crdt_site (id, upto) VALUES (?, ?)", (site, upto))
-        (ordinal,) = self.connection.execute("SELECT ordinal FROM _crdt_site WHERE id = ?", (site,)).fetchone()
+        (ordinal,) = query.first(self.connection, "SELECT ordinal FROM _crdt_site WHERE id = ?", (site,))
         return int(ordinal)
 
     def become(self, site: bytes) -> int:
@@ -256,9 +257,10 @@ class Registry:
     def raise_vector(self, batch: int, entries: Iterable[tuple[int, int]]) -> None:
         """Raise entries (ordinal, hlc) of the vector, and the clock, and record that it happened in `batch`."""
         for ordinal, upto in entries:
-            self.connection.execute(
+            query.rows(
+                self.connection,
                 "UPDATE _crdt_site SET upto = ?2 WHERE ordinal = ?1 AND upto < ?2 RETURNING 1", (ordinal, upto)
-            ).fetchall()
+            )
             if self.connection.changes():
                 self.connection.execute(
                     "INSERT INTO _crdt_progress (seq, site, upto) VALUES (?1, ?2, ?3) "
@@ -314,9 +316,10 @@ class Registry:
 
     def tables(self) -> list[Table]:
         """List the replicated tables by name."""
-        rows = self.connection.execute(
+        rows = query.rows(
+            self.connection,
             "SELECT id, name, genesis_t, genesis_s, bulk FROM _crdt_table ORDER BY name"
-        ).fetchall()
+        )
         return [self._table(*row) for row in rows]
 
     def table(self, name: str) -> Table:
@@ -325,17 +328,19 @@ class Registry:
         Raises:
             NotEnabledError: the table is not replicated.
         """
-        row = self.connection.execute(
+        row = query.first(
+            self.connection,
             "SELECT id, name, genesis_t, genesis_s, bulk FROM _crdt_table WHERE name = ?", (name,)
-        ).fetchone()
+        )
         if row is None:
             raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
         return self._table(*row)
 
     def _table(self, number: int, name: str, genesis_t: int | None, genesis_s: int | None, bulk: int) -> Table:
-        columns = self.connection.execute(
+        columns = query.rows(
+            self.connection,
             "SELECT id, name, type FROM _crdt_column WHERE tbl = ? ORDER BY id", (number,)
-        ).fetchall()
+        )
         return Table(
             id=number,
             name=name,
@@ -372,7 +377,7 @@ class Registry:
         """
         if changed_rows < 5_000:
             return batch
-        (rows,) = self.connection.execute(f"SELECT count(*) FROM {table.clock}").fetchone()
+        (rows,) = query.first(self.connection, f"SELECT count(*) FROM {table.clock}")
         if changed_rows * 8 < rows:
             return batch
         self.connection.execute("UPDATE _crdt_table SET bulk = ? WHERE id = ?", (batch, table.id))

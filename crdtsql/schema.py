@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql import indexsql
+from crdtsql import indexsql, query
 from crdtsql.naming import is_ours
 
 
@@ -118,10 +118,11 @@ def user_tables(connection: apsw.Connection) -> list[tuple[str, str]]:
 
 def read(connection: apsw.Connection, table: str) -> TableShape | None:
     """Read the shape of a table of the main database, None if there is no such table."""
-    found = connection.execute(
+    found = query.first(
+        connection,
         "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE",
         (table,),
-    ).fetchone()
+    )
     if found is None:
         return None
     name, kind, without_rowid, strict = found
@@ -150,26 +151,29 @@ def read(connection: apsw.Connection, table: str) -> TableShape | None:
 
 def _has_key_index(connection: apsw.Connection, table: str) -> bool:
     """Tell whether the primary key is an index of its own; INTEGER PRIMARY KEY is not, INTEGER PRIMARY KEY DESC is."""
-    found = connection.execute("SELECT 1 FROM pragma_index_list(?, 'main') WHERE origin = 'pk'", (table,)).fetchone()
+    found = query.first(connection, "SELECT 1 FROM pragma_index_list(?, 'main') WHERE origin = 'pk'", (table,))
     return found is not None
 
 
 def unique_indexes(connection: apsw.Connection, table: str) -> list[UniqueIndex]:
     """List a table's UNIQUE indexes other than its primary key, by name."""
     found = []
-    for name, partial in connection.execute(
+    for name, partial in query.rows(
+        connection,
         """SELECT name, partial FROM pragma_index_list(?, 'main') WHERE "unique" AND origin <> 'pk' ORDER BY name""",
         (table,),
-    ).fetchall():
-        terms = connection.execute(
+    ):
+        terms = query.rows(
+            connection,
             "SELECT name, coll FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno", (name,)
-        ).fetchall()
+        )
         columns = tuple(column for column, _ in terms)
         parts = None
         if partial or None in columns:
-            (statement,) = connection.execute(
+            (statement,) = query.first(
+                connection,
                 "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?", (name,)
-            ).fetchone()
+            )
             parts = indexsql.parse(statement)
         found.append(UniqueIndex(name, columns, tuple(collation for _, collation in terms), parts))
     return found
@@ -178,9 +182,10 @@ def unique_indexes(connection: apsw.Connection, table: str) -> list[UniqueIndex]
 def foreign_keys(connection: apsw.Connection, table: str) -> list[ForeignKey]:
     """List the foreign keys that a table declares."""
     by_id: dict[int, list[tuple[str, str, str | None]]] = {}
-    for number, parent, column, parent_column in connection.execute(
+    for number, parent, column, parent_column in query.rows(
+        connection,
         """SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?, 'main') ORDER BY id, seq""", (table,)
-    ).fetchall():
+    ):
         by_id.setdefault(number, []).append((parent, column, parent_column))
     found = []
     for parts in by_id.values():

@@ -7,9 +7,10 @@ from typing import Any
 
 import apsw
 
-from crdtsql import clock, drift, export, schema
+from crdtsql import clock, drift, export, query, schema
 from crdtsql.registry import Registry, Table
 from crdtsql.sqltext import Sql
+from crdtsql.values import caseless
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,8 @@ def status(registry: Registry) -> Status:
     connection = registry.connection
     sizes = _sizes(connection)
     tables = [_table_status(registry, table, sizes) for table in registry.tables()]
-    enabled = {table.name.lower() for table in tables}
-    (log_rows,) = connection.execute("SELECT count(*) FROM _crdt_log").fetchone()
+    enabled = {caseless(table.name) for table in tables}
+    (log_rows,) = query.first(connection, "SELECT count(*) FROM _crdt_log")
     vector = registry.vector()
     return Status(
         path=registry.path,
@@ -98,34 +99,36 @@ def status(registry: Registry) -> Status:
         tables=tables,
         peers=[_peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
         not_enabled=[
-            name for name, kind in schema.user_tables(connection) if kind == "table" and name.lower() not in enabled
+            name for name, kind in schema.user_tables(connection) if kind == "table" and caseless(name) not in enabled
         ],
     )
 
 
 def _sizes(connection: apsw.Connection) -> dict[str, int]:
-    return dict(connection.execute("SELECT name, sum(pgsize) FROM dbstat('main', 1) GROUP BY name").fetchall())
+    return dict(query.rows(connection, "SELECT name, sum(pgsize) FROM dbstat('main', 1) GROUP BY name"))
 
 
 def _size_of(connection: apsw.Connection, sizes: dict[str, int], table: str) -> int:
-    names = connection.execute(
+    names = query.rows(
+        connection,
         "SELECT name FROM sqlite_schema WHERE tbl_name = ? COLLATE NOCASE AND type IN ('table', 'index')", (table,)
-    ).fetchall()
+    )
     return sum(sizes.get(name, 0) for (name,) in names)
 
 
 def _count(connection: apsw.Connection, table: Sql) -> int:
-    (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    (count,) = query.first(connection, f"SELECT count(*) FROM {table}")
     return int(count)
 
 
 def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> TableStatus:
     connection = registry.connection
     present = schema.read(connection, table.name) is not None
-    (conflicts,) = connection.execute("SELECT count(*) FROM _crdt_conflict WHERE tbl = ?", (table.id,)).fetchone()
-    (held,) = connection.execute(
+    (conflicts,) = query.first(connection, "SELECT count(*) FROM _crdt_conflict WHERE tbl = ?", (table.id,))
+    (held,) = query.first(
+        connection,
         f"SELECT count(*) FROM {table.clock} WHERE gone = 1 OR held IS NOT NULL"
-    ).fetchone()
+    )
     return TableStatus(
         name=table.name,
         key=list(table.key),

@@ -10,7 +10,17 @@ import json
 import math
 from typing import Any
 
+_LOWER = {ord(upper): upper.lower() for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 SqliteValue = None | int | float | str | bytes
+
+
+def caseless(name: str) -> str:
+    """Fold a name's case as SQLite does, which knows the case of ASCII letters only.
+
+    >>> caseless("Task"), caseless("TÄSK")
+    ('task', 'tÄsk')
+    """
+    return name.translate(_LOWER)
 
 
 def to_json(value: Any) -> Any:

@@ -19,7 +19,20 @@ CREATE INDEX by_title ON task (title);
 CREATE VIEW titles AS SELECT title FROM task;
 CREATE TRIGGER loud AFTER INSERT ON task BEGIN UPDATE task SET title = upper(title) WHERE id = NEW.id AND NEW.title = 'shout'; END;
 """
-COMMANDS = ("enable", "disable", "status", "clone", "vector", "export", "inspect", "import", "sync", "blame", "demo", "completion")
+COMMANDS = (
+    "enable",
+    "disable",
+    "status",
+    "clone",
+    "vector",
+    "export",
+    "inspect",
+    "import",
+    "sync",
+    "blame",
+    "demo",
+    "completion",
+)
 OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2"
 
 
@@ -89,7 +102,10 @@ def test_json_outputs_are_parseable_and_hold_the_numbers(app: Path, tmp_path: Pa
     found = json.loads(ok("inspect", tmp_path / "all.crdt", "--json"))
     assert found["format"] == 1
     assert found["bytes"] == (tmp_path / "all.crdt").stat().st_size
-    assert {table["name"]: (table["rows"], table["gone"]) for table in found["tables"]} == {"pair": (1, 0), "task": (2, 1)}
+    assert {table["name"]: (table["rows"], table["gone"]) for table in found["tables"]} == {
+        "pair": (1, 0),
+        "task": (2, 1),
+    }
     found = json.loads(ok("import", peer, tmp_path / "all.crdt", "--json"))
     assert (found["inserted"], found["updated"], found["deleted"], found["known"]) == (0, 1, 1, False)
     assert found["tables"]["task"]["cells_won"] == 1
@@ -167,7 +183,9 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     assert b"Usage: crdtsql" in done.stderr + done.stdout
 
 
-@pytest.mark.parametrize("name", ["enable", "disable", "status", "vector", "export", "clone", "import", "sync", "blame"])
+@pytest.mark.parametrize(
+    "name", ["enable", "disable", "status", "vector", "export", "clone", "import", "sync", "blame"]
+)
 def test_files_that_are_none_give_one_line(name: str, tmp_path: Path, app: Path) -> None:
     """A missing file, and a file that is no database, end each command with one line that names the file."""
     ok("export", app, "-o", tmp_path / "all.crdt")
@@ -244,4 +262,6 @@ def test_the_installed_script_is_the_module() -> None:
     """`crdtsql` and `python -m crdtsql` and `python -m crdtsql.cli` are the same program."""
     script = Path(sys.executable).with_name("crdtsql")
     assert subprocess.check_output([script, "--version"]) == subprocess.check_output([*COMMAND, "--version"])
-    assert subprocess.check_output([sys.executable, "-m", "crdtsql", "--version"]) == subprocess.check_output([script, "--version"])
+    assert subprocess.check_output([sys.executable, "-m", "crdtsql", "--version"]) == subprocess.check_output(
+        [script, "--version"]
+    )

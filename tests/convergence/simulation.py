@@ -96,7 +96,7 @@ class Simulation:
             (files.copy, 1.5),
             (files.back_up, 5),
             (files.restore, 4),
-            (self._shift_clock, 1),
+            (self._shift_clock, 4),
         )
         action = self.random.choices([a for a, _ in actions], [w for _, w in actions])[0]
         if action in (files.clone, files.copy) and len(self.peers) >= 5:

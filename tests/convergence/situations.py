@@ -67,7 +67,7 @@ def note_merge(
         return
     world = twin.world
     before, after = twin.rows, world.rows(twin.known | changeset.known)
-    new = [event for event in world.of(changeset.known & ~twin.known)]
+    new = list(world.of(changeset.known & ~twin.known))
     if any(event.site != changeset.sender for event in new):
         occurred["a relayed change"] += 1
     if any(event.site in restored and event.site != changeset.sender for event in new):

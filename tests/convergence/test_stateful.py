@@ -14,10 +14,10 @@ from tests.convergence.simulation import Simulation
 from tests.convergence.situations import REQUIRED
 from tests.support.peers import fast_directory
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "150"))
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "110"))
 ONE_SEED = os.environ.get("CRDTSQL_SEED")
 PER_TEST = 10
-STEPS = 32
+STEPS = 30
 
 occurred: Counter[str] = Counter()
 

@@ -10,7 +10,7 @@ import pytest
 
 from crdtsql import Replica
 from crdtsql.enable import MAXIMUM_COLUMNS
-from crdtsql.registry import WORD_BITS
+
 from tests.support import state
 from tests.support.peers import START_MS, come_to_rest, is_empty, replica, send
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crdtsql import Replica, replica
+from crdtsql import Replica, session
 from crdtsql.errors import BusyError
 from tests.support.command import make, ok, query, run
 
@@ -44,7 +44,7 @@ connection.execute("INSERT INTO task VALUES ('locked', NULL, 0)")
 print("locked", flush=True)
 sys.stdin.read()
 """
-IMPATIENT = "from crdtsql import cli, replica; replica.BUSY_TIMEOUT_MS = 300; cli.main()"
+IMPATIENT = "from crdtsql import cli, session; session.BUSY_TIMEOUT_MS = 300; cli.main()"
 
 
 class Writer:
@@ -115,7 +115,7 @@ def test_a_long_lock_is_an_error_that_says_so(
     tmp_path: Path, journal: str, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that another program keeps locked gives a BusyError that says what to do, and nothing is changed."""
-    monkeypatch.setattr(replica, "BUSY_TIMEOUT_MS", 400)
+    monkeypatch.setattr(session, "BUSY_TIMEOUT_MS", 400)
     app = make(tmp_path / "app.db", SCHEMA + "; CREATE TABLE other (id TEXT PRIMARY KEY)", journal=journal)
     ok("enable", app, "task")
     peer = tmp_path / "peer.db"
@@ -131,16 +131,19 @@ def test_a_long_lock_is_an_error_that_says_so(
         subprocess.run(["sqlite3", str(app), "INSERT INTO task VALUES ('pending', NULL, 0)"], check=True)
         before = query(app, SHOWN)
     started = time.monotonic()
-    with _locked(app, "BEGIN IMMEDIATE"), pytest.raises(BusyError, match="app.db is locked by another program") as caught:
-        with Replica.open(app) as opened:
-            steps = {
-                "vector": opened.vector,
-                "enable": lambda: opened.enable("other"),
-                "export": opened.export,
-                "merge": lambda: opened.merge(news),
-                "clone": lambda: opened.clone(tmp_path / "copy.db"),
-            }
-            steps[verb]()
+    with (
+        _locked(app, "BEGIN IMMEDIATE"),
+        pytest.raises(BusyError, match="app.db is locked by another program") as caught,
+        Replica.open(app) as opened,
+    ):
+        steps = {
+            "vector": opened.vector,
+            "enable": lambda: opened.enable("other"),
+            "export": opened.export,
+            "merge": lambda: opened.merge(news),
+            "clone": lambda: opened.clone(tmp_path / "copy.db"),
+        }
+        steps[verb]()
     assert "\n" not in str(caught.value)
     assert "more than 0.4 seconds" in str(caught.value)
     assert 0.3 < time.monotonic() - started < 5

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-
-
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,7 +38,9 @@ def peer(app: Path, tmp_path: Path) -> Path:
 
 def site(path: Path) -> str:
     """Return a file's site id as it is stored, without any look at where the file lives."""
-    ((found,),) = query(path, "SELECT lower(hex(id)) FROM _crdt_site JOIN _crdt_meta ON name = 'self' AND value = ordinal")
+    ((found,),) = query(
+        path, "SELECT lower(hex(id)) FROM _crdt_site JOIN _crdt_meta ON name = 'self' AND value = ordinal"
+    )
     return str(found)
 
 
@@ -99,7 +99,10 @@ def test_copies_written_before_anyone_looked_are_told_apart(app: Path, peer: Pat
     """Many copies, all written before crdtsql opens any of them, lose nothing, even for one key."""
     copies = [shutil.copy(app, tmp_path / f"copy{n}.db") for n in range(3)]
     for number, copy in enumerate(copies):
-        execute(copy, f"INSERT INTO task VALUES ('of {number}', 'x'); UPDATE task SET title = 'copy {number}' WHERE id = 'first'")
+        execute(
+            copy,
+            f"INSERT INTO task VALUES ('of {number}', 'x'); UPDATE task SET title = 'copy {number}' WHERE id = 'first'",
+        )
     write(app, "original")
     assert converge(peer, *copies, app) == {"first", "of 0", "of 1", "of 2", "original"}
     assert len({site(path) for path in (app, peer, *copies)}) == 5
@@ -194,7 +197,9 @@ def test_backup_and_restore_through_sqlite_are_noticed(app: Path, peer: Path, tm
 
 @pytest.mark.parametrize("fold_first", [False, True], ids=["unfolded", "folded"])
 @pytest.mark.parametrize("carry", ["sync", "sync from the peer", "changesets"])
-def test_a_peer_that_knows_more_proves_a_restore(app: Path, peer: Path, tmp_path: Path, fold_first: bool, carry: str) -> None:
+def test_a_peer_that_knows_more_proves_a_restore(
+    app: Path, peer: Path, tmp_path: Path, fold_first: bool, carry: str
+) -> None:
     """Without any note, a peer that knows later changes of a file makes it a new site, and nothing is lost."""
     shutil.copy(app, tmp_path / "backup.db")
     write(app, "later")
@@ -252,7 +257,9 @@ def test_the_state_directory_can_be_named(app: Path, tmp_path: Path, monkeypatch
     assert json.loads(note.read_text())["path"] == str(app)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"generation": "x"}', b"\xff\xfe", b'{"generation": -1, "nonce": null}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'{"generation": "x"}', b"\xff\xfe", b'{"generation": -1, "nonce": null}']
+)
 def test_a_damaged_note_does_no_harm(app: Path, content: bytes) -> None:
     """A note that can't be read is as good as none."""
     (note,) = Path(os.environ["CRDTSQL_STATE_DIR"]).glob("*.json")
@@ -263,7 +270,9 @@ def test_a_damaged_note_does_no_harm(app: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["unwritable", "a file", "missing"])
-def test_without_a_state_directory_everything_works(app: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_state_directory_everything_works(
+    app: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where no note can be kept, commands work, the site id stays, and a copy is still noticed."""
     folder = tmp_path / "nowhere"
     if kind == "a file":

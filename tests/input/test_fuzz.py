@@ -24,6 +24,7 @@ from tests.support.victim import keep, pair_of, twin
 RUNS = int(os.environ.get("CRDTSQL_FUZZ", "400"))
 SEED = int(os.environ.get("CRDTSQL_SEED", "0")) or random.randrange(1 << 32)
 LONGEST_SECONDS = 5
+STEPS = (-1, 1, 65536)
 VALUES = (
     "NULL", "0", "1", "-1", "2", "9", "9223372036854775807", "-9223372036854775808", "4611686018427387904", "1.5", "-0.0",
     "9e999", "''", "'t1'", "'T2'", "'x'", "x''", "x'00ff'", "CAST(x'ff' AS TEXT)", "zeroblob(100000)", "char(0)", "'1'", "t", "s",
@@ -44,7 +45,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[bytes, lis
 def _spoil_bytes(choice: random.Random, data: bytes) -> bytes:
     def spoil(image: bytes) -> bytes:
         spoiled = bytearray(image)
-        used = [n for n in range(0, len(image)) if image[n]]
+        used = [n for n in range(len(image)) if image[n]]
         for _ in range(choice.choice((1, 1, 1, 2, 5, 50))):
             position = choice.choice(used) if choice.random() < 0.8 else choice.randrange(len(image))
             kind = choice.randrange(4)
@@ -77,7 +78,7 @@ def _spoil_rows(choice: random.Random, data: bytes) -> bytes:
                 (
                     f"UPDATE {table} SET {choice.choice(columns)} = {choice.choice(VALUES)} WHERE {one}",
                     f"UPDATE {table} SET {choice.choice(columns)} = {choice.choice(columns)} WHERE {one}",
-                    f"UPDATE {table} SET {choice.choice(columns)} = {choice.choice(columns)} + {choice.choice((-1, 1, 65536))} WHERE {one}",
+                    f"UPDATE {table} SET {choice.choice(columns)} = {choice.choice(columns)} + {choice.choice(STEPS)} WHERE {one}",
                     f"DELETE FROM {table} WHERE {one}",
                     f"INSERT INTO {table} SELECT * FROM {table} WHERE {one}",
                 )
@@ -105,7 +106,9 @@ def _spoil_header(choice: random.Random, data: bytes) -> bytes:
             container, key = choice.choice(places)
             other, other_key = choice.choice(places)
             new = (None, True, 0, 1, -1, 2**61, 2**63, 1.5, "", "x", "task", [], {}, "sqlite_master", container.copy())
-            values = [other[other_key]] if other_key in other or isinstance(other, list) and other_key < len(other) else [7]
+            values = (
+                [other[other_key]] if other_key in other or isinstance(other, list) and other_key < len(other) else [7]
+            )
             container[key] = choice.choice((*new, *values * 5))
             if choice.random() < 0.2 and isinstance(container, dict):
                 del container[key]
@@ -129,14 +132,18 @@ def test_random_damage_is_refused_or_harmless(scene: tuple[bytes, list[bytes]]) 
         try:
             error = keep(twin(image), data)
         except BaseException as found:
-            found.add_note(f"repeat with CRDTSQL_SEED={SEED} CRDTSQL_FUZZ={number + 1}; {kind.__name__} number {number}")
+            found.add_note(
+                f"repeat with CRDTSQL_SEED={SEED} CRDTSQL_FUZZ={number + 1}; {kind.__name__} number {number}"
+            )
             raise
         assert time.monotonic() - started < LONGEST_SECONDS, (SEED, number)
         outcomes[f"{kind.__name__} {'refused' if error else 'applied'}"] += 1
     grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) / 1024
     assert grown_mib < 200, (SEED, grown_mib)
     if RUNS >= 200:
-        assert all(outcomes[f"{kind} refused"] >= 5 for kind in ("_spoil_bytes", "_spoil_rows", "_spoil_header")), outcomes
+        assert all(outcomes[f"{kind} refused"] >= 5 for kind in ("_spoil_bytes", "_spoil_rows", "_spoil_header")), (
+            outcomes
+        )
         assert outcomes["_spoil_rows applied"] >= 5, outcomes
 
 

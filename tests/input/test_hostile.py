@@ -98,7 +98,7 @@ def test_announced_sizes_are_not_believed(shared: tuple[Replica, bytes], lengths
 
 def test_an_announced_gigabyte_takes_no_memory(shared: tuple[Replica, bytes], tmp_path: Path) -> None:
     """A small file that announces gigabytes is refused in a process that may not have them."""
-    victim, data = shared
+    _, data = shared
     (tmp_path / "huge.crdt").write_bytes(_announcing(data, body=MAXIMUM_IMAGE_BYTES, image=MAXIMUM_IMAGE_BYTES))
     script = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20));"
@@ -163,7 +163,13 @@ def test_the_command_line_refuses_strange_files_in_one_line(tmp_path: Path) -> N
     good = (tmp_path / "good.crdt").read_bytes()
     other = tmp_path / "other.crdt"
     sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE t (a)").connection.close()
-    for content in [*ALIENS.values(), (tmp_path / "other.db").read_bytes(), good[:-3], good[:70], _announcing(good, body=1 << 40)]:
+    for content in [
+        *ALIENS.values(),
+        (tmp_path / "other.db").read_bytes(),
+        good[:-3],
+        good[:70],
+        _announcing(good, body=1 << 40),
+    ]:
         other.write_bytes(content)
         command.refused("import", app, other)
     command.refused("inspect", other)
@@ -176,4 +182,6 @@ def test_the_command_line_refuses_strange_files_in_one_line(tmp_path: Path) -> N
     finally:
         producer.kill()
         producer.communicate()
-    assert "is not a version vector" in command.refused("export", app, "--for", tmp_path / "good.crdt", "-o", "-", code=2)
+    assert "is not a version vector" in command.refused(
+        "export", app, "--for", tmp_path / "good.crdt", "-o", "-", code=2
+    )

@@ -109,7 +109,8 @@ LATER = clock.from_ms(LATER_MS + 250_000)
 ROWS = {
     "a key twice": "INSERT INTO row_2 SELECT * FROM row_2 WHERE k1 = 't4'",
     "a known key twice": "INSERT INTO row_2 SELECT * FROM row_2 WHERE k1 = 't2'",
-    "a key twice but for its spelling": "INSERT INTO row_1 SELECT k1, upper(k2), t, s, dot_t, dot_s, gone, many, p0, v0, t0, s0 FROM row_1",
+    "a key twice but for its spelling":
+        "INSERT INTO row_1 SELECT k1, upper(k2), t, s, dot_t, dot_s, gone, many, p0, v0, t0, s0 FROM row_1",
     "a NULL key": "UPDATE row_2 SET k1 = NULL WHERE k1 = 't4'",
     "a stamp beyond the vector": f"UPDATE row_2 SET t = {LATER}",
     "a far future stamp": f"UPDATE row_2 SET t = {FUTURE}",
@@ -133,7 +134,8 @@ ROWS = {
     "heads of no row": "INSERT INTO head_2 SELECT 'nobody', s, t, gone FROM row_2 LIMIT 1",
     "the same head twice": "INSERT INTO head_2 SELECT * FROM head_2",
     "two heads of one site": "INSERT INTO head_2 SELECT k1, s, t - 1, 1 FROM head_2",
-    "a head that is the row's own": "INSERT INTO head_2 SELECT k1, ifnull(dot_s, s), ifnull(dot_t, t), NULL FROM row_2; UPDATE row_2 SET many = 1",
+    "a head that is the row's own":
+        "INSERT INTO head_2 SELECT k1, ifnull(dot_s, s), ifnull(dot_t, t), NULL FROM row_2; UPDATE row_2 SET many = 1",
     "a head beyond the vector": f"INSERT INTO head_2 SELECT k1, s, {LATER}, NULL FROM row_2; UPDATE row_2 SET many = 1",
     "a head of no site": "INSERT INTO head_2 SELECT k1, 77, t, 1 FROM row_2; UPDATE row_2 SET many = 1",
     "a head without a key": "INSERT INTO head_2 SELECT NULL, s, t, 1 FROM row_2",
@@ -206,7 +208,11 @@ def test_a_large_image_is_checked_too(scene: tuple[bytes, bytes]) -> None:
     """An image that is unfolded to a file is refused for the same reasons, and leaves no file behind."""
     filler = "UPDATE row_2 SET v0 = hex(randomblob(12000000)) WHERE k1 = 't4';"
     assert keep(twin(scene[0]), with_sql(scene[1], filler)) is None
-    for script in ("CREATE VIEW extra AS SELECT 1", "UPDATE row_2 SET t = 'x'", "INSERT INTO row_2 SELECT * FROM row_2"):
+    for script in (
+        "CREATE VIEW extra AS SELECT 1",
+        "UPDATE row_2 SET t = 'x'",
+        "INSERT INTO row_2 SELECT * FROM row_2",
+    ):
         assert isinstance(keep(twin(scene[0]), unconstrained(scene[1], filler + script)), ChangesetError)
     wal = with_image(with_sql(scene[1], filler), lambda image: image[:18] + b"\2\2" + image[20:])
     keep(twin(scene[0]), wal)
@@ -281,9 +287,11 @@ HEADERS = {
     **{f"table {value!r:.20}": _table(name=value) for value in WRONG},
     **{f"upto {value!r:.20}": _site(upto=value) for value in WRONG},
     **{f"id {value!r:.20}": _site(id=value) for value in (*WRONG, "G" * 32, "A" * 32, "0" * 31)},
-    **{f"{name} {value!r:.20}": _header(lambda h, n=name, v=value: h.update({n: v})) for name in ("sites", "tables", "sender") for value in WRONG},  # type: ignore[misc]
+    **{f"{name} {value!r:.20}": _header(lambda h, n=name, v=value: h.update({n: v}))
+       for name in ("sites", "tables", "sender") for value in WRONG},  # type: ignore[misc]
     **{f"{name} {value!r:.20}": _table(**{name: value}) for name in ("key", "columns", "rows", "gone") for value in WRONG},
-    **{f"genesis {value!r:.20}": _table(genesis=value) for value in (*WRONG[1:], [1, 2, 3], ["a", "b"], {"a": 1, "b": 2}, "ab", [None, None])},
+    **{f"genesis {value!r:.20}": _table(genesis=value)
+       for value in (*WRONG[1:], [1, 2, 3], ["a", "b"], {"a": 1, "b": 2}, "ab", [None, None])},
     **{f"column {value!r:.20}": _table(columns=[*COLUMNS[:3], {"name": value, "type": "lww"}]) for value in WRONG},
 }  # fmt: skip
 

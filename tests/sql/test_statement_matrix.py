@@ -31,15 +31,14 @@ def _replica(shape: str, recursive: int, foreign: int) -> tuple[Replica, Judge]:
     return replica, Judge(replica)
 
 
-def _judge(shape: str, pragmas: tuple[int, int], *statements: Statement) -> list[bool]:
+def _judge(shape: str, pragmas: tuple[int, int], *statements: Statement) -> None:
     replica, judge = _replica(shape, *pragmas)
     connection = replica.connection
     judge.start(judge.before)
     connection.execute("BEGIN")
     try:
-        results = []
         for statement in statements:
-            results.append(judge.run(statement))
+            judge.run(statement)
             if not connection.in_transaction:
                 connection.execute("BEGIN")
         judge.check()
@@ -51,7 +50,6 @@ def _judge(shape: str, pragmas: tuple[int, int], *statements: Statement) -> list
         ) from None
     finally:
         connection.execute("ROLLBACK")
-    return results
 
 
 @pytest.mark.parametrize("pragmas", PRAGMAS, ids=["", "foreign", "recursive", "both"])

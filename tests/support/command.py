@@ -70,7 +70,9 @@ def open_folder() -> Iterator[Path]:
         folder.chmod(0o777)
 
 
-def make(path: Path, schema: str, rows: Sequence[tuple[Any, ...]] = (), table: str = "task", journal: str = "delete") -> Path:
+def make(
+    path: Path, schema: str, rows: Sequence[tuple[Any, ...]] = (), table: str = "task", journal: str = "delete"
+) -> Path:
     """Create a database file with Python's own sqlite3; only for files that no apsw connection of this process has open."""
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA journal_mode = {journal}")

@@ -66,7 +66,9 @@ def unconstrained(data: bytes, script: str) -> bytes:
     connection = apsw.Connection(":memory:")
     connection.deserialize("main", image)
     connection.execute("PRAGMA writable_schema = ON")
-    kept = connection.execute("SELECT name, sql FROM sqlite_schema WHERE name LIKE 'row%' OR name LIKE 'head%'").fetchall()
+    kept = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE name LIKE 'row%' OR name LIKE 'head%'"
+    ).fetchall()
     for name, statement in kept:
         loose = statement.replace(" NOT NULL", "").replace(" STRICT", "").replace("INTEGER", "ANY").rstrip()
         connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (loose.replace("ANY", ""), name))

@@ -24,7 +24,8 @@ CREATE TABLE mine (id INTEGER PRIMARY KEY, secret TEXT);
 """
 TABLES = ("pair", "task", "visit")
 FILL = """
-INSERT INTO task (id, title, n, x, mail) VALUES ('t1', 'one', 1, 1.5, 'a@x'), ('t2', 'two', 2, NULL, 'b@x'), ('t3', 'three', 3, -0.0, NULL);
+INSERT INTO task (id, title, n, x, mail) VALUES ('t1', 'one', 1, 1.5, 'a@x'), ('t2', 'two', 2, NULL, 'b@x'),
+  ('t3', 'three', 3, -0.0, NULL);
 INSERT INTO visit VALUES (1, 't1', x'00ff'), (2, 't2', NULL), (7, NULL, 'text');
 INSERT INTO pair VALUES (1, 'a', 1), (1, 'b', 2.5), (2, 'a', x'01');
 """
@@ -58,7 +59,9 @@ def pair_of(folder: Path, later: bool = True) -> tuple[Replica, Replica]:
     victim.clone(third_path)
     third = Replica.open(third_path, now=lambda: moment)
     peer.connection.execute(WRITES)
-    third.connection.execute("UPDATE task SET x = 7 WHERE id = 't3'; UPDATE task SET n = 5 WHERE id = 't2'; DELETE FROM pair WHERE a = 2")
+    third.connection.execute(
+        "UPDATE task SET x = 7 WHERE id = 't3'; UPDATE task SET n = 5 WHERE id = 't2'; DELETE FROM pair WHERE a = 2"
+    )
     peer.merge(third.export(peer.vector()))
     third.close()
     victim.connection.execute(ANSWERS)

@@ -31,7 +31,7 @@ def documented_layers() -> dict[str, int]:
     """Read the table of layers in docs/ARCHITECTURE.md."""
     text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
     layers = {}
-    for number, names in re.findall(r"^    (\d)  ([a-z ]+)$", text, re.MULTILINE):
+    for number, names in re.findall(r"^    (\d+)  ([a-z_ ]+)$", text, re.MULTILINE):
         layers |= {name: int(number) for name in names.split()}
     return layers
 

@@ -53,7 +53,16 @@ def test_shown_values_are_short_and_harmless(value: Any, width: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(None, "NULL"), (7, "7"), (1.0, "1.0"), ("", "''"), ("it's", "'it''s'"), (b"", "x''"), (b"\x00\xff", "x'00ff'"), ("a\nb", "'a\ufffdb'")],
+    [
+        (None, "NULL"),
+        (7, "7"),
+        (1.0, "1.0"),
+        ("", "''"),
+        ("it's", "'it''s'"),
+        (b"", "x''"),
+        (b"\x00\xff", "x'00ff'"),
+        ("a\nb", "'a\ufffdb'"),
+    ],
 )
 def test_values_are_shown_as_sql_writes_them(value: Any, shown: str) -> None:
     """Values are shown in SQL's notation."""

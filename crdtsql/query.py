@@ -1,0 +1,17 @@
+"""Reading rows: SQLite's answers without their static types, which only the statement knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+
+def rows(connection: apsw.Connection, statement: str, values: Any = None) -> list[Any]:
+    """Return all rows, as tuples."""
+    return connection.execute(statement, values).fetchall()
+
+
+def first(connection: apsw.Connection, statement: str, values: Any = None) -> Any:
+    """Return the first row as a tuple, None if there is none."""
+    return connection.execute(statement, values).fetchone()
