@@ -41,6 +41,17 @@ def _present_triggers(registry: Registry, table: Table) -> dict[str, str]:
     return {name: statement for name, statement in rows if naming.is_ours(name)}
 
 
+def _are_behind(registry: Registry, table: Table) -> bool:
+    """Tell whether a trigger of the user's is newer than ours: it fires first, and RAISE(IGNORE) in it would cut ours off."""
+    newest, ours = query.first(
+        registry.connection,
+        "SELECT max(CASE WHEN name NOT GLOB '_crdt_*' THEN rowid END), min(CASE WHEN name GLOB '_crdt_*' THEN rowid END) "
+        "FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE",
+        (table.name,),
+    )
+    return newest is not None and ours is not None and newest > ours
+
+
 def has_moved(registry: Registry) -> bool:
     """Tell whether the schema was changed since the last look."""
     (version,) = query.first(registry.connection, "PRAGMA main.schema_version")
@@ -73,7 +84,8 @@ def check(registry: Registry) -> None:
         if shape is None:
             continue
         expected = list(capture.triggers(registry.connection, table, shape))
-        if sorted(expected) != sorted(_present_triggers(registry, table).values()):
+        present = _present_triggers(registry, table)
+        if sorted(expected) != sorted(present.values()) or _are_behind(registry, table):
             enable.drop_triggers(registry.connection, table.name)
             enable.create_triggers(registry.connection, table, shape)
     settle(registry)

@@ -17,8 +17,8 @@ from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.values import caseless
 
 BUILT_IN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
-MAXIMUM_COLUMNS = 900
-"""A clock row has two columns per value column, and SQLite allows 2,000 columns."""
+MAXIMUM_COLUMNS = 600
+"""A changeset has three columns per value column, and SQLite allows 2,000 columns."""
 
 
 def enable(registry: Registry, name: str, now: Now) -> Table:

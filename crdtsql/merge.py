@@ -14,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql import clock, constraints, enable, materialize, meet, query, schema
+from crdtsql import clock, constraints, enable, materialize, meet, naming, query, schema
 from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.clock import Now
@@ -263,7 +263,7 @@ def _without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterat
         return
     writers = set().union(*(enable.triggers_that_write_replicated(connection, table) for table in tables))
     statements = []
-    for name in sorted(writers):
+    for name in sorted(writers, key=naming.is_ours):  # ours are created last, and so fire first
         found = query.first(connection, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,))
         if found:
             statements.append(found[0])

@@ -7,7 +7,6 @@ given to another column of the same table.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,8 +125,9 @@ class Table:
 class Registry:
     """Our tables in one file. All methods run inside the caller's transaction."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, given_path: str | None = None) -> None:
         self.connection = connection
+        self.given_path = given_path
 
     # -- the file ---------------------------------------------------------------------------------
 
@@ -159,8 +159,8 @@ class Registry:
 
     @property
     def path(self) -> str:
-        """Return the file's path for messages."""
-        return os.path.relpath(self.connection.filename) if self.connection.filename else ":memory:"
+        """Return the file's path for messages, as it was given."""
+        return self.given_path or self.connection.filename or ":memory:"
 
     def create(self) -> None:
         """Create our tables, without any site."""

@@ -167,7 +167,7 @@ class Replica(Session):
         try:
             with explained(str(target)), self._at_rest():
                 self._copy_to(temporary)
-            os.link(temporary, target)
+            _move_to_new(temporary, target)
         except FileExistsError as error:
             raise DatabaseError(f"{target}: there is a file already; clone to another path") from error
         except OSError as error:
@@ -215,6 +215,18 @@ class Replica(Session):
         if any(upto > known.get(origin, 0) for origin, upto in by_id(vector).items()):
             with self._writing():
                 self.registry.remember_peer(bytes.fromhex(site), by_id(vector))
+
+
+def _move_to_new(source: Path, target: Path) -> None:
+    """Give a file its name, unless there is a file of that name already."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(target) from None
+        source.rename(target)
 
 
 def sync(first: Replica, second: Replica) -> tuple[merge.MergeReport, merge.MergeReport]:

@@ -89,6 +89,7 @@ class Session:
                 name, flags=apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY
             )
             replica = cls(connection, now=now, make_site=make_site)
+            replica.registry.given_path = name
             try:
                 connection.set_busy_timeout(BUSY_TIMEOUT_MS)
                 connection.set_progress_handler(lambda: False, 500_000)

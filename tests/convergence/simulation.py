@@ -93,7 +93,7 @@ class Simulation:
             (self._deliver, 14),
             (self._fold, 3),
             (files.clone, 1),
-            (files.copy, 1.5),
+            (files.copy, 2.5),
             (files.back_up, 5),
             (files.restore, 4),
             (self._shift_clock, 4),
@@ -108,7 +108,8 @@ class Simulation:
 
     def _shift_clock(self) -> None:
         peer = self.random.choice(self.peers)
-        files.set_skew(self, peer, self.random.choice((-90_000, 0, 0, 60_000, 200_000, 400_000)))
+        files.set_skew(self, peer, self.random.choice((-90_000, 0, 60_000, 200_000, 400_000)))
+        peer.writer.write(self.random, peer.twin, self.occurred)
 
     # -- steps ------------------------------------------------------------------------------------
 
