@@ -41,8 +41,8 @@ bench: $(READY)  ## measure against plain SQLite in the same run; ARGS="--rows 1
 	$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(READY)   ## long runs: many kills, seeds and statements (SECONDS is a hint for their number)
-	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$$(( $(SECONDS) * 2 )) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 300 )) \
-	  $(BIN)/python -m pytest tests/crash tests/convergence tests/sql/test_random_statements.py -q
+	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$$(( $(SECONDS) * 2 )) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
+	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) $(BIN)/python -m pytest tests/crash tests/convergence tests/sql tests/input -q
 
 clean:           ## remove what the commands above made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import os
 import platform
 import sys
@@ -52,13 +52,11 @@ def _line(result: Result) -> str:
 
 def _document(results: list[Result], rows: int) -> str:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
-    lines = [
-        f"`make bench`, {rows:,} rows, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}; {machine}; "
-        f"Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}; best of {workloads.REPEATS}.",
-        "",
-        "| work | measured | at most | |",
-        "|---|---|---|---|",
-    ]
+    head = (
+        f"`make bench`, {rows:,} rows, {dt.datetime.now(dt.UTC):%Y-%m-%d}; {machine}; Python {platform.python_version()}, "
+        f"SQLite {apsw.sqlite_lib_version()}; best of {workloads.REPEATS}."
+    )
+    lines = [head, "", "| work | measured | at most | |", "|---|---|---|---|"]
     lines += [
         f"| {result.work} | {result.figure:.2f} {result.unit} | {result.limit:g} {result.unit} | {result.detail} |"
         for result in results

@@ -154,7 +154,8 @@ def _random_updates(connection: apsw.Connection, rows: list[tuple[object, ...]],
     chosen = chance.sample(rows, len(rows) // part)
     with connection:
         connection.executemany(
-            "UPDATE task SET c1 = ? WHERE id = ?", [(f"changed {seed} {number}", row[0]) for number, row in enumerate(chosen)]
+            "UPDATE task SET c1 = ? WHERE id = ?",
+            [(f"changed {seed} {number}", row[0]) for number, row in enumerate(chosen)],
         )
 
 
@@ -268,7 +269,8 @@ def _same_rows(connection: apsw.Connection, rows: list[tuple[object, ...]], seed
     chosen = random.Random(3).sample(rows, len(rows) // 5)
     with connection:
         connection.executemany(
-            "UPDATE task SET c1 = ? WHERE id = ?", [(f"changed {seed} {number}", row[0]) for number, row in enumerate(chosen)]
+            "UPDATE task SET c1 = ? WHERE id = ?",
+            [(f"changed {seed} {number}", row[0]) for number, row in enumerate(chosen)],
         )
 
 
@@ -329,5 +331,10 @@ def _large_import(bench: Bench, count: int) -> Iterator[Result]:
         lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
         spent[rows], memory = float(lines[-2]), int(lines[-1])
     yield Result(f"import of {count:,} rows x 6 columns: peak memory", memory / 1e6, "MB", 400)
-    yield Result("its time, against twice the time of half", spent[count] / (2 * spent[count // 2]), "x", 1.25,
-                 f"{spent[count]:.1f} s")
+    yield Result(
+        "its time, against twice the time of half",
+        spent[count] / (2 * spent[count // 2]),
+        "x",
+        1.25,
+        f"{spent[count]:.1f} s",
+    )

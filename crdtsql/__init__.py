@@ -6,13 +6,11 @@
 ...     app.clone("other.db")
 """
 
-from importlib.metadata import version
-
 from crdtsql.errors import CrdtsqlError
 from crdtsql.load import load
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, sync
 from crdtsql.vector import Vector, parse_vector
 
-__version__ = version("crdtsql")
+__version__ = "0.1.0"
 __all__ = ["CrdtsqlError", "MergeReport", "Replica", "Vector", "__version__", "load", "parse_vector", "sync"]

@@ -181,7 +181,9 @@ class Arrival:
         values = []
         for key, name in zip(self.table.key_names, self.table.key, strict=True):
             column = Sql(f"target.{identifier(name)}")
-            values.append(Sql(f"CASE WHEN met.t <> met.old_t OR met.s <> met.old_s THEN incoming.{key} ELSE {column} END"))
+            values.append(
+                Sql(f"CASE WHEN met.t <> met.old_t OR met.s <> met.old_s THEN incoming.{key} ELSE {column} END")
+            )
         pairs = {pair.field.id: pair for pair in self.pairs}
         for field in self.table.fields:
             column, pair = Sql(f"target.{identifier(field.name)}"), pairs.get(field.id)
@@ -189,7 +191,9 @@ class Arrival:
                 values.append(column)
             else:
                 value = pair.slots["value"]
-                values.append(Sql(f"CASE WHEN (met.{pair.won} >> {pair.bit}) & 1 THEN incoming.{value} ELSE {column} END"))
+                values.append(
+                    Sql(f"CASE WHEN (met.{pair.won} >> {pair.bit}) & 1 THEN incoming.{value} ELSE {column} END")
+                )
         return values
 
     @property

@@ -71,8 +71,7 @@ def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[Cel
     columns = [identifier(field.name) for field in table.fields]
     where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
     shown = query.first(
-        registry.connection,
-        f"SELECT {joined([ONE, *columns])} FROM {table.quoted} WHERE {where}", tuple(key)
+        registry.connection, f"SELECT {joined([ONE, *columns])} FROM {table.quoted} WHERE {where}", tuple(key)
     )
     stamps = joined(
         [Sql("t"), Sql("s"), Sql("held")]

@@ -124,7 +124,9 @@ def _index_evict_triggers(slots: _Slots, shape: TableShape, index: UniqueIndex, 
         " AND ",
     )
     of_columns = _of_columns(shape, tuple(names))
-    yield from _evict_triggers(slots, str(number), Sql(f"{table.quoted} AS crdt_row"), Sql("crdt_row"), of_columns, same)
+    yield from _evict_triggers(
+        slots, str(number), Sql(f"{table.quoted} AS crdt_row"), Sql("crdt_row"), of_columns, same
+    )
 
 
 def _key_evict_trigger(slots: _Slots, shape: TableShape) -> str:
@@ -195,9 +197,7 @@ def _same_terms(shape: TableShape, index: UniqueIndex) -> Sql:
     table = identifier(shape.name)
     new_row = joined(Sql(f"{_stored(column)} AS {identifier(column.name)}") for column in shape.columns)
     same = [
-        fragment(
-            "enable/same_term", left=verbatim(term), expression=verbatim(term), new_row=new_row, table=table
-        )
+        fragment("enable/same_term", left=verbatim(term), expression=verbatim(term), new_row=new_row, table=table)
         for term in index.parts.terms
     ]
     if index.parts.where:
@@ -219,6 +219,3 @@ def _null_key_triggers(slots: _Slots, nullable: list[Column]) -> Iterator[str]:
             any_key_null=any_null,
             message=message,
         )
-
-
-

@@ -23,6 +23,8 @@ The header is a JSON object:
                 {name, type}; genesis is null or [t, ordinal]: the stamp of the sender's rows that were never written
                 since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted
 
+    eras        optional: {name: n} for tables that the sender disabled n times while others stayed enabled
+
 The image is an SQLite database with the tables that `image.py` describes. Everything in it is data: names of tables
 and columns stand in the header only, where they are looked up, never executed. A reader that meets an unknown format
 version must refuse the file; unknown keys of the header are ignored. docs/FORMAT.md says the same at greater length.
@@ -56,6 +58,7 @@ MAXIMUM_RATIO = 400
 """Decompressed by compressed size, above which a body of more than 64 MiB is taken for an attack."""
 IN_MEMORY_BYTES = 16 << 20
 """Larger images are decompressed into a temporary file."""
+MAXIMUM_ERAS = 2_000
 COMPRESSION_LEVEL = 6
 COMPRESSION_JOB_BYTES = 2 << 20
 """Images of several such pieces are compressed on two threads."""
@@ -92,6 +95,7 @@ class Header:
     created_ms: int
     sites: tuple[Site, ...]
     tables: tuple[TableHeader, ...] = field(default=())
+    eras: dict[str, int] = field(default_factory=dict)
 
     @property
     def vector(self) -> dict[bytes, int]:
@@ -128,6 +132,7 @@ class Header:
                 }
                 for table in self.tables
             ],
+            **({"eras": self.eras} if self.eras else {}),
         }
 
 
@@ -239,7 +244,9 @@ def _check_lengths(size: int, head_length: int, body_length: int, image_length: 
             "taken; use `crdtsql clone` for a replica of that size"
         )
     if size < expected:
-        raise InvalidChangesetError(f"the changeset is cut off: {size:,} of {expected:,} bytes are there; send it again")
+        raise InvalidChangesetError(
+            f"the changeset is cut off: {size:,} of {expected:,} bytes are there; send it again"
+        )
     if size > expected:
         raise InvalidChangesetError(f"not a sound changeset: {size - expected:,} bytes follow its end")
     if image_length > max(64 << 20, body_length * MAXIMUM_RATIO):
@@ -269,7 +276,10 @@ def _parse_header(found: dict[str, Any]) -> Header:
     tables = tuple(_parse_table(table, sites) for table in found["tables"])
     if len({caseless(table.name) for table in tables}) != len(tables):
         raise ValueError("a table is listed twice")
-    return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables)
+    eras = {_name(name): _number(era) for name, era in found.get("eras", {}).items()}
+    if len(eras) > MAXIMUM_ERAS:
+        raise ValueError("more tables were disabled than anybody has")
+    return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables, eras)
 
 
 def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:

@@ -10,14 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import get_completion_class
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from crdtsql import __version__, changeset, clock
 from crdtsql.errors import CrdtsqlError, UsageError
@@ -25,6 +21,9 @@ from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, sync
 from crdtsql.values import dumps, printable, show
 from crdtsql.vector import parse_vector
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Commands(click.Group):
@@ -63,10 +62,15 @@ def _one_line(error: BaseException) -> str:
 
 
 def _console() -> Console:
+    from rich.console import Console
+
     return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
 
 
 def _print_table(columns: list[str], rows: list[list[str]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
@@ -99,6 +103,9 @@ def _progress(replica: Replica) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None, visible=False)
@@ -108,8 +115,6 @@ def _progress(replica: Replica) -> Iterator[None]:
 
         replica.on_progress = show_step
         yield
-
-
 
 
 DATABASE = click.argument("database", type=click.Path(dir_okay=False, readable=False))
@@ -205,7 +210,9 @@ def status(database: str, as_json: bool) -> None:
         click.echo(f"has site {site} up to {clock.show_time(upto)}{' (this file)' if site == found.site else ''}")
     for peer in found.peers:
         behind = (
-            f"lacks {peer.missing_rows:,} rows, {peer.behind_ms / 1000:,.1f} s behind" if peer.missing_sites else "has all"
+            f"lacks {peer.missing_rows:,} rows, {peer.behind_ms / 1000:,.1f} s behind"
+            if peer.missing_sites
+            else "has all"
         )
         click.echo(f"peer {peer.site}, when last seen: {behind}")
 
@@ -230,8 +237,15 @@ def vector(database: str) -> None:
 
 @cli.command()
 @DATABASE
-@click.option("--for", "receiver", type=click.Path(allow_dash=True, readable=False), help="The receiver's `vector`; all without it.")
-@click.option("-o", "--output", type=click.Path(allow_dash=True, readable=False), help="The file to write; - is standard output.")
+@click.option(
+    "--for",
+    "receiver",
+    type=click.Path(allow_dash=True, readable=False),
+    help="The receiver's `vector`; all without it.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(allow_dash=True, readable=False), help="The file to write; - is standard output."
+)
 def export(database: str, receiver: str | None, output: str | None) -> None:
     """Write a changeset with what the receiver lacks."""
     if output is None and sys.stdout.isatty():

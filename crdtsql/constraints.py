@@ -21,9 +21,7 @@ from crdtsql.values import SqliteValue, show_key
 
 MOST_ROWS_NAMED = 5
 MOST_TRIES = 20
-CREATE_TOUCHED = (
-    "CREATE TEMP TABLE _crdt_touched (number, id, gone, changed, PRIMARY KEY (number, id)) WITHOUT ROWID"
-)
+CREATE_TOUCHED = "CREATE TEMP TABLE _crdt_touched (number, id, gone, changed, PRIMARY KEY (number, id)) WITHOUT ROWID"
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (.*)")
 
 Key = tuple[SqliteValue, ...]
@@ -60,10 +58,7 @@ def _failing_keys(connection: apsw.Connection, arrival: Arrival, constraint: str
             if number is None or len(failing) >= MOST_ROWS_NAMED:
                 break
             if reason == constraint:
-                (key,) = query.rows(
-                    connection,
-                    f"SELECT {table.keys} FROM temp._crdt_tried WHERE rowid = ?", (number,)
-                )
+                (key,) = query.rows(connection, f"SELECT {table.keys} FROM temp._crdt_tried WHERE rowid = ?", (number,))
                 found = _UNIQUE.search(constraint)
                 failing += [*(_rivals(connection, arrival, number, found[1]) if found else []), key]
             connection.execute("DELETE FROM temp._crdt_tried WHERE rowid = ?", (number,))
@@ -139,7 +134,9 @@ def _rivals(connection: apsw.Connection, arrival: Arrival, number: int, columns:
         return []
     same = joined(
         (
-            Sql(f"shown.{identifier(name)} = tried.{arrival.staged_columns[staged.index(name)]} COLLATE {identifier(collation)}")
+            Sql(
+                f"shown.{identifier(name)} = tried.{arrival.staged_columns[staged.index(name)]} COLLATE {identifier(collation)}"
+            )
             for name, collation in zip(names, index.collations, strict=True)
         ),
         " AND ",
@@ -217,8 +214,7 @@ def _check_children(
         )
     named = joined(Sql(f"child.{identifier(column.name)}") for column in shape.key) if shape.key else joined(references)
     rows = query.rows(
-        connection,
-        f"SELECT {named} FROM {source} WHERE {' AND '.join(conditions)} LIMIT {MOST_ROWS_NAMED}"
+        connection, f"SELECT {named} FROM {source} WHERE {' AND '.join(conditions)} LIMIT {MOST_ROWS_NAMED}"
     )
     if rows:
         constraint = f"FOREIGN KEY ({', '.join(key.columns)}) REFERENCES {key.parent} ({', '.join(key.parent_columns)})"

@@ -60,7 +60,9 @@ def _run(console: Console, folder: Path, seed: int | None) -> bool:
     _ring(console, paths, "Sync in a ring again")
     _collisions(console, paths["laptop"])
     equal = _digests(console, paths)
-    console.print(f"\n{'All replicas are equal' if equal else 'THE REPLICAS DIFFER'} after {time.perf_counter() - start:.1f} s.")
+    console.print(
+        f"\n{'All replicas are equal' if equal else 'THE REPLICAS DIFFER'} after {time.perf_counter() - start:.1f} s."
+    )
     return equal
 
 
@@ -163,12 +165,13 @@ def _summary(report: MergeReport) -> str:
 def _collisions(console: Console, file: Path) -> None:
     connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
     rows = query.rows(
-        connection,
-        'SELECT "table", "key", "column", won_value, lost_value FROM crdt_conflicts ORDER BY id LIMIT 5'
+        connection, 'SELECT "table", "key", "column", won_value, lost_value FROM crdt_conflicts ORDER BY id LIMIT 5'
     )
     (count,) = query.first(connection, "SELECT count(*) FROM crdt_conflicts")
     connection.close()
-    console.print(f"\nCollided on the laptop: {count} cells; nothing is lost, the values stay in crdt_conflicts. The first:")
+    console.print(
+        f"\nCollided on the laptop: {count} cells; nothing is lost, the values stay in crdt_conflicts. The first:"
+    )
     shown = [[table, show(key), column, show(won), show(lost)] for table, key, column, won, lost in rows]
     _table(console, ["table", "key", "column", "won", "lost"], shown)
 

@@ -53,9 +53,9 @@ def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape
         names = joined(identifier(column.name) for column in shape.columns if not column.generated)
         first = identifier(shape.key[0].name)
         query.rows(connection, f"EXPLAIN INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
-        for column in shape.key + shape.values:
-            quoted = identifier(column.name)
-            query.rows(connection, f"EXPLAIN UPDATE {table.quoted} SET {quoted} = {quoted}")
+        quoted = [identifier(column.name) for column in shape.key + shape.values]
+        settings = joined(Sql(f"{name} = {name}") for name in quoted)
+        query.rows(connection, f"EXPLAIN UPDATE {table.quoted} SET {settings}")
         query.rows(connection, f"EXPLAIN DELETE FROM {table.quoted} WHERE {first} IS NULL")
     except apsw.SQLError as error:
         raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
@@ -96,8 +96,7 @@ def triggers_that_write_replicated(connection: apsw.Connection, table: Table) ->
 def drop_triggers(connection: apsw.Connection, table: str) -> None:
     """Drop the capture triggers of a table."""
     rows = query.rows(
-        connection,
-        "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table,)
+        connection, "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table,)
     )
     for (name,) in rows:
         if naming.is_ours(name):
@@ -118,7 +117,9 @@ def disable(registry: Registry, name: str) -> None:
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
-    if not registry.tables():
+    if registry.tables():
+        registry.set_era(table.name, registry.eras().get(caseless(table.name), 0) + 1)
+    else:
         registry.drop()
 
 
@@ -186,8 +187,7 @@ def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
     nullable = [column for column in shape.key if not column.not_null and not shape.has_rowid_key]
     for column in nullable:
         found = query.first(
-            connection,
-            f"SELECT 1 FROM {identifier(shape.name)} WHERE {identifier(column.name)} IS NULL LIMIT 1"
+            connection, f"SELECT 1 FROM {identifier(shape.name)} WHERE {identifier(column.name)} IS NULL LIMIT 1"
         )
         if found and not shape.without_rowid:
             raise CannotEnableError(

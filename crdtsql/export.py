@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 
 import apsw
@@ -49,9 +50,7 @@ def _detach(connection: apsw.Connection, name: str) -> bool:
     return True
 
 
-def export(
-    registry: Registry, receiver: Mapping[bytes, int], now: Now, database: str, on_progress: Progress
-) -> Header:
+def export(registry: Registry, receiver: Mapping[bytes, int], now: Now, database: str, on_progress: Progress) -> Header:
     """Fill an attached, empty database with a changeset's image and return its header.
 
     Args:
@@ -89,8 +88,7 @@ def count_missing_rows(registry: Registry, receiver: Mapping[bytes, int]) -> int
             )
             scope = "1" if start <= table.bulk else f"clock.seq >= {int(start)}"
             (count,) = query.first(
-                connection,
-                f"SELECT count(*) FROM {table.clock} AS clock WHERE {scope} AND {condition}"
+                connection, f"SELECT count(*) FROM {table.clock} AS clock WHERE {scope} AND {condition}"
             )
             rows += count
             if _lacks_genesis(registry, table, receiver):
@@ -118,7 +116,7 @@ def _fill(
     tables = registry.tables()
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
     headers = [describe(table) for table in tables]
-    header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers))
+    header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras())
     for statement in image.schema(header, database):
         connection.execute(statement)
     (ignoring,) = query.first(connection, "PRAGMA ignore_check_constraints")
@@ -133,7 +131,7 @@ def _fill(
     finally:
         connection.execute(f"PRAGMA ignore_check_constraints = {int(ignoring)}")
     counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
-    return Header(header.sender, header.created_ms, listed, tuple(counted))
+    return replace(header, tables=tuple(counted))
 
 
 def describe(table: Table) -> TableHeader:
@@ -143,10 +141,7 @@ def describe(table: Table) -> TableHeader:
 
 
 def _counted(connection: apsw.Connection, table: TableHeader, number: int, database: str) -> TableHeader:
-    rows, gone = query.first(
-        connection,
-        f"SELECT count(*), count(gone) FROM {database}.{image.row_table(number)}"
-    )
+    rows, gone = query.first(connection, f"SELECT count(*), count(gone) FROM {database}.{image.row_table(number)}")
     return TableHeader(table.name, table.key, table.columns, table.genesis, rows, gone)
 
 

@@ -102,7 +102,11 @@ def advance(registry: Registry) -> None:
 
 def write_note(registry: Registry) -> None:
     """Write down outside of the file how far it has come; after the commit, so that the note is never ahead."""
-    note = {"generation": registry.number("generation"), "nonce": registry.get("nonce"), "path": registry.connection.filename}
+    note = {
+        "generation": registry.number("generation"),
+        "nonce": registry.get("nonce"),
+        "path": registry.connection.filename,
+    }
     target = _note_path(registry)
     with suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

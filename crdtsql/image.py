@@ -95,7 +95,9 @@ def check(header: Header, image: bytes | str) -> None:
         InvalidChangesetError: it is no sound database, or not of the exact form that its header announces.
     """
     connection = (
-        apsw.Connection(image, flags=apsw.SQLITE_OPEN_READONLY) if isinstance(image, str) else apsw.Connection(":memory:")
+        apsw.Connection(image, flags=apsw.SQLITE_OPEN_READONLY)
+        if isinstance(image, str)
+        else apsw.Connection(":memory:")
     )
     try:
         if isinstance(image, bytes):
@@ -114,8 +116,7 @@ def check(header: Header, image: bytes | str) -> None:
 def _check_content(header: Header, connection: apsw.Connection) -> None:
     # Compared as bytes: a stranger's text may be no UTF-8, or no text at all.
     found = query.rows(
-        connection,
-        "SELECT CAST(type AS BLOB), iif(typeof(sql) = 'text', CAST(sql AS BLOB), x'') FROM sqlite_schema"
+        connection, "SELECT CAST(type AS BLOB), iif(typeof(sql) = 'text', CAST(sql AS BLOB), x'') FROM sqlite_schema"
     )
     if sorted(found) != sorted((b"table", statement.encode()) for statement in schema(header)):
         raise InvalidChangesetError("not a sound changeset: its tables are not those that its header announces")
@@ -136,7 +137,7 @@ def _check_table(connection: apsw.Connection, table: TableHeader, number: int) -
     row, head, mask = row_table(number), head_table(number), integer(clock.EVENT_MASK)
     rows, gone, first, last, many = query.first(
         connection,
-        f"SELECT count(*), count(gone), ifnull(min(rowid), 1), ifnull(max(rowid), 1), count(many) FROM {row}"
+        f"SELECT count(*), count(gone), ifnull(min(rowid), 1), ifnull(max(rowid), 1), count(many) FROM {row}",
     )
     if (rows, gone) != (table.rows, table.gone) or first < 1 or last > 2**40:
         raise InvalidChangesetError(f"not a sound changeset: table {table.name!r} has not as many rows as it says")

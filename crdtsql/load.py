@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import apsw
-import apsw.ext
 
 from crdtsql.changes import Change
 from crdtsql.errors import UsageError
@@ -34,6 +33,8 @@ def load(connection: apsw.Connection) -> Replica:
     Raises:
         DatabaseError: the file was copied, and taking a new site id failed.
     """
+    from apsw.ext import make_virtual_module
+
     replica = Replica.on(connection)
 
     def enable(table: SqliteValue) -> str:
@@ -67,16 +68,18 @@ def load(connection: apsw.Connection) -> Replica:
     }
     for name, (function, arguments) in functions.items():
         connection.create_scalar_function(name, function, arguments)
-    apsw.ext.make_virtual_module(connection, "crdt_changes", _changes_table(replica))
+    make_virtual_module(connection, "crdt_changes", _changes_table(replica))
     return replica
 
 
 def _changes_table(replica: Replica) -> Any:
+    from apsw.ext import VTColumnAccess
+
     def crdt_changes(since: SqliteValue = None) -> Iterator[Change]:
         yield from replica.changes(_vector(since, "crdt_changes"))
 
     crdt_changes.columns = Change._fields  # type: ignore[attr-defined]
-    crdt_changes.column_access = apsw.ext.VTColumnAccess.By_Index  # type: ignore[attr-defined]
+    crdt_changes.column_access = VTColumnAccess.By_Index  # type: ignore[attr-defined]
     return crdt_changes
 
 

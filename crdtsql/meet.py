@@ -128,9 +128,7 @@ def _settle_heads(connection: apsw.Connection, arrival: Arrival) -> None:
             mine_is_met=mine_is_met,
         )
         connection.execute(forget)
-        connection.execute(
-            sql("merge/store_heads", heads=table.heads, keys=table.keys, met_keys=table.keys_of("met"))
-        )
+        connection.execute(sql("merge/store_heads", heads=table.heads, keys=table.keys, met_keys=table.keys_of("met")))
 
 
 def record_conflicts(connection: apsw.Connection, arrival: Arrival, clashing: list[Pair], values: Values) -> int:
@@ -169,10 +167,7 @@ def count_cells(connection: apsw.Connection, arrival: Arrival) -> list[tuple[Pai
         fragment("merge/count_cell", won=pair.won, clash=pair.clash, bit=pair.bit, **pair.sent)
         for pair in arrival.pairs
     ]
-    row = query.first(
-        connection,
-        sql("merge/count_cells", counts=joined(counts, ",\n  "), **arrival.image_slots)
-    )
+    row = query.first(connection, sql("merge/count_cells", counts=joined(counts, ",\n  "), **arrival.image_slots))
     triples = zip(row[0::3], row[1::3], row[2::3], strict=True)
     return [(pair, int(a), int(b), int(c)) for pair, (a, b, c) in zip(arrival.pairs, triples, strict=True)]
 
@@ -249,5 +244,3 @@ def _met_stamps(arrival: Arrival) -> Sql:
         old_s = Sql(f"ifnull(clock.{naming.stamp_s(field.id)}, met.old_s)")
         stamps.append(fragment("merge/met_stamp", new_t=old_t, new_s=old_s))
     return joined(stamps, "\n  ")
-
-

@@ -127,6 +127,29 @@ def check_drift(header: Header, now: Now) -> None:
         )
 
 
+def settle_eras(registry: Registry, header: Header) -> None:
+    """Check that no table forgot its history on one side only, and take over what the sender says of other tables.
+
+    Disabling one table of several forgets its events, while the vector goes on to cover them: such a replica can't pass
+    them on, and must not seem to.
+
+    Raises:
+        SchemaMismatchError: a table was disabled on one side and not on the other.
+    """
+    ours = registry.eras()
+    replicated = {caseless(table.name): table.name for table in registry.tables()}
+    for key in ours.keys() | header.eras.keys():
+        here, there = ours.get(key, 0), header.eras.get(key, 0)
+        if key not in replicated:
+            registry.set_era(key, max(here, there))
+        elif here != there:
+            where = "the sender" if there > here else "this replica"
+            raise SchemaMismatchError(
+                f"table {replicated[key]!r} was disabled on {where} and forgot its history, on the other side not: nothing was "
+                f"changed; run `crdtsql disable` and `crdtsql enable` for it on the other side too"
+            )
+
+
 def merge(
     registry: Registry, header: Header, database: str, on_progress: Callable[[str, int, int], None]
 ) -> MergeReport:
@@ -137,6 +160,7 @@ def merge(
         ConstraintViolationError: the merged rows break a constraint that the receiving table declares.
     """
     connection = registry.connection
+    settle_eras(registry, header)
     arrivals = [
         _arrival(registry, table, number, database) for number, table in enumerate(header.tables, 1) if table.rows
     ]

@@ -17,7 +17,7 @@ import apsw
 from crdtsql import clock, naming, query, schema
 from crdtsql.errors import DatabaseError, NotEnabledError
 from crdtsql.sqltext import Sql, identifier, joined, sql
-from crdtsql.values import SqliteValue
+from crdtsql.values import SqliteValue, caseless
 
 FORMAT = 1
 FIRST_UPDATE_OP = 4
@@ -135,8 +135,7 @@ class Registry:
     def exists(self) -> bool:
         """Tell whether crdtsql is set up in this file."""
         found = query.first(
-            self.connection,
-            "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '_crdt_meta'"
+            self.connection, "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '_crdt_meta'"
         )
         return found is not None
 
@@ -174,25 +173,21 @@ class Registry:
         """Remove everything of ours that is not bound to a table."""
         self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts")
         names = query.rows(
-            self.connection,
-            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name GLOB '_crdt_*'"
+            self.connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name GLOB '_crdt_*'"
         )
         for (name,) in names:
             self.connection.execute(f"DROP TABLE {identifier(name)}")
 
     def create_conflicts_view(self, key_count: int) -> None:
         """Create the view for people on the conflict log, for keys of up to `key_count` columns."""
-        parts = [
-            Sql(sql("registry/quoted_key_part", key=naming.key(position))) for position in range(1, key_count + 1)
-        ]
+        parts = [Sql(sql("registry/quoted_key_part", key=naming.key(position))) for position in range(1, key_count + 1)]
         self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts")
         self.connection.execute(sql("registry/create_conflicts_view", quoted_key=joined(parts, " || ', ' || ")))
 
     def log_key_count(self) -> int:
         """Return how many key columns the log has."""
         (count,) = query.first(
-            self.connection,
-            "SELECT count(*) FROM pragma_table_info('_crdt_log') WHERE name GLOB 'k[0-9]*'"
+            self.connection, "SELECT count(*) FROM pragma_table_info('_crdt_log') WHERE name GLOB 'k[0-9]*'"
         )
         return int(count)
 
@@ -220,6 +215,17 @@ class Registry:
     def set(self, name: str, value: SqliteValue) -> None:
         """Store a fact about this file."""
         self.connection.execute("INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)", (name, value))
+
+    def eras(self) -> dict[str, int]:
+        """Return how often tables were disabled here while others stayed enabled: lower-case name -> times."""
+        found = query.rows(
+            self.connection, "SELECT substr(name, 5), value FROM main._crdt_meta WHERE name GLOB 'era:*'"
+        )
+        return dict(found)
+
+    def set_era(self, table: str, era: int) -> None:
+        """Store how often a table was disabled."""
+        self.set(f"era:{caseless(table)}", era)
 
     # -- sites and the version vector -------------------------------------------------------------
 
@@ -259,7 +265,8 @@ class Registry:
         for ordinal, upto in entries:
             query.rows(
                 self.connection,
-                "UPDATE _crdt_site SET upto = ?2 WHERE ordinal = ?1 AND upto < ?2 RETURNING 1", (ordinal, upto)
+                "UPDATE _crdt_site SET upto = ?2 WHERE ordinal = ?1 AND upto < ?2 RETURNING 1",
+                (ordinal, upto),
             )
             if self.connection.changes():
                 self.connection.execute(
@@ -316,10 +323,7 @@ class Registry:
 
     def tables(self) -> list[Table]:
         """List the replicated tables by name."""
-        rows = query.rows(
-            self.connection,
-            "SELECT id, name, genesis_t, genesis_s, bulk FROM _crdt_table ORDER BY name"
-        )
+        rows = query.rows(self.connection, "SELECT id, name, genesis_t, genesis_s, bulk FROM _crdt_table ORDER BY name")
         return [self._table(*row) for row in rows]
 
     def table(self, name: str) -> Table:
@@ -329,8 +333,7 @@ class Registry:
             NotEnabledError: the table is not replicated.
         """
         row = query.first(
-            self.connection,
-            "SELECT id, name, genesis_t, genesis_s, bulk FROM _crdt_table WHERE name = ?", (name,)
+            self.connection, "SELECT id, name, genesis_t, genesis_s, bulk FROM _crdt_table WHERE name = ?", (name,)
         )
         if row is None:
             raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
@@ -338,8 +341,7 @@ class Registry:
 
     def _table(self, number: int, name: str, genesis_t: int | None, genesis_s: int | None, bulk: int) -> Table:
         columns = query.rows(
-            self.connection,
-            "SELECT id, name, type FROM _crdt_column WHERE tbl = ? ORDER BY id", (number,)
+            self.connection, "SELECT id, name, type FROM _crdt_column WHERE tbl = ? ORDER BY id", (number,)
         )
         return Table(
             id=number,
@@ -403,4 +405,3 @@ def temporary(connection: apsw.Connection, name: str, definition: str) -> Iterat
         except apsw.LockedError:
             connection.execute(f"DELETE FROM temp.{name}")
             connection.execute(f"ALTER TABLE temp.{name} RENAME TO {name}_{next(_leftovers)}")
-

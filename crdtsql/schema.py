@@ -129,7 +129,8 @@ def read(connection: apsw.Connection, table: str) -> TableShape | None:
     columns = []
     if kind == "table":
         for column, declared, not_null, key_position, hidden, default in connection.execute(
-            """SELECT name, type, "notnull", pk, hidden, dflt_value FROM pragma_table_xinfo(?, 'main') ORDER BY cid""", (name,)
+            """SELECT name, type, "notnull", pk, hidden, dflt_value FROM pragma_table_xinfo(?, 'main') ORDER BY cid""",
+            (name,),
         ):
             collation = connection.column_metadata("main", name, column)[1]
             columns.append(
@@ -164,15 +165,13 @@ def unique_indexes(connection: apsw.Connection, table: str) -> list[UniqueIndex]
         (table,),
     ):
         terms = query.rows(
-            connection,
-            "SELECT name, coll FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno", (name,)
+            connection, "SELECT name, coll FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno", (name,)
         )
         columns = tuple(column for column, _ in terms)
         parts = None
         if partial or None in columns:
             (statement,) = query.first(
-                connection,
-                "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?", (name,)
+                connection, "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?", (name,)
             )
             parts = indexsql.parse(statement)
         found.append(UniqueIndex(name, columns, tuple(collation for _, collation in terms), parts))
@@ -184,7 +183,8 @@ def foreign_keys(connection: apsw.Connection, table: str) -> list[ForeignKey]:
     by_id: dict[int, list[tuple[str, str, str | None]]] = {}
     for number, parent, column, parent_column in query.rows(
         connection,
-        """SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?, 'main') ORDER BY id, seq""", (table,)
+        """SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?, 'main') ORDER BY id, seq""",
+        (table,),
     ):
         by_id.setdefault(number, []).append((parent, column, parent_column))
     found = []

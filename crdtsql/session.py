@@ -102,9 +102,7 @@ class Session:
         return replica
 
     @classmethod
-    def on(
-        cls, connection: apsw.Connection, *, now: Now = now_ms, make_site: Callable[[], bytes] = new_site
-    ) -> Self:
+    def on(cls, connection: apsw.Connection, *, now: Now = now_ms, make_site: Callable[[], bytes] = new_site) -> Self:
         """Work on a connection of the caller's, inside its transaction if it has one open."""
         replica = cls(connection, now=now, make_site=make_site)
         with explained(replica.path):
@@ -293,7 +291,6 @@ class Session:
                 self._notice(self._unsaid.pop(0))
             if self._file and not nested and self.registry.exists and self.registry.number("generation") != generation:
                 identity.write_note(self.registry)
-
 
     @contextmanager
     def _synchronous(self, durable: bool) -> Iterator[None]:

@@ -111,7 +111,8 @@ def _sizes(connection: apsw.Connection) -> dict[str, int]:
 def _size_of(connection: apsw.Connection, sizes: dict[str, int], table: str) -> int:
     names = query.rows(
         connection,
-        "SELECT name FROM sqlite_schema WHERE tbl_name = ? COLLATE NOCASE AND type IN ('table', 'index')", (table,)
+        "SELECT name FROM sqlite_schema WHERE tbl_name = ? COLLATE NOCASE AND type IN ('table', 'index')",
+        (table,),
     )
     return sum(sizes.get(name, 0) for (name,) in names)
 
@@ -125,10 +126,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
     connection = registry.connection
     present = schema.read(connection, table.name) is not None
     (conflicts,) = query.first(connection, "SELECT count(*) FROM _crdt_conflict WHERE tbl = ?", (table.id,))
-    (held,) = query.first(
-        connection,
-        f"SELECT count(*) FROM {table.clock} WHERE gone = 1 OR held IS NOT NULL"
-    )
+    (held,) = query.first(connection, f"SELECT count(*) FROM {table.clock} WHERE gone = 1 OR held IS NOT NULL")
     return TableStatus(
         name=table.name,
         key=list(table.key),
@@ -144,9 +142,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
     )
 
 
-def _peer_status(
-    registry: Registry, peer: bytes, known: dict[bytes, int], vector: dict[bytes, int]
-) -> PeerStatus:
+def _peer_status(registry: Registry, peer: bytes, known: dict[bytes, int], vector: dict[bytes, int]) -> PeerStatus:
     behind = [(upto, known.get(site, 0)) for site, upto in vector.items() if known.get(site, 0) < upto]
     newest = max(known.values(), default=0)
     latest = max((upto for upto, _ in behind), default=0)

@@ -60,7 +60,7 @@ def show(value: SqliteValue, width: int = 60) -> str:
     if value is None:
         shown = "NULL"
     elif isinstance(value, bytes):
-        shown = f"x'{value[: width].hex()}'"
+        shown = f"x'{value[:width].hex()}'"
     elif isinstance(value, str):
         shown = "'" + value.replace("'", "''") + "'"
     else:

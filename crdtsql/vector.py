@@ -26,10 +26,7 @@ def parse_vector(text: str) -> dict[str, int]:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"not a version vector: {error}; `crdtsql vector FILE` prints one") from error
     if not isinstance(found, dict) or not all(
-        _SITE.fullmatch(site)
-        and isinstance(hlc, int)
-        and not isinstance(hlc, bool)
-        and 0 <= hlc <= clock.HIGHEST_HLC
+        _SITE.fullmatch(site) and isinstance(hlc, int) and not isinstance(hlc, bool) and 0 <= hlc <= clock.HIGHEST_HLC
         for site, hlc in found.items()
     ):
         raise UsageError('not a version vector: {"<site id, 32 hex digits>": number, ...} is expected')

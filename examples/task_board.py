@@ -2,10 +2,11 @@
 
 Run it: `python examples/task_board.py`.
 
-What it is honest about: an agent that is offline can't know what others claim, so several may claim the same task. No merge can
-prevent that. It can settle on one claim everywhere, and show the others; that is what the agents work with here. A claim is a
-wish until it was synced; work begins after that, and only if the claim is still there. An agent that did not take part in the sync may still come
-later with a claim of its own: where that must not happen, ask one place that everybody can reach, before the work.
+What it is honest about: an agent that is offline can't know what others claim, so several may claim the same task. No
+merge can prevent that. It can settle on one claim everywhere, and show the others; that is what the agents work with
+here. A claim is a wish until it was synced; work begins after that, and only if the claim is still there. An agent
+that did not take part in the sync may still come later with a claim of its own: where that must not happen, ask one
+place that everybody can reach, before the work.
 """
 
 from __future__ import annotations
