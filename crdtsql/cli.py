@@ -223,7 +223,7 @@ def status(database: str, as_json: bool) -> None:
 def clone(database: str, copy: str) -> None:
     """Write a second replica of DATABASE to COPY, with a site id of its own."""
     with _open(database) as replica:
-        replica.clone(copy)
+        replica.clone(copy).close()
     click.echo(f"cloned {database} to {copy}")
 
 

@@ -87,7 +87,7 @@ def _prepare(console: Console, paths: dict[str, Path]) -> None:
         )
         begin = time.perf_counter()
         for name in NAMES[1:]:
-            office.clone(paths[name])
+            office.clone(paths[name]).close()
         console.print(f"Cloned to laptop and shop in {1000 * (time.perf_counter() - begin):.0f} ms.")
 
 

@@ -152,8 +152,8 @@ class Replica(Session):
             self.connection.execute(f"DETACH {database}")
             self.connection.execute(f"ATTACH ? AS {database}", (content,))
 
-    def clone(self, path: str | os.PathLike[str]) -> None:
-        """Write a second replica with a site id of its own to a path where no file is.
+    def clone(self, path: str | os.PathLike[str]) -> Replica:
+        """Write a second replica with a site id of its own to a path where no file is, and open it.
 
         Raises:
             DatabaseError: there is a file already.
@@ -176,6 +176,7 @@ class Replica(Session):
             for suffix in ("", "-wal", "-shm", "-journal"):
                 with suppress(OSError):
                     Path(f"{temporary}{suffix}").unlink()
+        return Replica.open(target, now=self._now, make_site=self._make_site)
 
     def _copy_to(self, path: Path) -> None:
         source, copy = apsw.Connection(self._file, flags=apsw.SQLITE_OPEN_READONLY), apsw.Connection(str(path))
@@ -229,13 +230,23 @@ def _move_to_new(source: Path, target: Path) -> None:
         source.rename(target)
 
 
-def sync(first: Replica, second: Replica) -> tuple[merge.MergeReport, merge.MergeReport]:
+def sync(
+    first: Replica | str | os.PathLike[str], second: Replica | str | os.PathLike[str]
+) -> tuple[merge.MergeReport, merge.MergeReport]:
     """Exchange changes both ways between two files; return what each of them merged, first's report first.
+
+    A path is opened for the time of the exchange.
 
     Afterwards both have each other's changes. Both changesets are made before either is merged, so that both sides see, and
     log, what collided. Each way is a transaction of its own: if the second one fails, the first stays, and syncing again
     finishes the work.
     """
+    if not isinstance(first, Replica):
+        with Replica.open(first) as opened:
+            return sync(opened, second)
+    if not isinstance(second, Replica):
+        with Replica.open(second) as opened:
+            return sync(first, opened)
     if first.site == second.site:
         raise CrdtsqlError(f"{first.path} and {second.path} are the same replica (site {first.site})")
     known_to_first, known_to_second = first.known(), second.known()

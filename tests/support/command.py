@@ -53,7 +53,7 @@ def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[byte
     """Run `crdtsql ARGUMENTS` where file permissions count: the superuser, who may do everything, becomes nobody first."""
     # What is loaded late must be loaded before, because the interpreter's own folder may be private.
     script = (
-        "import difflib, encodings.ascii, encodings.idna, os; from crdtsql.cli import main; from crdtsql.sqltext import template;"
+        "import difflib, encodings.ascii, encodings.idna, os, rich.console, rich.table; from crdtsql.cli import main; from crdtsql.sqltext import template;"
         "template('registry/create'); os.geteuid() or os.setuid(65534); main()"
     )
     command = [sys.executable, "-c", script, *arguments]

@@ -1,5 +1,5 @@
 CREATE TABLE _crdt_meta (
-  -- One row per fact about this file: format, self (ordinal of the local site), clock, batch, home, generation, nonce.
+  -- One row per fact about this file: format, self (ordinal of the local site), clock, batch, home, generation, nonce, ...
   name TEXT NOT NULL PRIMARY KEY,
   value
 ) WITHOUT ROWID;
