@@ -81,7 +81,7 @@ def test_example_header_is_complete() -> None:
     (example,) = blocks("json")
     assert header().to_json() == json.loads(example)
     written = header().to_json()
-    keys = {f"`{key}`" for key in written}
+    keys = {f"`{key}`" for key in written} | {"`eras`"}
     keys |= {f"`sites[].{key}`" for key in written["sites"][0]} | {f"`tables[].{key}`" for key in written["tables"][0]}
     assert set(documented_names("key")) == keys
 
