@@ -93,7 +93,9 @@ class Session:
             try:
                 connection.set_busy_timeout(BUSY_TIMEOUT_MS)
                 connection.set_progress_handler(lambda: False, 500_000)
-                connection.execute("PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536")
+                connection.execute(
+                    "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY"
+                )
                 query.first(connection, "SELECT count(*) FROM sqlite_schema")
                 replica._recognize()
             except BaseException:
