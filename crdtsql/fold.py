@@ -69,7 +69,7 @@ def _fold_table(registry: Registry, table: Table, batch: int, events: int, remov
             clock_is_event=table.same_keys("clock", "event"),
         )
         connection.execute(release, values)
-    connection.execute(_fold_statement(table, shape, updates), values)
+    connection.execute(_fold_statement(table, shape, removals, updates), values)
     if removals:
         forget = sql(
             "fold/forget_superseded_held",
@@ -119,8 +119,8 @@ def _update_name(field: Field) -> Sql:
     return Sql(f"u{field.id}")
 
 
-def _fold_statement(table: Table, shape: schema.TableShape, updates: bool) -> str:
-    """Write the one statement that folds a table; without updates in the log it leaves out their columns."""
+def _fold_statement(table: Table, shape: schema.TableShape, removals: bool, updates: bool) -> str:
+    """Write the one statement that folds a table; it leaves out what the log has no events for."""
     columns = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in table.fields]
     latest = EMPTY
     if updates:
@@ -157,6 +157,7 @@ def _fold_statement(table: Table, shape: schema.TableShape, updates: bool) -> st
         grouping=grouping,
         shown_is_event=table.row_has_key_of("shown", "event"),
         clock_is_event=table.same_keys("clock", "event"),
+        removals=fragment("fold/with_removals") if removals else fragment("fold/without_removals"),
         latest_updates=latest,
         updates=joined((Sql(f", {_update_name(field)}") for field in table.fields), "") if updates else EMPTY,
         old_stamps=joined((Sql(f", clock.{t}, clock.{s}") for t, s in columns), ""),

@@ -37,10 +37,7 @@ FROM (
       SELECT
         ${event_keys},
         max(CASE WHEN op = 1 THEN hlc END) AS inserted,
-        max(CASE WHEN op <> 3 THEN hlc END) AS written,
-        max(hlc) AS latest,
-        max(op IN (2, 3)) AS removed,
-        max(CASE WHEN op IN (2, 3) THEN detail END) AS held
+        ${removals}
         ${latest_updates}
       FROM temp._crdt_event AS event
       WHERE tbl = :tbl
