@@ -143,7 +143,7 @@ def _pending(file: Path) -> str:
 
 
 def _ring(console: Console, paths: dict[str, Path], title: str) -> None:
-    console.print(f"\n{title}")
+    console.print(f"\n{title} (rows: + inserted, ~ updated, - deleted; cells: collided)")
     rows = []
     for one, other in (("office", "laptop"), ("laptop", "shop"), ("shop", "office"), ("office", "laptop")):
         begin = time.perf_counter()
