@@ -7,7 +7,7 @@ to the receiver; of its cells those whose stamp is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -18,11 +18,11 @@ from crdtsql import clock, image, naming, query
 from crdtsql.changeset import Header, Site, TableHeader
 from crdtsql.clock import Now
 from crdtsql.naming import WORD_BITS
+from crdtsql.progress import Progress
 from crdtsql.registry import Registry, Table, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql
 
 PREFIX = "crdt_attached_"
-Progress = Callable[[str, int, int], None]
 _numbers = count(1)
 
 

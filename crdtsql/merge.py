@@ -7,7 +7,7 @@ on the set of merged events alone, not on the order or number of merges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.clock import Now
 from crdtsql.errors import ClockDriftError, MissingChangesError, SchemaMismatchError
+from crdtsql.progress import Progress
 from crdtsql.registry import Registry, Table, temporary
 from crdtsql.sqltext import Sql, identifier, sql
 from crdtsql.values import caseless
@@ -150,9 +151,7 @@ def settle_eras(registry: Registry, header: Header) -> None:
             )
 
 
-def merge(
-    registry: Registry, header: Header, database: str, on_progress: Callable[[str, int, int], None]
-) -> MergeReport:
+def merge(registry: Registry, header: Header, database: str, on_progress: Progress) -> MergeReport:
     """Merge an attached, checked image.
 
     Raises:

@@ -19,17 +19,11 @@ import apsw
 from crdtsql import clock, drift, fold, identity, query
 from crdtsql.clock import Now
 from crdtsql.errors import BusyError, DatabaseError, UsageError
+from crdtsql.progress import Progress, silent
 from crdtsql.registry import Registry
 
 log = logging.getLogger("crdtsql")
 BUSY_TIMEOUT_MS = 10_000
-
-Progress = Callable[[str, int, int], None]
-"""Called during long work with (what, steps done, steps in all)."""
-
-
-def _silent(_what: str, _done: int, _total: int) -> None:
-    pass
 
 
 def now_ms() -> int:
@@ -61,7 +55,7 @@ class Session:
         self.connection = connection
         self.registry = Registry(connection)
         self.notices: list[str] = []
-        self.on_progress: Progress = _silent
+        self.on_progress: Progress = silent
         self._unsaid: list[str] = []
         self._now = now
         self._make_site = make_site
