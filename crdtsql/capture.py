@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import apsw
 
 from crdtsql import naming, schema
+from crdtsql.celltypes import TYPES, Kind
 from crdtsql.registry import FIRST_UPDATE_OP, Field, Table
 from crdtsql.schema import Column, TableShape, UniqueIndex
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
@@ -35,9 +36,10 @@ def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> It
         **slots.pick("old_keys", "new_keys", "held"),
     )
     for word in range(table.words):
-        fields = [field for field in table.fields if field.word == word]
+        fields = [field for field in table.plain_fields if field.word == word]
         if fields:
             yield _update_trigger(slots, word, fields, columns)
+    yield from _typed_triggers(slots, columns)
     yield _key_evict_trigger(slots, shape)
     for number, index in enumerate(schema.unique_indexes(connection, table.name)):
         yield from _index_evict_triggers(slots, shape, index, number)
@@ -107,6 +109,49 @@ def _update_trigger(slots: _Slots, word: int, fields: list[Field], columns: dict
         op=integer(FIRST_UPDATE_OP + word),
         **slots.pick("new_keys"),
     )
+
+
+def _typed_triggers(slots: _Slots, columns: dict[str, Column]) -> Iterator[str]:
+    """Yield the triggers of typed columns: they log the value before, and refuse values that the type does not take."""
+    refusals = {field: _refusals(slots.table, field, columns[field.name]) for field in slots.table.typed_fields}
+    inserted = [refused[0] for refused in refusals.values() if refused[0] is not None]
+    if inserted:
+        yield sql(
+            "enable/trigger_check_insert",
+            trigger=slots.name("check"),
+            table=slots.table.quoted,
+            any_refused=_any(condition for condition, _ in inserted),
+            refusals=joined((_refusal(*refused) for refused in inserted), "\n  "),
+        )
+    for field, refused in refusals.items():
+        yield sql(
+            "enable/trigger_update_typed",
+            trigger=slots.name(f"typed{field.id}"),
+            changed=_changed(columns[field.name]),
+            refusals=joined((_refusal(*found) for found in refused if found is not None), "\n  "),
+            mask=integer(1 << field.bit),
+            op=integer(FIRST_UPDATE_OP + field.word),
+            column=identifier(field.name),
+            **slots.pick("new_keys"),
+        )
+
+
+def _refusals(table: Table, field: Field, column: Column) -> tuple[tuple[Sql, Sql] | None, tuple[Sql, Sql] | None]:
+    """Return (condition, message) for values that a type does not take, and for updates that it does not take."""
+    kind = TYPES[field.type]
+    old, new = Sql(f"OLD.{identifier(field.name)}"), Sql(f"NEW.{identifier(field.name)}")
+    invalid = shrinks = None
+    if kind.invalid is not None:
+        message = text(f"crdtsql: {table.name}.{field.name} is a {kind.name} and must be {kind.takes}")
+        invalid = (kind.invalid(new, column.affinity), message)
+    if kind.shrinks is not None:
+        message = text(f"crdtsql: {table.name}.{field.name} is a {kind.name} and can only grow; use another type to shrink it")
+        shrinks = (kind.shrinks(old, new), message)
+    return invalid, shrinks
+
+
+def _refusal(condition: Sql, message: Sql) -> Sql:
+    return fragment("enable/refuse", condition=condition, message=message)
 
 
 def _index_evict_triggers(slots: _Slots, shape: TableShape, index: UniqueIndex, number: int) -> Iterator[str]:

@@ -6,9 +6,11 @@ there already become the table's genesis and need no clock rows. Both run inside
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import apsw
 
-from crdtsql import capture, clock, naming, query, schema
+from crdtsql import capture, clock, columntype, naming, query, schema
 from crdtsql.clock import Now
 from crdtsql.errors import CannotEnableError, CrdtsqlError
 from crdtsql.registry import Registry, Table
@@ -21,16 +23,21 @@ MAXIMUM_COLUMNS = 600
 """A changeset has three columns per value column, and SQLite allows 2,000 columns."""
 
 
-def enable(registry: Registry, name: str, now: Now) -> Table:
+def enable(registry: Registry, name: str, now: Now, types: Mapping[str, str] | None = None) -> Table:
     """Make one table replicated.
+
+    Args:
+        types: column name -> type; the others are `lww`.
 
     Raises:
         CannotEnableError: the table is missing, enabled already, or of a kind that can't be replicated.
+        ColumnTypeError: a column can't have the type.
     """
     connection = registry.connection
     shape = check(connection, name)
     if any(caseless(table.name) == caseless(shape.name) for table in registry.tables()):
         raise CannotEnableError(shape.name, "it is enabled already")
+    chosen = columntype.choose(connection, shape, types or {})
     has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None
     genesis = None
     if has_rows:
@@ -39,7 +46,7 @@ def enable(registry: Registry, name: str, now: Now) -> Table:
         registry.raise_vector(registry.next_batch(), [(registry.self_ordinal, hlc)])
         genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
     registry.widen_log(len(shape.key))
-    table = registry.add_table(shape, genesis)
+    table = registry.add_table(shape, genesis, chosen)
     _create_tables(connection, table, shape)
     create_triggers(connection, table, shape)
     return table
@@ -112,7 +119,7 @@ def disable(registry: Registry, name: str) -> None:
     table = registry.table(name)
     connection = registry.connection
     drop_triggers(connection, table.name)
-    for ours in (table.clock, table.held, table.heads):
+    for ours in (table.clock, table.held, table.heads, table.parts):
         connection.execute(f"DROP TABLE IF EXISTS {ours}")
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
@@ -199,13 +206,7 @@ def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
 
 
 def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
-    key_definitions = joined(
-        (
-            Sql(f"{key} {column.affinity} NOT NULL COLLATE {column.collation}")
-            for key, column in zip(table.key_names, shape.key, strict=True)
-        ),
-        ",\n  ",
-    )
+    key_definitions = _key_definitions(table, shape)
     stamps = joined(
         (Sql(f"{naming.stamp_t(field.id)} INTEGER, {naming.stamp_s(field.id)} INTEGER,") for field in table.fields),
         "\n  ",
@@ -227,3 +228,23 @@ def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape)
             connection.execute(statement)
         except apsw.SQLError as error:
             raise CrdtsqlError(f"cannot set up {table.name!r}: {error}") from error
+    if table.typed_fields:
+        create_parts(connection, table, shape)
+
+
+def _key_definitions(table: Table, shape: TableShape) -> Sql:
+    return joined(
+        (
+            Sql(f"{key} {column.affinity} NOT NULL COLLATE {column.collation}")
+            for key, column in zip(table.key_names, shape.key, strict=True)
+        ),
+        ",\n  ",
+    )
+
+
+def create_parts(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+    """Create the table of parts, which only a table with typed columns has."""
+    definitions = _key_definitions(table, shape)
+    connection.execute(
+        sql("enable/create_parts", parts=table.parts, key_definitions=definitions, key_columns=table.keys)
+    )

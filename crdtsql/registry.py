@@ -7,7 +7,7 @@ given to another column of the same table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -68,6 +68,21 @@ class Table:
     def words(self) -> int:
         """Return how many mask words the value columns need (at least one)."""
         return 1 + max((field.word for field in self.fields), default=0)
+
+    @property
+    def plain_fields(self) -> tuple[Field, ...]:
+        """Return the columns of which the last writer wins."""
+        return tuple(field for field in self.fields if field.type == "lww")
+
+    @property
+    def typed_fields(self) -> tuple[Field, ...]:
+        """Return the columns that have parts."""
+        return tuple(field for field in self.fields if field.type != "lww")
+
+    @property
+    def parts(self) -> Sql:
+        """Return the quoted name of the table of parts."""
+        return naming.parts(self.name)
 
     @property
     def clock(self) -> Sql:
@@ -352,18 +367,31 @@ class Registry:
             bulk=bulk,
         )
 
-    def add_table(self, shape: schema.TableShape, genesis: tuple[int, int] | None) -> Table:
-        """Register a table with the columns that it has now."""
+    def add_table(
+        self, shape: schema.TableShape, genesis: tuple[int, int] | None, types: Mapping[str, str] | None = None
+    ) -> Table:
+        """Register a table with the columns that it has now; `types` names those that are not `lww`."""
         genesis_t, genesis_s = genesis or (None, None)
         self.connection.execute(
             "INSERT INTO _crdt_table (name, key_count, genesis_t, genesis_s) VALUES (?, ?, ?, ?)",
             (shape.name, len(shape.key), genesis_t, genesis_s),
         )
         number = self.connection.last_insert_rowid()
-        columns = [(number, -position, column.name) for position, column in enumerate(shape.key, 1)]
-        columns += [(number, position, column.name) for position, column in enumerate(shape.values)]
-        self.connection.executemany("INSERT INTO _crdt_column (tbl, id, name) VALUES (?, ?, ?)", columns)
+        chosen = types or {}
+        columns = [(number, -position, column.name, "lww") for position, column in enumerate(shape.key, 1)]
+        columns += [
+            (number, position, column.name, chosen.get(column.name, "lww"))
+            for position, column in enumerate(shape.values)
+        ]
+        self.connection.executemany("INSERT INTO _crdt_column (tbl, id, name, type) VALUES (?, ?, ?, ?)", columns)
         return self.table(shape.name)
+
+    def set_type(self, table: Table, field: Field, name: str) -> Table:
+        """Register another type for a column."""
+        self.connection.execute(
+            "UPDATE _crdt_column SET type = ? WHERE tbl = ? AND id = ?", (name, table.id, field.id)
+        )
+        return self.table(table.name)
 
     def adopt_genesis(self, table: Table, genesis: tuple[int, int]) -> None:
         """Say which genesis the rows without a clock row belong to."""

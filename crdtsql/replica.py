@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import apsw
 
-from crdtsql import blame, changes, changeset, drift, enable, export, fold, image, merge, query, schema, status
+from crdtsql import blame, changes, changeset, columntype, drift, enable, export, fold, image, merge, query, schema, status
 from crdtsql.errors import CannotEnableError, CrdtsqlError, DatabaseError, UsageError
 from crdtsql.session import Session, explained
 from crdtsql.values import SqliteValue, caseless
@@ -31,13 +32,22 @@ class Replica(Session):
         on_progress: called during long work, with (what, steps done, steps in all).
     """
 
-    def enable(self, *tables: str, all: bool = False) -> list[str]:  # noqa: A002 - the verb's own word
+    def enable(
+        self,
+        *tables: str,
+        all: bool = False,  # noqa: A002 - the verb's own word
+        types: Mapping[str, str] | None = None,
+    ) -> list[str]:
         """Make tables replicated; return their names as the database spells them.
 
         With `all`, every ordinary table that is not enabled yet; those that can't be are left out, with a notice.
 
+        Args:
+            types: column -> type (docs/TYPES.md), the column as `column` or `table.column`; the others are `lww`.
+
         Raises:
             CannotEnableError: a named table can't be replicated; then none is.
+            ColumnTypeError: a column can't have its type; then no table is enabled.
         """
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
@@ -51,9 +61,10 @@ class Replica(Session):
             if all:
                 names += [name for name in self._not_enabled() if caseless(name) not in {caseless(n) for n in tables}]
             enabled = []
+            chosen = columntype.by_table(names, types or {})
             for name in names:
                 try:
-                    enabled.append(enable.enable(self.registry, name, self._now).name)
+                    enabled.append(enable.enable(self.registry, name, self._now, chosen[name]).name)
                 except CannotEnableError as error:
                     if name in tables:
                         raise

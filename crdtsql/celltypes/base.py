@@ -44,6 +44,7 @@ class CellType:
         explode: name of the template that splits values; "types/explode_whole" gives one part, the value itself.
         show: name of the template that joins parts.
         show_order: the slot `order` of that template, if it has one.
+        takes_best: of several values that are written one after the other, the first by `show_order` counts, not the last.
     """
 
     name: str
@@ -56,6 +57,7 @@ class CellType:
     explode: str = "types/explode_whole"
     show: str = "types/show_first"
     show_order: Sql | None = None
+    takes_best: bool = False
 
     def explode_sql(self, cells: Sql, value: Sql) -> Sql:
         """Render the SELECT that splits the values of a table of cells."""

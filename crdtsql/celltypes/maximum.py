@@ -10,4 +10,5 @@ MAX = CellType(
     "the greatest value written wins",
     Kind.WHOLE,
     show_order=Sql("part.v IS NULL, part.v DESC, part.t DESC, site.id DESC"),
+    takes_best=True,
 )

@@ -10,4 +10,5 @@ MIN = CellType(
     "the smallest value written wins",
     Kind.WHOLE,
     show_order=Sql("part.v IS NULL, part.v, part.t DESC, site.id DESC"),
+    takes_best=True,
 )

@@ -1,0 +1,1 @@
+SELECT RAISE(ABORT, ${message}) WHERE ${condition};

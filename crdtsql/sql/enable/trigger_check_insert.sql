@@ -1,0 +1,5 @@
+CREATE TRIGGER ${trigger} AFTER INSERT ON ${table}
+WHEN ${any_refused}
+BEGIN
+  ${refusals}
+END
