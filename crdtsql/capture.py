@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import apsw
 
 from crdtsql import naming, schema
-from crdtsql.celltypes import TYPES, Kind
+from crdtsql.celltypes import TYPES
 from crdtsql.registry import FIRST_UPDATE_OP, Field, Table
 from crdtsql.schema import Column, TableShape, UniqueIndex
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
@@ -145,7 +145,9 @@ def _refusals(table: Table, field: Field, column: Column) -> tuple[tuple[Sql, Sq
         message = text(f"crdtsql: {table.name}.{field.name} is a {kind.name} and must be {kind.takes}")
         invalid = (kind.invalid(new, column.affinity), message)
     if kind.shrinks is not None:
-        message = text(f"crdtsql: {table.name}.{field.name} is a {kind.name} and can only grow; use another type to shrink it")
+        message = text(
+            f"crdtsql: {table.name}.{field.name} is a {kind.name} and can only grow; use another type to shrink it"
+        )
         shrinks = (kind.shrinks(old, new), message)
     return invalid, shrinks
 

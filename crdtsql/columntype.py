@@ -66,7 +66,9 @@ def check(connection: apsw.Connection, shape: TableShape, column: Column, wanted
     if kind.kind is Kind.LWW:
         return kind
     if column.key_position:
-        raise ColumnTypeError(shape.name, column.name, "it belongs to the primary key, which names the row and has no type")
+        raise ColumnTypeError(
+            shape.name, column.name, "it belongs to the primary key, which names the row and has no type"
+        )
     if column.generated:
         raise ColumnTypeError(shape.name, column.name, "it is generated, so it is never written and has no type")
     if kind.affinities and column.affinity not in kind.affinities:
@@ -89,7 +91,9 @@ def _check_constraints(connection: apsw.Connection, shape: TableShape, column: C
     for index in schema.unique_indexes(connection, shape.name):
         if any(caseless(part) == name for part in index.columns if part is not None):
             raise ColumnTypeError(
-                shape.name, column.name, f"it is UNIQUE, which merged values of a {kind.name} can't keep; drop that index"
+                shape.name,
+                column.name,
+                f"it is UNIQUE, which merged values of a {kind.name} can't keep; drop that index",
             )
     for key in schema.foreign_keys(connection, shape.name):
         if any(caseless(part) == name for part in key.columns):

@@ -139,7 +139,10 @@ class _Fold:
         total_is_cell = self.table.same_keys("total", "cell")
         self._execute("fold/note_bases_seen", total_is_cell=total_is_cell, **self.shared)
         self._execute(
-            "fold/note_base", base_is_cell=self.table.same_keys("base", "cell"), total_is_cell=total_is_cell, **self.shared
+            "fold/note_base",
+            base_is_cell=self.table.same_keys("base", "cell"),
+            total_is_cell=total_is_cell,
+            **self.shared,
         )
         self._execute("fold/add_to_totals", **self.shared)
         self._load_parts("1")
@@ -177,9 +180,7 @@ class _Fold:
             f"INSERT INTO temp._crdt_shown (id, value) SELECT id, old FROM temp._crdt_cell "
             f"WHERE updated IS NOT NULL AND {unchanged}"
         )
-        self.connection.execute(
-            f"UPDATE temp._crdt_cell SET updated = NULL WHERE updated IS NOT NULL AND {unchanged}"
-        )
+        self.connection.execute(f"UPDATE temp._crdt_cell SET updated = NULL WHERE updated IS NOT NULL AND {unchanged}")
 
     def _show_parts(self) -> None:
         names = f"SELECT {self.table.keys} FROM temp._crdt_cell WHERE id = ?"

@@ -12,7 +12,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql import clock, constraints, materialize, meet, query, quiet, schema
+from crdtsql import clock, constraints, materialize, meet, mergeparts, query, quiet, schema
 from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.clock import Now
@@ -241,6 +241,7 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
             registry.adopt_genesis(table, adopted)
         if not fresh and not known:
             return None
+        mergeparts.merge_parts(registry, arrival, values, known)
         values["seq"] = registry.seq_of(table, batch, fresh + known)
         return _apply(registry, arrival, values, fresh, known)
 

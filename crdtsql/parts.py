@@ -9,7 +9,7 @@ Used by fold and by merge. Executes the statements that both share; knows neithe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import apsw
@@ -19,7 +19,7 @@ from crdtsql.celltypes import TYPES, CellType, Kind
 from crdtsql.errors import CounterOverflowError
 from crdtsql.registry import Field, Table, temporary
 from crdtsql.sqltext import Sql, identifier
-from crdtsql.values import show_key
+from crdtsql.values import SqliteValue, show_key
 
 CREATE_PART = (
     "CREATE TEMP TABLE _crdt_part (id INTEGER, part TEXT, s INTEGER, t INTEGER, gone INTEGER, v, n INTEGER, "
@@ -30,8 +30,9 @@ CREATE_SHOWN = "CREATE TEMP TABLE _crdt_shown (id INTEGER PRIMARY KEY, value)"
 
 def register_functions(connection: apsw.Connection) -> None:
     """Give a connection the two functions that types need and SQLite lacks."""
-    connection.create_scalar_function("_crdt_real", _real, 1, deterministic=True)
-    connection.create_scalar_function("_crdt_object", _object, 1, deterministic=True)
+    functions: dict[str, Callable[..., SqliteValue]] = {"_crdt_real": _real, "_crdt_object": _object}
+    for name, function in functions.items():
+        connection.create_scalar_function(name, function, 1, deterministic=True)
 
 
 def _real(value: float) -> str:

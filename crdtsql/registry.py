@@ -388,9 +388,7 @@ class Registry:
 
     def set_type(self, table: Table, field: Field, name: str) -> Table:
         """Register another type for a column."""
-        self.connection.execute(
-            "UPDATE _crdt_column SET type = ? WHERE tbl = ? AND id = ?", (name, table.id, field.id)
-        )
+        self.connection.execute("UPDATE _crdt_column SET type = ? WHERE tbl = ? AND id = ?", (name, table.id, field.id))
         return self.table(table.name)
 
     def adopt_genesis(self, table: Table, genesis: tuple[int, int]) -> None:

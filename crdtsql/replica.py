@@ -14,7 +14,22 @@ from pathlib import Path
 
 import apsw
 
-from crdtsql import blame, changes, changeset, columntype, drift, enable, export, fold, image, merge, query, schema, status
+from crdtsql import (
+    blame,
+    changes,
+    changeset,
+    columntype,
+    drift,
+    enable,
+    export,
+    fold,
+    image,
+    merge,
+    query,
+    retype,
+    schema,
+    status,
+)
 from crdtsql.errors import CannotEnableError, CrdtsqlError, DatabaseError, UsageError
 from crdtsql.session import Session, explained
 from crdtsql.values import SqliteValue, caseless
@@ -98,6 +113,23 @@ class Replica(Session):
                 drift.settle(self.registry)
                 self._changed()
 
+    def set_type(self, table: str, column: str, type: str) -> bool:  # noqa: A002 - the verb's own word
+        """Give a column another type (docs/TYPES.md); return whether it had another one before.
+
+        Other replicas must do the same before they can exchange changes of this table with this one again.
+
+        Raises:
+            ColumnTypeError: there is no such column or type, or the column can't have it.
+        """
+        with self._writing():
+            self.registry.require()
+            drift.check(self.registry)
+            self._fold()
+            changed = retype.retype(self.registry, table, column, type, self._now)
+            drift.settle(self.registry)
+            self._changed()
+        return changed
+
     def vector(self) -> dict[str, int]:
         """Return the version vector: site id as hex -> hlc up to which all its events are here."""
         with self._folded(strict=False):
@@ -119,7 +151,7 @@ class Replica(Session):
         """List the cells that `export` would carry, one by one."""
         receiver = by_id(since or {})
         with explained(self.path), export.attached(self.connection, "image") as database, self._folded(receiver):
-            header = export.export(self.registry, receiver, self._now, database, self.on_progress)
+            header = export.export(self.registry, receiver, self._now, database, self.on_progress, for_people=True)
             return list(changes.changes(self.connection, header, database))
 
     def merge(self, data: bytes) -> merge.MergeReport:

@@ -44,6 +44,7 @@ class CellType:
         explode: name of the template that splits values; "types/explode_whole" gives one part, the value itself.
         show: name of the template that joins parts.
         show_order: the slot `order` of that template, if it has one.
+        valid_part: name of the template of a condition on a received `part` that a sound changeset fulfils.
         takes_best: of several values that are written one after the other, the first by `show_order` counts, not the last.
     """
 
@@ -58,6 +59,7 @@ class CellType:
     show: str = "types/show_first"
     show_order: Sql | None = None
     takes_best: bool = False
+    valid_part: str = "types/valid_whole"
 
     def explode_sql(self, cells: Sql, value: Sql) -> Sql:
         """Render the SELECT that splits the values of a table of cells."""

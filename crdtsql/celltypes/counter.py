@@ -26,5 +26,6 @@ COUNTER = CellType(
     affinities=("INTEGER", "REAL"),
     invalid=_invalid,
     show="types/show_counter",
+    valid_part="types/valid_counter",
 )
 GROW_COUNTER = replace(COUNTER, name="grow-counter", summary="a counter that only grows", shrinks=_shrinks)

@@ -19,4 +19,5 @@ MAP = CellType(
     invalid=_invalid,
     explode="types/explode_map",
     show="types/show_map",
+    valid_part="types/valid_map",
 )

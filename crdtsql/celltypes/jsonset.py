@@ -25,5 +25,6 @@ SET = CellType(
     invalid=_invalid,
     explode="types/explode_set",
     show="types/show_set",
+    valid_part="types/valid_set",
 )
 GROW_SET = replace(SET, name="grow-set", summary="a set whose elements are never removed", shrinks=_shrinks)

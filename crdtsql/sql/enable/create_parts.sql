@@ -1,5 +1,5 @@
 CREATE TABLE ${parts} (
-  -- Parts of typed cells with their latest events: col is the column's id, part '' the whole cell; gone marks a removal.
+  -- Parts of typed cells with their latest events: col is the id of the column, part '' the whole cell; gone marks a removal.
   ${key_definitions},
   col INTEGER NOT NULL,
   part TEXT NOT NULL,

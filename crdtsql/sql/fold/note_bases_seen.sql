@@ -1,5 +1,5 @@
 INSERT INTO ${parts} (${keys}, col, part, s, t, v, n)
--- A counter's base notes the totals that its writer had seen.
+-- The base of a counter notes the totals that its writer had seen.
 SELECT ${cell_keys}, :col, lower(hex(site.id)), :self, cell.whole, total.v, total.t
 FROM temp._crdt_cell AS cell
 JOIN ${parts} AS total ON ${total_is_cell} AND total.col = :col AND total.part = '+'
