@@ -26,7 +26,7 @@ def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> It
     columns = {column.name: column for column in shape.columns}
     key = [columns[name] for name in table.key]
     slots = _Slots(table, key)
-    yield sql("enable/trigger_insert", trigger=slots.name("insert"), **slots.pick("new_keys"))
+    yield _insert_trigger(slots, columns)
     yield sql("enable/trigger_delete", trigger=slots.name("delete"), **slots.pick("old_keys", "held"))
     yield sql(
         "enable/trigger_rekey",
@@ -104,6 +104,9 @@ def _update_trigger(slots: _Slots, word: int, fields: list[Field], columns: dict
     return sql(
         "enable/trigger_update",
         trigger=slots.name("update" if word == 0 else f"update{word}"),
+        of_columns=Sql(f"OF {joined(identifier(field.name) for field in fields)}")
+        if slots.table.typed_fields
+        else EMPTY,
         any_changed=_any(changed for _, changed in changes),
         mask=joined(bits, "\n    | "),
         op=integer(FIRST_UPDATE_OP + word),
@@ -111,24 +114,27 @@ def _update_trigger(slots: _Slots, word: int, fields: list[Field], columns: dict
     )
 
 
+def _insert_trigger(slots: _Slots, columns: dict[str, Column]) -> str:
+    refused = [_refusals(slots.table, field, columns[field.name])[0] for field in slots.table.typed_fields]
+    refusals = [_refusal(*found) for found in refused if found is not None]
+    shared = {"trigger": slots.name("insert"), **slots.pick("new_keys")}
+    if not refusals:
+        return sql("enable/trigger_insert", **shared)
+    return sql("enable/trigger_insert_checked", refusals=joined(refusals, "\n    "), **shared)
+
+
 def _typed_triggers(slots: _Slots, columns: dict[str, Column]) -> Iterator[str]:
     """Yield the triggers of typed columns: they log the value before, and refuse values that the type does not take."""
-    refusals = {field: _refusals(slots.table, field, columns[field.name]) for field in slots.table.typed_fields}
-    inserted = [refused[0] for refused in refusals.values() if refused[0] is not None]
-    if inserted:
-        yield sql(
-            "enable/trigger_check_insert",
-            trigger=slots.name("check"),
-            table=slots.table.quoted,
-            any_refused=_any(condition for condition, _ in inserted),
-            refusals=joined((_refusal(*refused) for refused in inserted), "\n  "),
-        )
-    for field, refused in refusals.items():
+    for field in slots.table.typed_fields:
+        refusals = [
+            _refusal(*found) for found in _refusals(slots.table, field, columns[field.name]) if found is not None
+        ]
+        old = Sql(f"OLD.{identifier(field.name)}")
         yield sql(
             "enable/trigger_update_typed",
             trigger=slots.name(f"typed{field.id}"),
             changed=_changed(columns[field.name]),
-            refusals=joined((_refusal(*found) for found in refused if found is not None), "\n  "),
+            old=Sql(f"CASE {joined(refusals, ' ')} ELSE {old} END") if refusals else old,
             mask=integer(1 << field.bit),
             op=integer(FIRST_UPDATE_OP + field.word),
             column=identifier(field.name),

@@ -1,1 +1,1 @@
-SELECT RAISE(ABORT, ${message}) WHERE ${condition};
+WHEN ${condition} THEN RAISE(ABORT, ${message})

@@ -1,5 +1,0 @@
-CREATE TRIGGER ${trigger} AFTER INSERT ON ${table}
-WHEN ${any_refused}
-BEGIN
-  ${refusals}
-END
