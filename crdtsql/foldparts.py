@@ -165,9 +165,8 @@ class _Fold:
         self._execute("fold/make_explicit", **self.shared)
         self._execute("fold/forget_changed_parts", **self.shared)
         self._execute("fold/store_changed_parts", **self.shared)
-        self.connection.execute("DELETE FROM temp._crdt_part")
-        self._load_parts("cell.updated IS NOT NULL")
-        parts.imply(self.connection, self.kind, "mine")
+        self._execute("fold/forget_loaded")
+        self._execute("fold/add_changes")
         self._show_parts()
 
     def _split_now(self) -> None:

@@ -37,7 +37,7 @@ def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
         merging.check()
         if pair.position in sent:
             merging.take_fresh()
-        if known or pair.position in sent:
+        if known or (pair.position in sent and merging.lacks_values()):
             merging.run()
 
 
@@ -82,6 +82,11 @@ class _Merge:
             raise InvalidChangesetError(
                 f"not a sound changeset: {self.table.name}.{self.pair.field.name} is a {self.kind.name} and must be {self.kind.takes}"
             )
+
+    def lacks_values(self) -> bool:
+        """Tell whether any row was sent without the column's value."""
+        slots = self.pair.sent | self.arrival.image_slots
+        return query.first(self.connection, sql("merge/lacks_values", **slots)) is not None
 
     def run(self) -> None:
         """Compare the parts, store those that result, and say what must be shown."""
@@ -143,15 +148,16 @@ class _Merge:
         )
 
     def _load(self) -> None:
-        if self.parts_here:
-            self._execute("merge/load_mine", parts=self.table.parts, part_is_cell=self.part_is_cell)
-        self._execute("merge/load_whole", whose=Sql("mine"), prefix=Sql("mine"))
-        parts.imply(self.connection, self.kind, "mine")
+        """Load their heads, then mine: of a whole write whose value was not sent, they imply nothing."""
         if self.parts_sent:
             names = {"image": self.arrival.image_slots["image"], "part_table": self.part_table}
             self._execute("merge/load_theirs", part_is_cell=self.part_is_cell, **names)
         self._execute("merge/load_whole", whose=Sql("theirs"), prefix=Sql("their"))
         parts.imply(self.connection, self.kind, "theirs")
+        if self.parts_here:
+            self._execute("merge/load_mine", parts=self.table.parts, part_is_cell=self.part_is_cell)
+        self._execute("merge/load_whole", whose=Sql("mine"), prefix=Sql("mine"))
+        parts.imply(self.connection, self.kind, "mine")
 
     def _store(self) -> None:
         table = self.table
