@@ -8,7 +8,7 @@ from typing import Any
 
 from crdtsql import clock, naming, query, schema
 from crdtsql.errors import UnknownRowError, UsageError
-from crdtsql.registry import Registry, Table
+from crdtsql.registry import Field, Registry, Table
 from crdtsql.sqltext import Sql, identifier, joined
 from crdtsql.values import SqliteValue, show_key, to_json
 
@@ -17,10 +17,40 @@ ONE = Sql("1")
 
 
 @dataclass(frozen=True, slots=True)
+class PartOrigin:
+    """A part of a typed cell, and who wrote it last (docs/TYPES.md).
+
+    Attributes:
+        part: `whole` for what an insert wrote, `added` for what a site added to a counter in all, else an element of a set
+            as JSON, or the path of a map's leaf as JSON strings joined by commas.
+        value: the value; None for an element of a set.
+        removed: the element or leaf was removed.
+    """
+
+    part: str
+    value: SqliteValue
+    removed: bool
+    hlc: int
+    site: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the part as `--json` prints it."""
+        return {
+            "part": self.part,
+            "value": to_json(self.value),
+            "removed": self.removed,
+            "hlc": self.hlc,
+            "time": clock.show_time(self.hlc),
+            "site": self.site,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class CellOrigin:
     """A cell and its last writer.
 
     Attributes:
+        parts: of a typed cell that several writes contributed to, these writes; empty for all others.
         hlc: the stamp's time; negative if the value was there before the table was enabled.
         site: id of the writing site, as hex.
         shown: False if the row is deleted or held, so that the table does not show it.
@@ -31,6 +61,7 @@ class CellOrigin:
     hlc: int
     site: str
     shown: bool
+    parts: tuple[PartOrigin, ...] = ()
 
     @property
     def time(self) -> str:
@@ -52,7 +83,7 @@ class CellOrigin:
             "site": self.site,
             "genesis": self.genesis,
             "shown": self.shown,
-        }
+        } | ({"parts": [part.to_json() for part in self.parts]} if self.parts else {})
 
 
 def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[CellOrigin]:
@@ -87,11 +118,30 @@ def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[Cel
         values = row[1:] if row else None
     if values is None or shape is None:
         raise UnknownRowError(f"table {table.name!r} has no row {show_key(tuple(key))}, shown or held")
-    return _origins(registry, table, values, found, shown is not None)
+    split = {field.id: _parts(registry, table, field, key) for field in table.typed_fields}
+    return _origins(registry, table, values, found, shown is not None, split)
+
+
+def _parts(registry: Registry, table: Table, field: Field, key: Sequence[SqliteValue]) -> tuple[PartOrigin, ...]:
+    where = joined((Sql(f"part.{name} = ?{n}") for n, name in enumerate(table.key_names, 2)), " AND ")
+    found = query.rows(
+        registry.connection,
+        f"SELECT part.part, part.v, part.gone, part.t, lower(hex(site.id)) FROM {table.parts} AS part "
+        f"JOIN _crdt_site AS site ON site.ordinal = part.s WHERE part.col = ?1 AND {where} AND part.n IS NULL "
+        "ORDER BY part.part <> '', part.part <> '+', part.part, part.t",
+        (field.id, *key),
+    )
+    names = {"": "whole", "+": "added"}
+    return tuple(PartOrigin(names.get(part, part), v, gone == 1, t, site) for part, v, gone, t, site in found)
 
 
 def _origins(
-    registry: Registry, table: Table, values: tuple[Any, ...], found: tuple[Any, ...] | None, shown: bool
+    registry: Registry,
+    table: Table,
+    values: tuple[Any, ...],
+    found: tuple[Any, ...] | None,
+    shown: bool,
+    split: dict[int, tuple[PartOrigin, ...]],
 ) -> list[CellOrigin]:
     count = len(table.fields)
     t, s = found[:2] if found else (table.genesis or (clock.ABSENT, registry.self_ordinal))
@@ -104,6 +154,7 @@ def _origins(
             t if own_t is None else own_t,
             registry.site_id(s if own_s is None else own_s).hex(),
             shown,
+            split.get(field.id, ()),
         )
         for field, value, own_t, own_s in zip(table.fields, values, cell_t, cell_s, strict=True)
     ]

@@ -417,18 +417,18 @@ def blame(database: str, table: str, key: tuple[str, ...], as_json: bool) -> Non
         return
     if cells and not cells[0].shown:
         click.echo("this row is deleted; these are its last values")
-    _print_table(
-        ["column", "value", "site", "written"],
-        [
-            [
-                cell.column,
-                show(cell.value),
-                cell.site + (" (this file)" if cell.site == me else ""),
-                f"before {cell.time} (when the table was enabled)" if cell.genesis else cell.time,
-            ]
-            for cell in cells
-        ],
-    )
+    rows = []
+    for cell in cells:
+        written = f"before {cell.time} (when the table was enabled)" if cell.genesis else cell.time
+        rows.append([cell.column, show(cell.value), _named(cell.site, me), written])
+        for part in cell.parts:
+            value = "removed" if part.removed else show(part.value) if part.value is not None else ""
+            rows.append([f"  {part.part}", value, _named(part.site, me), clock.show_time(part.hlc)])
+    _print_table(["column", "value", "site", "written"], rows)
+
+
+def _named(site: str, me: str) -> str:
+    return f"{site} (this file)" if site == me else site
 
 
 @cli.command()
