@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import apsw
 
 from crdtsql import Replica
-from tests.convergence import writes
+from tests.convergence import situations, writes
+from tests.convergence.tables import TABLES, schema
 from tests.model import model
+from tests.support import state
 
 if TYPE_CHECKING:
     from tests.convergence.simulation import Simulation
@@ -29,11 +31,18 @@ class Peer:
     skew_ms: int
     backup: tuple[Path, model.Replica] | None = None
     seen_conflicts: int = 0
+    island: int = 0
+
+    def fold(self, simulation: Simulation) -> None:
+        """Let the twin fold what the replica has just folded."""
+        situations.note_pending(simulation.occurred, self.twin)
+        self.twin.fold(simulation.now_of(self.skew_ms))
 
 
 def _peer(simulation: Simulation, path: Path, skew_ms: int, twin: model.Replica | None) -> Peer:
     replica = simulation.open(path, skew_ms)
-    peer = Peer(path, replica, writes.Writer(path), twin or model.Replica(simulation.world, b""), skew_ms)
+    writer = writes.Writer(path, simulation.habits, simulation.occurred)
+    peer = Peer(path, replica, writer, twin or model.Replica(simulation.world, b""), skew_ms)
     if twin is not None:
         _goes_on_as(peer)
     return peer
@@ -52,15 +61,14 @@ def create(simulation: Simulation) -> None:
     path = simulation.new_path()
     connection = apsw.Connection(str(path))
     connection.execute(f"PRAGMA journal_mode = {random.choice(('WAL', 'DELETE'))}").fetchall()
-    connection.execute(writes.SCHEMA)
+    connection.execute(schema(simulation.habits.tables))
     connection.close()
     skew_ms = 0 if simulation.frozen else random.choice((0, 0, 3, -70_000, 45_000))
     peer = _peer(simulation, path, skew_ms, None)
-    for table in writes.COLUMNS:
-        for key in random.sample(writes.POOL[table], random.choice((0, 1, 2))):
-            peer.writer._replace(random, table, model.Replica(model.World(), b""), simulation.occurred)
+    for table in simulation.habits.tables:
+        peer.writer.fill(random, table)
         rows = {(table, key): values for key, values in peer.writer.rows(table).items()}
-        peer.replica.enable(table)
+        peer.replica.enable(table, **TABLES[table].options)
         peer.twin.site = bytes.fromhex(peer.replica.site)
         peer.twin.enable(rows, simulation.now_of(skew_ms))
     simulation.peers.append(peer)
@@ -71,9 +79,27 @@ def set_skew(simulation: Simulation, peer: Peer, skew_ms: int) -> None:
     """Set a machine's clock."""
     if simulation.frozen:
         return
+    simulation.occurred["a clock stepped back"] += skew_ms < peer.skew_ms
     peer.replica.close()
     peer.skew_ms = skew_ms
     peer.replica = simulation.open(peer.path, skew_ms)
+
+
+def crash(simulation: Simulation) -> None:
+    """Let a program end before its COMMIT, and crdtsql before it folded."""
+    peer = simulation.random.choice(simulation.peers)
+    twin = peer.twin.copy(peer.twin.site)
+    content = state.content(peer.replica.connection)
+    peer.writer.connection.execute("BEGIN IMMEDIATE")
+    for _ in range(2):
+        peer.writer.write(simulation.random, twin)
+    peer.writer.close()
+    peer.writer = writes.Writer(peer.path, simulation.habits, simulation.occurred)
+    assert state.content(peer.replica.connection) == content, "what was not committed stayed"
+    simulation.occurred["a program died before its commit"] += twin.pending != peer.twin.pending
+    peer.replica.close()
+    peer.replica = simulation.open(peer.path, peer.skew_ms)
+    simulation.occurred["a replica was closed with changes not folded"] += bool(peer.twin.pending)
 
 
 def clone(simulation: Simulation) -> None:
@@ -81,9 +107,10 @@ def clone(simulation: Simulation) -> None:
     source = simulation.random.choice(simulation.peers)
     path = simulation.new_path()
     source.replica.clone(path)
-    source.twin.fold(simulation.now_of(source.skew_ms))
+    source.fold(simulation)
     twin = source.twin.copy(b"")
     simulation.peers.append(_peer(simulation, path, source.skew_ms, twin))
+    simulation.peers[-1].island = source.island
     assert twin.site != source.twin.site
     simulation.occurred["a clone was made"] += 1
     simulation.check(simulation.peers[-1])
@@ -103,6 +130,7 @@ def copy(simulation: Simulation) -> None:
     _copy_file(source.path, path)
     twin = source.twin.copy(b"")
     simulation.peers.append(_peer(simulation, path, source.skew_ms, twin))
+    simulation.peers[-1].island = source.island
     assert twin.site != source.twin.site, "a copied file kept its site id"
     simulation.occurred["a copy was opened"] += 1
     simulation.occurred["a copy was taken with unfolded changes"] += bool(twin.pending)
@@ -140,7 +168,7 @@ def restore(simulation: Simulation) -> None:
     site = peer.twin.site
     peer.twin = twin
     peer.replica = simulation.open(peer.path, peer.skew_ms)
-    peer.writer = writes.Writer(peer.path)
+    peer.writer = writes.Writer(peer.path, simulation.habits, simulation.occurred)
     _goes_on_as(peer)
     if lost or not in_place:
         assert twin.site != site, "a restored file kept its site id"

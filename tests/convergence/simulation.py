@@ -8,18 +8,36 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from crdtsql import Replica
 from crdtsql.changeset import unpack
 from crdtsql.errors import ClockDriftError, MissingChangesError
-from tests.convergence import files, situations
+from tests.convergence import files, situations, writes
 from tests.convergence.files import Peer
+from tests.convergence.tables import TABLES, for_model, stored
 from tests.model import model
 from tests.support import state
 from tests.support.peers import START_MS, is_empty
+
+
+def _differences(real: state.RowState | None, expected: state.RowState | None) -> str:
+    """Name what differs in a row, one thing a line."""
+    if real is None or expected is None:
+        return "" if real is expected else f"real  {real}\nmodel {expected}"
+    lines = []
+    for thing in fields(real):
+        left, right = getattr(real, thing.name), getattr(expected, thing.name)
+        if isinstance(left, dict):
+            names = [name for name in left.keys() | right.keys() if left.get(name) != right.get(name)]
+            lines += [f"{thing.name}.{name}: real {left.get(name)}\n  model {right.get(name)}" for name in names]
+        elif left != right:
+            lines.append(f"{thing.name}: real {left}\n  model {right}")
+    return "\n".join(lines)
 
 
 @dataclass
@@ -33,15 +51,16 @@ class Parcel:
 
 @dataclass
 class Simulation:
-    """One run."""
+    """One history; each step has a source of chance of its own, so that the same history can run without some of them."""
 
     seed: int
     directory: Path
     occurred: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)
-        self.world = model.World()
+        self.random = random.Random(f"{self.seed}")
+        self.habits = writes.Habits.choose(self.random)
+        self.world = model.World(for_model(self.habits.tables))
         self.elapsed_ms = 0
         self.frozen = self.random.random() < 0.3
         self.parcels: list[Parcel] = []
@@ -49,6 +68,7 @@ class Simulation:
         self.peers: list[Peer] = []
         self.count = 0
         self.restored: set[bytes] = set()
+        self.written_on: set[int] = set()
 
     # -- the machinery ----------------------------------------------------------------------------
 
@@ -65,11 +85,12 @@ class Simulation:
         self.count += 1
         return self.directory / f"{self.seed}-{self.count}.db"
 
-    def run(self, steps: int) -> None:
+    def run(self, steps: Iterable[int]) -> None:
         """Begin with a few replicas, take random steps, and end with everything exchanged."""
         try:
             self._begin()
-            for _ in range(steps):
+            for number in steps:
+                self.random = random.Random(f"{self.seed} {number}")
                 self._step()
             self._end()
         finally:
@@ -78,83 +99,111 @@ class Simulation:
                 peer.replica.close()
 
     def _begin(self) -> None:
-        number = self.random.randint(2, 4)
+        number = self.random.choice((2, 2, 3, 3, 4, 5))
         files.create(self)
         while len(self.peers) < number:
-            self.random.choice((files.create, files.create, files.clone, files.copy))(self)
+            self.random.choice((files.create, files.clone, files.clone, files.copy))(self)
 
     def _step(self) -> None:
         if not self.frozen:
             self.elapsed_ms += self.random.choice((0, 0, 1, 40, 1500))
-        actions = (
-            (self._write, 46),
-            (self._send, 22),
-            (self._post, 10),
-            (self._deliver, 14),
-            (self._fold, 3),
-            (files.clone, 1),
-            (files.copy, 2.5),
-            (files.back_up, 5),
-            (files.restore, 4),
-            (self._shift_clock, 4),
-        )
-        action = self.random.choices([a for a, _ in actions], [w for _, w in actions])[0]
-        if action in (files.clone, files.copy) and len(self.peers) >= 5:
+        actions: dict[Callable[[], None], float] = {
+            self._write: 46,
+            self._send: 24,
+            self._post: 10,
+            self._deliver: 12,
+            self._fold: 3,
+            self._part: 3,
+            self._shift_clock: 4,
+            partial(files.crash, self): 3,
+            partial(files.clone, self): 1,
+            partial(files.copy, self): 2.5,
+            partial(files.back_up, self): 5,
+            partial(files.restore, self): 4,
+        }
+        action = self.random.choices(list(actions), list(actions.values()))[0]
+        if getattr(action, "func", None) in (files.clone, files.copy) and len(self.peers) >= 7:
             action = self._send
-        if getattr(action, "__self__", None) is self:
-            action()
-        else:
-            action(self)
+        action()
+
+    # -- steps ------------------------------------------------------------------------------------
 
     def _shift_clock(self) -> None:
         peer = self.random.choice(self.peers)
         files.set_skew(self, peer, self.random.choice((-90_000, 0, 60_000, 200_000, 400_000)))
-        peer.writer.write(self.random, peer.twin, self.occurred)
+        self.write(peer)
 
-    # -- steps ------------------------------------------------------------------------------------
+    def write(self, peer: Peer) -> None:
+        """Let a program run one statement."""
+        peer.writer.write(self.random, peer.twin)
+        self.written_on.add(peer.island)
 
     def _write(self) -> None:
         peer = self.random.choice(self.peers)
-        for _ in range(self.random.choice((1, 1, 1, 2, 4))):
-            peer.writer.write(self.random, peer.twin, self.occurred)
-        if self.random.random() < 0.5:
+        for _ in range(self.random.choice((1, 1, 2, 3, 5))):
+            self.write(peer)
+        if self.random.random() < 0.4:
             self.check(peer)
+
+    def _part(self) -> None:
+        """Cut the network in two; or heal it."""
+        if any(peer.island for peer in self.peers):
+            self._heal()
+        else:
+            for peer in self.peers:
+                peer.island = self.random.randint(0, 1)
+            self.written_on = set()
+
+    def _heal(self) -> None:
+        if len({peer.island for peer in self.peers}) == 2 and self.written_on == {0, 1}:
+            self.occurred["a network partition healed"] += 1
+        for peer in self.peers:
+            peer.island = 0
 
     def _fold(self) -> None:
         self.check(self.random.choice(self.peers))
 
     def _send(self) -> None:
         sender, receiver = self.random.sample(self.peers, 2)
+        if sender.island != receiver.island:
+            self.occurred["a network partition kept two apart"] += 1
+            return
         parcel = self.export(sender, receiver.replica.vector())
-        receiver.twin.fold(self.now_of(receiver.skew_ms))
+        receiver.fold(self)
         if self.random.random() < 0.2:
-            receiver.writer.write(self.random, receiver.twin, self.occurred)
+            self.write(receiver)
         if self.random.random() < 0.3:
             self.parcels.append(parcel)
+        if self.random.random() < 0.1:
+            self.occurred["changes were dropped"] += bool(parcel.changeset.rows)
+            return
         self.deliver(parcel, receiver)
 
     def _post(self) -> None:
         """Export for somebody and deliver it later, or never; sometimes for a vector of long ago."""
         sender, receiver = self.random.sample(self.peers, 2)
         vector = receiver.replica.vector()
-        receiver.twin.fold(self.now_of(receiver.skew_ms))
+        receiver.fold(self)
         self.vectors.append(vector)
         self.parcels.append(self.export(sender, self.random.choice([vector, *self.vectors[-5:], {}])))
         if self.random.random() < 0.3:
             # Its next one builds on this one, which may not have arrived.
-            sender.writer.write(self.random, sender.twin, self.occurred)
+            self.write(sender)
             self.parcels.append(self.export(sender, sender.replica.vector()))
-            sender.writer.write(self.random, sender.twin, self.occurred)
+            self.write(sender)
             self.parcels.append(self.export(sender, {s.hex(): h for s, h in self.parcels[-1].changeset.vector.items()}))
         del self.parcels[:-12]
 
     def _deliver(self) -> None:
         if self.parcels:
-            self.deliver(self.random.choice(self.parcels), self.random.choice(self.peers))
+            parcel, receiver = self.random.choice(self.parcels), self.random.choice(self.peers)
+            later = self.parcels[self.parcels.index(parcel) + 1 :]
+            self.occurred["changes overtook others"] += not parcel.deliveries and any(p.deliveries for p in later)
+            self.deliver(parcel, receiver)
 
     def export(self, sender: Peer, since: dict[str, int]) -> Parcel:
         data = sender.replica.export(since)
-        sender.twin.fold(self.now_of(sender.skew_ms))
+        sender.fold(self)
         changeset = sender.twin.export({bytes.fromhex(site): hlc for site, hlc in since.items()})
         sent = sum(table.rows for table in unpack(data).header.tables)
         assert sent == changeset.rows, f"{sent} rows were sent, of which {changeset.rows} have news"
@@ -172,6 +221,7 @@ class Simulation:
         twin = receiver.twin
         folded = model.Replica(twin.world, twin.site, twin.known, twin.clock, list(twin.pending))
         events = len(self.world.events)
+        situations.note_pending(self.occurred, folded)
         folded.fold(now)
         verdict = folded.verdict(parcel.changeset, now)
         if verdict in ("missing", "drift"):
@@ -197,6 +247,7 @@ class Simulation:
         if parcel.deliveries:
             self.occurred["delivered again"] += 1
         parcel.deliveries += 1
+        self.occurred["merges"] += 1
         report = receiver.replica.merge(parcel.data)
         assert report.known == (verdict == "known")
         folded.merge(parcel.changeset)
@@ -233,25 +284,31 @@ class Simulation:
     def check(self, peer: Peer) -> None:
         """Fold, and compare everything with the model."""
         vector = peer.replica.vector()
-        peer.twin.fold(self.now_of(peer.skew_ms))
+        peer.fold(self)
         assert {bytes.fromhex(site): upto for site, upto in vector.items()} == peer.twin.vector
         real = state.rows(peer.replica.connection)
+        self.occurred["checks"] += 1
         expected = {
-            (table, tuple(map(state.exact_of, key))): state.RowState(
-                row.alive,
-                row.born,
-                row.heads,
-                {column: (state.exact_of(value), stamp) for column, (value, stamp) in row.cells.items()},
-            )
+            (table, tuple(map(state.exact_of, key))): self._expected(table, row)
             for (table, key), row in peer.twin.rows.items()
         }
         for name in real.keys() | expected.keys():
-            assert real.get(name) == expected.get(name), (
-                f"{peer.path.name} {name}:\nreal  {real.get(name)}\nmodel {expected.get(name)}"
-            )
+            found = _differences(real.get(name), expected.get(name))
+            assert not found, f"{peer.path.name} {name}:\n{found}"
+
+    def _expected(self, table: str, row: model.RowState) -> state.RowState:
+        types = TABLES[table].types
+        return state.RowState(
+            row.alive,
+            row.born,
+            row.heads,
+            {c: (state.exact_of(stored(table, c, value)), stamp) for c, (value, stamp) in row.cells.items()},
+            {column: state.exact_heads(types[column], heads) for column, heads in row.heads_of.items()},
+        )
 
     def _end(self) -> None:
         """Exchange everything; then all are equal, nothing is left to send, and all merges change nothing."""
+        self._heal()
         for peer in self.peers:
             self.check(peer)
         self.elapsed_ms += 3_600_000  # so that no clock is ahead any more

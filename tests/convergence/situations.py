@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from tests.convergence import typed
 from tests.model import model
+
+note_pending = typed.note_pending
 
 REQUIRED = (
     "an update changed a row",
@@ -50,6 +53,17 @@ REQUIRED = (
     "a copy was taken with unfolded changes",
     "a backup was restored",
     "an older state came back in the same file",
+    "an update changed typed columns and others",
+    "an upsert added to a counter",
+    "a type refused a value",
+    "a clock stepped back",
+    "a program died before its commit",
+    "a replica was closed with changes not folded",
+    "changes were dropped",
+    "changes overtook others",
+    "a network partition kept two apart",
+    "a network partition healed",
+    *typed.REQUIRED,
 )
 
 
@@ -99,6 +113,9 @@ def note_merge(
             break
     for row, now in after.items():
         _note_row(occurred, before.get(row), now)
+        if world.table(row).rows == "delete-wins" and len({gone for _, _, gone in now.heads}) == 2:
+            occurred["a delete-wins row stayed deleted"] += not now.alive
+    typed.note_merge(occurred, twin, changeset, before, after)
     writes: dict[Any, list[model.Event]] = {}
     for event in world.of(twin.known | changeset.known):
         for row, values in event.writes.items():

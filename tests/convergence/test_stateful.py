@@ -1,54 +1,49 @@
 """Random networks of replicas against the model.
 
-CRDTSQL_SEEDS=5000 runs more of them; CRDTSQL_SEED=17 runs one again.
+CRDTSQL_SEEDS=5000 runs more of them; CRDTSQL_SEED=17 runs one again, CRDTSQL_STEPS=3,8 some of its steps.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from tests.convergence.simulation import Simulation
+from tests.convergence import histories
 from tests.convergence.situations import REQUIRED
-from tests.support.peers import fast_directory
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "110"))
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "300"))
 ONE_SEED = os.environ.get("CRDTSQL_SEED")
-PER_TEST = 10
-STEPS = 30
+STEPS = os.environ.get("CRDTSQL_STEPS")
+PER_TEST = 60
 
 occurred: Counter[str] = Counter()
-
-
-def run(seed: int) -> None:
-    with fast_directory() as directory, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CRDTSQL_STATE_DIR", str(directory / "state"))
-        simulation = Simulation(seed, directory)
-        try:
-            simulation.run(STEPS)
-        except BaseException as error:
-            error.add_note(
-                f"to repeat it: CRDTSQL_SEED={seed} make test, or\n"
-                f"  CRDTSQL_SEED={seed} .venv/bin/python -m pytest tests/convergence/test_stateful.py"
-            )
-            raise
-        occurred.update(simulation.occurred)
 
 
 @pytest.mark.skipif(ONE_SEED is not None, reason="one seed was asked for")
 @pytest.mark.parametrize("first", range(0, SEEDS, PER_TEST))
 def test_replicas_hold_what_the_model_says(first: int) -> None:
     """After every merge, in whatever order changes arrive, a replica holds what the full causal history defines."""
-    for seed in range(first, min(first + PER_TEST, SEEDS)):
-        run(seed)
+    seeds = range(first, min(first + PER_TEST, SEEDS))
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(mp_context=spawn) as workers:
+        for result in workers.map(histories.run, seeds, chunksize=5):
+            occurred.update(result.occurred)
+            if result.failure is not None:
+                workers.shutdown(cancel_futures=True)
+                pytest.fail(histories.explain(result), pytrace=False)
 
 
 @pytest.mark.skipif(ONE_SEED is None, reason="repeats the run of one seed")
 def test_one_seed() -> None:
-    """The run of one seed can be repeated."""
-    run(int(ONE_SEED or 0))
+    """The run of one seed can be repeated, all of it or some of its steps."""
+    steps = None if STEPS is None else [int(step) for step in STEPS.split(",") if step]
+    result = histories.run(int(ONE_SEED or 0), steps)
+    if result.failure is not None:
+        pytest.fail(result.failure if STEPS else histories.explain(result), pytrace=False)
 
 
 @pytest.mark.skipif(ONE_SEED is not None, reason="one seed can't meet all situations")

@@ -5,198 +5,288 @@ What a statement changes is read from the user's table before and after it, neve
 
 from __future__ import annotations
 
-import random
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import apsw
 
-from tests.model import model
+from tests.convergence import values
+from tests.convergence.tables import TABLES, Key, stored
+from tests.model import model, parts
 
-SCHEMA = """
-CREATE TABLE note (id TEXT NOT NULL PRIMARY KEY, a, b, c) WITHOUT ROWID;
-CREATE TABLE item (id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE, b NOT NULL DEFAULT 0);
-CREATE TABLE link (x TEXT NOT NULL, y INT NOT NULL, a REAL, PRIMARY KEY (y, x)) WITHOUT ROWID;
-"""
-COLUMNS = {"note": ("a", "b", "c"), "item": ("a", "b"), "link": ("a",)}
-KEYS = {"note": ("id",), "item": ("id",), "link": ("y", "x")}
-VALUES = (
-    None,
-    0,
-    1,
-    1.0,
-    -1,
-    2.5,
-    "",
-    "x",
-    "X",
-    "y",
-    b"",
-    b"\x00\xff",
-    2**63 - 1,
-    -(2**63),
-    "a\0b",
-    float("inf"),
-    "z" * 200,
-)
-POOL: dict[str, list[tuple[Any, ...]]] = {
-    "note": [("n1",), ("n2",), ("n3",), ("it's",)],
-    "item": [(1,), (2,), (3,), (-7,)],
-    "link": [(1, "p"), (1, "q"), (2, "p")],
-}
+Rows = dict[Key, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What the programs of one history do: few tables, and some columns more than others, so that writes meet.
+
+    Attributes:
+        focus: table -> the column that is updated most.
+        calm: whether rows rarely come and go, so that their cells have time to grow.
+    """
+
+    tables: Sequence[str]
+    focus: Mapping[str, str]
+    calm: bool
+
+    @classmethod
+    def choose(cls, random: Random) -> Habits:
+        """Choose the habits of a history."""
+        plain = [name for name, shape in TABLES.items() if not shape.typed]
+        typed = [name for name, shape in TABLES.items() if shape.typed]
+        tables = random.sample(plain, random.choice((0, 0, 1))) + random.sample(typed, random.choice((1, 1, 2)))
+        focus = {table: random.choice(TABLES[table].columns) for table in tables}
+        return cls(tables, focus, random.random() < 0.5)
 
 
 class Writer:
     """A connection of the user's."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, habits: Habits, occurred: Counter[str]) -> None:
         self.connection = apsw.Connection(str(path))
         self.connection.set_busy_timeout(1000)
+        self.habits = habits
+        self.occurred = occurred
 
     def close(self) -> None:
         self.connection.close()
 
-    def rows(self, table: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+    def rows(self, table: str) -> Rows:
         """Return what the user's table shows, by key, in the order in which statements visit it."""
-        names = [*KEYS[table], *COLUMNS[table]]
-        width = len(KEYS[table])
+        shape = TABLES[table]
+        names, width = [*shape.key, *shape.columns], len(shape.key)
         return {
-            row[:width]: dict(zip(COLUMNS[table], row[width:], strict=True))
+            row[:width]: dict(zip(shape.columns, row[width:], strict=True))
             for row in self.connection.execute(
-                f"SELECT {', '.join(names)} FROM {table} ORDER BY {', '.join(KEYS[table])}"
+                f"SELECT {', '.join(names)} FROM {table} ORDER BY {', '.join(shape.key)}"
             )
         }
 
-    def write(self, random: random.Random, twin: model.Replica, occurred: Counter[str]) -> None:
+    def write(self, random: Random, twin: model.Replica) -> None:
         """Run one random statement."""
-        table = random.choice(("note", "note", "item", "link"))
-        actions = (
-            self._insert,
-            self._insert,
-            self._replace,
-            self._upsert,
-            self._update,
-            self._update,
-            self._update,
-            self._update_all,
-            self._delete,
-            self._delete,
-            self._change_key,
-        )
-        random.choice(actions)(random, table, twin, occurred)
+        table = random.choice(self.habits.tables)
+        often = 0.4 if self.habits.calm else 1
+        actions = {
+            self._insert: 2,
+            self._replace: often,
+            self._upsert: 1,
+            self._update: 5,
+            self._update_all: 1,
+            self._delete: 2 * often,
+            self._change_key: often,
+        }
+        random.choices(list(actions), list(actions.values()))[0](random, table, twin)
         if random.random() < 0.02:
-            self._delete_all(random, table, twin, occurred)
+            self._delete_all(random, table, twin)
 
-    def _value(self, random: random.Random, table: str, column: str) -> Any:
-        if table == "item" and column == "b":
-            return random.choice([value for value in VALUES if value is not None])
-        return random.choice(VALUES)
+    def fill(self, random: Random, table: str) -> None:
+        """Insert rows that are there before the table is enabled."""
+        for key in random.sample(TABLES[table].pool, random.choice((0, 1, 2))):
+            while True:
+                row = self._values(random, table)
+                if all(values.is_taken(table, column, value) for column, value in row.items()):
+                    break
+            self.connection.execute(self._into(table, "INSERT"), (*key, *row.values()))
 
-    def _values(self, random: random.Random, table: str) -> list[Any]:
-        return [self._value(random, table, column) for column in COLUMNS[table]]
+    # -- running statements -----------------------------------------------------------------------
+
+    def _values(self, random: Random, table: str) -> dict[str, Any]:
+        return {c: stored(table, c, values.value(random, table, c)) for c in TABLES[table].columns}
 
     def _into(self, table: str, verb: str) -> str:
-        names = [*KEYS[table], *COLUMNS[table]]
+        names = [*TABLES[table].key, *TABLES[table].columns]
         return f"{verb} INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
-    def _inserted(self, table: str, key: tuple[Any, ...], twin: model.Replica) -> None:
+    def _run(self, table: str, statement: str, bindings: Sequence[Any], taken: bool) -> bool:
+        """Run a statement, which a column's type refuses unless it is `taken`; tell whether it took effect."""
+        if taken:
+            self.connection.execute(statement, bindings)
+            return True
+        before = self.rows(table)
+        try:
+            self.connection.execute(statement, bindings)
+        except apsw.ConstraintError as error:
+            assert "crdtsql" in str(error), error
+        else:
+            raise AssertionError(f"{statement} {bindings} must be refused: {before}")
+        assert self.rows(table) == before, "a refused statement changed the table"
+        self.occurred["a type refused a value"] += 1
+        return False
+
+    def _inserted(self, table: str, key: Key, twin: model.Replica) -> None:
         twin.write("insert", (table, key), self.rows(table)[key])
 
-    def _updated(self, table: str, before: dict[Any, Any], twin: model.Replica, occurred: Counter[str]) -> int:
+    def _updated(self, table: str, before: Rows, twin: model.Replica) -> int:
+        """Tell the model what an UPDATE changed: typed columns are logged one by one, the last first, then the others."""
         changed = 0
+        typed = TABLES[table].typed
         for key, after in self.rows(table).items():
-            values = {c: value for c, value in after.items() if not model.same(before[key][c], value)}
-            if not values:
+            found = {c: value for c, value in after.items() if not model.same(before[key][c], value)}
+            if not found:
                 continue
             changed += 1
-            if all(event.kind == "genesis" for event in twin.world.of(twin.known) if (table, key) in event.writes):
-                occurred["a genesis row was updated"] += 1
-            twin.write("update", (table, key), values)
-            occurred["an update changed several columns"] += len(values) > 1
-        occurred["an update changed a row"] += changed > 0
+            events = [event for event in twin.world.of(twin.known) if (table, key) in event.writes]
+            if all(event.kind == "genesis" for event in events):
+                self.occurred["a genesis row was updated"] += 1
+            for column in reversed(typed):
+                if column in found:
+                    twin.write("update", (table, key), {column: found[column]})
+            plain = {column: value for column, value in found.items() if column not in typed}
+            if plain:
+                twin.write("update", (table, key), plain)
+            self.occurred["an update changed several columns"] += len(found) > 1
+            self.occurred["an update changed typed columns and others"] += 0 < len(plain) < len(found)
+        self.occurred["an update changed a row"] += changed > 0
         return changed
 
-    def _insert(self, random: random.Random, table: str, twin: model.Replica, occurred: Counter[str]) -> None:
-        key = random.choice(POOL[table])
+    def _set(self, random: Random, table: str, columns: Sequence[str], keys: Sequence[Key], twin: model.Replica) -> int:
+        """UPDATE some columns of some rows; return how many changed, or -1 if the statement was refused."""
+        before = self.rows(table)
+        names = TABLES[table].key
+        settings = {column: values.setting(random, table, column) for column in columns}
+        bindings = [binding for _, found in settings.values() for binding in found]
+        where = " OR ".join(f"({' AND '.join(f'{name} = ?' for name in names)})" for _ in keys)
+        which = [part for key in keys for part in key]
+        expressions = ", ".join(expression for expression, _ in settings.values())
+        wanted = self.connection.execute(
+            f"SELECT {', '.join(names)}, {expressions} FROM {table} WHERE {where}", (*bindings, *which)
+        ).fetchall()
+        new = {row[: len(names)]: dict(zip(columns, row[len(names) :], strict=True)) for row in wanted}
+        if any(found[c] is None for found in new.values() for c in TABLES[table].required & found.keys()):
+            return -1
+        taken = all(
+            values.may_become(table, column, before[key][column], stored(table, column, value))
+            for key, found in new.items()
+            for column, value in found.items()
+        )
+        text = ", ".join(f"{column} = {expression}" for column, (expression, _) in settings.items())
+        if not self._run(table, f"UPDATE {table} SET {text} WHERE {where}", (*bindings, *which), taken):
+            return -1
+        return self._updated(table, before, twin)
+
+    # -- statements -------------------------------------------------------------------------------
+
+    def _insert(self, random: Random, table: str, twin: model.Replica) -> None:
+        key = random.choice(TABLES[table].pool)
         if key in self.rows(table):
             return
         known = [event for event in twin.world.of(twin.known) if (table, key) in event.writes]
         if any(event.kind == "delete" and event.site != twin.site for event in known) and not any(
             row == (table, key) for _, row, _ in twin.pending
         ):
-            occurred["inserted again after a delete of another site was seen"] += 1
-        self.connection.execute(self._into(table, "INSERT"), (*key, *self._values(random, table)))
-        self._inserted(table, key, twin)
-        occurred["a row was inserted"] += 1
+            self.occurred["inserted again after a delete of another site was seen"] += 1
+            self.occurred["a delete-wins row was inserted again"] += TABLES[table].rows == "delete-wins"
+        if self._put(random, table, key, "INSERT"):
+            self._inserted(table, key, twin)
+            self.occurred["a row was inserted"] += 1
 
-    def _replace(self, random: random.Random, table: str, twin: model.Replica, occurred: Counter[str]) -> None:
-        key = random.choice(POOL[table])
-        occurred["INSERT OR REPLACE of a row that was there"] += key in self.rows(table)
-        self.connection.execute(self._into(table, "INSERT OR REPLACE"), (*key, *self._values(random, table)))
-        self._inserted(table, key, twin)
+    def _put(self, random: Random, table: str, key: Key, verb: str) -> bool:
+        row = self._values(random, table)
+        taken = all(values.is_taken(table, column, value) for column, value in row.items())
+        return self._run(table, self._into(table, verb), (*key, *row.values()), taken)
 
-    def _upsert(self, random: random.Random, table: str, twin: model.Replica, occurred: Counter[str]) -> None:
-        key, column = random.choice(POOL[table]), random.choice(COLUMNS[table])
-        before = self.rows(table)
-        conflict = f" ON CONFLICT ({', '.join(KEYS[table])}) DO UPDATE SET {column} = excluded.{column}"
-        self.connection.execute(self._into(table, "INSERT") + conflict, (*key, *self._values(random, table)))
+    def _replace(self, random: Random, table: str, twin: model.Replica) -> None:
+        key = random.choice(TABLES[table].pool)
+        there = key in self.rows(table)
+        if self._put(random, table, key, "INSERT OR REPLACE"):
+            self.occurred["INSERT OR REPLACE of a row that was there"] += there
+            self._inserted(table, key, twin)
+
+    def _upsert(self, random: Random, table: str, twin: model.Replica) -> None:
+        shape = TABLES[table]
+        key, column = random.choice(shape.pool), random.choice(shape.columns)
+        before, row = self.rows(table), self._values(random, table)
+        adds = shape.types[column] in ("counter", "grow-counter")
+        expression = f"ifnull({column}, 0) + ifnull(excluded.{column}, 0)" if adds else f"excluded.{column}"
         if key in before:
-            occurred["an upsert updated"] += self._updated(table, before, twin, occurred) > 0
+            new, old = row[column], before[key][column]
+            if adds and values.is_taken(table, column, new):
+                new = parts.number(old) + parts.number(new)
+            elif adds:
+                return
+            taken = values.may_become(table, column, old, new)
+        else:
+            taken = all(values.is_taken(table, name, value) for name, value in row.items())
+        conflict = f" ON CONFLICT ({', '.join(shape.key)}) DO UPDATE SET {column} = {expression}"
+        if not self._run(table, self._into(table, "INSERT") + conflict, (*key, *row.values()), taken):
+            return
+        if key in before:
+            changed = self._updated(table, before, twin) > 0
+            self.occurred["an upsert updated"] += changed
+            self.occurred["an upsert added to a counter"] += changed and adds
         else:
             self._inserted(table, key, twin)
 
-    def _update(self, random: random.Random, table: str, twin: model.Replica, occurred: Counter[str]) -> None:
-        before = self.rows(table)
-        if not before:
+    def _update(self, random: Random, table: str, twin: model.Replica) -> None:
+        there, columns = list(self.rows(table)), TABLES[table].columns
+        if not there:
             return
-        key = random.choice(list(before))
-        columns = random.sample(COLUMNS[table], random.randint(1, len(COLUMNS[table])))
-        settings = ", ".join(f"{column} = ?" for column in columns)
-        where = " AND ".join(f"{name} = ?" for name in KEYS[table])
-        values = [self._value(random, table, column) for column in columns]
-        self.connection.execute(f"UPDATE {table} SET {settings} WHERE {where}", (*values, *key))
-        occurred["an update that changed nothing"] += not self._updated(table, before, twin, occurred)
+        focus = self.habits.focus[table]
+        several = (
+            [focus]
+            if random.random() < 0.5
+            else random.sample(columns, min(len(columns), random.choice((1, 1, 1, 2, 9))))
+        )
+        changed = self._set(random, table, several, [random.choice(there)], twin)
+        self.occurred["an update that changed nothing"] += changed == 0
 
-    def _update_all(self, random: random.Random, table: str, twin: model.Replica, occurred: Counter[str]) -> None:
-        before, column = self.rows(table), random.choice(COLUMNS[table])
-        self.connection.execute(f"UPDATE {table} SET {column} = ?", (self._value(random, table, column),))
-        occurred["an update of all rows"] += self._updated(table, before, twin, occurred) > 1
+    def _update_all(self, random: Random, table: str, twin: model.Replica) -> None:
+        there = list(self.rows(table))
+        if there:
+            changed = self._set(
+                random, table, [random.choice((self.habits.focus[table], *TABLES[table].columns))], there, twin
+            )
+            self.occurred["an update of all rows"] += changed > 1
 
-    def _deleted(self, table: str, key: tuple[Any, ...], twin: model.Replica, occurred: Counter[str]) -> None:
+    def _deleted(self, table: str, key: Key, twin: model.Replica) -> None:
         events = [event for event in twin.world.of(twin.known) if (table, key) in event.writes]
         pending = any(row == (table, key) for _, row, _ in twin.pending)
-        occurred["a genesis row was deleted"] += not pending and all(event.kind == "genesis" for event in events)
+        self.occurred["a genesis row was deleted"] += not pending and all(event.kind == "genesis" for event in events)
         twin.write("delete", (table, key), {})
 
-    def _delete(self, random: random.Random, table: str, twin: model.Replica, occurred: Counter[str]) -> None:
-        before = self.rows(table)
-        if not before:
+    def _keeps_rows(self, table: str, statement: str, bindings: Sequence[Any]) -> bool:
+        """Run a statement that takes rows away; tell whether the table refused it, as one that only grows must."""
+        if self._run(table, statement, bindings, TABLES[table].rows != "grow-only"):
+            return False
+        self.occurred["a grow-only row was kept"] += 1
+        return True
+
+    def _delete(self, random: Random, table: str, twin: model.Replica) -> None:
+        there = list(self.rows(table))
+        if not there:
             return
-        key = random.choice(list(before))
-        where = " AND ".join(f"{name} = ?" for name in KEYS[table])
-        self.connection.execute(f"DELETE FROM {table} WHERE {where}", key)
-        self._deleted(table, key, twin, occurred)
-        occurred["a row was deleted"] += 1
+        key = random.choice(there)
+        where = " AND ".join(f"{name} = ?" for name in TABLES[table].key)
+        if not self._keeps_rows(table, f"DELETE FROM {table} WHERE {where}", key):
+            self._deleted(table, key, twin)
+            self.occurred["a row was deleted"] += 1
 
-    def _delete_all(self, random: random.Random, table: str, twin: model.Replica, occurred: Counter[str]) -> None:
-        before = self.rows(table)
-        self.connection.execute(f"DELETE FROM {table}")
-        for key in before:
-            self._deleted(table, key, twin, occurred)
-        occurred["all rows were deleted"] += len(before) > 1
+    def _delete_all(self, random: Random, table: str, twin: model.Replica) -> None:
+        there = list(self.rows(table))
+        if there and not self._keeps_rows(table, f"DELETE FROM {table}", ()):
+            for key in there:
+                self._deleted(table, key, twin)
+            self.occurred["all rows were deleted"] += len(there) > 1
 
-    def _change_key(self, random: random.Random, table: str, twin: model.Replica, occurred: Counter[str]) -> None:
-        before = self.rows(table)
-        free = [key for key in POOL[table] if key not in before]
+    def _change_key(self, random: Random, table: str, twin: model.Replica) -> None:
+        before, names = self.rows(table), TABLES[table].key
+        free = [key for key in TABLES[table].pool if key not in before]
         if not before or not free:
             return
         old, new = random.choice(list(before)), random.choice(free)
-        settings = ", ".join(f"{name} = ?" for name in KEYS[table])
-        where = " AND ".join(f"{name} = ?" for name in KEYS[table])
-        self.connection.execute(f"UPDATE {table} SET {settings} WHERE {where}", (*new, *old))
-        self._deleted(table, old, twin, occurred)
+        settings = ", ".join(f"{name} = ?" for name in names)
+        where = " AND ".join(f"{name} = ?" for name in names)
+        if self._keeps_rows(table, f"UPDATE {table} SET {settings} WHERE {where}", (*new, *old)):
+            return
+        self._deleted(table, old, twin)
         self._inserted(table, new, twin)
-        occurred["a key was changed"] += 1
+        self.occurred["a key was changed"] += 1
         known = twin.rows
-        occurred["a key was changed to one that was deleted"] += (table, new) in known and not known[table, new].alive
+        self.occurred["a key was changed to one that was deleted"] += (table, new) in known and not known[
+            table, new
+        ].alive

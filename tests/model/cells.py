@@ -13,7 +13,7 @@ from tests.model.events import Cell, Event, Write
 from tests.model.parts import GONE, TOTAL, WHOLE, Head
 
 
-def heads(kind: str, cell: Cell, events: Iterable[Event]) -> frozenset[Head]:
+def heads(cell: Cell, events: Iterable[Event]) -> frozenset[Head]:
     """Return the heads of all parts."""
     seen_by_whole = 0
     seen_on_part: dict[str, int] = {}
@@ -29,7 +29,7 @@ def heads(kind: str, cell: Cell, events: Iterable[Event]) -> frozenset[Head]:
     for event in events:
         write = event.typed[cell]
         if write.whole and not seen_by_whole >> event.number & 1:
-            found.add(Head(WHOLE, event.stamp, None if parts.falls_into_parts(kind) else write.value))
+            found.add(Head(WHOLE, event.stamp, write.value))
             for site, (total, hlc) in write.noted.items():
                 found.add(Head(site.hex(), event.stamp, total, hlc))
         for part, value in write.parts.items():
@@ -51,7 +51,7 @@ def whole(kind: str, cell: Cell, events: Iterable[Event], value: Any) -> Write:
     """Return the write of a value as a whole."""
     if parts.falls_into_parts(kind):
         return Write(True, value, parts.explode(kind, value))
-    totals = [head for head in heads(kind, cell, events) if head.part == TOTAL]
+    totals = [head for head in heads(cell, events) if head.part == TOTAL]
     return Write(True, value, noted={head.stamp[1]: (head.value, head.stamp[0]) for head in totals})
 
 
@@ -62,7 +62,7 @@ def changed(kind: str, cell: Cell, events: Iterable[Event], site: bytes, values:
         return whole(kind, cell, events, now)
     if kind in parts.EXTREMES:
         return whole(kind, cell, events, parts.extreme(kind, values))
-    found = heads(kind, cell, events)
+    found = heads(cell, events)
     if kind in parts.COUNTERS:
         added = parts.number(now) - parts.number(old)
         if added == 0 and not (old is None and now is not None):

@@ -138,7 +138,7 @@ class World:
         heads: dict[Row, dict[str, frozenset[Head]]] = {}
         for (row, column), events in self.typed(known).items():
             column_type = self.type_of(row, column)
-            found = cells.heads(column_type, (row, column), events)
+            found = cells.heads((row, column), events)
             heads.setdefault(row, {})[column] = found
             shown = cells.shown(column_type, (row, column), events, found)
             values.setdefault(row, {})[column] = shown, max(event.stamp for event in events)

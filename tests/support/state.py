@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,11 @@ import apsw
 
 from crdtsql.registry import Registry, Table
 from crdtsql.sqltext import identifier
+from tests.model import parts
 
 Stamp = tuple[int, bytes]
 Exact = tuple[str, Any]
+Head = tuple[str, Stamp, bool, Exact, int | None]
 
 
 def exact(kind: str, value: Any) -> Exact:
@@ -35,21 +38,103 @@ def _typed(column: str) -> str:
     return f"typeof({column}), CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
 
 
+def _value_of(stored: Exact) -> Any:
+    """Undo `exact`."""
+    kind, value = stored
+    if kind == "real":
+        return struct.unpack("<d", value)[0]
+    return value.decode() if kind == "text" else value
+
+
 def _pairs(row: tuple[Any, ...]) -> tuple[Exact, ...]:
     return tuple(exact(*row[n : n + 2]) for n in range(0, len(row), 2))
 
 
+def _split(row: tuple[Exact, ...], at: int) -> tuple[tuple[Exact, ...], tuple[Exact, ...]]:
+    return row[:at], row[at:]
+
+
 @dataclass(frozen=True)
 class RowState:
-    """One row: whether it is shown, its insert's stamp, its heads, and column -> (exact value, stamp)."""
+    """One row: whether it is shown, its insert's stamp, its heads, column -> (exact value, stamp), and typed column -> heads."""
 
     alive: bool
     born: Stamp
     heads: frozenset[tuple[int, bytes, bool]]
     cells: dict[str, tuple[Exact, Stamp]]
+    heads_of: dict[str, frozenset[Head]]
 
 
+Parts = dict[int, list[parts.Head]]
 Rows = dict[tuple[str, tuple[Exact, ...]], RowState]
+
+
+def exact_heads(kind: str, heads: Iterable[parts.Head]) -> frozenset[Head]:
+    """Make heads of parts comparable; a counter's base that is NULL is 0."""
+    found = set()
+    for head in heads:
+        value = None if head.value is parts.GONE else head.value
+        if head.part == parts.WHOLE and kind in parts.COUNTERS:
+            value = parts.number(value)
+        found.add((head.part, head.stamp, head.value is parts.GONE, exact_of(value), head.noted))
+    return frozenset(found)
+
+
+def _with_implied(kind: str, rows: list[parts.Head]) -> list[parts.Head]:
+    """Add the heads that whole writes of a set or map imply: of each part of the value for which there are no rows."""
+    if not parts.falls_into_parts(kind):
+        return rows
+    said = {head.part for head in rows}
+    return rows + [
+        parts.Head(part, whole.stamp, value)
+        for whole in rows
+        if whole.part == parts.WHOLE
+        for part, value in parts.explode(kind, whole.value).items()
+        if part not in said
+    ]
+
+
+def _heads_of(table: Table, cells: dict[str, tuple[Exact, Stamp]], explicit: Parts) -> dict[str, frozenset[Head]]:
+    """Return the heads of a row's typed cells, and check that a cell that has parts shows what they say."""
+    found = {}
+    for field in table.fields:
+        if field.type == "lww":
+            continue
+        stored, stamp = cells[field.name]
+        value = _value_of(stored)
+        heads = _with_implied(field.type, explicit.get(field.id, [parts.Head(parts.WHOLE, stamp, value)]))
+        found[field.name] = exact_heads(field.type, heads)
+        if field.id not in explicit:
+            continue
+        assert not parts.is_implicit(heads), f"{table.name}.{field.name}: a cell of one whole write has parts: {heads}"
+        says = parts.show(field.type, heads)
+        if field.type in parts.COUNTERS and isinstance(value, float):
+            says = float(says)  # as a REAL column holds it
+        assert exact_of(says) == stored, f"{table.name}.{field.name} shows {value!r}, its parts say {says!r}"
+    return found
+
+
+def _parts(connection: apsw.Connection, table: Table, sites: dict[int, bytes]) -> dict[tuple[Exact, ...], Parts]:
+    """Read the parts of a table: key as the clock spells it -> column -> heads."""
+    if all(field.type == "lww" for field in table.fields):
+        return {}
+    name = identifier(f"_crdt_parts_{table.name}")
+    keys = ", ".join(_typed(f"clock.{key}") for key in table.key_names)
+    found: dict[tuple[Exact, ...], Parts] = {}
+    total = 0
+    for row in connection.execute(
+        f"SELECT part.col, part.part, part.s, part.t, part.gone, part.n, {_typed('part.v')}, {keys} "
+        f"FROM {name} AS part JOIN {table.clock} AS clock ON {table.same_keys('clock', 'part')}"
+    ):
+        col, part, s, t, gone, noted = row[:6]
+        assert gone in (None, 1), f"{table.name}: gone is 1 or NULL: {row}"
+        value, *key = _pairs(row[6:])
+        head = parts.Head(part, (t, sites[s]), parts.GONE if gone else _value_of(value), noted)
+        found.setdefault(tuple(key), {}).setdefault(col, []).append(head)
+        total += 1
+    (count,) = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
+    assert count == total, f"{table.name}: {count - total} parts belong to no row"
+    return found
 
 
 def rows(connection: apsw.Connection) -> Rows:
@@ -98,31 +183,26 @@ def _clocked(connection: apsw.Connection, table: Table, sites: dict[int, bytes])
     pairs += [(f"shown.{identifier(field.name)}", f"held.v{field.id}") for field in table.fields]
     values = ", ".join(_typed(f"iif(clock.gone, {held}, {shown})") for shown, held in pairs)
     count, width = len(table.fields), len(table.key)
+    explicit = _parts(connection, table, sites)
     found: Rows = {}
     for row in connection.execute(
         f"SELECT clock.t, clock.s, ifnull(clock.dot_t, clock.t), ifnull(clock.dot_s, clock.s), clock.gone, "
         f"(SELECT json_group_array(json_array(t, s, gone)) FROM {table.heads} AS heads WHERE {table.same_keys('heads', 'clock')}), "
-        f"{stamps}, {values} FROM {table.clock} AS clock "
+        f"{stamps}, {', '.join(_typed(f'clock.{key}') for key in table.key_names)}, {values} FROM {table.clock} AS clock "
         f"LEFT JOIN {table.quoted} AS shown ON {table.row_has_key_of('shown', 'clock')} "
         f"LEFT JOIN {table.held} AS held ON held.id = clock.held"
     ):
         t, s, dot_t, dot_s, gone, more = row[:6]
         cells = row[6 : 6 + max(2 * count, 1)]
-        stored = _pairs(row[6 + max(2 * count, 1) :])
+        key, stored = _split(_pairs(row[6 + max(2 * count, 1) :]), width)
         born = (t, sites[s])
         heads = {(dot_t, sites[dot_s], gone == 1)} | {(a, sites[b], c == 1) for a, b, c in json.loads(more)}
-        found[table.name, stored[:width]] = RowState(
-            gone is None,
-            born,
-            frozenset(heads),
-            {
-                field.name: (
-                    stored[width + n],
-                    born if cells[2 * n] is None else (cells[2 * n], sites[cells[2 * n + 1]]),
-                )
-                for n, field in enumerate(table.fields)
-            },
-        )
+        values_of = {
+            field.name: (stored[width + n], born if cells[2 * n] is None else (cells[2 * n], sites[cells[2 * n + 1]]))
+            for n, field in enumerate(table.fields)
+        }
+        heads_of = _heads_of(table, values_of, explicit.get(key, {}))
+        found[table.name, stored[:width]] = RowState(gone is None, born, frozenset(heads), values_of, heads_of)
     return found
 
 
@@ -138,11 +218,9 @@ def _genesis(connection: apsw.Connection, table: Table, sites: dict[int, bytes])
         stored = _pairs(row)
         assert table.genesis is not None, f"{table.name}: {stored[:width]} has neither clock nor genesis"
         stamp = (table.genesis[0], sites[table.genesis[1]])
+        cells = {field.name: (stored[width + n], stamp) for n, field in enumerate(table.fields)}
         found[table.name, stored[:width]] = RowState(
-            True,
-            stamp,
-            frozenset({(*stamp, False)}),
-            {field.name: (stored[width + n], stamp) for n, field in enumerate(table.fields)},
+            True, stamp, frozenset({(*stamp, False)}), cells, _heads_of(table, cells, {})
         )
     return found
 
