@@ -12,7 +12,7 @@ import apsw
 
 from crdtsql import Replica
 from tests.convergence import situations, writes
-from tests.convergence.tables import TABLES, schema
+from tests.convergence.tables import schema
 from tests.model import model
 from tests.support import state
 
@@ -65,10 +65,10 @@ def create(simulation: Simulation) -> None:
     connection.close()
     skew_ms = 0 if simulation.frozen else random.choice((0, 0, 3, -70_000, 45_000))
     peer = _peer(simulation, path, skew_ms, None)
-    for table in simulation.habits.tables:
+    for table, shape in simulation.habits.tables.items():
         peer.writer.fill(random, table)
         rows = {(table, key): values for key, values in peer.writer.rows(table).items()}
-        peer.replica.enable(table, **TABLES[table].options)
+        peer.replica.enable(table, **shape.options)
         peer.twin.site = bytes.fromhex(peer.replica.site)
         peer.twin.enable(rows, simulation.now_of(skew_ms))
     simulation.peers.append(peer)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,15 +51,21 @@ class Parcel:
 
 @dataclass
 class Simulation:
-    """One history; each step has a source of chance of its own, so that the same history can run without some of them."""
+    """One history; each step has a source of chance of its own, so that the same history can run without some of them.
+
+    Attributes:
+        rows, granularity: the policies of all tables, if they are not those of the history.
+    """
 
     seed: int
     directory: Path
     occurred: Counter[str] = field(default_factory=Counter)
+    rows: str | None = None
+    granularity: str | None = None
 
     def __post_init__(self) -> None:
         self.random = random.Random(f"{self.seed}")
-        self.habits = writes.Habits.choose(self.random)
+        self.habits = writes.Habits.choose(self.random, self.rows, self.granularity)
         self.world = model.World(for_model(self.habits.tables))
         self.elapsed_ms = 0
         self.frozen = self.random.random() < 0.3
@@ -71,6 +77,12 @@ class Simulation:
         self.written_on: set[int] = set()
 
     # -- the machinery ----------------------------------------------------------------------------
+
+    def turn(self, rows: str) -> None:
+        """Let the model and the programs know that all tables have another row policy."""
+        for name, shape in self.habits.tables.items():
+            self.habits.tables[name] = replace(shape, rows=rows)
+        self.world.tables = for_model(self.habits.tables)
 
     def now_of(self, skew_ms: int) -> int:
         return START_MS + self.elapsed_ms + skew_ms

@@ -40,6 +40,11 @@ class Shape:
         return {column: kind for column, kind in self.types.items() if kind != "lww"}
 
     @property
+    def stamps_together(self) -> bool:
+        """Tell whether an update stamps all last-writer-wins columns of a row."""
+        return self.granularity == "row" and "lww" in self.types.values()
+
+    @property
     def options(self) -> dict[str, Any]:
         """Return what `enable` must be told."""
         found: dict[str, Any] = {"types": self.typed, "rows": self.rows, "granularity": self.granularity}
@@ -89,9 +94,9 @@ def schema(names: Iterable[str]) -> str:
     return "".join(f"CREATE TABLE {name} {TABLES[name].create};\n" for name in names)
 
 
-def for_model(names: Iterable[str]) -> dict[str, Table]:
-    """Return what the model must know of some of the tables."""
-    return {name: Table(TABLES[name].typed, TABLES[name].rows, TABLES[name].granularity) for name in names}
+def for_model(shapes: Mapping[str, Shape]) -> dict[str, Table]:
+    """Return what the model must know of tables."""
+    return {name: Table(shape.typed, shape.rows, shape.granularity) for name, shape in shapes.items()}
 
 
 def stored(table: str, column: str, value: Any) -> Any:

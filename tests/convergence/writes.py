@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 
 from tests.convergence import values
-from tests.convergence.tables import TABLES, Key, stored
+from tests.convergence.tables import TABLES, Key, Shape, stored
 from tests.model import model, parts
 
 Rows = dict[Key, dict[str, Any]]
@@ -26,21 +26,28 @@ class Habits:
     """What the programs of one history do: few tables, and some columns more than others, so that writes meet.
 
     Attributes:
+        tables: name -> the table with its policies in this history.
         focus: table -> the column that is updated most.
         calm: whether rows rarely come and go, so that their cells have time to grow.
     """
 
-    tables: Sequence[str]
+    tables: dict[str, Shape]
     focus: Mapping[str, str]
     calm: bool
 
     @classmethod
-    def choose(cls, random: Random) -> Habits:
-        """Choose the habits of a history."""
+    def choose(cls, random: Random, rows: str | None, granularity: str | None) -> Habits:
+        """Choose the habits of a history; its policies, where they are not given."""
         plain = [name for name, shape in TABLES.items() if not shape.typed]
         typed = [name for name, shape in TABLES.items() if shape.typed]
-        tables = random.sample(plain, random.choice((0, 0, 1))) + random.sample(typed, random.choice((1, 1, 2)))
-        focus = {table: random.choice(TABLES[table].columns) for table in tables}
+        names = random.sample(plain, random.choice((0, 0, 1))) + random.sample(typed, random.choice((1, 1, 2)))
+        focus = {name: random.choice(TABLES[name].columns) for name in names}
+        tables = {
+            name: replace(
+                TABLES[name], rows=rows or TABLES[name].rows, granularity=granularity or TABLES[name].granularity
+            )
+            for name in names
+        }
         return cls(tables, focus, random.random() < 0.5)
 
 
@@ -69,7 +76,7 @@ class Writer:
 
     def write(self, random: Random, twin: model.Replica) -> None:
         """Run one random statement."""
-        table = random.choice(self.habits.tables)
+        table = random.choice(list(self.habits.tables))
         often = 0.4 if self.habits.calm else 1
         actions = {
             self._insert: 2,
@@ -122,7 +129,10 @@ class Writer:
         twin.write("insert", (table, key), self.rows(table)[key])
 
     def _updated(self, table: str, before: Rows, twin: model.Replica) -> int:
-        """Tell the model what an UPDATE changed: typed columns are logged one by one, the last first, then the others."""
+        """Tell the model what an UPDATE changed: typed columns are logged one by one, the last first, then the others.
+
+        Where an update stamps the whole row, one of typed columns alone stamps the others as well.
+        """
         changed = 0
         typed = TABLES[table].typed
         for key, after in self.rows(table).items():
@@ -137,7 +147,7 @@ class Writer:
                 if column in found:
                     twin.write("update", (table, key), {column: found[column]})
             plain = {column: value for column, value in found.items() if column not in typed}
-            if plain:
+            if plain or self.habits.tables[table].stamps_together:
                 twin.write("update", (table, key), plain)
             self.occurred["an update changed several columns"] += len(found) > 1
             self.occurred["an update changed typed columns and others"] += 0 < len(plain) < len(found)
@@ -180,7 +190,7 @@ class Writer:
             row == (table, key) for _, row, _ in twin.pending
         ):
             self.occurred["inserted again after a delete of another site was seen"] += 1
-            self.occurred["a delete-wins row was inserted again"] += TABLES[table].rows == "delete-wins"
+            self.occurred["a delete-wins row was inserted again"] += self.habits.tables[table].rows == "delete-wins"
         if self._put(random, table, key, "INSERT"):
             self._inserted(table, key, twin)
             self.occurred["a row was inserted"] += 1
@@ -251,7 +261,7 @@ class Writer:
 
     def _keeps_rows(self, table: str, statement: str, bindings: Sequence[Any]) -> bool:
         """Run a statement that takes rows away; tell whether the table refused it, as one that only grows must."""
-        if self._run(table, statement, bindings, TABLES[table].rows != "grow-only"):
+        if self._run(table, statement, bindings, self.habits.tables[table].rows != "grow-only"):
             return False
         self.occurred["a grow-only row was kept"] += 1
         return True
