@@ -12,12 +12,14 @@ from collections.abc import Iterator
 
 import apsw
 
-from crdtsql import naming, schema
+from crdtsql import naming, policy, schema
 from crdtsql.registry import FIRST_UPDATE_OP, Field, Table
 from crdtsql.schema import Column, TableShape, UniqueIndex
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
 
 ROWID_NAMES = ("rowid", "oid", "_rowid_")
+REFUSING = ("delete", "rekey", "kept_insert", "kept_update")
+"""The triggers of a grow-only table that let no row go."""
 
 
 def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> Iterator[str]:
@@ -26,16 +28,18 @@ def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> It
     key = [columns[name] for name in table.key]
     slots = _Slots(table, key)
     yield sql("enable/trigger_insert", trigger=slots.name("insert"), **slots.pick("new_keys"))
-    yield sql("enable/trigger_delete", trigger=slots.name("delete"), **slots.pick("old_keys", "held"))
-    yield sql(
-        "enable/trigger_rekey",
-        trigger=slots.name("rekey"),
-        of_columns=_of_columns(shape, table.key),
-        any_changed=_any(_changed(column) for column in key),
-        **slots.pick("old_keys", "new_keys", "held"),
-    )
+    rekeys = {
+        "trigger": slots.name("rekey"),
+        "of_columns": _of_columns(shape, table.key),
+        "any_changed": _any(_changed(column) for column in key),
+    }
+    if table.rows == policy.GROW_ONLY:
+        yield from _refusing_triggers(table, rekeys)
+    else:
+        yield sql("enable/trigger_delete", trigger=slots.name("delete"), **slots.pick("old_keys", "held"))
+        yield sql("enable/trigger_rekey", **rekeys, **slots.pick("old_keys", "new_keys", "held"))
     for word in range(table.words):
-        fields = [field for field in table.fields if field.word == word]
+        fields = [field for field in table.fields if field.word == word and table.stamped_with(field) == field]
         if fields:
             yield _update_trigger(slots, word, fields, columns)
     yield _key_evict_trigger(slots, shape)
@@ -97,7 +101,11 @@ def _changed(column: Column) -> Sql:
 
 
 def _update_trigger(slots: _Slots, word: int, fields: list[Field], columns: dict[str, Column]) -> str:
-    changes = [(field, _changed(columns[field.name])) for field in fields]
+    table = slots.table
+    changes = [
+        (field, _any(_changed(columns[other.name]) for other in table.fields if table.stamped_with(other) == field))
+        for field in fields
+    ]
     bits = [fragment("enable/mask_bit", changed=changed, bit=integer(field.bit)) for field, changed in changes]
     return sql(
         "enable/trigger_update",
@@ -107,6 +115,32 @@ def _update_trigger(slots: _Slots, word: int, fields: list[Field], columns: dict
         op=integer(FIRST_UPDATE_OP + word),
         **slots.pick("new_keys"),
     )
+
+
+def _refusing_triggers(table: Table, rekeys: dict[str, Sql]) -> Iterator[str]:
+    """Yield the triggers that let no row of a grow-only table go; a merge works without them."""
+
+    def message(why: str) -> Sql:
+        return text(f'crdtsql: rows of "{table.name}" can only be added (grow-only): {why}')
+
+    refused = message(
+        "a row can't be deleted; INSERT OR REPLACE of a row that is there deletes it if PRAGMA recursive_triggers is ON, "
+        "use ON CONFLICT DO UPDATE"
+    )
+    trigger = identifier(naming.trigger(table.name, "delete"))
+    yield sql("enable/trigger_refuse_delete", trigger=trigger, table=table.quoted, message=refused)
+    refused = message(f"a row's key ({', '.join(table.key)}) can't be changed, insert another row")
+    yield sql("enable/trigger_refuse_rekey", table=table.quoted, message=refused, **rekeys)
+    refused = message("REPLACE can't delete another row that has the same UNIQUE value, change that row first")
+    for event in ("insert", "update"):
+        yield sql(
+            f"enable/trigger_kept_{event}",
+            trigger=identifier(naming.trigger(table.name, f"kept_{event}")),
+            table=table.quoted,
+            table_id=integer(table.id),
+            shown_is_entry=table.row_has_key_of("shown", "entry"),
+            message=refused,
+        )
 
 
 def _index_evict_triggers(slots: _Slots, shape: TableShape, index: UniqueIndex, number: int) -> Iterator[str]:

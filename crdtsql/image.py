@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import clock, query
+from crdtsql import clock, policy, query
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.errors import InvalidChangesetError
 from crdtsql.naming import WORD_BITS
@@ -153,5 +153,8 @@ def _check_table(connection: apsw.Connection, table: TableHeader, number: int) -
         )
     if many or query.rows(connection, f"SELECT 1 FROM {head} LIMIT 1"):
         keys = joined(Sql(f"k{position}") for position in range(1, len(table.key) + 1))
-        if query.rows(connection, sql("export/stray_heads", head=head, row=row, keys=keys)):
+        kinds = [Sql("gone IS NULL"), Sql("gone = 1")]
+        decides, does_not = reversed(kinds) if table.row_policy == policy.DELETE_WINS else kinds
+        stray = sql("export/stray_heads", head=head, row=row, keys=keys, decides=decides, does_not=does_not)
+        if query.rows(connection, stray):
             raise InvalidChangesetError(f"not a sound changeset: the heads of table {table.name!r} don't fit its rows")

@@ -14,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql import clock, constraints, enable, materialize, meet, naming, query, schema
+from crdtsql import capture, clock, constraints, enable, materialize, meet, naming, policy, query, schema
 from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.clock import Now
@@ -151,15 +151,35 @@ def settle_eras(registry: Registry, header: Header) -> None:
             )
 
 
+def check_policies(registry: Registry, header: Header) -> None:
+    """Check that both sides say the same of how rows live and what an update stamps.
+
+    Raises:
+        SchemaMismatchError: a table has another row policy or granularity than here.
+    """
+    replicated = {caseless(table.name): table for table in registry.tables()}
+    for theirs in header.tables:
+        table = replicated.get(caseless(theirs.name))
+        if table is None or (table.rows, table.granularity) == (theirs.row_policy, theirs.granularity):
+            continue
+        raise SchemaMismatchError(
+            f"table {table.name!r} is {table.rows} by {table.granularity} here and {theirs.row_policy} by "
+            f"{theirs.granularity} in the changeset: nothing was changed; choose one for all replicas, for example "
+            f"`crdtsql rows {registry.path} {table.name} {theirs.row_policy} --granularity {theirs.granularity}`, export "
+            "again and import again"
+        )
+
+
 def merge(registry: Registry, header: Header, database: str, on_progress: Progress) -> MergeReport:
     """Merge an attached, checked image.
 
     Raises:
-        SchemaMismatchError: a table or column of the changeset is not replicated here.
+        SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
         ConstraintViolationError: the merged rows break a constraint that the receiving table declares.
     """
     connection = registry.connection
     settle_eras(registry, header)
+    check_policies(registry, header)
     arrivals = [
         _arrival(registry, table, number, database) for number, table in enumerate(header.tables, 1) if table.rows
     ]
@@ -169,7 +189,7 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
         temporary(connection, "_crdt_from", CREATE_FROM),
         temporary(connection, "_crdt_theirs", CREATE_THEIRS),
         temporary(connection, "_crdt_touched", constraints.CREATE_TOUCHED),
-        _without_capture(connection, [arrival.table for arrival in arrivals]),
+        without_capture(connection, [arrival.table for arrival in arrivals]),
     ):
         local = _map_sites(registry, header)
         connection.execute(sql("merge/record_incoming_merged", image=Sql(database)))
@@ -269,7 +289,7 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
 
 
 @contextmanager
-def _without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterator[None]:
+def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterator[None]:
     """Keep our triggers from logging what a merge writes.
 
     Without triggers of the user's, all triggers are switched off on this connection. Else ours are dropped inside the
@@ -285,6 +305,8 @@ def _without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterat
             connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, before)
         return
     writers = set().union(*(enable.triggers_that_write_replicated(connection, table) for table in tables))
+    refusing = [table for table in tables if table.rows == policy.GROW_ONLY]
+    writers |= {naming.trigger(table.name, what) for table in refusing for what in capture.REFUSING}
     statements = []
     for name in sorted(writers, key=naming.is_ours):  # ours are created last, and so fire first
         found = query.first(connection, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,))

@@ -13,7 +13,22 @@ from pathlib import Path
 
 import apsw
 
-from crdtsql import blame, changes, changeset, drift, enable, export, fold, image, merge, query, schema, status
+from crdtsql import (
+    blame,
+    changes,
+    changeset,
+    drift,
+    enable,
+    export,
+    fold,
+    image,
+    merge,
+    policy,
+    query,
+    rows,
+    schema,
+    status,
+)
 from crdtsql.errors import CannotEnableError, CrdtsqlError, DatabaseError, UsageError
 from crdtsql.session import Session, explained
 from crdtsql.values import SqliteValue, caseless
@@ -31,13 +46,26 @@ class Replica(Session):
         on_progress: called during long work, with (what, steps done, steps in all).
     """
 
-    def enable(self, *tables: str, all: bool = False) -> list[str]:  # noqa: A002 - the verb's own word
+    def enable(
+        self,
+        *tables: str,
+        all: bool = False,  # noqa: A002 - the verb's own word
+        rows: str = policy.ADD_WINS,
+        granularity: str = policy.BY_COLUMN,
+    ) -> list[str]:
         """Make tables replicated; return their names as the database spells them.
 
         With `all`, every ordinary table that is not enabled yet; those that can't be are left out, with a notice.
 
+        Args:
+            rows: the row policy. `add-wins`: a write survives a delete that did not know of it; `delete-wins`: the delete takes
+                it along; `grow-only`: rows can't be deleted.
+            granularity: what an update stamps. `column`: the columns that it changed; `row`: all, so that of concurrent updates
+                of a row the later one wins as a whole.
+
         Raises:
             CannotEnableError: a named table can't be replicated; then none is.
+            UsageError: there is no such row policy or granularity.
         """
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
@@ -53,7 +81,8 @@ class Replica(Session):
             enabled = []
             for name in names:
                 try:
-                    enabled.append(enable.enable(self.registry, name, self._now).name)
+                    table = enable.enable(self.registry, name, self._now, rows=rows, granularity=granularity)
+                    enabled.append(table.name)
                 except CannotEnableError as error:
                     if name in tables:
                         raise
@@ -86,6 +115,26 @@ class Replica(Session):
             if self.registry.exists:
                 drift.settle(self.registry)
                 self._changed()
+
+    def set_rows(self, table: str, policy: str, *, granularity: str | None = None) -> rows.RowsReport:
+        """Change a table's row policy, and its granularity if one is given; do the same on every replica.
+
+        Rows that were written and deleted concurrently go, or come back, as they do under the new policy. Replicas with different
+        policies refuse each other's changesets until all were changed.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+            UsageError: there is no such row policy or granularity.
+            ConstraintViolationError: rows that go or come back would break a constraint of the table.
+        """
+        with explained(self.path):
+            self.registry.require()
+            with self._foreign_keys_off(), self._writing():
+                self._ready({})
+                report = rows.set_rows(self.registry, table, policy, granularity)
+                drift.settle(self.registry)
+                self._changed()
+        return report
 
     def vector(self) -> dict[str, int]:
         """Return the version vector: site id as hex -> hlc up to which all its events are here."""
