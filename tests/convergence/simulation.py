@@ -38,10 +38,12 @@ class Simulation:
     seed: int
     directory: Path
     occurred: Counter[str] = field(default_factory=Counter)
+    rows: str = "add-wins"
+    granularity: str = "column"
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
-        self.world = model.World()
+        self.world = model.World(self.rows, self.granularity)
         self.elapsed_ms = 0
         self.frozen = self.random.random() < 0.3
         self.parcels: list[Parcel] = []

@@ -4,7 +4,8 @@ Written from the design (sections 3, 4, 6, 8, 9) and the theory (2.1, 2.2), neve
 crdtsql. It is slow and obvious on purpose:
 
 - An event knows exactly which events its writer had seen. A replica is the set of events that it knows, nothing else.
-- A row's *heads* are its known events that no other known event of the row has seen. It is alive iff a head is an add.
+- A row's *heads* are its known events that no other known event of the row has seen. It is alive iff a head is an add; where
+  deletes win, iff no head is a delete.
 - A cell shows the value of the greatest stamp (hlc, site id) among the known events that wrote it.
 - Merging is the union of two sets.
 
@@ -80,10 +81,12 @@ class Changeset:
 
 
 class World:
-    """All events that ever happened."""
+    """All events that ever happened, and what the tables' policies are."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: str = "add-wins", granularity: str = "column") -> None:
         self.events: list[Event] = []
+        self.row_policy = rows
+        self.granularity = granularity
 
     def of(self, known: int) -> Iterable[Event]:
         """Return the events of a set."""
@@ -142,8 +145,9 @@ class World:
         for event in events:
             superseded |= event.seen
         heads = [event for event in events if not superseded >> event.number & 1]
+        alive = all if self.row_policy == "delete-wins" else any
         return RowState(
-            alive=any(event.is_add for event in heads),
+            alive=alive(event.is_add for event in heads),
             born=max(event.stamp for event in events if event.kind in ("insert", "genesis")),
             heads=frozenset((*event.stamp, not event.is_add) for event in heads),
             cells=cells,
@@ -179,7 +183,7 @@ class Replica:
             self._happen(max(self.clock + 1, now_ms << 16), "genesis", rows)
 
     def write(self, kind: str, row: Row, values: Mapping[str, Any]) -> None:
-        """Let a program change one row: an insert names every column, an update those that it changed."""
+        """Let a program change one row: an insert names every column, an update those that it stamps."""
         self.pending.append((kind, row, dict(values)))
 
     def fold(self, now_ms: int) -> None:
