@@ -39,9 +39,9 @@ def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> It
         yield sql("enable/trigger_delete", trigger=slots.name("delete"), **slots.pick("old_keys", "held"))
         yield sql("enable/trigger_rekey", **rekeys, **slots.pick("old_keys", "new_keys", "held"))
     for word in range(table.words):
-        fields = [field for field in table.fields if field.word == word and table.stamped_with(field) == field]
-        if fields:
-            yield _update_trigger(slots, word, fields, columns)
+        stamping = {field: stamped for field, stamped in _by_stamp(table).items() if field.word == word}
+        if stamping:
+            yield _update_trigger(slots, word, stamping, columns)
     yield _key_evict_trigger(slots, shape)
     for number, index in enumerate(schema.unique_indexes(connection, table.name)):
         yield from _index_evict_triggers(slots, shape, index, number)
@@ -100,12 +100,16 @@ def _changed(column: Column) -> Sql:
     return fragment(name, column=identifier(column.name))
 
 
-def _update_trigger(slots: _Slots, word: int, fields: list[Field], columns: dict[str, Column]) -> str:
-    table = slots.table
-    changes = [
-        (field, _any(_changed(columns[other.name]) for other in table.fields if table.stamped_with(other) == field))
-        for field in fields
-    ]
+def _by_stamp(table: Table) -> dict[Field, list[Field]]:
+    """Group the columns by the one whose bit stamps them."""
+    found: dict[Field, list[Field]] = {}
+    for field in table.fields:
+        found.setdefault(table.stamped_with(field), []).append(field)
+    return found
+
+
+def _update_trigger(slots: _Slots, word: int, stamping: dict[Field, list[Field]], columns: dict[str, Column]) -> str:
+    changes = [(field, _any(_changed(columns[other.name]) for other in stamped)) for field, stamped in stamping.items()]
     bits = [fragment("enable/mask_bit", changed=changed, bit=integer(field.bit)) for field, changed in changes]
     return sql(
         "enable/trigger_update",
