@@ -104,8 +104,9 @@ class Arrival:
                 )
             if field.type != kind:
                 raise SchemaMismatchError(
-                    f"column {name}.{column} is of type {field.type!r} here and {kind!r} in the changeset: "
-                    "give it the same type on both replicas"
+                    f"column {name}.{column} has the type {field.type} here and {kind} in the changeset: nothing was changed; "
+                    f"give it the same type on both replicas with `crdtsql type FILE {name}.{column} {kind}` here or "
+                    f"`... {field.type}` there, then export again"
                 )
 
     @property
@@ -156,6 +157,8 @@ class Arrival:
         new_t, new_s = self.incoming_stamp(pair)
         old_t, old_s = self.local_stamp(pair.field)
         stamps = {"new_t": new_t, "new_s": new_s, "old_t": old_t, "old_s": old_s}
+        if pair.field.type != "lww":  # its merged value is always written, and loses nothing
+            return fragment("merge/cell_sent", bit=pair.bit, **pair.sent) if what == "won" else integer(0)
         if what == "clash":
             return fragment("merge/cell_clashes", bit=pair.bit, **pair.sent, **stamps)
         return fragment("merge/cell_wins", bit=pair.bit, newer=self.is_newer(**stamps), **pair.sent)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import apsw
 
 from crdtsql import naming, policy, schema
+from crdtsql.celltypes import TYPES
 from crdtsql.registry import FIRST_UPDATE_OP, Field, Table
 from crdtsql.schema import Column, TableShape, UniqueIndex
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
@@ -27,7 +28,7 @@ def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> It
     columns = {column.name: column for column in shape.columns}
     key = [columns[name] for name in table.key]
     slots = _Slots(table, key)
-    yield sql("enable/trigger_insert", trigger=slots.name("insert"), **slots.pick("new_keys"))
+    yield _insert_trigger(slots, columns)
     rekeys = {
         "trigger": slots.name("rekey"),
         "of_columns": _of_columns(shape, table.key),
@@ -42,6 +43,7 @@ def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> It
         stamping = {field: stamped for field, stamped in _by_stamp(table).items() if field.word == word}
         if stamping:
             yield _update_trigger(slots, word, stamping, columns)
+    yield from _typed_triggers(slots, columns)
     yield _key_evict_trigger(slots, shape)
     for number, index in enumerate(schema.unique_indexes(connection, table.name)):
         yield from _index_evict_triggers(slots, shape, index, number)
@@ -101,11 +103,10 @@ def _changed(column: Column) -> Sql:
 
 
 def _by_stamp(table: Table) -> dict[Field, list[Field]]:
-    """Group the columns by the one whose bit stamps them."""
-    found: dict[Field, list[Field]] = {}
-    for field in table.fields:
-        found.setdefault(table.stamped_with(field), []).append(field)
-    return found
+    """Return the plain columns that have a bit in the log, each with the columns whose change sets it."""
+    if table.granularity == policy.BY_ROW:
+        return {table.stamped_with(field): [*table.fields] for field in table.plain_fields[:1]}
+    return {field: [field] for field in table.plain_fields}
 
 
 def _update_trigger(slots: _Slots, word: int, stamping: dict[Field, list[Field]], columns: dict[str, Column]) -> str:
@@ -114,6 +115,9 @@ def _update_trigger(slots: _Slots, word: int, stamping: dict[Field, list[Field]]
     return sql(
         "enable/trigger_update",
         trigger=slots.name("update" if word == 0 else f"update{word}"),
+        of_columns=Sql(f"OF {joined(identifier(field.name) for stamped in stamping.values() for field in stamped)}")
+        if slots.table.typed_fields
+        else EMPTY,
         any_changed=_any(changed for _, changed in changes),
         mask=joined(bits, "\n    | "),
         op=integer(FIRST_UPDATE_OP + word),
@@ -145,6 +149,54 @@ def _refusing_triggers(table: Table, rekeys: dict[str, Sql]) -> Iterator[str]:
             shown_is_entry=table.row_has_key_of("shown", "entry"),
             message=refused,
         )
+
+
+def _insert_trigger(slots: _Slots, columns: dict[str, Column]) -> str:
+    refused = [_refusals(slots.table, field, columns[field.name])[0] for field in slots.table.typed_fields]
+    refusals = [_refusal(*found) for found in refused if found is not None]
+    shared = {"trigger": slots.name("insert"), **slots.pick("new_keys")}
+    if not refusals:
+        return sql("enable/trigger_insert", **shared)
+    return sql("enable/trigger_insert_checked", refusals=joined(refusals, "\n    "), **shared)
+
+
+def _typed_triggers(slots: _Slots, columns: dict[str, Column]) -> Iterator[str]:
+    """Yield the triggers of typed columns: they log the value before, and refuse values that the type does not take."""
+    for field in slots.table.typed_fields:
+        refusals = [
+            _refusal(*found) for found in _refusals(slots.table, field, columns[field.name]) if found is not None
+        ]
+        old = Sql(f"OLD.{identifier(field.name)}")
+        yield sql(
+            "enable/trigger_update_typed",
+            trigger=slots.name(f"typed{field.id}"),
+            changed=_changed(columns[field.name]),
+            old=Sql(f"CASE {joined(refusals, ' ')} ELSE {old} END") if refusals else old,
+            mask=integer(1 << field.bit),
+            op=integer(FIRST_UPDATE_OP + field.word),
+            column=identifier(field.name),
+            **slots.pick("new_keys"),
+        )
+
+
+def _refusals(table: Table, field: Field, column: Column) -> tuple[tuple[Sql, Sql] | None, tuple[Sql, Sql] | None]:
+    """Return (condition, message) for values that a type does not take, and for updates that it does not take."""
+    kind = TYPES[field.type]
+    old, new = Sql(f"OLD.{identifier(field.name)}"), Sql(f"NEW.{identifier(field.name)}")
+    invalid = shrinks = None
+    if kind.invalid is not None:
+        message = text(f"crdtsql: {table.name}.{field.name} is a {kind.name} and must be {kind.takes}")
+        invalid = (kind.invalid(new, column.affinity), message)
+    if kind.shrinks is not None:
+        message = text(
+            f"crdtsql: {table.name}.{field.name} is a {kind.name} and can only grow; use another type to shrink it"
+        )
+        shrinks = (kind.shrinks(old, new), message)
+    return invalid, shrinks
+
+
+def _refusal(condition: Sql, message: Sql) -> Sql:
+    return fragment("enable/refuse", condition=condition, message=message)
 
 
 def _index_evict_triggers(slots: _Slots, shape: TableShape, index: UniqueIndex, number: int) -> Iterator[str]:

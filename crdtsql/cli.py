@@ -15,6 +15,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from crdtsql import __version__, changeset, clock, policy
+from crdtsql.celltypes import TYPES
 from crdtsql.errors import CrdtsqlError, UsageError
 from crdtsql.files import read_changeset, read_text, write_file
 from crdtsql.merge import MergeReport
@@ -147,9 +148,19 @@ def cli() -> None:
 @DATABASE
 @click.argument("tables", nargs=-1)
 @click.option("--all", "all_tables", is_flag=True, help="Every ordinary table of the file.")
+@click.option(
+    "-c",
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="COLUMN=TYPE",
+    help=f"Merge a column as a TYPE ({', '.join(TYPES)}); with several tables, TABLE.COLUMN=TYPE.",
+)
 @click.option("--rows", type=ROW_POLICY, default=policy.ADD_WINS, help="What a delete and a concurrent write make.")
 @click.option("--granularity", type=GRANULARITY, default=policy.BY_COLUMN, help="What an update stamps.")
-def enable(database: str, tables: tuple[str, ...], all_tables: bool, rows: str, granularity: str) -> None:
+def enable(
+    database: str, tables: tuple[str, ...], all_tables: bool, columns: tuple[str, ...], rows: str, granularity: str
+) -> None:
     """Make tables of DATABASE replicated, in place.
 
     The tables keep their names, columns and indexes; triggers record what any program writes. Enabling is instant,
@@ -157,9 +168,34 @@ def enable(database: str, tables: tuple[str, ...], all_tables: bool, rows: str, 
     """
     if not tables and not all_tables:
         raise click.UsageError("name the tables to enable, or give --all")
+    types = dict(_column_type(column) for column in columns)
     with _open(database) as replica:
-        for name in replica.enable(*tables, all=all_tables, rows=rows, granularity=granularity):
+        for name in replica.enable(*tables, all=all_tables, types=types, rows=rows, granularity=granularity):
             click.echo(f"enabled {name}")
+
+
+def _column_type(given: str) -> tuple[str, str]:
+    column, equals, kind = given.rpartition("=")
+    if not equals or not column or not kind:
+        raise click.UsageError(f"{given!r}: write COLUMN=TYPE, for example votes=counter")
+    return column, kind
+
+
+@cli.command(name="type")
+@DATABASE
+@click.argument("column", metavar="TABLE.COLUMN")
+@click.argument("type_", metavar="TYPE", type=click.Choice(list(TYPES)))
+def type_(database: str, column: str, type_: str) -> None:
+    """Give a replicated column another TYPE; what is there stays.
+
+    The same must be done on every replica: replicas whose types differ refuse each other's changesets of that table.
+    """
+    table, dot, name = column.rpartition(".")
+    if not dot or not table:
+        raise click.UsageError(f"{column!r}: write TABLE.COLUMN, for example task.votes")
+    with _open(database) as replica:
+        changed = replica.set_type(table, name, type_)
+    click.echo(f"{column} is a {type_} now" if changed else f"{column} is a {type_} already")
 
 
 @cli.command()

@@ -25,12 +25,10 @@ def problem_of(registry: Registry, table: Table) -> str | None:
         return f"column {', '.join(map(repr, gone))} was dropped or renamed"
     if tuple(column.name for column in shape.key) != table.key:
         return "its primary key was changed"
-    missing = [
-        naming.trigger(table.name, what)
-        for what in ("insert", "update", "delete", "rekey")
-        if naming.trigger(table.name, what) not in _present_triggers(registry, table)
-        and not (what == "update" and not table.fields)
-    ]
+    wanted = ["insert", "delete", "rekey", *(f"typed{field.id}" for field in table.typed_fields)]
+    wanted += ["update"] if any(table.stamped_with(field).word == 0 for field in table.plain_fields) else []
+    present_triggers = _present_triggers(registry, table)
+    missing = [what for what in wanted if naming.trigger(table.name, what) not in present_triggers]
     return "its capture triggers are gone, so writes since then were not recorded" if missing else None
 
 

@@ -6,9 +6,11 @@ there already become the table's genesis and need no clock rows. Both run inside
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import apsw
 
-from crdtsql import capture, clock, naming, policy, query, schema
+from crdtsql import capture, clock, columntype, naming, policy, query, schema
 from crdtsql.clock import Now
 from crdtsql.errors import CannotEnableError, CrdtsqlError, UsageError
 from crdtsql.registry import Registry, Table
@@ -25,13 +27,18 @@ def enable(
     registry: Registry,
     name: str,
     now: Now,
+    types: Mapping[str, str] | None = None,
     rows: str = policy.ADD_WINS,
     granularity: str = policy.BY_COLUMN,
 ) -> Table:
     """Make one table replicated.
 
+    Args:
+        types: column name -> type; the others are `lww`.
+
     Raises:
         CannotEnableError: the table is missing, enabled already, or of a kind that can't be replicated.
+        ColumnTypeError: a column can't have the type.
         UsageError: there is no such row policy or granularity.
     """
     check_policies(rows, granularity)
@@ -39,6 +46,7 @@ def enable(
     shape = check(connection, name)
     if any(caseless(table.name) == caseless(shape.name) for table in registry.tables()):
         raise CannotEnableError(shape.name, "it is enabled already")
+    chosen = columntype.choose(connection, shape, types or {})
     has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None
     genesis = None
     if has_rows:
@@ -47,7 +55,7 @@ def enable(
         registry.raise_vector(registry.next_batch(), [(registry.self_ordinal, hlc)])
         genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
     registry.widen_log(len(shape.key))
-    table = registry.add_table(shape, genesis, rows, granularity)
+    table = registry.set_policies(registry.add_table(shape, genesis, chosen), rows, granularity)
     _create_tables(connection, table, shape)
     create_triggers(connection, table, shape)
     return table
@@ -134,7 +142,7 @@ def disable(registry: Registry, name: str) -> None:
     table = registry.table(name)
     connection = registry.connection
     drop_triggers(connection, table.name)
-    for ours in (table.clock, table.held, table.heads):
+    for ours in (table.clock, table.held, table.heads, table.parts):
         connection.execute(f"DROP TABLE IF EXISTS {ours}")
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
@@ -221,13 +229,7 @@ def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
 
 
 def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
-    key_definitions = joined(
-        (
-            Sql(f"{key} {column.affinity} NOT NULL COLLATE {column.collation}")
-            for key, column in zip(table.key_names, shape.key, strict=True)
-        ),
-        ",\n  ",
-    )
+    key_definitions = _key_definitions(table, shape)
     stamps = joined(
         (Sql(f"{naming.stamp_t(field.id)} INTEGER, {naming.stamp_s(field.id)} INTEGER,") for field in table.fields),
         "\n  ",
@@ -249,3 +251,23 @@ def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape)
             connection.execute(statement)
         except apsw.SQLError as error:
             raise CrdtsqlError(f"cannot set up {table.name!r}: {error}") from error
+    if table.typed_fields:
+        create_parts(connection, table, shape)
+
+
+def _key_definitions(table: Table, shape: TableShape) -> Sql:
+    return joined(
+        (
+            Sql(f"{key} {column.affinity} NOT NULL COLLATE {column.collation}")
+            for key, column in zip(table.key_names, shape.key, strict=True)
+        ),
+        ",\n  ",
+    )
+
+
+def create_parts(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+    """Create the table of parts, which only a table with typed columns has."""
+    definitions = _key_definitions(table, shape)
+    connection.execute(
+        sql("enable/create_parts", parts=table.parts, key_definitions=definitions, key_columns=table.keys)
+    )

@@ -37,6 +37,24 @@ class CannotEnableError(CrdtsqlError):
         super().__init__(f"cannot enable {table!r}: {reason}")
 
 
+class ColumnTypeError(CrdtsqlError):
+    """A column can't have the type that was asked for.
+
+    Attributes:
+        table: the table's name.
+        column: the column's name.
+    """
+
+    def __init__(self, table: str, column: str, reason: str) -> None:
+        self.table = table
+        self.column = column
+        super().__init__(f"column {table}.{column}: {reason}")
+
+
+class CounterOverflowError(CrdtsqlError):
+    """A counter would leave the range in which SQLite counts exactly; nothing was changed."""
+
+
 class SchemaDriftError(CrdtsqlError):
     """A replicated table was altered so that its registration no longer fits."""
 

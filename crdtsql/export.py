@@ -14,12 +14,12 @@ from itertools import count
 
 import apsw
 
-from crdtsql import clock, image, naming, query
+from crdtsql import clock, image, naming, parts, query
 from crdtsql.changeset import Header, Site, TableHeader
 from crdtsql.clock import Now
 from crdtsql.naming import WORD_BITS
 from crdtsql.progress import Progress
-from crdtsql.registry import Registry, Table, temporary
+from crdtsql.registry import Field, Registry, Table, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql
 
 PREFIX = "crdt_attached_"
@@ -50,15 +50,24 @@ def _detach(connection: apsw.Connection, name: str) -> bool:
     return True
 
 
-def export(registry: Registry, receiver: Mapping[bytes, int], now: Now, database: str, on_progress: Progress) -> Header:
+def export(
+    registry: Registry,
+    receiver: Mapping[bytes, int],
+    now: Now,
+    database: str,
+    on_progress: Progress,
+    *,
+    for_people: bool = False,
+) -> Header:
     """Fill an attached, empty database with a changeset's image and return its header.
 
     Args:
         receiver: the receiver's version vector: site id -> highest hlc seen; empty for one that has nothing.
+        for_people: typed cells are given with their value, even if their parts say all.
     """
     sites = registry.sites()
     with _receiver(registry.connection, sites, receiver):
-        return _fill(registry, sites, receiver, now, database, on_progress)
+        return _fill(registry, sites, receiver, now, database, on_progress, for_people)
 
 
 @contextmanager
@@ -111,6 +120,7 @@ def _fill(
     now: Now,
     database: str,
     on_progress: Progress,
+    for_people: bool,
 ) -> Header:
     connection = registry.connection
     tables = registry.tables()
@@ -127,7 +137,7 @@ def _fill(
             connection.execute(sql("export/merged", image=Sql(database)))
             for number, table in enumerate(tables, 1):
                 on_progress(f"export {table.name}", number - 1, len(tables))
-                _export_table(registry, table, number, start, receiver, database)
+                _export_table(registry, table, number, start, receiver, database, for_people)
     finally:
         connection.execute(f"PRAGMA ignore_check_constraints = {int(ignoring)}")
     counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
@@ -148,14 +158,23 @@ def _counted(connection: apsw.Connection, table: TableHeader, number: int, datab
 
 
 def _export_table(
-    registry: Registry, table: Table, number: int, start: int, receiver: Mapping[bytes, int], database: str
+    registry: Registry,
+    table: Table,
+    number: int,
+    start: int,
+    receiver: Mapping[bytes, int],
+    database: str,
+    for_people: bool,
 ) -> None:
     connection = registry.connection
-    statements = _Statements(table, number, database)
+    has_parts = parts.have_parts(connection, table)
+    statements = _Statements(table, number, database, has_parts and not for_people)
     everything = start <= table.bulk
     connection.execute(statements.shown_rows(everything), None if everything else {"start": start})
     connection.execute(statements.held_rows(everything), None if everything else {"start": start})
     connection.execute(statements.heads())
+    if has_parts:
+        connection.execute(statements.parts())
     if table.genesis and _lacks_genesis(registry, table, receiver):
         t, s = table.genesis
         connection.execute(statements.genesis_rows(), {"genesis_t": t, "genesis_s": s})
@@ -164,8 +183,10 @@ def _export_table(
 class _Statements:
     """The statements that export one table into an attached image."""
 
-    def __init__(self, table: Table, number: int, database: str) -> None:
+    def __init__(self, table: Table, number: int, database: str, split: bool = False) -> None:
         self.table = table
+        self.split = split
+        self.part_table = image.part_table(number)
         self.slots = {"image": Sql(database), "row_table": image.row_table(number), "keys": table.keys}
         self.head_table = image.head_table(number)
         self.cells = [image.cell(position) for position in range(len(table.fields))]
@@ -192,7 +213,7 @@ class _Statements:
             t, s = naming.stamp_t(field.id), naming.stamp_s(field.id)
             stamps = [fragment("export/cell_stamp", t=t, s=s, stamp=stamp) for stamp in (t, s)]
             # A cell that nobody wrote travels unstamped, so that a new row starts with the same default everywhere.
-            wanted = Sql(f"{new} OR clock.{t} = {clock.ABSENT}")
+            wanted = Sql(f"({new} OR clock.{t} = {clock.ABSENT}){self._and_not_split(field)}")
             cells.append(Sql(f", CASE WHEN {wanted} THEN {value} END, {joined(stamps)}"))
         head_is_new = fragment(
             "export/head_is_new", heads=self.table.heads, heads_is_clock=self.table.same_keys("heads", "clock")
@@ -208,6 +229,35 @@ class _Statements:
             head_is_new=head_is_new,
             **self.slots,
             **slots,
+        )
+
+    def _and_not_split(self, field: Field) -> Sql:
+        """Leave out the value of a cell whose parts travel."""
+        if not self.split or field.type == "lww":
+            return EMPTY
+        condition = fragment(
+            "export/has_no_parts",
+            parts=self.table.parts,
+            part_is_clock=self.table.same_keys("part", "clock"),
+            col=integer(field.id),
+        )
+        return Sql(f" AND {condition}")
+
+    def parts(self) -> str:
+        """Write the statement for the parts of the typed cells of the rows that were sent."""
+        positions = [
+            Sql(f"SELECT {field.id} AS id, {position} AS position")
+            for position, field in enumerate(self.table.fields)
+            if field.type != "lww"
+        ]
+        return sql(
+            "export/parts",
+            part_table=self.part_table,
+            sent_keys=self.table.keys_of("sent"),
+            parts=self.table.parts,
+            part_is_sent=self.table.same_keys("part", "sent"),
+            positions=joined(positions, " UNION ALL "),
+            **self.slots,
         )
 
     def shown_rows(self, everything: bool) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import naming, query, schema
+from crdtsql import foldparts, naming, query, schema
 from crdtsql.clock import Now
 from crdtsql.registry import FIRST_UPDATE_OP, Field, Registry, Table, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
@@ -69,6 +69,7 @@ def _fold_table(registry: Registry, table: Table, batch: int, events: int, remov
             clock_is_event=table.same_keys("clock", "event"),
         )
         connection.execute(release, values)
+    foldparts.fold_parts(registry, table, shape, updates)
     connection.execute(_fold_statement(table, shape, removals, updates), values)
     if removals:
         forget = sql(

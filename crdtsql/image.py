@@ -10,6 +10,8 @@ For the n-th table of the header (n = 1, 2, ...):
              p0, p1, ...    bit b of p<w> says that the cell of value column 60 * w + b is in the changeset
              v0, t0, s0 ... per value column: the cell's value and stamp; t, s NULL where equal to the row's
     head_n   k1, k2, ..., s, t, gone: further latest events of rows that were changed concurrently
+    part_n   k1, k2, ..., col, part, s, t, gone, v, n: parts of typed cells (only if the table has typed columns); col is the
+             position of the value column
 
 and once:
 
@@ -38,6 +40,16 @@ def row_table(number: int) -> Sql:
 def head_table(number: int) -> Sql:
     """Name the table of further heads of the n-th table."""
     return Sql(f"head_{int(number)}")
+
+
+def part_table(number: int) -> Sql:
+    """Name the table of parts of the n-th table."""
+    return Sql(f"part_{int(number)}")
+
+
+def typed_columns(table: TableHeader) -> list[int]:
+    """List the positions of a table's typed columns."""
+    return [position for position, (_, kind) in enumerate(table.columns) if kind != "lww"]
 
 
 def words(table: TableHeader) -> list[Sql]:
@@ -85,6 +97,19 @@ def schema(header: Header, database: str = "main") -> list[str]:
                 sites=sites,
             )
         )
+        if typed_columns(table):
+            statements.append(
+                sql(
+                    "export/create_part",
+                    prefix=prefix,
+                    name=part_table(number),
+                    keys=keys,
+                    key_columns=joined(Sql(f"k{position}") for position in range(1, len(table.key) + 1)),
+                    last_column=integer(len(table.columns) - 1),
+                    highest=highest,
+                    sites=sites,
+                )
+            )
     return statements
 
 
@@ -151,10 +176,15 @@ def _check_table(connection: apsw.Connection, table: TableHeader, number: int) -
         raise InvalidChangesetError(
             f"not a sound changeset: table {table.name!r} has events that its sender's vector does not cover"
         )
+    keys = joined(Sql(f"k{position}") for position in range(1, len(table.key) + 1))
+    if typed_columns(table):
+        typed = joined(integer(position) for position in typed_columns(table))
+        strays = sql("export/stray_parts", part=part_table(number), row=row, keys=keys, typed_columns=typed)
+        if query.rows(connection, strays):
+            raise InvalidChangesetError(f"not a sound changeset: the parts of table {table.name!r} don't fit its rows")
     if many or query.rows(connection, f"SELECT 1 FROM {head} LIMIT 1"):
-        keys = joined(Sql(f"k{position}") for position in range(1, len(table.key) + 1))
         kinds = [Sql("gone IS NULL"), Sql("gone = 1")]
         decides, does_not = reversed(kinds) if table.row_policy == policy.DELETE_WINS else kinds
-        stray = sql("export/stray_heads", head=head, row=row, keys=keys, decides=decides, does_not=does_not)
-        if query.rows(connection, stray):
+        strays = sql("export/stray_heads", head=head, row=row, keys=keys, decides=decides, does_not=does_not)
+        if query.rows(connection, strays):
             raise InvalidChangesetError(f"not a sound changeset: the heads of table {table.name!r} don't fit its rows")

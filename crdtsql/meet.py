@@ -245,6 +245,9 @@ def _met_stamps(arrival: Arrival) -> Sql:
     stamps = []
     for pair in arrival.pairs:
         slots = pair.slots
+        if pair.field.type != "lww":
+            stamps.append(_typed_stamp(arrival, pair))
+            continue
         new_t = fragment("merge/met_stamp_t", won=pair.won, bit=pair.bit, t=slots["t"], old_t=slots["old_t"])
         new_s = fragment("merge/met_stamp_s", won=pair.won, bit=pair.bit, s=slots["s"], old_s=slots["old_s"])
         stamps.append(fragment("merge/met_stamp", new_t=new_t, new_s=new_s))
@@ -253,3 +256,14 @@ def _met_stamps(arrival: Arrival) -> Sql:
         old_s = Sql(f"ifnull(clock.{naming.stamp_s(field.id)}, met.old_s)")
         stamps.append(fragment("merge/met_stamp", new_t=old_t, new_s=old_s))
     return joined(stamps, "\n  ")
+
+
+def _typed_stamp(arrival: Arrival, pair: Pair) -> Sql:
+    """Take the later stamp of a typed cell, whose value is merged and not taken from one side."""
+    slots = pair.slots
+    in_t, in_s = arrival.incoming_stamp(pair)
+    old_t, old_s = arrival.local_stamp(pair.field)
+    newer = arrival.is_newer(new_t=in_t, new_s=in_s, old_t=old_t, old_s=old_s)
+    new_t = fragment("merge/typed_stamp_t", newer=newer, old_t=old_t, t=slots["t"], **pair.sent)
+    new_s = fragment("merge/typed_stamp_s", newer=newer, old_s=old_s, s=slots["s"], **pair.sent)
+    return fragment("merge/met_stamp", new_t=new_t, new_s=new_s)

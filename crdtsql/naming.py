@@ -33,6 +33,11 @@ def heads(table: str) -> Sql:
     return identifier(f"_crdt_heads_{table}")
 
 
+def parts(table: str) -> Sql:
+    """Name the table of the parts of typed cells."""
+    return identifier(f"_crdt_parts_{table}")
+
+
 def trigger(table: str, what: str) -> str:
     """Name a capture trigger; the caller quotes it."""
     return f"_crdt_{what}_{table}"

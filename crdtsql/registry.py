@@ -7,10 +7,11 @@ given to another column of the same table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import apsw
 
@@ -55,8 +56,7 @@ class Table:
     Attributes:
         genesis: stamp (t, site ordinal) of the rows that have no clock row, None if there are none.
         bulk: latest batch that is not in the index by `seq`.
-        rows: the row policy, one of `policy.ROW_POLICIES`.
-        granularity: what an update stamps, one of `policy.GRANULARITIES`.
+        rows, granularity: the row policy and what an update stamps; `policy` has the names.
     """
 
     id: int
@@ -78,6 +78,21 @@ class Table:
     def words(self) -> int:
         """Return how many mask words the value columns need (at least one)."""
         return 1 + max((field.word for field in self.fields), default=0)
+
+    @property
+    def plain_fields(self) -> tuple[Field, ...]:
+        """Return the columns of which the last writer wins."""
+        return tuple(field for field in self.fields if field.type == "lww")
+
+    @property
+    def typed_fields(self) -> tuple[Field, ...]:
+        """Return the columns that have parts."""
+        return tuple(field for field in self.fields if field.type != "lww")
+
+    @property
+    def parts(self) -> Sql:
+        """Return the quoted name of the table of parts."""
+        return naming.parts(self.name)
 
     @property
     def clock(self) -> Sql:
@@ -334,7 +349,7 @@ class Registry:
     def tables(self) -> list[Table]:
         """List the replicated tables by name."""
         rows = query.rows(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table ORDER BY name")
-        return [self._table(*row) for row in rows]
+        return [self._table(row) for row in rows]
 
     def table(self, name: str) -> Table:
         """Return one replicated table.
@@ -345,18 +360,10 @@ class Registry:
         row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE name = ?", (name,))
         if row is None:
             raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
-        return self._table(*row)
+        return self._table(row)
 
-    def _table(
-        self,
-        number: int,
-        name: str,
-        genesis_t: int | None,
-        genesis_s: int | None,
-        bulk: int,
-        rows: str,
-        granularity: str,
-    ) -> Table:
+    def _table(self, row: tuple[Any, ...]) -> Table:
+        number, name, genesis_t, genesis_s, bulk, rows, granularity = row
         columns = query.rows(
             self.connection, "SELECT id, name, type FROM _crdt_column WHERE tbl = ? ORDER BY id", (number,)
         )
@@ -372,19 +379,28 @@ class Registry:
         )
 
     def add_table(
-        self, shape: schema.TableShape, genesis: tuple[int, int] | None, rows: str, granularity: str
+        self, shape: schema.TableShape, genesis: tuple[int, int] | None, types: Mapping[str, str] | None = None
     ) -> Table:
-        """Register a table with the columns that it has now."""
+        """Register a table with the columns that it has now; `types` names those that are not `lww`."""
         genesis_t, genesis_s = genesis or (None, None)
         self.connection.execute(
-            "INSERT INTO _crdt_table (name, key_count, genesis_t, genesis_s, rows, granularity) VALUES (?, ?, ?, ?, ?, ?)",
-            (shape.name, len(shape.key), genesis_t, genesis_s, rows, granularity),
+            "INSERT INTO _crdt_table (name, key_count, genesis_t, genesis_s) VALUES (?, ?, ?, ?)",
+            (shape.name, len(shape.key), genesis_t, genesis_s),
         )
         number = self.connection.last_insert_rowid()
-        columns = [(number, -position, column.name) for position, column in enumerate(shape.key, 1)]
-        columns += [(number, position, column.name) for position, column in enumerate(shape.values)]
-        self.connection.executemany("INSERT INTO _crdt_column (tbl, id, name) VALUES (?, ?, ?)", columns)
+        chosen = types or {}
+        columns = [(number, -position, column.name, "lww") for position, column in enumerate(shape.key, 1)]
+        columns += [
+            (number, position, column.name, chosen.get(column.name, "lww"))
+            for position, column in enumerate(shape.values)
+        ]
+        self.connection.executemany("INSERT INTO _crdt_column (tbl, id, name, type) VALUES (?, ?, ?, ?)", columns)
         return self.table(shape.name)
+
+    def set_type(self, table: Table, field: Field, name: str) -> Table:
+        """Register another type for a column."""
+        self.connection.execute("UPDATE _crdt_column SET type = ? WHERE tbl = ? AND id = ?", (name, table.id, field.id))
+        return self.table(table.name)
 
     def adopt_genesis(self, table: Table, genesis: tuple[int, int]) -> None:
         """Say which genesis the rows without a clock row belong to."""
@@ -392,11 +408,11 @@ class Registry:
             "UPDATE _crdt_table SET genesis_t = ?, genesis_s = ? WHERE id = ?", (*genesis, table.id)
         )
 
-    def set_policies(self, table: Table, rows: str, granularity: str) -> None:
-        """Say how a table's rows live, and what an update stamps."""
-        self.connection.execute(
-            "UPDATE _crdt_table SET rows = ?, granularity = ? WHERE id = ?", (rows, granularity, table.id)
-        )
+    def set_policies(self, table: Table, rows: str, granularity: str) -> Table:
+        """Register how a table's rows live, and what an update stamps."""
+        values = (rows, granularity, table.id)
+        self.connection.execute("UPDATE _crdt_table SET rows = ?, granularity = ? WHERE id = ?", values)
+        return self.table(table.name)
 
     def seq_of(self, table: Table, batch: int, changed_rows: int) -> int | None:
         """Return the `seq` for the rows that a batch changes: None, outside of the index, if they are many.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from crdtsql import (
     blame,
     changes,
     changeset,
+    columntype,
     drift,
     enable,
     export,
@@ -25,6 +27,7 @@ from crdtsql import (
     merge,
     policy,
     query,
+    retype,
     rows,
     schema,
     status,
@@ -50,6 +53,7 @@ class Replica(Session):
         self,
         *tables: str,
         all: bool = False,  # noqa: A002 - the verb's own word
+        types: Mapping[str, str] | None = None,
         rows: str = policy.ADD_WINS,
         granularity: str = policy.BY_COLUMN,
     ) -> list[str]:
@@ -58,6 +62,7 @@ class Replica(Session):
         With `all`, every ordinary table that is not enabled yet; those that can't be are left out, with a notice.
 
         Args:
+            types: column -> type (docs/TYPES.md), the column as `column` or `table.column`; the others are `lww`.
             rows: the row policy. `add-wins`: a write survives a delete that did not know of it; `delete-wins`: the delete takes
                 it along; `grow-only`: rows can't be deleted.
             granularity: what an update stamps. `column`: the columns that it changed; `row`: all, so that of concurrent updates
@@ -65,6 +70,7 @@ class Replica(Session):
 
         Raises:
             CannotEnableError: a named table can't be replicated; then none is.
+            ColumnTypeError: a column can't have its type; then no table is enabled.
             UsageError: there is no such row policy or granularity.
         """
         if not tables and not all:
@@ -79,9 +85,10 @@ class Replica(Session):
             if all:
                 names += [name for name in self._not_enabled() if caseless(name) not in {caseless(n) for n in tables}]
             enabled = []
+            chosen = columntype.by_table(names, types or {})
             for name in names:
                 try:
-                    table = enable.enable(self.registry, name, self._now, rows=rows, granularity=granularity)
+                    table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity)
                     enabled.append(table.name)
                 except CannotEnableError as error:
                     if name in tables:
@@ -115,6 +122,23 @@ class Replica(Session):
             if self.registry.exists:
                 drift.settle(self.registry)
                 self._changed()
+
+    def set_type(self, table: str, column: str, type: str) -> bool:  # noqa: A002 - the verb's own word
+        """Give a column another type (docs/TYPES.md); return whether it had another one before.
+
+        Other replicas must do the same before they can exchange changes of this table with this one again.
+
+        Raises:
+            ColumnTypeError: there is no such column or type, or the column can't have it.
+        """
+        with self._writing():
+            self.registry.require()
+            drift.check(self.registry)
+            self._fold()
+            changed = retype.retype(self.registry, table, column, type, self._now)
+            drift.settle(self.registry)
+            self._changed()
+        return changed
 
     def set_rows(self, table: str, policy: str, *, granularity: str | None = None) -> rows.RowsReport:
         """Change a table's row policy, and its granularity if one is given; do the same on every replica.
@@ -157,7 +181,7 @@ class Replica(Session):
         """List the cells that `export` would carry, one by one."""
         receiver = by_id(since or {})
         with explained(self.path), export.attached(self.connection, "image") as database, self._folded(receiver):
-            header = export.export(self.registry, receiver, self._now, database, self.on_progress)
+            header = export.export(self.registry, receiver, self._now, database, self.on_progress, for_people=True)
             return list(changes.changes(self.connection, header, database))
 
     def merge(self, data: bytes) -> merge.MergeReport:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql import enable, merge, naming, policy, query, schema
+from crdtsql import enable, naming, policy, query, quiet, schema
 from crdtsql.errors import ConstraintViolationError, NotEnabledError
 from crdtsql.registry import Registry, Table, temporary
 from crdtsql.schema import TableShape
@@ -56,12 +56,11 @@ def set_rows(registry: Registry, name: str, rows: str, granularity: str | None) 
         )
     report = RowsReport(table.name)
     if (rows == policy.DELETE_WINS) != (table.rows == policy.DELETE_WINS):
-        with merge.without_capture(connection, [table]):
+        with quiet.without_capture(connection, [table]):
             report = _turn(connection, table, shape, rows)
     if (rows, stamps) != (table.rows, table.granularity):
         enable.drop_triggers(connection, table.name)
-        registry.set_policies(table, rows, stamps)
-        enable.create_triggers(connection, registry.table(name), shape)
+        enable.create_triggers(connection, registry.set_policies(table, rows, stamps), shape)
     return report
 
 

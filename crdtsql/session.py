@@ -16,7 +16,7 @@ from typing import Self
 
 import apsw
 
-from crdtsql import clock, drift, fold, identity, query
+from crdtsql import clock, drift, fold, identity, parts, query
 from crdtsql.clock import Now
 from crdtsql.errors import BusyError, DatabaseError, UsageError
 from crdtsql.progress import Progress, silent
@@ -54,6 +54,7 @@ class Session:
     ) -> None:
         self.connection = connection
         self.registry = Registry(connection)
+        parts.register_functions(connection)
         self.notices: list[str] = []
         self.on_progress: Progress = silent
         self._unsaid: list[str] = []
@@ -172,8 +173,11 @@ class Session:
         identity.advance(self.registry)
 
     def _fold(self) -> None:
+        moved = drift.has_moved(self.registry)
         if fold.fold(self.registry, self._now):
             self._changed()
+            if not moved:
+                drift.settle(self.registry)  # fold may have dropped triggers and created them again
             ahead_ms = clock.to_ms(self.registry.number("clock")) - self._now()
             if ahead_ms > clock.MAXIMUM_DRIFT_MS:
                 self._notice(

@@ -60,7 +60,7 @@ def create(simulation: Simulation) -> None:
         for key in random.sample(writes.POOL[table], random.choice((0, 1, 2))):
             peer.writer._replace(random, table, model.Replica(model.World(), b""), simulation.occurred)
         rows = {(table, key): values for key, values in peer.writer.rows(table).items()}
-        peer.replica.enable(table, rows=simulation.world.row_policy, granularity=simulation.world.granularity)
+        peer.replica.enable(table, rows=simulation.rows, granularity=simulation.granularity)
         peer.twin.site = bytes.fromhex(peer.replica.site)
         peer.twin.enable(rows, simulation.now_of(skew_ms))
     simulation.peers.append(peer)

@@ -15,9 +15,9 @@ from typing import Any
 from crdtsql import Replica
 from crdtsql.changeset import unpack
 from crdtsql.errors import ClockDriftError, MissingChangesError
-from tests.convergence import files, situations
+from tests.convergence import files, situations, writes
 from tests.convergence.files import Peer
-from tests.model import model
+from tests.model import events, model
 from tests.support import state
 from tests.support.peers import START_MS, is_empty
 
@@ -43,7 +43,7 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
-        self.world = model.World(self.rows, self.granularity)
+        self.world = model.World(self._tables())
         self.elapsed_ms = 0
         self.frozen = self.random.random() < 0.3
         self.parcels: list[Parcel] = []
@@ -51,6 +51,9 @@ class Simulation:
         self.peers: list[Peer] = []
         self.count = 0
         self.restored: set[bytes] = set()
+
+    def _tables(self) -> dict[str, events.Table]:
+        return {table: events.Table({}, self.rows, self.granularity) for table in writes.COLUMNS}
 
     # -- the machinery ----------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ POLICIES = ("add-wins", "delete-wins", "grow-only")
 Sides = dict[str, str]
 
 
-def made(path: Path, site: int, schema: str = SCHEMA, now: Any = lambda: START_MS, **policies: str) -> Replica:
+def made(path: Path, site: int, schema: str = SCHEMA, now: Any = lambda: START_MS, **policies: Any) -> Replica:
     """Make a replica whose tables have a policy."""
     opened = replica(
         path, "CREATE TABLE first (id INTEGER PRIMARY KEY);" + schema, tables=("first",), site=site, now=now
@@ -66,11 +66,12 @@ class Turning(Simulation):
     """A run that changes the policy of every replica in the end, and back."""
 
     def _end(self) -> None:
-        before = self.world.row_policy
+        before = self.rows
         for peer in self.peers:
             self.check(peer)
         for policy in ({"add-wins", "delete-wins"} - {before}).pop(), "grow-only", before:
-            self.world.row_policy = policy
+            self.rows = policy
+            self.world.tables = self._tables()
             for peer, table in product(self.peers, ("note", "item", "link")):
                 report = peer.replica.set_rows(table, policy)
                 self.occurred["rows went"] += report.deleted
@@ -270,6 +271,36 @@ def test_wide_rows_don_t_mix(tmp_path: Path, order: tuple[int, ...]) -> None:
     exchange(replicas, order)
     assert rows(replicas[0])[0] in candidates
     assert all_equal(replicas)
+
+
+def test_typed_columns_merge_whatever_the_row_policy(tmp_path: Path) -> None:
+    """Of granularity `row` typed columns merge by their type, a deleted row keeps what they gathered, and a type can be changed."""
+    clocks = [Clock(START_MS + 2000), Clock(START_MS + 1000)]
+    schema = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n INTEGER NOT NULL DEFAULT 0, a, b)"
+    policies = {"rows": "delete-wins", "granularity": "row", "types": {"n": "counter"}}
+    first, second = (made(tmp_path / f"{n}.db", n, schema, clock, **policies) for n, clock in enumerate(clocks, 1))
+    write(first, "INSERT INTO t VALUES ('x', 5, 'old', 'old')")
+    sync(first, second)
+    clocks[0].ms += 2000
+    write(first, "UPDATE t SET n = n + 1, a = 'late'")
+    write(second, "UPDATE t SET n = n + 2, b = 'early'")
+    sync(first, second)
+    assert rows(first) == rows(second) == [("x", 8, "late", "old")]
+    write(first, "DELETE FROM t")
+    write(second, "UPDATE t SET n = n + 4")
+    sync(first, second)
+    assert rows(first) == rows(second) == []
+    assert all_equal([first, second])
+    for one in (first, second):
+        assert one.set_rows("t", "add-wins").revived == 1
+        assert rows(one) == [("x", 12, "late", "old")]
+    for one in (first, second):
+        one.set_type("t", "n", "lww")
+    sync(first, second)
+    write(second, "UPDATE t SET n = 1")
+    sync(first, second)
+    assert rows(first) == rows(second) == [("x", 1, "late", "old")]
+    assert all_equal([first, second])
 
 
 def test_an_update_that_changes_nothing_stamps_nothing(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ class Writer:
             changed += 1
             if all(event.kind == "genesis" for event in twin.world.of(twin.known) if (table, key) in event.writes):
                 occurred["a genesis row was updated"] += 1
-            twin.write("update", (table, key), after if twin.world.granularity == "row" else values)
+            twin.write("update", (table, key), values)
             occurred["an update changed several columns"] += len(values) > 1
         occurred["an update changed a row"] += changed > 0
         return changed

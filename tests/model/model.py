@@ -7,6 +7,8 @@ crdtsql. It is slow and obvious on purpose:
 - A row's *heads* are its known events that no other known event of the row has seen. It is alive iff a head is an add; where
   deletes win, iff no head is a delete.
 - A cell shows the value of the greatest stamp (hlc, site id) among the known events that wrote it.
+- A cell of a typed column is a set of parts (`parts.py`). A part's heads are the known events on it that no known later
+  event on it, or later write of the whole cell, has seen; totals only yield to later totals of their site.
 - Merging is the union of two sets.
 
 Sets of events are Python integers, bit n for event n, so that union is `|` and "has seen" is one bit.
@@ -18,11 +20,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-GENESIS = 1 << 62
+from tests.model import cells
+from tests.model.events import GENESIS, Cell, Event, Row, Table, Write
+from tests.model.parts import Head, Stamp
+
 DRIFT_MS = 5 * 60 * 1000
 
-Row = tuple[str, tuple[Any, ...]]
-Stamp = tuple[int, bytes]
 Vector = dict[bytes, int]
 
 
@@ -32,41 +35,14 @@ def same(left: Any, right: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened at one site.
-
-    Attributes:
-        number: its bit.
-        kind: "insert", "update", "delete" or "genesis".
-        writes: row -> column -> value; one row, but for a genesis, which has every row that was there.
-        seen: the events that its writer knew, itself left out.
-    """
-
-    number: int
-    site: bytes
-    hlc: int
-    kind: str
-    writes: Mapping[Row, Mapping[str, Any]]
-    seen: int
-
-    @property
-    def stamp(self) -> Stamp:
-        """Return what last-writer-wins compares: a genesis is older than every write."""
-        return (self.hlc - GENESIS if self.kind == "genesis" else self.hlc), self.site
-
-    @property
-    def is_add(self) -> bool:
-        return self.kind != "delete"
-
-
-@dataclass(frozen=True, slots=True)
 class RowState:
-    """What a replica holds of one row; `cells` has column -> (value, stamp)."""
+    """What a replica holds of one row; `cells` has column -> (value, stamp), `heads_of` typed column -> heads of parts."""
 
     alive: bool
     born: Stamp
     heads: frozenset[tuple[int, bytes, bool]]
     cells: Mapping[str, tuple[Any, Stamp]]
+    heads_of: Mapping[str, frozenset[Head]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +57,19 @@ class Changeset:
 
 
 class World:
-    """All events that ever happened, and what the tables' policies are."""
+    """All events that ever happened, and how the tables are enabled; those that are not named have no types."""
 
-    def __init__(self, rows: str = "add-wins", granularity: str = "column") -> None:
+    def __init__(self, tables: Mapping[str, Table] | None = None) -> None:
         self.events: list[Event] = []
-        self.row_policy = rows
-        self.granularity = granularity
+        self.tables = tables or {}
+
+    def table(self, row: Row) -> Table:
+        """Return how the table of a row is enabled."""
+        return self.tables.get(row[0], Table())
+
+    def type_of(self, row: Row, column: str) -> str:
+        """Return a column's type."""
+        return self.table(row).types.get(column, "lww")
 
     def of(self, known: int) -> Iterable[Event]:
         """Return the events of a set."""
@@ -104,9 +87,17 @@ class World:
             and not self.happened_before(second, first)
         )
 
-    def add(self, site: bytes, hlc: int, kind: str, writes: Mapping[Row, Mapping[str, Any]], seen: int) -> Event:
+    def add(
+        self,
+        site: bytes,
+        hlc: int,
+        kind: str,
+        writes: Mapping[Row, Mapping[str, Any]],
+        seen: int,
+        typed: Mapping[Cell, Write],
+    ) -> Event:
         """Let something happen."""
-        event = Event(len(self.events), site, hlc, kind, writes, seen)
+        event = Event(len(self.events), site, hlc, kind, writes, seen, typed)
         self.events.append(event)
         return event
 
@@ -117,9 +108,9 @@ class World:
             found[event.site] = max(event.hlc, found.get(event.site, 0))
         return found
 
-    def winners(self, known: int) -> dict[tuple[Row, str], Event]:
-        """Return the last writer of every cell."""
-        found: dict[tuple[Row, str], Event] = {}
+    def winners(self, known: int) -> dict[Cell, Event]:
+        """Return the last writer of every cell that is not typed."""
+        found: dict[Cell, Event] = {}
         for event in self.of(known):
             for row, values in event.writes.items():
                 for column in values:
@@ -128,29 +119,50 @@ class World:
                         found[row, column] = event
         return found
 
+    def typed(self, known: int) -> dict[Cell, list[Event]]:
+        """Return the events on each typed cell."""
+        found: dict[Cell, list[Event]] = {}
+        for event in self.of(known):
+            for cell in event.typed:
+                found.setdefault(cell, []).append(event)
+        return found
+
     def rows(self, known: int) -> dict[Row, RowState]:
         """Return the state of every row that any event of a set touched."""
         by_row: dict[Row, list[Event]] = {}
         for event in self.of(known):
             for row in event.writes:
                 by_row.setdefault(row, []).append(event)
-        winners = self.winners(known)
-        cells: dict[Row, dict[str, tuple[Any, Stamp]]] = {}
-        for (row, column), event in winners.items():
-            cells.setdefault(row, {})[column] = event.writes[row][column], event.stamp
-        return {row: self._row(events, cells.get(row, {})) for row, events in by_row.items()}
+        values: dict[Row, dict[str, tuple[Any, Stamp]]] = {}
+        for (row, column), event in self.winners(known).items():
+            values.setdefault(row, {})[column] = event.writes[row][column], event.stamp
+        heads: dict[Row, dict[str, frozenset[Head]]] = {}
+        for (row, column), events in self.typed(known).items():
+            column_type = self.type_of(row, column)
+            found = cells.heads(column_type, (row, column), events)
+            heads.setdefault(row, {})[column] = found
+            shown = cells.shown(column_type, (row, column), events, found)
+            values.setdefault(row, {})[column] = shown, max(event.stamp for event in events)
+        return {row: self._row(row, events, values.get(row, {}), heads.get(row, {})) for row, events in by_row.items()}
 
-    def _row(self, events: list[Event], cells: Mapping[str, tuple[Any, Stamp]]) -> RowState:
+    def _row(
+        self,
+        row: Row,
+        events: list[Event],
+        cells: Mapping[str, tuple[Any, Stamp]],
+        heads_of: Mapping[str, frozenset[Head]],
+    ) -> RowState:
         superseded = 0
         for event in events:
             superseded |= event.seen
         heads = [event for event in events if not superseded >> event.number & 1]
-        alive = all if self.row_policy == "delete-wins" else any
+        alive = all if self.table(row).rows == "delete-wins" else any
         return RowState(
             alive=alive(event.is_add for event in heads),
             born=max(event.stamp for event in events if event.kind in ("insert", "genesis")),
             heads=frozenset((*event.stamp, not event.is_add) for event in heads),
             cells=cells,
+            heads_of=heads_of,
         )
 
 
@@ -172,25 +184,86 @@ class Replica:
     def rows(self) -> dict[Row, RowState]:
         return self.world.rows(self.known)
 
-    def _happen(self, hlc: int, kind: str, writes: Mapping[Row, Mapping[str, Any]]) -> None:
-        event = self.world.add(self.site, hlc, kind, writes, self.known)
+    def _happen(
+        self,
+        hlc: int,
+        kind: str,
+        writes: Mapping[Row, Mapping[str, Any]],
+        typed: Mapping[Cell, Write],
+    ) -> None:
+        event = self.world.add(self.site, hlc, kind, writes, self.known, typed)
         self.known |= 1 << event.number
         self.clock = hlc
 
     def enable(self, rows: Mapping[Row, Mapping[str, Any]], now_ms: int) -> None:
         """Enable a table: the rows that are there are one event; an empty table makes none."""
         if rows:
-            self._happen(max(self.clock + 1, now_ms << 16), "genesis", rows)
+            writes = {row: self._untyped(row, values) for row, values in rows.items()}
+            typed = {
+                (row, column): cells.whole(self.world.type_of(row, column), (row, column), [], value)
+                for row, values in rows.items()
+                for column, value in values.items()
+                if self.world.type_of(row, column) != "lww"
+            }
+            self._happen(max(self.clock + 1, now_ms << 16), "genesis", writes, typed)
 
     def write(self, kind: str, row: Row, values: Mapping[str, Any]) -> None:
-        """Let a program change one row: an insert names every column, an update those that it stamps."""
+        """Let a program change one row: an insert names every column, an update those that it changed."""
         self.pending.append((kind, row, dict(values)))
 
     def fold(self, now_ms: int) -> None:
         """Give what was written its stamps: later than everything known, not earlier than now, each one later."""
-        for kind, row, values in self.pending:
-            self._happen(max(self.clock + 1, now_ms << 16), kind, {row: values})
+        values, written = self._written()
+        for number, (kind, row, _) in enumerate(self.pending):
+            typed: dict[Cell, Write] = {}
+            for cell, (inserted, values_of_cell) in written.get(number, {}).items():
+                column_type, events = self.world.type_of(*cell), self._events(cell)
+                if inserted:
+                    typed[cell] = cells.whole(column_type, cell, events, values_of_cell[0])
+                elif (write := cells.changed(column_type, cell, events, self.site, values_of_cell)) is not None:
+                    typed[cell] = write
+            self._happen(max(self.clock + 1, now_ms << 16), kind, {row: self._untyped(row, values[number])}, typed)
         self.pending = []
+
+    def _untyped(self, row: Row, values: Mapping[str, Any]) -> dict[str, Any]:
+        types = self.world.table(row).types
+        return {column: value for column, value in values.items() if column not in types}
+
+    def _written(self) -> tuple[list[dict[str, Any]], dict[int, dict[Cell, tuple[bool, list[Any]]]]]:
+        """Find what the pending writes wrote.
+
+        Returns:
+            Per write the values that it stamps, and what it means for typed cells: True and the value that the row was inserted
+            with, or False and all values that the cell had, from before the first update to the last. Only the last insert of a
+            row in a batch counts, and the last update of a cell stands for all after that insert.
+        """
+        now: dict[Row, dict[str, Any]] = {}
+        if any(row[0] in self.world.tables for _, row, _ in self.pending):
+            now = {row: {name: value for name, (value, _) in state.cells.items()} for row, state in self.rows.items()}
+        stamped = []
+        places: dict[Cell, dict[bool, int]] = {}
+        values_of: dict[Cell, list[Any]] = {}
+        for number, (kind, row, values) in enumerate(self.pending):
+            table = self.world.table(row)
+            before = now.setdefault(row, {})
+            for column in values.keys() & table.types.keys():
+                if kind == "insert":
+                    places[row, column], values_of[row, column] = {True: number}, []
+                else:
+                    places.setdefault((row, column), {})[False] = number
+                    values_of.setdefault((row, column), [before[column]])
+                values_of[row, column].append(values[column])
+            before |= values
+            together = kind == "update" and table.granularity == "row"
+            stamped.append(self._untyped(row, before) if together else values)
+        written: dict[int, dict[Cell, tuple[bool, list[Any]]]] = {}
+        for cell, found in places.items():
+            for inserted, number in found.items():
+                written.setdefault(number, {})[cell] = inserted, values_of[cell]
+        return stamped, written
+
+    def _events(self, cell: Cell) -> list[Event]:
+        return [event for event in self.world.of(self.known) if cell in event.typed]
 
     def copy(self, site: bytes) -> Replica:
         """Copy the file; the copy is a site of its own, which goes on with what was written and not folded."""

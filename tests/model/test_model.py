@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.model.model import DRIFT_MS, Replica, Row, World, same
+from tests.model.events import Row
+from tests.model.model import DRIFT_MS, Replica, World, same
 
 A, B, C = bytes([1] * 16), bytes([2] * 16), bytes([3] * 16)
 ROW: Row = ("t", (1,))

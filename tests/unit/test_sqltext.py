@@ -74,5 +74,5 @@ def test_every_sql_file_is_used_and_keeps_slots_out_of_quotes(path: Path) -> Non
         assert "${" not in comment, line
         for literal in line.split("'")[1::2]:
             assert "${" not in literal, line
-    sources = "".join(file.read_text() for file in path.parents[2].glob("*.py"))
+    sources = "".join(file.read_text() for file in path.parents[2]..rglob("*.py"))
     assert f'"{name}"' in sources or f'"{name.rpartition("_")[0]}_{{' in sources, f"nothing loads {name}"

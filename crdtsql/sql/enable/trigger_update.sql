@@ -1,4 +1,4 @@
-CREATE TRIGGER ${trigger} AFTER UPDATE ON ${table}
+CREATE TRIGGER ${trigger} AFTER UPDATE ${of_columns} ON ${table}
 WHEN ${any_changed}
 BEGIN
   INSERT INTO _crdt_log (at, op, tbl, detail, ${log_keys})

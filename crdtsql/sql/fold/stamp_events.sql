@@ -1,4 +1,4 @@
-INSERT INTO temp._crdt_event (seq, hlc, op, tbl, detail, ${log_keys})
+INSERT INTO temp._crdt_event (seq, hlc, op, tbl, detail, old, ${log_keys})
 -- hlc rises by at least one with each event, and never falls behind the writer's clock; a writer's clock ahead of ours is cut.
 SELECT
   seq,
@@ -10,6 +10,7 @@ SELECT
   op,
   tbl,
   detail,
+  old,
   ${log_keys}
 FROM _crdt_log
 ORDER BY seq

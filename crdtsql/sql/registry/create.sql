@@ -37,12 +37,13 @@ CREATE TABLE _crdt_column (
 
 CREATE TABLE _crdt_log (
   -- What the triggers append: at is a julian day, op 1 insert, 2 delete, 3 perhaps evicted, 4 + w update of mask word w;
-  -- detail is the mask of an update, or the held row of a delete.
+  -- detail is the mask of an update, or the held row of a delete; old the value before the update of a typed column.
   seq INTEGER PRIMARY KEY,
   at,
   op,
   tbl,
   detail,
+  old,
   k1
 );
 

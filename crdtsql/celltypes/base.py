@@ -1,0 +1,72 @@
+"""What a column type has to say: which values it takes, how a value falls into parts, and how parts are shown.
+
+A type only renders SQL (docs/decisions/0009). `explode` reads a temporary table of cells (`id`, `value`) and gives
+`id, part, v`; `show` reads the temporary table `_crdt_part` (`id, part, s, t, gone, v, n`; s a local site ordinal) and gives
+`id, value`. One row per id must come out of `show`, and it must depend on the parts alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from crdtsql.sqltext import Sql, fragment
+
+BOUND = 1 << 62
+"""Counters stay within plus and minus this: beyond 2**63 SQLite turns an integer into an inexact real."""
+
+
+class Kind(Enum):
+    """How a write is found among the parts.
+
+    LWW: there are no parts. WHOLE: each write replaces the cell. PARTS: the parts before and after are compared. TOTAL: the
+    difference is added to the local site's total.
+    """
+
+    LWW = "lww"
+    WHOLE = "whole"
+    PARTS = "parts"
+    TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class CellType:
+    """A column type.
+
+    Attributes:
+        name: as users write it.
+        summary: what it does, for people.
+        affinities: the column affinities that it works on; empty for all.
+        takes: what values must be, to end the sentence "... must be ".
+        invalid: (value, affinity) -> condition that is true for a value that it does not take; None if it takes all.
+        shrinks: (old, new) -> condition for an update that it refuses; None if it refuses none.
+        explode: name of the template that splits values; "types/explode_whole" gives one part, the value itself.
+        show: name of the template that joins parts.
+        show_order: the slot `order` of that template, if it has one.
+        valid_part: name of the template of a condition on a received `part` that a sound changeset fulfils.
+        takes_best: of several values that are written one after the other, the first by `show_order` counts, not the last.
+    """
+
+    name: str
+    summary: str
+    kind: Kind
+    takes: str = "anything"
+    affinities: tuple[str, ...] = ()
+    invalid: Callable[[Sql, str], Sql] | None = None
+    shrinks: Callable[[Sql, Sql], Sql] | None = None
+    explode: str = "types/explode_whole"
+    show: str = "types/show_first"
+    show_order: Sql | None = None
+    takes_best: bool = False
+    valid_part: str = "types/valid_whole"
+
+    def explode_sql(self, cells: Sql, value: Sql) -> Sql:
+        """Render the SELECT that splits the values of a table of cells."""
+        return fragment(self.explode, cells=cells, value=value)
+
+    def show_sql(self) -> Sql:
+        """Render the SELECT that joins the parts in `_crdt_part`."""
+        if self.show_order is None:
+            return fragment(self.show)
+        return fragment(self.show, order=self.show_order)

@@ -1,0 +1,23 @@
+"""A map, as a JSON object: merged leaf by leaf, nested objects included; arrays inside are values."""
+
+from __future__ import annotations
+
+from crdtsql.celltypes.base import CellType, Kind
+from crdtsql.sqltext import Sql, fragment
+
+
+def _invalid(value: Sql, _affinity: str) -> Sql:
+    return fragment("types/invalid_map", value=value)
+
+
+MAP = CellType(
+    "map",
+    "a JSON object whose keys are merged one by one",
+    Kind.PARTS,
+    takes="a JSON object",
+    affinities=("TEXT", "BLOB", "NUMERIC"),
+    invalid=_invalid,
+    explode="types/explode_map",
+    show="types/show_map",
+    valid_part="types/valid_map",
+)

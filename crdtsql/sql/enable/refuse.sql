@@ -1,0 +1,1 @@
+WHEN ${condition} THEN RAISE(ABORT, ${message})

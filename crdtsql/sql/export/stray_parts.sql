@@ -1,0 +1,14 @@
+-- A part belongs to a row that is sent and to a typed column, with the whole among the parts; its event is covered.
+SELECT 1
+FROM ${part} AS part
+JOIN temp.site AS site ON site.ordinal = part.s
+WHERE (part.t & 4611686018427387903) > site.upto
+  OR part.t = 0
+  OR (part.n IS NOT NULL AND (part.n > (SELECT max(upto) FROM temp.site) OR length(part.part) <> 32))
+UNION ALL
+SELECT 1 FROM ${part} WHERE col NOT IN (${typed_columns})
+UNION ALL
+SELECT 1 FROM ${part} WHERE (${keys}) NOT IN (SELECT ${keys} FROM ${row})
+UNION ALL
+SELECT 1 FROM (SELECT 1 FROM ${part} GROUP BY ${keys}, col HAVING NOT max(part = ''))
+LIMIT 1

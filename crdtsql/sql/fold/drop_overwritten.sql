@@ -1,0 +1,3 @@
+UPDATE temp._crdt_cell
+SET updated = NULL, first = NULL
+WHERE updated < whole

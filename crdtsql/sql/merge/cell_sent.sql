@@ -1,0 +1,1 @@
+(((incoming.${word} >> ${incoming_bit}) & 1) << ${bit})

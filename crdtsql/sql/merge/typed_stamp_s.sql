@@ -1,0 +1,5 @@
+CASE
+      WHEN (incoming.${word} >> ${incoming_bit}) & 1 AND ${newer}
+      THEN CASE WHEN incoming.${s} IS NULL THEN origin.local ELSE (SELECT local FROM temp._crdt_from WHERE remote = incoming.${s}) END
+      ELSE ${old_s}
+    END

@@ -1,0 +1,29 @@
+SELECT cell.id AS id, '' AS part, NULL AS v
+FROM ${cells} AS cell
+UNION ALL
+SELECT id, part, v
+FROM (
+  WITH RECURSIVE leaf (id, path, type, value, atom) AS (
+    SELECT cell.id, json_quote(member.key), member.type, member.value, member.atom
+    FROM ${cells} AS cell
+    CROSS JOIN json_each(CASE WHEN json_valid(cell.${value}) THEN cell.${value} END) AS member
+    WHERE json_type(cell.${value}) = 'object'
+    UNION ALL
+    SELECT leaf.id, leaf.path || ',' || json_quote(member.key), member.type, member.value, member.atom
+    FROM leaf
+    CROSS JOIN json_each(CASE leaf.type WHEN 'object' THEN leaf.value END) AS member
+  )
+  SELECT
+    id,
+    path AS part,
+    CASE type
+      WHEN 'text' THEN json_quote(atom)
+      WHEN 'integer' THEN CASE typeof(atom) WHEN 'integer' THEN CAST(atom AS TEXT) ELSE _crdt_real(atom) END
+      WHEN 'real' THEN _crdt_real(atom)
+      WHEN 'array' THEN json(value)
+      WHEN 'object' THEN '{}'
+      ELSE type
+    END AS v
+  FROM leaf
+  WHERE type <> 'object' OR value = '{}'
+)

@@ -1,0 +1,2 @@
+SELECT cell.id AS id, '' AS part, cell.${value} AS v
+FROM ${cells} AS cell

@@ -1,0 +1,1 @@
+part.part = '' AND part.gone IS NULL AND part.n IS NULL

@@ -1,0 +1,190 @@
+"""How values of column types fall into parts, and how parts are shown again: plain Python, nothing of crdtsql.
+
+A part has a name: "" is the whole, "+" a site's running total, 32 hex digits what a base had seen of a site, an element's
+JSON text, or a leaf's path as JSON strings with commas between.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Stamp = tuple[int, bytes]
+
+WHOLE, TOTAL = "", "+"
+TYPES = ("lww", "register", "max", "min", "set", "grow-set", "map", "counter", "grow-counter")
+SETS, COUNTERS, EXTREMES = ("set", "grow-set"), ("counter", "grow-counter"), ("max", "min")
+
+
+class Gone:
+    """The value of a part that an event removed."""
+
+    def __repr__(self) -> str:
+        return "GONE"
+
+
+GONE = Gone()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A latest event on a part.
+
+    Attributes:
+        value: what it wrote there; GONE if it removed the part.
+        noted: for what a base had seen of a site: the hlc of that total.
+    """
+
+    part: str
+    stamp: Stamp
+    value: Any
+    noted: int | None = None
+
+
+def falls_into_parts(kind: str) -> bool:
+    """Tell whether a value of the type is more than one part."""
+    return kind in SETS or kind == "map"
+
+
+# -- values into parts ----------------------------------------------------------------------------
+
+
+def text_of(value: Any) -> str:
+    """Write a JSON value compactly, the same value always in the same way."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _parsed(text: str) -> Any:
+    def integer(digits: str) -> int | float:
+        number = int(digits)
+        return number if -(2**63) <= number < 2**63 else float(digits)
+
+    return json.loads(text, parse_int=integer)
+
+
+def explode(kind: str, value: Any) -> dict[str, Any]:
+    """Return the parts of a value of a set or map, the whole left out: part -> value."""
+    if value is None:
+        return {}
+    if kind in SETS:
+        return {text_of(element): None for element in _parsed(value)}
+    return dict(_leaves(_parsed(value), ()))
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterable[tuple[str, str]]:
+    if isinstance(value, dict) and (value or not path):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    else:
+        yield ",".join(map(text_of, path)), text_of(value)
+
+
+def path_of(part: str) -> tuple[str, ...]:
+    """Return the keys of a leaf's path."""
+    return tuple(json.loads(f"[{part}]"))
+
+
+def extends(longer: str, shorter: str) -> bool:
+    """Tell whether a path leads on from another."""
+    first, second = path_of(longer), path_of(shorter)
+    return len(first) > len(second) and first[: len(second)] == second
+
+
+def number(value: Any) -> Any:
+    """Return what a value counts in a counter."""
+    return 0 if value is None else value
+
+
+def extreme(kind: str, values: Iterable[Any]) -> Any:
+    """Return the greatest (smallest) value in SQLite's order; NULL is none, and of equal ones the first stays."""
+    best = None
+    for value in values:
+        if value is None:
+            continue
+        if best is None or (_order(value) > _order(best) if kind == "max" else _order(value) < _order(best)):
+            best = value
+    return best
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    if isinstance(value, str):
+        return 1, value.encode()
+    return (2, value) if isinstance(value, bytes) else (0, value)
+
+
+# -- parts into values ----------------------------------------------------------------------------
+
+
+def is_implicit(heads: Collection[Head]) -> bool:
+    """Tell whether all heads stem from one whole write."""
+    return len({head.stamp for head in heads}) == 1 and all(head.part != TOTAL for head in heads)
+
+
+def latest(heads: Iterable[Head]) -> Head:
+    """Return the head with the greatest stamp."""
+    return max(heads, key=lambda head: head.stamp)
+
+
+def live(heads: Iterable[Head]) -> dict[str, str]:
+    """Return the elements or leaves that have a head that is not gone, with the value of the latest of these."""
+    found: dict[str, Head] = {}
+    for head in heads:
+        if head.part != WHOLE and head.value is not GONE:
+            held = found.get(head.part)
+            found[head.part] = head if held is None else latest((held, head))
+    return {part: head.value for part, head in found.items()}
+
+
+def visible(leaves: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the leaves in whose place there is an object."""
+    return {part: value for part, value in leaves.items() if not any(extends(other, part) for other in leaves)}
+
+
+def show(kind: str, heads: Collection[Head]) -> Any:
+    """Return what a cell shows that does not stem from one whole write alone."""
+    wholes = sorted((head for head in heads if head.part == WHOLE), key=lambda head: head.stamp, reverse=True)
+    if kind in SETS:
+        return f"[{','.join(sorted(live(heads), key=_element_order))}]"
+    if kind == "map":
+        return _object(visible(live(heads)))
+    if kind in EXTREMES:
+        return extreme(kind, (head.value for head in wholes))
+    shown = wholes[0].value
+    if kind in COUNTERS:
+        shown = number(shown)
+        for total in sorted((head for head in heads if head.part == TOTAL), key=lambda head: head.stamp[1]):
+            noted = [head for head in heads if head.part == total.stamp[1].hex()]
+            seen = max(noted, key=lambda head: head.noted or 0).value if noted else 0
+            shown += total.value - seen
+    return shown
+
+
+def _element_order(text: str) -> tuple[Any, ...]:
+    if text in ("null", "false", "true"):
+        return ("null", "false", "true").index(text), 0, ""
+    value = _parsed(text)
+    return (4, 0, value) if isinstance(value, str) else (3, value, text)
+
+
+def _object(leaves: Mapping[str, str]) -> str:
+    tree: dict[str, Any] = {}
+    for part, value in leaves.items():
+        *way, last = path_of(part)
+        inner = tree
+        for key in way:
+            inner = inner.setdefault(key, {})
+        inner[last] = value
+    return _written(tree)
+
+
+def _written(tree: Mapping[str, Any]) -> str:
+    return (
+        "{"
+        + ",".join(
+            f"{text_of(key)}:{_written(value) if isinstance(value, dict) else value}"
+            for key, value in sorted(tree.items())
+        )
+        + "}"
+    )
