@@ -12,10 +12,10 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks import peer, workloads
+from benchmarks import peer, typed, workloads
 from benchmarks.workloads import Bench, Result
 
-GROUPS = {"capture": workloads.capture, "exchange": workloads.exchange, "scale": workloads.scale}
+GROUPS = {"capture": workloads.capture, "exchange": workloads.exchange, "scale": workloads.scale, "typed": typed.typed}
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from itertools import count
 import apsw
 
 from crdtsql import clock, image, naming, parts, query
+from crdtsql.celltypes import TYPES, Kind
 from crdtsql.changeset import Header, Site, TableHeader
 from crdtsql.clock import Now
 from crdtsql.naming import WORD_BITS
@@ -213,7 +214,7 @@ class _Statements:
             t, s = naming.stamp_t(field.id), naming.stamp_s(field.id)
             stamps = [fragment("export/cell_stamp", t=t, s=s, stamp=stamp) for stamp in (t, s)]
             # A cell that nobody wrote travels unstamped, so that a new row starts with the same default everywhere.
-            wanted = Sql(f"({new} OR clock.{t} = {clock.ABSENT}){self._and_not_split(field)}")
+            wanted = Sql(f"({new} OR clock.{t} = {clock.ABSENT}){self._and_wanted(field)}")
             cells.append(Sql(f", CASE WHEN {wanted} THEN {value} END, {joined(stamps)}"))
         head_is_new = fragment(
             "export/head_is_new", heads=self.table.heads, heads_is_clock=self.table.same_keys("heads", "clock")
@@ -231,12 +232,12 @@ class _Statements:
             **slots,
         )
 
-    def _and_not_split(self, field: Field) -> Sql:
-        """Leave out the value of a cell whose parts travel."""
+    def _and_wanted(self, field: Field) -> Sql:
+        """Leave out the value of a cell if the receiver can make it of the parts that travel."""
         if not self.split or field.type == "lww":
             return EMPTY
         condition = fragment(
-            "export/has_no_parts",
+            "export/value_is_wanted",
             parts=self.table.parts,
             part_is_clock=self.table.same_keys("part", "clock"),
             col=integer(field.id),
@@ -246,7 +247,9 @@ class _Statements:
     def parts(self) -> str:
         """Write the statement for the parts of the typed cells of the rows that were sent."""
         positions = [
-            Sql(f"SELECT {field.id} AS id, {position} AS position")
+            Sql(
+                f"SELECT {field.id} AS id, {position} AS position, {int(TYPES[field.type].kind is Kind.PARTS)} AS splits"
+            )
             for position, field in enumerate(self.table.fields)
             if field.type != "lww"
         ]

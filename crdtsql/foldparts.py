@@ -22,7 +22,6 @@ CREATE_AFTER = "CREATE TEMP TABLE _crdt_after (id INTEGER, part TEXT, v, PRIMARY
 CREATE_CHANGE = (
     "CREATE TEMP TABLE _crdt_change (id INTEGER, part TEXT, v, gone INTEGER, PRIMARY KEY (id, part)) WITHOUT ROWID"
 )
-UPDATED = "SELECT id, {} FROM temp._crdt_cell WHERE updated IS NOT NULL"
 
 
 def fold_parts(registry: Registry, table: Table, shape: schema.TableShape, updates: bool) -> None:
@@ -156,23 +155,23 @@ class _Fold:
         )
         self._forget_parts("whole IS NOT NULL")
         self._load_parts("cell.updated IS NOT NULL")
+        self._execute("fold/load_wholes")
+        parts.imply(self.connection, self.kind, "mine")
         self._execute("fold/find_before")
-        implicit = Sql(f"({UPDATED.format('old')} AND id NOT IN (SELECT id FROM temp._crdt_part))")
-        self._split("_crdt_before", implicit, "old")
-        self._split("_crdt_after", Sql(f"({UPDATED.format('now')})"), "now")
+        self._split_now()
         self._execute("fold/find_added")
         self._execute("fold/find_removed")
         self._restore("id NOT IN (SELECT id FROM temp._crdt_change)")
         self._execute("fold/make_explicit", **self.shared)
         self._execute("fold/forget_changed_parts", **self.shared)
         self._execute("fold/store_changed_parts", **self.shared)
-        self.connection.execute("DELETE FROM temp._crdt_part")
-        self._load_parts("cell.updated IS NOT NULL")
+        self._execute("fold/forget_loaded")
+        self._execute("fold/add_changes")
         self._show_parts()
 
-    def _split(self, into: str, cells: Sql, value: str) -> None:
-        split = self.kind.explode_sql(cells, Sql(value))
-        self.connection.execute(f"INSERT OR REPLACE INTO temp.{into} (id, part, v) {split}")
+    def _split_now(self) -> None:
+        split = self.kind.explode_sql(Sql("(SELECT id, now AS value FROM temp._crdt_cell WHERE updated IS NOT NULL)"))
+        self.connection.execute(f"INSERT OR REPLACE INTO temp._crdt_after (id, part, v) {split}")
 
     def _restore(self, unchanged: str) -> None:
         """Show the value before again where an update changed the spelling alone, and forget that update."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from crdtsql import image, naming, parts, query
 from crdtsql.arrival import Arrival, Pair
-from crdtsql.celltypes import CellType, Kind
+from crdtsql.celltypes import CellType
 from crdtsql.errors import InvalidChangesetError
-from crdtsql.registry import Registry
-from crdtsql.sqltext import Sql, fragment, identifier, integer, joined, sql
+from crdtsql.registry import Registry, temporary
+from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.values import SqliteValue
 
 
@@ -35,7 +35,9 @@ def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
     for pair in typed:
         merging = _Merge(registry, arrival, pair, values, pair.position in sent, here)
         merging.check()
-        if known or pair.position in sent:
+        if pair.position in sent:
+            merging.take_fresh()
+        if known or (pair.position in sent and merging.lacks_values()):
             merging.run()
 
 
@@ -72,7 +74,7 @@ class _Merge:
             statement = sql("merge/invalid_values", invalid=invalid, **self.pair.sent, **self.arrival.image_slots)
             found = query.first(self.connection, statement) is not None
         if not found and self.parts_sent:
-            valid = fragment(self.kind.valid_part)
+            valid = self.kind.valid_part_sql()
             names = {"image": self.arrival.image_slots["image"], "part_table": self.part_table}
             statement = sql("merge/invalid_parts", valid=valid, **names)
             found = query.first(self.connection, statement, self.values) is not None
@@ -80,6 +82,11 @@ class _Merge:
             raise InvalidChangesetError(
                 f"not a sound changeset: {self.table.name}.{self.pair.field.name} is a {self.kind.name} and must be {self.kind.takes}"
             )
+
+    def lacks_values(self) -> bool:
+        """Tell whether any row was sent without the column's value."""
+        slots = self.pair.sent | self.arrival.image_slots
+        return query.first(self.connection, sql("merge/lacks_values", **slots)) is not None
 
     def run(self) -> None:
         """Compare the parts, store those that result, and say what must be shown."""
@@ -127,33 +134,41 @@ class _Merge:
             **self.arrival.image_slots,
         )
 
+    def take_fresh(self) -> None:
+        """Store the parts of cells of which this replica has nothing yet."""
+        self._execute(
+            "merge/store_fresh_parts",
+            parts=self.table.parts,
+            keys=self.table.keys,
+            incoming_keys=self.table.keys_of("incoming"),
+            part_table=self.part_table,
+            part_is_incoming=self.table.same_keys("part", "incoming"),
+            **self.pair.sent,
+            **self.arrival.image_slots,
+        )
+
     def _load(self) -> None:
-        split = "(SELECT id, {0} FROM temp._crdt_cell WHERE NOT {0}_split AND {1} IS NOT NULL)"
-        if self.parts_here:
-            self._execute("merge/load_mine", parts=self.table.parts, part_is_cell=self.part_is_cell)
-        mine = self.kind.explode_sql(Sql(split.format("mine", "mine_t")), Sql("mine"))
-        self._execute("merge/split_mine", split=mine)
+        """Load their heads, then mine: of a whole write whose value was not sent, they imply nothing."""
         if self.parts_sent:
             names = {"image": self.arrival.image_slots["image"], "part_table": self.part_table}
             self._execute("merge/load_theirs", part_is_cell=self.part_is_cell, **names)
-        theirs = self.kind.explode_sql(Sql(split.format("theirs", "their_t")), Sql("theirs"))
-        self._execute("merge/split_theirs", split=theirs)
+        self._execute("merge/load_whole", whose=Sql("theirs"), prefix=Sql("their"))
+        parts.imply(self.connection, self.kind, "theirs")
+        if self.parts_here:
+            self._execute("merge/load_mine", parts=self.table.parts, part_is_cell=self.part_is_cell)
+        self._execute("merge/load_whole", whose=Sql("mine"), prefix=Sql("mine"))
+        parts.imply(self.connection, self.kind, "mine")
 
     def _store(self) -> None:
         table = self.table
-        always = integer(self.kind.kind is Kind.WHOLE)
-        self.connection.execute(sql("merge/create_whole", always=always))
-        try:
+        with temporary(self.connection, "_crdt_alone", sql("merge/create_alone")):
             if self.parts_here:
                 self._execute("merge/forget_parts_of_cells", parts=table.parts, keys=table.keys)
             self._execute("merge/store_parts", parts=table.parts, keys=table.keys, cell_keys=table.keys_of("cell"))
             names = f"SELECT {table.keys} FROM temp._crdt_cell WHERE id = ?"
             parts.show(self.connection, table, self.pair.field, names)
-            if self.kind.kind is not Kind.WHOLE:  # shown as it was written
-                self.connection.execute(
-                    "INSERT OR REPLACE INTO temp._crdt_shown (id, value) SELECT id, value FROM temp._crdt_whole"
-                )
-        finally:
-            self.connection.execute("DROP TABLE temp._crdt_whole")
+            self.connection.execute(
+                "INSERT OR REPLACE INTO temp._crdt_shown (id, value) SELECT id, value FROM temp._crdt_alone"
+            )
         slots = {"value": self.pair.slots["value"], **self.pair.sent, **self.arrival.image_slots}
         self._execute("merge/write_shown", **slots)

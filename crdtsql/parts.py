@@ -2,8 +2,12 @@
 
 Used by fold and by merge. Executes the statements that both share; knows neither the log nor a changeset.
 
-    _crdt_part    id, part, s, t, gone, v, n    heads of parts of the cells at work; id numbers the cells, s is a local site
+    _crdt_part    id, part, s, t, gone, v, n    heads of parts of the cells at work; id numbers the cells, s is a local site;
+                  mine, theirs                  who has the head: 1 if a row says so, 2 if a whole write implies it
     _crdt_shown   id, value                     what a cell must show
+
+A whole write of a set or map is stored as one row with its value; that implies a head of each part of that value, unless the
+cell has rows for this part, which then are all of its heads.
 """
 
 from __future__ import annotations
@@ -18,13 +22,14 @@ from crdtsql import query
 from crdtsql.celltypes import TYPES, CellType, Kind
 from crdtsql.errors import CounterOverflowError
 from crdtsql.registry import Field, Table, temporary
-from crdtsql.sqltext import Sql, identifier
+from crdtsql.sqltext import Sql, identifier, sql
 from crdtsql.values import SqliteValue, show_key
 
 CREATE_PART = (
     "CREATE TEMP TABLE _crdt_part (id INTEGER, part TEXT, s INTEGER, t INTEGER, gone INTEGER, v, n INTEGER, "
     "mine INTEGER, theirs INTEGER, PRIMARY KEY (id, part, s, t)) WITHOUT ROWID"
 )
+CREATE_WHOLE = "CREATE TEMP TABLE _crdt_whole (id INTEGER PRIMARY KEY, cell INTEGER, s INTEGER, t INTEGER, value)"
 CREATE_SHOWN = "CREATE TEMP TABLE _crdt_shown (id INTEGER PRIMARY KEY, value)"
 
 
@@ -92,6 +97,20 @@ def have_parts(connection: apsw.Connection, table: Table) -> bool:
     if not table.typed_fields:
         return False
     return query.first(connection, f"SELECT 1 FROM {table.parts} LIMIT 1") is not None
+
+
+def imply(connection: apsw.Connection, kind: CellType, whose: str) -> None:
+    """Add the heads that whole writes imply; `whose` is `mine` or `theirs`."""
+    wholes = Sql("(SELECT id, value FROM temp._crdt_whole)")
+    split = kind.explode_sql(wholes)
+    if split is None:
+        return
+    with temporary(connection, "_crdt_whole", CREATE_WHOLE):
+        connection.execute(
+            "INSERT INTO temp._crdt_whole (cell, s, t, value) "
+            f"SELECT id, s, t, v FROM temp._crdt_part WHERE part = '' AND {whose} AND v IS NOT NULL"
+        )
+        connection.execute(sql("types/imply", split=split, whose=Sql(whose)))
 
 
 def show(connection: apsw.Connection, table: Table, field: Field, name_of: str) -> None:

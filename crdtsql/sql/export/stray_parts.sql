@@ -8,7 +8,7 @@ WHERE (part.t & 4611686018427387903) > site.upto
 UNION ALL
 SELECT 1 FROM ${part} WHERE col NOT IN (${typed_columns})
 UNION ALL
-SELECT 1 FROM ${part} WHERE (${keys}) NOT IN (SELECT ${keys} FROM ${row})
+SELECT 1 FROM ${part} WHERE part = '' AND (${keys}) NOT IN (SELECT ${keys} FROM ${row})
 UNION ALL
 SELECT 1 FROM (SELECT 1 FROM ${part} GROUP BY ${keys}, col HAVING NOT max(part = ''))
 LIMIT 1

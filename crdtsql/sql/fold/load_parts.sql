@@ -1,5 +1,5 @@
-INSERT INTO temp._crdt_part (id, part, s, t, gone, v, n)
-SELECT cell.id, part.part, part.s, part.t, part.gone, part.v, part.n
+INSERT INTO temp._crdt_part (id, part, s, t, gone, v, n, mine)
+SELECT cell.id, part.part, part.s, part.t, part.gone, part.v, part.n, 1
 FROM temp._crdt_cell AS cell
 JOIN ${parts} AS part ON ${part_is_cell} AND part.col = :col
 WHERE ${cells}

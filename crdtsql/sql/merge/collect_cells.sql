@@ -1,5 +1,5 @@
 INSERT INTO temp._crdt_cell (id, ${keys}, theirs_split, theirs, their_t, their_s, mine_split, mine, mine_t, mine_s)
--- A whole write that supersedes a whole write needs no look at parts, nor does a cell that is new here and has none.
+-- A whole write that supersedes a whole write needs no look at parts, nor does a cell that is new here.
 SELECT id, ${keys}, theirs_split, theirs, their_t, their_s, mine_split, mine, mine_t, mine_s
 FROM (
   SELECT
@@ -21,7 +21,7 @@ FROM (
   LEFT JOIN ${table} AS shown ON ${shown_is_incoming}
   LEFT JOIN ${held} AS held ON held.id = clock.held
 )
-WHERE theirs_split
+WHERE (theirs_split AND NOT (fresh AND sent))
   OR (
     sent
     AND NOT fresh

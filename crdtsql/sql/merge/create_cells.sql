@@ -1,5 +1,5 @@
 CREATE TEMP TABLE _crdt_cell (
-  -- Cells of one typed column that need their parts compared; id is the key of the incoming row. split: the parts are stored, not the value.
+  -- Cells of one typed column that need their parts compared; id is the key of the incoming row. split: it has parts.
   id INTEGER PRIMARY KEY,
   ${keys},
   theirs_split INTEGER,

@@ -3,3 +3,4 @@ SELECT cell.id, part.part, part.s, part.t, part.gone, part.v, part.n, 1
 FROM temp._crdt_cell AS cell
 JOIN ${parts} AS part ON ${part_is_cell} AND part.col = :col
 WHERE cell.mine_split
+ON CONFLICT DO UPDATE SET v = excluded.v, mine = 1

@@ -4,4 +4,3 @@ FROM temp._crdt_cell AS cell
 CROSS JOIN ${image}.${part_table} AS part ON ${part_is_cell} AND part.col = :position
 JOIN temp._crdt_from AS origin ON origin.remote = part.s
 WHERE cell.theirs_split
-ON CONFLICT DO UPDATE SET theirs = 1

@@ -1,13 +1,10 @@
-SELECT cell.id AS id, '' AS part, NULL AS v
-FROM ${cells} AS cell
-UNION ALL
 SELECT id, part, v
 FROM (
   WITH RECURSIVE leaf (id, path, type, value, atom) AS (
-    SELECT cell.id, json_quote(member.key), member.type, member.value, member.atom
-    FROM ${cells} AS cell
-    CROSS JOIN json_each(CASE WHEN json_valid(cell.${value}) THEN cell.${value} END) AS member
-    WHERE json_type(cell.${value}) = 'object'
+    SELECT whole.id, json_quote(member.key), member.type, member.value, member.atom
+    FROM ${wholes} AS whole
+    CROSS JOIN json_each(CASE WHEN json_valid(whole.value) THEN whole.value END) AS member
+    WHERE json_type(whole.value) = 'object'
     UNION ALL
     SELECT leaf.id, leaf.path || ',' || json_quote(member.key), member.type, member.value, member.atom
     FROM leaf

@@ -1,1 +1,1 @@
-(typeof(${value}) NOT IN ('integer', 'null') OR ${value} NOT BETWEEN -${bound} AND ${bound})
+CASE typeof(${value}) WHEN 'integer' THEN ${value} NOT BETWEEN -${bound} AND ${bound} WHEN 'null' THEN 0 ELSE 1 END

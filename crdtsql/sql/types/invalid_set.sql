@@ -1,8 +1,9 @@
-(
-    typeof(${value}) NOT IN ('text', 'null')
-    OR CASE
+CASE typeof(${value})
+    WHEN 'null' THEN 0
+    WHEN 'text' THEN CASE
       WHEN json_valid(${value})
-      THEN json_type(${value}) <> 'array' OR EXISTS (SELECT 1 FROM json_each(${value}) WHERE type IN ('array', 'object'))
-      ELSE ${value} IS NOT NULL
+      THEN json_type(${value}) <> 'array' OR EXISTS (SELECT 1 FROM json_each(${value}) WHERE type = 'array' OR type = 'object')
+      ELSE 1
     END
-  )
+    ELSE 1
+  END

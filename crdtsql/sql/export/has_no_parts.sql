@@ -1,1 +1,0 @@
-NOT EXISTS (SELECT 1 FROM ${parts} AS part WHERE ${part_is_clock} AND part.col = ${col})
