@@ -12,13 +12,15 @@ from collections.abc import Iterator
 
 import apsw
 
-from crdtsql import naming, schema
+from crdtsql import naming, policy, schema
 from crdtsql.celltypes import TYPES
 from crdtsql.registry import FIRST_UPDATE_OP, Field, Table
 from crdtsql.schema import Column, TableShape, UniqueIndex
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
 
 ROWID_NAMES = ("rowid", "oid", "_rowid_")
+REFUSING = ("delete", "rekey", "kept_insert", "kept_update")
+"""The triggers of a grow-only table that let no row go."""
 
 
 def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> Iterator[str]:
@@ -27,18 +29,20 @@ def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> It
     key = [columns[name] for name in table.key]
     slots = _Slots(table, key)
     yield _insert_trigger(slots, columns)
-    yield sql("enable/trigger_delete", trigger=slots.name("delete"), **slots.pick("old_keys", "held"))
-    yield sql(
-        "enable/trigger_rekey",
-        trigger=slots.name("rekey"),
-        of_columns=_of_columns(shape, table.key),
-        any_changed=_any(_changed(column) for column in key),
-        **slots.pick("old_keys", "new_keys", "held"),
-    )
+    rekeys = {
+        "trigger": slots.name("rekey"),
+        "of_columns": _of_columns(shape, table.key),
+        "any_changed": _any(_changed(column) for column in key),
+    }
+    if table.rows == policy.GROW_ONLY:
+        yield from _refusing_triggers(table, rekeys)
+    else:
+        yield sql("enable/trigger_delete", trigger=slots.name("delete"), **slots.pick("old_keys", "held"))
+        yield sql("enable/trigger_rekey", **rekeys, **slots.pick("old_keys", "new_keys", "held"))
     for word in range(table.words):
-        fields = [field for field in table.plain_fields if field.word == word]
-        if fields:
-            yield _update_trigger(slots, word, fields, columns)
+        stamping = {field: stamped for field, stamped in _by_stamp(table).items() if field.word == word}
+        if stamping:
+            yield _update_trigger(slots, word, stamping, columns)
     yield from _typed_triggers(slots, columns)
     yield _key_evict_trigger(slots, shape)
     for number, index in enumerate(schema.unique_indexes(connection, table.name)):
@@ -98,13 +102,20 @@ def _changed(column: Column) -> Sql:
     return fragment(name, column=identifier(column.name))
 
 
-def _update_trigger(slots: _Slots, word: int, fields: list[Field], columns: dict[str, Column]) -> str:
-    changes = [(field, _changed(columns[field.name])) for field in fields]
+def _by_stamp(table: Table) -> dict[Field, list[Field]]:
+    """Return the plain columns that have a bit in the log, each with the columns whose change sets it."""
+    if table.granularity == policy.BY_ROW:
+        return {table.stamped_with(field): [*table.fields] for field in table.plain_fields[:1]}
+    return {field: [field] for field in table.plain_fields}
+
+
+def _update_trigger(slots: _Slots, word: int, stamping: dict[Field, list[Field]], columns: dict[str, Column]) -> str:
+    changes = [(field, _any(_changed(columns[other.name]) for other in stamped)) for field, stamped in stamping.items()]
     bits = [fragment("enable/mask_bit", changed=changed, bit=integer(field.bit)) for field, changed in changes]
     return sql(
         "enable/trigger_update",
         trigger=slots.name("update" if word == 0 else f"update{word}"),
-        of_columns=Sql(f"OF {joined(identifier(field.name) for field in fields)}")
+        of_columns=Sql(f"OF {joined(identifier(field.name) for stamped in stamping.values() for field in stamped)}")
         if slots.table.typed_fields
         else EMPTY,
         any_changed=_any(changed for _, changed in changes),
@@ -112,6 +123,32 @@ def _update_trigger(slots: _Slots, word: int, fields: list[Field], columns: dict
         op=integer(FIRST_UPDATE_OP + word),
         **slots.pick("new_keys"),
     )
+
+
+def _refusing_triggers(table: Table, rekeys: dict[str, Sql]) -> Iterator[str]:
+    """Yield the triggers that let no row of a grow-only table go; a merge works without them."""
+
+    def message(why: str) -> Sql:
+        return text(f'crdtsql: rows of "{table.name}" can only be added (grow-only): {why}')
+
+    refused = message(
+        "a row can't be deleted; INSERT OR REPLACE of a row that is there deletes it if PRAGMA recursive_triggers is ON, "
+        "use ON CONFLICT DO UPDATE"
+    )
+    trigger = identifier(naming.trigger(table.name, "delete"))
+    yield sql("enable/trigger_refuse_delete", trigger=trigger, table=table.quoted, message=refused)
+    refused = message(f"a row's key ({', '.join(table.key)}) can't be changed, insert another row")
+    yield sql("enable/trigger_refuse_rekey", table=table.quoted, message=refused, **rekeys)
+    refused = message("REPLACE can't delete another row that has the same UNIQUE value, change that row first")
+    for event in ("insert", "update"):
+        yield sql(
+            f"enable/trigger_kept_{event}",
+            trigger=identifier(naming.trigger(table.name, f"kept_{event}")),
+            table=table.quoted,
+            table_id=integer(table.id),
+            shown_is_entry=table.row_has_key_of("shown", "entry"),
+            message=refused,
+        )
 
 
 def _insert_trigger(slots: _Slots, columns: dict[str, Column]) -> str:

@@ -21,7 +21,8 @@ The header is a JSON object:
                 upto is the sender's version vector, needs what the receiver's vector must cover
     tables      list of {name, key, columns, genesis, rows, gone}: key is a list of names, columns a list of
                 {name, type}; genesis is null or [t, ordinal]: the stamp of the sender's rows that were never written
-                since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted
+                since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted;
+                row_policy and granularity are there where they are not "add-wins" and "column"
 
     eras        optional: {name: n} for tables that the sender disabled n times while others stayed enabled
 
@@ -43,7 +44,7 @@ from typing import IO, Any
 
 import zstandard
 
-from crdtsql import clock
+from crdtsql import clock, policy
 from crdtsql.errors import InvalidChangesetError
 from crdtsql.values import caseless
 
@@ -86,6 +87,14 @@ class TableHeader:
     genesis: tuple[int, int] | None
     rows: int = 0
     gone: int = 0
+    row_policy: str = policy.ADD_WINS
+    granularity: str = policy.BY_COLUMN
+
+    @property
+    def policies(self) -> dict[str, str]:
+        """Return the header's keys for a row policy and a granularity that are not the usual ones."""
+        named = {"row_policy": self.row_policy, "granularity": self.granularity}
+        return {name: value for name, value in named.items() if value not in (policy.ADD_WINS, policy.BY_COLUMN)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +139,7 @@ class Header:
                     "genesis": list(table.genesis) if table.genesis else None,
                     "rows": table.rows,
                     "gone": table.gone,
+                    **table.policies,
                 }
                 for table in self.tables
             ],
@@ -300,7 +310,21 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
         if not 1 <= t + clock.GENESIS_OFFSET <= sites[ordinal - 1].upto:
             raise ValueError("a genesis is not covered by the sender's vector")
         genesis = (t, ordinal)
-    return TableHeader(_name(found["name"]), key, columns, genesis, _number(found["rows"]), _number(found["gone"]))
+    name, rows, gone = _name(found["name"]), _number(found["rows"]), _number(found["gone"])
+    row_policy = _policy(found, name, "row_policy", policy.ROW_POLICIES)
+    return TableHeader(
+        name, key, columns, genesis, rows, gone, row_policy, _policy(found, name, "granularity", policy.GRANULARITIES)
+    )
+
+
+def _policy(found: dict[str, Any], table: str, key: str, known: tuple[str, ...]) -> str:
+    value = found.get(key, known[0])
+    if value not in known:
+        raise InvalidChangesetError(
+            f"the changeset has the {key} {value!r:.40} for table {table!r:.100}, this version of crdtsql knows "
+            f"{', '.join(known)}: install the version that wrote it, or it is not a sound changeset"
+        )
+    return str(value)
 
 
 def _number(value: Any) -> int:

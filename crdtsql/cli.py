@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import get_completion_class
 
-from crdtsql import __version__, changeset, clock
+from crdtsql import __version__, changeset, clock, policy
 from crdtsql.celltypes import TYPES
 from crdtsql.errors import CrdtsqlError, UsageError
+from crdtsql.files import read_changeset, read_text, write_file
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, sync
 from crdtsql.values import dumps, printable, show
@@ -120,6 +120,8 @@ def _progress(replica: Replica) -> Iterator[None]:
 
 DATABASE = click.argument("database", type=click.Path(dir_okay=False, readable=False))
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+ROW_POLICY = click.Choice(policy.ROW_POLICIES)
+GRANULARITY = click.Choice(policy.GRANULARITIES)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -154,7 +156,11 @@ def cli() -> None:
     metavar="COLUMN=TYPE",
     help=f"Merge a column as a TYPE ({', '.join(TYPES)}); with several tables, TABLE.COLUMN=TYPE.",
 )
-def enable(database: str, tables: tuple[str, ...], all_tables: bool, columns: tuple[str, ...]) -> None:
+@click.option("--rows", type=ROW_POLICY, default=policy.ADD_WINS, help="What a delete and a concurrent write make.")
+@click.option("--granularity", type=GRANULARITY, default=policy.BY_COLUMN, help="What an update stamps.")
+def enable(
+    database: str, tables: tuple[str, ...], all_tables: bool, columns: tuple[str, ...], rows: str, granularity: str
+) -> None:
     """Make tables of DATABASE replicated, in place.
 
     The tables keep their names, columns and indexes; triggers record what any program writes. Enabling is instant,
@@ -164,7 +170,7 @@ def enable(database: str, tables: tuple[str, ...], all_tables: bool, columns: tu
         raise click.UsageError("name the tables to enable, or give --all")
     types = dict(_column_type(column) for column in columns)
     with _open(database) as replica:
-        for name in replica.enable(*tables, all=all_tables, types=types):
+        for name in replica.enable(*tables, all=all_tables, types=types, rows=rows, granularity=granularity):
             click.echo(f"enabled {name}")
 
 
@@ -212,6 +218,24 @@ def disable(database: str, tables: tuple[str, ...], all_tables: bool) -> None:
 
 @cli.command()
 @DATABASE
+@click.argument("table")
+@click.argument("policy", type=ROW_POLICY)
+@click.option("--granularity", type=GRANULARITY, help="What an update stamps; as it is without this.")
+def rows(database: str, table: str, policy: str, granularity: str | None) -> None:
+    """Change how the rows of TABLE live: what a delete and a concurrent write make of a row.
+
+    Run it on every replica: those with another policy refuse the changesets of this one.
+    """
+    with _open(database) as replica:
+        report = replica.set_rows(table, policy, granularity=granularity)
+    click.echo(
+        f"{report.table} is {policy} now: {report.deleted:,} rows went, {report.revived:,} came back; "
+        "run the same on every other replica"
+    )
+
+
+@cli.command()
+@DATABASE
 @JSON
 def status(database: str, as_json: bool) -> None:
     """Show what is replicated, how large the clocks are, and how far peers are behind."""
@@ -222,10 +246,11 @@ def status(database: str, as_json: bool) -> None:
         return
     click.echo(f"{found.path}: site {found.site}, {found.sites} sites known, {found.log_rows} changes to fold")
     _print_table(
-        ["table", ">rows", ">changed", ">held", ">conflicts", ">data", ">clocks", ">of data", "capture"],
+        ["table", "policy", ">rows", ">changed", ">held", ">conflicts", ">data", ">clocks", ">of data", "capture"],
         [
             [
                 table.name,
+                f"{table.row_policy} by {table.granularity}",
                 f"{table.rows:,}",
                 f"{table.changed_rows:,}",
                 f"{table.held_rows:,}",
@@ -284,46 +309,10 @@ def export(database: str, receiver: str | None, output: str | None) -> None:
     """Write a changeset with what the receiver lacks."""
     if output is None and sys.stdout.isatty():
         raise click.UsageError("name a file with -o, or send standard output somewhere")
-    since = parse_vector(_read_text(receiver)) if receiver else None
+    since = parse_vector(read_text(receiver)) if receiver else None
     with _open(database) as replica:
         data = replica.export(since)
-    _write_file(output or "-", data)
-
-
-def _read_text(path: str) -> str:
-    try:
-        with click.open_file(path, encoding="utf-8") as file:
-            return str(file.read())
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not a version vector: it is not text") from error
-
-
-def _write_file(path: str, data: bytes) -> None:
-    """Write a file so that a reader sees all of it or nothing."""
-    target = Path(path)
-    if path == "-" or (target.exists() and not target.is_file()):
-        with click.open_file(path, "wb") as stream:
-            stream.write(data)
-        return
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _read_changeset(path: str) -> bytes:
-    with click.open_file(path, "rb") as stream:
-        return changeset.read_stream(stream)
+    write_file(output or "-", data)
 
 
 @cli.command()
@@ -331,7 +320,7 @@ def _read_changeset(path: str) -> bytes:
 @JSON
 def inspect(file: str, as_json: bool) -> None:
     """Show what is in a changeset, without any database."""
-    received = changeset.unpack(_read_changeset(file))
+    received = changeset.unpack(read_changeset(file))
     header = received.header
     if as_json:
         found = header.to_json() | {"format": changeset.VERSION, "bytes": received.size_bytes}
@@ -367,7 +356,7 @@ def inspect(file: str, as_json: bool) -> None:
 @JSON
 def import_(database: str, file: str, as_json: bool) -> None:
     """Merge a changeset into DATABASE, as a whole or not at all; - reads standard input."""
-    data = _read_changeset(file)
+    data = read_changeset(file)
     with _open(database) as replica:
         report = replica.merge(data)
     _show_reports({database: report}, as_json)

@@ -26,7 +26,7 @@ def problem_of(registry: Registry, table: Table) -> str | None:
     if tuple(column.name for column in shape.key) != table.key:
         return "its primary key was changed"
     wanted = ["insert", "delete", "rekey", *(f"typed{field.id}" for field in table.typed_fields)]
-    wanted += ["update"] if any(field.word == 0 for field in table.plain_fields) else []
+    wanted += ["update"] if any(table.stamped_with(field).word == 0 for field in table.plain_fields) else []
     present_triggers = _present_triggers(registry, table)
     missing = [what for what in wanted if naming.trigger(table.name, what) not in present_triggers]
     return "its capture triggers are gone, so writes since then were not recorded" if missing else None

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import apsw
 
-from crdtsql import capture, clock, columntype, naming, query, schema
+from crdtsql import capture, clock, columntype, naming, policy, query, schema
 from crdtsql.clock import Now
-from crdtsql.errors import CannotEnableError, CrdtsqlError
+from crdtsql.errors import CannotEnableError, CrdtsqlError, UsageError
 from crdtsql.registry import Registry, Table
 from crdtsql.schema import TableShape
 from crdtsql.sqltext import Sql, identifier, joined, sql
@@ -23,7 +23,14 @@ MAXIMUM_COLUMNS = 600
 """A changeset has three columns per value column, and SQLite allows 2,000 columns."""
 
 
-def enable(registry: Registry, name: str, now: Now, types: Mapping[str, str] | None = None) -> Table:
+def enable(
+    registry: Registry,
+    name: str,
+    now: Now,
+    types: Mapping[str, str] | None = None,
+    rows: str = policy.ADD_WINS,
+    granularity: str = policy.BY_COLUMN,
+) -> Table:
     """Make one table replicated.
 
     Args:
@@ -32,7 +39,9 @@ def enable(registry: Registry, name: str, now: Now, types: Mapping[str, str] | N
     Raises:
         CannotEnableError: the table is missing, enabled already, or of a kind that can't be replicated.
         ColumnTypeError: a column can't have the type.
+        UsageError: there is no such row policy or granularity.
     """
+    check_policies(rows, granularity)
     connection = registry.connection
     shape = check(connection, name)
     if any(caseless(table.name) == caseless(shape.name) for table in registry.tables()):
@@ -46,10 +55,24 @@ def enable(registry: Registry, name: str, now: Now, types: Mapping[str, str] | N
         registry.raise_vector(registry.next_batch(), [(registry.self_ordinal, hlc)])
         genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
     registry.widen_log(len(shape.key))
-    table = registry.add_table(shape, genesis, chosen)
+    table = registry.set_policies(registry.add_table(shape, genesis, chosen), rows, granularity)
     _create_tables(connection, table, shape)
     create_triggers(connection, table, shape)
     return table
+
+
+def check_policies(rows: str, granularity: str) -> None:
+    """Check the names of a row policy and a granularity.
+
+    Raises:
+        UsageError: there is no such row policy or granularity.
+    """
+    for what, given, known in (
+        ("row policy", rows, policy.ROW_POLICIES),
+        ("granularity", granularity, policy.GRANULARITIES),
+    ):
+        if given not in known:
+            raise UsageError(f"there is no {what} {given!r}; use one of: {', '.join(known)}")
 
 
 def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> None:

@@ -148,12 +148,14 @@ def _fill(
 def describe(table: Table) -> TableHeader:
     """Describe a replicated table as a changeset does."""
     columns = tuple((field.name, field.type) for field in table.fields)
-    return TableHeader(table.name, table.key, columns, table.genesis)
+    return TableHeader(
+        table.name, table.key, columns, table.genesis, row_policy=table.rows, granularity=table.granularity
+    )
 
 
 def _counted(connection: apsw.Connection, table: TableHeader, number: int, database: str) -> TableHeader:
     rows, gone = query.first(connection, f"SELECT count(*), count(gone) FROM {database}.{image.row_table(number)}")
-    return TableHeader(table.name, table.key, table.columns, table.genesis, rows, gone)
+    return replace(table, rows=rows, gone=gone)
 
 
 def _export_table(

@@ -129,8 +129,8 @@ def _fold_statement(table: Table, shape: schema.TableShape, removals: bool, upda
             (
                 fragment(
                     "fold/latest_update",
-                    op=integer(FIRST_UPDATE_OP + field.word),
-                    bit=integer(field.bit),
+                    op=integer(FIRST_UPDATE_OP + table.stamped_with(field).word),
+                    bit=integer(table.stamped_with(field).bit),
                     update=_update_name(field),
                 )
                 for field in table.fields

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import clock, query
+from crdtsql import clock, policy, query
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.errors import InvalidChangesetError
 from crdtsql.naming import WORD_BITS
@@ -182,6 +182,9 @@ def _check_table(connection: apsw.Connection, table: TableHeader, number: int) -
         strays = sql("export/stray_parts", part=part_table(number), row=row, keys=keys, typed_columns=typed)
         if query.rows(connection, strays):
             raise InvalidChangesetError(f"not a sound changeset: the parts of table {table.name!r} don't fit its rows")
-    further = many or query.rows(connection, f"SELECT 1 FROM {head} LIMIT 1")
-    if further and query.rows(connection, sql("export/stray_heads", head=head, row=row, keys=keys)):
-        raise InvalidChangesetError(f"not a sound changeset: the heads of table {table.name!r} don't fit its rows")
+    if many or query.rows(connection, f"SELECT 1 FROM {head} LIMIT 1"):
+        kinds = [Sql("gone IS NULL"), Sql("gone = 1")]
+        decides, does_not = reversed(kinds) if table.row_policy == policy.DELETE_WINS else kinds
+        strays = sql("export/stray_heads", head=head, row=row, keys=keys, decides=decides, does_not=does_not)
+        if query.rows(connection, strays):
+            raise InvalidChangesetError(f"not a sound changeset: the heads of table {table.name!r} don't fit its rows")

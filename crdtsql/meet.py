@@ -5,14 +5,14 @@ of the design; ORSWOT for rows, Bieniusa et al. 2012):
 
 - A cell goes to the larger stamp: (hlc, site id).
 - A row has heads: its latest events, adds and deletes. A head stays if both sides have it, or the side that lacks it has
-  not seen it. The row lives while one of its heads is an add.
+  not seen it. The row lives while one of its heads is an add; in a delete-wins table while none is a delete.
 """
 
 from __future__ import annotations
 
 import apsw
 
-from crdtsql import image, naming, query
+from crdtsql import image, naming, policy, query
 from crdtsql.arrival import Arrival, Pair
 from crdtsql.errors import InvalidChangesetError
 from crdtsql.registry import Field, Registry, temporary
@@ -78,6 +78,8 @@ def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
         won=arrival.bits("won"),
         clash=arrival.bits("clash"),
         row_is_newer=newer,
+        add=Sql("in" if _deletes_win(arrival) else "old"),
+        delete=Sql("old" if _deletes_win(arrival) else "in"),
         clock=arrival.table.clock,
         clock_is_incoming=arrival.table.same_keys("clock", "incoming"),
         **arrival.image_slots,
@@ -90,6 +92,10 @@ def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
         _settle_heads(connection, arrival)
     if query.first(connection, "SELECT 1 FROM temp._crdt_met WHERE complex > 1 LIMIT 1"):
         _settle_pairs(connection, arrival)
+
+
+def _deletes_win(arrival: Arrival) -> bool:
+    return arrival.table.rows == policy.DELETE_WINS
 
 
 def _one_row_twice(arrival: Arrival) -> InvalidChangesetError:
@@ -118,7 +124,10 @@ def _settle_heads(connection: apsw.Connection, arrival: Arrival) -> None:
             **arrival.head_slots,
         )
         connection.execute(incoming)
-        connection.execute(sql("merge/collect_heads", heads=table.heads, mine_is_met=mine_is_met))
+        comes_later = Sql("gone IS NULL" if _deletes_win(arrival) else "gone IS NOT NULL")
+        connection.execute(
+            sql("merge/collect_heads", heads=table.heads, mine_is_met=mine_is_met, comes_later=comes_later)
+        )
         connection.execute(sql("merge/settle_heads"))
         forget = sql(
             "merge/forget_old_heads",

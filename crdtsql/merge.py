@@ -149,15 +149,35 @@ def settle_eras(registry: Registry, header: Header) -> None:
             )
 
 
+def check_policies(registry: Registry, header: Header) -> None:
+    """Check that both sides say the same of how rows live and what an update stamps.
+
+    Raises:
+        SchemaMismatchError: a table has another row policy or granularity than here.
+    """
+    replicated = {caseless(table.name): table for table in registry.tables()}
+    for theirs in header.tables:
+        table = replicated.get(caseless(theirs.name))
+        if table is None or (table.rows, table.granularity) == (theirs.row_policy, theirs.granularity):
+            continue
+        raise SchemaMismatchError(
+            f"table {table.name!r} is {table.rows} by {table.granularity} here and {theirs.row_policy} by "
+            f"{theirs.granularity} in the changeset: nothing was changed; choose one for all replicas, for example "
+            f"`crdtsql rows {registry.path} {table.name} {theirs.row_policy} --granularity {theirs.granularity}`, export "
+            "again and import again"
+        )
+
+
 def merge(registry: Registry, header: Header, database: str, on_progress: Progress) -> MergeReport:
     """Merge an attached, checked image.
 
     Raises:
-        SchemaMismatchError: a table or column of the changeset is not replicated here.
+        SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
         ConstraintViolationError: the merged rows break a constraint that the receiving table declares.
     """
     connection = registry.connection
     settle_eras(registry, header)
+    check_policies(registry, header)
     arrivals = [
         _arrival(registry, table, number, database) for number, table in enumerate(header.tables, 1) if table.rows
     ]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import apsw
 
-from crdtsql import enable, naming, query, schema
+from crdtsql import capture, enable, naming, policy, query, schema
 from crdtsql.registry import Table
 from crdtsql.sqltext import identifier
 
@@ -33,6 +33,8 @@ def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterato
             connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, before)
         return
     writers = set().union(*(enable.triggers_that_write_replicated(connection, table) for table in tables))
+    refusing = [table for table in tables if table.rows == policy.GROW_ONLY]
+    writers |= {naming.trigger(table.name, what) for table in refusing for what in capture.REFUSING}
     statements = []
     for name in sorted(writers, key=naming.is_ours):  # ours are created last, and so fire first
         found = query.first(connection, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,))

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import apsw
 
-from crdtsql import clock, naming, query, schema
+from crdtsql import clock, naming, policy, query, schema
 from crdtsql.errors import DatabaseError, NotEnabledError
 from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.values import SqliteValue, caseless
@@ -22,7 +23,7 @@ from crdtsql.values import SqliteValue, caseless
 FORMAT = 1
 FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
-
+TABLE_COLUMNS = "id, name, genesis_t, genesis_s, bulk, rows, granularity"
 
 PROGRESS_DETAIL = ((512, 16), (4_096, 256), (65_536, 4_096))
 """From which age (in batches) on how many batches share one entry of `_crdt_progress`: an export for a peer that was away
@@ -55,6 +56,7 @@ class Table:
     Attributes:
         genesis: stamp (t, site ordinal) of the rows that have no clock row, None if there are none.
         bulk: latest batch that is not in the index by `seq`.
+        rows, granularity: the row policy and what an update stamps; `policy` has the names.
     """
 
     id: int
@@ -63,6 +65,14 @@ class Table:
     fields: tuple[Field, ...]
     genesis: tuple[int, int] | None
     bulk: int
+    rows: str = policy.ADD_WINS
+    granularity: str = policy.BY_COLUMN
+
+    def stamped_with(self, field: Field) -> Field:
+        """Return the column whose bit in the log stamps a column: of granularity `row`, one for all that are last-writer-wins."""
+        if self.granularity != policy.BY_ROW or field.type != "lww":
+            return field
+        return next(other for other in self.fields if other.type == "lww")
 
     @property
     def words(self) -> int:
@@ -338,8 +348,8 @@ class Registry:
 
     def tables(self) -> list[Table]:
         """List the replicated tables by name."""
-        rows = query.rows(self.connection, "SELECT id, name, genesis_t, genesis_s, bulk FROM _crdt_table ORDER BY name")
-        return [self._table(*row) for row in rows]
+        rows = query.rows(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table ORDER BY name")
+        return [self._table(row) for row in rows]
 
     def table(self, name: str) -> Table:
         """Return one replicated table.
@@ -347,14 +357,13 @@ class Registry:
         Raises:
             NotEnabledError: the table is not replicated.
         """
-        row = query.first(
-            self.connection, "SELECT id, name, genesis_t, genesis_s, bulk FROM _crdt_table WHERE name = ?", (name,)
-        )
+        row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE name = ?", (name,))
         if row is None:
             raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
-        return self._table(*row)
+        return self._table(row)
 
-    def _table(self, number: int, name: str, genesis_t: int | None, genesis_s: int | None, bulk: int) -> Table:
+    def _table(self, row: tuple[Any, ...]) -> Table:
+        number, name, genesis_t, genesis_s, bulk, rows, granularity = row
         columns = query.rows(
             self.connection, "SELECT id, name, type FROM _crdt_column WHERE tbl = ? ORDER BY id", (number,)
         )
@@ -365,6 +374,8 @@ class Registry:
             fields=tuple(Field(id_, column, kind) for id_, column, kind in columns if id_ >= 0),
             genesis=None if genesis_t is None or genesis_s is None else (genesis_t, genesis_s),
             bulk=bulk,
+            rows=rows,
+            granularity=granularity,
         )
 
     def add_table(
@@ -396,6 +407,12 @@ class Registry:
         self.connection.execute(
             "UPDATE _crdt_table SET genesis_t = ?, genesis_s = ? WHERE id = ?", (*genesis, table.id)
         )
+
+    def set_policies(self, table: Table, rows: str, granularity: str) -> Table:
+        """Register how a table's rows live, and what an update stamps."""
+        values = (rows, granularity, table.id)
+        self.connection.execute("UPDATE _crdt_table SET rows = ?, granularity = ? WHERE id = ?", values)
+        return self.table(table.name)
 
     def seq_of(self, table: Table, batch: int, changed_rows: int) -> int | None:
         """Return the `seq` for the rows that a batch changes: None, outside of the index, if they are many.

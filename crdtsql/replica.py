@@ -25,8 +25,10 @@ from crdtsql import (
     fold,
     image,
     merge,
+    policy,
     query,
     retype,
+    rows,
     schema,
     status,
 )
@@ -52,6 +54,8 @@ class Replica(Session):
         *tables: str,
         all: bool = False,  # noqa: A002 - the verb's own word
         types: Mapping[str, str] | None = None,
+        rows: str = policy.ADD_WINS,
+        granularity: str = policy.BY_COLUMN,
     ) -> list[str]:
         """Make tables replicated; return their names as the database spells them.
 
@@ -59,10 +63,15 @@ class Replica(Session):
 
         Args:
             types: column -> type (docs/TYPES.md), the column as `column` or `table.column`; the others are `lww`.
+            rows: the row policy. `add-wins`: a write survives a delete that did not know of it; `delete-wins`: the delete takes
+                it along; `grow-only`: rows can't be deleted.
+            granularity: what an update stamps. `column`: the columns that it changed; `row`: all, so that of concurrent updates
+                of a row the later one wins as a whole.
 
         Raises:
             CannotEnableError: a named table can't be replicated; then none is.
             ColumnTypeError: a column can't have its type; then no table is enabled.
+            UsageError: there is no such row policy or granularity.
         """
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
@@ -79,7 +88,8 @@ class Replica(Session):
             chosen = columntype.by_table(names, types or {})
             for name in names:
                 try:
-                    enabled.append(enable.enable(self.registry, name, self._now, chosen[name]).name)
+                    table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity)
+                    enabled.append(table.name)
                 except CannotEnableError as error:
                     if name in tables:
                         raise
@@ -129,6 +139,26 @@ class Replica(Session):
             drift.settle(self.registry)
             self._changed()
         return changed
+
+    def set_rows(self, table: str, policy: str, *, granularity: str | None = None) -> rows.RowsReport:
+        """Change a table's row policy, and its granularity if one is given; do the same on every replica.
+
+        Rows that were written and deleted concurrently go, or come back, as they do under the new policy. Replicas with different
+        policies refuse each other's changesets until all were changed.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+            UsageError: there is no such row policy or granularity.
+            ConstraintViolationError: rows that go or come back would break a constraint of the table.
+        """
+        with explained(self.path):
+            self.registry.require()
+            with self._foreign_keys_off(), self._writing():
+                self._ready({})
+                report = rows.set_rows(self.registry, table, policy, granularity)
+                drift.settle(self.registry)
+                self._changed()
+        return report
 
     def vector(self) -> dict[str, int]:
         """Return the version vector: site id as hex -> hlc up to which all its events are here."""

@@ -7,6 +7,8 @@ a write of its own lets one of the values win everywhere.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from crdtsql import columntype, enable, fold, naming, query, schema
 from crdtsql.celltypes import TYPES
 from crdtsql.clock import Now
@@ -81,8 +83,8 @@ def _join_parts(registry: Registry, table: Table, field: Field, now: Now) -> Non
     if field.type == "lww":
         return
     connection = registry.connection
-    registry.set_type(table, field, "lww")
-    values = {"tbl": table.id, "col": field.id, "op": FIRST_UPDATE_OP + field.word, "mask": 1 << field.bit}
+    stamping = registry.set_type(table, field, "lww").stamped_with(replace(field, type="lww"))
+    values = {"tbl": table.id, "col": field.id, "op": FIRST_UPDATE_OP + stamping.word, "mask": 1 << stamping.bit}
     written = sql(
         "registry/log_joined",
         keys=table.keys,

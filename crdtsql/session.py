@@ -313,7 +313,9 @@ class Session:
             yield
             return
         if self.connection.in_transaction:
-            raise UsageError("a changeset can't be merged inside a transaction with foreign_keys on: commit it first")
+            raise UsageError(
+                "no merge and no other row policy inside a transaction with foreign_keys on: commit it first"
+            )
         self.connection.execute("PRAGMA foreign_keys = OFF")
         try:
             yield

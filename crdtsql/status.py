@@ -25,6 +25,8 @@ class TableStatus:
         data_bytes: pages of the table and its indexes.
         clock_bytes: pages of its clocks, heads and held rows.
         problem: what is wrong with its capture, None if nothing is.
+        row_policy: add-wins, delete-wins or grow-only.
+        granularity: column or row.
     """
 
     name: str
@@ -36,6 +38,8 @@ class TableStatus:
     data_bytes: int
     clock_bytes: int
     problem: str | None
+    row_policy: str
+    granularity: str
 
     @property
     def clock_percent(self) -> float:
@@ -139,6 +143,8 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
             _size_of(connection, sizes, f"_crdt_{part}_{table.name}") for part in ("clock", "held", "heads")
         ),
         problem=drift.problem_of(registry, table),
+        row_policy=table.rows,
+        granularity=table.granularity,
     )
 
 

@@ -30,6 +30,7 @@ COMMANDS = (
     "import",
     "sync",
     "blame",
+    "rows",
     "demo",
     "completion",
 )
@@ -173,7 +174,7 @@ def test_the_bash_completion_is_valid() -> None:
     "arguments",
     [[], ["nothing"], ["enable"], ["enable", "app.db"], ["disable", "app.db"], ["status"], ["status", "a", "b"], ["clone", "app.db"],
      ["sync", "app.db"], ["import", "app.db"], ["export"], ["inspect"], ["blame", "app.db"], ["completion", "csh"], ["status", "--no"],
-     ["status", "."], ["vector", "/"]],
+     ["status", "."], ["vector", "/"], ["rows", "app.db", "t"], ["rows", "app.db", "t", "last-wins"]],
 )  # fmt: skip
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     """Wrong usage exits with 2 and says what is missing."""
@@ -184,14 +185,14 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["enable", "disable", "status", "vector", "export", "clone", "import", "sync", "blame"]
+    "name", ["enable", "disable", "status", "vector", "export", "clone", "import", "sync", "blame", "rows"]
 )
 def test_files_that_are_none_give_one_line(name: str, tmp_path: Path, app: Path) -> None:
     """A missing file, and a file that is no database, end each command with one line that names the file."""
     ok("export", app, "-o", tmp_path / "all.crdt")
     more = {
         "enable": ["task"], "disable": ["task"], "clone": [tmp_path / "copy.db"], "import": [tmp_path / "all.crdt"], "sync": [app],
-        "export": ["-o", tmp_path / "out.crdt"], "blame": ["task", "t1"],
+        "export": ["-o", tmp_path / "out.crdt"], "blame": ["task", "t1"], "rows": ["task", "grow-only"],
     }  # fmt: skip
     rest = more.get(name, [])
     assert "no such file" in refused(name, tmp_path / "missing.db", *rest)

@@ -82,6 +82,7 @@ def test_example_header_is_complete() -> None:
     assert header().to_json() == json.loads(example)
     written = header().to_json()
     keys = {f"`{key}`" for key in written} | {"`eras`"}
+    keys |= {"`tables[].row_policy`", "`tables[].granularity`"}
     keys |= {f"`sites[].{key}`" for key in written["sites"][0]} | {f"`tables[].{key}`" for key in written["tables"][0]}
     assert set(documented_names("key")) == keys
 
@@ -149,7 +150,10 @@ def test_names_of_triggers(tmp_path: Path) -> None:
     connection.close()
     with Replica.open(tmp_path / "wide.db") as replica:
         replica.enable("task")
-        triggers = replica.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        listing = "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
+        triggers = replica.connection.execute(listing).fetchall()
+        replica.set_rows("task", "grow-only")
+        triggers += replica.connection.execute(listing).fetchall()
     listed = PAGE.split("The capture triggers are named")[1].split("### 2.3")[0]
     documented = set(re.findall(r"`(\w+)`", listed)) - {"what"}
     assert {name.removeprefix("_crdt_").removesuffix("_task") for (name,) in triggers} == documented

@@ -272,6 +272,9 @@ HEADERS = {
     "1900 columns": _table(columns=[{"name": f"c{n}", "type": "lww"} for n in range(1900)]),
     "a wrong number of rows": _table(rows=1),
     "a wrong number of gone rows": _table(gone=7),
+    "an unknown row policy": _table(row_policy="last-wins"),
+    "another row policy": _table(row_policy="delete-wins"),
+    "another granularity": _table(granularity="row"),
     "a positive genesis": _table(genesis=[5, 1]),
     "a genesis of no site": _table(genesis=[-5, 9]),
     "a genesis too low": _table(genesis=[-(2**62), 1]),
@@ -289,7 +292,8 @@ HEADERS = {
     **{f"id {value!r:.20}": _site(id=value) for value in (*WRONG, "G" * 32, "A" * 32, "0" * 31)},
     **{f"{name} {value!r:.20}": _header(lambda h, n=name, v=value: h.update({n: v}))
        for name in ("sites", "tables", "sender") for value in WRONG},  # type: ignore[misc]
-    **{f"{name} {value!r:.20}": _table(**{name: value}) for name in ("key", "columns", "rows", "gone") for value in WRONG},
+    **{f"{name} {value!r:.20}": _table(**{name: value})
+       for name in ("key", "columns", "rows", "gone", "row_policy", "granularity") for value in WRONG},
     **{f"genesis {value!r:.20}": _table(genesis=value)
        for value in (*WRONG[1:], [1, 2, 3], ["a", "b"], {"a": 1, "b": 2}, "ab", [None, None])},
     **{f"column {value!r:.20}": _table(columns=[*COLUMNS[:3], {"name": value, "type": "lww"}]) for value in WRONG},

@@ -120,3 +120,26 @@ def test_a_null_key_is_refused_on_sqlite_3_35(node: str, tmp_path: Path) -> None
     ((error,),) = run(node, {file: ["INSERT OR IGNORE INTO t (v) VALUES (1)"]}).values()
     assert error is not None
     assert "the primary key t.id must not be NULL" in error
+
+
+def test_policies_on_sqlite_3_35(node: str, tmp_path: Path) -> None:
+    """SQLite 3.35 refuses with the same clear messages what a grow-only table does not take, and stamps whole rows."""
+    file = tmp_path / "file.db"
+    connection = apsw.Connection(str(file))
+    connection.execute(
+        "CREATE TABLE t (id TEXT PRIMARY KEY, u UNIQUE, v); INSERT INTO t VALUES ('x', 1, 1), ('y', 2, 2)"
+    )
+    Replica.on(connection, now=lambda: 0).enable("t", rows="grow-only", granularity="row")
+    connection.close()
+    refused = ["DELETE FROM t", "UPDATE t SET id = 'z' WHERE v = 1", "REPLACE INTO t VALUES ('z', 2, 3)"]
+    taken = [
+        "REPLACE INTO t VALUES ('y', 2, 9)",
+        "UPDATE t SET v = 7 WHERE id = 'x'",
+        "INSERT OR IGNORE INTO t VALUES ('z', 1, 1)",
+    ]
+    (errors,) = run(node, {file: [*refused, *taken]}).values()
+    assert all("can only be added (grow-only)" in str(error) for error in errors[: len(refused)])
+    assert errors[len(refused) :] == [None] * len(taken)
+    with Replica.open(file) as replica:
+        assert replica.connection.execute("SELECT id, u, v FROM t ORDER BY id").fetchall() == [("x", 1, 7), ("y", 2, 9)]
+        assert not any(cell.genesis for cell in replica.blame("t", "x") if cell.column != "id")

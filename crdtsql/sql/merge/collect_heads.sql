@@ -1,6 +1,6 @@
 INSERT INTO temp._crdt_head (id, t, s, gone, rank)
 -- A head stays if the other side has it too, or has not seen it; else the other side has superseded it.
--- The first is the one that the clock row keeps: an add before a delete, then the newest.
+-- The first is the one that the clock row keeps: one of the kind that decides whether the row lives, then the newest.
 SELECT
   id,
   t,
@@ -8,7 +8,7 @@ SELECT
   gone,
   row_number() OVER (
     PARTITION BY id
-    ORDER BY gone IS NOT NULL, t DESC, (SELECT site.id FROM _crdt_site AS site WHERE site.ordinal = head.s) DESC
+    ORDER BY ${comes_later}, t DESC, (SELECT site.id FROM _crdt_site AS site WHERE site.ordinal = head.s) DESC
   )
 FROM (
   SELECT met.id AS id, met.old_dot_t AS t, met.old_dot_s AS s, met.old_gone AS gone

@@ -12,7 +12,7 @@ SELECT
     WHEN many THEN 1
     WHEN (old_dot_t & 4611686018427387903) <= ifnull((SELECT upto FROM temp._crdt_theirs WHERE ordinal = old_dot_s), 0)
       THEN 0
-    WHEN (old_gone IS NULL AND in_gone = 1)
+    WHEN (${add}_gone IS NULL AND ${delete}_gone = 1)
       OR (
         old_gone IS in_gone
         AND (

@@ -1,0 +1,59 @@
+"""Files: what the command line reads and writes besides databases: vectors, changesets."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from crdtsql import changeset
+from crdtsql.errors import UsageError
+
+
+def read_text(path: str) -> str:
+    """Read a version vector's file.
+
+    Raises:
+        UsageError: it is not text.
+    """
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            return str(file.read())
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not a version vector: it is not text") from error
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file so that a reader sees all of it or nothing."""
+    target = Path(path)
+    if path == "-" or (target.exists() and not target.is_file()):
+        with click.open_file(path, "wb") as stream:
+            stream.write(data)
+        return
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def read_changeset(path: str) -> bytes:
+    """Read a changeset's file; - is standard input.
+
+    Raises:
+        InvalidChangesetError: it does not begin like a changeset, or is longer than it says.
+    """
+    with click.open_file(path, "rb") as stream:
+        return changeset.read_stream(stream)

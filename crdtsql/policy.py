@@ -1,0 +1,20 @@
+"""Policies: the names of the ways in which a table's rows can live, and of what one write of a row stamps.
+
+Names only: what a policy means is said where it counts, in `capture`, `fold`, `meet`, `image` and `rows`.
+"""
+
+from __future__ import annotations
+
+ADD_WINS = "add-wins"
+"""A row lives while one of its heads is an add: a write survives a delete that did not know of it."""
+DELETE_WINS = "delete-wins"
+"""A row lives while none of its heads is a delete: a delete takes every write along that did not know of it."""
+GROW_ONLY = "grow-only"
+"""Rows are never deleted: the triggers refuse it. Heads count as under add-wins."""
+ROW_POLICIES = (ADD_WINS, DELETE_WINS, GROW_ONLY)
+
+BY_COLUMN = "column"
+"""An update stamps the columns that it changed."""
+BY_ROW = "row"
+"""An update stamps all columns that are last-writer-wins, so that concurrent updates don't mix."""
+GRANULARITIES = (BY_COLUMN, BY_ROW)

@@ -1,0 +1,4 @@
+CREATE TRIGGER ${trigger} BEFORE DELETE ON ${table}
+BEGIN
+  SELECT RAISE(ABORT, ${message});
+END
