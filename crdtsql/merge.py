@@ -7,21 +7,19 @@ on the set of merged events alone, not on the order or number of merges.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import apsw
 
-from crdtsql import clock, constraints, enable, materialize, meet, naming, query, schema
+from crdtsql import clock, constraints, materialize, meet, query, quiet, schema
 from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.clock import Now
 from crdtsql.errors import ClockDriftError, MissingChangesError, SchemaMismatchError
 from crdtsql.progress import Progress
-from crdtsql.registry import Registry, Table, temporary
-from crdtsql.sqltext import Sql, identifier, sql
+from crdtsql.registry import Registry, temporary
+from crdtsql.sqltext import Sql, sql
 from crdtsql.values import caseless
 
 CREATE_FROM = (
@@ -169,7 +167,7 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
         temporary(connection, "_crdt_from", CREATE_FROM),
         temporary(connection, "_crdt_theirs", CREATE_THEIRS),
         temporary(connection, "_crdt_touched", constraints.CREATE_TOUCHED),
-        _without_capture(connection, [arrival.table for arrival in arrivals]),
+        quiet.without_capture(connection, [arrival.table for arrival in arrivals]),
     ):
         local = _map_sites(registry, header)
         connection.execute(sql("merge/record_incoming_merged", image=Sql(database)))
@@ -266,31 +264,3 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
         raise constraints.explain(connection, arrival, error) from error
     constraints.note_touched(connection, arrival)
     return report
-
-
-@contextmanager
-def _without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterator[None]:
-    """Keep our triggers from logging what a merge writes.
-
-    Without triggers of the user's, all triggers are switched off on this connection. Else ours are dropped inside the
-    transaction and created again, so that the user's (full-text indexes, say) still fire; but for those that write to
-    replicated tables themselves, whose effects arrive with the changeset.
-    """
-    if not any(schema.other_triggers(connection, table.name) for table in tables):
-        before = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, -1)
-        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
-        try:
-            yield
-        finally:
-            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, before)
-        return
-    writers = set().union(*(enable.triggers_that_write_replicated(connection, table) for table in tables))
-    statements = []
-    for name in sorted(writers, key=naming.is_ours):  # ours are created last, and so fire first
-        found = query.first(connection, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,))
-        if found:
-            statements.append(found[0])
-            connection.execute(f"DROP TRIGGER {identifier(name)}")
-    yield
-    for statement in statements:
-        connection.execute(statement)

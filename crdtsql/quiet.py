@@ -1,0 +1,44 @@
+"""Quiet: write to the user's tables without capturing it.
+
+Runs inside the caller's write transaction; the user's own triggers fire. Invariant: after the block all triggers are there
+as before, and fire in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import apsw
+
+from crdtsql import enable, naming, query, schema
+from crdtsql.registry import Table
+from crdtsql.sqltext import identifier
+
+
+@contextmanager
+def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterator[None]:
+    """Keep our triggers from logging what is written in a block.
+
+    Without triggers of the user's, all triggers are switched off on this connection. Else ours are dropped inside the
+    transaction and created again, so that the user's (full-text indexes, say) still fire; but for those that write to
+    replicated tables themselves, whose effects arrive with the changeset.
+    """
+    if not any(schema.other_triggers(connection, table.name) for table in tables):
+        before = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, -1)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+        try:
+            yield
+        finally:
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, before)
+        return
+    writers = set().union(*(enable.triggers_that_write_replicated(connection, table) for table in tables))
+    statements = []
+    for name in sorted(writers, key=naming.is_ours):  # ours are created last, and so fire first
+        found = query.first(connection, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,))
+        if found:
+            statements.append(found[0])
+            connection.execute(f"DROP TRIGGER {identifier(name)}")
+    yield
+    for statement in statements:
+        connection.execute(statement)
