@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import naming, query, schema
+from crdtsql import conflicts, naming, query, schema
 from crdtsql.clock import Now
 from crdtsql.registry import FIRST_UPDATE_OP, Field, Registry, Table, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
@@ -91,6 +91,7 @@ def _fold_table(registry: Registry, table: Table, batch: int, events: int, remov
             clock_is_heads=table.same_keys("clock", "heads"),
         )
         connection.execute(forget, values)
+    conflicts.settle_written(registry, table, values["seq"])
 
 
 def _hold_unseen(connection: apsw.Connection, table: Table, values: dict[str, SqliteValue]) -> None:

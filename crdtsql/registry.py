@@ -19,10 +19,14 @@ from crdtsql.errors import DatabaseError, NotEnabledError
 from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.values import SqliteValue, caseless
 
-FORMAT = 1
+FORMAT = 2
 FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
 
+
+CONFLICTS_PER_CELL = 20
+CONFLICTS_TOTAL = 10_000
+"""How many entries the conflict log keeps of one cell and in all, until somebody says otherwise."""
 
 PROGRESS_DETAIL = ((512, 16), (4_096, 256), (65_536, 4_096))
 """From which age (in batches) on how many batches share one entry of `_crdt_progress`: an export for a peer that was away
@@ -144,13 +148,18 @@ class Registry:
 
         Raises:
             NotEnabledError: it is not set up.
-            DatabaseError: a newer version of crdtsql wrote the file.
+            DatabaseError: a newer version of crdtsql wrote the file, or an older one, and it can't be upgraded.
         """
         if not self.exists:
             raise NotEnabledError(
                 f"{self.path} is not replicated yet: run `crdtsql enable {self.path} TABLE` (or --all) first"
             )
         found = self.number("format")
+        if found < FORMAT:
+            raise DatabaseError(
+                f"{self.path} has crdtsql format {found} and can't be written, so it can't be brought up to format {FORMAT} "
+                "that this version reads: open it once with permission to write, or read a copy of it"
+            )
         if found != FORMAT:
             raise DatabaseError(
                 f"{self.path} has crdtsql format {found}, this version knows format {FORMAT}: install a newer crdtsql"
@@ -168,6 +177,27 @@ class Registry:
         self.set("format", FORMAT)
         self.set("clock", 0)
         self.set("batch", 0)
+        self._bound_conflicts()
+
+    def upgrade(self) -> bool:
+        """Bring our tables from an earlier format up to this one; return whether there was anything to do.
+
+        The caller holds a write transaction, and settles the conflict log afterwards.
+        """
+        if self.number("format") != 1:
+            return False
+        self.connection.execute(sql("registry/upgrade_to_2"))
+        self.create_conflicts_view(self.log_key_count())
+        self._bound_conflicts()
+        self.set("format", FORMAT)
+        return True
+
+    def _bound_conflicts(self) -> None:
+        (last,) = query.first(self.connection, "SELECT ifnull(max(id), 0) FROM _crdt_conflict")
+        self.set("conflicts_per_cell", CONFLICTS_PER_CELL)
+        self.set("conflicts_total", CONFLICTS_TOTAL)
+        self.set("conflicts_pruned", 0)
+        self.set("conflicts_last", last)
 
     def drop(self) -> None:
         """Remove everything of ours that is not bound to a table."""
