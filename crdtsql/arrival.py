@@ -13,9 +13,9 @@ from crdtsql import image, naming
 from crdtsql.changeset import TableHeader
 from crdtsql.errors import SchemaMismatchError
 from crdtsql.naming import WORD_BITS
-from crdtsql.registry import Field, Table
 from crdtsql.schema import TableShape
 from crdtsql.sqltext import Sql, fragment, identifier, integer, joined
+from crdtsql.tables import Field, Table
 from crdtsql.values import caseless
 
 

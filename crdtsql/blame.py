@@ -8,8 +8,9 @@ from typing import Any
 
 from crdtsql import clock, naming, query, schema
 from crdtsql.errors import UnknownRowError, UsageError
-from crdtsql.registry import Field, Registry, Table
+from crdtsql.registry import Registry
 from crdtsql.sqltext import Sql, identifier, joined
+from crdtsql.tables import Field, Table
 from crdtsql.values import SqliteValue, show_key, to_json
 
 ONE = Sql("1")

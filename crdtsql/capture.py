@@ -14,9 +14,9 @@ import apsw
 
 from crdtsql import naming, policy, schema
 from crdtsql.celltypes import TYPES
-from crdtsql.registry import FIRST_UPDATE_OP, Field, Table
 from crdtsql.schema import Column, TableShape, UniqueIndex
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
+from crdtsql.tables import FIRST_UPDATE_OP, Field, Table
 
 ROWID_NAMES = ("rowid", "oid", "_rowid_")
 REFUSING = ("delete", "rekey", "kept_insert", "kept_update")

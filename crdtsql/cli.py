@@ -3,123 +3,24 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import get_completion_class
 
-from crdtsql import __version__, changeset, clock, policy
+from crdtsql import __version__, changeset, cli_conflicts, clock, policy
 from crdtsql.celltypes import TYPES
-from crdtsql.errors import CrdtsqlError, UsageError
 from crdtsql.files import read_changeset, read_text, write_file
 from crdtsql.merge import MergeReport
-from crdtsql.replica import Replica, sync
-from crdtsql.values import dumps, printable, show
+from crdtsql.replica import sync
+from crdtsql.terminal import DATABASE, JSON, Commands
+from crdtsql.terminal import console as _console
+from crdtsql.terminal import open_replica as _open
+from crdtsql.terminal import print_table as _print_table
+from crdtsql.values import dumps, show
 from crdtsql.vector import parse_vector
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-
-class Commands(click.Group):
-    """A group that shows our errors as one line with exit code 1 (2 for wrong usage), never as a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except UsageError as error:
-            raise click.UsageError(_one_line(error)) from error
-        except CrdtsqlError as error:
-            raise click.ClickException(_one_line(error)) from error
-        except BrokenPipeError:
-            with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(1)
-        except OSError as error:
-            raise click.ClickException(_one_line(error)) from error
-        except MemoryError as error:
-            raise click.ClickException("out of memory; nothing was changed") from error
-        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            if os.environ.get("CRDTSQL_DEBUG"):
-                raise
-            kind = type(error).__name__
-            raise click.ClickException(
-                f"a fault in crdtsql itself, nothing was changed: {kind}: {_one_line(error)}; please report it with the "
-                "output of the same command under CRDTSQL_DEBUG=1"
-            ) from error
-
-
-def _one_line(error: BaseException) -> str:
-    return printable(" ".join(str(error).splitlines())).strip()
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
-
-
-def _print_table(columns: list[str], rows: list[list[str]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    _console().print(table)
-
-
-class _StderrNotices(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"crdtsql: {_one_line(Exception(record.getMessage()))}", err=True)
-
-
-_NOTICES = _StderrNotices()
-
-
-@contextmanager
-def _open(path: str) -> Iterator[Replica]:
-    logger = logging.getLogger("crdtsql")
-    if _NOTICES not in logger.handlers:
-        logger.addHandler(_NOTICES)
-        logger.propagate = False
-    with Replica.open(path) as replica, _progress(replica):
-        yield replica
-
-
-@contextmanager
-def _progress(replica: Replica) -> Iterator[None]:
-    """Show long work on stderr, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, visible=False)
-
-        def show_step(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total or None, visible=True)
-
-        replica.on_progress = show_step
-        yield
-
-
-DATABASE = click.argument("database", type=click.Path(dir_okay=False, readable=False))
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 ROW_POLICY = click.Choice(policy.ROW_POLICIES)
 GRANULARITY = click.Choice(policy.GRANULARITIES)
 
@@ -246,7 +147,19 @@ def status(database: str, as_json: bool) -> None:
         return
     click.echo(f"{found.path}: site {found.site}, {found.sites} sites known, {found.log_rows} changes to fold")
     _print_table(
-        ["table", "policy", ">rows", ">changed", ">held", ">conflicts", ">data", ">clocks", ">of data", "capture"],
+        [
+            "table",
+            "policy",
+            ">rows",
+            ">changed",
+            ">held",
+            ">conflicts",
+            ">open",
+            ">data",
+            ">clocks",
+            ">of data",
+            "capture",
+        ],
         [
             [
                 table.name,
@@ -255,6 +168,7 @@ def status(database: str, as_json: bool) -> None:
                 f"{table.changed_rows:,}",
                 f"{table.held_rows:,}",
                 f"{table.conflicts:,}",
+                f"{table.open_conflicts:,}",
                 f"{table.data_bytes:,} B",
                 f"{table.clock_bytes:,} B",
                 f"{table.clock_percent:.0f} %",
@@ -263,6 +177,11 @@ def status(database: str, as_json: bool) -> None:
             for table in found.tables
         ],
     )
+    if found.conflicts_pruned or any(table.conflicts for table in found.tables):
+        click.echo(
+            f"conflict log: at most {found.conflicts_per_cell:,} entries per cell and {found.conflicts_total:,} in all are kept, "
+            f"{found.conflicts_pruned:,} were forgotten (pruned) so far"
+        )
     if found.not_enabled:
         click.echo(f"not replicated: {', '.join(found.not_enabled)}")
     for site, upto in found.vector.items():
@@ -388,7 +307,7 @@ def _show_reports(reports: dict[str, MergeReport], as_json: bool) -> None:
             f"{total.cells_won:,} cells won, {total.cells_lost:,} lost, {total.concurrent:,} concurrent overwrites"
         )
         if total.concurrent:
-            click.echo(f"  see them: SELECT * FROM crdt_conflicts in {path}")
+            click.echo(f"  see them: crdtsql conflicts {path}")
 
 
 @cli.command()
@@ -439,6 +358,9 @@ def completion(shell: str) -> None:
     if found is None:
         raise click.ClickException(f"no completion for {shell}")
     click.echo(found(cli, {}, "crdtsql", "_CRDTSQL_COMPLETE").source())
+
+
+cli_conflicts.register(cli)
 
 
 def main() -> None:

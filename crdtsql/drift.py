@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from crdtsql import capture, enable, naming, query, schema
 from crdtsql.errors import SchemaDriftError
-from crdtsql.registry import Registry, Table
+from crdtsql.registry import Registry
+from crdtsql.tables import Table
 
 
 def problem_of(registry: Registry, table: Table) -> str | None:

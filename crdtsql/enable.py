@@ -13,9 +13,10 @@ import apsw
 from crdtsql import capture, clock, columntype, naming, policy, query, schema
 from crdtsql.clock import Now
 from crdtsql.errors import CannotEnableError, CrdtsqlError, UsageError
-from crdtsql.registry import Registry, Table
+from crdtsql.registry import Registry
 from crdtsql.schema import TableShape
 from crdtsql.sqltext import Sql, identifier, joined, sql
+from crdtsql.tables import Table
 from crdtsql.values import caseless
 
 BUILT_IN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")

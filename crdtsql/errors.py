@@ -117,5 +117,35 @@ class UnknownRowError(CrdtsqlError):
     """The named row is neither in the table nor among the held rows."""
 
 
+class NotDeletedError(CrdtsqlError):
+    """The named row is not deleted, so it can't be brought back."""
+
+
+class ConflictError(CrdtsqlError):
+    """An entry of the conflict log can't be settled as things are; nothing was changed."""
+
+
+class UnknownConflictError(ConflictError):
+    """The conflict log has no entry of that number."""
+
+
+class ConflictResolvedError(ConflictError):
+    """The entry is settled: its cell was written by somebody who had seen both values."""
+
+
+class WriteRefusedError(CrdtsqlError):
+    """The user's table does not allow what was to be written to a row; nothing was changed.
+
+    Attributes:
+        table: the table.
+        constraint: what stands against it, in SQLite's words.
+    """
+
+    def __init__(self, message: str, table: str, constraint: str) -> None:
+        self.table = table
+        self.constraint = constraint
+        super().__init__(message)
+
+
 class UsageError(CrdtsqlError):
     """An argument has the wrong form."""

@@ -20,8 +20,9 @@ from crdtsql.changeset import Header, Site, TableHeader
 from crdtsql.clock import Now
 from crdtsql.naming import WORD_BITS
 from crdtsql.progress import Progress
-from crdtsql.registry import Field, Registry, Table, temporary
+from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql
+from crdtsql.tables import Field, Table
 
 PREFIX = "crdt_attached_"
 _numbers = count(1)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import foldparts, naming, query, schema
+from crdtsql import conflicts, foldparts, naming, query, schema
 from crdtsql.clock import Now
-from crdtsql.registry import FIRST_UPDATE_OP, Field, Registry, Table, temporary
+from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
+from crdtsql.tables import FIRST_UPDATE_OP, Field, Table
 from crdtsql.values import SqliteValue
 
 
@@ -92,6 +93,7 @@ def _fold_table(registry: Registry, table: Table, batch: int, events: int, remov
             clock_is_heads=table.same_keys("clock", "heads"),
         )
         connection.execute(forget, values)
+    conflicts.settle_written(registry, table, values["seq"])
 
 
 def _hold_unseen(connection: apsw.Connection, table: Table, values: dict[str, SqliteValue]) -> None:

@@ -13,8 +13,9 @@ import apsw
 
 from crdtsql import naming, parts, query, quiet, schema
 from crdtsql.celltypes import CellType, Kind
-from crdtsql.registry import FIRST_UPDATE_OP, Field, Registry, Table
+from crdtsql.registry import Registry
 from crdtsql.sqltext import Sql, identifier, joined, sql
+from crdtsql.tables import FIRST_UPDATE_OP, Field, Table
 from crdtsql.values import SqliteValue
 
 CREATE_BEFORE = "CREATE TEMP TABLE _crdt_before (id INTEGER, part TEXT, v, PRIMARY KEY (id, part)) WITHOUT ROWID"

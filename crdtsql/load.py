@@ -6,6 +6,11 @@
     crdt_vector()           the version vector, as JSON
     crdt_export(vector)     a changeset (BLOB) for a receiver with this vector; NULL for everything
     crdt_import(changeset)  merge a changeset; returns the report as JSON
+    crdt_resolve(id, take)  settle a conflict of the view crdt_conflicts with the value 'ours' or 'theirs'; returns its id
+    crdt_resolve(id, 'value', value)
+                            settle it with any other value
+    crdt_undelete(table, key...)
+                            bring a deleted row back; returns the table's name
     crdt_changes(since)     table-valued: one row per cell that crdt_export(since) would carry, with the columns
                             "table", "key", "column", value, hlc, time, site, deleted
 
@@ -65,11 +70,35 @@ def load(connection: apsw.Connection) -> Replica:
         "crdt_vector": (vector, 0),
         "crdt_export": (export, 1),
         "crdt_import": (import_, 1),
+        "crdt_resolve": (_resolve(replica), -1),
+        "crdt_undelete": (_undelete(replica), -1),
     }
     for name, (function, arguments) in functions.items():
         connection.create_scalar_function(name, function, arguments)
     make_virtual_module(connection, "crdt_changes", _changes_table(replica))
     return replica
+
+
+def _resolve(replica: Replica) -> Callable[..., SqliteValue]:
+    def resolve(number: SqliteValue, take: SqliteValue, *value: SqliteValue) -> int:
+        if not isinstance(number, int) or len(value) > 1:
+            raise UsageError("crdt_resolve(id, take) takes the number of a conflict, and what to take")
+        if value and take == "value":
+            return replica.resolve(number, value=value[0]).id
+        if value or take not in ("ours", "theirs"):
+            raise UsageError("crdt_resolve(id, take) takes 'ours' or 'theirs', or 'value' and then the value")
+        return replica.resolve(number, "ours" if take == "ours" else "theirs").id
+
+    return resolve
+
+
+def _undelete(replica: Replica) -> Callable[..., SqliteValue]:
+    def undelete(*names: SqliteValue) -> str:
+        table = _text(names[0] if names else None, "crdt_undelete")
+        replica.undelete(table, *names[1:])
+        return table
+
+    return undelete
 
 
 def _changes_table(replica: Replica) -> Any:

@@ -15,8 +15,9 @@ import apsw
 from crdtsql import image, naming, policy, query
 from crdtsql.arrival import Arrival, Pair
 from crdtsql.errors import InvalidChangesetError
-from crdtsql.registry import Field, Registry, temporary
+from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import Sql, fragment, identifier, joined, sql
+from crdtsql.tables import Field
 from crdtsql.values import SqliteValue
 
 CREATE_ARRIVED = "CREATE TEMP TABLE _crdt_arrived (id INTEGER PRIMARY KEY, fresh INTEGER NOT NULL)"
@@ -140,10 +141,10 @@ def _settle_heads(connection: apsw.Connection, arrival: Arrival) -> None:
         connection.execute(sql("merge/store_heads", heads=table.heads, keys=table.keys, met_keys=table.keys_of("met")))
 
 
-def record_conflicts(connection: apsw.Connection, arrival: Arrival, clashing: list[Pair], values: Values) -> int:
+def record_conflicts(registry: Registry, arrival: Arrival, clashing: list[Pair], values: Values) -> int:
     """Write the losing values of concurrent writes to the conflict log; return how many differed."""
-    table = arrival.table
-    recorded = 0
+    connection, table = registry.connection, arrival.table
+    recorded, last = 0, registry.number("conflicts_last")
     for pair in clashing:
         statement = sql(
             "merge/record_conflicts",
@@ -163,8 +164,10 @@ def record_conflicts(connection: apsw.Connection, arrival: Arrival, clashing: li
             **pair.slots,
             **arrival.image_slots,
         )
-        connection.execute(statement, values | {"col": pair.field.id})
+        connection.execute(statement, values | {"col": pair.field.id, "last_conflict": last + recorded})
         recorded += connection.changes()
+    if recorded:
+        registry.set("conflicts_last", last + recorded)
     return recorded
 
 

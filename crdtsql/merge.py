@@ -12,7 +12,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql import clock, constraints, materialize, meet, mergeparts, query, quiet, schema
+from crdtsql import clock, conflicts, constraints, materialize, meet, mergeparts, query, quiet, schema
 from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.clock import Now
@@ -62,6 +62,10 @@ class MergeReport:
     sender: str
     known: bool = False
     tables: dict[str, TableReport] = field(default_factory=dict)
+
+    def of(self, table: str) -> TableReport:
+        """Return the counts of one table."""
+        return self.tables.get(table, TableReport())
 
     @property
     def total(self) -> TableReport:
@@ -200,6 +204,9 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
             if counts is not None:
                 report.tables[arrival.table.name] = counts
         constraints.check_foreign_keys(connection, arrivals)
+    clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]
+    if clashed:
+        conflicts.prune(registry, clashed)
     for site in header.sites:
         registry.raise_vector(batch, [(local[site.ordinal], site.upto)])
     return report
@@ -268,17 +275,19 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
 
 def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int, known: int) -> TableReport:
     connection = registry.connection
-    report = TableReport()
+    report, last_conflict = TableReport(), registry.number("conflicts_last")
     if known:
         meet.meet(connection, arrival, values)
         counts = meet.count_cells(connection, arrival)
         report.cells_won = sum(won for _, won, _, _ in counts)
         report.cells_lost = sum(sent - won for _, won, sent, _ in counts)
         clashing = [pair for pair, _, _, clashes in counts if clashes]
-        report.concurrent = meet.record_conflicts(connection, arrival, clashing, values)
+        report.concurrent = meet.record_conflicts(registry, arrival, clashing, values)
     new, revived, report.updated, report.deleted = meet.count_rows(connection, arrival)
     report.inserted = new + revived
     meet.store_clocks(registry, arrival, values, fresh, known)
+    if known:
+        conflicts.settle_merged(registry, arrival.table, values["seq"], last_conflict)
     try:
         materialize.materialize(connection, arrival, values, fresh, known)
     except (apsw.ConstraintError, apsw.MismatchError) as error:

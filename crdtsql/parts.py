@@ -21,8 +21,9 @@ import apsw
 from crdtsql import query
 from crdtsql.celltypes import TYPES, CellType, Kind
 from crdtsql.errors import CounterOverflowError
-from crdtsql.registry import Field, Table, temporary
+from crdtsql.registry import temporary
 from crdtsql.sqltext import Sql, identifier, sql
+from crdtsql.tables import Field, Table
 from crdtsql.values import SqliteValue, show_key
 
 CREATE_PART = (

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import apsw
 
 from crdtsql import capture, enable, naming, policy, query, schema
-from crdtsql.registry import Table
 from crdtsql.sqltext import identifier
+from crdtsql.tables import Table
 
 
 @contextmanager

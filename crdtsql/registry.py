@@ -9,142 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 import apsw
 
-from crdtsql import clock, naming, policy, query, schema
+from crdtsql import clock, naming, query, schema
 from crdtsql.errors import DatabaseError, NotEnabledError
 from crdtsql.sqltext import Sql, identifier, joined, sql
+from crdtsql.tables import Field, Table
 from crdtsql.values import SqliteValue, caseless
 
-FORMAT = 1
-FIRST_UPDATE_OP = 4
-"""The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
+FORMAT = 2
 TABLE_COLUMNS = "id, name, genesis_t, genesis_s, bulk, rows, granularity"
+
+CONFLICTS_PER_CELL = 20
+CONFLICTS_TOTAL = 10_000
+"""How many entries the conflict log keeps of one cell and in all, until somebody says otherwise."""
 
 PROGRESS_DETAIL = ((512, 16), (4_096, 256), (65_536, 4_096))
 """From which age (in batches) on how many batches share one entry of `_crdt_progress`: an export for a peer that was away
 for long begins somewhat too early, which costs time, but never leaves anything out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A replicated value column: its stable id and its name."""
-
-    id: int
-    name: str
-    type: str
-
-    @property
-    def word(self) -> int:
-        """Return the mask word that holds this column's bit."""
-        return self.id // naming.WORD_BITS
-
-    @property
-    def bit(self) -> int:
-        """Return the column's bit in its word."""
-        return self.id % naming.WORD_BITS
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A replicated table as registered.
-
-    Attributes:
-        genesis: stamp (t, site ordinal) of the rows that have no clock row, None if there are none.
-        bulk: latest batch that is not in the index by `seq`.
-        rows, granularity: the row policy and what an update stamps; `policy` has the names.
-    """
-
-    id: int
-    name: str
-    key: tuple[str, ...]
-    fields: tuple[Field, ...]
-    genesis: tuple[int, int] | None
-    bulk: int
-    rows: str = policy.ADD_WINS
-    granularity: str = policy.BY_COLUMN
-
-    def stamped_with(self, field: Field) -> Field:
-        """Return the column whose bit in the log stamps a column: of granularity `row`, one for all that are last-writer-wins."""
-        if self.granularity != policy.BY_ROW or field.type != "lww":
-            return field
-        return next(other for other in self.fields if other.type == "lww")
-
-    @property
-    def words(self) -> int:
-        """Return how many mask words the value columns need (at least one)."""
-        return 1 + max((field.word for field in self.fields), default=0)
-
-    @property
-    def plain_fields(self) -> tuple[Field, ...]:
-        """Return the columns of which the last writer wins."""
-        return tuple(field for field in self.fields if field.type == "lww")
-
-    @property
-    def typed_fields(self) -> tuple[Field, ...]:
-        """Return the columns that have parts."""
-        return tuple(field for field in self.fields if field.type != "lww")
-
-    @property
-    def parts(self) -> Sql:
-        """Return the quoted name of the table of parts."""
-        return naming.parts(self.name)
-
-    @property
-    def clock(self) -> Sql:
-        """Return the quoted name of the clock table."""
-        return naming.clock(self.name)
-
-    @property
-    def held(self) -> Sql:
-        """Return the quoted name of the table of held rows."""
-        return naming.held(self.name)
-
-    @property
-    def heads(self) -> Sql:
-        """Return the quoted name of the overflow table for heads."""
-        return naming.heads(self.name)
-
-    @property
-    def quoted(self) -> Sql:
-        """Return the quoted name of the user's table."""
-        return identifier(self.name)
-
-    @property
-    def key_names(self) -> tuple[Sql, ...]:
-        """Return k1, k2, ...: the key columns' names in tables of ours."""
-        return tuple(naming.key(position) for position in range(1, len(self.key) + 1))
-
-    @property
-    def keys(self) -> Sql:
-        """Return `k1, k2, ...`."""
-        return joined(self.key_names)
-
-    @property
-    def key_columns(self) -> Sql:
-        """Return the user's key columns, quoted, in the order of the key."""
-        return joined(identifier(name) for name in self.key)
-
-    def keys_of(self, alias: str) -> Sql:
-        """Return `alias.k1, alias.k2, ...`."""
-        return joined(Sql(f"{alias}.{name}") for name in self.key_names)
-
-    def key_columns_of(self, alias: str) -> Sql:
-        """Return `alias."id", ...` for the user's key columns."""
-        return joined(Sql(f"{alias}.{identifier(name)}") for name in self.key)
-
-    def same_keys(self, left: str, right: str) -> Sql:
-        """Compare the keys of two tables of ours; the left one's collation counts."""
-        return joined((Sql(f"{left}.{name} = {right}.{name}") for name in self.key_names), " AND ")
-
-    def row_has_key_of(self, user_alias: str, ours: str) -> Sql:
-        """Compare the key of the user's table with that of a table of ours."""
-        pairs = zip(self.key, self.key_names, strict=True)
-        return joined((Sql(f"{user_alias}.{identifier(name)} = {ours}.{key}") for name, key in pairs), " AND ")
 
 
 class Registry:
@@ -169,13 +54,18 @@ class Registry:
 
         Raises:
             NotEnabledError: it is not set up.
-            DatabaseError: a newer version of crdtsql wrote the file.
+            DatabaseError: a newer version of crdtsql wrote the file, or an older one, and it can't be upgraded.
         """
         if not self.exists:
             raise NotEnabledError(
                 f"{self.path} is not replicated yet: run `crdtsql enable {self.path} TABLE` (or --all) first"
             )
         found = self.number("format")
+        if found < FORMAT:
+            raise DatabaseError(
+                f"{self.path} has crdtsql format {found} and can't be written, so it can't be brought up to format {FORMAT} "
+                "that this version reads: open it once with permission to write, or read a copy of it"
+            )
         if found != FORMAT:
             raise DatabaseError(
                 f"{self.path} has crdtsql format {found}, this version knows format {FORMAT}: install a newer crdtsql"
@@ -193,6 +83,27 @@ class Registry:
         self.set("format", FORMAT)
         self.set("clock", 0)
         self.set("batch", 0)
+        self._bound_conflicts()
+
+    def upgrade(self) -> bool:
+        """Bring our tables from an earlier format up to this one; return whether there was anything to do.
+
+        The caller holds a write transaction, and settles the conflict log afterwards.
+        """
+        if self.number("format") != 1:
+            return False
+        self.connection.execute(sql("registry/upgrade_to_2"))
+        self.create_conflicts_view(self.log_key_count())
+        self._bound_conflicts()
+        self.set("format", FORMAT)
+        return True
+
+    def _bound_conflicts(self) -> None:
+        (last,) = query.first(self.connection, "SELECT ifnull(max(id), 0) FROM _crdt_conflict")
+        self.set("conflicts_per_cell", CONFLICTS_PER_CELL)
+        self.set("conflicts_total", CONFLICTS_TOTAL)
+        self.set("conflicts_pruned", 0)
+        self.set("conflicts_last", last)
 
     def drop(self) -> None:
         """Remove everything of ours that is not bound to a table."""

@@ -10,7 +10,9 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from enum import Enum
 from pathlib import Path
+from typing import Final, Literal
 
 import apsw
 
@@ -19,6 +21,7 @@ from crdtsql import (
     changes,
     changeset,
     columntype,
+    conflicts,
     drift,
     enable,
     export,
@@ -27,15 +30,27 @@ from crdtsql import (
     merge,
     policy,
     query,
+    resolve,
     retype,
     rows,
     schema,
     status,
+    undelete,
 )
+from crdtsql.conflicts import Conflict
 from crdtsql.errors import CannotEnableError, CrdtsqlError, DatabaseError, UsageError
 from crdtsql.session import Session, explained
 from crdtsql.values import SqliteValue, caseless
 from crdtsql.vector import Vector, by_id
+
+
+class Unset(Enum):
+    """The type of a value that was not given, where None is one that can be."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
 
 
 class Replica(Session):
@@ -282,6 +297,86 @@ class Replica(Session):
         """
         with self._folded(strict=False):
             return blame.blame(self.registry, table, key)
+
+    def conflicts(self, table: str | None = None, *, open_only: bool = False) -> list[Conflict]:
+        """List the concurrent overwrites that this replica has met, oldest first.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return conflicts.read(self.registry, table, open_only=open_only)
+
+    def conflict(self, number: int) -> Conflict:
+        """Return one concurrent overwrite by its number.
+
+        Raises:
+            UnknownConflictError: there is none of that number.
+        """
+        with self._folded(strict=False):
+            return conflicts.find(self.registry, number)
+
+    def limit_conflicts(self, *, per_cell: int | None = None, total: int | None = None) -> int:
+        """Say how many entries the conflict log keeps of one cell, and in all; return how many were forgotten by that.
+
+        Settled entries are forgotten before open ones, and the oldest first.
+        """
+        with explained(self.path):
+            self.registry.require()
+            with self._writing():
+                self._ready({}, strict=False)
+                conflicts.set_limits(self.registry, per_cell, total)
+                return conflicts.prune(self.registry, self.registry.tables())
+
+    def resolve(
+        self,
+        number: int,
+        take: Literal["ours", "theirs"] | None = None,
+        *,
+        value: SqliteValue | Literal[Unset.UNSET] = UNSET,
+        again: bool = False,
+        seen: Conflict | None = None,
+    ) -> Conflict:
+        """Settle a conflict by a write that has seen both values, and so wins everywhere; return the entry as it is then.
+
+        Args:
+            take: 'ours' for the value that this replica had before the merge, 'theirs' for the one that came in.
+            value: any other value, in place of `take`.
+            again: write the cell also if the conflict is settled.
+            seen: the entry that the answer is for; if its cell was written since it was read, nothing is.
+
+        Raises:
+            UnknownConflictError: there is none of that number.
+            ConflictResolvedError: it is settled.
+            ConflictError: its row is deleted, or its cell was written since `seen` was read.
+            WriteRefusedError: a constraint of the table does not allow the value.
+        """
+        if (take is None) == (value is UNSET):
+            raise UsageError("say either which side to take, or which value")
+        answer = resolve.Answer(take) if value is UNSET else resolve.Answer(value=value)
+        with explained(self.path):
+            self.registry.require()
+            with self._foreign_keys_on(), self._writing():
+                self._ready({})
+                resolve.resolve(self.registry, number, answer, again=again, seen=seen)
+                self._fold()
+                return conflicts.find(self.registry, number)
+
+    def undelete(self, table: str, *key: SqliteValue) -> None:
+        """Bring a deleted row back with its last values; what is written to it elsewhere meanwhile still counts.
+
+        Raises:
+            UnknownRowError: there is no such row.
+            NotDeletedError: it is not deleted.
+            WriteRefusedError: a constraint of the table does not allow it.
+        """
+        with explained(self.path):
+            self.registry.require()
+            with self._foreign_keys_on(), self._writing():
+                self._ready({})
+                undelete.undelete(self.registry, table, key)
+                self._fold()
+                drift.settle(self.registry)
 
     def remember_peer(self, site: str, vector: Vector) -> None:
         """Remember what a peer has, for `status`."""

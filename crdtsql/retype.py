@@ -13,8 +13,9 @@ from crdtsql import columntype, enable, fold, naming, query, schema
 from crdtsql.celltypes import TYPES
 from crdtsql.clock import Now
 from crdtsql.errors import ColumnTypeError, SchemaDriftError
-from crdtsql.registry import FIRST_UPDATE_OP, Field, Registry, Table
+from crdtsql.registry import Registry
 from crdtsql.sqltext import sql
+from crdtsql.tables import FIRST_UPDATE_OP, Field, Table
 from crdtsql.values import caseless, show, show_key
 
 

@@ -15,9 +15,10 @@ import apsw
 
 from crdtsql import enable, naming, policy, query, quiet, schema
 from crdtsql.errors import ConstraintViolationError, NotEnabledError
-from crdtsql.registry import Registry, Table, temporary
+from crdtsql.registry import Registry, temporary
 from crdtsql.schema import TableShape
 from crdtsql.sqltext import Sql, identifier, joined, sql
+from crdtsql.tables import Table
 from crdtsql.values import SqliteValue, show_key
 
 MOST_ROWS_NAMED = 5

@@ -16,11 +16,11 @@ from typing import Self
 
 import apsw
 
-from crdtsql import clock, drift, fold, identity, parts, query
+from crdtsql import clock, conflicts, drift, fold, identity, parts, query
 from crdtsql.clock import Now
 from crdtsql.errors import BusyError, DatabaseError, UsageError
 from crdtsql.progress import Progress, silent
-from crdtsql.registry import Registry
+from crdtsql.registry import FORMAT, Registry
 
 log = logging.getLogger("crdtsql")
 BUSY_TIMEOUT_MS = 10_000
@@ -142,9 +142,12 @@ class Session:
 
     def _recognize(self) -> None:
         """Give the file a new site id if it was copied or restored."""
-        if not self._file or not self.registry.exists:
+        if not self.registry.exists:
             return
+        self._upgrade()
         self.registry.require()
+        if not self._file:
+            return
         if identity.reason_for_new_site(self.registry, self._file) is None:
             return
         if self.connection.readonly("main"):
@@ -153,6 +156,17 @@ class Session:
             reason = identity.reason_for_new_site(self.registry, self._file)
             if reason is not None:
                 self._become_new_site(reason)
+
+    def _upgrade(self) -> None:
+        """Bring a file that an earlier version of crdtsql wrote up to this one's format, if it can be written."""
+        if self.registry.number("format") >= FORMAT or self.connection.readonly("main"):
+            return
+        with self._writing():
+            moved = drift.has_moved(self.registry)
+            if self.registry.upgrade():
+                conflicts.settle_everything(self.registry)
+                if not moved:
+                    drift.settle(self.registry)
 
     def _begin_as(self, site: bytes) -> None:
         self.registry.become(site)
@@ -321,6 +335,19 @@ class Session:
             yield
         finally:
             self.connection.execute("PRAGMA foreign_keys = ON")
+
+    @contextmanager
+    def _foreign_keys_on(self) -> Iterator[None]:
+        """Have SQLite enforce foreign keys on what is written; inside a transaction of the caller's it is the caller's choice."""
+        (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
+        if enforced or self.connection.in_transaction:
+            yield
+            return
+        self.connection.execute("PRAGMA foreign_keys = ON")
+        try:
+            yield
+        finally:
+            self.connection.execute("PRAGMA foreign_keys = OFF")
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typing import Any
 import apsw
 
 from crdtsql import clock, drift, export, query, schema
-from crdtsql.registry import Registry, Table
+from crdtsql.registry import Registry
 from crdtsql.sqltext import Sql
+from crdtsql.tables import Table
 from crdtsql.values import caseless
 
 
@@ -22,6 +23,7 @@ class TableStatus:
         changed_rows: rows with a clock row: changed, or received, since the table was enabled.
         held_rows: rows that are kept but not shown (deleted ones).
         conflicts: concurrent overwrites in the conflict log.
+        open_conflicts: those of them that nobody has settled.
         data_bytes: pages of the table and its indexes.
         clock_bytes: pages of its clocks, heads and held rows.
         problem: what is wrong with its capture, None if nothing is.
@@ -35,6 +37,7 @@ class TableStatus:
     changed_rows: int
     held_rows: int
     conflicts: int
+    open_conflicts: int
     data_bytes: int
     clock_bytes: int
     problem: str | None
@@ -65,7 +68,13 @@ class PeerStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole file."""
+    """The whole file.
+
+    Attributes:
+        conflicts_per_cell: how many entries the conflict log keeps of one cell.
+        conflicts_total: how many it keeps in all.
+        conflicts_pruned: how many it has forgotten so far, to stay within these limits.
+    """
 
     path: str
     site: str
@@ -73,6 +82,9 @@ class Status:
     sites: int
     log_rows: int
     log_bytes: int
+    conflicts_per_cell: int
+    conflicts_total: int
+    conflicts_pruned: int
     tables: list[TableStatus]
     peers: list[PeerStatus]
     not_enabled: list[str] = field(default_factory=list)
@@ -100,6 +112,9 @@ def status(registry: Registry) -> Status:
         sites=len(registry.sites()),
         log_rows=log_rows,
         log_bytes=sizes.get("_crdt_log", 0),
+        conflicts_per_cell=registry.number("conflicts_per_cell"),
+        conflicts_total=registry.number("conflicts_total"),
+        conflicts_pruned=registry.number("conflicts_pruned"),
         tables=tables,
         peers=[_peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
         not_enabled=[
@@ -129,7 +144,9 @@ def _count(connection: apsw.Connection, table: Sql) -> int:
 def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> TableStatus:
     connection = registry.connection
     present = schema.read(connection, table.name) is not None
-    (conflicts,) = query.first(connection, "SELECT count(*) FROM _crdt_conflict WHERE tbl = ?", (table.id,))
+    conflicts, settled = query.first(
+        connection, "SELECT count(*), count(resolved) FROM _crdt_conflict WHERE tbl = ?", (table.id,)
+    )
     (held,) = query.first(connection, f"SELECT count(*) FROM {table.clock} WHERE gone = 1 OR held IS NOT NULL")
     return TableStatus(
         name=table.name,
@@ -138,6 +155,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
         changed_rows=_count(connection, table.clock),
         held_rows=held,
         conflicts=conflicts,
+        open_conflicts=conflicts - settled,
         data_bytes=_size_of(connection, sizes, table.name),
         clock_bytes=sum(
             _size_of(connection, sizes, f"_crdt_{part}_{table.name}") for part in ("clock", "held", "heads")

@@ -36,6 +36,32 @@ def to_json(value: Any) -> Any:
     return value
 
 
+def from_json(value: Any) -> SqliteValue:
+    """Turn what `json.loads` gave into the SQLite value that `to_json` writes like that; true and false are 1 and 0.
+
+    Raises:
+        ValueError: it stands for no SQLite value.
+
+    >>> from_json({"blob": "01ff"}), from_json(None), from_json(True)
+    (b'\\x01\\xff', None, 1)
+    """
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise ValueError("an integer has at most 64 bits")
+    if isinstance(value, float) and math.isnan(value):
+        raise ValueError("SQLite has no NaN")
+    if value is None or isinstance(value, (int, float, str)):
+        return value
+    if isinstance(value, dict) and len(value) == 1:
+        ((kind, written),) = value.items()
+        if kind == "blob" and isinstance(written, str):
+            return bytes.fromhex(written)
+        if kind == "real" and written in ("inf", "-inf"):
+            return float(written)
+    raise ValueError('a value is a string, a number, null, or {"blob": "<hex>"}; JSON text is given as a string')
+
+
 def dumps(value: Any) -> str:
     """Write JSON as the command line prints it: indented, non-ASCII kept."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=to_json)

@@ -30,7 +30,11 @@ COMMANDS = (
     "import",
     "sync",
     "blame",
+    "type",
     "rows",
+    "conflicts",
+    "resolve",
+    "undelete",
     "demo",
     "completion",
 )
@@ -173,7 +177,9 @@ def test_the_bash_completion_is_valid() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [[], ["nothing"], ["enable"], ["enable", "app.db"], ["disable", "app.db"], ["status"], ["status", "a", "b"], ["clone", "app.db"],
-     ["sync", "app.db"], ["import", "app.db"], ["export"], ["inspect"], ["blame", "app.db"], ["completion", "csh"], ["status", "--no"],
+     ["sync", "app.db"], ["import", "app.db"], ["export"], ["inspect"], ["blame", "app.db"], ["conflicts"], ["resolve", "app.db"],
+     ["resolve", "app.db", "1"], ["resolve", "app.db", "x", "--take", "ours"], ["undelete", "app.db", "task"], ["completion", "csh"], ["status", "--no"],
+     ["type", "app.db", "t", "counter"], ["type", "app.db", "t.a", "number"], ["enable", "app.db", "t", "-c", "a"],
      ["status", "."], ["vector", "/"], ["rows", "app.db", "t"], ["rows", "app.db", "t", "last-wins"]],
 )  # fmt: skip
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
@@ -185,7 +191,23 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["enable", "disable", "status", "vector", "export", "clone", "import", "sync", "blame", "rows"]
+    "name",
+    [
+        "enable",
+        "disable",
+        "status",
+        "vector",
+        "export",
+        "clone",
+        "import",
+        "sync",
+        "blame",
+        "type",
+        "rows",
+        "conflicts",
+        "resolve",
+        "undelete",
+    ],
 )
 def test_files_that_are_none_give_one_line(name: str, tmp_path: Path, app: Path) -> None:
     """A missing file, and a file that is no database, end each command with one line that names the file."""
@@ -193,6 +215,7 @@ def test_files_that_are_none_give_one_line(name: str, tmp_path: Path, app: Path)
     more = {
         "enable": ["task"], "disable": ["task"], "clone": [tmp_path / "copy.db"], "import": [tmp_path / "all.crdt"], "sync": [app],
         "export": ["-o", tmp_path / "out.crdt"], "blame": ["task", "t1"], "rows": ["task", "grow-only"],
+        "resolve": ["1", "--take", "ours"], "undelete": ["task", "t1"], "type": ["task.votes", "counter"],
     }  # fmt: skip
     rest = more.get(name, [])
     assert "no such file" in refused(name, tmp_path / "missing.db", *rest)

@@ -56,6 +56,8 @@ REQUIRED = (
     "an update changed typed columns and others",
     "an upsert added to a counter",
     "a type refused a value",
+    "a grow-only row was kept",
+    "a delete-wins row was inserted again",
     "a clock stepped back",
     "a program died before its commit",
     "a replica was closed with changes not folded",

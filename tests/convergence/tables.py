@@ -10,6 +10,10 @@ from tests.model.events import Table
 
 Key = tuple[Any, ...]
 
+ROWS = {"add-wins": 5, "delete-wins": 3, "grow-only": 1}
+GRANULARITIES = {"column": 3, "row": 1}
+"""How often the tables of a history have a policy."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -28,6 +32,12 @@ class Shape:
     granularity: str = "column"
     required: frozenset[str] = frozenset()
     reals: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def order(self) -> str:
+        """Return the order in which statements visit rows."""
+        by_rowid = "WITHOUT ROWID" not in self.create
+        return "rowid" if by_rowid else ", ".join(self.key)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -85,6 +95,24 @@ TABLES = {
         ((1,), (-2,)),
         required=frozenset({"n"}),
         reals=frozenset({"x"}),
+    ),
+    "task": Shape(
+        "(id TEXT PRIMARY KEY NOT NULL, title TEXT, tags TEXT, n INTEGER)",
+        ("id",),
+        {"title": "lww", "tags": "set", "n": "counter"},
+        (("t1",), ("t2",)),
+    ),
+    "entry": Shape(
+        "(id INTEGER PRIMARY KEY, body, m TEXT, hi)",
+        ("id",),
+        {"body": "lww", "m": "map", "hi": "max"},
+        ((1,), (2,), (3,)),
+    ),
+    "place": Shape(
+        "(x TEXT NOT NULL, y INT NOT NULL, lat, lon, n INTEGER, m TEXT, PRIMARY KEY (y, x)) WITHOUT ROWID",
+        ("y", "x"),
+        {"lat": "lww", "lon": "lww", "n": "counter", "m": "map"},
+        ((1, "p"), (1, "q")),
     ),
 }
 

@@ -58,7 +58,7 @@ def test_replicas_hold_what_the_model_says(policy: str, granularity: str, first:
     for seed in range(first, first + 4):
         with fast_directory() as folder, pytest.MonkeyPatch.context() as patch:
             patch.setenv("CRDTSQL_STATE_DIR", str(folder / "state"))
-            Simulation(seed, folder, occurred, policy, granularity).run(30)
+            Simulation(seed, folder, occurred, policy, granularity).run(range(30))
     assert sum(occurred.values())
 
 
@@ -70,9 +70,8 @@ class Turning(Simulation):
         for peer in self.peers:
             self.check(peer)
         for policy in ({"add-wins", "delete-wins"} - {before}).pop(), "grow-only", before:
-            self.rows = policy
-            self.world.tables = self._tables()
-            for peer, table in product(self.peers, ("note", "item", "link")):
+            self.turn(str(policy))
+            for peer, table in product(self.peers, self.habits.tables):
                 report = peer.replica.set_rows(table, policy)
                 self.occurred["rows went"] += report.deleted
                 self.occurred["rows came back"] += report.revived
@@ -88,7 +87,7 @@ def test_a_policy_can_be_changed_at_any_time(policy: str) -> None:
     for seed in range(100, 112):
         with fast_directory() as folder, pytest.MonkeyPatch.context() as patch:
             patch.setenv("CRDTSQL_STATE_DIR", str(folder / "state"))
-            Turning(seed, folder, occurred, policy).run(25)
+            Turning(seed, folder, occurred, policy).run(range(25))
     assert occurred["rows went"]
     assert occurred["rows came back"]
 

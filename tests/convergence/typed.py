@@ -48,6 +48,8 @@ REQUIRED = (
     "a row came back with a typed cell in parts",
     "genesis against genesis in a typed cell",
     "genesis against a typed update",
+    "a delete-wins row stayed deleted",
+    "granularity row: two columns updated on two sites",
 )
 
 

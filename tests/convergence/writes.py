@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 
 from tests.convergence import values
-from tests.convergence.tables import TABLES, Key, Shape, stored
+from tests.convergence.tables import GRANULARITIES, ROWS, TABLES, Key, Shape, stored
 from tests.model import model, parts
 
 Rows = dict[Key, dict[str, Any]]
@@ -44,11 +44,17 @@ class Habits:
         focus = {name: random.choice(TABLES[name].columns) for name in names}
         tables = {
             name: replace(
-                TABLES[name], rows=rows or TABLES[name].rows, granularity=granularity or TABLES[name].granularity
+                TABLES[name],
+                rows=rows or _one_of(random, ROWS),
+                granularity=granularity or _one_of(random, GRANULARITIES),
             )
             for name in names
         }
         return cls(tables, focus, random.random() < 0.5)
+
+
+def _one_of(random: Random, weights: Mapping[str, int]) -> str:
+    return random.choices(list(weights), list(weights.values()))[0]
 
 
 class Writer:
@@ -69,9 +75,7 @@ class Writer:
         names, width = [*shape.key, *shape.columns], len(shape.key)
         return {
             row[:width]: dict(zip(shape.columns, row[width:], strict=True))
-            for row in self.connection.execute(
-                f"SELECT {', '.join(names)} FROM {table} ORDER BY {', '.join(shape.key)}"
-            )
+            for row in self.connection.execute(f"SELECT {', '.join(names)} FROM {table} ORDER BY {shape.order}")
         }
 
     def write(self, random: Random, twin: model.Replica) -> None:
@@ -154,28 +158,28 @@ class Writer:
         self.occurred["an update changed a row"] += changed > 0
         return changed
 
-    def _set(self, random: Random, table: str, columns: Sequence[str], keys: Sequence[Key], twin: model.Replica) -> int:
-        """UPDATE some columns of some rows; return how many changed, or -1 if the statement was refused."""
+    def _set(self, random: Random, table: str, columns: Sequence[str], key: Key | None, twin: model.Replica) -> int:
+        """UPDATE some columns of one row, or of all; return how many changed, or -1 if the statement was refused."""
         before = self.rows(table)
         names = TABLES[table].key
         settings = {column: values.setting(random, table, column) for column in columns}
         bindings = [binding for _, found in settings.values() for binding in found]
-        where = " OR ".join(f"({' AND '.join(f'{name} = ?' for name in names)})" for _ in keys)
-        which = [part for key in keys for part in key]
+        which = key or ()
+        where = f"WHERE {' AND '.join(f'{name} = ?' for name in names)}" if key else ""
         expressions = ", ".join(expression for expression, _ in settings.values())
         wanted = self.connection.execute(
-            f"SELECT {', '.join(names)}, {expressions} FROM {table} WHERE {where}", (*bindings, *which)
+            f"SELECT {', '.join(names)}, {expressions} FROM {table} {where}", (*bindings, *which)
         ).fetchall()
         new = {row[: len(names)]: dict(zip(columns, row[len(names) :], strict=True)) for row in wanted}
         if any(found[c] is None for found in new.values() for c in TABLES[table].required & found.keys()):
             return -1
         taken = all(
-            values.may_become(table, column, before[key][column], stored(table, column, value))
-            for key, found in new.items()
+            values.may_become(table, column, before[row][column], stored(table, column, value))
+            for row, found in new.items()
             for column, value in found.items()
         )
         text = ", ".join(f"{column} = {expression}" for column, (expression, _) in settings.items())
-        if not self._run(table, f"UPDATE {table} SET {text} WHERE {where}", (*bindings, *which), taken):
+        if not self._run(table, f"UPDATE {table} SET {text} {where}", (*bindings, *which), taken):
             return -1
         return self._updated(table, before, twin)
 
@@ -242,14 +246,14 @@ class Writer:
             if random.random() < 0.5
             else random.sample(columns, min(len(columns), random.choice((1, 1, 1, 2, 9))))
         )
-        changed = self._set(random, table, several, [random.choice(there)], twin)
+        changed = self._set(random, table, several, random.choice(there), twin)
         self.occurred["an update that changed nothing"] += changed == 0
 
     def _update_all(self, random: Random, table: str, twin: model.Replica) -> None:
         there = list(self.rows(table))
         if there:
             changed = self._set(
-                random, table, [random.choice((self.habits.focus[table], *TABLES[table].columns))], there, twin
+                random, table, [random.choice((self.habits.focus[table], *TABLES[table].columns))], None, twin
             )
             self.occurred["an update of all rows"] += changed > 1
 

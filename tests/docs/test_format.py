@@ -12,7 +12,8 @@ import apsw
 import pytest
 
 from crdtsql import Replica, changeset, image
-from crdtsql.registry import FIRST_UPDATE_OP, FORMAT
+from crdtsql.registry import FORMAT
+from crdtsql.tables import FIRST_UPDATE_OP
 
 PAGE = (Path(__file__).parents[2] / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 CREATED = re.compile(r'CREATE (?:TABLE|INDEX) "?(\w+)"?')

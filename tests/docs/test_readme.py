@@ -46,11 +46,14 @@ def run_tour(folder: Path) -> list[str]:
 def test_tour(tmp_path: Path) -> None:
     """Every command of the README's tour works as written and shows what the text around it says."""
     printed = run_tour(tmp_path)
-    assert len(printed) == 7
+    assert len(printed) == 8
     after_sync = printed[3]
     assert after_sync.count("t1|write the annual report|done|0\n") == 2
     assert after_sync.count("t3|book a room|open|0\n") == 2
     assert "t2|" not in after_sync
     assert "t3|status|claimed|blocked|" in printed[4]
-    assert "2 rows" in printed[5] and "2 updated" in printed[5]
-    assert "disabled task" in printed[6]
+    assert (
+        "settled conflict 1" in printed[5] and "t2|call Ada|" in printed[5] and "t3|book a room|blocked|" in printed[5]
+    )
+    assert "2 rows" in printed[6] and "2 updated" in printed[6]
+    assert "disabled task" in printed[7]

@@ -16,7 +16,7 @@ import pytest
 from crdtsql import Replica
 from tests.sql import matrix
 from tests.support.judge import Judge, Statement
-from tests.support.peers import fast_directory
+from tests.support.peers import fast_directory, replica
 
 HERE = Path(__file__).parent
 PACKAGE = "sql.js@1.5.0"
@@ -143,3 +143,23 @@ def test_policies_on_sqlite_3_35(node: str, tmp_path: Path) -> None:
     with Replica.open(file) as replica:
         assert replica.connection.execute("SELECT id, u, v FROM t ORDER BY id").fetchall() == [("x", 1, 7), ("y", 2, 9)]
         assert not any(cell.genesis for cell in replica.blame("t", "x") if cell.column != "id")
+
+
+def test_the_conflict_log_is_read_by_sqlite_3_35(node: str, tmp_path: Path) -> None:
+    """SQLite 3.35 reads the view crdt_conflicts."""
+    file = tmp_path / "1.db"
+    a, b = (replica(tmp_path / f"{n}.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, v)", site=n) for n in (1, 2))
+    for n, one in enumerate((a, b)):
+        one.connection.execute("INSERT INTO t VALUES (1, ?), (2, ?)", (n, n))
+    a.merge(b.export())
+    a.resolve(1, "ours")
+    a.close()
+    statements = [
+        "CREATE TABLE seen AS SELECT * FROM crdt_conflicts",
+        "SELECT resolved, resolved_time FROM crdt_conflicts",
+    ]
+    ((first, second),) = run(node, {file: statements}).values()
+    assert first is second is None
+    connection = apsw.Connection(str(file))
+    assert connection.execute("SELECT id, took, resolved FROM seen").fetchall() == [(1, "theirs", 1), (2, "theirs", 0)]
+    connection.close()

@@ -14,8 +14,8 @@ from typing import Any
 import apsw
 
 from crdtsql import Replica, schema
-from crdtsql.registry import Table
 from crdtsql.sqltext import identifier
+from crdtsql.tables import Table
 from tests.support import state
 from tests.support.state import Exact, RowState, exact
 

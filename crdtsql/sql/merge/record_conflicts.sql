@@ -1,5 +1,6 @@
-INSERT INTO _crdt_conflict (tbl, col, won_t, won_s, won, lost_t, lost_s, lost, ${keys})
+INSERT INTO _crdt_conflict (id, tbl, col, won_t, won_s, won, lost_t, lost_s, lost, took, ${keys})
 SELECT
+  :last_conflict + row_number() OVER (),
   :tbl,
   :col,
   CASE WHEN wins THEN new_t ELSE old_t END,
@@ -8,6 +9,7 @@ SELECT
   CASE WHEN wins THEN old_t ELSE new_t END,
   CASE WHEN wins THEN old_s ELSE new_s END,
   CASE WHEN wins THEN mine ELSE theirs END,
+  CASE WHEN wins THEN 'theirs' ELSE 'ours' END,
   ${keys}
 FROM (
   SELECT

@@ -73,15 +73,22 @@ CREATE TABLE _crdt_peer (
 ) WITHOUT ROWID;
 
 CREATE TABLE _crdt_conflict (
-  -- Concurrent overwrites: the value that won and the value that lost, with their stamps.
+  -- Concurrent overwrites: the value that won and the value that lost, with their stamps. took: theirs if the incoming
+  -- value won, else ours; resolved, resolved_s: stamp of the write that settled it, NULL while it is open.
   id INTEGER PRIMARY KEY,
   tbl INTEGER NOT NULL,
   col INTEGER NOT NULL,
+  part TEXT NOT NULL DEFAULT '',
   won_t INTEGER NOT NULL,
   won_s INTEGER NOT NULL,
   won,
   lost_t INTEGER NOT NULL,
   lost_s INTEGER NOT NULL,
   lost,
+  took TEXT,
+  resolved INTEGER,
+  resolved_s INTEGER,
   k1
 );
+
+CREATE INDEX _crdt_conflict_open ON _crdt_conflict (tbl, col) WHERE resolved IS NULL;

@@ -5,12 +5,16 @@ SELECT
   known.name AS "table",
   CASE known.key_count WHEN 1 THEN conflict.k1 ELSE ${quoted_key} END AS "key",
   field.name AS "column",
+  conflict.part AS part,
   conflict.won AS won_value,
   lower(hex(winner.id)) AS won_site,
   datetime(((conflict.won_t & 4611686018427387903) >> 16) / 1000, 'unixepoch') AS won_time,
   conflict.lost AS lost_value,
   lower(hex(loser.id)) AS lost_site,
-  datetime(((conflict.lost_t & 4611686018427387903) >> 16) / 1000, 'unixepoch') AS lost_time
+  datetime(((conflict.lost_t & 4611686018427387903) >> 16) / 1000, 'unixepoch') AS lost_time,
+  conflict.took AS took,
+  conflict.resolved IS NOT NULL AS resolved,
+  datetime(((conflict.resolved & 4611686018427387903) >> 16) / 1000, 'unixepoch') AS resolved_time
 FROM _crdt_conflict AS conflict
 JOIN _crdt_table AS known ON known.id = conflict.tbl
 JOIN _crdt_column AS field ON field.tbl = conflict.tbl AND field.id = conflict.col

@@ -1,0 +1,96 @@
+"""Resolve: settle an entry of the conflict log by a write that has seen both values.
+
+Runs inside the caller's write transaction on a folded registry; the caller folds afterwards. It is an ordinary write: the
+user's triggers fire, ours capture it, and a value that stays as it is gets a new stamp all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crdtsql import clock, conflicts, rowwrite
+from crdtsql.conflicts import Conflict
+from crdtsql.errors import ConflictError, ConflictResolvedError, UsageError
+from crdtsql.registry import Registry
+from crdtsql.sqltext import Sql, identifier, sql
+from crdtsql.tables import FIRST_UPDATE_OP
+from crdtsql.values import SqliteValue, show_key
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the cell is to hold: the value of one side (`take`), or `value` where `take` is None."""
+
+    take: str | None = None
+    value: SqliteValue = None
+
+    def __post_init__(self) -> None:
+        if self.take not in (None, "ours", "theirs"):
+            raise UsageError(f"a conflict has the sides 'ours' and 'theirs', not {self.take!r}")
+
+
+def resolve(
+    registry: Registry, number: int, answer: Answer, *, again: bool = False, seen: Conflict | None = None
+) -> None:
+    """Write the cell of a conflict.
+
+    Args:
+        again: also if the conflict is settled.
+        seen: the entry as it was when the answer was found; what came in between must not be overwritten.
+
+    Raises:
+        UnknownConflictError: there is no such entry.
+        ConflictResolvedError: it is settled.
+        ConflictError: the row is deleted, or the cell was written since the answer was found.
+        WriteRefusedError: a constraint of the table does not allow the value.
+    """
+    entry = conflicts.find(registry, number)
+    if seen is not None and seen.present != entry.present:
+        raise ConflictError(
+            f"conflict {number} is left as it was: {entry.column!r} of row {show_key(entry.key)} of table {entry.table!r} was "
+            f"written meanwhile, so the answer may be out of date; look at `crdtsql conflicts {registry.path}`, and answer again"
+        )
+    check_open(entry, again=again)
+    connection, table = registry.connection, registry.table(entry.table)
+    field = next(field for field in table.fields if field.name == entry.column)
+    value = Sql(":value")
+    if answer.take is not None:
+        value = Sql("entry.won" if answer.take == entry.took else "entry.lost")
+    statement = sql(
+        "resolve/write",
+        or_abort=rowwrite.or_abort(connection, table),
+        table=table.quoted,
+        column=identifier(field.name),
+        value=value,
+        target_is_entry=table.row_has_key_of("target", "entry"),
+    )
+    rowwrite.write(connection, table, entry.key, statement, {"id": number, "value": answer.value})
+    statement = sql(
+        "resolve/log",
+        keys=table.keys,
+        user_keys=table.key_columns_of("shown"),
+        table=table.quoted,
+        shown_is_entry=table.row_has_key_of("shown", "entry"),
+    )
+    values = {"id": number, "tbl": table.id, "op": FIRST_UPDATE_OP + field.word, "mask": 1 << field.bit}
+    connection.execute(statement, values)
+
+
+def check_open(entry: Conflict, *, again: bool = False) -> None:
+    """Check that a conflict can be settled.
+
+    Raises:
+        ConflictResolvedError: it is settled.
+        ConflictError: its row is deleted.
+    """
+    row = f"row {show_key(entry.key)} of table {entry.table!r}"
+    if entry.deleted:
+        raise ConflictError(
+            f"conflict {entry.id} can't be settled while {row} is deleted: bring it back with `crdtsql undelete` first"
+        )
+    if entry.resolved_hlc is not None and not again:
+        raise ConflictResolvedError(
+            f"conflict {entry.id} is settled already: {entry.column!r} of {row} was written at "
+            f"{clock.show_time(entry.resolved_hlc)} by site {entry.resolved_site}, which had seen both values; to write it once "
+            "more, add --again (in Python again=True)"
+        )
