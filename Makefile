@@ -40,9 +40,11 @@ types: $(READY)  ## mypy, strict
 bench: $(READY)  ## measure against plain SQLite in the same run; ARGS="--rows 100000 --crsqlite PATH"
 	$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(READY)   ## long runs: many kills, seeds and statements (SECONDS is a hint for their number)
-	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$$(( $(SECONDS) * 2 )) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
-	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) $(BIN)/python -m pytest tests/crash tests/convergence tests/sql tests/input -q
+soak: $(READY)   ## long runs: random histories for SECONDS, then many kills, statements and hostile files
+	$(BIN)/python -m tests.convergence.soak --seconds $(SECONDS)
+	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
+	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) \
+	  $(BIN)/python -m pytest -q tests/crash tests/sql tests/input tests/convergence/test_conflicts.py
 
 clean:           ## remove what the commands above made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
