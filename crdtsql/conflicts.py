@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crdtsql import clock, naming, query, schema
+from crdtsql.celltypes import TYPES, Kind
 from crdtsql.errors import UnknownConflictError, UsageError
 from crdtsql.registry import Registry
 from crdtsql.sqltext import Sql, fragment, identifier, joined, sql
@@ -190,19 +191,24 @@ def _settle(registry: Registry, table: Table, entries: Sql, rows: Sql, values: d
         f"SELECT DISTINCT col FROM _crdt_conflict AS entry WHERE tbl = :tbl AND {entries}",
         values | {"tbl": table.id},
     )
+    kinds = {field.id: TYPES[field.type].kind for field in table.fields}
     for (col,) in columns:
-        statement = sql(
-            "conflicts/settle",
-            has_seen_won=fragment("conflicts/has_seen", hlc=Sql("won_t"), site=Sql("won_s")),
-            has_seen_lost=fragment("conflicts/has_seen", hlc=Sql("lost_t"), site=Sql("lost_s")),
-            clock=table.clock,
-            clock_is_entry=table.same_keys("clock", "entry"),
-            t=naming.stamp_t(col),
-            s=naming.stamp_s(col),
-            entries=entries,
-            rows=rows,
-        )
-        connection.execute(statement, values | {"tbl": table.id, "col": col})
+        shared = {
+            "has_seen_won": fragment("conflicts/has_seen", hlc=Sql("won_t"), site=Sql("won_s")),
+            "has_seen_lost": fragment("conflicts/has_seen", hlc=Sql("lost_t"), site=Sql("lost_s")),
+            "clock": table.clock,
+            "clock_is_entry": table.same_keys("clock", "entry"),
+            "t": naming.stamp_t(col),
+            "s": naming.stamp_s(col),
+            "entries": entries,
+            "rows": rows,
+        }
+        connection.execute(sql("conflicts/settle", **shared), values | {"tbl": table.id, "col": col})
+        if kinds.get(col) is Kind.PARTS:
+            statement = sql(
+                "conflicts/settle_parts", parts=table.parts, head_is_clock=table.same_keys("head", "clock"), **shared
+            )
+            connection.execute(statement, values | {"tbl": table.id, "col": col})
 
 
 def set_limits(registry: Registry, per_cell: int | None, total: int | None) -> None:

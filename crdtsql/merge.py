@@ -268,9 +268,11 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
             registry.adopt_genesis(table, adopted)
         if not fresh and not known:
             return None
-        mergeparts.merge_parts(registry, arrival, values, known)
+        siblings = mergeparts.merge_parts(registry, arrival, values, known)
         values["seq"] = registry.seq_of(table, batch, fresh + known)
-        return _apply(registry, arrival, values, fresh, known)
+        report = _apply(registry, arrival, values, fresh, known)
+        report.concurrent += siblings
+        return report
 
 
 def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int, known: int) -> TableReport:

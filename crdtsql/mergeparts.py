@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 from crdtsql import image, naming, parts, query
 from crdtsql.arrival import Arrival, Pair
-from crdtsql.celltypes import CellType
+from crdtsql.celltypes import CellType, Kind
 from crdtsql.errors import InvalidChangesetError
 from crdtsql.registry import Registry, temporary
-from crdtsql.sqltext import Sql, identifier, joined, sql
+from crdtsql.sqltext import Sql, identifier, integer, joined, sql
 from crdtsql.values import SqliteValue
 
 
-def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteValue], known: int) -> None:
-    """Merge the typed columns of one table; `known` rows are here already.
+def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteValue], known: int) -> int:
+    """Merge the typed columns of one table; `known` rows are here already. Return how many conflicts were recorded.
 
     Raises:
         InvalidChangesetError: a value or a part is not what the column's type takes.
@@ -28,17 +28,19 @@ def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
     connection = registry.connection
     typed = [pair for pair in arrival.pairs if pair.field.type != "lww"]
     if not typed:
-        return
+        return 0
+    recorded = 0
     part_table = f"{arrival.image_slots['image']}.{image.part_table(arrival.number)}"
     sent = {col for (col,) in query.rows(connection, f"SELECT DISTINCT col FROM {part_table}")}
     here = parts.have_parts(connection, arrival.table)
     for pair in typed:
         merging = _Merge(registry, arrival, pair, values, pair.position in sent, here)
         merging.check()
-        if pair.position in sent:
+        if pair.position in sent and merging.takes_fresh:
             merging.take_fresh()
-        if known or (pair.position in sent and merging.lacks_values()):
-            merging.run()
+        if known or (pair.position in sent and (not merging.takes_fresh or merging.lacks_values())):
+            recorded += merging.run()
+    return recorded
 
 
 @dataclass
@@ -59,6 +61,11 @@ class _Merge:
         self.values = self.given | {"col": self.pair.field.id, "position": self.pair.position}
         self.part_table = image.part_table(self.arrival.number)
         self.part_is_cell = self.table.same_keys("part", "cell")
+
+    @property
+    def takes_fresh(self) -> bool:
+        """Tell whether cells that are new here need no comparison; values that are kept side by side do, for the conflict log."""
+        return not self.kind.keeps_values
 
     def _execute(self, name: str, **slots: Sql) -> None:
         self.connection.execute(sql(name, **slots), self.values)
@@ -88,8 +95,8 @@ class _Merge:
         slots = self.pair.sent | self.arrival.image_slots
         return query.first(self.connection, sql("merge/lacks_values", **slots)) is not None
 
-    def run(self) -> None:
-        """Compare the parts, store those that result, and say what must be shown."""
+    def run(self) -> int:
+        """Compare the parts, store those that result, and say what must be shown. Return how many conflicts were recorded."""
         keys = joined(
             Sql(f"{key} {column.affinity} COLLATE {column.collation}")
             for key, column in zip(self.table.key_names, self.arrival.shape.key, strict=True)
@@ -97,11 +104,12 @@ class _Merge:
         with parts.working(self.connection, ("_crdt_cell", sql("merge/create_cells", keys=keys))):
             self._collect()
             if query.first(self.connection, "SELECT 1 FROM temp._crdt_cell LIMIT 1") is None:
-                return
+                return 0
             self._load()
             self._execute("merge/drop_my_parts")
             self._execute("merge/drop_their_parts")
             self._store()
+            return self._record_siblings() if self.kind.keeps_values else 0
 
     def _collect(self) -> None:
         table, pair = self.table, self.pair
@@ -120,6 +128,7 @@ class _Merge:
             keys=table.keys,
             incoming_keys=table.keys_of("incoming"),
             theirs_split=theirs_split,
+            takes_fresh=integer(self.takes_fresh),
             mine_split=mine_split,
             row_marker=identifier(table.key[0]),
             column=pair.column,
@@ -172,3 +181,13 @@ class _Merge:
             )
         slots = {"value": self.pair.slots["value"], **self.pair.sent, **self.arrival.image_slots}
         self._execute("merge/write_shown", **slots)
+
+    def _record_siblings(self) -> int:
+        last = self.registry.number("conflicts_last")
+        statement = sql("merge/record_siblings", keys=self.table.keys, cell_keys=self.table.keys_of("cell"))
+        values = self.values | {"last_conflict": last, "splits": self.kind.kind is Kind.PARTS}
+        self.connection.execute(statement, values)
+        recorded = self.connection.changes()
+        if recorded:
+            self.registry.set("conflicts_last", last + recorded)
+        return recorded

@@ -64,7 +64,7 @@ def _object(leaves: bytes) -> bytes:
     members = json.loads(leaves.decode("latin-1"), strict=False)
     found = {tuple(json.loads(f"[{path}]", strict=False)): text for path, text in members.items()}
     paths = sorted(found)
-    shown = [path for path, following in zip(paths, [*paths[1:], ()], strict=True) if following[: len(path)] != path]
+    shown = [path for path, following in zip(paths, [*paths, ()][1:], strict=True) if following[: len(path)] != path]
     written = ["{"]
     inside: tuple[str, ...] = ()
     for path in shown:
@@ -77,6 +77,18 @@ def _object(leaves: bytes) -> bytes:
         inside = path[:-1]
     written.append("}" * (len(inside) + 1))
     return "".join(written).encode("latin-1")
+
+
+def leaves(connection: apsw.Connection, value: SqliteValue) -> dict[str, str]:
+    """Split a map's value: path -> JSON text."""
+    split = TYPES["map"].explode_sql(Sql("(SELECT 1 AS id, ?1 AS value)"))
+    return {path: leaf for _, path, leaf in query.rows(connection, str(split), (value,))}
+
+
+def join_leaves(connection: apsw.Connection, found: dict[str, str]) -> str:
+    """Build a map's value of its leaves."""
+    (value,) = query.first(connection, "SELECT CAST(_crdt_object(CAST(? AS BLOB)) AS TEXT)", (json.dumps(found, ensure_ascii=False),))
+    return str(value)
 
 
 def kind_of(field: Field) -> CellType:

@@ -358,7 +358,7 @@ class Replica(Session):
             self.registry.require()
             with self._foreign_keys_on(), self._writing():
                 self._ready({})
-                resolve.resolve(self.registry, number, answer, again=again, seen=seen)
+                resolve.resolve(self.registry, number, answer, self._fold, again=again, seen=seen)
                 self._fold()
                 return conflicts.find(self.registry, number)
 

@@ -6,15 +6,16 @@ user's triggers fire, ours capture it, and a value that stays as it is gets a ne
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from crdtsql import clock, conflicts, rowwrite
+from crdtsql import clock, conflicts, parts, query, rowwrite
 from crdtsql.conflicts import Conflict
 from crdtsql.errors import ConflictError, ConflictResolvedError, UsageError
 from crdtsql.registry import Registry
 from crdtsql.sqltext import Sql, identifier, sql
-from crdtsql.tables import FIRST_UPDATE_OP
-from crdtsql.values import SqliteValue, show_key
+from crdtsql.tables import FIRST_UPDATE_OP, Field, Table
+from crdtsql.values import SqliteValue, dumps, show_key, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,18 @@ class Answer:
 
 
 def resolve(
-    registry: Registry, number: int, answer: Answer, *, again: bool = False, seen: Conflict | None = None
+    registry: Registry,
+    number: int,
+    answer: Answer,
+    fold: Callable[[], object],
+    *,
+    again: bool = False,
+    seen: Conflict | None = None,
 ) -> None:
     """Write the cell of a conflict.
 
     Args:
+        fold: folds what was written so far.
         again: also if the conflict is settled.
         seen: the entry as it was when the answer was found; what came in between must not be overwritten.
 
@@ -53,18 +61,13 @@ def resolve(
     check_open(entry, again=again)
     connection, table = registry.connection, registry.table(entry.table)
     field = next(field for field in table.fields if field.name == entry.column)
+    if entry.part:
+        _write_leaf(registry, table, field, entry, answer, fold)
+        return
     value = Sql(":value")
     if answer.take is not None:
         value = Sql("entry.won" if answer.take == entry.took else "entry.lost")
-    statement = sql(
-        "resolve/write",
-        or_abort=rowwrite.or_abort(connection, table),
-        table=table.quoted,
-        column=identifier(field.name),
-        value=value,
-        target_is_entry=table.row_has_key_of("target", "entry"),
-    )
-    rowwrite.write(connection, table, entry.key, statement, {"id": number, "value": answer.value})
+    _write(registry, table, field, entry, value, answer.value)
     statement = sql(
         "resolve/log",
         keys=table.keys,
@@ -72,8 +75,49 @@ def resolve(
         table=table.quoted,
         shown_is_entry=table.row_has_key_of("shown", "entry"),
     )
-    values = {"id": number, "tbl": table.id, "op": FIRST_UPDATE_OP + field.word, "mask": 1 << field.bit}
+    stamped = table.stamped_with(field) if field.type == "lww" else field
+    values = {"id": number, "tbl": table.id, "op": FIRST_UPDATE_OP + stamped.word, "mask": 1 << stamped.bit}
     connection.execute(statement, values)
+
+
+def _write(registry: Registry, table: Table, field: Field, entry: Conflict, value: Sql, bound: SqliteValue) -> None:
+    statement = sql(
+        "resolve/write",
+        or_abort=rowwrite.or_abort(registry.connection, table),
+        table=table.quoted,
+        column=identifier(field.name),
+        value=value,
+        target_is_entry=table.row_has_key_of("target", "entry"),
+    )
+    rowwrite.write(registry.connection, table, entry.key, statement, {"id": entry.id, "value": bound})
+
+
+def _write_leaf(
+    registry: Registry, table: Table, field: Field, entry: Conflict, answer: Answer, fold: Callable[[], object]
+) -> None:
+    """Write one leaf of a map: it is taken out and put in again, because a value that stays as it is makes no event."""
+    if answer.take is None:
+        leaf = answer.value if isinstance(answer.value, str) else dumps(to_json(answer.value))
+    else:
+        leaf = str(entry.ours if answer.take == "ours" else entry.theirs)
+    connection = registry.connection
+    if not query.first(connection, "SELECT json_valid(?)", (leaf,))[0]:
+        raise UsageError(
+            f"conflict {entry.id} is about a leaf of a JSON object: give its value as JSON, not {leaf!r:.40}"
+        )
+    where = table.row_has_key_of("shown", "entry")
+    (present,) = query.first(
+        connection,
+        f"SELECT shown.{identifier(field.name)} FROM {table.quoted} AS shown JOIN _crdt_conflict AS entry ON {where} "
+        "WHERE entry.id = ?",
+        (entry.id,),
+    )
+    leaves = parts.leaves(connection, present)
+    leaves.pop(entry.part, None)
+    _write(registry, table, field, entry, Sql(":value"), parts.join_leaves(connection, leaves))
+    fold()
+    leaves[entry.part] = leaf
+    _write(registry, table, field, entry, Sql(":value"), parts.join_leaves(connection, leaves))
 
 
 def check_open(entry: Conflict, *, again: bool = False) -> None:

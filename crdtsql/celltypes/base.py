@@ -45,6 +45,7 @@ class CellType:
         show: name of the template that joins parts.
         show_order: the slot `order` of that template, if it has one.
         valid_part: name of the template of a condition on a received `part` that a sound changeset fulfils.
+        keeps_values: values of a part that were written concurrently are conflicts until somebody writes who has seen them.
         takes_best: of several values that are written one after the other, the first by `show_order` counts, not the last.
     """
 
@@ -58,6 +59,7 @@ class CellType:
     explode: str | None = None
     show: str = "types/show_first"
     show_order: Sql | None = None
+    keeps_values: bool = False
     takes_best: bool = False
     valid_part: str = "types/valid_whole"
 

@@ -19,5 +19,6 @@ MAP = CellType(
     invalid=_invalid,
     explode="types/explode_map",
     show="types/show_map",
+    keeps_values=True,
     valid_part="types/valid_map",
 )

@@ -10,4 +10,5 @@ REGISTER = CellType(
     "all concurrent values are kept until a later write; the latest is shown",
     Kind.WHOLE,
     show_order=Sql("part.t DESC, site.id DESC"),
+    keeps_values=True,
 )

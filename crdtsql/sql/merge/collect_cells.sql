@@ -21,7 +21,7 @@ FROM (
   LEFT JOIN ${table} AS shown ON ${shown_is_incoming}
   LEFT JOIN ${held} AS held ON held.id = clock.held
 )
-WHERE (theirs_split AND NOT (fresh AND sent))
+WHERE (theirs_split AND NOT (${takes_fresh} AND fresh AND sent))
   OR (
     sent
     AND NOT fresh
