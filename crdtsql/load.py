@@ -1,6 +1,14 @@
 """SQL functions: everything that can be done with a replica, on an apsw connection, from SQL.
 
     crdt_enable(table)      make a table replicated; returns its name
+    crdt_enable(table, options)
+                            with options as JSON: {"columns": {"votes": "counter"}, "rows": "delete-wins", "granularity": "row"}
+    crdt_type(table, column, type)
+                            give a column another type; returns 1 if it had another one before
+    crdt_rows(table, policy)
+                            give a table another row policy; returns how many rows went or came back
+    crdt_blame(table, key...)
+                            who wrote each cell of a row, and when, as JSON
     crdt_disable(table)     take everything of ours off it
     crdt_site()             the local site's id, as hex
     crdt_vector()           the version vector, as JSON
@@ -28,7 +36,7 @@ import apsw
 from crdtsql.changes import Change
 from crdtsql.errors import UsageError
 from crdtsql.replica import Replica
-from crdtsql.values import SqliteValue
+from crdtsql.values import SqliteValue, dumps
 from crdtsql.vector import parse_vector
 
 
@@ -42,8 +50,14 @@ def load(connection: apsw.Connection) -> Replica:
 
     replica = Replica.on(connection)
 
-    def enable(table: SqliteValue) -> str:
-        return replica.enable(_text(table, "crdt_enable"))[0]
+    def enable(table: SqliteValue, options: SqliteValue = None) -> str:
+        return replica.enable(_text(table, "crdt_enable"), **_options(options))[0]
+
+    def type_(table: SqliteValue, column: SqliteValue, kind: SqliteValue) -> int:
+        return int(replica.set_type(*(_text(name, "crdt_type") for name in (table, column, kind))))
+
+    def blame(table: SqliteValue, *key: SqliteValue) -> str:
+        return dumps([cell.to_json() for cell in replica.blame(_text(table, "crdt_blame"), *key)])
 
     def disable(table: SqliteValue) -> str:
         replica.disable(_text(table, "crdt_disable"))
@@ -64,7 +78,10 @@ def load(connection: apsw.Connection) -> Replica:
         return json.dumps(replica.merge(data).to_json())
 
     functions: dict[str, tuple[Callable[..., SqliteValue], int]] = {
-        "crdt_enable": (enable, 1),
+        "crdt_enable": (enable, -1),
+        "crdt_type": (type_, 3),
+        "crdt_rows": (_rows(replica), 2),
+        "crdt_blame": (blame, -1),
         "crdt_disable": (disable, 1),
         "crdt_site": (site, 0),
         "crdt_vector": (vector, 0),
@@ -77,6 +94,31 @@ def load(connection: apsw.Connection) -> Replica:
         connection.create_scalar_function(name, function, arguments)
     make_virtual_module(connection, "crdt_changes", _changes_table(replica))
     return replica
+
+
+def _options(given: SqliteValue) -> dict[str, Any]:
+    """Read the options of crdt_enable."""
+    if given is None:
+        return {}
+    try:
+        found = json.loads(given) if isinstance(given, str) else None
+    except ValueError:
+        found = None
+    names = {"columns": "types", "rows": "rows", "granularity": "granularity"}
+    if not isinstance(found, dict) or found.keys() - names.keys():
+        raise UsageError(f"crdt_enable(table, options) takes a JSON object with {', '.join(names)}")
+    columns = found.get("columns", {})
+    if not isinstance(columns, dict) or not all(isinstance(kind, str) for kind in columns.values()):
+        raise UsageError("crdt_enable(table, options): columns is an object of column: type")
+    return {names[name]: value for name, value in found.items()}
+
+
+def _rows(replica: Replica) -> Callable[..., SqliteValue]:
+    def rows(table: SqliteValue, policy: SqliteValue) -> int:
+        report = replica.set_rows(_text(table, "crdt_rows"), _text(policy, "crdt_rows"))
+        return report.deleted + report.revived
+
+    return rows
 
 
 def _resolve(replica: Replica) -> Callable[..., SqliteValue]:

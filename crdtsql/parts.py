@@ -87,7 +87,9 @@ def leaves(connection: apsw.Connection, value: SqliteValue) -> dict[str, str]:
 
 def join_leaves(connection: apsw.Connection, found: dict[str, str]) -> str:
     """Build a map's value of its leaves."""
-    (value,) = query.first(connection, "SELECT CAST(_crdt_object(CAST(? AS BLOB)) AS TEXT)", (json.dumps(found, ensure_ascii=False),))
+    (value,) = query.first(
+        connection, "SELECT CAST(_crdt_object(CAST(? AS BLOB)) AS TEXT)", (json.dumps(found, ensure_ascii=False),)
+    )
     return str(value)
 
 
