@@ -272,24 +272,27 @@ class Simulation:
 
     # -- comparing --------------------------------------------------------------------------------
 
-    def _check_conflicts(self, peer: Peer, expected: set[Any]) -> None:
+    def _check_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
         connection = peer.replica.connection
         found = state.conflicts(connection, peer.seen_conflicts)
         (peer.seen_conflicts,) = connection.execute("SELECT ifnull(max(id), 0) FROM _crdt_conflict").fetchone()
-        by_stamp = {}
+        written: dict[tuple[Any, ...], tuple[model.Event, Any]] = {}
         for event in self.world.events:
             for row, values in event.writes.items():
                 for column, value in values.items():
-                    by_stamp[row, column, event.stamp] = (event, value)
+                    written[row, column, "", event.stamp] = (event, value)
+            for (row, column), write in event.typed.items():
+                for part, value in {"": write.value, **write.parts}.items():
+                    written[row, column, part, event.stamp] = (event, value)
         named = set()
-        for table, key, column, won, won_value, lost, lost_value in found:
+        for table, key, column, won, won_value, lost, lost_value, part in found:
             row = (table, tuple(v.decode() if isinstance(v, bytes) else v for _, v in key))
-            winner, loser = by_stamp[row, column, won], by_stamp[row, column, lost]
+            winner, loser = written[row, column, part, won], written[row, column, part, lost]
             assert self.world.concurrent(winner[0], loser[0]), (
-                f"recorded as a conflict, but not concurrent: {row} {column}"
+                f"recorded as a conflict, but not concurrent: {row} {column} {part}"
             )
             assert (state.exact_of(winner[1]), state.exact_of(loser[1])) == (won_value, lost_value)
-            named.add((row, column, won, lost))
+            named.add(model.Clash(row, column, part, won, lost))
         assert named == expected, f"conflicts recorded {named - expected}, conflicts missed {expected - named}"
         assert len(found) == len(named)
 

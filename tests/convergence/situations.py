@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.convergence import typed
 from tests.model import model
+from tests.model.parts import same
 
 note_pending = typed.note_pending
 
@@ -41,6 +42,8 @@ REQUIRED = (
     "a relayed change",
     "own changes came back after a restore",
     "a conflict was recorded",
+    "a conflict in a register was recorded",
+    "a conflict in a map was recorded",
     "one value written concurrently",
     "partly known changes",
     "known changes",
@@ -74,7 +77,7 @@ def note_merge(
     twin: model.Replica,
     changeset: model.Changeset,
     verdict: str,
-    clashes: set[Any],
+    clashes: set[model.Clash],
     restored: set[bytes],
 ) -> None:
     """Count what a merge is about to meet; `restored` has the sites whose file was set back."""
@@ -92,13 +95,16 @@ def note_merge(
         occurred["partly known changes"] += 1
     if clashes:
         occurred["a conflict was recorded"] += 1
-    if any(won[0] == lost[0] for _, _, won, lost in clashes):
+    if any(clash.won[0] == clash.lost[0] for clash in clashes):
         occurred["equal hlc, different sites"] += 1
+    for clash in clashes:
+        if world.type_of(clash.row, clash.column) != "lww":
+            occurred[f"a conflict in a {world.type_of(clash.row, clash.column)} was recorded"] += 1
     for kind, found in {
         "genesis against genesis": lambda won, lost: won[0] < 0,
         "genesis against a write": lambda won, lost: lost[0] < 0 < won[0],
     }.items():
-        if any(found(won, lost) for _, _, won, lost in clashes):
+        if any(found(clash.won, clash.lost) for clash in clashes):
             occurred[kind] += 1
     for table in {row[0] for event in new if event.kind == "genesis" for row in event.writes}:
         if not any(row[0] == table for row in before):
@@ -109,7 +115,7 @@ def note_merge(
         if (
             mine
             and world.concurrent(mine, event)
-            and model.same(mine.writes[cell[0]][cell[1]], event.writes[cell[0]][cell[1]])
+            and same(mine.writes[cell[0]][cell[1]], event.writes[cell[0]][cell[1]])
         ):
             occurred["one value written concurrently"] += 1
             break

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from tests.model import cells, model, parts
 from tests.model.events import Cell, Event, Row, Write
-from tests.model.parts import GONE, TOTAL, WHOLE, Head
+from tests.model.parts import GONE, TOTAL, WHOLE, Head, same
 
 REQUIRED = (
     "several updates of a typed cell in one batch",
@@ -85,7 +85,7 @@ def _note_updates(occurred: Counter[str], twin: model.Replica, places: Mapping[C
         occurred["only the spelling of a set or map changed"] += splits and change is None and value is not None
         occurred["NULL became a value of a set"] += kind in parts.SETS and old is None and value is not None
         occurred["a smaller value was written to a max"] += (
-            kind == "max" and value is not None and model.same(parts.extreme(kind, [old, value]), old)
+            kind == "max" and value is not None and same(parts.extreme(kind, [old, value]), old)
         )
         if kind in parts.COUNTERS:
             occurred["NULL became a value of a counter"] += old is None and value is not None

@@ -33,10 +33,10 @@ NUMBERS = (0, 1, 1, 2, 5, -3, -1, 2**40)
 HALVES = (0.0, 0.5, 1.0, -2.5, 1024.0)
 ELEMENTS = ("1", "1.0", '"1"', "true", '"a"', r'"\u0061"', '"b"', '"é"', "null", "-5", "1e3", '"say \\"x\\""', '""')
 BIG = ("9007199254740993", "-9007199254740993", "9007199254740992.0", r'"a\u0000b"', "false", "0.1")
-BOUND = (1, 1.0, "1", "a", "b", "c", "é", None, -5, 0.1, "a\0b")
-LEAVES = ("1", "1.0", '"a"', "null", "true", "[1,2]", '["x", {"y": 1}]', "{}", "[]", '"é"')
+BOUND = (1, 1.0, "1", "a", "b", "c", "é", None, -5, 0.1, "a\0b", "a", "a", "b", "b", 1)
+LEAVES = ("1", "1.0", '"a"', "null", "true", "[1,2]", '["x", {"y": 1}]', "{}", "[]", '"é"', '{"b":1}')
 KEYS = ("a", "b", "a", "b", "c", "é", 'x"y', "")
-PATHS = ("$.a", "$.b", "$.a.b", "$.a.c", "$.b.a.c", "$.c")
+PATHS = ("$.a", "$.a", "$.b", "$.a.b", "$.a.b", "$.a.c", "$.b.a.c", "$.c")
 INVALID = ("x", "[[1]]", '{"a":', b"\x01", "", 3.25, LIMIT + 1, "[", "[1] x")
 
 Setting = tuple[str, tuple[Any, ...]]
@@ -67,7 +67,7 @@ def _value(random: Random, kind: str, real: bool) -> Any:
 
 
 def _array(random: Random) -> str:
-    elements = random.choices((*ELEMENTS, *ELEMENTS, *BIG), k=random.choice((0, 1, 2, 2, 3, 5)))
+    elements = random.choices((*ELEMENTS, *BIG, *('"a"', '"b"', "1") * 6), k=random.choice((0, 1, 2, 2, 3, 5)))
     return f"[{random.choice((',', ', ')).join(elements)}]"
 
 

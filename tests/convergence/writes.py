@@ -17,6 +17,7 @@ import apsw
 from tests.convergence import values
 from tests.convergence.tables import GRANULARITIES, ROWS, TABLES, Key, Shape, stored
 from tests.model import model, parts
+from tests.model.parts import same
 
 Rows = dict[Key, dict[str, Any]]
 
@@ -140,7 +141,7 @@ class Writer:
         changed = 0
         typed = TABLES[table].typed
         for key, after in self.rows(table).items():
-            found = {c: value for c, value in after.items() if not model.same(before[key][c], value)}
+            found = {c: value for c, value in after.items() if not same(before[key][c], value)}
             if not found:
                 continue
             changed += 1

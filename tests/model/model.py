@@ -17,20 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from tests.model import cells
+from tests.model import cells, parts
 from tests.model.events import GENESIS, Cell, Event, Row, Table, Write
-from tests.model.parts import Head, Stamp
+from tests.model.parts import WHOLE, Head, Stamp
 
 DRIFT_MS = 5 * 60 * 1000
 
 Vector = dict[bytes, int]
-
-
-def same(left: Any, right: Any) -> bool:
-    """Tell whether two stored values are the same value of the same type; 0.0 and -0.0 differ."""
-    return type(left) is type(right) and repr(left) == repr(right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +48,16 @@ class Changeset:
     vector: Vector
     needs: Vector
     rows: int
+
+
+class Clash(NamedTuple):
+    """Two values of a cell, or of a part of it, that were written concurrently: the stamps of the one shown and the other."""
+
+    row: Row
+    column: str
+    part: str
+    won: Stamp
+    lost: Stamp
 
 
 class World:
@@ -288,21 +293,28 @@ class Replica:
             return "known"
         return "merge"
 
-    def clashes(self, changeset: Changeset) -> set[tuple[Row, str, Stamp, Stamp]]:
-        """Return the concurrent overwrites that a merge makes meet here: row, column, winning and losing stamp."""
+    def clashes(self, changeset: Changeset) -> set[Clash]:
+        """Return the values that a merge makes meet here and of which one is not shown."""
         found = set()
         mine = self.world.winners(self.known)
         for (row, column), theirs in self.world.winners(changeset.known).items():
             ours = mine.get((row, column))
             if ours is None or self.known >> theirs.number & 1 or not self.world.concurrent(ours, theirs):
                 continue
-            left, right = ours.writes[row][column], theirs.writes[row][column]
-            if same(left, right) or (
-                left == right and isinstance(left, (int, float)) and isinstance(right, (int, float))
-            ):
-                continue  # SQL finds no difference between 1 and 1.0
-            won, lost = max(ours.stamp, theirs.stamp), min(ours.stamp, theirs.stamp)
-            found.add((row, column, won, lost))
+            if not parts.alike(ours.writes[row][column], theirs.writes[row][column]):
+                won, lost = max(ours.stamp, theirs.stamp), min(ours.stamp, theirs.stamp)
+                found.add(Clash(row, column, WHOLE, won, lost))
+        return found | self._siblings(changeset)
+
+    def _siblings(self, changeset: Changeset) -> set[Clash]:
+        """Return the concurrent values of registers and map leaves, of which one at least is new here."""
+        found = set()
+        for (row, column), events in self.world.typed(self.known | changeset.known).items():
+            new = {event.stamp for event in events if not self.known >> event.number & 1}
+            heads = cells.heads((row, column), events)
+            for shown, other in parts.siblings(self.world.type_of(row, column), heads):
+                if shown.stamp in new or other.stamp in new:
+                    found.add(Clash(row, column, shown.part, shown.stamp, other.stamp))
         return found
 
     def merge(self, changeset: Changeset) -> None:

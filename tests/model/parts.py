@@ -43,6 +43,16 @@ class Head:
     noted: int | None = None
 
 
+def same(left: Any, right: Any) -> bool:
+    """Tell whether two stored values are the same value of the same type; 0.0 and -0.0 differ."""
+    return type(left) is type(right) and repr(left) == repr(right)
+
+
+def alike(left: Any, right: Any) -> bool:
+    """Tell whether SQL finds no difference between two values: 1 is 1.0 there."""
+    return same(left, right) or (left == right and isinstance(left, (int, float)) and isinstance(right, (int, float)))
+
+
 def falls_into_parts(kind: str) -> bool:
     """Tell whether a value of the type is more than one part."""
     return kind in SETS or kind == "map"
@@ -135,6 +145,19 @@ def live(heads: Iterable[Head]) -> dict[str, str]:
             held = found.get(head.part)
             found[head.part] = head if held is None else latest((held, head))
     return {part: head.value for part, head in found.items()}
+
+
+def siblings(kind: str, heads: Iterable[Head]) -> Iterable[tuple[Head, Head]]:
+    """Yield the values that stand beside the shown one in a register, or in a leaf of a map: (shown, other)."""
+    if kind not in ("register", "map"):
+        return
+    by_part: dict[str, list[Head]] = {}
+    for head in heads:
+        if head.value is not GONE and (head.part == WHOLE) == (kind == "register"):
+            by_part.setdefault(head.part, []).append(head)
+    for found in by_part.values():
+        shown = latest(found)
+        yield from ((shown, other) for other in found if not alike(shown.value, other.value))
 
 
 def visible(leaves: Mapping[str, str]) -> dict[str, str]:

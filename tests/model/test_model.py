@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.model.events import Row
-from tests.model.model import DRIFT_MS, Replica, World, same
+from tests.model.model import DRIFT_MS, Replica, World
+from tests.model.parts import same
 
 A, B, C = bytes([1] * 16), bytes([2] * 16), bytes([3] * 16)
 ROW: Row = ("t", (1,))
@@ -201,7 +202,7 @@ def test_clashes_are_concurrent_values_that_differ(world: World) -> None:
     write(first, "update", a=2, b=7)
     write(second, "update", a=3, b=7)
     found = second.clashes(first.export(second.vector))
-    assert {(row, column) for row, column, _, _ in found} == {(ROW, "a")}
+    assert {(clash.row, clash.column) for clash in found} == {(ROW, "a")}
 
 
 def test_a_copy_is_another_site_with_the_same_knowledge(world: World) -> None:

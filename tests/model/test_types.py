@@ -357,3 +357,45 @@ def test_with_granularity_row_an_update_stamps_all_lww_columns() -> None:
     network.update(0, 6)
     assert network.merged() == 9
     assert (network.shown(column="a"), network.shown(column="b")) == (2, 1)
+
+
+# -- conflicts ------------------------------------------------------------------------------------
+
+
+def clashes(network: Network, sender: int, receiver: int) -> set[tuple[str, Any, Any]]:
+    """Return the conflicts of a merge: part, value shown, value that is not."""
+    into, changeset = network.replicas[receiver], network.replicas[sender].export({})
+    found = into.clashes(changeset)
+    into.merge(changeset)
+    heads = {(head.part, head.stamp): head.value for head in into.rows[network.row].heads_of["v"]}
+    return {(clash.part, heads[clash.part, clash.won], heads[clash.part, clash.lost]) for clash in found}
+
+
+def test_values_of_a_register_side_by_side_are_a_conflict() -> None:
+    """A merge records the values beside the one shown, but neither equal ones nor those that it knew already."""
+    network = Network("register", "old")
+    network.update(0, "a")
+    network.update(1, "b")
+    network.update(2, "b")
+    assert clashes(network, 1, 0) == {(WHOLE, "b", "a")}
+    assert clashes(network, 1, 0) == set()
+    assert clashes(network, 2, 1) == set()
+    network.update(0, "c")
+    assert clashes(network, 0, 1) == {(WHOLE, "c", "b")}
+
+
+def test_values_of_a_map_leaf_side_by_side_are_a_conflict() -> None:
+    """A leaf written on two sites is a conflict of that leaf alone; a leaf against its removal is none."""
+    network = Network("map", '{"a":0,"b":0,"c":0}')
+    network.update(0, '{"a":1,"b":1,"c":0}')
+    network.update(1, '{"a":2,"c":2}')
+    assert clashes(network, 1, 0) == {('"a"', "2", "1")}
+
+
+@pytest.mark.parametrize("kind", ["set", "counter", "max"])
+def test_types_that_lose_nothing_have_no_conflicts(kind: str) -> None:
+    """What is added to sets and counters, and values of a max, are no conflicts: nothing was overwritten."""
+    network = Network(kind, "[]" if kind == "set" else 0)
+    network.update(0, '["a"]' if kind == "set" else 1)
+    network.update(1, '["b"]' if kind == "set" else 2)
+    assert clashes(network, 1, 0) == set()
