@@ -46,11 +46,11 @@ def replica(tmp_path: Path) -> Any:
     """Enable the page's example table."""
     path = str(tmp_path / "app.db")
     connection = apsw.Connection(path)
-    connection.execute("CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title TEXT, done INTEGER)")
+    connection.execute("CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title TEXT, votes INTEGER)")
     connection.execute("INSERT INTO task VALUES ('g', 'genesis', 0)")
     connection.close()
     with Replica.open(path) as opened:
-        opened.enable("task")
+        opened.enable("task", types={"votes": "counter"})
         yield opened
 
 
@@ -91,7 +91,7 @@ def test_example_header_is_complete() -> None:
 def test_image_of_the_example_header() -> None:
     """The documented image is, character by character, the one that the code demands for the example header."""
     documented = documented_sql()
-    assert [documented[name] for name in ("merged", "row_1", "head_1")] == image.schema(header())
+    assert [documented[name] for name in ("merged", "row_1", "head_1", "part_1")] == image.schema(header())
 
 
 def test_tables_inside_the_file(replica: Replica) -> None:
@@ -135,7 +135,7 @@ def test_operations_in_the_log(replica: Replica) -> None:
     replica.connection.execute("CREATE UNIQUE INDEX by_title ON task (title)")
     replica.export()  # mends the triggers, which depend on the index
     replica.connection.execute(
-        """INSERT INTO task VALUES ('a', 'x', 0), ('b', 'y', 0); UPDATE task SET done = 1; UPDATE task SET id = 'c' WHERE id = 'a';
+        """INSERT INTO task VALUES ('a', 'x', 0), ('b', 'y', 0); UPDATE task SET votes = 1; UPDATE task SET id = 'c' WHERE id = 'a';
         DELETE FROM task WHERE id = 'c'; INSERT OR REPLACE INTO task VALUES ('d', 'y', 0)"""
     )
     found = {str(op) for (op,) in replica.connection.execute("SELECT DISTINCT op FROM _crdt_log")}

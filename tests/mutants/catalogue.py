@@ -1,0 +1,231 @@
+"""The seeded bugs. Each replaces one piece of text, which must be there exactly once, in one file of the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One wrong edit."""
+
+    name: str
+    file: str
+    find: str
+    put: str
+
+
+MUTANTS = (
+    # -- time and causality
+    Mutant(
+        "the clock is not raised by a merge",
+        "registry.py",
+        'if upto > self.number("clock"):',
+        "if False:",
+    ),
+    Mutant(
+        "ties go to whoever delivers",
+        "sql/merge/stamp_is_newer.sql",
+        "(SELECT id FROM temp._crdt_from WHERE remote = ${new_s}) > (",
+        "0 < length(",
+    ),
+    Mutant("a writer's clock that was set back is believed", "sql/fold/stamp_events.sql", "    :clock,\n", "    0,\n"),
+    Mutant(
+        "no record of what was merged before an event",
+        "fold.py",
+        "        registry.record_merged(min(first for *_, first, _ in summary))\n",
+        "",
+    ),
+    Mutant(
+        "records of third sites are not forwarded",
+        "sql/export/merged.sql",
+        "WHERE merged.at > receiver.upto",
+        "WHERE merged.at > receiver.upto AND merged.site = (SELECT value FROM _crdt_meta WHERE name = 'self')",
+    ),
+    Mutant(
+        "the vector is raised too far",
+        "merge.py",
+        "registry.raise_vector(batch, [(local[site.ordinal], site.upto)])",
+        "registry.raise_vector(batch, [(local[site.ordinal], site.upto + 1)])",
+    ),
+    Mutant(
+        "the vector is raised although changes are missing",
+        "merge.py",
+        "if ours.get(site, 0) < needed\n",
+        "if ours.get(site, 0) < 0\n",
+    ),
+    Mutant("changes from the future are taken", "merge.py", "if drift_ms > clock.MAXIMUM_DRIFT_MS:", "if False:"),
+    # -- identity
+    Mutant(
+        "a copied file keeps its site",
+        "identity.py",
+        "!= (here.machine, here.inode)",
+        "!= (here.machine, remembered.get('inode'))",
+    ),
+    Mutant("a restored file keeps its site", "identity.py", 'if note["generation"] > generation:', "if False:"),
+    # -- rows
+    Mutant(
+        "only one head is kept",
+        "sql/merge/settle_heads.sql",
+        "complex = EXISTS (SELECT 1 FROM temp._crdt_head AS other WHERE other.id = met.id AND other.rank = 2)",
+        "complex = 0",
+    ),
+    Mutant(
+        "the newest head decides whether a row lives",
+        "sql/merge/collect_heads.sql",
+        "ORDER BY ${comes_later}, t DESC",
+        "ORDER BY t DESC, ${comes_later}",
+    ),
+    Mutant(
+        "a pair of heads loses one",
+        "sql/merge/meet.sql",
+        "WHEN (old_dot_t & 4611686018427387903) <= ifnull(",
+        "WHEN (old_dot_t & 4611686018427387903) > ifnull(",
+    ),
+    Mutant(
+        "deletes win under any policy",
+        "meet.py",
+        'Sql("gone IS NULL" if _deletes_win(arrival) else "gone IS NOT NULL")',
+        'Sql("gone IS NULL")',
+    ),
+    Mutant(
+        "the values of a deleted row are not kept up to date",
+        "sql/merge/update_held.sql",
+        "AND (met.gone = 1 OR met.old_gone = 1)",
+        "AND 0",
+    ),
+    Mutant(
+        "an insert leaves old stamps on some cells",
+        "sql/fold/stamp_kept.sql",
+        "CASE WHEN inserted IS NULL THEN ${stamp_t} END",
+        "${stamp_t}",
+    ),
+    Mutant(
+        "rows of which only a further head is new are not sent", "sql/export/head_is_new.sql", "clock.many = 1\n", "0\n"
+    ),
+    Mutant("further heads are not sent", "sql/export/heads.sql", "WHERE sent.many = 1", "WHERE 0"),
+    Mutant(
+        "an export begins too late", "sql/export/find_start.sql", "SELECT min(progress.seq)", "SELECT max(progress.seq)"
+    ),
+    Mutant(
+        "a genesis is not told from a write",
+        "sql/export/genesis_rows.sql",
+        "WHERE NOT EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_shown})",
+        "WHERE 0",
+    ),
+    # -- cells
+    Mutant("the older value wins", "sql/merge/stamp_is_newer.sql", "${new_t} > ${old_t}", "${new_t} < ${old_t}"),
+    Mutant(
+        "every overwrite counts as concurrent",
+        "sql/merge/cell_clashes.sql",
+        "AND at <= (${new_t} & 4611686018427387903)",
+        "AND at < 0",
+    ),
+    Mutant(
+        "a conflict names the wrong value",
+        "sql/merge/record_conflicts.sql",
+        "CASE WHEN wins THEN theirs ELSE mine END",
+        "mine",
+    ),
+    Mutant(
+        "only the first mask bit is looked at", "sql/fold/latest_update.sql", "(detail >> ${bit}) & 1", "detail & 1"
+    ),
+    # -- parts
+    Mutant(
+        "an increment is counted from the start value",
+        "sql/fold/look_up_old.sql",
+        "old = (SELECT event.old FROM temp._crdt_event AS event WHERE event.seq = first)",
+        "old = 0",
+    ),
+    Mutant(
+        "a new base does not note what it had seen",
+        "sql/fold/note_bases_seen.sql",
+        "WHERE cell.whole IS NOT NULL",
+        "WHERE 0",
+    ),
+    Mutant(
+        "a new base forgets the totals", "foldparts.py", '"whole IS NOT NULL", "part <> \'+\'"', '"whole IS NOT NULL"'
+    ),
+    Mutant(
+        "of two bases the one that saw less counts",
+        "sql/types/show_counter.sql",
+        "ORDER BY seen.n DESC",
+        "ORDER BY seen.n",
+    ),
+    Mutant(
+        "totals of other sites are not added",
+        "sql/types/show_counter.sql",
+        "WHERE total.id = base.id AND total.part = '+'",
+        "WHERE total.id = base.id AND total.part = '+' AND total.mine",
+    ),
+    Mutant(
+        "removals win over additions",
+        "sql/types/show_set.sql",
+        "max(gone IS NULL AND part <> '') AS shown",
+        "min(gone IS NULL AND part <> '') AS shown",
+    ),
+    Mutant(
+        "an element that is there already gets a new event",
+        "sql/fold/find_added.sql",
+        "(before.id IS NULL OR before.v IS NOT after.v)",
+        "1",
+    ),
+    Mutant(
+        "removed elements leave nothing behind",
+        "sql/fold/store_changed_parts.sql",
+        "JOIN temp._crdt_cell AS cell ON cell.id = change.id\n",
+        "JOIN temp._crdt_cell AS cell ON cell.id = change.id AND change.gone IS NULL\n",
+    ),
+    Mutant(
+        "a removal is not believed",
+        "sql/merge/drop_my_parts.sql",
+        "sent.part = mine.part AND sent.theirs)",
+        "sent.part = mine.part AND 0)",
+    ),
+    Mutant(
+        "a whole write leaves parts that it had seen",
+        "sql/merge/drop_my_parts.sql",
+        "WHERE sent.id = mine.id AND sent.part = '' AND sent.theirs",
+        "WHERE sent.id = mine.id AND sent.part = '' AND 0",
+    ),
+    Mutant(
+        "what was seen and removed comes back",
+        "sql/merge/drop_their_parts.sql",
+        "WHERE sent.mine IS NULL\n",
+        "WHERE 0\n",
+    ),
+    Mutant(
+        "only the new heads of a part are sent",
+        "sql/export/parts.sql",
+        "max((part.t & 4611686018427387903) > receiver.upto) OVER (PARTITION BY sent.rowid, part.col, part.part)",
+        "((part.t & 4611686018427387903) > receiver.upto)",
+    ),
+    Mutant(
+        "a whole write is sent without its parts",
+        "sql/export/parts.sql",
+        "WHERE part = '' OR part_new OR whole_new",
+        "WHERE part = '' OR part_new",
+    ),
+    Mutant(
+        "a value that was not sent implies parts of the sender's",
+        "sql/export/parts.sql",
+        "CASE WHEN part <> '' OR whole_new OR NOT splits THEN v END",
+        "v",
+    ),
+    Mutant("the stamp of a typed cell is the sender's", "sql/merge/typed_stamp_t.sql", " AND ${newer} ", " "),
+    Mutant("a map shows its oldest leaf", "sql/types/show_map.sql", "part.t DESC, site.id DESC", "part.t, site.id"),
+    Mutant(
+        "a value over NULL is not a whole write",
+        "foldparts.py",
+        "WHERE updated IS NOT NULL AND old IS NULL AND now IS NOT NULL",
+        "WHERE 0",
+    ),
+    Mutant("a maximum takes the last value", "celltypes/maximum.py", "    takes_best=True,\n", ""),
+    Mutant(
+        "a register forgets values that nobody saw",
+        "sql/merge/store_parts.sql",
+        "WHERE cell.id NOT IN (SELECT id FROM temp._crdt_alone)",
+        "WHERE 0",
+    ),
+    Mutant("updates before an insert count", "foldparts.py", '        self._execute("fold/drop_overwritten")\n', ""),
+)
