@@ -46,7 +46,7 @@ def run_tour(folder: Path) -> list[str]:
 def test_tour(tmp_path: Path) -> None:
     """Every command of the README's tour works as written and shows what the text around it says."""
     printed = run_tour(tmp_path)
-    assert len(printed) == 8
+    assert len(printed) == 9
     after_sync = printed[3]
     assert after_sync.count("t1|write the annual report|done|0\n") == 2
     assert after_sync.count("t3|book a room|open|0\n") == 2
@@ -55,5 +55,6 @@ def test_tour(tmp_path: Path) -> None:
     assert (
         "settled conflict 1" in printed[5] and "t2|call Ada|" in printed[5] and "t3|book a room|blocked|" in printed[5]
     )
-    assert "2 rows" in printed[6] and "2 updated" in printed[6]
-    assert "disabled task" in printed[7]
+    assert "t1|3\n" in printed[6]
+    assert "3 rows" in printed[7] and "3 updated" in printed[7]
+    assert "disabled task" in printed[8]
