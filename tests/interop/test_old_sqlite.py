@@ -145,6 +145,40 @@ def test_policies_on_sqlite_3_35(node: str, tmp_path: Path) -> None:
         assert not any(cell.genesis for cell in replica.blame("t", "x") if cell.column != "id")
 
 
+def test_typed_columns_on_sqlite_3_35(node: str, tmp_path: Path) -> None:
+    """SQLite 3.35 captures typed columns, and refuses with the same clear messages what their types don't take."""
+    file = tmp_path / "file.db"
+    connection = apsw.Connection(str(file))
+    connection.execute(
+        "CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER, g INTEGER, s TEXT, e TEXT, m TEXT, x, r);"
+        "INSERT INTO t VALUES ('a', 5, 5, '[1]', '[1]', '{}', 5, 'r')"
+    )
+    types = {"n": "counter", "g": "grow-counter", "s": "set", "e": "grow-set", "m": "map", "x": "max", "r": "register"}
+    Replica.on(connection).enable("t", types=types)
+    connection.close()
+    refused = {
+        "UPDATE t SET n = 'x'": "t.n is a counter and must be",
+        "UPDATE t SET g = g - 1": "t.g is a grow-counter and can only grow",
+        "INSERT OR IGNORE INTO t (id, s) VALUES ('b', '[[1]]')": "t.s is a set and must be",
+        "UPDATE t SET e = '[2]'": "t.e is a grow-set and can only grow",
+        "UPDATE t SET m = '[]'": "t.m is a map and must be",
+    }
+    taken = [
+        "UPDATE t SET n = n + 1, g = g + 1",
+        "UPDATE t SET s = json_insert(s, '$[#]', 'b'), e = json_insert(e, '$[#]', 2.5), m = json_set(m, '$.k', 1)",
+        "UPDATE t SET x = 9, r = 's'",
+        "UPDATE t SET x = 3",
+        "INSERT INTO t (id, n) VALUES ('a', 1) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+    ]
+    (errors,) = run(node, {file: [*refused, *taken]}).values()
+    assert all(message in str(error) for message, error in zip(refused.values(), errors, strict=False))
+    assert errors[len(refused) :] == [None] * len(taken)
+    with Replica.open(file) as replica:
+        replica.fold({})
+        found = replica.connection.execute("SELECT * FROM t").fetchall()
+    assert found == [("a", 7, 6, '[1,"b"]', "[1,2.5]", '{"k":1}', 9, "s")]
+
+
 def test_the_conflict_log_is_read_by_sqlite_3_35(node: str, tmp_path: Path) -> None:
     """SQLite 3.35 reads the view crdt_conflicts."""
     file = tmp_path / "1.db"
