@@ -135,7 +135,7 @@ class _Fold:
     def _fold_total(self) -> None:
         """Add what a counter grew by to the local site's total; let an insert begin from the totals that it saw."""
         self._forget_parts("whole IS NOT NULL", "part <> '+'")
-        self._restore("ifnull(now, 0) = ifnull(old, 0) AND (old IS NOT NULL OR now IS NULL)")
+        self._restore("ifnull(cell.now, 0) = ifnull(cell.old, 0) AND (cell.old IS NOT NULL OR cell.now IS NULL)")
         total_is_cell = self.table.same_keys("total", "cell")
         self._execute("fold/note_bases_seen", total_is_cell=total_is_cell, **self.shared)
         self._execute(
@@ -162,7 +162,7 @@ class _Fold:
         self._split_now()
         self._execute("fold/find_added")
         self._execute("fold/find_removed")
-        self._restore("id NOT IN (SELECT id FROM temp._crdt_change)")
+        self._restore("cell.id NOT IN (SELECT id FROM temp._crdt_change)")
         self._execute("fold/make_explicit", **self.shared)
         self._execute("fold/forget_changed_parts", **self.shared)
         self._execute("fold/store_changed_parts", **self.shared)
@@ -175,12 +175,17 @@ class _Fold:
         self.connection.execute(f"INSERT OR REPLACE INTO temp._crdt_after (id, part, v) {split}")
 
     def _restore(self, unchanged: str) -> None:
-        """Show the value before again where an update changed the spelling alone, and forget that update."""
+        """Show the value before again where an update changed the spelling alone, and forget that update of the cell."""
+        self._execute(
+            "fold/forget_unchanged",
+            cell_is_event=self.table.same_keys("cell", "event"),
+            unchanged=Sql(unchanged),
+        )
         self.connection.execute(
-            f"INSERT INTO temp._crdt_shown (id, value) SELECT id, old FROM temp._crdt_cell "
+            f"INSERT INTO temp._crdt_shown (id, value) SELECT id, old FROM temp._crdt_cell AS cell "
             f"WHERE updated IS NOT NULL AND {unchanged}"
         )
-        self.connection.execute(f"UPDATE temp._crdt_cell SET updated = NULL WHERE updated IS NOT NULL AND {unchanged}")
+        self.connection.execute(f"UPDATE temp._crdt_cell AS cell SET updated = NULL WHERE updated IS NOT NULL AND {unchanged}")
 
     def _show_parts(self) -> None:
         names = f"SELECT {self.table.keys} FROM temp._crdt_cell WHERE id = ?"
