@@ -49,7 +49,7 @@ def exchange(first: Replica, second: Replica, table: str = "t") -> list[tuple[An
 
 
 def merged(
-    schema: str, types: dict[str, str], row: str, first: Sequence[str], second: Sequence[str], table: str = "t"
+    schema: str, types: dict[str, str], row: str, first: Sequence[str], second: Sequence[str], *, table: str = "t"
 ) -> list[tuple[Any, ...]]:
     """Write on both sides; return what both show after a sync."""
     a, b = pair(schema, types, row, table=table)
