@@ -124,8 +124,12 @@ def note_merge(
         if world.table(row).rows == "delete-wins" and len({gone for _, _, gone in now.heads}) == 2:
             occurred["a delete-wins row stayed deleted"] += not now.alive
     typed.note_merge(occurred, twin, changeset, before, after)
+    _note_values(occurred, world, twin.known | changeset.known)
+
+
+def _note_values(occurred: Counter[str], world: model.World, known: int) -> None:
     writes: dict[Any, list[model.Event]] = {}
-    for event in world.of(twin.known | changeset.known):
+    for event in world.of(known):
         for row, values in event.writes.items():
             for column in values:
                 writes.setdefault((row, column), []).append(event)
