@@ -79,21 +79,21 @@ def check(connection: apsw.Connection, shape: TableShape, column: Column, wanted
             f"a {kind.name} needs a column of affinity {' or '.join(kind.affinities)}, and it is declared as {declared} "
             f"(affinity {column.affinity})",
         )
-    if kind.kind in (Kind.PARTS, Kind.TOTAL):
+    if kind.kind in (Kind.PARTS, Kind.TOTAL) or kind.takes_best:
         _check_constraints(connection, shape, column, kind)
     _check_values(connection, shape, column, kind)
     return kind
 
 
 def _check_constraints(connection: apsw.Connection, shape: TableShape, column: Column, kind: CellType) -> None:
-    """Refuse what a merge could not keep: the merged value of a counter or a set is one that nobody wrote."""
+    """Refuse what could not be kept: the value that these types show may be one that nobody wrote, or wrote long ago."""
     name = caseless(column.name)
     for index in schema.unique_indexes(connection, shape.name):
         if any(caseless(part) == name for part in index.columns if part is not None):
             raise ColumnTypeError(
                 shape.name,
                 column.name,
-                f"it is UNIQUE, which merged values of a {kind.name} can't keep; drop that index",
+                f"it is UNIQUE, which the values that a {kind.name} shows can't keep; drop that index",
             )
     for key in schema.foreign_keys(connection, shape.name):
         if any(caseless(part) == name for part in key.columns):

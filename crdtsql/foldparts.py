@@ -14,7 +14,7 @@ import apsw
 from crdtsql import naming, parts, query, quiet, schema
 from crdtsql.celltypes import CellType, Kind
 from crdtsql.registry import Registry
-from crdtsql.sqltext import Sql, identifier, joined, sql
+from crdtsql.sqltext import EMPTY, Sql, identifier, joined, sql
 from crdtsql.tables import FIRST_UPDATE_OP, Field, Table
 from crdtsql.values import SqliteValue
 
@@ -185,7 +185,9 @@ class _Fold:
             f"INSERT INTO temp._crdt_shown (id, value) SELECT id, old FROM temp._crdt_cell AS cell "
             f"WHERE updated IS NOT NULL AND {unchanged}"
         )
-        self.connection.execute(f"UPDATE temp._crdt_cell AS cell SET updated = NULL WHERE updated IS NOT NULL AND {unchanged}")
+        self.connection.execute(
+            f"UPDATE temp._crdt_cell AS cell SET updated = NULL WHERE updated IS NOT NULL AND {unchanged}"
+        )
 
     def _show_parts(self) -> None:
         names = f"SELECT {self.table.keys} FROM temp._crdt_cell WHERE id = ?"
@@ -199,12 +201,18 @@ class _Fold:
         )
         if query.first(self.connection, "SELECT 1 FROM temp._crdt_shown LIMIT 1") is None:
             return
-        column = parts.column_of(self.field)
         with quiet.without_capture(self.connection, [self.table]):
-            self._execute(
-                "fold/show_table",
-                table=self.table.quoted,
-                column=column,
-                target_is_cell=self.table.row_has_key_of("target", "cell"),
-            )
+            try:
+                self._show_in_table(EMPTY)
+            except apsw.ConstraintError:  # what was written stays where the table does not allow what must be shown
+                self._show_in_table(Sql("OR IGNORE"))
         self._execute("fold/show_held", held=self.table.held, value=naming.value(self.field.id))
+
+    def _show_in_table(self, or_ignore: Sql) -> None:
+        self._execute(
+            "fold/show_table",
+            or_ignore=or_ignore,
+            table=self.table.quoted,
+            column=parts.column_of(self.field),
+            target_is_cell=self.table.row_has_key_of("target", "cell"),
+        )

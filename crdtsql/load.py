@@ -53,12 +53,6 @@ def load(connection: apsw.Connection) -> Replica:
     def enable(table: SqliteValue, options: SqliteValue = None) -> str:
         return replica.enable(_text(table, "crdt_enable"), **_options(options))[0]
 
-    def type_(table: SqliteValue, column: SqliteValue, kind: SqliteValue) -> int:
-        return int(replica.set_type(*(_text(name, "crdt_type") for name in (table, column, kind))))
-
-    def blame(table: SqliteValue, *key: SqliteValue) -> str:
-        return dumps([cell.to_json() for cell in replica.blame(_text(table, "crdt_blame"), *key)])
-
     def disable(table: SqliteValue) -> str:
         replica.disable(_text(table, "crdt_disable"))
         return str(table)
@@ -79,9 +73,9 @@ def load(connection: apsw.Connection) -> Replica:
 
     functions: dict[str, tuple[Callable[..., SqliteValue], int]] = {
         "crdt_enable": (enable, -1),
-        "crdt_type": (type_, 3),
+        "crdt_type": (_type(replica), 3),
         "crdt_rows": (_rows(replica), 2),
-        "crdt_blame": (blame, -1),
+        "crdt_blame": (_blame(replica), -1),
         "crdt_disable": (disable, 1),
         "crdt_site": (site, 0),
         "crdt_vector": (vector, 0),
@@ -111,6 +105,20 @@ def _options(given: SqliteValue) -> dict[str, Any]:
     if not isinstance(columns, dict) or not all(isinstance(kind, str) for kind in columns.values()):
         raise UsageError("crdt_enable(table, options): columns is an object of column: type")
     return {names[name]: value for name, value in found.items()}
+
+
+def _type(replica: Replica) -> Callable[..., SqliteValue]:
+    def type_(table: SqliteValue, column: SqliteValue, kind: SqliteValue) -> int:
+        return int(replica.set_type(*(_text(name, "crdt_type") for name in (table, column, kind))))
+
+    return type_
+
+
+def _blame(replica: Replica) -> Callable[..., SqliteValue]:
+    def blame(table: SqliteValue, *key: SqliteValue) -> str:
+        return dumps([cell.to_json() for cell in replica.blame(_text(table, "crdt_blame"), *key)])
+
+    return blame
 
 
 def _rows(replica: Replica) -> Callable[..., SqliteValue]:

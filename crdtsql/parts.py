@@ -13,6 +13,7 @@ cell has rows for this part, which then are all of its heads.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -26,6 +27,8 @@ from crdtsql.sqltext import Sql, identifier, sql
 from crdtsql.tables import Field, Table
 from crdtsql.values import SqliteValue, show_key
 
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+
 CREATE_PART = (
     "CREATE TEMP TABLE _crdt_part (id INTEGER, part TEXT, s INTEGER, t INTEGER, gone INTEGER, v, n INTEGER, "
     "mine INTEGER, theirs INTEGER, PRIMARY KEY (id, part, s, t)) WITHOUT ROWID"
@@ -35,8 +38,12 @@ CREATE_SHOWN = "CREATE TEMP TABLE _crdt_shown (id INTEGER PRIMARY KEY, value)"
 
 
 def register_functions(connection: apsw.Connection) -> None:
-    """Give a connection the two functions that types need and SQLite lacks."""
-    functions: dict[str, Callable[..., SqliteValue]] = {"_crdt_real": _real, "_crdt_object": _object}
+    """Give a connection the functions that types need and SQLite lacks."""
+    functions: dict[str, Callable[..., SqliteValue]] = {
+        "_crdt_real": _real,
+        "_crdt_text": _text,
+        "_crdt_object": _object,
+    }
     for name, function in functions.items():
         connection.create_scalar_function(name, function, 1, deterministic=True)
 
@@ -50,6 +57,15 @@ def _real(value: float) -> str:
     if value in (float("inf"), float("-inf")):
         return "9e999" if value > 0 else "-9e999"
     return repr(float(value))
+
+
+def _text(quoted: bytes) -> bytes:
+    r"""Escape lone surrogates in a JSON string again, which SQLite decodes to bytes that are no UTF-8.
+
+    >>> _text(b'"a\xed\xa0\xbd"')
+    b'"a\\ud83d"'
+    """
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0].decode('utf-8', 'surrogatepass')):04x}".encode(), quoted)
 
 
 def _object(leaves: bytes) -> bytes:
@@ -76,7 +92,7 @@ def _object(leaves: bytes) -> bytes:
         written.append(f"{json.dumps(path[-1], ensure_ascii=False)}:{found[path]}")
         inside = path[:-1]
     written.append("}" * (len(inside) + 1))
-    return "".join(written).encode("latin-1")
+    return "".join(written).encode("latin-1", "backslashreplace")
 
 
 def leaves(connection: apsw.Connection, value: SqliteValue) -> dict[str, str]:

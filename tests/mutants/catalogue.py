@@ -27,7 +27,7 @@ MUTANTS = (
         "ties go to whoever delivers",
         "sql/merge/stamp_is_newer.sql",
         "(SELECT id FROM temp._crdt_from WHERE remote = ${new_s}) > (",
-        "0 < length(",
+        "${new_s} IS NOT NULL OR x'' > (",
     ),
     Mutant("a writer's clock that was set back is believed", "sql/fold/stamp_events.sql", "    :clock,\n", "    0,\n"),
     Mutant(
@@ -97,8 +97,8 @@ MUTANTS = (
     Mutant(
         "an insert leaves old stamps on some cells",
         "sql/fold/stamp_kept.sql",
-        "CASE WHEN inserted IS NULL THEN ${stamp_t} END",
-        "${stamp_t}",
+        ", CASE WHEN inserted IS NULL THEN ${stamp_t} END, CASE WHEN inserted IS NULL THEN ${stamp_s} END",
+        ", ${stamp_t}, ${stamp_s}",
     ),
     Mutant(
         "rows of which only a further head is new are not sent", "sql/export/head_is_new.sql", "clock.many = 1\n", "0\n"
@@ -111,7 +111,7 @@ MUTANTS = (
         "a genesis is not told from a write",
         "sql/export/genesis_rows.sql",
         "WHERE NOT EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_shown})",
-        "WHERE 0",
+        "WHERE 0 AND NOT EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_shown})",
     ),
     # -- cells
     Mutant("the older value wins", "sql/merge/stamp_is_newer.sql", "${new_t} > ${old_t}", "${new_t} < ${old_t}"),
@@ -128,14 +128,17 @@ MUTANTS = (
         "mine",
     ),
     Mutant(
-        "only the first mask bit is looked at", "sql/fold/latest_update.sql", "(detail >> ${bit}) & 1", "detail & 1"
+        "only the first mask bit is looked at",
+        "sql/fold/latest_update.sql",
+        "(detail >> ${bit}) & 1",
+        "(detail >> (0 * ${bit})) & 1",
     ),
     # -- parts
     Mutant(
-        "an increment is counted from the start value",
-        "sql/fold/look_up_old.sql",
-        "old = (SELECT event.old FROM temp._crdt_event AS event WHERE event.seq = first)",
-        "old = 0",
+        "an increment is counted from nothing",
+        "sql/fold/add_to_totals.sql",
+        "ifnull(cell.now, 0) - ifnull(cell.old, 0)",
+        "ifnull(cell.now, 0)",
     ),
     Mutant(
         "a new base does not note what it had seen",
@@ -212,7 +215,12 @@ MUTANTS = (
         "CASE WHEN part <> '' OR whole_new OR NOT splits THEN v END",
         "v",
     ),
-    Mutant("the stamp of a typed cell is the sender's", "sql/merge/typed_stamp_t.sql", " AND ${newer} ", " "),
+    Mutant(
+        "the stamp of a typed cell is the sender's",
+        "sql/merge/typed_stamp_t.sql",
+        " AND ${newer} ",
+        " AND (${newer} OR 1) ",
+    ),
     Mutant("a map shows its oldest leaf", "sql/types/show_map.sql", "part.t DESC, site.id DESC", "part.t, site.id"),
     Mutant(
         "a value over NULL is not a whole write",

@@ -1,4 +1,4 @@
-UPDATE ${table} AS target
+UPDATE ${or_ignore} ${table} AS target
 SET ${column} = shown.value
 FROM temp._crdt_shown AS shown
 JOIN temp._crdt_cell AS cell ON cell.id = shown.id
