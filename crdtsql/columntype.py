@@ -93,7 +93,7 @@ def _check_constraints(connection: apsw.Connection, shape: TableShape, column: C
             raise ColumnTypeError(
                 shape.name,
                 column.name,
-                f"it is UNIQUE, which the values that a {kind.name} shows can't keep; drop that index",
+                f"it is UNIQUE, which merged values of a {kind.name} can't keep; drop that index",
             )
     for key in schema.foreign_keys(connection, shape.name):
         if any(caseless(part) == name for part in key.columns):

@@ -191,7 +191,7 @@ class _Fold:
 
     def _show_parts(self) -> None:
         names = f"SELECT {self.table.keys} FROM temp._crdt_cell WHERE id = ?"
-        parts.show(self.connection, self.table, self.field, names)
+        parts.show(self.connection, self.table, self.field, self.shape, names)
 
     def _show(self) -> None:
         """Write what the parts say where the user's table, or the held row, shows something else."""

@@ -175,7 +175,7 @@ class _Merge:
                 self._execute("merge/forget_parts_of_cells", parts=table.parts, keys=table.keys)
             self._execute("merge/store_parts", parts=table.parts, keys=table.keys, cell_keys=table.keys_of("cell"))
             names = f"SELECT {table.keys} FROM temp._crdt_cell WHERE id = ?"
-            parts.show(self.connection, table, self.pair.field, names)
+            parts.show(self.connection, table, self.pair.field, self.arrival.shape, names)
             self.connection.execute(
                 "INSERT OR REPLACE INTO temp._crdt_shown (id, value) SELECT id, value FROM temp._crdt_alone"
             )

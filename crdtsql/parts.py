@@ -23,6 +23,7 @@ from crdtsql import query
 from crdtsql.celltypes import TYPES, CellType, Kind
 from crdtsql.errors import CounterOverflowError
 from crdtsql.registry import temporary
+from crdtsql.schema import TableShape
 from crdtsql.sqltext import Sql, identifier, sql
 from crdtsql.tables import Field, Table
 from crdtsql.values import SqliteValue, show_key
@@ -144,7 +145,7 @@ def imply(connection: apsw.Connection, kind: CellType, whose: str) -> None:
         connection.execute(sql("types/imply", split=split, whose=Sql(whose)))
 
 
-def show(connection: apsw.Connection, table: Table, field: Field, name_of: str) -> None:
+def show(connection: apsw.Connection, table: Table, field: Field, shape: TableShape, name_of: str) -> None:
     """Fill `_crdt_shown` from `_crdt_part`.
 
     Args:
@@ -162,6 +163,9 @@ def show(connection: apsw.Connection, table: Table, field: Field, name_of: str) 
         raise CounterOverflowError(_overflow(table, field, "")) from error
     if kind.kind is not Kind.TOTAL:
         return
+    if next(column.affinity for column in shape.columns if column.name == field.name) == "REAL":
+        # Held rows have no affinity of their own, and must hold what the table would.
+        connection.execute("UPDATE temp._crdt_shown SET value = CAST(value AS REAL) WHERE value IS NOT NULL")
     beyond = query.first(
         connection,
         "SELECT id, value FROM temp._crdt_shown WHERE abs(value) > CASE typeof(value) WHEN 'integer' "

@@ -258,9 +258,9 @@ def test_types_of_several_tables() -> None:
     with pytest.raises(ColumnTypeError):
         replica.enable("parent", "t", types={"parent.v": "counter", "t.up": "counter"})
     assert not replica.connection.execute("SELECT 1 FROM sqlite_schema WHERE name GLOB '_crdt*'").fetchall()
-    assert replica.enable("PARENT", "t", types={"Parent.V": "counter", "t.NUMBER": "max"}) == ["parent", "t"]
+    assert replica.enable("PARENT", "t", types={"Parent.V": "counter", "t.NUMBER": "register"}) == ["parent", "t"]
     found = connection.execute("SELECT name, type FROM _crdt_column WHERE type <> 'lww' ORDER BY name").fetchall()
-    assert found == [("number", "max"), ("v", "counter")]
+    assert found == [("number", "register"), ("v", "counter")]
 
 
 def test_deleted_rows_count_for_a_new_type() -> None:

@@ -121,3 +121,16 @@ def test_a_relayed_map_keeps_the_leaves_of_both(folder: Path) -> None:
     sync(third, second)
     sync(first, third)
     assert read(first) == read(second) == read(third) == ['{"a":2,"b":1}']
+
+
+def test_a_deleted_real_counter_stays_real(folder: Path) -> None:
+    """A counter in a REAL column holds a real number also in a row that is deleted, so that every replica takes it."""
+    first, second, third = three(folder, "counter", "REAL", "NULL")
+    for file in (first, second):
+        write(file, "INSERT INTO t VALUES ('x', NULL)", "DELETE FROM t")
+    sync(first, second)
+    sync(second, third)
+    sync(third, first)
+    with Replica.open(third) as replica:
+        replica.undelete("t", "x")
+    assert read(third) == [0.0]
