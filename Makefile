@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test wheel-test lint types bench soak clean
+.PHONY: help demo test wheel-test lint types bench soak mutants clean
 
 help:            ## list these commands
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -20,8 +20,8 @@ $(READY): pyproject.toml
 demo: $(READY)   ## the main job on the Chinook music shop: three replicas, offline writes, sync, proof of convergence
 	@$(BIN)/crdtsql demo
 
-test: $(READY)   ## all tests
-	$(BIN)/python -m pytest
+test: $(READY)   ## all tests, on all cores
+	$(BIN)/python -m pytest --numprocesses auto
 
 wheel-test: $(READY)  ## build the wheel, install it into a fresh environment, run the demo and the README there
 	rm -rf build dist
@@ -45,6 +45,9 @@ soak: $(READY)   ## long runs: random histories for SECONDS, then many kills, st
 	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
 	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) \
 	  $(BIN)/python -m pytest -q tests/crash tests/sql tests/input tests/convergence/test_conflicts.py
+
+mutants: $(READY)  ## seed bugs one by one; the simulation must notice each of them within 1,000 histories
+	$(BIN)/python -m tests.mutants --seeds 1000
 
 clean:           ## remove what the commands above made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

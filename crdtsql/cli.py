@@ -179,7 +179,8 @@ def status(database: str, as_json: bool) -> None:
     )
     if found.conflicts_pruned or any(table.conflicts for table in found.tables):
         click.echo(
-            f"conflict log: at most {found.conflicts_per_cell:,} entries per cell and {found.conflicts_total:,} in all are kept, "
+            f"conflict log: at most {found.conflicts_per_cell:,} entries per cell, {found.conflicts_total:,} in all and "
+            f"{found.conflicts_bytes:,} bytes of values are kept, "
             f"{found.conflicts_pruned:,} were forgotten (pruned) so far"
         )
     if found.not_enabled:

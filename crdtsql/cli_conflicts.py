@@ -34,6 +34,7 @@ def register(group: click.Group) -> None:
 @click.option("--open", "open_only", is_flag=True, help="Those only that nobody has settled.")
 @click.option("--keep-per-cell", type=click.IntRange(min=0), help="Keep at most so many entries of one cell.")
 @click.option("--keep-total", type=click.IntRange(min=0), help="Keep at most so many entries in all.")
+@click.option("--keep-bytes", type=click.IntRange(min=0), help="Keep at most so many bytes of values.")
 @JSON
 def conflicts(
     database: str,
@@ -41,16 +42,17 @@ def conflicts(
     open_only: bool,
     keep_per_cell: int | None,
     keep_total: int | None,
+    keep_bytes: int | None,
     as_json: bool,
 ) -> None:
     """List the concurrent overwrites: both values, who wrote them and when, and whether somebody settled it.
 
-    With --keep-per-cell or --keep-total, say how many are kept from now on instead; settled ones are forgotten first, then
-    the oldest.
+    With --keep-per-cell, --keep-total or --keep-bytes, say how many are kept from now on instead; settled ones are forgotten
+    first, then the oldest.
     """
     with open_replica(database) as replica:
-        if keep_per_cell is not None or keep_total is not None:
-            pruned = replica.limit_conflicts(per_cell=keep_per_cell, total=keep_total)
+        if (keep_per_cell, keep_total, keep_bytes) != (None, None, None):
+            pruned = replica.limit_conflicts(per_cell=keep_per_cell, total=keep_total, size=keep_bytes)
             click.echo(f"{pruned:,} entries forgotten now")
             return
         found = replica.conflicts(table, open_only=open_only)

@@ -211,22 +211,22 @@ def _settle(registry: Registry, table: Table, entries: Sql, rows: Sql, values: d
             connection.execute(statement, values | {"tbl": table.id, "col": col})
 
 
-def set_limits(registry: Registry, per_cell: int | None, total: int | None) -> None:
-    """Say how many entries are kept of one cell, and in all.
+def set_limits(registry: Registry, per_cell: int | None, total: int | None, size: int | None) -> None:
+    """Say how many entries are kept of one cell, and in all, and how many bytes of values.
 
     Raises:
         UsageError: a limit is negative.
     """
-    for name, limit in (("conflicts_per_cell", per_cell), ("conflicts_total", total)):
+    for name, limit in (("conflicts_per_cell", per_cell), ("conflicts_total", total), ("conflicts_bytes", size)):
         if limit is not None:
             if not 0 <= limit < 1 << 63:
-                raise UsageError(f"the conflict log can't keep {limit} entries: give a number from 0 on")
+                raise UsageError(f"the conflict log can't keep {limit} entries or bytes: give a number from 0 on")
             registry.set(name, limit)
 
 
-def limits(registry: Registry) -> tuple[int, int]:
-    """Return how many entries are kept of one cell, and in all."""
-    return registry.number("conflicts_per_cell"), registry.number("conflicts_total")
+def limits(registry: Registry) -> tuple[int, int, int]:
+    """Return how many entries are kept of one cell, and in all, and how many bytes of values."""
+    return registry.number("conflicts_per_cell"), registry.number("conflicts_total"), registry.number("conflicts_bytes")
 
 
 def prune(registry: Registry, tables: Iterable[Table]) -> int:
@@ -236,7 +236,7 @@ def prune(registry: Registry, tables: Iterable[Table]) -> int:
         tables: those that have new entries.
     """
     connection = registry.connection
-    per_cell, total = limits(registry)
+    per_cell, total, size = limits(registry)
     pruned = 0
     for table in tables:
         shape = schema.read(connection, table.name)
@@ -247,9 +247,11 @@ def prune(registry: Registry, tables: Iterable[Table]) -> int:
         )
         connection.execute(sql("conflicts/prune_cells", grouping=grouping), {"tbl": table.id, "per_cell": per_cell})
         pruned += connection.changes()
-    (count,) = query.first(connection, "SELECT count(*) FROM _crdt_conflict")
-    if count > total:
-        connection.execute(sql("conflicts/prune_total"), {"total": total})
+    count, held = query.first(
+        connection, "SELECT count(*), total(octet_length(won)) + total(octet_length(lost)) FROM _crdt_conflict"
+    )
+    if count > total or held > size:
+        connection.execute(sql("conflicts/prune_total"), {"total": total, "bytes": size})
         pruned += connection.changes()
     if pruned:
         registry.set("conflicts_pruned", registry.number("conflicts_pruned") + pruned)

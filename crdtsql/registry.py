@@ -25,7 +25,8 @@ TABLE_COLUMNS = "id, name, genesis_t, genesis_s, bulk, rows, granularity"
 
 CONFLICTS_PER_CELL = 20
 CONFLICTS_TOTAL = 10_000
-"""How many entries the conflict log keeps of one cell and in all, until somebody says otherwise."""
+CONFLICTS_BYTES = 64 << 20
+"""How many entries the conflict log keeps of one cell and in all, and how many bytes of values, until somebody says otherwise."""
 
 PROGRESS_DETAIL = ((512, 16), (4_096, 256), (65_536, 4_096))
 """From which age (in batches) on how many batches share one entry of `_crdt_progress`: an export for a peer that was away
@@ -102,6 +103,7 @@ class Registry:
         (last,) = query.first(self.connection, "SELECT ifnull(max(id), 0) FROM _crdt_conflict")
         self.set("conflicts_per_cell", CONFLICTS_PER_CELL)
         self.set("conflicts_total", CONFLICTS_TOTAL)
+        self.set("conflicts_bytes", CONFLICTS_BYTES)
         self.set("conflicts_pruned", 0)
         self.set("conflicts_last", last)
 

@@ -316,8 +316,10 @@ class Replica(Session):
         with self._folded(strict=False):
             return conflicts.find(self.registry, number)
 
-    def limit_conflicts(self, *, per_cell: int | None = None, total: int | None = None) -> int:
-        """Say how many entries the conflict log keeps of one cell, and in all; return how many were forgotten by that.
+    def limit_conflicts(self, *, per_cell: int | None = None, total: int | None = None, size: int | None = None) -> int:
+        """Say how many entries the conflict log keeps of one cell, and in all, and how many bytes of values.
+
+        Return how many were forgotten by that.
 
         Settled entries are forgotten before open ones, and the oldest first.
         """
@@ -325,7 +327,7 @@ class Replica(Session):
             self.registry.require()
             with self._writing():
                 self._ready({}, strict=False)
-                conflicts.set_limits(self.registry, per_cell, total)
+                conflicts.set_limits(self.registry, per_cell, total, size)
                 return conflicts.prune(self.registry, self.registry.tables())
 
     def resolve(

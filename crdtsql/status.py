@@ -73,6 +73,7 @@ class Status:
     Attributes:
         conflicts_per_cell: how many entries the conflict log keeps of one cell.
         conflicts_total: how many it keeps in all.
+        conflicts_bytes: how many bytes of values it keeps.
         conflicts_pruned: how many it has forgotten so far, to stay within these limits.
     """
 
@@ -84,6 +85,7 @@ class Status:
     log_bytes: int
     conflicts_per_cell: int
     conflicts_total: int
+    conflicts_bytes: int
     conflicts_pruned: int
     tables: list[TableStatus]
     peers: list[PeerStatus]
@@ -114,6 +116,7 @@ def status(registry: Registry) -> Status:
         log_bytes=sizes.get("_crdt_log", 0),
         conflicts_per_cell=registry.number("conflicts_per_cell"),
         conflicts_total=registry.number("conflicts_total"),
+        conflicts_bytes=registry.number("conflicts_bytes"),
         conflicts_pruned=registry.number("conflicts_pruned"),
         tables=tables,
         peers=[_peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],

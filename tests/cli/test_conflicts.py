@@ -285,15 +285,17 @@ def test_undelete_refuses_in_one_line(app: Path) -> None:
 
 
 def test_the_log_is_bounded(app: Path, tmp_path: Path) -> None:
-    """--keep-per-cell and --keep-total bound the log from then on; `status` says how many entries were forgotten."""
+    """--keep-per-cell, --keep-total and --keep-bytes bound the log from then on; `status` says how many entries were forgotten."""
     found = json.loads(ok("status", app, "--json"))
     assert (found["conflicts_per_cell"], found["conflicts_total"], found["conflicts_pruned"]) == (20, 10_000, 0)
     assert [table["open_conflicts"] for table in found["tables"]] == [1, 2]
     assert ok("conflicts", app, "--keep-total", "2", "--keep-per-cell", "5") == "1 entries forgotten now\n"
     found = json.loads(ok("status", app, "--json"))
     assert (found["conflicts_per_cell"], found["conflicts_total"], found["conflicts_pruned"]) == (5, 2, 1)
-    assert "at most 5 entries per cell and 2 in all are kept, 1 were forgotten (pruned) so far" in ok("status", app)
+    assert "at most 5 entries per cell, 2 in all and 67,108,864 bytes of values are kept, 1 were forgotten" in ok("status", app)
     assert set(listed(app)) == {"title", "votes"}
+    assert ok("conflicts", app, "--keep-bytes", "0") == "2 entries forgotten now\n"
+    assert json.loads(ok("status", app, "--json"))["conflicts_bytes"] == 0
     refused("conflicts", app, "--keep-total", "-1", code=2)
 
 
