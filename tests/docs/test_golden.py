@@ -27,6 +27,9 @@ ORDERS = [
 ]
 Fresh = Callable[[dict[str, Any]], Replica]
 FIRST_MADE = {
+    "v1-types/base.crdt": "aa0ccf253c2392cbe3c861fa6db148a08f974e83b9148168034b142fb7852dca",
+    "v1-types/delta.crdt": "c2984f26962f9862c709f6ae649c5e1361505cb284d7cdc868dccf23cc0cfe0e",
+    "v1-types/whole.crdt": "1427d595f777bfa2d373b702fa803e6e1d7ca9c005232992bebd4fe9951a5331",
     "v1/base.crdt": "494c2a79d38c5bdd60d6d912365578a5f02ed7e49d5606c4fcc1c981ce9936cf",
     "v1/delta.crdt": "c3bb1795633456922afdd5368262e6b51283628f31e6d61c338a59f03de67f49",
     "v1/whole.crdt": "0459523b94b11dd4d553f6493a1338ef82b2ccca674b9658f1353923b29ce73b",
@@ -56,7 +59,7 @@ def fresh(tmp_path: Path) -> Fresh:
             connection.execute(statement)
         connection.close()
         replica = Replica.open(path)
-        replica.enable(*expected["tables"])
+        replica.enable(*expected["tables"], **expected.get("options", {}))
         return replica
 
     return make
@@ -76,7 +79,7 @@ def test_golden_file_is_readable_by_inspect(path: Path) -> None:
     shown = json.loads(done.output)
     header = expected_of(path.parent)["headers"][path.name]
     assert {name: shown[name] for name in header} == header
-    assert shown["format"] == int(path.parent.name.removeprefix("v"))
+    assert shown["format"] == expected_of(path.parent)["format"]
     assert CliRunner().invoke(cli, ["inspect", str(path)]).exit_code == 0
 
 
@@ -120,3 +123,19 @@ def test_golden_files_cover_the_format() -> None:
     kinds = {type(value) for _, value in expected["rows"]['odd "name']}
     assert kinds == {type(None), int, float, str, dict}
     assert whole["merged"]
+
+
+def test_typed_golden_files_cover_the_parts() -> None:
+    """The golden files with types hold every kind of part: wholes, totals, totals seen, elements, leaves, removals, siblings."""
+    expected = expected_of(GOLDEN / "v1-types")
+    delta, whole = expected["images"]["delta.crdt"], expected["images"]["whole.crdt"]
+    parts = whole["part_1"]
+    assert {len(row["part"]) for row in parts if "n" in row} == {32}
+    assert any(row["part"] == "+" for row in parts) and any(row.get("gone") for row in parts)
+    assert any(row["part"] == '"b","a"' for row in parts)
+    assert any("v" not in row for row in delta["part_1"] if row["part"] == "")
+    kinds = [
+        kind for _, kind in ((c["name"], c["type"]) for c in expected["headers"]["whole.crdt"]["tables"][0]["columns"])
+    ]
+    assert set(kinds) == {"lww", *expected["options"]["types"].values()}
+    assert any(row.get("gone") for row in whole["row_1"])
