@@ -24,8 +24,10 @@ TYPES = {
     "best": "max", "due": "min",
 }  # fmt: skip
 SCHEMA = [
-    "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title TEXT, votes INTEGER DEFAULT 0, views REAL DEFAULT 0, tags TEXT, "
-    "seen TEXT DEFAULT '[]', meta TEXT, status TEXT, best INTEGER, due TEXT)"
+    (
+        "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title TEXT, votes INTEGER DEFAULT 0, views REAL DEFAULT 0, tags TEXT, "
+        "seen TEXT DEFAULT '[]', meta TEXT, status TEXT, best INTEGER, due TEXT)"
+    )
 ]
 ROW = """('{0}', 'title', 1, 0.5, '["b", "a"]', '[1]', '{{"a":1,"b":{{"c":[1,2]}}}}', 'open', 5, '2030')"""
 
