@@ -194,8 +194,6 @@ def _settle(registry: Registry, table: Table, entries: Sql, rows: Sql, values: d
     kinds = {field.id: TYPES[field.type].kind for field in table.fields}
     for (col,) in columns:
         shared = {
-            "has_seen_won": fragment("conflicts/has_seen", hlc=Sql("won_t"), site=Sql("won_s")),
-            "has_seen_lost": fragment("conflicts/has_seen", hlc=Sql("lost_t"), site=Sql("lost_s")),
             "clock": table.clock,
             "clock_is_entry": table.same_keys("clock", "entry"),
             "t": naming.stamp_t(col),
@@ -203,10 +201,16 @@ def _settle(registry: Registry, table: Table, entries: Sql, rows: Sql, values: d
             "entries": entries,
             "rows": rows,
         }
-        connection.execute(sql("conflicts/settle", **shared), values | {"tbl": table.id, "col": col})
+        cells = [fragment("conflicts/settle_cells", **shared)]
         if kinds.get(col) is Kind.PARTS:
+            head_is_clock = table.same_keys("head", "clock")
+            cells.append(fragment("conflicts/settle_parts", parts=table.parts, head_is_clock=head_is_clock, **shared))
+        for found in cells:
             statement = sql(
-                "conflicts/settle_parts", parts=table.parts, head_is_clock=table.same_keys("head", "clock"), **shared
+                "conflicts/settle",
+                has_seen_won=fragment("conflicts/has_seen", hlc=Sql("won_t"), site=Sql("won_s")),
+                has_seen_lost=fragment("conflicts/has_seen", hlc=Sql("lost_t"), site=Sql("lost_s")),
+                cells=found,
             )
             connection.execute(statement, values | {"tbl": table.id, "col": col})
 

@@ -6,21 +6,7 @@ SET
 FROM (
   SELECT id, t, s, (${has_seen_won}) AND (${has_seen_lost}) AS settled
   FROM (
-    SELECT
-      entry.id AS id,
-      entry.won_t AS won_t,
-      entry.won_s AS won_s,
-      entry.lost_t AS lost_t,
-      entry.lost_s AS lost_s,
-      ifnull(clock.${t}, clock.t) AS t,
-      ifnull(clock.${s}, clock.s) AS s
-    FROM _crdt_conflict AS entry
-    JOIN ${clock} AS clock ON ${clock_is_entry}
-    WHERE entry.tbl = :tbl
-      AND entry.col = :col
-      AND entry.part = ''
-      AND ${entries}
-      AND ${rows}
+    ${cells}
   )
 ) AS cell
 WHERE conflict.id = cell.id
