@@ -176,18 +176,16 @@ class _Fold:
 
     def _restore(self, unchanged: str) -> None:
         """Show the value before again where an update changed the spelling alone, and forget that update of the cell."""
+        which = f"FROM temp._crdt_cell AS cell WHERE updated IS NOT NULL AND {unchanged}"
+        if query.first(self.connection, f"SELECT 1 {which} LIMIT 1") is None:
+            return
         self._execute(
             "fold/forget_unchanged",
             cell_is_event=self.table.same_keys("cell", "event"),
             unchanged=Sql(unchanged),
         )
-        self.connection.execute(
-            f"INSERT INTO temp._crdt_shown (id, value) SELECT id, old FROM temp._crdt_cell AS cell "
-            f"WHERE updated IS NOT NULL AND {unchanged}"
-        )
-        self.connection.execute(
-            f"UPDATE temp._crdt_cell AS cell SET updated = NULL WHERE updated IS NOT NULL AND {unchanged}"
-        )
+        self.connection.execute(f"INSERT INTO temp._crdt_shown (id, value) SELECT id, old {which}")
+        self.connection.execute(f"UPDATE temp._crdt_cell SET updated = NULL WHERE id IN (SELECT id {which})")
 
     def _show_parts(self) -> None:
         names = f"SELECT {self.table.keys} FROM temp._crdt_cell WHERE id = ?"
