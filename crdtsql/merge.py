@@ -268,7 +268,7 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
             registry.adopt_genesis(table, adopted)
         if not fresh and not known:
             return None
-        siblings = mergeparts.merge_parts(registry, arrival, values, known)
+        siblings = mergeparts.merge_parts(registry, arrival, values, fresh, known)
         values["seq"] = registry.seq_of(table, batch, fresh + known)
         report = _apply(registry, arrival, values, fresh, known)
         report.concurrent += siblings

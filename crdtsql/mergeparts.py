@@ -18,8 +18,10 @@ from crdtsql.sqltext import Sql, identifier, integer, joined, sql
 from crdtsql.values import SqliteValue
 
 
-def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteValue], known: int) -> int:
-    """Merge the typed columns of one table; `known` rows are here already. Return how many conflicts were recorded.
+def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteValue], fresh: int, known: int) -> int:
+    """Merge the typed columns of one table, of which `fresh` incoming rows are new here and `known` are not.
+
+    Return how many conflicts were recorded.
 
     Raises:
         InvalidChangesetError: a value or a part is not what the column's type takes.
@@ -33,14 +35,36 @@ def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
     part_table = f"{arrival.image_slots['image']}.{image.part_table(arrival.number)}"
     sent = {col for (col,) in query.rows(connection, f"SELECT DISTINCT col FROM {part_table}")}
     here = parts.have_parts(connection, arrival.table)
-    for pair in typed:
-        merging = _Merge(registry, arrival, pair, values, pair.position in sent, here)
+    mergings = [_Merge(registry, arrival, pair, values, pair.position in sent, here) for pair in typed]
+    for merging in mergings:
         merging.check()
-        if pair.position in sent and merging.takes_fresh:
+    simple = [m for m in mergings if m.parts_sent and m.takes_fresh]
+    if simple and not known and fresh == arrival.header.rows and not any(m.lacks_values() for m in simple):
+        _take_all(registry, arrival, simple)
+    else:
+        for merging in simple:
             merging.take_fresh()
-        if known or (pair.position in sent and (not merging.takes_fresh or merging.lacks_values())):
+    for merging in mergings:
+        if known or (merging.parts_sent and (not merging.takes_fresh or merging.lacks_values())):
             recorded += merging.run()
     return recorded
+
+
+def _take_all(registry: Registry, arrival: Arrival, mergings: list[_Merge]) -> None:
+    """Store the parts of several columns, in the order in which they were sent, where all rows are new."""
+    positions = [
+        Sql(f"SELECT {merging.pair.position} AS position, {merging.pair.field.id} AS id") for merging in mergings
+    ]
+    statement = sql(
+        "merge/store_all_parts",
+        parts=arrival.table.parts,
+        keys=arrival.table.keys,
+        part_keys=arrival.table.keys_of("part"),
+        image=arrival.image_slots["image"],
+        part_table=image.part_table(arrival.number),
+        positions=joined(positions, " UNION ALL "),
+    )
+    registry.connection.execute(statement)
 
 
 @dataclass
