@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ class Peer:
     skew_ms: int
     backup: tuple[Path, model.Replica] | None = None
     seen_conflicts: int = 0
+    settled: set[model.Clash] = field(default_factory=set)
+    open: set[model.Clash] = field(default_factory=set)
     island: int = 0
 
     def fold(self, simulation: Simulation) -> None:

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from crdtsql import Replica
 from crdtsql.changeset import unpack
 from crdtsql.errors import ClockDriftError, MissingChangesError
-from tests.convergence import files, situations, writes
+from tests.convergence import answers, at_rest, files, situations, writes
 from tests.convergence.files import Peer
-from tests.convergence.tables import TABLES, for_model, stored
+from tests.convergence.tables import Shape, for_model, stored
 from tests.model import model
 from tests.support import state
 from tests.support.peers import START_MS, is_empty
@@ -80,8 +79,12 @@ class Simulation:
 
     def turn(self, rows: str) -> None:
         """Let the model and the programs know that all tables have another row policy."""
-        for name, shape in self.habits.tables.items():
-            self.habits.tables[name] = replace(shape, rows=rows)
+        for name, shape in list(self.habits.tables.items()):
+            self.turn_table(name, replace(shape, rows=rows))
+
+    def turn_table(self, name: str, shape: Shape) -> None:
+        """Let the model and the programs know that a table is enabled otherwise."""
+        self.habits.tables[name] = shape
         self.world.tables = for_model(self.habits.tables)
 
     def now_of(self, skew_ms: int) -> int:
@@ -120,7 +123,7 @@ class Simulation:
         if not self.frozen:
             self.elapsed_ms += self.random.choice((0, 0, 1, 40, 1500))
         actions: dict[Callable[[], None], float] = {
-            self._write: 46,
+            self._write: 48,
             self._send: 24,
             self._post: 10,
             self._deliver: 12,
@@ -132,6 +135,8 @@ class Simulation:
             partial(files.copy, self): 2.5,
             partial(files.back_up, self): 5,
             partial(files.restore, self): 4,
+            partial(answers.undelete, self): 4,
+            partial(answers.resolve, self): 6,
         }
         action = self.random.choices(list(actions), list(actions.values()))[0]
         if getattr(action, "func", None) in (files.clone, files.copy) and len(self.peers) >= 7:
@@ -267,34 +272,14 @@ class Simulation:
             content = state.content(before)
             receiver.replica.merge(parcel.data)
             assert state.content(before) == content, "merging what is known changed the file"
-        self._check_conflicts(receiver, clashes if verdict == "merge" else set())
+        answers.check_new(self, receiver, clashes if verdict == "merge" else set())
+        was_open, was_settled = receiver.open, receiver.settled
         self.check(receiver)
+        if not held_back:
+            self.occurred["a settled conflict arrived"] += bool(was_open & receiver.settled)
+            self.occurred["a settled conflict was opened again"] += bool(was_settled & receiver.open)
 
     # -- comparing --------------------------------------------------------------------------------
-
-    def _check_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
-        connection = peer.replica.connection
-        found = state.conflicts(connection, peer.seen_conflicts)
-        (peer.seen_conflicts,) = connection.execute("SELECT ifnull(max(id), 0) FROM _crdt_conflict").fetchone()
-        written: dict[tuple[Any, ...], tuple[model.Event, Any]] = {}
-        for event in self.world.events:
-            for row, values in event.writes.items():
-                for column, value in values.items():
-                    written[row, column, "", event.stamp] = (event, value)
-            for (row, column), write in event.typed.items():
-                for part, value in {"": write.value, **write.parts}.items():
-                    written[row, column, part, event.stamp] = (event, value)
-        named = set()
-        for table, key, column, won, won_value, lost, lost_value, part in found:
-            row = (table, tuple(v.decode() if isinstance(v, bytes) else v for _, v in key))
-            winner, loser = written[row, column, part, won], written[row, column, part, lost]
-            assert self.world.concurrent(winner[0], loser[0]), (
-                f"recorded as a conflict, but not concurrent: {row} {column} {part}"
-            )
-            assert (state.exact_of(winner[1]), state.exact_of(loser[1])) == (won_value, lost_value)
-            named.add(model.Clash(row, column, part, won, lost))
-        assert named == expected, f"conflicts recorded {named - expected}, conflicts missed {expected - named}"
-        assert len(found) == len(named)
 
     def check(self, peer: Peer) -> None:
         """Fold, and compare everything with the model."""
@@ -303,25 +288,41 @@ class Simulation:
         assert {bytes.fromhex(site): upto for site, upto in vector.items()} == peer.twin.vector
         real = state.rows(peer.replica.connection)
         self.occurred["checks"] += 1
+        rows = peer.twin.rows
         expected = {
-            (table, tuple(map(state.exact_of, key))): self._expected(table, row)
-            for (table, key), row in peer.twin.rows.items()
+            (table, tuple(map(state.exact_of, key))): self._expected(table, row) for (table, key), row in rows.items()
         }
         for name in real.keys() | expected.keys():
             found = _differences(real.get(name), expected.get(name))
             assert not found, f"{peer.path.name} {name}:\n{found}"
+        answers.check_settled(self, peer, rows)
 
     def _expected(self, table: str, row: model.RowState) -> state.RowState:
-        types = TABLES[table].types
+        shape = self.habits.tables[table]
         return state.RowState(
             row.alive,
             row.born,
             row.heads,
-            {c: (state.exact_of(stored(table, c, value)), stamp) for c, (value, stamp) in row.cells.items()},
-            {column: state.exact_heads(types[column], heads) for column, heads in row.heads_of.items()},
+            {c: (state.exact_of(stored(shape, c, value)), stamp) for c, (value, stamp) in row.cells.items()},
+            {column: state.exact_heads(shape.types[column], heads) for column, heads in row.heads_of.items()},
         )
 
     def _end(self) -> None:
+        """Come to rest; sometimes let all replicas get another policy or type then, go on, and come to rest again."""
+        self._come_to_rest()
+        self.random = random.Random(f"{self.seed} at rest")
+        change = self.random.choice((None, None, at_rest.change_policy, at_rest.retype, at_rest.retype))
+        if change is None:
+            return
+        for peer in self.peers:
+            files.set_skew(self, peer, 0)
+        change(self)
+        for number in range(6):
+            self.random = random.Random(f"{self.seed} {number} after that")
+            self._step()
+        self._come_to_rest()
+
+    def _come_to_rest(self) -> None:
         """Exchange everything; then all are equal, nothing is left to send, and all merges change nothing."""
         self._heal()
         for peer in self.peers:

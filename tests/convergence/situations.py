@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from tests.convergence import typed
 from tests.model import model
+from tests.model.events import Event, Row
 from tests.model.parts import same
 
 note_pending = typed.note_pending
@@ -68,6 +70,28 @@ REQUIRED = (
     "changes overtook others",
     "a network partition kept two apart",
     "a network partition healed",
+    "a row was undeleted",
+    "a delete-wins row was undeleted",
+    "a row with a typed cell in parts was undeleted",
+    "an undeleted row came back elsewhere",
+    "undeleted against a concurrent delete",
+    "undeleted on two sites",
+    "a conflict was settled with ours",
+    "a conflict was settled with theirs",
+    "a conflict was settled with a value",
+    "a conflict of a register was settled",
+    "a leaf of a map was settled",
+    "a settled conflict was answered again",
+    "a settled conflict arrived",
+    "a settled conflict was opened again",
+    "a table got other policies",
+    "a policy let rows go",
+    "a policy let rows come back",
+    "a column got another type",
+    "cells in parts got another type",
+    "a deleted cell in parts got another type",
+    "a new type was refused for a value",
+    "refused: another type or policy",
     *typed.REQUIRED,
 )
 
@@ -119,12 +143,31 @@ def note_merge(
         ):
             occurred["one value written concurrently"] += 1
             break
+    _note_undeleted(occurred, world, new, list(world.of(twin.known)), before, after)
     for row, now in after.items():
         _note_row(occurred, before.get(row), now)
         if world.table(row).rows == "delete-wins" and len({gone for _, _, gone in now.heads}) == 2:
             occurred["a delete-wins row stayed deleted"] += not now.alive
     typed.note_merge(occurred, twin, changeset, before, after)
     _note_values(occurred, world, twin.known | changeset.known)
+
+
+def _note_undeleted(
+    occurred: Counter[str],
+    world: model.World,
+    new: list[Event],
+    known: list[Event],
+    before: Mapping[Row, model.RowState],
+    after: Mapping[Row, model.RowState],
+) -> None:
+    for event in (event for event in new if event.kind == "undelete"):
+        (row,) = event.writes
+        if row in before and not before[row].alive and after[row].alive:
+            occurred["an undeleted row came back elsewhere"] += 1
+        for other in known:
+            if row in other.writes and world.concurrent(event, other):
+                occurred["undeleted against a concurrent delete"] += other.kind == "delete"
+                occurred["undeleted on two sites"] += other.kind == "undelete"
 
 
 def _note_values(occurred: Counter[str], world: model.World, known: int) -> None:

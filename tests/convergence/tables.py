@@ -127,6 +127,6 @@ def for_model(shapes: Mapping[str, Shape]) -> dict[str, Table]:
     return {name: Table(shape.typed, shape.rows, shape.granularity) for name, shape in shapes.items()}
 
 
-def stored(table: str, column: str, value: Any) -> Any:
+def stored(shape: Shape, column: str, value: Any) -> Any:
     """Return a value as the column holds it."""
-    return float(value) if isinstance(value, int) and column in TABLES[table].reals else value
+    return float(value) if isinstance(value, int) and column in shape.reals else value

@@ -6,7 +6,7 @@ import json
 from random import Random
 from typing import Any
 
-from tests.convergence.tables import TABLES
+from tests.convergence.tables import Shape
 from tests.model import parts
 
 LIMIT = 1 << 62
@@ -42,9 +42,8 @@ INVALID = ("x", "[[1]]", '{"a":', b"\x01", "", 3.25, LIMIT + 1, "[", "[1] x")
 Setting = tuple[str, tuple[Any, ...]]
 
 
-def value(random: Random, table: str, column: str) -> Any:
+def value(random: Random, shape: Shape, column: str) -> Any:
     """Return a value for a column, nearly always one that it takes."""
-    shape = TABLES[table]
     kind = shape.types[column]
     while True:
         found = _value(random, kind, column in shape.reals)
@@ -80,12 +79,12 @@ def _object(random: Random, depth: int = 0) -> str:
     return "{" + random.choice((",", " , ")).join(members) + "}"
 
 
-def setting(random: Random, table: str, column: str) -> Setting:
+def setting(random: Random, shape: Shape, column: str) -> Setting:
     """Return what an UPDATE sets a column to: an expression, and its bindings."""
-    kind = TABLES[table].types[column]
-    whole = "?", (value(random, table, column),)
+    kind = shape.types[column]
+    whole = "?", (value(random, shape, column),)
     if kind in parts.COUNTERS:
-        step = random.choice(HALVES if column in TABLES[table].reals else NUMBERS)
+        step = random.choice(HALVES if column in shape.reals else NUMBERS)
         return random.choice(
             (
                 (f"{column} + ?", (step,)),
@@ -122,13 +121,13 @@ def setting(random: Random, table: str, column: str) -> Setting:
     return whole
 
 
-def is_taken(table: str, column: str, new: Any) -> bool:
+def is_taken(shape: Shape, column: str, new: Any) -> bool:
     """Tell whether a column's type takes a value."""
-    kind = TABLES[table].types[column]
+    kind = shape.types[column]
     if new is None or kind in ("lww", "register", *parts.EXTREMES):
         return True
     if kind in parts.COUNTERS:
-        if column in TABLES[table].reals:
+        if column in shape.reals:
             return isinstance(new, (int, float)) and abs(new) < 1e308
         return isinstance(new, int) and -LIMIT <= new <= LIMIT
     if not isinstance(new, str):
@@ -142,11 +141,11 @@ def is_taken(table: str, column: str, new: Any) -> bool:
     return isinstance(found, list) and not any(isinstance(element, (list, dict)) for element in found)
 
 
-def may_become(table: str, column: str, old: Any, new: Any) -> bool:
+def may_become(shape: Shape, column: str, old: Any, new: Any) -> bool:
     """Tell whether an UPDATE may change a column from one value to another."""
-    if not is_taken(table, column, new):
+    if not is_taken(shape, column, new):
         return False
-    kind = TABLES[table].types[column]
+    kind = shape.types[column]
     if kind == "grow-counter":
         return bool(parts.number(new) >= parts.number(old))
     return kind != "grow-set" or parts.explode(kind, old).keys() <= parts.explode(kind, new).keys()

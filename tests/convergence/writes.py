@@ -70,9 +70,13 @@ class Writer:
     def close(self) -> None:
         self.connection.close()
 
+    def shape(self, table: str) -> Shape:
+        """Return how a table is enabled now."""
+        return self.habits.tables[table]
+
     def rows(self, table: str) -> Rows:
         """Return what the user's table shows, by key, in the order in which statements visit it."""
-        shape = TABLES[table]
+        shape = self.shape(table)
         names, width = [*shape.key, *shape.columns], len(shape.key)
         return {
             row[:width]: dict(zip(shape.columns, row[width:], strict=True))
@@ -85,7 +89,7 @@ class Writer:
         often = 0.4 if self.habits.calm else 1
         actions = {
             self._insert: 2,
-            self._replace: often,
+            self._replace: 1.5 * often,
             self._upsert: 1,
             self._update: 5,
             self._update_all: 1,
@@ -98,20 +102,23 @@ class Writer:
 
     def fill(self, random: Random, table: str) -> None:
         """Insert rows that are there before the table is enabled."""
-        for key in random.sample(TABLES[table].pool, random.choice((0, 1, 2))):
+        for key in random.sample(self.shape(table).pool, random.choice((0, 1, 2))):
             while True:
                 row = self._values(random, table)
-                if all(values.is_taken(table, column, value) for column, value in row.items()):
+                if all(values.is_taken(self.shape(table), column, value) for column, value in row.items()):
                     break
             self.connection.execute(self._into(table, "INSERT"), (*key, *row.values()))
 
     # -- running statements -----------------------------------------------------------------------
 
     def _values(self, random: Random, table: str) -> dict[str, Any]:
-        return {c: stored(table, c, values.value(random, table, c)) for c in TABLES[table].columns}
+        return {
+            c: stored(self.shape(table), c, values.value(random, self.shape(table), c))
+            for c in self.shape(table).columns
+        }
 
     def _into(self, table: str, verb: str) -> str:
-        names = [*TABLES[table].key, *TABLES[table].columns]
+        names = [*self.shape(table).key, *self.shape(table).columns]
         return f"{verb} INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
     def _run(self, table: str, statement: str, bindings: Sequence[Any], taken: bool) -> bool:
@@ -130,16 +137,16 @@ class Writer:
         self.occurred["a type refused a value"] += 1
         return False
 
-    def _inserted(self, table: str, key: Key, twin: model.Replica) -> None:
+    def inserted(self, table: str, key: Key, twin: model.Replica) -> None:
         twin.write("insert", (table, key), self.rows(table)[key])
 
-    def _updated(self, table: str, before: Rows, twin: model.Replica) -> int:
+    def updated(self, table: str, before: Rows, twin: model.Replica) -> int:
         """Tell the model what an UPDATE changed: typed columns are logged one by one, the last first, then the others.
 
         Where an update stamps the whole row, one of typed columns alone stamps the others as well.
         """
         changed = 0
-        typed = TABLES[table].typed
+        typed = self.shape(table).typed
         for key, after in self.rows(table).items():
             found = {c: value for c, value in after.items() if not same(before[key][c], value)}
             if not found:
@@ -152,7 +159,7 @@ class Writer:
                 if column in found:
                     twin.write("update", (table, key), {column: found[column]})
             plain = {column: value for column, value in found.items() if column not in typed}
-            if plain or self.habits.tables[table].stamps_together:
+            if plain or self.shape(table).stamps_together:
                 twin.write("update", (table, key), plain)
             self.occurred["an update changed several columns"] += len(found) > 1
             self.occurred["an update changed typed columns and others"] += 0 < len(plain) < len(found)
@@ -162,8 +169,8 @@ class Writer:
     def _set(self, random: Random, table: str, columns: Sequence[str], key: Key | None, twin: model.Replica) -> int:
         """UPDATE some columns of one row, or of all; return how many changed, or -1 if the statement was refused."""
         before = self.rows(table)
-        names = TABLES[table].key
-        settings = {column: values.setting(random, table, column) for column in columns}
+        names = self.shape(table).key
+        settings = {column: values.setting(random, self.shape(table), column) for column in columns}
         bindings = [binding for _, found in settings.values() for binding in found]
         which = key or ()
         where = f"WHERE {' AND '.join(f'{name} = ?' for name in names)}" if key else ""
@@ -172,22 +179,22 @@ class Writer:
             f"SELECT {', '.join(names)}, {expressions} FROM {table} {where}", (*bindings, *which)
         ).fetchall()
         new = {row[: len(names)]: dict(zip(columns, row[len(names) :], strict=True)) for row in wanted}
-        if any(found[c] is None for found in new.values() for c in TABLES[table].required & found.keys()):
+        if any(found[c] is None for found in new.values() for c in self.shape(table).required & found.keys()):
             return -1
         taken = all(
-            values.may_become(table, column, before[row][column], stored(table, column, value))
+            values.may_become(self.shape(table), column, before[row][column], stored(self.shape(table), column, value))
             for row, found in new.items()
             for column, value in found.items()
         )
         text = ", ".join(f"{column} = {expression}" for column, (expression, _) in settings.items())
         if not self._run(table, f"UPDATE {table} SET {text} {where}", (*bindings, *which), taken):
             return -1
-        return self._updated(table, before, twin)
+        return self.updated(table, before, twin)
 
     # -- statements -------------------------------------------------------------------------------
 
     def _insert(self, random: Random, table: str, twin: model.Replica) -> None:
-        key = random.choice(TABLES[table].pool)
+        key = random.choice(self.shape(table).pool)
         if key in self.rows(table):
             return
         known = [event for event in twin.world.of(twin.known) if (table, key) in event.writes]
@@ -195,50 +202,50 @@ class Writer:
             row == (table, key) for _, row, _ in twin.pending
         ):
             self.occurred["inserted again after a delete of another site was seen"] += 1
-            self.occurred["a delete-wins row was inserted again"] += self.habits.tables[table].rows == "delete-wins"
+            self.occurred["a delete-wins row was inserted again"] += self.shape(table).rows == "delete-wins"
         if self._put(random, table, key, "INSERT"):
-            self._inserted(table, key, twin)
+            self.inserted(table, key, twin)
             self.occurred["a row was inserted"] += 1
 
     def _put(self, random: Random, table: str, key: Key, verb: str) -> bool:
         row = self._values(random, table)
-        taken = all(values.is_taken(table, column, value) for column, value in row.items())
+        taken = all(values.is_taken(self.shape(table), column, value) for column, value in row.items())
         return self._run(table, self._into(table, verb), (*key, *row.values()), taken)
 
     def _replace(self, random: Random, table: str, twin: model.Replica) -> None:
-        key = random.choice(TABLES[table].pool)
+        key = random.choice(self.shape(table).pool)
         there = key in self.rows(table)
         if self._put(random, table, key, "INSERT OR REPLACE"):
             self.occurred["INSERT OR REPLACE of a row that was there"] += there
-            self._inserted(table, key, twin)
+            self.inserted(table, key, twin)
 
     def _upsert(self, random: Random, table: str, twin: model.Replica) -> None:
-        shape = TABLES[table]
+        shape = self.shape(table)
         key, column = random.choice(shape.pool), random.choice(shape.columns)
         before, row = self.rows(table), self._values(random, table)
         adds = shape.types[column] in ("counter", "grow-counter")
         expression = f"ifnull({column}, 0) + ifnull(excluded.{column}, 0)" if adds else f"excluded.{column}"
         if key in before:
             new, old = row[column], before[key][column]
-            if adds and values.is_taken(table, column, new):
+            if adds and values.is_taken(self.shape(table), column, new):
                 new = parts.number(old) + parts.number(new)
             elif adds:
                 return
-            taken = values.may_become(table, column, old, new)
+            taken = values.may_become(self.shape(table), column, old, new)
         else:
-            taken = all(values.is_taken(table, name, value) for name, value in row.items())
+            taken = all(values.is_taken(self.shape(table), name, value) for name, value in row.items())
         conflict = f" ON CONFLICT ({', '.join(shape.key)}) DO UPDATE SET {column} = {expression}"
         if not self._run(table, self._into(table, "INSERT") + conflict, (*key, *row.values()), taken):
             return
         if key in before:
-            changed = self._updated(table, before, twin) > 0
+            changed = self.updated(table, before, twin) > 0
             self.occurred["an upsert updated"] += changed
             self.occurred["an upsert added to a counter"] += changed and adds
         else:
-            self._inserted(table, key, twin)
+            self.inserted(table, key, twin)
 
     def _update(self, random: Random, table: str, twin: model.Replica) -> None:
-        there, columns = list(self.rows(table)), TABLES[table].columns
+        there, columns = list(self.rows(table)), self.shape(table).columns
         if not there:
             return
         focus = self.habits.focus[table]
@@ -254,7 +261,7 @@ class Writer:
         there = list(self.rows(table))
         if there:
             changed = self._set(
-                random, table, [random.choice((self.habits.focus[table], *TABLES[table].columns))], None, twin
+                random, table, [random.choice((self.habits.focus[table], *self.shape(table).columns))], None, twin
             )
             self.occurred["an update of all rows"] += changed > 1
 
@@ -266,7 +273,7 @@ class Writer:
 
     def _keeps_rows(self, table: str, statement: str, bindings: Sequence[Any]) -> bool:
         """Run a statement that takes rows away; tell whether the table refused it, as one that only grows must."""
-        if self._run(table, statement, bindings, self.habits.tables[table].rows != "grow-only"):
+        if self._run(table, statement, bindings, self.shape(table).rows != "grow-only"):
             return False
         self.occurred["a grow-only row was kept"] += 1
         return True
@@ -276,7 +283,7 @@ class Writer:
         if not there:
             return
         key = random.choice(there)
-        where = " AND ".join(f"{name} = ?" for name in TABLES[table].key)
+        where = " AND ".join(f"{name} = ?" for name in self.shape(table).key)
         if not self._keeps_rows(table, f"DELETE FROM {table} WHERE {where}", key):
             self._deleted(table, key, twin)
             self.occurred["a row was deleted"] += 1
@@ -289,8 +296,8 @@ class Writer:
             self.occurred["all rows were deleted"] += len(there) > 1
 
     def _change_key(self, random: Random, table: str, twin: model.Replica) -> None:
-        before, names = self.rows(table), TABLES[table].key
-        free = [key for key in TABLES[table].pool if key not in before]
+        before, names = self.rows(table), self.shape(table).key
+        free = [key for key in self.shape(table).pool if key not in before]
         if not before or not free:
             return
         old, new = random.choice(list(before)), random.choice(free)
@@ -299,7 +306,7 @@ class Writer:
         if self._keeps_rows(table, f"UPDATE {table} SET {settings} WHERE {where}", (*new, *old)):
             return
         self._deleted(table, old, twin)
-        self._inserted(table, new, twin)
+        self.inserted(table, new, twin)
         self.occurred["a key was changed"] += 1
         known = twin.rows
         self.occurred["a key was changed to one that was deleted"] += (table, new) in known and not known[

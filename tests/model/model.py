@@ -16,12 +16,12 @@ Sets of events are Python integers, bit n for event n, so that union is `|` and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from tests.model import cells, parts
 from tests.model.events import GENESIS, Cell, Event, Row, Table, Write
-from tests.model.parts import WHOLE, Head, Stamp
+from tests.model.parts import GONE, WHOLE, Head, Stamp
 
 DRIFT_MS = 5 * 60 * 1000
 
@@ -149,6 +149,40 @@ class World:
             values.setdefault(row, {})[column] = shown, max(event.stamp for event in events)
         return {row: self._row(row, events, values.get(row, {}), heads.get(row, {})) for row, events in by_row.items()}
 
+    def retype(self, table: str, column: str, kind: str, known: int) -> dict[Row, Any]:
+        """Give a column another type where all know the same, and nobody will ever know less.
+
+        Returns:
+            What the cells show that had parts: every replica writes these anew, and then their parts are gone.
+        """
+        rows = {row: state for row, state in self.rows(known).items() if row[0] == table}
+        held = self.tables.get(table, Table())
+        old = held.types.get(column, "lww")
+        types = {name: found for name, found in {**held.types, column: kind}.items() if found != "lww"}
+        self.tables = {**self.tables, table: replace(held, types=types)}
+        if any({old, kind} == set(family) for family in (parts.SETS, parts.COUNTERS)):
+            return {}
+        split = {row for row, state in rows.items() if old != "lww" and not parts.is_implicit(state.heads_of[column])}
+        kept: dict[Stamp, dict[Row, Any]] = {}
+        for row, state in rows.items():
+            if row not in split:
+                value, stamp = state.cells[column]
+                kept.setdefault(stamp, {})[row] = value
+        self.events = [self._retyped(event, table, column, kind, kept.get(event.stamp, {})) for event in self.events]
+        return {row: rows[row].cells[column][0] for row in split}
+
+    def _retyped(self, event: Event, table: str, column: str, kind: str, kept: Mapping[Row, Any]) -> Event:
+        """Let an event be the one write of the cells in `kept`, and none of any other cell of the column."""
+        writes = {
+            row: {name: value for name, value in values.items() if (row[0], name) != (table, column)}
+            | ({column: kept[row]} if kind == "lww" and row in kept else {})
+            for row, values in event.writes.items()
+        }
+        typed = {cell: write for cell, write in event.typed.items() if (cell[0][0], cell[1]) != (table, column)}
+        if kind != "lww":
+            typed |= {(row, column): cells.whole(kind, (row, column), [], value) for row, value in kept.items()}
+        return replace(event, writes=writes, typed=typed)
+
     def _row(
         self,
         row: Row,
@@ -212,7 +246,10 @@ class Replica:
             self._happen(max(self.clock + 1, now_ms << 16), "genesis", writes, typed)
 
     def write(self, kind: str, row: Row, values: Mapping[str, Any]) -> None:
-        """Let a program change one row: an insert names every column, an update those that it changed."""
+        """Let a program change one row: an insert names every column, an update those that it changed.
+
+        An "undelete" names none, and an "answer" a typed column: unlike updates, they never stamp other columns.
+        """
         self.pending.append((kind, row, dict(values)))
 
     def fold(self, now_ms: int) -> None:
@@ -228,6 +265,41 @@ class Replica:
                     typed[cell] = write
             self._happen(max(self.clock + 1, now_ms << 16), kind, {row: self._untyped(row, values[number])}, typed)
         self.pending = []
+
+    def undelete(self, row: Row, now_ms: int) -> None:
+        """Bring a deleted row back: a new head that has seen all, and no cell is written."""
+        self.fold(now_ms)
+        self._happen(max(self.clock + 1, now_ms << 16), "undelete", {row: {}}, {})
+
+    def rejoin(self, table: str, column: str, values: Mapping[Row, Any], now_ms: int) -> None:
+        """Write cells anew whose parts are gone with their type; deleted rows are deleted once more, after all of that."""
+        before, kind = self.rows, self.world.table((table, ())).types.get(column, "lww")
+        for row, value in values.items():
+            together = self.world.table(row).granularity == "row"
+            others = {name: held[0] for name, held in before[row].cells.items()} if together else {}
+            writes = self._untyped(row, {**others, column: value})
+            typed = {} if kind == "lww" else {(row, column): cells.whole(kind, (row, column), [], value)}
+            self._happen(max(self.clock + 1, now_ms << 16), "update", {row: writes}, typed)
+        for row in values:
+            if not before[row].alive:
+                self._happen(max(self.clock + 1, now_ms << 16), "delete", {row: {}}, {})
+
+    def settled(self, clashes: Iterable[Clash], rows: Mapping[Row, RowState]) -> set[Clash]:
+        """Return the conflicts of which the writer of the cell's present value had seen both values."""
+        by_stamp = {event.stamp: event for event in self.world.of(self.known)}
+        found = set()
+        for clash in clashes:
+            state = rows[clash.row]
+            stamp = state.cells[clash.column][1]
+            if clash.part != WHOLE:
+                heads = state.heads_of[clash.column]
+                leaf = [head for head in heads if head.part == clash.part]
+                whole = [head for head in heads if head.part == WHOLE]
+                stamp = parts.latest([head for head in leaf if head.value is not GONE] or leaf or whole).stamp
+            seen = by_stamp[stamp].seen
+            if all(seen >> by_stamp[other].number & 1 for other in (clash.won, clash.lost)):
+                found.add(clash)
+        return found
 
     def _untyped(self, row: Row, values: Mapping[str, Any]) -> dict[str, Any]:
         types = self.world.table(row).types

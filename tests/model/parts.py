@@ -165,13 +165,18 @@ def visible(leaves: Mapping[str, str]) -> dict[str, str]:
     return {part: value for part, value in leaves.items() if not any(extends(other, part) for other in leaves)}
 
 
+def join(leaves: Mapping[str, str]) -> str:
+    """Write a map that has these leaves."""
+    return _object(visible(leaves))
+
+
 def show(kind: str, heads: Collection[Head]) -> Any:
     """Return what a cell shows that does not stem from one whole write alone."""
     wholes = sorted((head for head in heads if head.part == WHOLE), key=lambda head: head.stamp, reverse=True)
     if kind in SETS:
         return f"[{','.join(sorted(live(heads), key=_element_order))}]"
     if kind == "map":
-        return _object(visible(live(heads)))
+        return join(live(heads))
     if kind in EXTREMES:
         return extreme(kind, (head.value for head in wholes))
     shown = wholes[0].value

@@ -1,4 +1,4 @@
-"""The facts of docs/SQLITE_FACTS.md, run on the SQLite that apsw carries and on the one of Python's `sqlite3` module.
+"""The facts of docs/SQLITE_FACTS.md about statements and triggers, run on the SQLite that apsw carries and on the one of Python's `sqlite3` module.
 
 A test's docstring begins with the number of its fact. Both libraries are used in one process, but never on one file (fact 14).
 """
@@ -8,9 +8,6 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
-import subprocess
-import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -276,138 +273,6 @@ def test_text_primary_key_takes_null(run: Run) -> None:
             run(f"INSERT INTO [{option}] VALUES (NULL)")
 
 
-class _JournalWatch(apsw.VFS):  # type: ignore[misc]
-    """A file system that counts the statement journals that are opened as files."""
-
-    def __init__(self) -> None:
-        super().__init__("journal-watch", "")
-        self.opened = 0
-
-    def xOpen(self, name: Any, flags: list[int]) -> Any:
-        self.opened += bool(flags[0] & apsw.SQLITE_OPEN_SUBJOURNAL)
-        return super().xOpen(name, flags)
-
-
-@pytest.fixture
-def spills(tmp_path: Path) -> Iterator[Callable[[str], int]]:
-    """Run a statement on a filled database; return how many statement journals became files."""
-    watch = _JournalWatch()
-    connection = apsw.Connection(str(tmp_path / "cliff.db"), vfs="journal-watch")
-    numbers = "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)"
-    connection.execute(
-        f"""PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; CREATE TABLE task (id); CREATE TABLE source (id);
-        CREATE TABLE log (seq INTEGER PRIMARY KEY, id); CREATE TABLE clock (id PRIMARY KEY, n) WITHOUT ROWID;
-        CREATE TABLE wide (id UNIQUE, n);
-        {numbers} INSERT INTO clock SELECT hex(randomblob(16)), zeroblob(100) FROM n;
-        {numbers} INSERT INTO wide SELECT hex(randomblob(16)), zeroblob(100) FROM n;
-        {numbers} INSERT INTO log (id) SELECT hex(randomblob(16)) FROM n;
-        {numbers} INSERT INTO source SELECT hex(randomblob(16)) FROM n;"""
-    ).fetchall()
-
-    def count(statement: str) -> int:
-        connection.execute("BEGIN")
-        before = watch.opened
-        connection.execute(statement)
-        connection.execute("ROLLBACK")
-        return watch.opened - before
-
-    count.__dict__["connection"] = connection
-    yield count
-    connection.close()
-    watch.unregister()
-
-
-@pytest.mark.parametrize(
-    ("body", "files"),
-    [("INSERT INTO log (id) VALUES (NEW.id)", 0), ("INSERT INTO clock VALUES (NEW.id, 1)", 1)],
-    ids=["append", "random order"],
-)
-def test_statement_journal_cliff(spills: Callable[[str], int], body: str, files: int) -> None:
-    """13: triggers that append keep the statement journal in memory; triggers that write in random order spill it to a file."""
-    spills.__dict__["connection"].execute(f"CREATE TRIGGER log AFTER INSERT ON task BEGIN {body}; END")
-    assert spills("INSERT INTO task SELECT id FROM source") == files
-
-
-@pytest.mark.parametrize(("verb", "files"), [("INSERT", 1), ("INSERT OR ROLLBACK", 0), ("INSERT OR FAIL", 0)])
-def test_statement_that_cannot_abort_keeps_no_journal(spills: Callable[[str], int], verb: str, files: int) -> None:
-    """13: INSERT OR ROLLBACK and OR FAIL keep no statement journal; a function call in the statement brings it back."""
-    assert spills(f"{verb} INTO clock SELECT id, 1 FROM source") == files
-    assert spills(f"{verb} INTO clock SELECT id, hex(id) FROM source") == 1
-
-
-TWO_LIBRARIES = """
-import sqlite3, subprocess, sys
-import apsw
-
-path = sys.argv[1]
-probe = "import sqlite3, sys\\ntry:\\n sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')\\n print('free')\\n"
-probe += "except sqlite3.OperationalError as error:\\n print(error)\\n"
-
-def other_process():
-    return subprocess.run([sys.executable, "-c", probe, path], capture_output=True, text=True, check=True).stdout.strip()
-
-writer = apsw.Connection(path)
-writer.execute("CREATE TABLE task (id); BEGIN IMMEDIATE; INSERT INTO task VALUES (1)")
-print(other_process())
-reader = sqlite3.connect(path)
-reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-reader.close()
-print(other_process())
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX advisory locks")
-def test_two_libraries_on_one_file_lose_locks(tmp_path: Path) -> None:
-    """14: closing a file in one copy of the library drops the locks that another copy in the same process holds on it."""
-    done = subprocess.run(
-        [sys.executable, "-c", TWO_LIBRARIES, str(tmp_path / "t.db")], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines() == ["database is locked", "free"]
-
-
-def test_library_has_the_wal_fix() -> None:
-    """15: crdtsql requires, and runs on, an apsw whose SQLite has the fix of the WAL reset race (3.51.3)."""
-    dependencies = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert "apsw>=3.51.3" in dependencies
-    assert tuple(map(int, apsw.sqlite_lib_version().split("."))) >= (3, 51, 3)
-
-
-def test_executescript_commits() -> None:
-    """16: Python's `executescript` commits the open transaction before it runs anything."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.execute("CREATE TABLE task (id)")
-    connection.execute("BEGIN")
-    connection.execute("INSERT INTO task VALUES (1)")
-    connection.executescript("SELECT 1")
-    assert not connection.in_transaction
-    connection.close()
-
-
-def test_settings_against_hostile_files() -> None:
-    """17: the settings for files from strangers disarm views, triggers, unsafe functions and writes to the schema."""
-    connection = apsw.Connection(":memory:")
-    connection.create_scalar_function("harm", lambda: "done")
-    connection.execute(
-        """CREATE TABLE task (id); CREATE TABLE log (id); CREATE VIEW trap AS SELECT harm();
-        CREATE TRIGGER log AFTER INSERT ON task BEGIN INSERT INTO log VALUES (1); END"""
-    )
-    assert connection.execute("SELECT * FROM trap").fetchall() == [("done",)]
-    connection.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
-    assert connection.execute("PRAGMA cell_size_check").fetchall() == [(1,)]
-    with pytest.raises(apsw.SQLError, match="unsafe use"):
-        connection.execute("SELECT * FROM trap").fetchall()
-    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
-    with pytest.raises(apsw.SQLError, match="may not be modified"):
-        connection.execute("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = NULL")
-    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
-    connection.execute("INSERT INTO task VALUES (1)")
-    assert connection.execute("SELECT count(*) FROM log").fetchall() == [(0,)]
-    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
-    with pytest.raises(apsw.SQLError, match="trap"):
-        connection.execute("SELECT * FROM trap").fetchall()
-    connection.close()
-
-
 def test_negative_zero_is_invisible_in_sql(run: Run) -> None:
     """18: SQL can't tell -0.0 from 0.0, though an untyped column stores the difference; a REAL column stores 0.0."""
     run("CREATE TABLE task (untyped, number REAL)")
@@ -480,11 +345,12 @@ def test_attached_memory_database_is_part_of_the_transaction(run: Run) -> None:
 
 
 def test_every_fact_has_a_test() -> None:
-    """Every fact of docs/SQLITE_FACTS.md has a test here that names its number, and every number here has its fact."""
+    """Every fact of docs/SQLITE_FACTS.md has a test that names its number, and every number here has its fact."""
     page = (PROJECT / "docs" / "SQLITE_FACTS.md").read_text(encoding="utf-8")
     facts = [int(number) for number in re.findall(r"^## (\d+)\. ", page, re.MULTILINE)]
     assert facts == list(range(1, len(facts) + 1))
-    tested = {int(number) for number in re.findall(r'^    """(\d+): ', Path(__file__).read_text("utf-8"), re.MULTILINE)}
+    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_sqlite_facts*.py"))
+    tested = {int(number) for number in re.findall(r'^    """(\d+): ', tests, re.MULTILINE)}
     assert tested == set(facts)
 
 

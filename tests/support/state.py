@@ -261,7 +261,7 @@ def content(connection: apsw.Connection) -> dict[str, Any]:
 
 
 def conflicts(connection: apsw.Connection, after: int = 0) -> list[tuple[Any, ...]]:
-    """Return the conflict log: (table, key, column, winning stamp, winning value, losing stamp, losing value, part)."""
+    """Return the conflict log: (table, key, column, winning stamp, winning value, losing stamp, losing value, part, settled)."""
     registry = Registry(connection)
     sites = {ordinal: site for ordinal, site, _ in registry.sites()}
     tables = {table.id: table for table in registry.tables()}
@@ -271,12 +271,12 @@ def conflicts(connection: apsw.Connection, after: int = 0) -> list[tuple[Any, ..
         fields = {field.id: field.name for field in table.fields}
         keys = ", ".join(_typed(f"k{n}") for n in range(1, len(table.key) + 1))
         for row in connection.execute(
-            f"SELECT col, part, won_t, won_s, lost_t, lost_s, {_typed('won')}, {_typed('lost')}, {keys} "
+            f"SELECT col, part, won_t, won_s, lost_t, lost_s, resolved IS NOT NULL, {_typed('won')}, {_typed('lost')}, {keys} "
             "FROM _crdt_conflict WHERE tbl = ? AND id > ?",
             (number, after),
         ):
-            col, part, won_t, won_s, lost_t, lost_s = row[:6]
-            won, lost, *key = _pairs(row[6:])
+            col, part, won_t, won_s, lost_t, lost_s, settled = row[:7]
+            won, lost, *key = _pairs(row[7:])
             stamps = (won_t, sites[won_s]), (lost_t, sites[lost_s])
-            found.append((table.name, tuple(key), fields[col], stamps[0], won, stamps[1], lost, part))
+            found.append((table.name, tuple(key), fields[col], stamps[0], won, stamps[1], lost, part, bool(settled)))
     return found
