@@ -292,7 +292,9 @@ def test_the_log_is_bounded(app: Path, tmp_path: Path) -> None:
     assert ok("conflicts", app, "--keep-total", "2", "--keep-per-cell", "5") == "1 entries forgotten now\n"
     found = json.loads(ok("status", app, "--json"))
     assert (found["conflicts_per_cell"], found["conflicts_total"], found["conflicts_pruned"]) == (5, 2, 1)
-    assert "at most 5 entries per cell, 2 in all and 67,108,864 bytes of values are kept, 1 were forgotten" in ok("status", app)
+    assert "at most 5 entries per cell, 2 in all and 67,108,864 bytes of values are kept, 1 were forgotten" in ok(
+        "status", app
+    )
     assert set(listed(app)) == {"title", "votes"}
     assert ok("conflicts", app, "--keep-bytes", "0") == "2 entries forgotten now\n"
     assert json.loads(ok("status", app, "--json"))["conflicts_bytes"] == 0
