@@ -163,14 +163,19 @@ def show(connection: apsw.Connection, table: Table, field: Field, shape: TableSh
         raise CounterOverflowError(_overflow(table, field, "")) from error
     if kind.kind is not Kind.TOTAL:
         return
-    if next(column.affinity for column in shape.columns if column.name == field.name) == "REAL":
+    affinity = next(column.affinity for column in shape.columns if column.name == field.name)
+    if affinity == "INTEGER":
+        lost = "SELECT id FROM temp._crdt_part WHERE part = '+' AND typeof(v) = 'real' LIMIT 1"
+        if (inexact := query.first(connection, lost)) is not None:
+            key = query.first(connection, name_of, inexact)
+            raise CounterOverflowError(_overflow(table, field, f" of row {show_key(tuple(key))}"))
+    if affinity == "REAL":
         # Held rows have no affinity of their own, and must hold what the table would.
         connection.execute("UPDATE temp._crdt_shown SET value = CAST(value AS REAL) WHERE value IS NOT NULL")
     beyond = query.first(
         connection,
         "SELECT id, value FROM temp._crdt_shown WHERE abs(value) > CASE typeof(value) WHEN 'integer' "
-        "THEN 4611686018427387904 ELSE 1.7e308 END OR (typeof(value) = 'real' AND "
-        "EXISTS (SELECT 1 FROM temp._crdt_part WHERE part = '+' AND typeof(v) = 'integer' AND id = _crdt_shown.id))",
+        "THEN 4611686018427387904 ELSE 1.7e308 END",
     )
     if beyond is not None:
         key = query.first(connection, name_of, (beyond[0],))

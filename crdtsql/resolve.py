@@ -96,6 +96,10 @@ def _write_leaf(
     registry: Registry, table: Table, field: Field, entry: Conflict, answer: Answer, fold: Callable[[], object]
 ) -> None:
     """Write one leaf of a map: it is taken out and put in again, because a value that stays as it is makes no event."""
+    if field.type != "map":
+        raise ConflictError(
+            f"conflict {entry.id} is about a leaf of a map, and {entry.table}.{entry.column} is a {field.type} now: write the cell"
+        )
     if answer.take is None:
         leaf = answer.value if isinstance(answer.value, str) else dumps(to_json(answer.value))
     else:
@@ -113,7 +117,7 @@ def _write_leaf(
         (entry.id,),
     )
     leaves = parts.leaves(connection, present)
-    leaves.pop(entry.part, None)
+    leaves = {path: text for path, text in leaves.items() if not f"{path},".startswith(f"{entry.part},")}
     _write(registry, table, field, entry, Sql(":value"), parts.join_leaves(connection, leaves))
     fold()
     leaves[entry.part] = leaf

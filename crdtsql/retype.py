@@ -37,6 +37,10 @@ def retype(registry: Registry, name: str, column: str, wanted: str, now: Now) ->
     _check_held(registry, table, field, shape, wanted)
     if not _same_parts(field.type, wanted):
         _join_parts(registry, table, field, now)
+        registry.connection.execute(
+            "UPDATE _crdt_conflict SET resolved = ?, resolved_s = ? WHERE tbl = ? AND col = ? AND part <> '' AND resolved IS NULL",
+            (registry.number("clock"), registry.self_ordinal, table.id, field.id),
+        )
     table = registry.set_type(registry.table(table.name), field, wanted)
     if table.typed_fields and not _has_parts_table(registry, table):
         enable.create_parts(registry.connection, table, shape)

@@ -155,21 +155,8 @@ def check_settled(simulation: Simulation, peer: Peer, rows: Mapping[Row, model.R
         return
     peer.settled = {clash for clash, settled in found.items() if settled}
     peer.open = found.keys() - peer.settled
-    doubtful = {clash for clash in found if clash.part and _has_several_writers(simulation.world, rows, clash)}
+    # A leaf of a column that is no map any more has no writer; changing the type settled it.
+    doubtful = {c for c in found if c.part and simulation.world.type_of(c.row, c.column) != "map"}
     expected = peer.twin.settled(found.keys() - doubtful, rows) | (peer.settled & doubtful)
     assert peer.settled == expected, f"settled {peer.settled - expected}, not settled {expected - peer.settled}"
     simulation.occurred["checks of the conflict log"] += 1
-
-
-def _has_several_writers(world: model.World, rows: Mapping[Row, model.RowState], clash: model.Clash) -> bool:
-    """Tell whether it is a matter of opinion who wrote a leaf: it was removed beside, or stems from one of several whole writes.
-
-    So it is for a column that is no map any more.
-    """
-    heads = rows[clash.row].heads_of.get(clash.column, frozenset[parts.Head]())
-    leaf = [head for head in heads if head.part == clash.part]
-    whole = {head.stamp for head in heads if head.part == parts.WHOLE}
-    implied = all(head.stamp in whole for head in leaf)
-    if world.type_of(clash.row, clash.column) != "map":
-        return True
-    return len({head.value is parts.GONE for head in leaf}) == 2 or (implied and len(whole) > 1)

@@ -9,7 +9,20 @@ FROM (
     entry.lost_s AS lost_s,
     ifnull(head.t, ifnull(clock.${t}, clock.t)) AS t,
     ifnull(head.s, ifnull(clock.${s}, clock.s)) AS s,
-    row_number() OVER (PARTITION BY entry.id ORDER BY head.part <> '' DESC, head.t DESC, site.id DESC) AS place
+    row_number() OVER (
+      PARTITION BY entry.id
+      ORDER BY
+        head.part <> '' DESC,
+        head.gone IS NOT NULL,
+        -- Of several whole writes, one that has the leaf; of a path with escapes SQLite cannot be asked.
+        CASE
+          WHEN head.part = '' AND instr(entry.part, '\') = 0 AND json_valid(head.v)
+          THEN json_type(head.v, '$.' || replace(entry.part, '","', '"."')) IS NOT NULL
+          ELSE 0
+        END DESC,
+        head.t DESC,
+        site.id DESC
+    ) AS place
   FROM _crdt_conflict AS entry
   JOIN ${clock} AS clock ON ${clock_is_entry}
   LEFT JOIN ${parts} AS head ON ${head_is_clock} AND head.col = entry.col AND (head.part = entry.part OR head.part = '')

@@ -1,0 +1,102 @@
+"""Typed columns at their limits: totals that SQLite can't count, leaves in each other's place, types that change."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crdtsql import Replica
+from crdtsql.errors import ConflictError, CounterOverflowError
+from tests.support.peers import fast_directory
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a folder in memory."""
+    with fast_directory() as directory:
+        monkeypatch.setenv("CRDTSQL_STATE_DIR", str(directory / "state"))
+        yield directory
+
+
+def write(path: Path, *statements: str) -> None:
+    """Execute statements as any program would."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def test_a_total_that_would_be_inexact_is_refused(folder: Path) -> None:
+    """What a site added in all, also before its rows were inserted anew, is counted exactly or not at all."""
+    file = folder / "a.db"
+    write(file, "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n INTEGER)")
+    with Replica.open(file) as replica:
+        replica.enable("t", types={"n": "counter"})
+        for turn in range(3):
+            write(file, "INSERT OR REPLACE INTO t VALUES ('k', 0)")
+            replica.vector()
+            write(file, f"UPDATE t SET n = {2**62 - 1}")
+            if turn < 2:
+                replica.vector()
+        with pytest.raises(CounterOverflowError, match="counter t.n of row 'k'"):
+            replica.vector()
+
+
+def three_leaves(folder: Path) -> tuple[Replica, Path]:
+    """Make a replica with a conflict about a leaf in whose place a third one wrote an object."""
+    files = [folder / f"{name}.db" for name in "abc"]
+    write(files[0], "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, m TEXT)", "INSERT INTO t VALUES ('k', '{}')")
+    first = Replica.open(files[0])
+    first.enable("t", types={"m": "map"})
+    others = [first.clone(file) for file in files[1:]]
+    for file, value in zip(files, ('{"a":1}', '{"a":2}', '{"a":{"x":3}}'), strict=True):
+        write(file, f"UPDATE t SET m = '{value}'")
+    for other in others:
+        first.merge(other.export(first.vector()))
+        other.close()
+    return first, files[0]
+
+
+def test_a_hidden_leaf_can_be_settled(folder: Path) -> None:
+    """Taking a leaf in whose place an object is shown takes the object away."""
+    replica, file = three_leaves(folder)
+    with replica:
+        (conflict,) = replica.conflicts()
+        assert replica.resolve(conflict.id, "ours").resolved
+        connection = sqlite3.connect(file)
+        assert connection.execute("SELECT m FROM t").fetchone() == ('{"a":1}',)
+        connection.close()
+
+
+def test_another_type_settles_the_leaves(folder: Path) -> None:
+    """Conflicts of leaves are settled by giving the column another type, and can't be answered then."""
+    replica, _ = three_leaves(folder)
+    with replica:
+        replica.set_type("t", "m", "lww")
+        (conflict,) = replica.conflicts()
+        assert conflict.resolved
+        with pytest.raises(ConflictError, match="t.m is a lww now"):
+            replica.resolve(conflict.id, "ours", again=True)
+
+
+def test_a_leaf_that_a_later_whole_write_lacks_is_its_writers(folder: Path) -> None:
+    """A conflict of a leaf stays open if the leaf that is shown stems from somebody who had seen neither value."""
+    files = [folder / f"{name}.db" for name in "abcd"]
+    write(files[0], "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, m TEXT)", "INSERT INTO t VALUES ('k', '{}')")
+    with Replica.open(files[0]) as first:
+        first.enable("t", types={"m": "map"})
+        second, third = first.clone(files[1]), first.clone(files[2])
+        write(files[0], "UPDATE t SET m = '{\"a\":1}'")
+        write(files[1], "UPDATE t SET m = '{\"a\":2}'")
+        second.merge(first.export(second.vector()))
+        assert [conflict.resolved for conflict in second.conflicts()] == [False]
+        write(files[2], "INSERT OR REPLACE INTO t VALUES ('k', '{\"a\":9}')")
+        third.vector()
+        write(files[1], "INSERT OR REPLACE INTO t VALUES ('k', '{\"z\":1}')")
+        second.merge(third.export(second.vector()))
+        assert [conflict.resolved for conflict in second.conflicts() if conflict.won_value != "9"] == [False]
+        second.close()
+        third.close()
