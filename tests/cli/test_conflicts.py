@@ -311,7 +311,7 @@ def test_an_interrupted_command_is_ended(app: Path, tmp_path: Path) -> None:
             app,
             number(app, "title"),
             "--with",
-            f"touch '{tmp_path}/begun'; sleep 2; touch '{mark}'",
+            f"touch '{tmp_path}/begun'; sleep 8; touch '{mark}'",
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -321,6 +321,6 @@ def test_an_interrupted_command_is_ended(app: Path, tmp_path: Path) -> None:
     process.send_signal(2)
     process.communicate(timeout=20)
     assert process.returncode == 1
-    time.sleep(2.2)
+    time.sleep(8.5)
     assert not mark.exists()
     assert set(listed(app, "--open")) == {"v", "title", "votes"}
