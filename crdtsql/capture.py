@@ -142,7 +142,8 @@ def _refusing_triggers(table: Table, rekeys: dict[str, Sql]) -> Iterator[str]:
     refused = message("REPLACE can't delete another row that has the same UNIQUE value, change that row first")
     for event in ("insert", "update"):
         yield sql(
-            f"enable/trigger_kept_{event}",
+            "enable/trigger_kept",
+            event=verbatim(event.upper()),
             trigger=identifier(naming.trigger(table.name, f"kept_{event}")),
             table=table.quoted,
             table_id=integer(table.id),

@@ -14,10 +14,7 @@ from crdtsql.celltypes import TYPES
 from crdtsql.files import read_changeset, read_text, write_file
 from crdtsql.merge import MergeReport
 from crdtsql.replica import sync
-from crdtsql.terminal import DATABASE, JSON, Commands
-from crdtsql.terminal import console as _console
-from crdtsql.terminal import open_replica as _open
-from crdtsql.terminal import print_table as _print_table
+from crdtsql.terminal import DATABASE, JSON, Commands, console, open_replica, print_table
 from crdtsql.values import dumps, show
 from crdtsql.vector import parse_vector
 
@@ -70,7 +67,7 @@ def enable(
     if not tables and not all_tables:
         raise click.UsageError("name the tables to enable, or give --all")
     types = dict(_column_type(column) for column in columns)
-    with _open(database) as replica:
+    with open_replica(database) as replica:
         for name in replica.enable(*tables, all=all_tables, types=types, rows=rows, granularity=granularity):
             click.echo(f"enabled {name}")
 
@@ -94,7 +91,7 @@ def type_(database: str, column: str, type_: str) -> None:
     table, dot, name = column.rpartition(".")
     if not dot or not table:
         raise click.UsageError(f"{column!r}: write TABLE.COLUMN, for example task.votes")
-    with _open(database) as replica:
+    with open_replica(database) as replica:
         changed = replica.set_type(table, name, type_)
     click.echo(f"{column} is a {type_} now" if changed else f"{column} is a {type_} already")
 
@@ -110,7 +107,7 @@ def disable(database: str, tables: tuple[str, ...], all_tables: bool) -> None:
     """
     if not tables and not all_tables:
         raise click.UsageError("name the tables to disable, or give --all")
-    with _open(database) as replica:
+    with open_replica(database) as replica:
         names = [table.name for table in replica.status().tables] if all_tables else list(tables)
         replica.disable(*names)
         for name in names:
@@ -127,7 +124,7 @@ def rows(database: str, table: str, policy: str, granularity: str | None) -> Non
 
     Run it on every replica: those with another policy refuse the changesets of this one.
     """
-    with _open(database) as replica:
+    with open_replica(database) as replica:
         report = replica.set_rows(table, policy, granularity=granularity)
     click.echo(
         f"{report.table} is {policy} now: {report.deleted:,} rows went, {report.revived:,} came back; "
@@ -140,13 +137,13 @@ def rows(database: str, table: str, policy: str, granularity: str | None) -> Non
 @JSON
 def status(database: str, as_json: bool) -> None:
     """Show what is replicated, how large the clocks are, and how far peers are behind."""
-    with _open(database) as replica:
+    with open_replica(database) as replica:
         found = replica.status()
     if as_json:
         click.echo(dumps(found.to_json()))
         return
     click.echo(f"{found.path}: site {found.site}, {found.sites} sites known, {found.log_rows} changes to fold")
-    _print_table(
+    print_table(
         [
             "table",
             "policy",
@@ -201,7 +198,7 @@ def status(database: str, as_json: bool) -> None:
 @click.argument("copy", type=click.Path(dir_okay=False, readable=False))
 def clone(database: str, copy: str) -> None:
     """Write a second replica of DATABASE to COPY, with a site id of its own."""
-    with _open(database) as replica:
+    with open_replica(database) as replica:
         replica.clone(copy).close()
     click.echo(f"cloned {database} to {copy}")
 
@@ -210,7 +207,7 @@ def clone(database: str, copy: str) -> None:
 @DATABASE
 def vector(database: str) -> None:
     """Print the version vector as JSON: per site, up to which of its changes this replica has all."""
-    with _open(database) as replica:
+    with open_replica(database) as replica:
         click.echo(json.dumps(replica.vector(), indent=2))
 
 
@@ -230,7 +227,7 @@ def export(database: str, receiver: str | None, output: str | None) -> None:
     if output is None and sys.stdout.isatty():
         raise click.UsageError("name a file with -o, or send standard output somewhere")
     since = parse_vector(read_text(receiver)) if receiver else None
-    with _open(database) as replica:
+    with open_replica(database) as replica:
         data = replica.export(since)
     write_file(output or "-", data)
 
@@ -251,7 +248,7 @@ def inspect(file: str, as_json: bool) -> None:
         f"changeset of site {header.sender.hex()}, written {clock.show_time(clock.from_ms(header.created_ms))}: "
         f"{rows:,} rows, {received.size_bytes:,} bytes"
     )
-    _print_table(
+    print_table(
         ["table", ">rows", ">deleted", "key", "columns"],
         [
             [
@@ -277,7 +274,7 @@ def inspect(file: str, as_json: bool) -> None:
 def import_(database: str, file: str, as_json: bool) -> None:
     """Merge a changeset into DATABASE, as a whole or not at all; - reads standard input."""
     data = read_changeset(file)
-    with _open(database) as replica:
+    with open_replica(database) as replica:
         report = replica.merge(data)
     _show_reports({database: report}, as_json)
 
@@ -288,7 +285,7 @@ def import_(database: str, file: str, as_json: bool) -> None:
 @JSON
 def sync_(first: str, second: str, as_json: bool) -> None:
     """Exchange changes both ways between two files."""
-    with _open(first) as one, _open(second) as other:
+    with open_replica(first) as one, open_replica(second) as other:
         into_first, into_second = sync(one, other)
     _show_reports({first: into_first, second: into_second}, as_json)
 
@@ -318,7 +315,7 @@ def _show_reports(reports: dict[str, MergeReport], as_json: bool) -> None:
 @JSON
 def blame(database: str, table: str, key: tuple[str, ...], as_json: bool) -> None:
     """Show per column of a row: the value, which site wrote it, and when."""
-    with _open(database) as replica:
+    with open_replica(database) as replica:
         cells = replica.blame(table, *key)
         me = replica.site
     if as_json:
@@ -333,7 +330,7 @@ def blame(database: str, table: str, key: tuple[str, ...], as_json: bool) -> Non
         for part in cell.parts:
             value = "removed" if part.removed else show(part.value) if part.value is not None else ""
             rows.append([f"  {part.part}", value, _named(part.site, me), clock.show_time(part.hlc)])
-    _print_table(["column", "value", "site", "written"], rows)
+    print_table(["column", "value", "site", "written"], rows)
 
 
 def _named(site: str, me: str) -> str:
@@ -347,7 +344,7 @@ def demo(keep: str | None, seed: int | None) -> None:
     """Show the main job on the Chinook music shop: three replicas, offline writes, a partition, proof of convergence."""
     from crdtsql.demo import run
 
-    if not run(_console(), Path(keep) if keep else None, seed):
+    if not run(console(), Path(keep) if keep else None, seed):
         raise click.ClickException("the replicas differ")
 
 

@@ -54,7 +54,7 @@ def choose(connection: apsw.Connection, shape: TableShape, types: Mapping[str, s
     return chosen
 
 
-def check(connection: apsw.Connection, shape: TableShape, column: Column, wanted: str) -> CellType:
+def check(connection: apsw.Connection, shape: TableShape, column: Column, wanted: str) -> None:
     """Check that a column may have a type.
 
     Raises:
@@ -64,7 +64,7 @@ def check(connection: apsw.Connection, shape: TableShape, column: Column, wanted
     if kind is None:
         raise ColumnTypeError(shape.name, column.name, f"there is no type {wanted!r}; types: {', '.join(TYPES)}")
     if kind.kind is Kind.LWW:
-        return kind
+        return
     if column.key_position:
         raise ColumnTypeError(
             shape.name, column.name, "it belongs to the primary key, which names the row and has no type"
@@ -82,7 +82,6 @@ def check(connection: apsw.Connection, shape: TableShape, column: Column, wanted
     if kind.kind in (Kind.PARTS, Kind.TOTAL) or kind.takes_best:
         _check_constraints(connection, shape, column, kind)
     _check_values(connection, shape, column, kind)
-    return kind
 
 
 def _check_constraints(connection: apsw.Connection, shape: TableShape, column: Column, kind: CellType) -> None:

@@ -267,7 +267,7 @@ def _key_definitions(table: Table, shape: TableShape) -> Sql:
 
 
 def create_parts(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
-    """Create the table of parts, which only a table with typed columns has."""
+    """Create the table of parts, which only a table with typed columns has, unless it is there."""
     definitions = _key_definitions(table, shape)
     connection.execute(
         sql("enable/create_parts", parts=table.parts, key_definitions=definitions, key_columns=table.keys)

@@ -56,9 +56,8 @@ class _Fold:
         self.shared = {"parts": self.table.parts, "keys": self.table.keys, "cell_keys": self.table.keys_of("cell")}
         self.part_is_cell = self.table.same_keys("part", "cell")
 
-    def _execute(self, name: str, **slots: Sql) -> int:
+    def _execute(self, name: str, **slots: Sql) -> None:
         self.connection.execute(sql(name, **slots), self.values)
-        return self.connection.changes()
 
     def run(self, updates: bool) -> None:
         """Fold the column, if anything that was written concerns its parts."""
@@ -96,7 +95,7 @@ class _Fold:
         self._execute(
             "fold/collect_cells",
             row_marker=identifier(table.key[0]),
-            column=parts.column_of(self.field),
+            column=identifier(self.field.name),
             held_value=naming.value(self.field.id),
             stamp_t=naming.stamp_t(self.field.id),
             stamp_s=naming.stamp_s(self.field.id),
@@ -211,6 +210,6 @@ class _Fold:
             "fold/show_table",
             or_ignore=or_ignore,
             table=self.table.quoted,
-            column=parts.column_of(self.field),
+            column=identifier(self.field.name),
             target_is_cell=self.table.row_has_key_of("target", "cell"),
         )

@@ -21,10 +21,11 @@ import apsw
 
 from crdtsql import query
 from crdtsql.celltypes import TYPES, CellType, Kind
+from crdtsql.celltypes.base import BOUND
 from crdtsql.errors import CounterOverflowError
 from crdtsql.registry import temporary
 from crdtsql.schema import TableShape
-from crdtsql.sqltext import Sql, identifier, sql
+from crdtsql.sqltext import Sql, sql
 from crdtsql.tables import Field, Table
 from crdtsql.values import SqliteValue, show_key
 
@@ -163,22 +164,15 @@ def show(connection: apsw.Connection, table: Table, field: Field, shape: TableSh
         raise CounterOverflowError(_overflow(table, field, "")) from error
     if kind.kind is not Kind.TOTAL:
         return
-    affinity = next(column.affinity for column in shape.columns if column.name == field.name)
-    if affinity == "INTEGER":
-        lost = "SELECT id FROM temp._crdt_part WHERE part = '+' AND typeof(v) = 'real' LIMIT 1"
-        if (inexact := query.first(connection, lost)) is not None:
-            key = query.first(connection, name_of, inexact)
-            raise CounterOverflowError(_overflow(table, field, f" of row {show_key(tuple(key))}"))
-    if affinity == "REAL":
+    bound = "1.7e308"
+    if next(column.affinity for column in shape.columns if column.name == field.name) == "REAL":
         # Held rows have no affinity of their own, and must hold what the table would.
         connection.execute("UPDATE temp._crdt_shown SET value = CAST(value AS REAL) WHERE value IS NOT NULL")
-    beyond = query.first(
-        connection,
-        "SELECT id, value FROM temp._crdt_shown WHERE abs(value) > CASE typeof(value) WHEN 'integer' "
-        "THEN 4611686018427387904 ELSE 1.7e308 END",
-    )
+    else:
+        bound = f"{BOUND} UNION ALL SELECT id FROM temp._crdt_part WHERE part = '+' AND typeof(v) = 'real'"
+    beyond = query.first(connection, f"SELECT id FROM temp._crdt_shown WHERE abs(value) > {bound}")
     if beyond is not None:
-        key = query.first(connection, name_of, (beyond[0],))
+        key = query.first(connection, name_of, beyond)
         raise CounterOverflowError(_overflow(table, field, f" of row {show_key(tuple(key))}"))
 
 
@@ -187,8 +181,3 @@ def _overflow(table: Table, field: Field, row: str) -> str:
         f"counter {table.name}.{field.name}{row} would leave the range in which SQLite counts (plus and minus 2^62): nothing "
         "was changed; bring it down on one replica, then run this again"
     )
-
-
-def column_of(field: Field) -> Sql:
-    """Return the user's column, quoted."""
-    return identifier(field.name)

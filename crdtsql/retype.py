@@ -42,7 +42,7 @@ def retype(registry: Registry, name: str, column: str, wanted: str, now: Now) ->
             (registry.number("clock"), registry.self_ordinal, table.id, field.id),
         )
     table = registry.set_type(registry.table(table.name), field, wanted)
-    if table.typed_fields and not _has_parts_table(registry, table):
+    if table.typed_fields:
         enable.create_parts(registry.connection, table, shape)
     enable.drop_triggers(registry.connection, table.name)
     enable.create_triggers(registry.connection, table, shape)
@@ -50,11 +50,13 @@ def retype(registry: Registry, name: str, column: str, wanted: str, now: Now) ->
 
 
 def _same_parts(old: str, new: str) -> bool:
-    return (TYPES[old].explode, TYPES[old].show, TYPES[old].kind) == (
-        TYPES[new].explode,
-        TYPES[new].show,
-        TYPES[new].kind,
-    ) and (TYPES[old].show_order == TYPES[new].show_order)
+    one, other = TYPES[old], TYPES[new]
+    return (one.kind, one.explode, one.show, one.show_order) == (
+        other.kind,
+        other.explode,
+        other.show,
+        other.show_order,
+    )
 
 
 def _check_held(registry: Registry, table: Table, field: Field, shape: schema.TableShape, wanted: str) -> None:
@@ -75,12 +77,6 @@ def _check_held(registry: Registry, table: Table, field: Field, shape: schema.Ta
             f"a {kind.name} must be {kind.takes}, and the deleted row {show_key(found[1:])} has {show(found[0])}: bring it back "
             "with `crdtsql undelete`, change it, and delete it again",
         )
-
-
-def _has_parts_table(registry: Registry, table: Table) -> bool:
-    name = f"_crdt_parts_{table.name}"
-    statement = "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE"
-    return query.first(registry.connection, statement, (name,)) is not None
 
 
 def _join_parts(registry: Registry, table: Table, field: Field, now: Now) -> None:

@@ -1,4 +1,4 @@
-CREATE TABLE ${parts} (
+CREATE TABLE IF NOT EXISTS ${parts} (
   -- Parts of typed cells with their latest events: col is the id of the column, part '' the whole cell; gone marks a removal.
   ${key_definitions},
   col INTEGER NOT NULL,

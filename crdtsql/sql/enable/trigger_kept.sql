@@ -1,4 +1,4 @@
-CREATE TRIGGER ${trigger} AFTER UPDATE ON ${table}
+CREATE TRIGGER ${trigger} AFTER ${event} ON ${table}
 WHEN EXISTS (
   SELECT 1
   FROM _crdt_log AS entry
@@ -8,6 +8,6 @@ WHEN EXISTS (
     AND NOT EXISTS (SELECT 1 FROM ${table} AS shown WHERE ${shown_is_entry})
 )
 BEGIN
-  -- A row that the statement met in a UNIQUE index is not there any more: UPDATE OR REPLACE deleted it.
+  -- A row that the statement met in a UNIQUE index is not there any more: REPLACE deleted it. One row meets far fewer than 20.
   SELECT RAISE(ABORT, ${message});
 END
