@@ -79,7 +79,10 @@ def _column_type(given: str) -> tuple[str, str]:
     return column, kind
 
 
-@cli.command(name="type")
+TYPE_LINES = "\b\nTypes:\n" + "\n".join(f"  {name:13} {kind.summary}" for name, kind in TYPES.items())
+
+
+@cli.command(name="type", epilog=TYPE_LINES)
 @DATABASE
 @click.argument("column", metavar="TABLE.COLUMN")
 @click.argument("type_", metavar="TYPE", type=click.Choice(list(TYPES)))

@@ -6,7 +6,7 @@ of its events; fold and merge look at that for the cells that they changed. Know
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,6 +163,16 @@ def _conflict(row: tuple[Any, ...], present: tuple[int, bytes, int | None] | Non
         present=None if present is None else (present[0], present[1].hex()),
         deleted=present is not None and present[2] == 1,
     )
+
+
+def record(registry: Registry, statement: str, values: Mapping[str, SqliteValue]) -> int:
+    """Execute a statement that appends entries, numbered from `:last_conflict` on; return how many there were."""
+    last = registry.number("conflicts_last")
+    registry.connection.execute(statement, {**values, "last_conflict": last})
+    recorded = registry.connection.changes()
+    if recorded:
+        registry.set("conflicts_last", last + recorded)
+    return recorded
 
 
 def settle_written(registry: Registry, table: Table, seq: SqliteValue) -> None:

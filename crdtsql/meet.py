@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import image, naming, policy, query
+from crdtsql import conflicts, image, naming, policy, query
 from crdtsql.arrival import Arrival, Pair
 from crdtsql.errors import InvalidChangesetError
 from crdtsql.registry import Registry, temporary
@@ -143,8 +143,7 @@ def _settle_heads(connection: apsw.Connection, arrival: Arrival) -> None:
 
 def record_conflicts(registry: Registry, arrival: Arrival, clashing: list[Pair], values: Values) -> int:
     """Write the losing values of concurrent writes to the conflict log; return how many differed."""
-    connection, table = registry.connection, arrival.table
-    recorded, last = 0, registry.number("conflicts_last")
+    table, recorded = arrival.table, 0
     for pair in clashing:
         statement = sql(
             "merge/record_conflicts",
@@ -164,10 +163,7 @@ def record_conflicts(registry: Registry, arrival: Arrival, clashing: list[Pair],
             **pair.slots,
             **arrival.image_slots,
         )
-        connection.execute(statement, values | {"col": pair.field.id, "last_conflict": last + recorded})
-        recorded += connection.changes()
-    if recorded:
-        registry.set("conflicts_last", last + recorded)
+        recorded += conflicts.record(registry, statement, values | {"col": pair.field.id})
     return recorded
 
 

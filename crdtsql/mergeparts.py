@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crdtsql import image, naming, parts, query
+from crdtsql import conflicts, image, naming, parts, query
 from crdtsql.arrival import Arrival, Pair
 from crdtsql.celltypes import CellType, Kind
 from crdtsql.errors import InvalidChangesetError
@@ -207,11 +207,5 @@ class _Merge:
         self._execute("merge/write_shown", **slots)
 
     def _record_siblings(self) -> int:
-        last = self.registry.number("conflicts_last")
         statement = sql("merge/record_siblings", keys=self.table.keys, cell_keys=self.table.keys_of("cell"))
-        values = self.values | {"last_conflict": last, "splits": self.kind.kind is Kind.PARTS}
-        self.connection.execute(statement, values)
-        recorded = self.connection.changes()
-        if recorded:
-            self.registry.set("conflicts_last", last + recorded)
-        return recorded
+        return conflicts.record(self.registry, statement, self.values | {"splits": self.kind.kind is Kind.PARTS})

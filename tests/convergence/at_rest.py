@@ -29,6 +29,9 @@ def change_policy(simulation: Simulation) -> None:
     table = random.choice(list(simulation.habits.tables))
     shape = simulation.habits.tables[table]
     wanted = [(rows, by) for rows in ROWS for by in GRANULARITIES if (rows, by) != (shape.rows, shape.granularity)]
+    if random.random() < 0.7:
+        _delete_and_update(simulation, table)
+        wanted = [(rows, by) for rows, by in wanted if (rows == "delete-wins") != (shape.rows == "delete-wins")]
     rows, granularity = random.choice(wanted)
     simulation.turn_table(table, replace(shape, rows=rows, granularity=granularity))
     for peer in _one_by_one(simulation, table):
@@ -36,6 +39,16 @@ def change_policy(simulation: Simulation) -> None:
         simulation.occurred["a policy let rows go"] += bool(report.deleted)
         simulation.occurred["a policy let rows come back"] += bool(report.revived)
     simulation.occurred["a table got other policies"] += 1
+
+
+def _delete_and_update(simulation: Simulation, table: str) -> None:
+    """Let every row be deleted on one replica and updated on another, so that the row policy decides, and exchange that."""
+    random = simulation.random
+    one, other = random.sample(simulation.peers, 2)
+    for key in one.writer.rows(table):
+        one.writer.delete(table, key, one.twin)
+        other.writer.update(random, table, key, other.twin)
+    simulation.come_to_rest()
 
 
 def retype(simulation: Simulation) -> None:

@@ -309,7 +309,7 @@ class Simulation:
 
     def _end(self) -> None:
         """Come to rest; sometimes let all replicas get another policy or type then, go on, and come to rest again."""
-        self._come_to_rest()
+        self.come_to_rest()
         self.random = random.Random(f"{self.seed} at rest")
         change = self.random.choice((None, None, at_rest.change_policy, at_rest.retype, at_rest.retype))
         if change is None:
@@ -320,9 +320,9 @@ class Simulation:
         for number in range(6):
             self.random = random.Random(f"{self.seed} {number} after that")
             self._step()
-        self._come_to_rest()
+        self.come_to_rest()
 
-    def _come_to_rest(self) -> None:
+    def come_to_rest(self) -> None:
         """Exchange everything; then all are equal, nothing is left to send, and all merges change nothing."""
         self._heal()
         for peer in self.peers:

@@ -282,11 +282,18 @@ class Writer:
         there = list(self.rows(table))
         if not there:
             return
-        key = random.choice(there)
+        self.delete(table, random.choice(there), twin)
+
+    def delete(self, table: str, key: Key, twin: model.Replica) -> None:
+        """Delete one row."""
         where = " AND ".join(f"{name} = ?" for name in self.shape(table).key)
         if not self._keeps_rows(table, f"DELETE FROM {table} WHERE {where}", key):
             self._deleted(table, key, twin)
             self.occurred["a row was deleted"] += 1
+
+    def update(self, random: Random, table: str, key: Key, twin: model.Replica) -> None:
+        """Update a column of one row."""
+        self._set(random, table, [random.choice(self.shape(table).columns)], key, twin)
 
     def _delete_all(self, random: Random, table: str, twin: model.Replica) -> None:
         there = list(self.rows(table))
