@@ -22,6 +22,7 @@ from crdtsql import (
     changeset,
     columntype,
     conflicts,
+    doctor,
     drift,
     enable,
     export,
@@ -288,6 +289,14 @@ class Replica(Session):
             self.registry.require()
             with self._reading():
                 return status.status(self.registry)
+
+    def doctor(self, *tables: str) -> doctor.Report:
+        """Examine tables, all if none is named: can they be replicated, what do merges do with them, what is broken?
+
+        Works on any SQLite file, and changes nothing.
+        """
+        with explained(self.path), self._reading():
+            return doctor.examine(self.registry, tables)
 
     def blame(self, table: str, *key: SqliteValue) -> list[blame.CellOrigin]:
         """List who wrote each cell of a row, and when.

@@ -1,0 +1,65 @@
+"""The command that examines a file: doctor. No SQL and no rules here."""
+
+from __future__ import annotations
+
+import click
+
+from crdtsql.advice import Finding
+from crdtsql.doctor import Report, TableReport
+from crdtsql.terminal import DATABASE, JSON, open_replica
+from crdtsql.values import dumps, printable
+
+
+def register(group: click.Group) -> None:
+    """Add the command to a group."""
+    group.add_command(doctor)
+
+
+@click.command()
+@DATABASE
+@click.argument("tables", nargs=-1)
+@JSON
+@click.pass_context
+def doctor(ctx: click.Context, database: str, tables: tuple[str, ...], as_json: bool) -> None:
+    """Say whether tables can be replicated, what merges will do with them, and what is broken; changes nothing.
+
+    Works before anything is enabled. Without TABLES, looks at all. Exit code 1 if something in a replicated table is broken, or a
+    table that was named can't be enabled; else 0.
+    """
+    with open_replica(database) as replica:
+        report = replica.doctor(*tables)
+    if as_json:
+        click.echo(dumps(report.to_json()))
+    else:
+        _show(report)
+    if report.broken or (tables and not all(table.can_enable for table in report.tables)):
+        ctx.exit(1)
+
+
+def _show(report: Report) -> None:
+    for finding in report.findings:
+        _line(finding)
+    for table in report.tables:
+        click.echo(printable(f"{table.name}: {_state(table)}"))
+        for finding in table.findings:
+            _line(finding)
+    count = sum(finding.level == "broken" for table in report.tables for finding in table.findings)
+    ready = [table.name for table in report.tables if table.can_enable and not table.enabled]
+    click.echo(
+        printable(
+            f"{count} broken" if count else f"nothing is broken; can be enabled: {', '.join(ready) or 'no more tables'}"
+        )
+    )
+
+
+def _state(table: TableReport) -> str:
+    if table.enabled:
+        return "replicated"
+    if table.kind == "virtual":
+        return "kept by each replica"
+    return "can be enabled" if table.can_enable else "can't be enabled"
+
+
+def _line(finding: Finding) -> None:
+    fix = f" -> {finding.fix}" if finding.fix else ""
+    click.echo(printable(f"  {finding.level:7} {finding.about}: {finding.text}{fix}"))
