@@ -1,13 +1,22 @@
-"""The command that examines a file: doctor. No SQL and no rules here."""
+"""What a person sees before a table is enabled: the command doctor, and the keys that enable adds. No SQL and no rules here."""
 
 from __future__ import annotations
+
+import sys
 
 import click
 
 from crdtsql.advice import Finding
 from crdtsql.doctor import Report, TableReport
+from crdtsql.errors import UsageError
+from crdtsql.replica import Replica
 from crdtsql.terminal import DATABASE, JSON, open_replica
 from crdtsql.values import dumps, printable
+
+ADD_KEY = click.option(
+    "--add-key", is_flag=True, help="Give tables without a usable primary key one; shows how, and asks."
+)
+YES = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 
 
 def register(group: click.Group) -> None:
@@ -63,3 +72,22 @@ def _state(table: TableReport) -> str:
 def _line(finding: Finding) -> None:
     fix = f" -> {finding.fix}" if finding.fix else ""
     click.echo(printable(f"  {finding.level:7} {finding.about}: {finding.text}{fix}"))
+
+
+def confirm_keys(replica: Replica, tables: tuple[str, ...], *, all_tables: bool, yes: bool) -> None:
+    """Show how tables get their keys, and ask whether to go on.
+
+    Raises:
+        UsageError: there is no terminal to ask on.
+    """
+    plans = replica.key_plans(*tables, all=all_tables)
+    for plan in plans:
+        for line in plan.meaning:
+            click.echo(printable(f"{plan.table}: {line}"))
+        for statement in plan.statements:
+            click.echo("  " + "\n  ".join(printable(line) for line in f"{statement};".splitlines()))
+    if not plans or yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("nothing was changed: give --yes to add these keys (there is no terminal to ask on)")
+    click.confirm("Add these keys?", abort=True)

@@ -238,8 +238,8 @@ def _orphans(world: World, shape: TableShape) -> Iterator[Finding]:
         yield Finding(
             WATCH,
             "foreign key",
-            f"{len(found):,} row{'' if len(found) == 1 else 's'} without the row of {parents} that they refer to{named}: they stay as they "
-            "are, on every replica; better mend them first",
+            f"{len(found):,} row{'' if len(found) == 1 else 's'} without the row of {parents} that they refer to{named}: "
+            "they stay as they are, on every replica; better mend them first",
             shlex.join(["sqlite3", world.path, f"PRAGMA foreign_key_check({identifier(shape.name)})"]),
         )
 

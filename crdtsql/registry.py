@@ -275,6 +275,12 @@ class Registry:
             raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
         return self._table(row)
 
+    def not_enabled(self) -> list[str]:
+        """List the user's ordinary tables that are not replicated, in files too where nothing is."""
+        enabled = {caseless(table.name) for table in self.tables()} if self.exists else set()
+        found = schema.user_tables(self.connection)
+        return [name for name, kind in found if kind == "table" and caseless(name) not in enabled]
+
     def _table(self, row: tuple[Any, ...]) -> Table:
         number, name, genesis_t, genesis_s, bulk, rows, granularity = row
         columns = query.rows(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Final, Literal
@@ -17,6 +17,7 @@ from typing import Final, Literal
 import apsw
 
 from crdtsql import (
+    addkey,
     blame,
     changes,
     changeset,
@@ -34,7 +35,6 @@ from crdtsql import (
     resolve,
     retype,
     rows,
-    schema,
     status,
     undelete,
 )
@@ -72,6 +72,7 @@ class Replica(Session):
         types: Mapping[str, str] | None = None,
         rows: str = policy.ADD_WINS,
         granularity: str = policy.BY_COLUMN,
+        add_key: bool = False,
     ) -> list[str]:
         """Make tables replicated; return their names as the database spells them.
 
@@ -83,6 +84,7 @@ class Replica(Session):
                 it along; `grow-only`: rows can't be deleted.
             granularity: what an update stamps. `column`: the columns that it changed; `row`: all, so that of concurrent updates
                 of a row the later one wins as a whole.
+            add_key: give tables without a usable primary key one first, as `key_plans` shows it.
 
         Raises:
             CannotEnableError: a named table can't be replicated; then none is.
@@ -91,7 +93,7 @@ class Replica(Session):
         """
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
-        with self._writing():
+        with self._foreign_keys_off() if add_key else nullcontext(), self._writing():
             if not self.registry.exists:
                 self.registry.create()
                 self._begin_as(self._make_site())
@@ -99,11 +101,15 @@ class Replica(Session):
                 self._fold()
             names = list(tables)
             if all:
-                names += [name for name in self._not_enabled() if caseless(name) not in {caseless(n) for n in tables}]
+                names += [
+                    name for name in self.registry.not_enabled() if caseless(name) not in {caseless(n) for n in tables}
+                ]
             enabled = []
             chosen = columntype.by_table(names, types or {})
             for name in names:
                 try:
+                    if add_key:
+                        addkey.add_key(self.connection, name)
                     table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity)
                     enabled.append(table.name)
                 except CannotEnableError as error:
@@ -116,13 +122,11 @@ class Replica(Session):
             self._changed()
         return enabled
 
-    def _not_enabled(self) -> list[str]:
-        enabled = {caseless(table.name) for table in self.registry.tables()}
-        return [
-            name
-            for name, kind in schema.user_tables(self.connection)
-            if kind == "table" and caseless(name) not in enabled
-        ]
+    def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
+        """Say what `enable(add_key=True)` would do to tables that have no usable primary key; changes nothing."""
+        with explained(self.path), self._reading():
+            names = dict.fromkeys([*tables, *(self.registry.not_enabled() if all else [])])
+            return [found for name in names if (found := addkey.plan(self.connection, name))]
 
     def disable(self, *tables: str) -> None:
         """Take everything of ours off tables; with the last one, off the file.

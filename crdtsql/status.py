@@ -11,7 +11,6 @@ from crdtsql import clock, drift, export, query, schema
 from crdtsql.registry import Registry
 from crdtsql.sqltext import Sql
 from crdtsql.tables import Table
-from crdtsql.values import caseless
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,6 @@ def status(registry: Registry) -> Status:
     connection = registry.connection
     sizes = _sizes(connection)
     tables = [_table_status(registry, table, sizes) for table in registry.tables()]
-    enabled = {caseless(table.name) for table in tables}
     (log_rows,) = query.first(connection, "SELECT count(*) FROM _crdt_log")
     vector = registry.vector()
     return Status(
@@ -120,9 +118,7 @@ def status(registry: Registry) -> Status:
         conflicts_pruned=registry.number("conflicts_pruned"),
         tables=tables,
         peers=[_peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
-        not_enabled=[
-            name for name, kind in schema.user_tables(connection) if kind == "table" and caseless(name) not in enabled
-        ],
+        not_enabled=registry.not_enabled(),
     )
 
 

@@ -45,7 +45,7 @@ def writes_of(connection: apsw.Connection, statements: Sequence[str]) -> dict[st
     connection.authorizer = authorize
     try:
         for statement in statements:
-            query.rows(connection, f"EXPLAIN {statement}")
+            _compile(connection, statement)
     finally:
         connection.authorizer = before
     return found
@@ -88,12 +88,17 @@ def broken(connection: apsw.Connection) -> dict[str, str]:
     found = {}
     for what, statement in _compiled(connection):
         try:
-            query.rows(connection, f"EXPLAIN {statement}")
+            _compile(connection, statement)
         except apsw.SQLError as error:
             message = str(error).removeprefix("SQLError: ")
             if not message.startswith("cannot modify"):  # a view that takes no such writes
                 found[what] = message
     return found
+
+
+def _compile(connection: apsw.Connection, statement: str) -> None:
+    """Compile a statement afresh: EXPLAIN of one that was kept from before would not see that the schema has changed."""
+    connection.execute(f"EXPLAIN {statement}", can_cache=False).fetchall()
 
 
 def _compiled(connection: apsw.Connection) -> Iterator[tuple[str, str]]:
