@@ -79,7 +79,7 @@ def test_a_table_without_key_is_rebuilt_with_one(tmp_path: Path) -> None:
 
 def test_copies_give_equal_rows_equal_keys(tmp_path: Path) -> None:
     """Copies that add a key each by itself name equal rows alike, duplicates too; a row that differs is another row."""
-    make(tmp_path / "a.db").close()
+    make(tmp_path / "a.db", f"{SCHEMA}; UPDATE note SET up = NULL").close()
     shutil.copy(tmp_path / "a.db", tmp_path / "b.db")
     make(
         tmp_path / "b.db", "UPDATE note SET title = 'edited' WHERE rowid = 12; DELETE FROM note WHERE rowid = 9; VACUUM"
