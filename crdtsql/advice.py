@@ -313,6 +313,11 @@ def _triggers(world: World, shape: TableShape) -> Iterator[Finding]:
 def of_trigger(world: World, trigger: UserTrigger) -> Iterator[Finding]:
     """Yield what a merge does with a trigger of the user's."""
     own = caseless(trigger.on)
+    if own not in world.shapes:
+        text = f"trigger {trigger.name} on view {trigger.on} writes {listed(sorted(trigger.writes))}: captured like any other write"
+        if trigger.writes:
+            yield Finding(NOTE, "trigger", text)
+        return
     replicated = sorted(world.shapes[name].name for name in trigger.writes if name in world.replicated)
     elsewhere = sorted(name for name in trigger.writes if name not in world.replicated)
     if replicated:

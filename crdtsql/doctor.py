@@ -84,20 +84,7 @@ def examine(registry: Registry, names: Sequence[str] = ()) -> Report:
             raise CannotEnableError(name, f"there is no such table; tables in this file: {known}")
     chosen = [caseless(name) for name in names] or [*dict.fromkeys((*kinds, *enabled))]
     shapes, refused = _shapes(connection, [name for name, kind in kinds.values() if kind == "table"])
-    world = World(
-        connection,
-        registry.path,
-        shapes,
-        replicated=(shapes.keys() - refused.keys()) | enabled.keys(),
-        enabled={*enabled},
-        counters={
-            (name, caseless(column.name))
-            for name, table in enabled.items()
-            for column in table.typed_fields
-            if "counter" in column.type
-        },
-        unmixed={name for name, table in enabled.items() if table.granularity == policy.BY_ROW},
-    )
+    world = _world(registry, shapes, (shapes.keys() - refused.keys()) | enabled.keys(), enabled)
     tables = []
     for key in dict.fromkeys(chosen):
         name, kind = kinds.get(key, (enabled[key].name if key in enabled else key, "table"))
@@ -107,6 +94,34 @@ def examine(registry: Registry, names: Sequence[str] = ()) -> Report:
             tables.append(TableReport(name, kind, False, False, None, [*_virtual(world, name, kind)]))
     findings = [*_file(world, [name for name, kind in kinds.values() if kind == "view"], bool(enabled))]
     return Report(registry.path, findings if not names else [], tables)
+
+
+def _world(registry: Registry, shapes: dict[str, TableShape], replicated: set[str], enabled: dict[str, Table]) -> World:
+    return World(
+        registry.connection,
+        registry.path,
+        shapes,
+        replicated=replicated,
+        enabled={*enabled},
+        counters={
+            (name, caseless(column.name))
+            for name, table in enabled.items()
+            for column in table.typed_fields
+            if "counter" in column.type
+        },
+        unmixed={name for name, table in enabled.items() if table.granularity == policy.BY_ROW},
+    )
+
+
+def notices(registry: Registry, names: Sequence[str]) -> Iterator[str]:
+    """Say which triggers of the user's write to replicated tables, as far as tables that were just enabled are concerned."""
+    enabled = {caseless(table.name): table for table in registry.tables()}
+    shapes = {name: shape for name, table in enabled.items() if (shape := schema.read(registry.connection, table.name))}
+    world, new = _world(registry, shapes, {*enabled}, enabled), {caseless(name) for name in names}
+    for trigger in world.triggers:
+        written = trigger.writes.keys() & world.replicated
+        if written and caseless(trigger.on) in world.shapes and new & {caseless(trigger.on), *written}:
+            yield from (finding.text for finding in advice.of_trigger(world, trigger) if finding.about == "trigger")
 
 
 def _shapes(

@@ -120,6 +120,7 @@ class Replica(Session):
                 raise CrdtsqlError(f"{self.path} has no table that can be enabled")
             drift.settle(self.registry)
             self._changed()
+            self._unsaid += doctor.notices(self.registry, enabled)
         return enabled
 
     def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
