@@ -146,7 +146,7 @@ class History:
     """Random writes on replicas, and merges between them."""
 
     def __init__(self, folder: Path, derived: Derived, seed: int, recursive: bool) -> None:
-        self.random, self.derived, self.last = random.Random(seed), derived, 0
+        self.random, self.derived, self.last, self.recursive = random.Random(seed), derived, 0, recursive
         self.now = [1_700_000_000_000]
         self.replicas = [
             replica(folder / f"{n}.db", TABLE + derived.schema, tables=derived.tables, site=n, now=lambda: self.now[0])
@@ -175,7 +175,7 @@ class History:
         text = [" ".join(self.random.sample(WORDS, 2)) for _ in range(2)]
         ids = [id_ for (id_,) in _rows(one, "SELECT id FROM doc")]
         chosen = self.random.choice(ids or [0])
-        match self.random.randrange(7):
+        match self.random.randrange(9):
             case 0 | 1:
                 _rows(
                     one,
@@ -201,6 +201,13 @@ class History:
                 _rows(one, "DELETE FROM doc WHERE id = ?", chosen)
             case 6:
                 _rows(one, "UPDATE doc SET title = ?, body = ? WHERE id % 2 = ?", *text, self.last % 2)
+            case 7 if self.recursive:  # else REPLACE fires no delete triggers, for no program
+                u = self.random.randrange(self.last)
+                _rows(one, "REPLACE INTO doc (id, title, body, u) VALUES (?, ?, ?, ?)", chosen, *text, u)
+            case 8:
+                gone = _rows(one, "SELECT k1 FROM _crdt_clock_doc WHERE gone = 1")
+                if gone:
+                    one.undelete("doc", *self.random.choice(gone))
 
 
 @pytest.mark.parametrize("recursive", [False, True], ids=["plain", "recursive"])
