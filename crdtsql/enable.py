@@ -45,7 +45,7 @@ def enable(
     check_policies(rows, granularity)
     connection = registry.connection
     shape = check(connection, name)
-    if any(caseless(table.name) == caseless(shape.name) for table in registry.tables()):
+    if registry.find(shape.name) is not None:
         raise CannotEnableError(shape.name, "it is enabled already")
     chosen = columntype.choose(connection, shape, types or {})
     has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None

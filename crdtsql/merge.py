@@ -213,7 +213,7 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
 
 
 def _arrival(registry: Registry, header: TableHeader, number: int, database: str) -> Arrival:
-    table = next((table for table in registry.tables() if caseless(table.name) == caseless(header.name)), None)
+    table = registry.find(header.name)
     shape = schema.read(registry.connection, header.name)
     if table is None or shape is None:
         state = "is not in this file" if shape is None else "is not replicated here"

@@ -270,10 +270,15 @@ class Registry:
         Raises:
             NotEnabledError: the table is not replicated.
         """
-        row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE name = ?", (name,))
-        if row is None:
+        found = self.find(name)
+        if found is None:
             raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
-        return self._table(row)
+        return found
+
+    def find(self, name: str) -> Table | None:
+        """Return one replicated table, None if it is not replicated."""
+        row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE name = ?", (name,))
+        return None if row is None else self._table(row)
 
     def not_enabled(self) -> list[str]:
         """List the user's ordinary tables that are not replicated, in files too where nothing is."""

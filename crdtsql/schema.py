@@ -120,7 +120,7 @@ def read(connection: apsw.Connection, table: str) -> TableShape | None:
     """Read the shape of a table of the main database, None if there is no such table."""
     found = query.first(
         connection,
-        "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE",
+        "SELECT name, type, wr, strict FROM pragma_table_list(?1) WHERE schema = 'main' AND name = ?1 COLLATE NOCASE",
         (table,),
     )
     if found is None:
