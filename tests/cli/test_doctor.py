@@ -143,6 +143,7 @@ def test_the_file_as_a_whole(path: Path) -> None:
         "visit",
         "found",
         "alone",
+        "diary",
     }
     assert report["broken"] is False
 

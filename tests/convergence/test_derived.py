@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -13,6 +14,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
+from crdtsql.errors import WriteRefusedError
 from tests.support import state
 from tests.support.peers import come_to_rest, fast_directory, replica, send
 
@@ -172,6 +174,11 @@ class History:
 
     def write(self, one: Replica) -> None:
         self.last += 1
+        u = self.last if self.recursive else self.random.choice((None, self.last % 4, self.last))
+        with suppress(apsw.ConstraintError, WriteRefusedError):  # another row has the value here
+            self._write(one, u)
+
+    def _write(self, one: Replica, u: int | None) -> None:
         text = [" ".join(self.random.sample(WORDS, 2)) for _ in range(2)]
         ids = [id_ for (id_,) in _rows(one, "SELECT id FROM doc")]
         chosen = self.random.choice(ids or [0])
@@ -183,7 +190,7 @@ class History:
                     self.last,
                     *text,
                     self.last % 5,
-                    self.last,
+                    u,
                 )
             case 2:
                 _rows(one, "UPDATE doc SET title = ? WHERE id = ?", text[0], chosen)
@@ -196,14 +203,14 @@ class History:
                     chosen,
                 )
             case 4:
-                _rows(one, "UPDATE doc SET u = ?, body = ? WHERE id = ?", self.last, text[1], chosen)
+                _rows(one, "UPDATE doc SET u = ?, body = ? WHERE id = ?", u, text[1], chosen)
             case 5:
                 _rows(one, "DELETE FROM doc WHERE id = ?", chosen)
             case 6:
                 _rows(one, "UPDATE doc SET title = ?, body = ? WHERE id % 2 = ?", *text, self.last % 2)
             case 7 if self.recursive:  # else REPLACE fires no delete triggers, for no program
-                u = self.random.randrange(self.last)
-                _rows(one, "REPLACE INTO doc (id, title, body, u) VALUES (?, ?, ?, ?)", chosen, *text, u)
+                taken = self.random.randrange(self.last)
+                _rows(one, "REPLACE INTO doc (id, title, body, u) VALUES (?, ?, ?, ?)", chosen, *text, taken)
             case 8:
                 gone = _rows(one, "SELECT k1 FROM _crdt_clock_doc WHERE gone = 1")
                 if gone:
