@@ -344,7 +344,8 @@ def of_trigger(world: World, trigger: UserTrigger) -> Iterator[Finding]:
         yield Finding(
             WATCH,
             "trigger",
-            f"trigger {trigger.name} refuses rows (RAISE): a row that it refuses when a merge brings it is held",
+            f"trigger {trigger.name} may refuse rows (RAISE): a row that it refuses when a merge brings it is held; one that a merge "
+            "deletes is deleted",
             world.command("held", trigger.on),
         )
 

@@ -91,7 +91,7 @@ EXPECTED = {
         "watch trigger: trigger track_in also writes log, which is not replicated",
         "watch trigger: trigger track_in counts in albums.n",
         "-> crdtsql enable {path} albums -c n=counter",
-        "watch trigger: trigger track_refuses refuses rows (RAISE)",
+        "watch trigger: trigger track_refuses may refuse rows (RAISE)",
     ],
     "ticket": ["watch integer key: two replicas that both insert id = 7"],
     "log": ["refused table: it has no primary key", "-> crdtsql enable {path} log --add-key"],
