@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 import apsw
 
-from crdtsql import capture, clock, columntype, naming, policy, query, schema
+from crdtsql import capture, clock, columntype, naming, policy, query, schema, usertriggers
 from crdtsql.clock import Now
 from crdtsql.errors import CannotEnableError, CrdtsqlError, UsageError
 from crdtsql.registry import Registry
-from crdtsql.schema import TableShape
+from crdtsql.schema import Column, TableShape
 from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.tables import Table
 from crdtsql.values import caseless
@@ -45,7 +45,7 @@ def enable(
     check_policies(rows, granularity)
     connection = registry.connection
     shape = check(connection, name)
-    if any(caseless(table.name) == caseless(shape.name) for table in registry.tables()):
+    if registry.find(shape.name) is not None:
         raise CannotEnableError(shape.name, "it is enabled already")
     chosen = columntype.choose(connection, shape, types or {})
     has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None
@@ -99,29 +99,12 @@ def triggers_that_write_replicated(connection: apsw.Connection, table: Table) ->
     triggers are included.
     """
     captured = {
-        name.lower()
+        caseless(name)
         for (name,) in connection.execute("SELECT tbl_name FROM sqlite_schema WHERE name GLOB '_crdt_delete_*'")
     }
-    found: set[str] = set()
-
-    def authorize(action: int, first: str | None, _second: str | None, _database: str | None, by: str | None) -> int:
-        writes = action in (apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE)
-        if writes and by and first and (first.lower() in captured or naming.is_ours(first)):
-            found.add(by)
-        return apsw.SQLITE_OK
-
-    first = joined(identifier(name) for name in table.key)
-    written = [*table.key, *(field.name for field in table.fields)]
-    settings = joined(Sql(f"{identifier(name)} = {identifier(name)}") for name in written)
-    before = connection.authorizer
-    connection.authorizer = authorize
-    try:
-        query.rows(connection, f"EXPLAIN INSERT INTO {table.quoted} ({first}) SELECT {first} FROM {table.quoted}")
-        query.rows(connection, f"EXPLAIN DELETE FROM {table.quoted} WHERE {identifier(table.key[0])} IS NULL")
-        query.rows(connection, f"EXPLAIN UPDATE {table.quoted} SET {settings}")
-    finally:
-        connection.authorizer = before
-    return found
+    statements = usertriggers.statements(table.name, [*table.key, *(field.name for field in table.fields)])
+    written = usertriggers.writes_of(connection, statements)
+    return {name for name, targets in written.items() if any(t in captured or naming.is_ours(t) for t in targets)}
 
 
 def drop_triggers(connection: apsw.Connection, table: str) -> None:
@@ -193,8 +176,8 @@ def _check_kind(shape: TableShape) -> None:
     if not shape.key:
         raise CannotEnableError(
             shape.name,
-            "it has no primary key, so its rows have no name that other replicas could know; rebuild it with one, for "
-            f"example `sqlite-utils transform FILE {shape.name} --pk id`",
+            "it has no primary key, so its rows have no name that other replicas could know; let `crdtsql enable FILE "
+            f"{shape.name} --add-key` give it one, or rebuild it, for example `sqlite-utils transform FILE {shape.name} --pk id`",
         )
 
 
@@ -215,18 +198,33 @@ def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
         raise CannotEnableError(
             shape.name, "a table of this name can't have UNIQUE indexes on expressions or with WHERE; rename the table"
         )
-    nullable = [column for column in shape.key if not column.not_null and not shape.has_rowid_key]
-    for column in nullable:
-        found = query.first(
+    empty = null_keys(connection, shape)
+    if empty:
+        raise CannotEnableError(
+            shape.name,
+            f"its primary key column {empty[0].name!r} is NULL in some rows, and NULL names no row; give these rows a "
+            f"key, for example with `crdtsql enable FILE {shape.name} --add-key`, or UPDATE {shape.name} SET {empty[0].name} = "
+            f"lower(hex(randomblob(16))) WHERE {empty[0].name} IS NULL",
+        )
+
+
+def null_keys(connection: apsw.Connection, shape: TableShape) -> list[Column]:
+    """Return the columns of a table's primary key that are NULL in some rows."""
+    if shape.without_rowid or shape.has_rowid_key:
+        return []
+    return [
+        column
+        for column in shape.key
+        if not column.not_null
+        and query.first(
             connection, f"SELECT 1 FROM {identifier(shape.name)} WHERE {identifier(column.name)} IS NULL LIMIT 1"
         )
-        if found and not shape.without_rowid:
-            raise CannotEnableError(
-                shape.name,
-                f"its primary key column {column.name!r} is NULL in some rows, and NULL names no row; give these rows a "
-                f"key, for example UPDATE {shape.name} SET {column.name} = lower(hex(randomblob(16))) "
-                f"WHERE {column.name} IS NULL",
-            )
+    ]
+
+
+def lacks_key(connection: apsw.Connection, shape: TableShape) -> bool:
+    """Tell whether an ordinary table has no primary key, or one that is NULL in some rows."""
+    return shape.kind == "table" and (not shape.key or bool(null_keys(connection, shape)))
 
 
 def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:

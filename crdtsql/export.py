@@ -176,6 +176,9 @@ def _export_table(
     for_people: bool,
 ) -> None:
     connection = registry.connection
+    lacks_genesis = _lacks_genesis(registry, table, receiver)
+    if start > table.bulk and not lacks_genesis and not _any_since(connection, table, start):
+        return
     has_parts = parts.have_parts(connection, table)
     statements = _Statements(table, number, database, has_parts and not for_people)
     everything = start <= table.bulk
@@ -184,9 +187,13 @@ def _export_table(
     connection.execute(statements.heads())
     if has_parts:
         connection.execute(statements.parts())
-    if table.genesis and _lacks_genesis(registry, table, receiver):
+    if table.genesis and lacks_genesis:
         t, s = table.genesis
         connection.execute(statements.genesis_rows(), {"genesis_t": t, "genesis_s": s})
+
+
+def _any_since(connection: apsw.Connection, table: Table, start: int) -> bool:
+    return query.first(connection, f"SELECT 1 FROM {table.clock} WHERE seq >= ? LIMIT 1", (start,)) is not None
 
 
 class _Statements:

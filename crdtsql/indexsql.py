@@ -7,6 +7,7 @@ accepted by SQLite before, so that is enough.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
@@ -18,6 +19,16 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+
+
+def tokens(statement: str) -> Iterator[tuple[str, str]]:
+    """Yield a statement's tokens as (kind, text); kind is space (comments included), quoted, word or other.
+
+    >>> list(tokens("a 'b'"))
+    [('word', 'a'), ('space', ' '), ('quoted', "'b'")]
+    """
+    for match in _TOKEN.finditer(statement):
+        yield str(match.lastgroup), match[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,7 @@ def _concerned(arrivals: list[Arrival], scene: settle.Scene) -> list[Table]:
 
 
 def _arrival(registry: Registry, header: TableHeader, number: int, database: str) -> Arrival:
-    table = next((table for table in registry.tables() if table.uid == header.uid), None)
+    table = registry.find_uid(header.uid)
     shape = schema.read(registry.connection, table.name if table else header.name)
     if table is None or shape is None:
         state = "is not in this file" if shape is None else "is not replicated here"

@@ -274,10 +274,26 @@ class Registry:
         Raises:
             NotEnabledError: the table is not replicated.
         """
-        row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE name = ?", (name,))
-        if row is None:
+        found = self.find(name)
+        if found is None:
             raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
-        return self._table(row)
+        return found
+
+    def find(self, name: str) -> Table | None:
+        """Return one replicated table, None if it is not replicated."""
+        row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE name = ?", (name,))
+        return None if row is None else self._table(row)
+
+    def find_uid(self, uid: str) -> Table | None:
+        """Return the replicated table with a uid, None if there is none."""
+        row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE uid = ?", (uid,))
+        return None if row is None else self._table(row)
+
+    def not_enabled(self) -> list[str]:
+        """List the user's ordinary tables that are not replicated, in files too where nothing is."""
+        enabled = {caseless(table.name) for table in self.tables()} if self.exists else set()
+        found = schema.user_tables(self.connection)
+        return [name for name, kind in found if kind == "table" and caseless(name) not in enabled]
 
     def _table(self, row: tuple[Any, ...]) -> Table:
         number, name, genesis_t, genesis_s, bulk, rows, granularity, uid = row

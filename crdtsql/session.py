@@ -16,7 +16,7 @@ from typing import Self
 
 import apsw
 
-from crdtsql import clock, conflicts, drift, fold, identity, parts, query, settle
+from crdtsql import addkey, clock, conflicts, drift, fold, identity, parts, query, settle
 from crdtsql.clock import Now
 from crdtsql.errors import BusyError, DatabaseError, UsageError
 from crdtsql.progress import Progress, silent
@@ -55,6 +55,7 @@ class Session:
         self.connection = connection
         self.registry = Registry(connection)
         parts.register_functions(connection)
+        addkey.register_functions(connection)
         self.notices: list[str] = []
         self.on_progress: Progress = silent
         self._unsaid: list[str] = []
