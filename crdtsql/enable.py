@@ -147,6 +147,7 @@ def disable(registry: Registry, name: str) -> None:
         connection.execute(f"DROP TABLE IF EXISTS {ours}")
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
     if registry.tables():
         registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
@@ -244,7 +245,7 @@ def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape)
             stamp_definitions=stamps,
             key_columns=table.keys,
         ),
-        sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock),
+        seq_index(table),
         sql("enable/create_held", held=table.held, columns=held_columns),
         sql("enable/create_heads", heads=table.heads, key_definitions=key_definitions, key_columns=table.keys),
     ):
@@ -254,6 +255,11 @@ def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape)
             raise CrdtsqlError(f"cannot set up {table.name!r}: {error}") from error
     if table.typed_fields:
         create_parts(connection, table, shape)
+
+
+def seq_index(table: Table) -> str:
+    """Write the statement that creates the clock's index by `seq`."""
+    return sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock)
 
 
 def _key_definitions(table: Table, shape: TableShape) -> Sql:

@@ -38,6 +38,11 @@ def parts(table: str) -> Sql:
     return identifier(f"_crdt_parts_{table}")
 
 
+def tables_of(table: str) -> list[str]:
+    """List the names that tables of ours for one table can have; the caller quotes them."""
+    return [f"_crdt_{what}_{table}" for what in ("clock", "held", "heads", "parts", "parked", "born")]
+
+
 def trigger(table: str, what: str) -> str:
     """Name a capture trigger; the caller quotes it."""
     return f"_crdt_{what}_{table}"
