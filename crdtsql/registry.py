@@ -300,6 +300,8 @@ class Registry:
             granularity=granularity,
             uid=uid,
             key_uids=tuple(uid for _, _, _, uid, _ in key),
+            parked=tuple(Field(*column) for column in json.loads(str(self.get(f"parked:{number}") or "[]"))),
+            absent=self.get(f"absent:{number}") is not None,
         )
 
     def add_table(

@@ -230,6 +230,8 @@ class Replica(Session):
                         self.registry.remember_peer(header.sender, header.vector)
                         drift.settle(self.registry)
                         self._changed()
+        for notice in report.notices:
+            self._notice(notice)
         return report
 
     def _load(self, database: str, content: bytes | str) -> None:
