@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql import columntype, enable, indexsql, naming, query, reshape, schema
+from crdtsql import columntype, enable, indexsql, naming, parking, query, registration, reshape, schema
 from crdtsql.errors import CannotAlterError, CannotEnableError, UsageError
 from crdtsql.registry import Registry
 from crdtsql.schema import TableShape
@@ -52,7 +52,9 @@ def parse(given: str) -> Statement:
     if ";" in tokens:
         raise UsageError("give one statement at a time, without another one behind its semicolon")
     words = [token.upper() for token in tokens]
-    verb = next((verb for verb in KNOWN.replace(" or ", ", ").split(", ") if words[: verb.count(" ") + 1] == verb.split()), "")
+    verb = next(
+        (verb for verb in KNOWN.replace(" or ", ", ").split(", ") if words[: verb.count(" ") + 1] == verb.split()), ""
+    )
     if not verb:
         raise UsageError(f"a statement here is one of {KNOWN}, not {' '.join(tokens[:3])[:60]!r}")
     rest = tokens[verb.count(" ") + 1 :]
@@ -83,8 +85,7 @@ def alter(registry: Registry, statement: Statement) -> list[str]:
         enable.disable(registry, table.name)
         _run(registry.connection, statement)
         return [
-            f"{table.name} is not replicated any more: its clocks, deleted rows and conflicts are gone, "
-            "the other replicas keep theirs",
+            f"{table.name} is not replicated any more: its clocks, deleted rows and conflicts are gone, others keep theirs",
             f"ran: {_short(statement)}",
         ]
     return _alter_table(registry, statement, table)
@@ -101,8 +102,10 @@ def _alter_table(registry: Registry, statement: Statement, table: Table) -> list
     field = next((field for field in table.fields if caseless(field.name) == caseless(statement.column)), None)
     done = []
     if field is not None:
-        kept = park.park_column(registry, table, field, before)
-        done.append(f"{table.name}.{field.name}: {kept:,} values are kept for the case that it comes back")
+        table, kept = reshape.park_column(registry, table, field)
+        done.append(
+            f"{table.name}.{field.name}: {kept:,} values are kept, and passed on to replicas that have the column"
+        )
     enable.drop_triggers(connection, table.name)
     _run(connection, statement)
     done.append(f"ran: {_short(statement)}")
@@ -130,7 +133,7 @@ def _follow(
         uids = dict(zip((*table.key, *(field.name for field in table.fields)), table.uids, strict=True))
         for was, now in zip(old, new, strict=True):
             if was != now and was in uids:
-                registry.rename_column(table, uids[was], now)
+                registration.rename_column(registry, table, uids[was], now)
                 done.append(f"{table.name}.{was} is called {now} now, and goes on as {uids[was]!r} in changesets")
     gone = [field for field in table.fields if field.name in set(old) - set(new) and len(new) < len(old)]
     for field in gone:
@@ -141,9 +144,14 @@ def _follow(
         raise CannotAlterError(f"{table.name}.{dropped.name} was not dropped by the statement")
     if len(new) > len(old):
         for field in reshape.add_columns(registry, table, after):
-            back = park.unpark_column(registry, registry.table(table.name), field, after)
-            known = f", with {back:,} values that were kept for it" if back else ""
-            again = "" if field.uid == caseless(field.name) else f"; it is another one than earlier columns of that name ({field.uid})"
+            back = parking.unpark(registry, registry.table(table.name), field)
+            known = f", with {back:,} values that other replicas wrote to it" if back else ""
+            earlier = (
+                ""
+                if field.uid == caseless(field.name)
+                else "; the table had another column of that name before, this one"
+            )
+            again = f"{earlier} goes as {field.uid!r} in changesets" if earlier else ""
             done.append(f"{table.name}.{field.name} is replicated{known}{again}")
     return done
 
@@ -154,7 +162,9 @@ def _run(connection: apsw.Connection, statement: Statement) -> None:
     try:
         connection.execute(statement.text)
     except apsw.SQLError as error:
-        raise CannotAlterError(f"SQLite refuses {_short(statement)[:200]!r}: {str(error).removeprefix('SQLError: ')}") from error
+        raise CannotAlterError(
+            f"SQLite refuses {_short(statement)[:200]!r}: {str(error).removeprefix('SQLError: ')}"
+        ) from error
     except apsw.ConstraintError as error:
         raise CannotAlterError(f"the rows that are there don't allow {_short(statement)[:200]!r}: {error}") from error
     if _ours(connection) != before:

@@ -83,7 +83,8 @@ class Arrival:
         self.head_slots = self.image_slots | {"head_table": image.head_table(number)}
         fields = {field.uid: field for field in table.fields}
         self._check(fields)
-        self.pairs = [Pair(fields[uid], position) for position, uid in enumerate(header.uids)]
+        self.pairs = self._paired(fields)
+        self.parked = self._paired({field.uid: field for field in table.parked})
         self.local_only = [field for field in table.fields if field.id not in {pair.field.id for pair in self.pairs}]
 
     def _check(self, fields: dict[str, Field]) -> None:
@@ -95,17 +96,17 @@ class Arrival:
             )
         for (column, kind), uid in zip(self.header.columns, self.header.uids, strict=True):
             field = fields.get(uid)
-            if field is None:
-                raise SchemaMismatchError(
-                    f"the changeset has a column {column!r} of table {name!r} that is not replicated here: add it "
-                    f"with ALTER TABLE, then `crdtsql disable` and `crdtsql enable` the table"
-                )
-            if field.type != kind:
+            if field is not None and field.type != kind and column not in self.header.parked:
                 raise SchemaMismatchError(
                     f"column {name}.{column} has the type {field.type} here and {kind} in the changeset: nothing was changed; "
                     f"give it the same type on both replicas with `crdtsql type FILE {name}.{column} {kind}` here or "
                     f"`... {field.type}` there, then export again"
                 )
+
+    def _paired(self, fields: dict[str, Field]) -> list[Pair]:
+        """Pair columns of the changeset with fields; a column that its sender only keeps may have another type there."""
+        columns = enumerate(zip(self.header.uids, self.header.columns, strict=True))
+        return [Pair(fields[uid], n) for n, (uid, (_, kind)) in columns if uid in fields and fields[uid].type == kind]
 
     @property
     def words(self) -> range:

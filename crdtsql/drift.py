@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from crdtsql import enable, naming, query, reshape, schema
+from crdtsql import enable, naming, parking, query, quiet, registration, reshape, schema
 from crdtsql.errors import SchemaDriftError
-from crdtsql.registry import Registry
+from crdtsql.registry import Registry, temporary
 from crdtsql.schema import Column, TableShape
 from crdtsql.sqltext import identifier, sql
 from crdtsql.tables import FIRST_UPDATE_OP, Field, Table
@@ -42,6 +42,13 @@ class State:
     added: list[Column] = field(default_factory=list)
     dropped: list[Field] = field(default_factory=list)
     rekeyed: bool = False
+
+    @property
+    def present(self) -> TableShape:
+        """Return the table as it is now, of one that is there."""
+        if self.shape is None:
+            raise SchemaDriftError(f"replicated table {self.table.name!r} is gone")
+        return self.shape
 
     @property
     def moved(self) -> bool:
@@ -81,7 +88,7 @@ def look(registry: Registry, table: Table) -> State:
         return State(table, None)
     present = reshape.our_triggers(connection, shape.name)
     state = State(table, shape, captured=set(reshape.core_triggers(table)) <= set(present))
-    compare(state, _names_in_triggers(table, present), registry.columns_seen(table))
+    compare(state, _names_in_triggers(table, present), registration.columns_seen(registry, table))
     return state
 
 
@@ -110,8 +117,7 @@ def compare(state: State, names: list[str] | None, seen: list[tuple[str, str]]) 
         names: the registered columns as triggers name them now, None if there are none to ask.
         seen: (name, declared type) of all columns when they were last seen.
     """
-    table, shape = state.table, state.shape
-    assert shape is not None
+    table, shape = state.table, state.present
     present = [column.name for column in (*shape.key, *shape.values)]
     if names is None or not set(names) <= set(present):
         followed = _by_place(table, shape, seen)
@@ -167,6 +173,8 @@ def check(registry: Registry, *, strict: bool = True) -> bool:
         return True
     problem = None
     for table in registry.tables():
+        if table.absent:
+            continue
         state = look(registry, table)
         if state.is_certain:
             mend(registry, state)
@@ -187,40 +195,54 @@ def mend(registry: Registry, state: State) -> tuple[Table, int]:
 
     Columns that are dropped must be gone from the registration.
     """
-    shape, table = state.shape, state.table
-    assert shape is not None
+    shape, table = state.present, state.table
     if state.moved:
         enable.drop_triggers(registry.connection, shape.name)
         table = reshape.rename_table(registry, table, shape.name)
     for uid, name in state.renamed.items():
-        registry.rename_column(table, uid, name)
+        registration.rename_column(registry, table, uid, name)
     table, cells = registry.table(table.name), 0
     if state.added:
         fields = reshape.add_columns(registry, table, shape)
+        for added in fields:
+            cells += _take_written(registry, registry.table(table.name), shape, added)
         table = registry.table(table.name)
-        cells = sum(_log_cells(registry, table, shape, added) for added in fields)
     if reshape.are_outdated(registry.connection, table, shape):
         reshape.renew_triggers(registry, table)
-    registry.see_columns(table, shape)
+    registration.see_columns(registry, table, shape)
     return table, cells
 
 
-def _log_cells(registry: Registry, table: Table, shape: TableShape, added: Field) -> int:
-    """Log the cells of a column that somebody wrote before it was registered: those that hold not its default."""
+def _take_written(registry: Registry, table: Table, shape: TableShape, added: Field) -> int:
+    """Log the cells of a column that somebody wrote before it was registered, and show what others wrote to the other ones."""
+    connection = registry.connection
     column = next(column for column in shape.values if column.name == added.name)
     stamped = table.stamped_with(added)
-    statement = sql(
-        "repair/log_cells",
-        log_keys=table.keys,
-        user_keys=table.key_columns_of("shown"),
-        table=table.quoted,
-        column=identifier(added.name),
-    )
     values = {
         "tbl": table.id,
         "op": FIRST_UPDATE_OP + stamped.word,
         "mask": 1 << stamped.bit,
-        "default": reshape.default_value(registry.connection, column, shape.strict),
+        "default": reshape.default_value(connection, column, shape.strict),
     }
-    registry.connection.execute(statement, values)
-    return registry.connection.changes()
+    with temporary(connection, "_crdt_written", f"CREATE TEMP TABLE _crdt_written ({table.keys}, v)"):
+        keep = sql(
+            "repair/keep_cells",
+            log_keys=table.keys,
+            user_keys=table.key_columns_of("shown"),
+            table=table.quoted,
+            column=identifier(added.name),
+        )
+        connection.execute(keep, values)
+        written = connection.changes()
+        if written:
+            connection.execute(sql("repair/log_cells", log_keys=table.keys), values)
+        if parking.unpark(registry, table, added) and written:
+            with quiet.without_capture(connection, [table]):
+                show = sql(
+                    "repair/show_cells",
+                    table=table.quoted,
+                    column=identifier(added.name),
+                    target_is_written=table.row_has_key_of("target", "written"),
+                )
+                connection.execute(show)
+    return written

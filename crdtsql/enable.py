@@ -57,7 +57,7 @@ def enable(
         genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
     registry.widen_log(len(shape.key))
     table = registry.set_policies(registry.add_table(shape, genesis, chosen), rows, granularity)
-    _create_tables(connection, table, shape)
+    create_tables(connection, table, shape)
     create_triggers(connection, table, shape)
     return table
 
@@ -143,16 +143,26 @@ def disable(registry: Registry, name: str) -> None:
     table = registry.table(name)
     connection = registry.connection
     drop_triggers(connection, table.name)
-    for ours in (table.clock, table.held, table.heads, table.parts):
-        connection.execute(f"DROP TABLE IF EXISTS {ours}")
-    connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
+    drop_tables(connection, table)
+    for statement in (
+        "DELETE FROM _crdt_column WHERE tbl = ?",
+        "DELETE FROM _crdt_conflict WHERE tbl = ?",
+        "DELETE FROM _crdt_log WHERE tbl = ?",
+        "DELETE FROM _crdt_table WHERE id = ?",
+        "DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1)",
+    ):
+        connection.execute(statement, (table.id,))
     if registry.tables():
         registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
     else:
         registry.drop()
+
+
+def drop_tables(connection: apsw.Connection, table: Table) -> None:
+    """Drop our tables of a table."""
+    stand_in = [table.quoted] if table.absent else []
+    for ours in (table.clock, table.held, table.heads, table.parts, table.cells_parked, *stand_in):
+        connection.execute(f"DROP TABLE IF EXISTS {ours}")
 
 
 def check(connection: apsw.Connection, name: str) -> TableShape:
@@ -230,8 +240,9 @@ def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
             )
 
 
-def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
-    key_definitions = _key_definitions(table, shape)
+def create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+    """Create our tables for a table."""
+    definitions = key_definitions(table, shape)
     stamps = joined(
         (Sql(f"{naming.stamp_t(field.id)} INTEGER, {naming.stamp_s(field.id)} INTEGER,") for field in table.fields),
         "\n  ",
@@ -241,13 +252,13 @@ def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape)
         sql(
             "enable/create_clock",
             clock=table.clock,
-            key_definitions=key_definitions,
+            key_definitions=definitions,
             stamp_definitions=stamps,
             key_columns=table.keys,
         ),
         seq_index(table),
         sql("enable/create_held", held=table.held, columns=held_columns),
-        sql("enable/create_heads", heads=table.heads, key_definitions=key_definitions, key_columns=table.keys),
+        sql("enable/create_heads", heads=table.heads, key_definitions=definitions, key_columns=table.keys),
     ):
         try:
             connection.execute(statement)
@@ -262,7 +273,8 @@ def seq_index(table: Table) -> str:
     return sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock)
 
 
-def _key_definitions(table: Table, shape: TableShape) -> Sql:
+def key_definitions(table: Table, shape: TableShape) -> Sql:
+    """Define the key's columns in tables of ours, with the affinity and collation of the user's."""
     return joined(
         (
             Sql(f"{key} {column.affinity} NOT NULL COLLATE {column.collation}")
@@ -274,7 +286,7 @@ def _key_definitions(table: Table, shape: TableShape) -> Sql:
 
 def create_parts(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
     """Create the table of parts, which only a table with typed columns has, unless it is there."""
-    definitions = _key_definitions(table, shape)
+    definitions = key_definitions(table, shape)
     connection.execute(
         sql("enable/create_parts", parts=table.parts, key_definitions=definitions, key_columns=table.keys)
     )

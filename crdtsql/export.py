@@ -14,7 +14,7 @@ from itertools import count
 
 import apsw
 
-from crdtsql import clock, image, naming, parts, query
+from crdtsql import clock, image, naming, parked, parts, query
 from crdtsql.celltypes import TYPES, Kind
 from crdtsql.changeset import Header, Site, TableHeader
 from crdtsql.clock import Now
@@ -148,7 +148,8 @@ def _fill(
 
 def describe(table: Table) -> TableHeader:
     """Describe a replicated table as a changeset does."""
-    columns = tuple((field.name, field.type) for field in table.fields)
+    kept = parked.listed(table)
+    columns = tuple((field.name, field.type) for field in (*table.fields, *kept))
     return TableHeader(
         table.name,
         table.key,
@@ -157,7 +158,8 @@ def describe(table: Table) -> TableHeader:
         row_policy=table.rows,
         granularity=table.granularity,
         given_uid=table.uid,
-        given_uids=(*table.key_uids, *(field.uid for field in table.fields)),
+        given_uids=(*table.key_uids, *(field.uid for field in (*table.fields, *kept))),
+        parked=tuple(field.name for field in kept),
     )
 
 
@@ -187,6 +189,7 @@ def _export_table(
     if table.genesis and _lacks_genesis(registry, table, receiver):
         t, s = table.genesis
         connection.execute(statements.genesis_rows(), {"genesis_t": t, "genesis_s": s})
+    parked.send(connection, table, number, database)
 
 
 class _Statements:
@@ -258,7 +261,7 @@ class _Statements:
             Sql(
                 f"SELECT {field.id} AS id, {position} AS position, {int(TYPES[field.type].kind is Kind.PARTS)} AS splits"
             )
-            for position, field in enumerate(self.table.fields)
+            for position, field in enumerate((*self.table.fields, *self.table.parked))
             if field.type != "lww"
         ]
         return sql(

@@ -12,7 +12,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql import clock, conflicts, constraints, materialize, meet, mergeparts, query, quiet, schema
+from crdtsql import clock, conflicts, constraints, materialize, meet, mergeparts, parking, query, quiet, schema
 from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.clock import Now
@@ -56,11 +56,13 @@ class MergeReport:
         sender: site id of the exporting replica, as hex.
         known: the changeset held nothing new.
         tables: table name -> counts, for the tables in which anything changed.
+        notices: what a person should know, such as which columns are not in this file.
     """
 
     sender: str
     known: bool = False
     tables: dict[str, TableReport] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
 
     def of(self, table: str) -> TableReport:
         """Return the counts of one table."""
@@ -78,7 +80,13 @@ class MergeReport:
     def to_json(self) -> dict[str, Any]:
         """Return the report as the command line's `--json` prints it."""
         tables = {name: asdict(report) for name, report in self.tables.items()}
-        return {"sender": self.sender, "known": self.known, **asdict(self.total), "tables": tables}
+        return {
+            "sender": self.sender,
+            "known": self.known,
+            **asdict(self.total),
+            "tables": tables,
+            "notices": self.notices,
+        }
 
 
 def brings_news(registry: Registry, header: Header) -> bool:
@@ -181,11 +189,13 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
     connection = registry.connection
     settle_eras(registry, header)
     check_policies(registry, header)
+    report = MergeReport(header.sender.hex())
     arrivals = [
-        _arrival(registry, table, number, database) for number, table in enumerate(header.tables, 1) if table.rows
+        _arrival(registry, table, number, database, report.notices)
+        for number, table in enumerate(header.tables, 1)
+        if table.rows
     ]
     batch = registry.next_batch()
-    report = MergeReport(header.sender.hex())
     with (
         temporary(connection, "_crdt_from", CREATE_FROM),
         temporary(connection, "_crdt_theirs", CREATE_THEIRS),
@@ -211,7 +221,7 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
     return report
 
 
-def _arrival(registry: Registry, header: TableHeader, number: int, database: str) -> Arrival:
+def _arrival(registry: Registry, header: TableHeader, number: int, database: str, notices: list[str]) -> Arrival:
     table = next((table for table in registry.tables() if table.uid == header.uid), None)
     shape = schema.read(registry.connection, table.name if table else header.name)
     if table is None or shape is None:
@@ -221,6 +231,7 @@ def _arrival(registry: Registry, header: TableHeader, number: int, database: str
             f"the changeset has table {header.name!r}, which {state}: nothing was changed; "
             f"{advice} `crdtsql enable {registry.path} {header.name}`, and import again"
         )
+    table = parking.admit(registry, table, header, number, database, notices)
     return Arrival(header, number, database, table, shape)
 
 
@@ -267,6 +278,8 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
             registry.adopt_genesis(table, adopted)
         if not fresh and not known:
             return None
+        parking.fill_defaults(registry, arrival)
+        parking.merge_cells(registry, arrival, values)
         siblings = mergeparts.merge_parts(registry, arrival, values, fresh, known)
         values["seq"] = registry.seq_of(table, batch, fresh + known)
         report = _apply(registry, arrival, values, fresh, known)

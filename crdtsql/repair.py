@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from crdtsql import drift, enable, query, reshape, schema
+from crdtsql import drift, enable, query, registration, reshape, schema
 from crdtsql.drift import State
 from crdtsql.registry import Registry
 from crdtsql.sqltext import identifier, sql
@@ -74,9 +74,7 @@ def repair(registry: Registry, restamp: Collection[str], fold: Callable[[], obje
     Raises:
         NotEnabledError: a table to restamp is not replicated.
     """
-    for name in restamp:
-        registry.table(name)
-    states = [drift.look(registry, table) for table in registry.tables()]
+    states = [drift.look(registry, table) for table in registry.tables() if not table.absent]
     states = [_found_again(registry, state) if state.shape is None else state for state in states]
     rekeyed = [state.table.name for state in states if state.rekeyed]
     if rekeyed:
@@ -104,9 +102,13 @@ def repair(registry: Registry, restamp: Collection[str], fold: Callable[[], obje
 def _found_again(registry: Registry, state: State) -> State:
     """Look for a table that went without its triggers: one with the same columns came, and has the rows that are known."""
     connection, table = registry.connection, state.table
-    seen = registry.columns_seen(table)
+    seen = registration.columns_seen(registry, table)
     known = {caseless(other.name) for other in registry.tables()}
-    alike = [other for other in registry.tables() if registry.columns_seen(other) == seen and _is_gone(registry, other)]
+    alike = [
+        other
+        for other in registry.tables()
+        if registration.columns_seen(registry, other) == seen and _is_gone(registry, other)
+    ]
     found = []
     for name, kind in schema.user_tables(connection):
         if kind != "table" or caseless(name) in known:
@@ -143,9 +145,9 @@ def _mend(registry: Registry, state: State, report: RepairReport) -> list[Table]
         )
         return []
     for dropped in state.dropped:
-        kept = reshape.park_column(registry, table, dropped, None)
+        table, kept = reshape.park_column(registry, table, dropped, lost=True)
         reshape.drop_column(registry, table, dropped)
-        done = f"it is registered as dropped; {kept:,} of its values are kept"
+        done = f"it is registered as dropped; {kept:,} of its values, of deleted rows, are kept"
         report.findings.append(Finding(state.shape.name, f"column {dropped.name!r} was dropped", done, rows=kept))
     outdated = state.captured and not state.problems and reshape.are_outdated(connection, table, state.shape)
     names = dict(zip(table.uids, table.names, strict=True))
@@ -153,7 +155,9 @@ def _mend(registry: Registry, state: State, report: RepairReport) -> list[Table]
     if state.moved:
         report.findings.append(Finding(table.name, f"it was called {state.table.name!r}", "its clocks follow it"))
     for uid, name in state.renamed.items():
-        report.findings.append(Finding(table.name, f"column {names[uid]!r} is called {name!r} now", "its stamps follow it"))
+        report.findings.append(
+            Finding(table.name, f"column {names[uid]!r} is called {name!r} now", "its stamps follow it")
+        )
     for column in state.added:
         done = f"it is replicated; {cells:,} cells that hold something else than the default count as written now"
         report.findings.append(Finding(table.name, f"column {column.name!r} was added", done, rows=cells))

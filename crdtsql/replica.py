@@ -25,7 +25,6 @@ from crdtsql import (
     drift,
     enable,
     export,
-    fold,
     image,
     merge,
     policy,
@@ -39,7 +38,8 @@ from crdtsql import (
 )
 from crdtsql.conflicts import Conflict
 from crdtsql.errors import CannotEnableError, CrdtsqlError, DatabaseError, UsageError
-from crdtsql.session import Session, explained
+from crdtsql.schemaverbs import SchemaVerbs
+from crdtsql.session import explained
 from crdtsql.values import SqliteValue, caseless
 from crdtsql.vector import Vector, by_id
 
@@ -53,7 +53,7 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 
 
-class Replica(Session):
+class Replica(SchemaVerbs):
     """One replicated SQLite file.
 
     Use as a context manager, or call `close`. Times and site ids come from `now` and `make_site`, so that tests own them.
@@ -95,7 +95,7 @@ class Replica(Session):
                 self.registry.create()
                 self._begin_as(self._make_site())
             else:
-                self._fold()
+                self._ready({}, strict=False)
             names = list(tables)
             if all:
                 names += [name for name in self._not_enabled() if caseless(name) not in {caseless(n) for n in tables}]
@@ -131,11 +131,12 @@ class Replica(Session):
         """
         with self._writing():
             self.registry.require()
-            fold.fold(self.registry, self._now)
+            self._ready({}, strict=False)
             for name in tables:
                 enable.disable(self.registry, name)
             if self.registry.exists:
-                drift.settle(self.registry)
+                if drift.check(self.registry, strict=False):
+                    self._fold()
                 self._changed()
 
     def set_type(self, table: str, column: str, type: str) -> bool:  # noqa: A002 - the verb's own word
@@ -230,6 +231,8 @@ class Replica(Session):
                         self.registry.remember_peer(header.sender, header.vector)
                         drift.settle(self.registry)
                         self._changed()
+        for notice in report.notices:
+            self._notice(notice)
         return report
 
     def _load(self, database: str, content: bytes | str) -> None:

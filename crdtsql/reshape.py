@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import capture, clock, enable, naming, query, schema
+from crdtsql import capture, clock, enable, naming, parked, parking, query, registration, schema
 from crdtsql.errors import SchemaDriftError
 from crdtsql.registry import Registry
 from crdtsql.schema import Column, TableShape
@@ -65,7 +65,7 @@ def add_columns(registry: Registry, table: Table, shape: TableShape) -> list[Fie
     for column in shape.values:
         if column.name in known:
             continue
-        field = registry.add_column(table, column.name)
+        field = registration.add_column(registry, table, column.name)
         (written,) = query.first(connection, "SELECT quote(?)", (default_value(connection, column, shape.strict),))
         for ours, name, default in (
             (table.clock, Sql(f"{naming.stamp_t(field.id)} INTEGER"), integer(clock.ABSENT)),
@@ -77,10 +77,21 @@ def add_columns(registry: Registry, table: Table, shape: TableShape) -> list[Fie
     return added
 
 
+def park_column(registry: Registry, table: Table, field: Field, *, lost: bool = False) -> tuple[Table, int]:
+    """Keep the cells of a column that leaves the user's table; return the table with it parked, and how many there are.
+
+    Args:
+        lost: the column is gone already, so that only the values of held rows are left.
+    """
+    table = parking.park(registry, table, field, lost=lost)
+    kept = next(known for known in table.parked if known.uid == field.uid)
+    return table, parked.count_cells(registry.connection, table, kept)
+
+
 def drop_column(registry: Registry, table: Table, field: Field) -> None:
     """Register that a column is not in the table any more, and forget its stamps, parts and held values."""
     connection = registry.connection
-    registry.drop_column(table, field)
+    registration.drop_column(registry, table, field)
     connection.execute(
         "UPDATE _crdt_conflict SET resolved = ?, resolved_s = ? WHERE tbl = ? AND col = ? AND resolved IS NULL",
         (registry.number("clock"), registry.self_ordinal, table.id, field.id),
@@ -102,7 +113,7 @@ def rename_table(registry: Registry, table: Table, name: str) -> Table:
     for old, new in zip(naming.tables_of(table.name), naming.tables_of(name), strict=True):
         if query.first(connection, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (old,)):
             connection.execute(sql("alter/rename_table", old=identifier(old), new=identifier(new)))
-    renamed = registry.rename_table(table, name)
+    renamed = registration.rename_table(registry, table, name)
     connection.execute(enable.seq_index(renamed))
     return renamed
 
@@ -137,4 +148,4 @@ def renew_triggers(registry: Registry, table: Table) -> None:
     shape = shape_of(registry, table.name)
     enable.drop_triggers(registry.connection, table.name)
     enable.create_triggers(registry.connection, table, shape)
-    registry.see_columns(table, shape)
+    registration.see_columns(registry, table, shape)
