@@ -158,6 +158,11 @@ def disable(registry: Registry, name: str) -> None:
         registry.drop()
 
 
+def left(name: str) -> str:
+    """Say what the other replicas must do when a table is not replicated in one file any more."""
+    return f"`crdtsql disable FILE {name}` for the other replicas too, before they exchange changes with this one again"
+
+
 def drop_tables(connection: apsw.Connection, table: Table) -> None:
     """Drop our tables of a table."""
     stand_in = [table.quoted] if table.absent else []

@@ -62,7 +62,7 @@ class SchemaVerbs(Session):
             with self._foreign_keys_off(), self._writing():
                 report = repair.repair(self.registry, restamp, self._fold)
                 report.dry_run = dry_run
-                if dry_run:
+                if dry_run or not report.mended:
                     raise _Undo
                 if report.findings and self.registry.exists:
                     self._changed()
