@@ -85,11 +85,8 @@ def alter(registry: Registry, statement: Statement) -> list[str]:
     if statement.verb == "DROP TABLE":
         enable.disable(registry, table.name)
         _run(registry.connection, statement)
-        return [
-            f"{table.name} is not replicated any more: its clocks, deleted rows and conflicts are gone; run "
-            f"{enable.left(table.name)}",
-            f"ran: {_short(statement)}",
-        ]
+        gone = f"{table.name} is not replicated any more: its clocks, deleted rows and conflicts are gone"
+        return [f"{gone}; run {enable.left(table.name)}", f"ran: {_short(statement)}"]
     return _alter_table(registry, statement, table)
 
 
