@@ -39,6 +39,8 @@ def admit(
             continue
         _check(registry, table, old, name, kind)
         if old is None:
+            _check_name(registry, table, name)
+        if old is None:
             notices.append(
                 f"column {name!r} of table {table.name!r} is not in {registry.path}: its cells are kept and passed on; add it "
                 "with ALTER TABLE or `crdtsql schema pull` to see them"
@@ -73,6 +75,18 @@ def _check(registry: Registry, table: Table, old: Field | None, name: str, kind:
         f"column {table.name}.{name} has the type {old.type} here and {kind} in the changeset: nothing was changed; "
         f"give it the same type on all replicas with `crdtsql type`, then export again"
     )
+
+
+def _check_name(registry: Registry, table: Table, name: str) -> None:
+    """Refuse a column whose name the table has for one that is not replicated: it would have nowhere to go."""
+    registered = {caseless(other) for other in (*table.key, *(field.name for field in table.fields))}
+    for column in shape_of(registry, table).columns:
+        if caseless(column.name) == caseless(name) and caseless(name) not in registered:
+            what = "generated" if column.generated else "not replicated"
+            raise SchemaMismatchError(
+                f"the changeset has a column {name!r} of table {table.name!r}, which is {what} here: nothing was changed; rename "
+                "one of the two"
+            )
 
 
 def _has_parts(registry: Registry, table: Table, field: Field) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Final, Literal
@@ -17,6 +17,7 @@ from typing import Final, Literal
 import apsw
 
 from crdtsql import (
+    appear,
     blame,
     changes,
     changeset,
@@ -90,7 +91,8 @@ class Replica(Session):
         """
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
-        with self._writing():
+        kept = self.registry.exists and any(table.absent for table in self.registry.tables())
+        with self._foreign_keys_off() if kept else nullcontext(), self._writing():
             if not self.registry.exists:
                 self.registry.create()
                 self._begin_as(self._make_site())
@@ -103,7 +105,12 @@ class Replica(Session):
             chosen = columntype.by_table(names, types or {})
             for name in names:
                 try:
-                    table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity)
+                    kept = appear.waiting(self.registry, name)
+                    if kept is None:
+                        table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity)
+                    else:
+                        options = appear.Options(chosen[name], rows, granularity)
+                        table = appear.appear(self.registry, kept, self._now, options)
                     enabled.append(table.name)
                 except CannotEnableError as error:
                     if name in tables:
@@ -116,7 +123,7 @@ class Replica(Session):
         return enabled
 
     def _not_enabled(self) -> list[str]:
-        enabled = {caseless(table.name) for table in self.registry.tables()}
+        enabled = {caseless(table.name) for table in self.registry.tables() if not table.absent}
         return [
             name
             for name, kind in schema.user_tables(self.connection)
@@ -174,6 +181,29 @@ class Replica(Session):
                 drift.settle(self.registry)
                 self._changed()
         return report
+
+    def _ready(self, peer_vector: Mapping[bytes, int], *, strict: bool = True) -> None:
+        moved = strict and drift.has_moved(self.registry)
+        super()._ready(peer_vector, strict=strict)
+        if moved:
+            self._show_created()
+
+    def _show_created(self) -> None:
+        """Enable the tables for which rows are kept and that somebody has created meanwhile."""
+        (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
+        for kept, problem in appear.created(self.registry):
+            if problem is None and not enforced:
+                appear.appear(self.registry, kept, self._now, appear.Options({}))
+                drift.settle(self.registry)
+                self._changed()
+                self._unsaid.append(
+                    f"{self.path}: table {kept.name!r} was created here: the rows kept for it are in it now"
+                )
+            else:
+                self._notice(
+                    f"{self.path}: table {kept.name!r} is in this file, but not the rows kept for it ({problem or 'foreign keys are enforced'}); run "
+                    f"`crdtsql enable {self.path} {kept.name}`"
+                )
 
     def vector(self) -> dict[str, int]:
         """Return the version vector: site id as hex -> hlc up to which all its events are here."""
