@@ -191,8 +191,9 @@ class Replica(Session):
     def _show_created(self) -> None:
         """Enable the tables for which rows are kept and that somebody has created meanwhile."""
         (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
-        for kept, problem in appear.created(self.registry):
-            if problem is None and not enforced:
+        for kept, found in appear.created(self.registry):
+            problem = found or ("foreign keys are enforced on this connection" if enforced else None)
+            if problem is None:
                 appear.appear(self.registry, kept, self._now, appear.Options({}))
                 drift.settle(self.registry)
                 self._changed()
@@ -201,7 +202,7 @@ class Replica(Session):
                 )
             else:
                 self._notice(
-                    f"{self.path}: table {kept.name!r} is in this file, but not the rows kept for it ({problem or 'foreign keys are enforced'}); run "
+                    f"{self.path}: table {kept.name!r} is in this file, but not the rows kept for it ({problem}); run "
                     f"`crdtsql enable {self.path} {kept.name}`"
                 )
 
