@@ -126,7 +126,8 @@ def _parents_first(registry: Registry, tables: list[Table]) -> list[Table]:
         free = [
             table
             for table in left
-            if not names & {caseless(key.parent) for key in schema.foreign_keys(registry.connection, table.name)}
+            if not names
+            & {caseless(key.parent) for key in schema.foreign_keys(registry.connection, table.name)}
             - {caseless(table.name)}
         ]
         ordered += free or left[:1]
@@ -136,7 +137,9 @@ def _parents_first(registry: Registry, tables: list[Table]) -> list[Table]:
 
 def _statement_of(registry: Registry, kind: str, name: str) -> str:
     found = query.first(
-        registry.connection, "SELECT sql FROM main.sqlite_schema WHERE type = ? AND name = ? COLLATE NOCASE", (kind, name)
+        registry.connection,
+        "SELECT sql FROM main.sqlite_schema WHERE type = ? AND name = ? COLLATE NOCASE",
+        (kind, name),
     )
     return str(found[0]) if found and isinstance(found[0], str) else ""
 
@@ -240,19 +243,19 @@ def column_definition(statement: str, column: str) -> str:
     return ""
 
 
-def _items(tokens: Sequence[str]) -> Iterator[list[str]]:
+def _items(pieces: Sequence[str]) -> Iterator[list[str]]:
     """Split what stands in a statement's first parentheses at its commas."""
     depth, item = 0, list[str]()
-    for token in tokens:
-        depth += {"(": 1, ")": -1}.get(token, 0)
-        if (depth == 1 and token == ",") or (depth == 0 and token == ")"):
+    for piece in pieces:
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        if (depth == 1 and piece == ",") or (depth == 0 and piece == ")"):
             if item:
                 yield item
             item = []
-            if token == ")":
+            if piece == ")":
                 return
-        elif (depth > 1 or (depth == 1 and token != "(")) and (item or token.strip()):
-            item.append(token)
+        elif (depth > 1 or (depth == 1 and piece != "(")) and (item or piece.strip()):
+            item.append(piece)
 
 
 def checked(statement: str, kind: str, name: str, table: str = "") -> str:
@@ -270,7 +273,11 @@ def checked(statement: str, kind: str, name: str, table: str = "") -> str:
     if kind == "TABLE":
         sound = sound and tokens[named + 1 : named + 2] == ["("] and _ends_as_a_table(words)
     elif kind in ("INDEX", "TRIGGER"):
-        owner = [caseless(indexsql.unquoted(token)) for token, word in zip(tokens, ["", *words], strict=False) if word == "ON"]
+        owner = [
+            caseless(indexsql.unquoted(token))
+            for token, word in zip(tokens, ["", *words], strict=False)
+            if word == "ON"
+        ]
         sound = sound and caseless(table) in owner[:1]
     if not sound or naming.is_ours(name) or name.lower().startswith("sqlite_"):
         raise CannotAdoptError(

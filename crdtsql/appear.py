@@ -42,7 +42,7 @@ def created(registry: Registry) -> list[tuple[Table, str | None]]:
             continue
         problem = None
         try:
-            _check(registry, table)
+            _check(registry, table, table.name)
             statement = f"SELECT 1 FROM {identifier(table.name)} LIMIT 1"
             if query.first(registry.connection, statement) is not None:
                 problem = "it has rows of its own"
@@ -52,9 +52,9 @@ def created(registry: Registry) -> list[tuple[Table, str | None]]:
     return found
 
 
-def _check(registry: Registry, kept: Table) -> schema.TableShape:
+def _check(registry: Registry, kept: Table, name: str) -> schema.TableShape:
     """Check that a table can be enabled as the other replicas have it."""
-    shape = enable.check(registry.connection, kept.name)
+    shape = enable.check(registry.connection, name)
     key = tuple(column.name for column in shape.key)
     if tuple(map(caseless, key)) != tuple(map(caseless, kept.key)):
         raise CannotEnableError(
@@ -72,8 +72,11 @@ def _types(kept: Table, shape: schema.TableShape) -> dict[str, str]:
     return {name: every[key] for key, name in names.items() if key in every}
 
 
-def appear(registry: Registry, kept: Table, now: Now, options: Options) -> Table:
+def appear(registry: Registry, kept: Table, now: Now, options: Options, name: str = "") -> Table:
     """Enable a table for which rows are kept, as the other replicas have it, and show the rows.
+
+    Args:
+        name: the table's name here, if it is another one than that under which the rows are kept.
 
     Raises:
         CannotEnableError: the table is missing, or of a kind or with a key that can't be replicated.
@@ -81,13 +84,14 @@ def appear(registry: Registry, kept: Table, now: Now, options: Options) -> Table
         UsageError: an option is given that differs from what the other replicas have.
     """
     connection = registry.connection
-    types = _types(kept, _check(registry, kept))
+    name = name or kept.name
+    types = _types(kept, _check(registry, kept, name))
     _check_options(kept, options, types)
     (last,) = query.first(connection, "SELECT ifnull(max(id), 0) FROM _crdt_conflict")
     with export.attached(connection, "kept", nested=True) as database:
         header = export.export(registry, {}, now, database, silent, only=kept)
         enable.forget(registry, kept, with_conflicts=False)
-        table = enable.enable(registry, kept.name, now, types | dict(options.types), kept.rows, kept.granularity)
+        table = enable.enable(registry, name, now, types | dict(options.types), kept.rows, kept.granularity)
         table = _take_over(registry, kept, table)
         merge.merge(registry, header, database, silent, again=True)
     same = joined((Sql(f"entry.{key} IS other.{key}") for key in table.key_names), " AND ")

@@ -141,8 +141,7 @@ class Arrival:
 
     def local_stamp(self, field: Field) -> tuple[Sql, Sql]:
         """Return the local cell's hlc and site ordinal before the merge."""
-        t, s = naming.stamp_t(field.id), naming.stamp_s(field.id)
-        return Sql(f"coalesce(clock.{t}, clock.t, :genesis_t)"), Sql(f"coalesce(clock.{s}, clock.s, :genesis_s)")
+        return field.full_stamp
 
     def bits(self, what: str) -> Sql:
         """Render the mask words of the cells that win, or that clash, as `... AS won0, ... AS won1`."""
@@ -165,6 +164,19 @@ class Arrival:
     def is_newer(self, new_t: Sql, new_s: Sql, old_t: Sql, old_s: Sql) -> Sql:
         """Compare an incoming stamp (its site as the image says it) with a local one: hlc first, then site id."""
         return fragment("merge/stamp_is_newer", new_t=new_t, new_s=new_s, old_t=old_t, old_s=old_s)
+
+    @property
+    def is_whole(self) -> Sql:
+        """Say that all value columns of the local table were sent, so that a row of the genesis needs no clock row."""
+        if self.local_only or any(pair.field.late for pair in self.pairs):
+            return Sql("0")
+        masks: dict[Sql, int] = {}
+        for pair in self.pairs:
+            word = pair.sent["word"]
+            masks[word] = masks.get(word, 0) | 1 << pair.position % WORD_BITS
+        return joined(
+            [Sql(f"incoming.{word} & {mask} = {mask}") for word, mask in masks.items()] or [Sql("1")], " AND "
+        )
 
     @property
     def user_columns(self) -> Sql:

@@ -146,7 +146,7 @@ def _origins(
 ) -> list[CellOrigin]:
     count = len(table.fields)
     t, s = found[:2] if found else (table.genesis or (clock.ABSENT, registry.self_ordinal))
-    cell_t = found[3 : 3 + count] if found else [None] * count
+    cell_t = found[3 : 3 + count] if found else [clock.ABSENT if field.late else None for field in table.fields]
     cell_s = found[3 + count :] if found else [None] * count
     return [
         CellOrigin(

@@ -158,6 +158,7 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
         connection.execute(f"DROP TABLE IF EXISTS {ours}")
     if with_conflicts:
         connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1)", (table.id,))
@@ -254,7 +255,7 @@ def create_tables(connection: apsw.Connection, table: Table, shape: TableShape) 
             stamp_definitions=stamps,
             key_columns=table.keys,
         ),
-        sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock),
+        seq_index(table),
         sql("enable/create_held", held=table.held, columns=held_columns),
         sql("enable/create_heads", heads=table.heads, key_definitions=definitions, key_columns=table.keys),
     ):
@@ -264,6 +265,11 @@ def create_tables(connection: apsw.Connection, table: Table, shape: TableShape) 
             raise CrdtsqlError(f"cannot set up {table.name!r}: {error}") from error
     if table.typed_fields:
         create_parts(connection, table, shape)
+
+
+def seq_index(table: Table) -> str:
+    """Write the statement that creates the clock's index by `seq`."""
+    return sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock)
 
 
 def key_definitions(table: Table, shape: TableShape) -> Sql:

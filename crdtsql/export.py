@@ -320,7 +320,7 @@ class _Statements:
             words=joined(self.words),
             value_columns=joined((Sql(f", {value}") for value, _, _ in self.cells), "") if values else EMPTY,
             user_keys=self.table.key_columns_of("shown"),
-            masks=self._masks([integer(1)] * len(values)),
+            masks=self._masks([integer(not field.late) for field in self.table.fields]),
             values=joined(values, ""),
             clock_is_shown=self._clock_is_shown,
             **self.slots,

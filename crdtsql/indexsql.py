@@ -28,6 +28,26 @@ class IndexParts:
     where: str
 
 
+def tokens(statement: str) -> list[str]:
+    """Split a statement into SQLite's tokens; each comment or run of blanks is one blank.
+
+    >>> tokens("DROP/* it */TABLE [my t];")
+    ['DROP', ' ', 'TABLE', ' ', '[my t]', ';']
+    """
+    return [" " if match.lastgroup == "space" else match[0] for match in _TOKEN.finditer(statement)]
+
+
+def unquoted(name: str) -> str:
+    """Return the name that a token stands for.
+
+    >>> unquoted('"a""b"'), unquoted("[a b]"), unquoted("a")
+    ('a"b', 'a b', 'a')
+    """
+    if name[:1] == "[":
+        return name[1:-1]
+    return name[1:-1].replace(name[0] * 2, name[0]) if name[:1] in ("'", '"', "`") else name
+
+
 def parse(statement: str) -> IndexParts:
     """Split a `CREATE INDEX` statement.
 

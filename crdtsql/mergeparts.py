@@ -172,7 +172,7 @@ class Merge:
             clock_is_incoming=table.same_keys("clock", "incoming"),
             shown_is_incoming=self.arrival.is_key_of("shown", "incoming"),
             **pair.sent,
-            **pair.slots,
+            **(pair.slots | dict(zip(("old_t", "old_s"), pair.field.full_stamp, strict=True))),
             **self.arrival.image_slots,
         )
 

@@ -48,6 +48,11 @@ def absent(table: str) -> str:
     return f"_crdt_absent_{table}"
 
 
+def tables_of(table: str) -> list[str]:
+    """List the names that tables of ours for one table can have; the caller quotes them."""
+    return [f"_crdt_{what}_{table}" for what in ("clock", "held", "heads", "parts", "parked", "born")]
+
+
 def trigger(table: str, what: str) -> str:
     """Name a capture trigger; the caller quotes it."""
     return f"_crdt_{what}_{table}"

@@ -51,6 +51,21 @@ def admit(
     return _register(registry, table, columns) if admitted else table
 
 
+def expect(registry: Registry, table: Table, wanted: Field) -> Table:
+    """Let a column that is about to be added be another replica's, of its uid, name and type; return the table.
+
+    Also one that was dropped here: somebody asks for it again.
+    """
+    registry.connection.execute(
+        "UPDATE _crdt_column SET uid = uid || '~' || id WHERE tbl = ? AND uid = ? AND dropped", (table.id, wanted.uid)
+    )
+    columns = {field.uid: field for field in table.parked}
+    id_ = columns[wanted.uid].id if wanted.uid in columns else _next_id(columns)
+    kind = columns[wanted.uid].type if wanted.uid in columns else wanted.type
+    first = {wanted.uid: Field(id_, wanted.name, kind, wanted.uid)}
+    return _register(registry, table, first | {uid: field for uid, field in columns.items() if uid != wanted.uid})
+
+
 def _was_sent(registry: Registry, header: TableHeader, number: int, database: str, position: int) -> bool:
     """Tell whether an image holds anything of a column."""
     slots = {"word": Sql(f"p{position // WORD_BITS}"), "incoming_bit": integer(position % WORD_BITS)}
@@ -222,10 +237,13 @@ class _MergeParked(mergeparts.Merge):
         return 0
 
 
-def park(registry: Registry, table: Table, field: Field) -> Table:
+def park(registry: Registry, table: Table, field: Field, *, lost: bool = False) -> Table:
     """Keep the cells of a column that is about to leave the user's table; the caller drops it, here and from our tables.
 
     Return the table with the column among the parked ones.
+
+    Args:
+        lost: it has left the user's table already, so that only the cells of held rows are left.
     """
     connection = registry.connection
     columns = {known.uid: known for known in table.parked}
@@ -238,8 +256,8 @@ def park(registry: Registry, table: Table, field: Field) -> Table:
         "keys": table.keys,
         "clock": table.clock,
         "table": table.quoted,
-        "column": identifier(field.name),
-        "shown_is_clock": table.row_has_key_of("shown", "clock"),
+        "column": identifier(table.key[0] if lost else field.name),
+        "shown_is_clock": Sql("0") if lost else table.row_has_key_of("shown", "clock"),
     }
     statement = sql(
         "parked/park",
@@ -252,7 +270,13 @@ def park(registry: Registry, table: Table, field: Field) -> Table:
         **slots,
     )
     connection.execute(statement, values)
-    if table.genesis is not None and not field.late:
+    if lost:
+        connection.execute(
+            f"DELETE FROM {table.cells_parked} WHERE col = :col AND ({table.keys}) NOT IN "
+            f"(SELECT {table.keys} FROM {table.clock} WHERE held IS NOT NULL)",
+            values,
+        )
+    elif table.genesis is not None and not field.late:
         connection.execute(sql("parked/park_genesis", user_keys=table.key_columns_of("shown"), **slots), values)
     _move_parts(registry, table, field, kept)
     return table

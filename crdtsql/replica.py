@@ -26,7 +26,6 @@ from crdtsql import (
     drift,
     enable,
     export,
-    fold,
     image,
     merge,
     policy,
@@ -40,7 +39,8 @@ from crdtsql import (
 )
 from crdtsql.conflicts import Conflict
 from crdtsql.errors import CannotEnableError, CrdtsqlError, DatabaseError, UsageError
-from crdtsql.session import Session, explained
+from crdtsql.schemaverbs import SchemaVerbs
+from crdtsql.session import explained
 from crdtsql.values import SqliteValue, caseless
 from crdtsql.vector import Vector, by_id
 
@@ -54,7 +54,7 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 
 
-class Replica(Session):
+class Replica(SchemaVerbs):
     """One replicated SQLite file.
 
     Use as a context manager, or call `close`. Times and site ids come from `now` and `make_site`, so that tests own them.
@@ -91,13 +91,13 @@ class Replica(Session):
         """
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
-        kept = self.registry.exists and any(table.absent for table in self.registry.tables())
-        with self._foreign_keys_off() if kept else nullcontext(), self._writing():
+        awaited = self.registry.exists and any(table.absent for table in self.registry.tables())
+        with self._foreign_keys_off() if awaited else nullcontext(), self._writing():
             if not self.registry.exists:
                 self.registry.create()
                 self._begin_as(self._make_site())
             else:
-                self._fold()
+                self._ready({}, strict=False)
             names = list(tables)
             if all:
                 names += [name for name in self._not_enabled() if caseless(name) not in {caseless(n) for n in tables}]
@@ -138,11 +138,12 @@ class Replica(Session):
         """
         with self._writing():
             self.registry.require()
-            fold.fold(self.registry, self._now)
+            self._ready({}, strict=False)
             for name in tables:
                 enable.disable(self.registry, name)
             if self.registry.exists:
-                drift.settle(self.registry)
+                if drift.check(self.registry, strict=False):
+                    self._fold()
                 self._changed()
 
     def set_type(self, table: str, column: str, type: str) -> bool:  # noqa: A002 - the verb's own word
@@ -181,30 +182,6 @@ class Replica(Session):
                 drift.settle(self.registry)
                 self._changed()
         return report
-
-    def _ready(self, peer_vector: Mapping[bytes, int], *, strict: bool = True) -> None:
-        moved = strict and drift.has_moved(self.registry)
-        super()._ready(peer_vector, strict=strict)
-        if moved:
-            self._show_created()
-
-    def _show_created(self) -> None:
-        """Enable the tables for which rows are kept and that somebody has created meanwhile."""
-        (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
-        for kept, found in appear.created(self.registry):
-            problem = found or ("foreign keys are enforced on this connection" if enforced else None)
-            if problem is None:
-                appear.appear(self.registry, kept, self._now, appear.Options({}))
-                drift.settle(self.registry)
-                self._changed()
-                self._unsaid.append(
-                    f"{self.path}: table {kept.name!r} was created here: the rows kept for it are in it now"
-                )
-            else:
-                self._notice(
-                    f"{self.path}: table {kept.name!r} is in this file, but not the rows kept for it ({problem}); run "
-                    f"`crdtsql enable {self.path} {kept.name}`"
-                )
 
     def vector(self) -> dict[str, int]:
         """Return the version vector: site id as hex -> hlc up to which all its events are here."""

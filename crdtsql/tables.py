@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crdtsql import naming, policy
+from crdtsql.clock import ABSENT
 from crdtsql.sqltext import Sql, identifier, joined
 
 FIRST_UPDATE_OP = 4
@@ -40,6 +41,22 @@ class Field:
         """Return the column's bit in its word."""
         return self.id % naming.WORD_BITS
 
+    @property
+    def clock_stamp(self) -> tuple[Sql, Sql]:
+        """Return the hlc and the site of the cell in a row `clock`, which may be missing: NULL where they are the row's."""
+        t, s = (Sql(f"clock.{stamp}") for stamp in (naming.stamp_t(self.id), naming.stamp_s(self.id)))
+        if not self.late:
+            return t, s
+        return Sql(f"CASE WHEN clock.t IS NULL THEN {ABSENT} ELSE {t} END"), Sql(
+            f"CASE WHEN clock.t IS NULL THEN :self ELSE {s} END"
+        )
+
+    @property
+    def full_stamp(self) -> tuple[Sql, Sql]:
+        """Return the hlc and the site of the cell whose clock row is `clock`, or which is of the genesis where that is missing."""
+        t, s = self.clock_stamp
+        return Sql(f"coalesce({t}, clock.t, :genesis_t)"), Sql(f"coalesce({s}, clock.s, :genesis_s)")
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -67,6 +84,16 @@ class Table:
     key_uids: tuple[str, ...] = ()
     parked: tuple[Field, ...] = ()
     absent: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the key's columns, then those of the fields."""
+        return (*self.key, *(field.name for field in self.fields))
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """Return the uids of the key's columns, then those of the fields."""
+        return (*self.key_uids, *(field.uid for field in self.fields))
 
     def stamped_with(self, field: Field) -> Field:
         """Return the column whose bit in the log stamps a column: of granularity `row`, one for all that are last-writer-wins."""
