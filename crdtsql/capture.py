@@ -266,10 +266,10 @@ def _stored(column: Column) -> Sql:
     new = Sql(f"NEW.{identifier(column.name)}")
     if not column.not_null or column.default is None:
         return new
-    return Sql(f"ifnull({new}, {default_value(column.default)})")
+    return Sql(f"ifnull({new}, {_default(column.default)})")
 
 
-def default_value(written: str) -> Sql:
+def _default(written: str) -> Sql:
     """Make an expression of a DEFAULT clause, in which a bare word is a string."""
     if re.fullmatch(r"(?i:CURRENT_(TIME|DATE|TIMESTAMP)|TRUE|FALSE|NULL)", written):
         return verbatim(written)

@@ -308,5 +308,7 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
         materialize.materialize(connection, arrival, values, fresh, known)
     except (apsw.ConstraintError, apsw.MismatchError) as error:
         raise constraints.explain(connection, arrival, error) from error
+    if fresh:
+        parking.fill_held(registry, arrival, values)
     constraints.note_touched(connection, arrival)
     return report

@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 
-from crdtsql import capture, columntype, enable, image, mergeparts, naming, parked, parts, query, quiet, schema
+from crdtsql import columntype, defaults, enable, image, mergeparts, naming, parked, parts, query, quiet, schema
 from crdtsql.arrival import Arrival, Pair
 from crdtsql.celltypes import TYPES
 from crdtsql.changeset import TableHeader
@@ -146,19 +146,26 @@ def shape_of(registry: Registry, table: Table) -> TableShape:
 
 def fill_defaults(registry: Registry, arrival: Arrival) -> None:
     """Give rows that begin here the table's own default in columns that their sender does not have."""
-    columns = {column.name: column for column in arrival.shape.columns}
     kept = set(arrival.header.parked)
     for pair in arrival.pairs:
-        default = columns[pair.field.name].default
-        if arrival.header.columns[pair.position][0] in kept and default is not None:
-            statement = sql(
-                "parked/fill_default",
-                value=pair.slots["value"],
-                default=capture.default_value(default),
-                **pair.sent,
-                **arrival.image_slots,
-            )
-            registry.connection.execute(statement)
+        if arrival.header.columns[pair.position][0] in kept:
+            default = _default(registry, arrival, pair.field)
+            slots = {"value": pair.slots["value"], **pair.sent, **arrival.image_slots}
+            registry.connection.execute(sql("parked/fill_default", **slots), {"default": default})
+
+
+def fill_held(registry: Registry, arrival: Arrival, values: dict[str, SqliteValue]) -> None:
+    """Give held rows that begin here the table's own default in columns that are not in the changeset."""
+    for field in arrival.local_only:
+        default = _default(registry, arrival, field)
+        if default is not None:
+            statement = sql("parked/fill_held", held=arrival.table.held, value=naming.value(field.id))
+            registry.connection.execute(statement, {"default": default, "held_base": values["held_base"]})
+
+
+def _default(registry: Registry, arrival: Arrival, field: Field) -> SqliteValue:
+    column = next(column for column in arrival.shape.columns if column.name == field.name)
+    return defaults.default_value(registry.connection, column, arrival.shape.strict)
 
 
 def merge_cells(registry: Registry, arrival: Arrival, values: dict[str, SqliteValue]) -> None:
