@@ -19,6 +19,7 @@ from crdtsql.schema import Column, TableShape
 from crdtsql.sqltext import identifier, sql
 from crdtsql.tables import FIRST_UPDATE_OP, Field, Table
 
+NUMERIC = {"INTEGER", "NUMERIC", "REAL"}
 _OLD = re.compile(r'\bOLD\.("(?:[^"]|"")*")')
 
 
@@ -89,6 +90,7 @@ def look(registry: Registry, table: Table) -> State:
     present = reshape.our_triggers(connection, shape.name)
     state = State(table, shape, captured=set(reshape.core_triggers(table)) <= set(present))
     compare(state, _names_in_triggers(table, present), registration.columns_seen(registry, table))
+    state.rekeyed |= not _same_key(connection, table, shape)
     return state
 
 
@@ -108,6 +110,18 @@ def _names_in_triggers(table: Table, present: dict[str, str]) -> list[str] | Non
     _, values, rest = statement.partition("VALUES ('deleted', ")
     names = [name[1:-1].replace('""', '"') for name in _OLD.findall(rest.partition(");\n  INSERT")[0])]
     return names if values and len(names) == len(table.uids) else None
+
+
+def _same_key(connection: apsw.Connection, table: Table, shape: TableShape) -> bool:
+    """Tell whether keys still compare as the clocks do."""
+    clocks = schema.read(connection, naming.tables_of(table.name)[0])
+    if clocks is None:
+        return True
+    return all(
+        ours.collation == column.collation
+        and (ours.affinity == column.affinity or {ours.affinity, column.affinity} <= NUMERIC)
+        for ours, column in zip(clocks.key, shape.key, strict=False)
+    )
 
 
 def compare(state: State, names: list[str] | None, seen: list[tuple[str, str]]) -> None:
@@ -137,7 +151,7 @@ def _by_place(table: Table, shape: TableShape, seen: list[tuple[str, str]]) -> d
         return {}
     before, after = {name for name, _ in seen}, {name for name, _ in now}
     pairs = [
-        (old, new, schema.affinity_of(declared, shape.strict) == affinity)
+        (old, new, not declared or schema.affinity_of(declared, shape.strict) == affinity)
         for (old, declared), (new, affinity) in zip(seen, now, strict=True)
         if old not in after
     ]

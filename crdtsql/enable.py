@@ -83,11 +83,11 @@ def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape
             connection.execute(statement)
         names = joined(identifier(column.name) for column in shape.columns if not column.generated)
         first = identifier(shape.key[0].name)
-        query.rows(connection, f"EXPLAIN INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
+        query.compile_only(connection, f"INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
         quoted = [identifier(column.name) for column in shape.key + shape.values]
         settings = joined(Sql(f"{name} = {name}") for name in quoted)
-        query.rows(connection, f"EXPLAIN UPDATE {table.quoted} SET {settings}")
-        query.rows(connection, f"EXPLAIN DELETE FROM {table.quoted} WHERE {first} IS NULL")
+        query.compile_only(connection, f"UPDATE {table.quoted} SET {settings}")
+        query.compile_only(connection, f"DELETE FROM {table.quoted} WHERE {first} IS NULL")
     except apsw.SQLError as error:
         raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
 
@@ -116,9 +116,9 @@ def triggers_that_write_replicated(connection: apsw.Connection, table: Table) ->
     before = connection.authorizer
     connection.authorizer = authorize
     try:
-        query.rows(connection, f"EXPLAIN INSERT INTO {table.quoted} ({first}) SELECT {first} FROM {table.quoted}")
-        query.rows(connection, f"EXPLAIN DELETE FROM {table.quoted} WHERE {identifier(table.key[0])} IS NULL")
-        query.rows(connection, f"EXPLAIN UPDATE {table.quoted} SET {settings}")
+        query.compile_only(connection, f"INSERT INTO {table.quoted} ({first}) SELECT {first} FROM {table.quoted}")
+        query.compile_only(connection, f"DELETE FROM {table.quoted} WHERE {identifier(table.key[0])} IS NULL")
+        query.compile_only(connection, f"UPDATE {table.quoted} SET {settings}")
     finally:
         connection.authorizer = before
     return found

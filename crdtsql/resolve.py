@@ -132,6 +132,8 @@ def check_open(entry: Conflict, *, again: bool = False) -> None:
         ConflictError: its row is deleted.
     """
     row = f"row {show_key(entry.key)} of table {entry.table!r}"
+    if entry.present is None:
+        raise ConflictError(f"conflict {entry.id} is about column {entry.column!r} of {row}, which was dropped here")
     if entry.deleted:
         raise ConflictError(
             f"conflict {entry.id} can't be settled while {row} is deleted: bring it back with `crdtsql undelete` first"
