@@ -99,7 +99,7 @@ def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[Cel
     table = registry.table(name)
     if len(key) != len(table.key):
         raise UsageError(f"the key of {table.name!r} is ({', '.join(table.key)}): give {len(table.key)} value(s)")
-    shape = schema.read(registry.connection, table.name)
+    shape = schema.read(registry.connection, table.place)
     columns = [identifier(field.name) for field in table.fields]
     where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
     shown = query.first(

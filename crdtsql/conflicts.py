@@ -256,7 +256,7 @@ def prune(registry: Registry, tables: Iterable[Table]) -> int:
     per_cell, total, size = limits(registry)
     pruned = 0
     for table in tables:
-        shape = schema.read(connection, table.name)
+        shape = schema.read(connection, table.place)
         collations = [column.collation for column in shape.key] if shape else ["BINARY"] * len(table.key)
         grouping = joined(
             Sql(f"entry.{key} COLLATE {identifier(collation)}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from crdtsql import enable, naming, parking, query, quiet, registration, reshape, schema
+from crdtsql import defaults, enable, naming, parking, query, quiet, registration, reshape, schema
 from crdtsql.errors import SchemaDriftError
 from crdtsql.registry import Registry, temporary
 from crdtsql.schema import Column, TableShape
@@ -161,6 +161,8 @@ def _by_place(table: Table, shape: TableShape, seen: list[tuple[str, str]]) -> d
 
 def problem_of(registry: Registry, table: Table) -> str | None:
     """Say what is wrong with a table's registration or triggers, None if nothing is."""
+    if table.absent:
+        return None
     return "; ".join(look(registry, table).problems) or None
 
 
@@ -236,7 +238,7 @@ def _take_written(registry: Registry, table: Table, shape: TableShape, added: Fi
         "tbl": table.id,
         "op": FIRST_UPDATE_OP + stamped.word,
         "mask": 1 << stamped.bit,
-        "default": reshape.default_value(connection, column, shape.strict),
+        "default": defaults.default_value(connection, column, shape.strict),
     }
     with temporary(connection, "_crdt_written", f"CREATE TEMP TABLE _crdt_written ({table.keys}, v)"):
         keep = sql(

@@ -141,17 +141,7 @@ def disable(registry: Registry, name: str) -> None:
         NotEnabledError: the table is not replicated.
     """
     table = registry.table(name)
-    connection = registry.connection
-    drop_triggers(connection, table.name)
-    drop_tables(connection, table)
-    for statement in (
-        "DELETE FROM _crdt_column WHERE tbl = ?",
-        "DELETE FROM _crdt_conflict WHERE tbl = ?",
-        "DELETE FROM _crdt_log WHERE tbl = ?",
-        "DELETE FROM _crdt_table WHERE id = ?",
-        "DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1)",
-    ):
-        connection.execute(statement, (table.id,))
+    forget(registry, table)
     if registry.tables():
         registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
     else:
@@ -163,11 +153,20 @@ def left(name: str) -> str:
     return f"`crdtsql disable FILE {name}` for the other replicas too, before they exchange changes with this one again"
 
 
-def drop_tables(connection: apsw.Connection, table: Table) -> None:
-    """Drop our tables of a table."""
+def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> None:
+    """Drop our triggers and tables of a table, and what is registered of it."""
+    connection = registry.connection
+    if not table.absent:
+        drop_triggers(connection, table.name)
     stand_in = [table.quoted] if table.absent else []
     for ours in (table.clock, table.held, table.heads, table.parts, table.cells_parked, *stand_in):
         connection.execute(f"DROP TABLE IF EXISTS {ours}")
+    if with_conflicts:
+        connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1)", (table.id,))
 
 
 def check(connection: apsw.Connection, name: str) -> TableShape:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from crdtsql import (
+    absent,
     clock,
     conflicts,
     constraints,
@@ -25,7 +26,7 @@ from crdtsql import (
     settle,
 )
 from crdtsql.arrival import Arrival
-from crdtsql.changeset import Header, TableHeader
+from crdtsql.changeset import Header
 from crdtsql.clock import Now
 from crdtsql.errors import ClockDriftError, MissingChangesError, SchemaMismatchError
 from crdtsql.progress import Progress
@@ -193,8 +194,10 @@ def check_policies(registry: Registry, header: Header) -> None:
         )
 
 
-def merge(registry: Registry, header: Header, database: str, on_progress: Progress) -> MergeReport:
-    """Merge an attached, checked image.
+def merge(
+    registry: Registry, header: Header, database: str, on_progress: Progress, *, again: bool = False
+) -> MergeReport:
+    """Merge an attached, checked image; `again` takes events for new that the vector covers, because their table forgot them.
 
     Raises:
         SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
@@ -205,7 +208,7 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
     check_policies(registry, header)
     report = MergeReport(header.sender.hex())
     arrivals = [
-        _arrival(registry, table, number, database, report.notices)
+        _arrival(registry, header, number, database, report.notices)
         for number, table in enumerate(header.tables, 1)
         if table.rows
     ]
@@ -218,7 +221,7 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
         quiet.without_capture(connection, _concerned(arrivals, scene)),
     ):
         scene.lift()
-        local = _map_sites(registry, header)
+        local = _map_sites(registry, header, {} if again else registry.vector())
         connection.execute(sql("merge/record_incoming_merged", image=Sql(database)))
         total = sum(arrival.header.rows for arrival in arrivals)
         done = 0
@@ -246,23 +249,23 @@ def _concerned(arrivals: list[Arrival], scene: settle.Scene) -> list[Table]:
     return tables + [side.table for side in scene.sides if side.table.id not in {table.id for table in tables}]
 
 
-def _arrival(registry: Registry, header: TableHeader, number: int, database: str, notices: list[str]) -> Arrival:
-    table = next((table for table in registry.tables() if table.uid == header.uid), None)
-    shape = schema.read(registry.connection, table.name if table else header.name)
-    if table is None or shape is None:
-        state = "is not in this file" if shape is None else "is not replicated here"
-        advice = "create it, then run" if shape is None else "run"
-        raise SchemaMismatchError(
-            f"the changeset has table {header.name!r}, which {state}: nothing was changed; "
-            f"{advice} `crdtsql enable {registry.path} {header.name}`, and import again"
-        )
-    table = parking.admit(registry, table, header, number, database, notices)
-    return Arrival(header, number, database, table, shape)
+def _arrival(registry: Registry, header: Header, number: int, database: str, notices: list[str]) -> Arrival:
+    theirs = header.tables[number - 1]
+    table = next((table for table in registry.tables() if table.uid == theirs.uid), None)
+    if table is None:
+        if schema.read(registry.connection, theirs.name) is not None:
+            raise SchemaMismatchError(
+                f"the changeset has table {theirs.name!r}, which is not replicated here: nothing was changed; "
+                f"run `crdtsql enable {registry.path} {theirs.name}`, and import again"
+            )
+        table = absent.admit(registry, theirs, header.eras.get(theirs.uid, 0), notices)
+    shape = parking.shape_of(registry, table)
+    table = parking.admit(registry, table, theirs, number, database, notices)
+    return Arrival(theirs, number, database, table, shape)
 
 
-def _map_sites(registry: Registry, header: Header) -> dict[int, int]:
+def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> dict[int, int]:
     """Give every site of the changeset a local ordinal; return changeset ordinal -> local ordinal."""
-    before = registry.vector()
     local = {site.ordinal: registry.add_site(site.id) for site in header.sites}
     connection = registry.connection
     connection.executemany(

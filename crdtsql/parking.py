@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 
-from crdtsql import capture, columntype, enable, image, mergeparts, naming, parked, parts, query, quiet, schema
+from crdtsql import columntype, defaults, enable, image, mergeparts, naming, parked, parts, query, quiet, schema
 from crdtsql.arrival import Arrival, Pair
 from crdtsql.celltypes import TYPES
 from crdtsql.changeset import TableHeader
@@ -39,6 +39,8 @@ def admit(
             continue
         _check(registry, table, old, name, kind)
         if old is None:
+            _check_name(registry, table, name)
+        if old is None:
             notices.append(
                 f"column {name!r} of table {table.name!r} is not in {registry.path}: its cells are kept and passed on; add it "
                 "with ALTER TABLE or `crdtsql schema pull` to see them"
@@ -47,6 +49,21 @@ def admit(
         columns[uid] = known[uid] = Field(id_, name, kind, uid)
         admitted = True
     return _register(registry, table, columns) if admitted else table
+
+
+def expect(registry: Registry, table: Table, wanted: Field) -> Table:
+    """Let a column that is about to be added be another replica's, of its uid, name and type; return the table.
+
+    Also one that was dropped here: somebody asks for it again.
+    """
+    registry.connection.execute(
+        "UPDATE _crdt_column SET uid = uid || '~' || id WHERE tbl = ? AND uid = ? AND dropped", (table.id, wanted.uid)
+    )
+    columns = {field.uid: field for field in table.parked}
+    id_ = columns[wanted.uid].id if wanted.uid in columns else _next_id(columns)
+    kind = columns[wanted.uid].type if wanted.uid in columns else wanted.type
+    first = {wanted.uid: Field(id_, wanted.name, kind, wanted.uid)}
+    return _register(registry, table, first | {uid: field for uid, field in columns.items() if uid != wanted.uid})
 
 
 def _was_sent(registry: Registry, header: TableHeader, number: int, database: str, position: int) -> bool:
@@ -73,6 +90,18 @@ def _check(registry: Registry, table: Table, old: Field | None, name: str, kind:
         f"column {table.name}.{name} has the type {old.type} here and {kind} in the changeset: nothing was changed; "
         f"give it the same type on all replicas with `crdtsql type`, then export again"
     )
+
+
+def _check_name(registry: Registry, table: Table, name: str) -> None:
+    """Refuse a column whose name the table has for one that is not replicated: it would have nowhere to go."""
+    registered = {caseless(other) for other in (*table.key, *(field.name for field in table.fields))}
+    for column in shape_of(registry, table).columns:
+        if caseless(column.name) == caseless(name) and caseless(name) not in registered:
+            what = "generated" if column.generated else "not replicated"
+            raise SchemaMismatchError(
+                f"the changeset has a column {name!r} of table {table.name!r}, which is {what} here: nothing was changed; rename "
+                "one of the two"
+            )
 
 
 def _has_parts(registry: Registry, table: Table, field: Field) -> bool:
@@ -117,19 +146,17 @@ def shape_of(registry: Registry, table: Table) -> TableShape:
 
 def fill_defaults(registry: Registry, arrival: Arrival) -> None:
     """Give rows that begin here the table's own default in columns that their sender does not have."""
-    columns = {column.name: column for column in arrival.shape.columns}
     kept = set(arrival.header.parked)
     for pair in arrival.pairs:
-        default = columns[pair.field.name].default
-        if arrival.header.columns[pair.position][0] in kept and default is not None:
-            statement = sql(
-                "parked/fill_default",
-                value=pair.slots["value"],
-                default=capture.default_value(default),
-                **pair.sent,
-                **arrival.image_slots,
-            )
-            registry.connection.execute(statement)
+        if arrival.header.columns[pair.position][0] in kept:
+            default = _default(registry, arrival, pair.field)
+            slots = {"value": pair.slots["value"], **pair.sent, **arrival.image_slots}
+            registry.connection.execute(sql("parked/fill_default", **slots), {"default": default})
+
+
+def _default(registry: Registry, arrival: Arrival, field: Field) -> SqliteValue:
+    column = next(column for column in arrival.shape.columns if column.name == field.name)
+    return defaults.default_value(registry.connection, column, arrival.shape.strict)
 
 
 def merge_cells(registry: Registry, arrival: Arrival, values: dict[str, SqliteValue]) -> None:

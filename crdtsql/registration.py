@@ -16,10 +16,15 @@ from crdtsql.values import caseless
 
 
 def add_column(registry: Registry, table: Table, name: str) -> Field:
-    """Register a column that was added to a table, under an id and a uid that no column of the table ever had."""
+    """Register a column that was added to a table, under an id and a uid that no column of the table ever had.
+
+    If cells of another replica's column of that name are parked, it is that column.
+    """
     found = query.rows(registry.connection, "SELECT id, uid FROM _crdt_column WHERE tbl = ?", (table.id,))
     number = 1 + max((id_ for id_, _ in found if id_ >= 0), default=-1)
-    uid = free_uid(caseless(name), {uid for _, uid in found})
+    taken = {uid for _, uid in found}
+    awaited = (kept.uid for kept in table.parked if caseless(kept.name) == caseless(name) and kept.uid not in taken)
+    uid = next(awaited, None) or free_uid(caseless(name), taken)
     late = table.genesis is not None
     registry.connection.execute(
         "INSERT INTO _crdt_column (tbl, id, name, uid, since) VALUES (?, ?, ?, ?, ?)",

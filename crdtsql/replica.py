@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Final, Literal
@@ -17,6 +17,7 @@ from typing import Final, Literal
 import apsw
 
 from crdtsql import (
+    appear,
     blame,
     changes,
     changeset,
@@ -90,7 +91,8 @@ class Replica(SchemaVerbs):
         """
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
-        with self._writing():
+        awaited = self.registry.exists and any(table.absent for table in self.registry.tables())
+        with self._foreign_keys_off() if awaited else nullcontext(), self._writing():
             if not self.registry.exists:
                 self.registry.create()
                 self._begin_as(self._make_site())
@@ -103,7 +105,12 @@ class Replica(SchemaVerbs):
             chosen = columntype.by_table(names, types or {})
             for name in names:
                 try:
-                    table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity)
+                    kept = appear.waiting(self.registry, name)
+                    if kept is None:
+                        table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity)
+                    else:
+                        options = appear.Options(chosen[name], rows, granularity)
+                        table = appear.appear(self.registry, kept, self._now, options)
                     enabled.append(table.name)
                 except CannotEnableError as error:
                     if name in tables:
@@ -116,7 +123,7 @@ class Replica(SchemaVerbs):
         return enabled
 
     def _not_enabled(self) -> list[str]:
-        enabled = {caseless(table.name) for table in self.registry.tables()}
+        enabled = {caseless(table.name) for table in self.registry.tables() if not table.absent}
         return [
             name
             for name, kind in schema.user_tables(self.connection)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import capture, clock, enable, naming, parked, parking, query, registration, schema
+from crdtsql import capture, clock, defaults, enable, naming, parked, parking, query, registration, schema
 from crdtsql.errors import SchemaDriftError
 from crdtsql.registry import Registry
-from crdtsql.schema import Column, TableShape
+from crdtsql.schema import TableShape
 from crdtsql.sqltext import Sql, identifier, integer, sql, verbatim
 from crdtsql.tables import Field, Table
-from crdtsql.values import SqliteValue
 
 
 def shape_of(registry: Registry, name: str) -> TableShape:
@@ -38,25 +37,6 @@ def core_triggers(table: Table) -> list[str]:
     return [naming.trigger(table.name, name) for name in what]
 
 
-def default_value(connection: apsw.Connection, column: Column, strict: bool) -> SqliteValue:
-    """Return what SQLite stores in a column of a row that does not name it."""
-    if column.default is None:
-        return None
-    statement = sql(
-        "alter/default_column",
-        declared=verbatim(column.declared),
-        default=verbatim(f"({column.default})"),
-        strict=Sql("STRICT" if strict else ""),
-    )
-    connection.execute(statement)
-    try:
-        connection.execute("INSERT INTO temp._crdt_default DEFAULT VALUES")
-        (value,) = query.first(connection, "SELECT value FROM temp._crdt_default")
-        return value  # type: ignore[no-any-return]
-    finally:
-        connection.execute("DROP TABLE temp._crdt_default")
-
-
 def add_columns(registry: Registry, table: Table, shape: TableShape) -> list[Field]:
     """Register the columns that the user's table has and the registration has not; return them."""
     connection = registry.connection
@@ -66,7 +46,9 @@ def add_columns(registry: Registry, table: Table, shape: TableShape) -> list[Fie
         if column.name in known:
             continue
         field = registration.add_column(registry, table, column.name)
-        (written,) = query.first(connection, "SELECT quote(?)", (default_value(connection, column, shape.strict),))
+        (written,) = query.first(
+            connection, "SELECT quote(?)", (defaults.default_value(connection, column, shape.strict),)
+        )
         for ours, name, default in (
             (table.clock, Sql(f"{naming.stamp_t(field.id)} INTEGER"), integer(clock.ABSENT)),
             (table.clock, Sql(f"{naming.stamp_s(field.id)} INTEGER"), integer(registry.self_ordinal)),

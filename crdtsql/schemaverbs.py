@@ -5,10 +5,13 @@ They know the order of their steps, as `replica` does for the others; each is on
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import suppress
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
-from crdtsql import alter, drift, repair
+from crdtsql import adopt, alter, appear, drift, query, repair, schemaview
+from crdtsql.errors import CrdtsqlError
+from crdtsql.registry import Registry
 from crdtsql.session import Session, explained
 
 
@@ -17,7 +20,31 @@ class _Undo(Exception):  # noqa: N818 - no error: it ends a transaction that was
 
 
 class SchemaVerbs(Session):
-    """Alter and repair."""
+    """Alter, repair, and adopting another file's schema."""
+
+    def _ready(self, peer_vector: Mapping[bytes, int], *, strict: bool = True) -> None:
+        moved = strict and drift.has_moved(self.registry)
+        super()._ready(peer_vector, strict=strict)
+        if moved:
+            self._show_created()
+
+    def _show_created(self) -> None:
+        """Enable the tables for which rows are kept and that somebody has created meanwhile."""
+        (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
+        for kept, found in appear.created(self.registry):
+            problem = found or ("foreign keys are enforced on this connection" if enforced else None)
+            if problem is None:
+                appear.appear(self.registry, kept, self._now, appear.Options({}))
+                drift.settle(self.registry)
+                self._changed()
+                self._unsaid.append(
+                    f"{self.path}: table {kept.name!r} was created here: the rows kept for it are in it now"
+                )
+            else:
+                self._notice(
+                    f"{self.path}: table {kept.name!r} is in this file, but not the rows kept for it ({problem}); run "
+                    f"`crdtsql enable {self.path} {kept.name}`"
+                )
 
     def alter(self, statement: str, *, dry_run: bool = False) -> list[str]:
         """Run one statement that changes the schema, and let what is replicated follow it; return what was done, a line each.
@@ -38,6 +65,7 @@ class SchemaVerbs(Session):
             with self._foreign_keys_off(), self._writing():
                 self._ready({})
                 done = alter.alter(self.registry, parsed)
+                self._show_created()
                 if dry_run:
                     raise _Undo
                 if self.registry.exists:
@@ -62,8 +90,70 @@ class SchemaVerbs(Session):
             with self._foreign_keys_off(), self._writing():
                 report = repair.repair(self.registry, restamp, self._fold)
                 report.dry_run = dry_run
+                self._show_created()
                 if dry_run or not report.mended:
                     raise _Undo
                 if report.findings and self.registry.exists:
                     self._changed()
         return report
+
+    def describe_schema(self) -> list[schemaview.TableSchema]:
+        """Describe the replicated tables: their statements, types and policies, and what is kept for what is not in the file."""
+        with self._folded(strict=False):
+            return schemaview.describe(self.registry)
+
+    def schema_diff(self, other: SchemaVerbs | str | os.PathLike[str]) -> adopt.SchemaDiff:
+        """Find out what this file's schema lacks of the replicated tables of another file; change nothing.
+
+        Raises:
+            NotEnabledError: the other file has no replicated tables.
+            CannotAdoptError: the other file's schema is not one that SQLite and crdtsql wrote.
+        """
+        with self._source(other) as source, self._reading():
+            return adopt.compare(self.registry, source)
+
+    def adopt_schema(self, other: SchemaVerbs | str | os.PathLike[str], *, extras: bool = False) -> adopt.SchemaDiff:
+        """Add the tables, columns and names that another file's schema has, in one transaction; return what was run.
+
+        New tables are replicated as they are there, and what was kept for them, and for new columns, is shown. Nothing is dropped.
+
+        Args:
+            extras: run the CREATE statements of triggers on new tables, and of views, too.
+
+        Raises:
+            NotEnabledError: the other file has no replicated tables.
+            CannotAdoptError: a statement is not sound, or SQLite refuses it; then nothing is changed.
+            CannotAlterError: a table could not be replicated after a statement; then nothing is changed.
+        """
+        with self._source(other) as source, self._foreign_keys_off(), self._writing():
+            if self.registry.exists:
+                self._ready({})
+            diff = adopt.compare(self.registry, source)
+            if diff.steps or (extras and diff.extras):
+                if not self.registry.exists:
+                    self.registry.create()
+                    self._begin_as(self._make_site())
+                adopt.adopt(self.registry, diff, self._now, extras=extras)
+                drift.settle(self.registry)
+                self._changed()
+        return diff
+
+    @contextmanager
+    def schema_source(self) -> Iterator[Registry]:
+        """Hold one state of this file from which another one takes over the schema."""
+        with self._folded():
+            yield self.registry
+
+    @contextmanager
+    def _source(self, other: SchemaVerbs | str | os.PathLike[str]) -> Iterator[Registry]:
+        if not isinstance(other, SchemaVerbs):
+            with (
+                type(self).open(other, now=self._now, make_site=self._make_site) as opened,
+                opened.schema_source() as found,
+            ):
+                yield found
+        elif other is self:
+            raise CrdtsqlError(f"{self.path} is the same file: give another one to take the schema from")
+        else:
+            with other.schema_source() as found:
+                yield found
