@@ -46,9 +46,10 @@ def parse(given: str) -> Statement:
     >>> parse('alter table main."my t" drop a -- gone').table
     'my t'
     """
-    tokens = [token for token in indexsql.tokens(given) if token.strip()]
-    while tokens and tokens[-1] == ";":
-        tokens.pop()
+    pieces = indexsql.tokens(given)
+    while pieces and pieces[-1] in (" ", ";"):  # SQLite copies the end of ADD COLUMN into the schema, with its comment
+        pieces.pop()
+    tokens = [piece for piece in pieces if piece != " "]
     if ";" in tokens:
         raise UsageError("give one statement at a time, without another one behind its semicolon")
     words = [token.upper() for token in tokens]
@@ -61,14 +62,14 @@ def parse(given: str) -> Statement:
     if verb == "DROP TABLE" and [token.upper() for token in rest[:2]] == ["IF", "EXISTS"]:
         rest = rest[2:]
     if verb not in ("ALTER TABLE", "DROP TABLE") or not rest:
-        return Statement(given, verb)
+        return Statement("".join(pieces), verb)
     if rest[1:2] == ["."] and len(rest) > 2:
         rest = rest[2:]
     column = ""
     if verb == "ALTER TABLE" and len(rest) > 2 and rest[1].upper() == "DROP":
         named = rest[3:] if rest[2].upper() == "COLUMN" and len(rest) > 3 else rest[2:]
         column = indexsql.unquoted(named[0]) if len(named) == 1 else ""
-    return Statement(given, verb, indexsql.unquoted(rest[0]), column)
+    return Statement("".join(pieces), verb, indexsql.unquoted(rest[0]), column)
 
 
 def alter(registry: Registry, statement: Statement) -> list[str]:
@@ -84,10 +85,8 @@ def alter(registry: Registry, statement: Statement) -> list[str]:
     if statement.verb == "DROP TABLE":
         enable.disable(registry, table.name)
         _run(registry.connection, statement)
-        return [
-            f"{table.name} is not replicated any more: its clocks, deleted rows and conflicts are gone, others keep theirs",
-            f"ran: {_short(statement)}",
-        ]
+        gone = f"{table.name} is not replicated any more: its clocks, deleted rows and conflicts are gone"
+        return [f"{gone}; run {enable.left(table.name)}", f"ran: {_short(statement)}"]
     return _alter_table(registry, statement, table)
 
 

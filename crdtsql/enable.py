@@ -148,6 +148,11 @@ def disable(registry: Registry, name: str) -> None:
         registry.drop()
 
 
+def left(name: str) -> str:
+    """Say what the other replicas must do when a table is not replicated in one file any more."""
+    return f"`crdtsql disable FILE {name}` for the other replicas too, before they exchange changes with this one again"
+
+
 def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> None:
     """Drop our triggers and tables of a table, and what is registered of it."""
     connection = registry.connection

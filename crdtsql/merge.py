@@ -10,9 +10,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import apsw
-
-from crdtsql import absent, clock, conflicts, constraints, materialize, meet, mergeparts, parking, query, quiet, schema
+from crdtsql import (
+    absent,
+    clock,
+    conflicts,
+    constraints,
+    holding,
+    materialize,
+    meet,
+    mergeparts,
+    parking,
+    query,
+    quiet,
+    schema,
+    settle,
+)
 from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header
 from crdtsql.clock import Now
@@ -20,6 +32,7 @@ from crdtsql.errors import ClockDriftError, MissingChangesError, SchemaMismatchE
 from crdtsql.progress import Progress
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import Sql, sql
+from crdtsql.tables import Table
 
 CREATE_FROM = (
     "CREATE TEMP TABLE _crdt_from (remote INTEGER PRIMARY KEY, local INTEGER UNIQUE, seen INTEGER NOT NULL, id BLOB)"
@@ -38,6 +51,7 @@ class TableReport:
         cells_won: cells of known rows that the incoming value replaced.
         cells_lost: incoming cells of known rows that the local value outlived.
         concurrent: cells written on both sides without knowing of each other, with different values.
+        held: rows that the table can't show now, or not as they are, because of a constraint; `crdtsql held` lists them.
     """
 
     inserted: int = 0
@@ -46,6 +60,7 @@ class TableReport:
     cells_won: int = 0
     cells_lost: int = 0
     concurrent: int = 0
+    held: int = 0
 
 
 @dataclass(slots=True)
@@ -186,7 +201,7 @@ def merge(
 
     Raises:
         SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
-        ConstraintViolationError: the merged rows break a constraint that the receiving table declares.
+        ConstraintViolationError: rows of a table that is not replicated refer to rows that went.
     """
     connection = registry.connection
     settle_eras(registry, header)
@@ -198,12 +213,14 @@ def merge(
         if table.rows
     ]
     batch = registry.next_batch()
+    scene = settle.Scene(registry, {arrival.table.id for arrival in arrivals})
     with (
         temporary(connection, "_crdt_from", CREATE_FROM),
         temporary(connection, "_crdt_theirs", CREATE_THEIRS),
-        temporary(connection, "_crdt_touched", constraints.CREATE_TOUCHED),
-        quiet.without_capture(connection, [arrival.table for arrival in arrivals]),
+        settle.noting(registry),
+        quiet.without_capture(connection, _concerned(arrivals, scene)),
     ):
+        scene.lift()
         local = _map_sites(registry, header, {} if again else registry.vector())
         connection.execute(sql("merge/record_incoming_merged", image=Sql(database)))
         total = sum(arrival.header.rows for arrival in arrivals)
@@ -214,13 +231,22 @@ def merge(
             counts = _merge_table(registry, arrival, batch, local)
             if counts is not None:
                 report.tables[arrival.table.name] = counts
-        constraints.check_foreign_keys(connection, arrivals)
+        settle.settle(registry)
+        constraints.check_children(registry, [arrival.table for arrival in arrivals])
+        for name, counts in report.tables.items():
+            counts.held = holding.count_kept(connection, registry.table(name))
     clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]
     if clashed:
         conflicts.prune(registry, clashed)
     for site in header.sites:
         registry.raise_vector(batch, [(local[site.ordinal], site.upto)])
     return report
+
+
+def _concerned(arrivals: list[Arrival], scene: settle.Scene) -> list[Table]:
+    """List the tables that the merge may write to, each once."""
+    tables = [arrival.table for arrival in arrivals]
+    return tables + [side.table for side in scene.sides if side.table.id not in {table.id for table in tables}]
 
 
 def _arrival(registry: Registry, header: Header, number: int, database: str, notices: list[str]) -> Arrival:
@@ -283,6 +309,7 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
         parking.fill_defaults(registry, arrival)
         parking.merge_cells(registry, arrival, values)
         siblings = mergeparts.merge_parts(registry, arrival, values, fresh, known)
+        settle.note_arrived(connection, arrival)
         values["seq"] = registry.seq_of(table, batch, fresh + known)
         report = _apply(registry, arrival, values, fresh, known)
         report.concurrent += siblings
@@ -304,11 +331,5 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
     meet.store_clocks(registry, arrival, values, fresh, known)
     if known:
         conflicts.settle_merged(registry, arrival.table, values["seq"], last_conflict)
-    try:
-        materialize.materialize(connection, arrival, values, fresh, known)
-    except (apsw.ConstraintError, apsw.MismatchError) as error:
-        raise constraints.explain(connection, arrival, error) from error
-    if fresh:
-        parking.fill_held(registry, arrival, values)
-    constraints.note_touched(connection, arrival)
+    materialize.materialize(registry, arrival, values, fresh, known, new)
     return report

@@ -154,15 +154,6 @@ def fill_defaults(registry: Registry, arrival: Arrival) -> None:
             registry.connection.execute(sql("parked/fill_default", **slots), {"default": default})
 
 
-def fill_held(registry: Registry, arrival: Arrival, values: dict[str, SqliteValue]) -> None:
-    """Give held rows that begin here the table's own default in columns that are not in the changeset."""
-    for field in arrival.local_only:
-        default = _default(registry, arrival, field)
-        if default is not None:
-            statement = sql("parked/fill_held", held=arrival.table.held, value=naming.value(field.id))
-            registry.connection.execute(statement, {"default": default, "held_base": values["held_base"]})
-
-
 def _default(registry: Registry, arrival: Arrival, field: Field) -> SqliteValue:
     column = next(column for column in arrival.shape.columns if column.name == field.name)
     return defaults.default_value(registry.connection, column, arrival.shape.strict)

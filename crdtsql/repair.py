@@ -141,7 +141,7 @@ def _mend(registry: Registry, state: State, report: RepairReport) -> list[Table]
     if state.shape is None:
         enable.disable(registry, table.name)
         report.findings.append(
-            Finding(table.name, state.problems[0], "it is not replicated any more; the other replicas keep theirs")
+            Finding(table.name, state.problems[0], f"it is not replicated any more; run {enable.left(table.name)}")
         )
         return []
     for dropped in state.dropped:

@@ -91,7 +91,7 @@ class SchemaVerbs(Session):
                 report = repair.repair(self.registry, restamp, self._fold)
                 report.dry_run = dry_run
                 self._show_created()
-                if dry_run:
+                if dry_run or not report.mended:
                     raise _Undo
                 if report.findings and self.registry.exists:
                     self._changed()
