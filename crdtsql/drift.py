@@ -172,6 +172,14 @@ def has_moved(registry: Registry) -> bool:
     return bool(version != registry.get("schema_version"))
 
 
+def see(registry: Registry) -> None:
+    """Remember the columns of all tables as they are now."""
+    for table in registry.tables():
+        shape = schema.read(registry.connection, table.name)
+        if shape is not None:
+            registration.see_columns(registry, table, shape)
+
+
 def settle(registry: Registry) -> None:
     """Remember that the schema as it is now was looked at."""
     (version,) = query.first(registry.connection, "PRAGMA main.schema_version")
