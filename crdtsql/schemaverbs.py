@@ -67,6 +67,9 @@ class SchemaVerbs(Session):
             with self._foreign_keys_off(), self._writing():
                 self._ready({})
                 done = alter.alter(self.registry, parsed)
+                if self.registry.exists:
+                    self.registry.set("unsettled", 1)
+                    self._fold()
                 self._show_created()
                 if dry_run:
                     raise _Undo
