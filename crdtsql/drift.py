@@ -151,12 +151,18 @@ def _by_place(table: Table, shape: TableShape, seen: list[tuple[str, str]]) -> d
         return {}
     before, after = {name for name, _ in seen}, {name for name, _ in now}
     pairs = [
-        (old, new, not declared or schema.affinity_of(declared, shape.strict) == affinity)
+        (old, new, _is_alike(declared, affinity, shape.strict))
         for (old, declared), (new, affinity) in zip(seen, now, strict=True)
         if old not in after
     ]
     fits = all(same and new not in before for _, new, same in pairs) and len(pairs) == len(after - before)
     return {old: new for old, new, _ in pairs if old in table.names} if fits else {}
+
+
+def _is_alike(declared: str, affinity: str, strict: bool) -> bool:
+    """Tell whether a column can be one that was rebuilt: tools write REAL for types that only are numbers, and any for none."""
+    before = schema.affinity_of(declared, strict)
+    return not declared or before == affinity or (before, affinity) == ("NUMERIC", "REAL")
 
 
 def problem_of(registry: Registry, table: Table) -> str | None:
