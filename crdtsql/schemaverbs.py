@@ -69,6 +69,7 @@ class SchemaVerbs(Session):
                 if dry_run:
                     raise _Undo
                 if self.registry.exists:
+                    self._fold()
                     drift.settle(self.registry)
                     self._changed()
         return done
@@ -134,6 +135,7 @@ class SchemaVerbs(Session):
                     self.registry.create()
                     self._begin_as(self._make_site())
                 adopt.adopt(self.registry, diff, self._now, extras=extras)
+                self._fold()
                 drift.settle(self.registry)
                 self._changed()
         return diff
