@@ -103,7 +103,8 @@ def _check(registry: Registry, table: Table, old: Field | None, name: str, kind:
         return
     raise SchemaMismatchError(
         f"column {table.name}.{name} has the type {old.type} here and {kind} in the changeset: nothing was changed; "
-        f"give it the same type on all replicas with `crdtsql type`, then export again"
+        f"give it the same type on both replicas with `crdtsql type FILE {table.name}.{name} {kind}` here or `... {old.type}` "
+        "there, then export again"
     )
 
 
