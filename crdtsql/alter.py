@@ -78,7 +78,8 @@ def alter(registry: Registry, statement: Statement) -> list[str]:
     Raises:
         CannotAlterError: SQLite refuses it, or what comes of it can't be replicated.
     """
-    table = next((table for table in registry.tables() if caseless(table.name) == caseless(statement.table)), None)
+    here = (table for table in registry.tables() if not table.absent)
+    table = next((table for table in here if caseless(table.name) == caseless(statement.table)), None)
     if table is None:
         _run(registry.connection, statement)
         return [f"ran: {_short(statement)}", *_renew(registry)]
@@ -179,6 +180,8 @@ def _renew(registry: Registry) -> list[str]:
     """Create the triggers anew of tables that an index was added to or taken from; return what was done."""
     connection, done = registry.connection, []
     for table in registry.tables() if registry.exists else []:
+        if table.absent:
+            continue
         shape = reshape.shape_of(registry, table.name)
         if not reshape.are_outdated(connection, table, shape):
             continue

@@ -9,15 +9,30 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 
-from crdtsql import columntype, defaults, enable, image, mergeparts, naming, parked, parts, query, quiet, schema
+import apsw
+
+from crdtsql import (
+    columntype,
+    defaults,
+    enable,
+    holding,
+    image,
+    mergeparts,
+    naming,
+    parked,
+    parts,
+    query,
+    quiet,
+    schema,
+)
 from crdtsql.arrival import Arrival, Pair
 from crdtsql.celltypes import TYPES
 from crdtsql.changeset import TableHeader
 from crdtsql.errors import SchemaMismatchError
 from crdtsql.naming import WORD_BITS
-from crdtsql.registry import Registry
+from crdtsql.registry import Registry, temporary
 from crdtsql.schema import Column, TableShape
-from crdtsql.sqltext import Sql, fragment, identifier, integer, sql
+from crdtsql.sqltext import Sql, fragment, identifier, integer, joined, sql
 from crdtsql.tables import FIRST_PARKED, Field, Table
 from crdtsql.values import SqliteValue, caseless
 
@@ -88,7 +103,8 @@ def _check(registry: Registry, table: Table, old: Field | None, name: str, kind:
         return
     raise SchemaMismatchError(
         f"column {table.name}.{name} has the type {old.type} here and {kind} in the changeset: nothing was changed; "
-        f"give it the same type on all replicas with `crdtsql type`, then export again"
+        f"give it the same type on both replicas with `crdtsql type FILE {table.name}.{name} {kind}` here or `... {old.type}` "
+        "there, then export again"
     )
 
 
@@ -340,15 +356,43 @@ def _write_cells(registry: Registry, table: Table, field: Field, kept: Field) ->
         connection.execute(statement, values)
     stamps = {"t": naming.stamp_t(field.id), "s": naming.stamp_s(field.id)}
     connection.execute(sql("parked/unpark_clocks", clock_is_parked=clock_is_parked, **stamps, **ours), values)
+    with quiet.without_capture(connection, [table]):
+        _show_cells(registry, table, field, kept)
     value = naming.value(field.id)
     statement = sql("parked/unpark_held", held=table.held, value=value, clock_is_parked=clock_is_parked, **ours)
     connection.execute(statement, values)
-    with quiet.without_capture(connection, [table]):
-        statement = sql(
-            "parked/unpark_shown",
-            table=table.quoted,
-            column=identifier(field.name),
-            shown_is_parked=table.row_has_key_of("shown", "parked"),
-            parked=table.cells_parked,
-        )
+    registry.set("unsettled", 1)
+
+
+def _show_cells(registry: Registry, table: Table, field: Field, kept: Field) -> None:
+    """Write parked cells to the user's table; rows that it does not take with them are held until it is settled."""
+    connection = registry.connection
+    slots = {
+        "table": table.quoted,
+        "column": identifier(field.name),
+        "shown_is_parked": table.row_has_key_of("shown", "parked"),
+        "parked": table.cells_parked,
+    }
+    if _takes(connection, sql("parked/unpark_shown", which=Sql("1"), **slots), (kept.id,)):
+        return
+    which = joined((Sql(f"parked.{key} = ?{n}") for n, key in enumerate(table.key_names, 2)), " AND ")
+    statement = sql("parked/unpark_shown", which=which, **slots)
+    keys = query.rows(connection, f"SELECT {table.keys} FROM {table.cells_parked} WHERE col = ?", (kept.id,))
+    side = holding.Side(table, shape_of(registry, table))
+    with temporary(connection, "_crdt_out", side.create_out):
+        marks = joined(Sql("?") for _ in table.key)
+        refused = [key for key in keys if not _takes(connection, statement, (kept.id, *key))]
+        connection.executemany(f"INSERT INTO temp._crdt_out ({table.keys}) VALUES ({marks})", refused)
+        holding.take_out(registry, side)
+
+
+def _takes(connection: apsw.Connection, statement: str, values: tuple[SqliteValue, ...]) -> bool:
+    """Run a statement unless a constraint of the table refuses it; tell whether it was run."""
+    connection.execute("SAVEPOINT crdt_unpark")
+    try:
         connection.execute(statement, values)
+    except (apsw.ConstraintError, apsw.MismatchError):
+        connection.execute("ROLLBACK TO crdt_unpark; RELEASE crdt_unpark")
+        return False
+    connection.execute("RELEASE crdt_unpark")
+    return True

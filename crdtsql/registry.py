@@ -279,6 +279,20 @@ class Registry:
             raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
         return self._table(row)
 
+    def present_table(self, name: str) -> Table:
+        """Return one replicated table that is in this file.
+
+        Raises:
+            NotEnabledError: the table is not replicated, or not in this file.
+        """
+        table = self.table(name)
+        if table.absent:
+            raise NotEnabledError(
+                f"table {name!r} is not in {self.path}, which only keeps its rows for other replicas: create it and run "
+                f"`crdtsql enable {self.path} {name}`, or run `crdtsql schema pull`, first"
+            )
+        return table
+
     def _table(self, row: tuple[Any, ...]) -> Table:
         number, name, genesis_t, genesis_s, bulk, rows, granularity, uid = row
         columns = query.rows(

@@ -108,7 +108,7 @@ def _found_again(registry: Registry, state: State) -> State:
     alike = [
         other
         for other in registry.tables()
-        if registration.columns_seen(registry, other) == seen and _is_gone(registry, other)
+        if not other.absent and registration.columns_seen(registry, other) == seen and _is_gone(registry, other)
     ]
     found = []
     for name, kind in schema.user_tables(connection):

@@ -59,7 +59,7 @@ def resolve(
             f"written meanwhile, so the answer may be out of date; look at `crdtsql conflicts {registry.path}`, and answer again"
         )
     check_open(entry, again=again)
-    connection, table = registry.connection, registry.table(entry.table)
+    connection, table = registry.connection, registry.present_table(entry.table)
     field = next(field for field in table.fields if field.name == entry.column)
     if entry.part:
         _write_leaf(registry, table, field, entry, answer, fold)

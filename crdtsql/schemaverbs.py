@@ -74,6 +74,7 @@ class SchemaVerbs(Session):
                 if dry_run:
                     raise _Undo
                 if self.registry.exists:
+                    self._fold()
                     drift.settle(self.registry)
                     self._changed()
         return done
@@ -139,6 +140,7 @@ class SchemaVerbs(Session):
                     self.registry.create()
                     self._begin_as(self._make_site())
                 adopt.adopt(self.registry, diff, self._now, extras=extras)
+                self._fold()
                 drift.settle(self.registry)
                 self._changed()
         return diff

@@ -59,7 +59,7 @@ class Scene:
     def __init__(self, registry: Registry, touched: set[int] | None = None) -> None:
         self.registry = registry
         self.connection = registry.connection
-        found = ((table, schema.read(self.connection, table.name)) for table in registry.tables())
+        found = ((table, schema.read(self.connection, table.name)) for table in registry.tables() if not table.absent)
         every = [Side(table, shape) for table, shape in found if shape is not None]
         every_reference = references.read(registry, every)
         near = {side.table.id for side in every} if touched is None else _connected(touched, every_reference)
