@@ -118,7 +118,7 @@ class Replica(SchemaVerbs):
                     self._notice(f"left out: {error}")
             if not self.registry.tables():
                 raise CrdtsqlError(f"{self.path} has no table that can be enabled")
-            drift.settle(self.registry)
+            drift.check(self.registry, strict=False)
             self._changed()
         return enabled
 

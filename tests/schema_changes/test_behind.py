@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
 import pytest
 
 from crdtsql import Replica
@@ -104,6 +105,20 @@ def test_status_and_vector_of_an_altered_file(tmp_path: Path) -> None:
         one.repair()
         exchange(one, other)
         assert rows(other)[0] == ("g1", "genesis", 50)
+
+
+def test_enabling_another_table_hides_nothing(tmp_path: Path) -> None:
+    """What only a person can judge stays reported after other tables were enabled or disabled."""
+    with pair(tmp_path) as (one, _):
+        shell(one, "CREATE TABLE other (id TEXT PRIMARY KEY); DROP TRIGGER _crdt_insert_task")
+        one.enable("other")
+        with pytest.raises(SchemaDriftError):
+            one.export()
+        one.disable("other")
+        with pytest.raises(SchemaDriftError):
+            one.export()
+        one.repair()
+        one.export()
 
 
 def test_dropped_triggers(tmp_path: Path) -> None:
@@ -311,3 +326,48 @@ def test_the_command(tmp_path: Path) -> None:
     assert [f"{one['table']}: {one['problem']}: {one['done']}" for one in found["findings"]] == tried[:-1]
     assert "2 rows count as written now" in ok("repair", path, "--restamp", "task")
     assert "is not replicated" in refused("repair", path, "--restamp", "nothing")
+
+
+def test_restamping_typed_columns(tmp_path: Path) -> None:
+    """A restamped typed cell is a whole write: what others did to it without knowing of that still counts."""
+    schema = (
+        "CREATE TABLE task (id TEXT PRIMARY KEY, votes INTEGER, tags TEXT); INSERT INTO task VALUES ('g', 1, '[\"a\"]')"
+    )
+    with pair(tmp_path, schema, types={"votes": "counter", "tags": "set"}) as (one, other):
+        one.connection.execute("UPDATE task SET votes = votes + 4")
+        exchange(one, other)
+        other.connection.execute("UPDATE task SET votes = votes + 1, tags = json_insert(tags, '$[#]', 'b')")
+        transform(one, "task")
+        shell(one, "UPDATE task SET votes = 10, tags = json_insert(tags, '$[#]', 'c')")
+        assert one.repair(restamp=["task"]).mended
+        exchange(one, other)
+        assert rows(one) == rows(other) == [("g", 11, '["a","b","c"]')]
+        one.connection.execute("UPDATE task SET votes = votes + 1")
+        exchange(one, other)
+        assert rows(other)[0][1] == 12
+
+
+def test_columns_behind_the_back_of_a_table_with_row_granularity(tmp_path: Path) -> None:
+    """In a table that stamps rows as a whole, a column that was added without crdtsql is stamped with the row."""
+    with pair(tmp_path, granularity="row", rows="delete-wins") as (one, other):
+        shell(one, "ALTER TABLE task ADD COLUMN due TEXT; UPDATE task SET due = 'now' WHERE id = 'g1'")
+        one.vector()
+        shell(one, "UPDATE task SET due = 'later' WHERE id = 'g2'")
+        shell(other, "ALTER TABLE task ADD COLUMN due TEXT")
+        exchange(one, other)
+        assert rows(one) == rows(other) == [("g1", "genesis", 1, "now"), ("g2", "genesis", 2, "later")]
+
+
+def test_a_grow_only_table_is_altered(tmp_path: Path) -> None:
+    """The triggers of a grow-only table go on refusing deletes after its columns and its name were changed."""
+    with pair(tmp_path, rows="grow-only") as (one, other):
+        shell(one, "ALTER TABLE task ADD COLUMN due TEXT")
+        one.vector()
+        shell(one, "ALTER TABLE task RENAME COLUMN title TO name; ALTER TABLE task RENAME TO job")
+        one.vector()
+        one.alter("ALTER TABLE job DROP COLUMN n")
+        with pytest.raises(apsw.ConstraintError, match="grow-only"):
+            one.connection.execute("DELETE FROM job")
+        one.connection.execute("UPDATE job SET name = 'new', due = 'now' WHERE id = 'g1'")
+        exchange(one, other)
+        assert rows(other) == [("g1", "new", 1), ("g2", "genesis", 2)]
