@@ -77,7 +77,9 @@ def begin(seed: int, folder: Path) -> World:
         world.cells[row, "a"], world.cells[row, "b"] = bound[-2:]
     connection.close()
     first = Replica.open(folder / "0.db", now=world.now)
-    first.enable("task", granularity=choice.choice(("column", "row")), rows=choice.choice(("add-wins", "delete-wins")))
+    types = choice.choice(({}, {"b": "register"}, {"a": "register", "b": "register"}))
+    granularity, policy = choice.choice(("column", "row")), choice.choice(("add-wins", "delete-wins"))
+    first.enable("task", granularity=granularity, rows=policy, types=types)
     world.replicas = [first, first.clone(folder / "1.db"), first.clone(folder / "2.db")]
     return world
 
@@ -117,10 +119,10 @@ def where(table: Table) -> str:
 
 
 def note(world: World, replica: Replica, table: Table, row: str, uids: list[str]) -> None:
-    """Note what a row's columns hold as written last; of granularity row, an update writes all of them."""
+    """Note what a row's columns hold as written last; of granularity row, an update writes all plain ones."""
     replica.vector()
     if table.granularity == "row":
-        uids = [known.uid for known in table.fields]
+        uids = [*uids, *(known.uid for known in table.plain_fields)]
     for known in table.fields:
         if known.uid in uids:
             found = replica.connection.execute(
@@ -296,8 +298,17 @@ def rebuild(world: World, replica: Replica) -> str:
         value = world.value()
         row = world.choice.choice(present)
         connection.execute(f"UPDATE {table.quoted} SET {identifier(known.name)} = ? WHERE {where(table)}", (value, row))
+    if world.choice.random() < 0.5:
+        row = str(1000 + int(world.value()[1:]))
+        bound = [row, *([1] * (len(table.key) - 1))] if table.key_uids[0] == "k" else [1, row]
+        marks = ", ".join(["?"] * len(bound))
+        connection.execute(f"INSERT INTO {table.quoted} ({table.key_columns}) VALUES ({marks})", tuple(bound))
+    if table.genesis is None and len(present) > 1 and world.choice.random() < 0.5:
+        row = world.choice.choice(present)
+        world.deleted.add(row)
+        connection.execute(f"DELETE FROM {table.quoted} WHERE {where(table)}", (row,))
     replica.repair(restamp=[table.name])
-    for row in present:
+    for row in rows(replica, table):
         note(world, replica, table, row, [known.uid for known in table.fields])
     return "restamp"
 
