@@ -66,13 +66,13 @@ class CellOrigin:
 
     @property
     def time(self) -> str:
-        """Return when it was written: UTC, ISO 8601."""
-        return clock.show_time(self.hlc)
+        """Return when it was written, UTC, ISO 8601, or `never`: then it holds the default of a column that was added later."""
+        return "never" if self.hlc == clock.ABSENT else clock.show_time(self.hlc)
 
     @property
     def genesis(self) -> bool:
         """Tell whether the value was there before the table was enabled; `time` and `site` are then the enabling's."""
-        return self.hlc < 0
+        return clock.ABSENT < self.hlc < 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the cell as `--json` prints it."""

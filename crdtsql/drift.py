@@ -172,6 +172,14 @@ def has_moved(registry: Registry) -> bool:
     return bool(version != registry.get("schema_version"))
 
 
+def see(registry: Registry) -> None:
+    """Remember the columns of all tables as they are now."""
+    for table in registry.tables():
+        shape = schema.read(registry.connection, table.name)
+        if shape is not None:
+            registration.see_columns(registry, table, shape)
+
+
 def settle(registry: Registry) -> None:
     """Remember that the schema as it is now was looked at."""
     (version,) = query.first(registry.connection, "PRAGMA main.schema_version")
@@ -197,6 +205,7 @@ def check(registry: Registry, *, strict: bool = True) -> bool:
         elif problem is None:
             problem = f"replicated table {table.name!r} was altered: {'; '.join(state.problems)}"
     if problem is None:
+        registry.set("unsettled", 1)  # rows that constraints kept out may be allowed now
         settle(registry)
     elif strict:
         raise SchemaDriftError(

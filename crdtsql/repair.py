@@ -15,7 +15,7 @@ from typing import Any
 from crdtsql import drift, enable, query, registration, reshape, schema
 from crdtsql.drift import State
 from crdtsql.registry import Registry
-from crdtsql.sqltext import identifier, sql
+from crdtsql.sqltext import Sql, fragment, identifier, sql
 from crdtsql.tables import Table
 from crdtsql.values import caseless
 
@@ -94,6 +94,7 @@ def repair(registry: Registry, restamp: Collection[str], fold: Callable[[], obje
             _find_writes(registry, table, report)
     for name in restamp:
         _restamp(registry, name, report)
+    registry.set("unsettled", 1)
     fold()
     drift.settle(registry)
     return report
@@ -176,7 +177,9 @@ def _find_writes(registry: Registry, table: Table, report: RepairReport) -> None
     shared = {"table": table.quoted, "clock": table.clock, "shown_is_clock": table.row_has_key_of("shown", "clock")}
     logged = {"log_keys": table.keys, "user_keys": table.key_columns_of("shown")}
     (doubtful,) = query.first(connection, sql("repair/count_doubtful", **shared), values)
-    connection.execute(sql("repair/log_unknown", held=table.held, **shared, **logged), values)
+    connection.execute(
+        sql("repair/log_unknown", held=table.held, is_stand_in=_is_stand_in(), **shared, **logged), values
+    )
     if new := connection.changes():
         done = "they count as inserted now"
         report.findings.append(Finding(table.name, f"{new:,} rows came that no trigger saw", done, rows=new))
@@ -195,6 +198,11 @@ def _find_writes(registry: Registry, table: Table, report: RepairReport) -> None
                 rows=doubtful,
             )
         )
+
+
+def _is_stand_in() -> Sql:
+    """Say of a held row that its deleted row is shown all the same."""
+    return fragment("repair/is_stand_in")
 
 
 def _log_missing(registry: Registry, table: Table) -> int:
@@ -222,7 +230,14 @@ def _restamp(registry: Registry, name: str, report: RepairReport) -> None:
     table = registry.table(name)
     missing = _log_missing(registry, table)
     statement = sql(
-        "repair/log_every", table=table.quoted, log_keys=table.keys, user_keys=table.key_columns_of("shown")
+        "repair/log_every",
+        table=table.quoted,
+        log_keys=table.keys,
+        user_keys=table.key_columns_of("shown"),
+        clock=table.clock,
+        shown_is_clock=table.row_has_key_of("shown", "clock"),
+        held=table.held,
+        is_stand_in=_is_stand_in(),
     )
     registry.connection.execute(statement, {"tbl": table.id})
     rows = registry.connection.changes()

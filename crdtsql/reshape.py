@@ -15,6 +15,7 @@ from crdtsql.registry import Registry
 from crdtsql.schema import TableShape
 from crdtsql.sqltext import Sql, identifier, integer, sql, verbatim
 from crdtsql.tables import Field, Table
+from crdtsql.values import caseless
 
 
 def shape_of(registry: Registry, name: str) -> TableShape:
@@ -89,8 +90,17 @@ def drop_column(registry: Registry, table: Table, field: Field) -> None:
 
 
 def rename_table(registry: Registry, table: Table, name: str) -> Table:
-    """Register a table's new name, and give it to our tables too."""
+    """Register a table's new name, and give it to our tables too.
+
+    Raises:
+        SchemaDriftError: rows of another table of that name are kept for other replicas.
+    """
     connection = registry.connection
+    if any(caseless(other.name) == caseless(name) and other.id != table.id for other in registry.tables()):
+        raise SchemaDriftError(
+            f"table {table.name!r} can't be called {name!r} in {registry.path}, because rows of another table of that name are kept "
+            "for other replicas: give it another name"
+        )
     connection.execute(f"DROP INDEX IF EXISTS {naming.clock_index(table.name)}")
     for old, new in zip(naming.tables_of(table.name), naming.tables_of(name), strict=True):
         if query.first(connection, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (old,)):

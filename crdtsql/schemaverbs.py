@@ -30,6 +30,8 @@ class SchemaVerbs(Session):
 
     def _show_created(self) -> None:
         """Enable the tables for which rows are kept and that somebody has created meanwhile."""
+        if not self.registry.exists:
+            return
         (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
         for kept, found in appear.created(self.registry):
             problem = found or ("foreign keys are enforced on this connection" if enforced else None)
@@ -65,6 +67,9 @@ class SchemaVerbs(Session):
             with self._foreign_keys_off(), self._writing():
                 self._ready({})
                 done = alter.alter(self.registry, parsed)
+                if self.registry.exists:
+                    self.registry.set("unsettled", 1)
+                    self._fold()
                 self._show_created()
                 if dry_run:
                     raise _Undo

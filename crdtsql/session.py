@@ -166,6 +166,7 @@ class Session:
             if self.registry.upgrade():
                 conflicts.settle_everything(self.registry)
                 if not moved:
+                    drift.see(self.registry)
                     drift.settle(self.registry)
 
     def _begin_as(self, site: bytes) -> None:

@@ -77,7 +77,7 @@ def begin(seed: int, folder: Path) -> World:
         world.cells[row, "a"], world.cells[row, "b"] = bound[-2:]
     connection.close()
     first = Replica.open(folder / "0.db", now=world.now)
-    first.enable("task", granularity="column")
+    first.enable("task", granularity=choice.choice(("column", "row")), rows=choice.choice(("add-wins", "delete-wins")))
     world.replicas = [first, first.clone(folder / "1.db"), first.clone(folder / "2.db")]
     return world
 
@@ -117,8 +117,10 @@ def where(table: Table) -> str:
 
 
 def note(world: World, replica: Replica, table: Table, row: str, uids: list[str]) -> None:
-    """Note what a row's columns hold as written last."""
+    """Note what a row's columns hold as written last; of granularity row, an update writes all of them."""
     replica.vector()
+    if table.granularity == "row":
+        uids = [known.uid for known in table.fields]
     for known in table.fields:
         if known.uid in uids:
             found = replica.connection.execute(

@@ -279,6 +279,20 @@ def test_indexes(tmp_path: Path) -> None:
         assert one.alter("CREATE INDEX by_title ON task (title)") == ["ran: CREATE INDEX by_title ON task (title)"]
 
 
+def test_rows_that_an_index_kept_out_come_back_without_it(tmp_path: Path) -> None:
+    """When a UNIQUE index is dropped, by `alter` or behind the back, the rows that it kept out are shown."""
+    with pair(tmp_path, f"{TASK}; CREATE UNIQUE INDEX by_title ON task (title)") as (one, other):
+        one.connection.execute("INSERT INTO task VALUES ('x', 'same', 1)")
+        other.connection.execute("INSERT INTO task VALUES ('y', 'same', 2)")
+        exchange(one, other)
+        assert len(rows(one)) == 1 and rows(one) == rows(other)
+        one.alter("ALTER TABLE task RENAME COLUMN title TO name")
+        one.alter("DROP INDEX by_title")
+        shell(other, "DROP INDEX by_title")
+        other.vector()
+        assert rows(one) == rows(other) == [("x", "same", 1), ("y", "same", 2)]
+
+
 def test_tables_come_and_go(tmp_path: Path) -> None:
     """CREATE TABLE just runs; DROP TABLE ends the replication of the table in this file, and of this table alone."""
     schema = f"{TASK}; CREATE TABLE other (id TEXT PRIMARY KEY, v)"
