@@ -39,6 +39,7 @@ class Step:
         table: the table's name in the file that is changed.
         source: the other file's table.
         field: the column that is added.
+        name: of a trigger or view.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Step:
     statement: str
     source: Table | None = None
     field: Field | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +270,8 @@ def checked(statement: str, kind: str, name: str, table: str = "") -> str:
     words = [token.upper() for token in tokens]
     at = 2 if words[1:2] == ["UNIQUE"] and kind == "INDEX" else 1
     named = at + 1
-    sound = words[:1] == ["CREATE"] and words[at:named] == [kind] and ";" not in tokens and "\0" not in statement
+    sound = words[:1] == ["CREATE"] and words[at:named] == [kind] and not {*"'\"`[\0"} & set(tokens)
+    sound = sound and "\0" not in statement and (kind == "TRIGGER" or ";" not in tokens)
     sound = sound and [indexsql.unquoted(token) for token in tokens[named : named + 1]] == [name]
     if kind == "TABLE":
         sound = sound and tokens[named + 1 : named + 2] == ["("] and _ends_as_a_table(words)
@@ -304,7 +307,7 @@ def _list_extras(ours: Registry, theirs: Registry, created: set[str], diff: Sche
         wanted = kind == "view" or table in created
         if naming.is_ours(name) or not wanted or _exists(ours.connection, name):
             continue
-        diff.extras.append(Step(f"create {kind}", table, statement))
+        diff.extras.append(Step(f"create {kind}", table, str(statement), name=name))
 
 
 def adopt(registry: Registry, diff: SchemaDiff, now: Now, *, extras: bool) -> None:
@@ -328,6 +331,7 @@ def adopt(registry: Registry, diff: SchemaDiff, now: Now, *, extras: bool) -> No
     for source in created:
         _enable(registry, source, now)
     for step in diff.extras if extras else []:
+        checked(step.statement, step.kind.split()[1].upper(), step.name, step.table)
         _create(connection, step)
 
 
