@@ -19,6 +19,8 @@ from crdtsql.tables import Table
 from crdtsql.values import SqliteValue, caseless
 
 WAITING = "waiting"
+RESTORED = "deleted, shown: referenced"
+MASKED = "masked: "
 CREATE_REFUSED = "CREATE TEMP TABLE _crdt_refused (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 CREATE_RESTORED = "CREATE TEMP TABLE _crdt_restored (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 

@@ -26,12 +26,12 @@ from crdtsql import (
     drift,
     enable,
     export,
+    held,
     image,
     merge,
     policy,
     query,
     resolve,
-    retype,
     rows,
     schema,
     status,
@@ -145,23 +145,6 @@ class Replica(SchemaVerbs):
                 if drift.check(self.registry, strict=False):
                     self._fold()
                 self._changed()
-
-    def set_type(self, table: str, column: str, type: str) -> bool:  # noqa: A002 - the verb's own word
-        """Give a column another type (docs/TYPES.md); return whether it had another one before.
-
-        Other replicas must do the same before they can exchange changes of this table with this one again.
-
-        Raises:
-            ColumnTypeError: there is no such column or type, or the column can't have it.
-        """
-        with self._writing():
-            self.registry.require()
-            drift.check(self.registry)
-            self._fold()
-            changed = retype.retype(self.registry, table, column, type, self._now)
-            drift.settle(self.registry)
-            self._changed()
-        return changed
 
     def set_rows(self, table: str, policy: str, *, granularity: str | None = None) -> rows.RowsReport:
         """Change a table's row policy, and its granularity if one is given; do the same on every replica.
@@ -316,6 +299,18 @@ class Replica(SchemaVerbs):
         """
         with self._folded(strict=False):
             return conflicts.read(self.registry, table, open_only=open_only)
+
+    def held(self, table: str | None = None, *, deleted: bool = False) -> list[held.HeldRow]:
+        """List the rows that the tables can't show, or not as they are, with the reason and what would release them.
+
+        Args:
+            deleted: list also rows that are only deleted.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return held.held(self.registry, table, deleted=deleted)
 
     def conflict(self, number: int) -> Conflict:
         """Return one concurrent overwrite by its number.

@@ -9,7 +9,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from crdtsql import adopt, alter, appear, drift, query, repair, schemaview
+from crdtsql import adopt, alter, appear, drift, query, repair, retype, schemaview
 from crdtsql.errors import CrdtsqlError
 from crdtsql.registry import Registry
 from crdtsql.session import Session, explained
@@ -20,7 +20,7 @@ class _Undo(Exception):  # noqa: N818 - no error: it ends a transaction that was
 
 
 class SchemaVerbs(Session):
-    """Alter, repair, and adopting another file's schema."""
+    """Alter, repair, other types, and adopting another file's schema."""
 
     def _ready(self, peer_vector: Mapping[bytes, int], *, strict: bool = True) -> None:
         moved = strict and drift.has_moved(self.registry)
@@ -102,6 +102,23 @@ class SchemaVerbs(Session):
                 if report.findings and self.registry.exists:
                     self._changed()
         return report
+
+    def set_type(self, table: str, column: str, type: str) -> bool:  # noqa: A002 - the verb's own word
+        """Give a column another type (docs/TYPES.md); return whether it had another one before.
+
+        Other replicas must do the same before they can exchange changes of this table with this one again.
+
+        Raises:
+            ColumnTypeError: there is no such column or type, or the column can't have it.
+        """
+        with self._writing():
+            self.registry.require()
+            drift.check(self.registry)
+            self._fold()
+            changed = retype.retype(self.registry, table, column, type, self._now)
+            drift.settle(self.registry)
+            self._changed()
+        return changed
 
     def describe_schema(self) -> list[schemaview.TableSchema]:
         """Describe the replicated tables: their statements, types and policies, and what is kept for what is not in the file."""
