@@ -18,6 +18,7 @@ import apsw
 
 from crdtsql import (
     addkey,
+    appear,
     changes,
     changeset,
     columntype,
@@ -26,19 +27,18 @@ from crdtsql import (
     drift,
     enable,
     export,
-    fold,
     image,
     merge,
     policy,
     query,
     resolve,
-    retype,
     rows,
     undelete,
 )
 from crdtsql.conflicts import Conflict
 from crdtsql.errors import CannotEnableError, CrdtsqlError, DatabaseError, UsageError
 from crdtsql.lookups import Lookups
+from crdtsql.schemaverbs import SchemaVerbs
 from crdtsql.session import explained
 from crdtsql.values import SqliteValue, caseless
 from crdtsql.vector import Vector, by_id
@@ -53,7 +53,7 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 
 
-class Replica(Lookups):
+class Replica(SchemaVerbs, Lookups):
     """One replicated SQLite file.
 
     Use as a context manager, or call `close`. Times and site ids come from `now` and `make_site`, so that tests own them.
@@ -92,35 +92,42 @@ class Replica(Lookups):
         """
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
-        with self._foreign_keys_off() if add_key else nullcontext(), self._writing():
+        awaited = self.registry.exists and any(table.absent for table in self.registry.tables())
+        with self._foreign_keys_off() if add_key or awaited else nullcontext(), self._writing():
             if not self.registry.exists:
                 self.registry.create()
                 self._begin_as(self._make_site())
             else:
-                self._fold()
+                self._ready({}, strict=False)
             names = list(tables)
             if all:
                 names += [
                     name for name in self.registry.not_enabled() if caseless(name) not in {caseless(n) for n in tables}
                 ]
+            by_table = columntype.by_table(names, types or {})
             enabled = []
-            chosen = columntype.by_table(names, types or {})
             for name in names:
                 try:
-                    if add_key:
-                        addkey.add_key(self.connection, name)
-                    table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity)
-                    enabled.append(table.name)
+                    enabled.append(self._enable(name, appear.Options(by_table[name], rows, granularity), add_key))
                 except CannotEnableError as error:
                     if name in tables:
                         raise
                     self._notice(f"left out: {error}")
             if not self.registry.tables():
                 raise CrdtsqlError(f"{self.path} has no table that can be enabled")
-            drift.settle(self.registry)
+            drift.check(self.registry, strict=False)
             self._changed()
             self._unsaid += doctor.notices(self.registry, enabled)
         return enabled
+
+    def _enable(self, name: str, options: appear.Options, add_key: bool) -> str:
+        """Enable one table, which may be one whose rows wait for it; return its name."""
+        if add_key:
+            addkey.add_key(self.connection, name)
+        kept = appear.waiting(self.registry, name)
+        if kept is not None:
+            return appear.appear(self.registry, kept, self._now, options).name
+        return enable.enable(self.registry, name, self._now, options.types, options.rows, options.granularity).name
 
     def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
         """Say what `enable(add_key=True)` would do to tables that have no usable primary key; changes nothing."""
@@ -136,29 +143,13 @@ class Replica(Lookups):
         """
         with self._writing():
             self.registry.require()
-            fold.fold(self.registry, self._now)
+            self._ready({}, strict=False)
             for name in tables:
                 enable.disable(self.registry, name)
             if self.registry.exists:
-                drift.settle(self.registry)
+                if drift.check(self.registry, strict=False):
+                    self._fold()
                 self._changed()
-
-    def set_type(self, table: str, column: str, type: str) -> bool:  # noqa: A002 - the verb's own word
-        """Give a column another type (docs/TYPES.md); return whether it had another one before.
-
-        Other replicas must do the same before they can exchange changes of this table with this one again.
-
-        Raises:
-            ColumnTypeError: there is no such column or type, or the column can't have it.
-        """
-        with self._writing():
-            self.registry.require()
-            drift.check(self.registry)
-            self._fold()
-            changed = retype.retype(self.registry, table, column, type, self._now)
-            drift.settle(self.registry)
-            self._changed()
-        return changed
 
     def set_rows(self, table: str, policy: str, *, granularity: str | None = None) -> rows.RowsReport:
         """Change a table's row policy, and its granularity if one is given; do the same on every replica.
@@ -235,6 +226,8 @@ class Replica(Lookups):
                         self.registry.remember_peer(header.sender, header.vector)
                         drift.settle(self.registry)
                         self._changed()
+        for notice in report.notices:
+            self._notice(notice)
         return report
 
     def _load(self, database: str, content: bytes | str) -> None:
