@@ -22,7 +22,7 @@ The header is a JSON object:
     tables      list of {name, key, columns, genesis, rows, gone}: key is a list of names, columns a list of
                 {name, type}; genesis is null or [t, ordinal]: the stamp of the sender's rows that were never written
                 since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted;
-                row_policy and granularity are there where they are not "add-wins" and "column"
+                row_policy, granularity and identity are there where they are not "add-wins", "column" and "key"
 
     eras        optional: {name: n} for tables that the sender disabled n times while others stayed enabled
 
@@ -89,12 +89,14 @@ class TableHeader:
     gone: int = 0
     row_policy: str = policy.ADD_WINS
     granularity: str = policy.BY_COLUMN
+    identity: str = policy.BY_KEY
 
     @property
     def policies(self) -> dict[str, str]:
-        """Return the header's keys for a row policy and a granularity that are not the usual ones."""
-        named = {"row_policy": self.row_policy, "granularity": self.granularity}
-        return {name: value for name, value in named.items() if value not in (policy.ADD_WINS, policy.BY_COLUMN)}
+        """Return the header's keys for a row policy, a granularity and an identity that are not the usual ones."""
+        named = {"row_policy": self.row_policy, "granularity": self.granularity, "identity": self.identity}
+        usual = {"row_policy": policy.ADD_WINS, "granularity": policy.BY_COLUMN, "identity": policy.BY_KEY}
+        return {name: value for name, value in named.items() if value != usual[name]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,9 +314,11 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
         genesis = (t, ordinal)
     name, rows, gone = _name(found["name"]), _number(found["rows"]), _number(found["gone"])
     row_policy = _policy(found, name, "row_policy", policy.ROW_POLICIES)
-    return TableHeader(
-        name, key, columns, genesis, rows, gone, row_policy, _policy(found, name, "granularity", policy.GRANULARITIES)
-    )
+    granularity = _policy(found, name, "granularity", policy.GRANULARITIES)
+    identity = _policy(found, name, "identity", policy.IDENTITIES)
+    if identity == policy.BY_BIRTH and len(key) != 1:
+        raise ValueError("a table whose rows are numbered has one key column")
+    return TableHeader(name, key, columns, genesis, rows, gone, row_policy, granularity, identity)
 
 
 def _policy(found: dict[str, Any], table: str, key: str, known: tuple[str, ...]) -> str:

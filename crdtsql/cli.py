@@ -56,19 +56,34 @@ def cli() -> None:
 )
 @click.option("--rows", type=ROW_POLICY, default=policy.ADD_WINS, help="What a delete and a concurrent write make.")
 @click.option("--granularity", type=GRANULARITY, default=policy.BY_COLUMN, help="What an update stamps.")
+@click.option(
+    "--identity",
+    type=click.Choice(policy.IDENTITIES),
+    help="What a row is: what one INSERT made, whatever its number (row), or its primary key (key).",
+)
 def enable(
-    database: str, tables: tuple[str, ...], all_tables: bool, columns: tuple[str, ...], rows: str, granularity: str
+    database: str,
+    tables: tuple[str, ...],
+    all_tables: bool,
+    columns: tuple[str, ...],
+    rows: str,
+    granularity: str,
+    identity: str | None,
 ) -> None:
     """Make tables of DATABASE replicated, in place.
 
     The tables keep their names, columns and indexes; triggers record what any program writes. Enabling is instant,
-    whatever the number of rows.
+    whatever the number of rows. Rows with an INTEGER PRIMARY KEY that are inserted under one number on several replicas
+    stay several rows: all but one get another number, unless --identity key says that the number is the row.
     """
     if not tables and not all_tables:
         raise click.UsageError("name the tables to enable, or give --all")
     types = dict(_column_type(column) for column in columns)
     with open_replica(database) as replica:
-        for name in replica.enable(*tables, all=all_tables, types=types, rows=rows, granularity=granularity):
+        names = replica.enable(
+            *tables, all=all_tables, types=types, rows=rows, granularity=granularity, identity=identity
+        )
+        for name in names:
             click.echo(f"enabled {name}")
 
 
@@ -150,6 +165,7 @@ def status(database: str, as_json: bool) -> None:
         [
             "table",
             "policy",
+            "identity",
             ">rows",
             ">changed",
             ">held",
@@ -164,6 +180,7 @@ def status(database: str, as_json: bool) -> None:
             [
                 table.name,
                 f"{table.row_policy} by {table.granularity}",
+                table.identity,
                 f"{table.rows:,}",
                 f"{table.changed_rows:,}",
                 f"{table.held_rows:,}",

@@ -31,11 +31,13 @@ def enable(
     types: Mapping[str, str] | None = None,
     rows: str = policy.ADD_WINS,
     granularity: str = policy.BY_COLUMN,
+    identity: str | None = None,
 ) -> Table:
     """Make one table replicated.
 
     Args:
         types: column name -> type; the others are `lww`.
+        identity: what a row is; None for what the table's key suggests.
 
     Raises:
         CannotEnableError: the table is missing, enabled already, or of a kind that can't be replicated.
@@ -48,6 +50,7 @@ def enable(
     if any(caseless(table.name) == caseless(shape.name) for table in registry.tables()):
         raise CannotEnableError(shape.name, "it is enabled already")
     chosen = columntype.choose(connection, shape, types or {})
+    identified = _identity(connection, shape, identity)
     has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None
     genesis = None
     if has_rows:
@@ -56,10 +59,35 @@ def enable(
         registry.raise_vector(registry.next_batch(), [(registry.self_ordinal, hlc)])
         genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
     registry.widen_log(len(shape.key))
-    table = registry.set_policies(registry.add_table(shape, genesis, chosen), rows, granularity)
+    table = registry.set_policies(registry.add_table(shape, genesis, chosen, identified), rows, granularity)
     _create_tables(connection, table, shape)
     create_triggers(connection, table, shape)
+    if table.is_numbered:
+        registry.create_renumbered_view()
     return table
+
+
+def _identity(connection: apsw.Connection, shape: TableShape, asked: str | None) -> str:
+    """Choose what a row of a table is: `row` where the key is an automatic number, else `key`.
+
+    A key that refers to a row of another table (a profile under its user's number) is no number of its own.
+    """
+    if asked is not None and asked not in policy.IDENTITIES:
+        raise UsageError(f"there is no identity {asked!r}; use one of: {', '.join(policy.IDENTITIES)}")
+    reason = None
+    if not shape.has_rowid_key:
+        reason = "its key is not one INTEGER PRIMARY KEY, whose numbers SQLite hands out"
+    elif any(
+        caseless(column) == caseless(shape.key[0].name)
+        for key in schema.foreign_keys(connection, shape.name)
+        for column in key.columns
+    ):
+        reason = f"its key {shape.key[0].name!r} refers to a row of another table"
+    if asked == policy.BY_BIRTH and reason is not None:
+        raise CannotEnableError(
+            shape.name, f"{reason}, so the key is the row: enable it with the identity key, or leave the identity out"
+        )
+    return asked or (policy.BY_KEY if reason else policy.BY_BIRTH)
 
 
 def check_policies(rows: str, granularity: str) -> None:
@@ -143,12 +171,13 @@ def disable(registry: Registry, name: str) -> None:
     table = registry.table(name)
     connection = registry.connection
     drop_triggers(connection, table.name)
-    for ours in (table.clock, table.held, table.heads, table.parts):
+    for ours in (table.clock, table.held, table.heads, table.parts, table.born):
         connection.execute(f"DROP TABLE IF EXISTS {ours}")
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
     if registry.tables():
+        registry.create_renumbered_view()
         registry.set_era(table.name, registry.eras().get(caseless(table.name), 0) + 1)
     else:
         registry.drop()
@@ -252,6 +281,9 @@ def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape)
             connection.execute(statement)
         except apsw.SQLError as error:
             raise CrdtsqlError(f"cannot set up {table.name!r}: {error}") from error
+    if table.is_numbered:
+        connection.execute(sql("enable/create_born", born=table.born))
+        connection.execute(sql("enable/create_born_index", index=naming.born_index(table.name), born=table.born))
     if table.typed_fields:
         create_parts(connection, table, shape)
 

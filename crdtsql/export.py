@@ -150,7 +150,13 @@ def describe(table: Table) -> TableHeader:
     """Describe a replicated table as a changeset does."""
     columns = tuple((field.name, field.type) for field in table.fields)
     return TableHeader(
-        table.name, table.key, columns, table.genesis, row_policy=table.rows, granularity=table.granularity
+        table.name,
+        table.key,
+        columns,
+        table.genesis,
+        row_policy=table.rows,
+        granularity=table.granularity,
+        identity=table.identity,
     )
 
 
@@ -180,6 +186,8 @@ def _export_table(
     if table.genesis and _lacks_genesis(registry, table, receiver):
         t, s = table.genesis
         connection.execute(statements.genesis_rows(), {"genesis_t": t, "genesis_s": s})
+    if table.is_numbered:
+        connection.execute(statements.born())
 
 
 class _Statements:
@@ -189,6 +197,7 @@ class _Statements:
         self.table = table
         self.split = split
         self.part_table = image.part_table(number)
+        self.born_table = image.born_table(number)
         self.slots = {"image": Sql(database), "row_table": image.row_table(number), "keys": table.keys}
         self.head_table = image.head_table(number)
         self.cells = [image.cell(position) for position in range(len(table.fields))]
@@ -292,6 +301,11 @@ class _Statements:
             heads_is_sent=self.table.same_keys("heads", "sent"),
             **self.slots,
         )
+
+    def born(self) -> str:
+        """Write the statement for the births of the rows that were sent."""
+        slots = {name: self.slots[name] for name in ("image", "row_table")}
+        return sql("export/born", born_table=self.born_table, born=self.table.born, **slots)
 
     def genesis_rows(self) -> str:
         """Write the statement for the rows that nobody wrote since the table was enabled."""

@@ -12,6 +12,7 @@ For the n-th table of the header (n = 1, 2, ...):
     head_n   k1, k2, ..., s, t, gone: further latest events of rows that were changed concurrently
     part_n   k1, k2, ..., col, part, s, t, gone, v, n: parts of typed cells (only if the table has typed columns); col is the
              position of the value column
+    born_n   k1, born_t, born_s, root_t, root_s, generation, was: births of rows (only if the table has the identity `row`)
 
 and once:
 
@@ -45,6 +46,11 @@ def head_table(number: int) -> Sql:
 def part_table(number: int) -> Sql:
     """Name the table of parts of the n-th table."""
     return Sql(f"part_{int(number)}")
+
+
+def born_table(number: int) -> Sql:
+    """Name the table of births of the n-th table."""
+    return Sql(f"born_{int(number)}")
 
 
 def typed_columns(table: TableHeader) -> list[int]:
@@ -110,6 +116,9 @@ def schema(header: Header, database: str = "main") -> list[str]:
                     sites=sites,
                 )
             )
+        if table.identity == policy.BY_BIRTH:
+            name = born_table(number)
+            statements.append(sql("export/create_born", prefix=prefix, name=name, highest=highest, sites=sites))
     return statements
 
 

@@ -2,7 +2,8 @@
 
     crdt_enable(table)      make a table replicated; returns its name
     crdt_enable(table, options)
-                            with options as JSON: {"columns": {"votes": "counter"}, "rows": "delete-wins", "granularity": "row"}
+                            with options as JSON: {"columns": {"votes": "counter"}, "rows": "delete-wins", "granularity": "row",
+                            "identity": "key"}
     crdt_type(table, column, type)
                             give a column another type; returns 1 if it had another one before
     crdt_rows(table, policy)
@@ -98,7 +99,7 @@ def _options(given: SqliteValue) -> dict[str, Any]:
         found = json.loads(given) if isinstance(given, str) else None
     except ValueError:
         found = None
-    names = {"columns": "types", "rows": "rows", "granularity": "granularity"}
+    names = {"columns": "types", "rows": "rows", "granularity": "granularity", "identity": "identity"}
     if not isinstance(found, dict) or found.keys() - names.keys():
         raise UsageError(f"crdt_enable(table, options) takes a JSON object with {', '.join(names)}")
     columns = found.get("columns", {})

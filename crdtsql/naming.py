@@ -33,6 +33,16 @@ def heads(table: str) -> Sql:
     return identifier(f"_crdt_heads_{table}")
 
 
+def born(table: str) -> Sql:
+    """Name the table of births of rows whose number is not their name."""
+    return identifier(f"_crdt_born_{table}")
+
+
+def born_index(table: str) -> Sql:
+    """Name the index of renumbered rows by the number that they claim."""
+    return identifier(f"_crdt_was_{table}")
+
+
 def parts(table: str) -> Sql:
     """Name the table of the parts of typed cells."""
     return identifier(f"_crdt_parts_{table}")

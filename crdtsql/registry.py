@@ -14,14 +14,14 @@ from typing import Any
 
 import apsw
 
-from crdtsql import clock, naming, query, schema
+from crdtsql import clock, naming, policy, query, schema
 from crdtsql.errors import DatabaseError, NotEnabledError
-from crdtsql.sqltext import Sql, identifier, joined, sql
+from crdtsql.sqltext import Sql, fragment, identifier, joined, sql, text
 from crdtsql.tables import Field, Table
 from crdtsql.values import SqliteValue, caseless
 
-FORMAT = 2
-TABLE_COLUMNS = "id, name, genesis_t, genesis_s, bulk, rows, granularity"
+FORMAT = 3
+TABLE_COLUMNS = "id, name, genesis_t, genesis_s, bulk, rows, granularity, identity"
 
 CONFLICTS_PER_CELL = 20
 CONFLICTS_TOTAL = 10_000
@@ -81,6 +81,7 @@ class Registry:
         """Create our tables, without any site."""
         self.connection.execute(sql("registry/create"))
         self.create_conflicts_view(1)
+        self.create_renumbered_view()
         self.set("format", FORMAT)
         self.set("clock", 0)
         self.set("batch", 0)
@@ -91,11 +92,15 @@ class Registry:
 
         The caller holds a write transaction, and settles the conflict log afterwards.
         """
-        if self.number("format") != 1:
+        found = self.number("format")
+        if found not in range(1, FORMAT):
             return False
-        self.connection.execute(sql("registry/upgrade_to_2"))
-        self.create_conflicts_view(self.log_key_count())
-        self._bound_conflicts()
+        if found == 1:
+            self.connection.execute(sql("registry/upgrade_to_2"))
+            self.create_conflicts_view(self.log_key_count())
+            self._bound_conflicts()
+        self.connection.execute(sql("registry/upgrade_to_3"))
+        self.create_renumbered_view()
         self.set("format", FORMAT)
         return True
 
@@ -109,7 +114,7 @@ class Registry:
 
     def drop(self) -> None:
         """Remove everything of ours that is not bound to a table."""
-        self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts")
+        self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts; DROP VIEW IF EXISTS crdt_renumbered")
         names = query.rows(
             self.connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name GLOB '_crdt_*'"
         )
@@ -121,6 +126,23 @@ class Registry:
         parts = [Sql(sql("registry/quoted_key_part", key=naming.key(position))) for position in range(1, key_count + 1)]
         self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts")
         self.connection.execute(sql("registry/create_conflicts_view", quoted_key=joined(parts, " || ', ' || ")))
+
+    def create_renumbered_view(self) -> None:
+        """Create the view for people on the rows that are shown under another number than they were inserted under."""
+        parts = [
+            fragment(
+                "registry/renumbered_of_table",
+                name=text(table.name),
+                clock=table.clock,
+                born=table.born,
+                clock_is_born=table.same_keys("clock", "born"),
+            )
+            for table in self.tables()
+            if table.is_numbered
+        ]
+        self.connection.execute("DROP VIEW IF EXISTS crdt_renumbered")
+        renumbered = joined(parts, "\nUNION ALL\n") if parts else fragment("registry/renumbered_of_none")
+        self.connection.execute(sql("registry/create_renumbered_view", renumbered=renumbered))
 
     def log_key_count(self) -> int:
         """Return how many key columns the log has."""
@@ -276,7 +298,7 @@ class Registry:
         return self._table(row)
 
     def _table(self, row: tuple[Any, ...]) -> Table:
-        number, name, genesis_t, genesis_s, bulk, rows, granularity = row
+        number, name, genesis_t, genesis_s, bulk, rows, granularity, identity = row
         columns = query.rows(
             self.connection, "SELECT id, name, type FROM _crdt_column WHERE tbl = ? ORDER BY id", (number,)
         )
@@ -289,16 +311,21 @@ class Registry:
             bulk=bulk,
             rows=rows,
             granularity=granularity,
+            identity=identity,
         )
 
     def add_table(
-        self, shape: schema.TableShape, genesis: tuple[int, int] | None, types: Mapping[str, str] | None = None
+        self,
+        shape: schema.TableShape,
+        genesis: tuple[int, int] | None,
+        types: Mapping[str, str] | None = None,
+        identity: str = policy.BY_KEY,
     ) -> Table:
         """Register a table with the columns that it has now; `types` names those that are not `lww`."""
         genesis_t, genesis_s = genesis or (None, None)
         self.connection.execute(
-            "INSERT INTO _crdt_table (name, key_count, genesis_t, genesis_s) VALUES (?, ?, ?, ?)",
-            (shape.name, len(shape.key), genesis_t, genesis_s),
+            "INSERT INTO _crdt_table (name, key_count, identity, genesis_t, genesis_s) VALUES (?, ?, ?, ?, ?)",
+            (shape.name, len(shape.key), identity, genesis_t, genesis_s),
         )
         number = self.connection.last_insert_rowid()
         chosen = types or {}

@@ -71,6 +71,7 @@ class Replica(Session):
         types: Mapping[str, str] | None = None,
         rows: str = policy.ADD_WINS,
         granularity: str = policy.BY_COLUMN,
+        identity: str | None = None,
     ) -> list[str]:
         """Make tables replicated; return their names as the database spells them.
 
@@ -82,6 +83,9 @@ class Replica(Session):
                 it along; `grow-only`: rows can't be deleted.
             granularity: what an update stamps. `column`: the columns that it changed; `row`: all, so that of concurrent updates
                 of a row the later one wins as a whole.
+            identity: what a row is. `row`: what one INSERT made; of rows that were inserted under one number on several replicas
+                all but one get another number, and foreign keys follow. `key`: its primary key. None: `row` for tables with
+                an INTEGER PRIMARY KEY, else `key`.
 
         Raises:
             CannotEnableError: a named table can't be replicated; then none is.
@@ -103,7 +107,7 @@ class Replica(Session):
             chosen = columntype.by_table(names, types or {})
             for name in names:
                 try:
-                    table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity)
+                    table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity, identity)
                     enabled.append(table.name)
                 except CannotEnableError as error:
                     if name in tables:

@@ -29,6 +29,8 @@ class TableStatus:
         problem: what is wrong with its capture, None if nothing is.
         row_policy: add-wins, delete-wins or grow-only.
         granularity: column or row.
+        identity: what a row is: key or row.
+        renumbered: rows that are shown under another number than they were inserted under.
     """
 
     name: str
@@ -43,6 +45,8 @@ class TableStatus:
     problem: str | None
     row_policy: str
     granularity: str
+    identity: str
+    renumbered: int
 
     @property
     def clock_percent(self) -> float:
@@ -151,6 +155,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
         connection, "SELECT count(*), count(resolved) FROM _crdt_conflict WHERE tbl = ?", (table.id,)
     )
     (held,) = query.first(connection, f"SELECT count(*) FROM {table.clock} WHERE gone = 1 OR held IS NOT NULL")
+    (renumbered,) = query.first(connection, 'SELECT count(*) FROM crdt_renumbered WHERE "table" = ?', (table.name,))
     return TableStatus(
         name=table.name,
         key=list(table.key),
@@ -161,11 +166,13 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
         open_conflicts=conflicts - settled,
         data_bytes=_size_of(connection, sizes, table.name),
         clock_bytes=sum(
-            _size_of(connection, sizes, f"_crdt_{part}_{table.name}") for part in ("clock", "held", "heads", "parts")
+            _size_of(connection, sizes, f"_crdt_{part}_{table.name}") for part in ("clock", "held", "heads", "parts", "born")
         ),
         problem=drift.problem_of(registry, table),
         row_policy=table.rows,
         granularity=table.granularity,
+        identity=table.identity,
+        renumbered=renumbered,
     )
 
 

@@ -38,6 +38,7 @@ class Table:
         genesis: stamp (t, site ordinal) of the rows that have no clock row, None if there are none.
         bulk: latest batch that is not in the index by `seq`.
         rows, granularity: the row policy and what an update stamps; `policy` has the names.
+        identity: what a row is: its key, or its birth.
     """
 
     id: int
@@ -48,6 +49,7 @@ class Table:
     bulk: int
     rows: str = policy.ADD_WINS
     granularity: str = policy.BY_COLUMN
+    identity: str = policy.BY_KEY
 
     def stamped_with(self, field: Field) -> Field:
         """Return the column whose bit in the log stamps a column: of granularity `row`, one for all that are last-writer-wins."""
@@ -69,6 +71,16 @@ class Table:
     def typed_fields(self) -> tuple[Field, ...]:
         """Return the columns that have parts."""
         return tuple(field for field in self.fields if field.type != "lww")
+
+    @property
+    def is_numbered(self) -> bool:
+        """Tell whether the key is only a number under which a row is shown."""
+        return self.identity == policy.BY_BIRTH
+
+    @property
+    def born(self) -> Sql:
+        """Return the quoted name of the table of births."""
+        return naming.born(self.name)
 
     @property
     def parts(self) -> Sql:
