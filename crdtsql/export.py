@@ -157,6 +157,8 @@ def describe(table: Table) -> TableHeader:
         row_policy=table.rows,
         granularity=table.granularity,
         identity=table.identity,
+        given_uid=table.uid,
+        given_uids=(*table.key_uids, *(field.uid for field in table.fields)),
     )
 
 

@@ -20,7 +20,6 @@ from crdtsql.errors import ClockDriftError, MissingChangesError, SchemaMismatchE
 from crdtsql.progress import Progress
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import Sql, sql
-from crdtsql.values import caseless
 
 CREATE_FROM = (
     "CREATE TEMP TABLE _crdt_from (remote INTEGER PRIMARY KEY, local INTEGER UNIQUE, seen INTEGER NOT NULL, id BLOB)"
@@ -140,7 +139,7 @@ def settle_eras(registry: Registry, header: Header) -> None:
         SchemaMismatchError: a table was disabled on one side and not on the other.
     """
     ours = registry.eras()
-    replicated = {caseless(table.name): table.name for table in registry.tables()}
+    replicated = {table.uid: table.name for table in registry.tables()}
     for key in ours.keys() | header.eras.keys():
         here, there = ours.get(key, 0), header.eras.get(key, 0)
         if key not in replicated:
@@ -159,9 +158,9 @@ def check_policies(registry: Registry, header: Header) -> None:
     Raises:
         SchemaMismatchError: a table has another row policy or granularity than here.
     """
-    replicated = {caseless(table.name): table for table in registry.tables()}
+    replicated = {table.uid: table for table in registry.tables()}
     for theirs in header.tables:
-        table = replicated.get(caseless(theirs.name))
+        table = replicated.get(theirs.uid)
         if table is None or (table.rows, table.granularity) == (theirs.row_policy, theirs.granularity):
             continue
         raise SchemaMismatchError(
@@ -213,8 +212,8 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
 
 
 def _arrival(registry: Registry, header: TableHeader, number: int, database: str) -> Arrival:
-    table = next((table for table in registry.tables() if caseless(table.name) == caseless(header.name)), None)
-    shape = schema.read(registry.connection, header.name)
+    table = next((table for table in registry.tables() if table.uid == header.uid), None)
+    shape = schema.read(registry.connection, table.name if table else header.name)
     if table is None or shape is None:
         state = "is not in this file" if shape is None else "is not replicated here"
         advice = "create it, then run" if shape is None else "run"

@@ -5,6 +5,7 @@ Knows nothing of what is replicated. Invariant: what is described here is what t
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import apsw
@@ -76,6 +77,10 @@ class TableShape:
     strict: bool
     has_rowid_key: bool = False
     """Whether the key is the rowid itself, which can be updated under other names."""
+
+    def to_json(self) -> str:
+        """Write (name, declared type) of all columns, in the table's order, as JSON."""
+        return json.dumps([[column.name, column.declared] for column in self.columns])
 
     @property
     def key(self) -> tuple[Column, ...]:
