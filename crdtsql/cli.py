@@ -324,6 +324,8 @@ def _show_reports(reports: dict[str, MergeReport], as_json: bool) -> None:
             f"{path}: {total.inserted:,} rows inserted, {total.updated:,} updated, {total.deleted:,} deleted; "
             f"{total.cells_won:,} cells won, {total.cells_lost:,} lost, {total.concurrent:,} concurrent overwrites"
         )
+        if total.renumbered:
+            click.echo(f"  {total.renumbered:,} rows renumbered, see them: crdtsql renumbered {path}")
         if total.concurrent:
             click.echo(f"  see them: crdtsql conflicts {path}")
 

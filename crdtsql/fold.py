@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import conflicts, foldparts, naming, query, schema
+from crdtsql import births, conflicts, foldparts, naming, query, schema
 from crdtsql.clock import Now
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
@@ -40,6 +40,7 @@ def fold(registry: Registry, now: Now) -> int:
         registry.record_merged(min(first for *_, first, _ in summary))
         batch = registry.next_batch()
         tables = {table.id: table for table in registry.tables()}
+        births.keep(registry, [(tables[number], bool(went)) for number, _, went, *_ in summary if number in tables])
         for number, count, removals, updates, _, _ in summary:
             if number in tables:
                 _fold_table(registry, tables[number], batch, count, bool(removals), bool(updates))

@@ -28,6 +28,7 @@ import apsw
 
 from crdtsql import clock, policy, query
 from crdtsql.changeset import Header, TableHeader
+from crdtsql.claims import MOST_ATTEMPTS, derive
 from crdtsql.errors import InvalidChangesetError
 from crdtsql.naming import WORD_BITS
 from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
@@ -164,10 +165,27 @@ def _check_content(header: Header, connection: apsw.Connection) -> None:
             "not a sound changeset: it says of a site that it knew events that the sender's vector does not cover"
         )
     for number, table in enumerate(header.tables, 1):
-        _check_table(connection, table, number)
+        _check_table(header, connection, table, number)
 
 
-def _check_table(connection: apsw.Connection, table: TableHeader, number: int) -> None:
+def _check_born(header: Header, connection: apsw.Connection, table: TableHeader, number: int) -> None:
+    """Check that keys are numbers, births are covered by the vector, and renumbered rows have numbers that they can have."""
+    born = born_table(number)
+    statement = sql("export/births_beyond_vector", row=row_table(number), born=born, mask=integer(clock.EVENT_MASK))
+    if query.rows(connection, statement):
+        raise InvalidChangesetError(
+            f"not a sound changeset: table {table.name!r} has births of rows that it does not have, or that its sender's vector "
+            "does not cover"
+        )
+    sites = {site.ordinal: site.id for site in header.sites}
+    for key, t, s, was in query.rows(connection, f"SELECT k1, born_t, born_s, was FROM {born} WHERE was IS NOT NULL"):
+        if not 0 <= key - derive(t, sites[s], was) < MOST_ATTEMPTS:
+            raise InvalidChangesetError(
+                f"not a sound changeset: a row of table {table.name!r} has the number {key}, which it can't have got"
+            )
+
+
+def _check_table(header: Header, connection: apsw.Connection, table: TableHeader, number: int) -> None:
     row, head, mask = row_table(number), head_table(number), integer(clock.EVENT_MASK)
     rows, gone, first, last, many = query.first(
         connection,
@@ -185,6 +203,8 @@ def _check_table(connection: apsw.Connection, table: TableHeader, number: int) -
         raise InvalidChangesetError(
             f"not a sound changeset: table {table.name!r} has events that its sender's vector does not cover"
         )
+    if table.identity == policy.BY_BIRTH:
+        _check_born(header, connection, table, number)
     keys = joined(Sql(f"k{position}") for position in range(1, len(table.key) + 1))
     if typed_columns(table):
         typed = joined(integer(position) for position in typed_columns(table))

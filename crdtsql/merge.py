@@ -12,7 +12,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql import clock, conflicts, constraints, materialize, meet, mergeparts, query, quiet, schema
+from crdtsql import clock, conflicts, constraints, ids, materialize, meet, mergeparts, query, quiet, schema
 from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.clock import Now
@@ -38,6 +38,7 @@ class TableReport:
         cells_won: cells of known rows that the incoming value replaced.
         cells_lost: incoming cells of known rows that the local value outlived.
         concurrent: cells written on both sides without knowing of each other, with different values.
+        renumbered: rows that have another number now than where they were before, because another row keeps theirs.
     """
 
     inserted: int = 0
@@ -46,6 +47,7 @@ class TableReport:
     cells_won: int = 0
     cells_lost: int = 0
     concurrent: int = 0
+    renumbered: int = 0
 
 
 @dataclass(slots=True)
@@ -156,11 +158,17 @@ def check_policies(registry: Registry, header: Header) -> None:
     """Check that both sides say the same of how rows live and what an update stamps.
 
     Raises:
-        SchemaMismatchError: a table has another row policy or granularity than here.
+        SchemaMismatchError: a table has another identity, row policy or granularity than here.
     """
     replicated = {table.uid: table for table in registry.tables()}
     for theirs in header.tables:
         table = replicated.get(theirs.uid)
+        if table is not None and table.identity != theirs.identity:
+            raise SchemaMismatchError(
+                f"table {table.name!r} has the identity {table.identity} here and {theirs.identity} in the changeset: nothing was "
+                f"changed; choose one for all replicas, for example run `crdtsql disable {registry.path} {table.name}` and "
+                f"`crdtsql enable {registry.path} {table.name} --identity {theirs.identity}` here, export again and import again"
+            )
         if table is None or (table.rows, table.granularity) == (theirs.row_policy, theirs.granularity):
             continue
         raise SchemaMismatchError(
@@ -186,23 +194,25 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
     ]
     batch = registry.next_batch()
     report = MergeReport(header.sender.hex())
-    with (
-        temporary(connection, "_crdt_from", CREATE_FROM),
-        temporary(connection, "_crdt_theirs", CREATE_THEIRS),
-        temporary(connection, "_crdt_touched", constraints.CREATE_TOUCHED),
-        quiet.without_capture(connection, [arrival.table for arrival in arrivals]),
-    ):
+    with temporary(connection, "_crdt_from", CREATE_FROM), temporary(connection, "_crdt_theirs", CREATE_THEIRS):
         local = _map_sites(registry, header)
+        renumbered = ids.meet(registry, header, database, local)
         connection.execute(sql("merge/record_incoming_merged", image=Sql(database)))
-        total = sum(arrival.header.rows for arrival in arrivals)
-        done = 0
-        for arrival in arrivals:
-            on_progress(f"merge {arrival.table.name}", done, total)
-            done += arrival.header.rows
-            counts = _merge_table(registry, arrival, batch, local)
-            if counts is not None:
-                report.tables[arrival.table.name] = counts
-        constraints.check_foreign_keys(connection, arrivals)
+        with (
+            temporary(connection, "_crdt_touched", constraints.CREATE_TOUCHED),
+            quiet.without_capture(connection, [arrival.table for arrival in arrivals]),
+        ):
+            total = sum(arrival.header.rows for arrival in arrivals)
+            done = 0
+            for arrival in arrivals:
+                on_progress(f"merge {arrival.table.name}", done, total)
+                done += arrival.header.rows
+                counts = _merge_table(registry, arrival, batch, local)
+                if counts is not None:
+                    report.tables[arrival.table.name] = counts
+            constraints.check_foreign_keys(connection, arrivals)
+    for name, rows in renumbered.items():
+        report.tables.setdefault(name, TableReport()).renumbered = rows
     clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]
     if clashed:
         conflicts.prune(registry, clashed)
