@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import apsw
-
 from crdtsql import ids, query, renumber
 from crdtsql.claimants import Claimants
 from crdtsql.claims import Claim, Stamp, settle
@@ -29,16 +27,14 @@ def keep(registry: Registry, changed: Iterable[tuple[Table, bool]]) -> None:
     for table, removals in changed:
         if not table.is_numbered:
             continue
-        if removals:
-            _keep_replaced(registry.connection, table)
+        connection = registry.connection
+        connection.execute(sql("ids/keep_replaced", born=table.born, clock=table.clock), {"tbl": table.id})
+        if removals and table.genesis:
+            t, s = table.genesis
+            values = {"tbl": table.id, "genesis_t": t, "genesis_s": s}
+            connection.execute(sql("ids/keep_genesis", born=table.born, clock=table.clock), values)
         if query.first(registry.connection, f"SELECT 1 FROM {table.held} LIMIT 1") is not None:
             _give_way(registry, table)
-
-
-def _keep_replaced(connection: apsw.Connection, table: Table) -> None:
-    genesis_t, genesis_s = table.genesis or (None, None)
-    statement = sql("ids/keep_replaced", born=table.born, clock=table.clock)
-    connection.execute(statement, {"tbl": table.id, "genesis_t": genesis_t, "genesis_s": genesis_s})
 
 
 def _give_way(registry: Registry, table: Table) -> None:

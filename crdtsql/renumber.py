@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql import image, naming, query, quiet, references
+from crdtsql import followers, image, naming, query, quiet
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.errors import InvalidChangesetError
-from crdtsql.references import Reference
+from crdtsql.followers import Follower
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql
 from crdtsql.tables import FIRST_UPDATE_OP, Table
@@ -45,14 +45,14 @@ def here(registry: Registry, moves: Moves) -> None:
     if not moves.numbers:
         return
     connection = registry.connection
-    found = references.to_table(registry, moves.table)
+    found = followers.to_table(registry, moves.table)
     for _ in _waves(connection, moves):
         _move_rows(connection, moves)
-        for reference in found:
-            if reference.position:
-                _move_key(connection, reference, moves.folding)
+        for follower in found:
+            if follower.position:
+                _move_key(connection, follower, moves.folding)
             else:
-                _move_value(connection, reference, moves.folding)
+                _move_value(connection, follower, moves.folding)
 
 
 def incoming(registry: Registry, header: Header, database: str, moves: Moves) -> None:
@@ -125,11 +125,11 @@ def _move_rows(connection: apsw.Connection, moves: Moves) -> None:
     _translate_shown(connection, table, table.quoted, column, fragment("ids/is_shown", column=column))
 
 
-def _move_value(connection: apsw.Connection, reference: Reference, folding: bool) -> None:
+def _move_value(connection: apsw.Connection, follower: Follower, folding: bool) -> None:
     """Let a column outside of a key follow, but where an event that is about to be folded wrote it."""
-    table, field = reference.table, reference.field
+    table, field = follower.table, follower.field
     if table is None or field is None:
-        _translate_shown(connection, table, reference.quoted, reference.column, EMPTY)
+        _translate_shown(connection, table, follower.quoted, follower.column, EMPTY)
         return
     shown = held = EMPTY
     if folding:
@@ -141,22 +141,22 @@ def _move_value(connection: apsw.Connection, reference: Reference, folding: bool
         }
         shown = fragment("ids/was_not_written", target_is_event=table.row_has_key_of("target", "event"), **slots)
         held = fragment("ids/was_not_written", target_is_event=table.same_keys("target", "event"), **slots)
-    _translate_shown(connection, table, reference.quoted, reference.column, shown)
+    _translate_shown(connection, table, follower.quoted, follower.column, shown)
     _translate(connection, table.held, naming.value(field.id), held)
     for logged in ("won", "lost"):
         of_column = Sql(f"AND target.tbl = {table.id} AND target.col = {field.id}")
         _translate(connection, Sql("main._crdt_conflict"), Sql(logged), of_column)
 
 
-def _move_key(connection: apsw.Connection, reference: Reference, folding: bool) -> None:
+def _move_key(connection: apsw.Connection, follower: Follower, folding: bool) -> None:
     """Let a column of a key follow, with all that is kept under that key.
 
     While folding, a row that was inserted since belongs to the new number, and what the log says of the key before that
     belongs to the row that moves.
     """
-    table = reference.table
+    table = follower.table
     assert table is not None
-    key = table.key_names[reference.position - 1]
+    key = table.key_names[follower.position - 1]
     held, shown = _is_held(table), EMPTY
     if folding:
         table_id = integer(table.id)
@@ -166,7 +166,7 @@ def _move_key(connection: apsw.Connection, reference: Reference, folding: bool) 
             "ids/was_not_inserted", table_id=table_id, target_is_event=table.row_has_key_of("target", "event")
         )
     _translate(connection, table.held, key, Sql(f"AND {held}"))
-    _translate_shown(connection, table, reference.quoted, reference.column, shown)
+    _translate_shown(connection, table, follower.quoted, follower.column, shown)
     for ours in _ours(connection, table):
         _translate(connection, ours, key)
     _translate(connection, Sql("main._crdt_conflict"), key, Sql(f"AND target.tbl = {table.id}"))
@@ -184,16 +184,16 @@ def _image_columns(registry: Registry, header: Header, table: Table) -> Iterator
     for name in _keyed(number, theirs):
         yield name, key
     yield image.born_table(number), key
-    for reference in references.to_table(registry, table):
-        child = reference.table
+    for follower in followers.to_table(registry, table):
+        child = follower.table
         if child is None or child.uid not in numbers:
             continue
         number, theirs = numbers[child.uid]
-        if reference.position:
+        if follower.position:
             for name in _keyed(number, theirs):
-                yield name, child.key_names[reference.position - 1]
-        elif reference.field is not None and reference.field.uid in theirs.uids:
-            value, _, _ = image.cell(theirs.uids.index(reference.field.uid))
+                yield name, child.key_names[follower.position - 1]
+        elif follower.field is not None and follower.field.uid in theirs.uids:
+            value, _, _ = image.cell(theirs.uids.index(follower.field.uid))
             yield image.row_table(number), value
 
 

@@ -1,4 +1,4 @@
-"""References: which columns hold the numbers of which table, as the declared foreign keys say. Only reads.
+"""Followers: which columns hold the numbers of which table, as the declared foreign keys say. Only reads.
 
 A column that refers to a number holds that number too, and so on: the parts of a composite key that refer to rows, the foreign
 keys that refer to that composite key. A column that holds the numbers of two tables at once can follow neither.
@@ -18,7 +18,7 @@ from crdtsql.values import caseless
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class Follower:
     """A column that holds numbers of a table.
 
     Attributes:
@@ -40,7 +40,7 @@ class Reference:
         return identifier(self.name)
 
 
-def to_table(registry: Registry, table: Table) -> list[Reference]:
+def to_table(registry: Registry, table: Table) -> list[Follower]:
     """List the columns that hold the numbers of a table, but for its own key."""
     tables = {caseless(known.name): known for known in registry.tables()}
     numbered = [known for known in tables.values() if known.is_numbered]
@@ -49,8 +49,8 @@ def to_table(registry: Registry, table: Table) -> list[Reference]:
     found = []
     for (name, column), held in sorted(holders.items()):
         if held == {table.id} and (name, column) != own:
-            reference = _reference(registry.connection, name, column, tables.get(name))
-            found += [] if reference is None else [reference]
+            follower = _follower(registry.connection, name, column, tables.get(name))
+            found += [] if follower is None else [follower]
     return found
 
 
@@ -73,7 +73,7 @@ def _holders(connection: apsw.Connection, numbered: list[Table]) -> dict[tuple[s
     return holders
 
 
-def _reference(connection: apsw.Connection, name: str, column: str, table: Table | None) -> Reference | None:
+def _follower(connection: apsw.Connection, name: str, column: str, table: Table | None) -> Follower | None:
     """Describe a column; None if its values can't be rewritten: those of typed columns have a life of their own."""
     shape = schema.read(connection, name)
     found = next((part for part in shape.columns if caseless(part.name) == column), None) if shape else None
@@ -81,11 +81,11 @@ def _reference(connection: apsw.Connection, name: str, column: str, table: Table
         return None
     quoted = identifier(found.name)
     if table is None:
-        return Reference(shape.name, quoted, None)
+        return Follower(shape.name, quoted, None)
     for position, part in enumerate(table.key, 1):
         if caseless(part) == column:
-            return Reference(shape.name, quoted, table, position)
+            return Follower(shape.name, quoted, table, position)
     field = next((field for field in table.fields if caseless(field.name) == column), None)
     if field is not None and field.type != "lww":
         return None
-    return Reference(shape.name, quoted, table, field=field)
+    return Follower(shape.name, quoted, table, field=field)
