@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from crdtsql import ids, query, renumber
+from crdtsql import query, renumber
 from crdtsql.claimants import Claimants
 from crdtsql.claims import Claim, Stamp, settle
 from crdtsql.registry import Registry
 from crdtsql.renumber import Moves
-from crdtsql.sqltext import Sql, sql
+from crdtsql.sqltext import sql
 from crdtsql.tables import Table
 
 
@@ -57,6 +57,6 @@ def _give_way(registry: Registry, table: Table) -> None:
     numbers = {claim.here: new for claim, new in moved.items() if claim.here is not None}
     renumber.here(registry, Moves(table, numbers, {successor.number for successor in successors}, folding=True))
     for claim, new in moved.items():
-        ids.store(registry, table, claim, new)
+        renumber.store(registry, table, claim, new)
     for successor in successors:
-        ids.store(registry, table, successor, settled[successor])
+        renumber.store(registry, table, successor, settled[successor])

@@ -332,6 +332,30 @@ def _show_reports(reports: dict[str, MergeReport], as_json: bool) -> None:
 
 @cli.command()
 @DATABASE
+@click.option("--table", help="Only rows of this table.")
+@JSON
+def renumbered(database: str, table: str | None, as_json: bool) -> None:
+    """List rows that have another number than they were inserted under.
+
+    When several replicas insert rows under one number, one row keeps it and the others get numbers from 2^52 on; foreign keys
+    follow. References that are not declared as foreign keys can't, and must be changed by hand.
+    """
+    with open_replica(database) as replica:
+        found = replica.renumbered(table)
+    if as_json:
+        click.echo(dumps([row.to_json() for row in found]))
+        return
+    if not found:
+        click.echo("no row was renumbered")
+        return
+    print_table(
+        ["table", ">old number", ">new number", "inserted"],
+        [[row.table, str(row.old), str(row.new), row.when] for row in found],
+    )
+
+
+@cli.command()
+@DATABASE
 @click.argument("table")
 @click.argument("key", nargs=-1, required=True)
 @JSON

@@ -15,7 +15,7 @@ from crdtsql.clock import Now
 from crdtsql.errors import CannotEnableError, CrdtsqlError, UsageError
 from crdtsql.registry import Registry
 from crdtsql.schema import TableShape
-from crdtsql.sqltext import Sql, identifier, joined, sql
+from crdtsql.sqltext import Sql, fragment, identifier, joined, sql, text
 from crdtsql.tables import Table
 from crdtsql.values import caseless
 
@@ -62,9 +62,26 @@ def enable(
     table = registry.set_policies(registry.add_table(shape, genesis, chosen, identified), rows, granularity)
     _create_tables(connection, table, shape)
     create_triggers(connection, table, shape)
-    if table.is_numbered:
-        registry.create_renumbered_view()
+    create_renumbered_view(registry)
     return table
+
+
+def create_renumbered_view(registry: Registry) -> None:
+    """Create the view for people on the rows that are shown under another number than they were inserted under."""
+    parts = [
+        fragment(
+            "enable/renumbered_of_table",
+            name=text(table.name),
+            clock=table.clock,
+            born=table.born,
+            clock_is_born=table.same_keys("clock", "born"),
+        )
+        for table in registry.tables()
+        if table.is_numbered
+    ]
+    registry.connection.execute("DROP VIEW IF EXISTS crdt_renumbered")
+    renumbered = joined(parts, "\nUNION ALL\n") if parts else fragment("enable/renumbered_of_none")
+    registry.connection.execute(sql("enable/create_renumbered_view", renumbered=renumbered))
 
 
 def _identity(connection: apsw.Connection, shape: TableShape, asked: str | None) -> str:
@@ -177,7 +194,7 @@ def disable(registry: Registry, name: str) -> None:
     connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
     if registry.tables():
-        registry.create_renumbered_view()
+        create_renumbered_view(registry)
         registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
     else:
         registry.drop()

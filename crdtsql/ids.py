@@ -91,7 +91,7 @@ def _settle(registry: Registry, header: Header, database: str, sides: BothSides,
     renumber.incoming(registry, header, database, Moves(table, incoming))
     for claim, new in mine.items():
         if new != claim.number:
-            store(registry, table, claim, new)
+            renumber.store(registry, table, claim, new)
     return changed
 
 
@@ -106,17 +106,3 @@ def _incoming(table: Table, mine: Mapping[Claim, int], theirs: Mapping[Claim, in
             )
         found[there] = mine[claim]
     return {old: new for old, new in found.items() if old != new}
-
-
-def store(registry: Registry, table: Table, claim: Claim, number: int) -> None:
-    """Write down the birth of a row, and the number that it claims if it has another one."""
-    values = {
-        "number": number,
-        "born_t": claim.birth.t,
-        "born_s": claim.birth.s,
-        "root_t": claim.root.t,
-        "root_s": claim.root.s,
-        "generation": claim.generation,
-        "was": None if number == claim.number else claim.number,
-    }
-    registry.connection.execute(sql("ids/store_born", born=table.born), values)

@@ -17,7 +17,7 @@ import apsw
 
 from crdtsql import clock, naming, policy, query, schema
 from crdtsql.errors import DatabaseError, NotEnabledError
-from crdtsql.sqltext import Sql, fragment, identifier, joined, sql, text
+from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.tables import Field, Table
 from crdtsql.values import SqliteValue, caseless
 
@@ -82,7 +82,6 @@ class Registry:
         """Create our tables, without any site."""
         self.connection.execute(sql("registry/create"))
         self.create_conflicts_view(1)
-        self.create_renumbered_view()
         self.set("format", FORMAT)
         self.set("clock", 0)
         self.set("batch", 0)
@@ -101,7 +100,6 @@ class Registry:
             self.create_conflicts_view(self.log_key_count())
             self._bound_conflicts()
         self.connection.execute(sql("registry/upgrade_to_3"))
-        self.create_renumbered_view()
         self.set("format", FORMAT)
         return True
 
@@ -127,23 +125,6 @@ class Registry:
         parts = [Sql(sql("registry/quoted_key_part", key=naming.key(position))) for position in range(1, key_count + 1)]
         self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts")
         self.connection.execute(sql("registry/create_conflicts_view", quoted_key=joined(parts, " || ', ' || ")))
-
-    def create_renumbered_view(self) -> None:
-        """Create the view for people on the rows that are shown under another number than they were inserted under."""
-        parts = [
-            fragment(
-                "registry/renumbered_of_table",
-                name=text(table.name),
-                clock=table.clock,
-                born=table.born,
-                clock_is_born=table.same_keys("clock", "born"),
-            )
-            for table in self.tables()
-            if table.is_numbered
-        ]
-        self.connection.execute("DROP VIEW IF EXISTS crdt_renumbered")
-        renumbered = joined(parts, "\nUNION ALL\n") if parts else fragment("registry/renumbered_of_none")
-        self.connection.execute(sql("registry/create_renumbered_view", renumbered=renumbered))
 
     def log_key_count(self) -> int:
         """Return how many key columns the log has."""

@@ -7,7 +7,8 @@ shown and in held rows, also where they are part of a key; in an attached image 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,10 +16,11 @@ import apsw
 
 from crdtsql import followers, image, naming, query, quiet
 from crdtsql.changeset import Header, TableHeader
+from crdtsql.claims import Claim
 from crdtsql.errors import InvalidChangesetError
 from crdtsql.followers import Follower
 from crdtsql.registry import Registry, temporary
-from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql
+from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, sql
 from crdtsql.tables import FIRST_UPDATE_OP, Table
 
 CREATE_MOVED = "CREATE TEMP TABLE _crdt_moved (old INTEGER PRIMARY KEY, new INTEGER NOT NULL, hidden INTEGER NOT NULL)"
@@ -36,7 +38,7 @@ class Moves:
 
     table: Table
     numbers: Mapping[int, int]
-    hidden: Set[int] = frozenset()
+    hidden: AbstractSet[int] = frozenset()
     folding: bool = False
 
 
@@ -49,8 +51,8 @@ def here(registry: Registry, moves: Moves) -> None:
     for _ in _waves(connection, moves):
         _move_rows(connection, moves)
         for follower in found:
-            if follower.position:
-                _move_key(connection, follower, moves.folding)
+            if follower.table is not None and follower.position:
+                _move_key(connection, follower, follower.table, moves.folding)
             else:
                 _move_value(connection, follower, moves.folding)
 
@@ -60,10 +62,24 @@ def incoming(registry: Registry, header: Header, database: str, moves: Moves) ->
     if not moves.numbers:
         return
     connection = registry.connection
-    columns = [column for column in _image_columns(registry, header, moves.table)]
+    columns = list(_image_columns(registry, header, moves.table))
     for _ in _waves(connection, moves):
         for table, column in columns:
             _translate(connection, Sql(f"{database}.{table}"), column)
+
+
+def store(registry: Registry, table: Table, claim: Claim, number: int) -> None:
+    """Write down the birth of a row, and the number that it claims if it has another one."""
+    values = {
+        "number": number,
+        "born_t": claim.birth.t,
+        "born_s": claim.birth.s,
+        "root_t": claim.root.t,
+        "root_s": claim.root.s,
+        "generation": claim.generation,
+        "was": None if number == claim.number else claim.number,
+    }
+    registry.connection.execute(sql("ids/store_born", born=table.born), values)
 
 
 @contextmanager
@@ -148,14 +164,12 @@ def _move_value(connection: apsw.Connection, follower: Follower, folding: bool) 
         _translate(connection, Sql("main._crdt_conflict"), Sql(logged), of_column)
 
 
-def _move_key(connection: apsw.Connection, follower: Follower, folding: bool) -> None:
+def _move_key(connection: apsw.Connection, follower: Follower, table: Table, folding: bool) -> None:
     """Let a column of a key follow, with all that is kept under that key.
 
     While folding, a row that was inserted since belongs to the new number, and what the log says of the key before that
     belongs to the row that moves.
     """
-    table = follower.table
-    assert table is not None
     key = table.key_names[follower.position - 1]
     held, shown = _is_held(table), EMPTY
     if folding:

@@ -30,6 +30,7 @@ from crdtsql import (
     merge,
     policy,
     query,
+    renumbered,
     resolve,
     retype,
     rows,
@@ -39,6 +40,7 @@ from crdtsql import (
 )
 from crdtsql.conflicts import Conflict
 from crdtsql.errors import CannotEnableError, CrdtsqlError, DatabaseError, UsageError
+from crdtsql.renumbered import Renumbered
 from crdtsql.session import Session, explained
 from crdtsql.values import SqliteValue, caseless
 from crdtsql.vector import Vector, by_id
@@ -319,6 +321,15 @@ class Replica(Session):
         """
         with self._folded(strict=False):
             return conflicts.find(self.registry, number)
+
+    def renumbered(self, table: str | None = None) -> list[Renumbered]:
+        """List the rows that are shown under another number than they were inserted under, because another row keeps that one.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return renumbered.read(self.registry, table)
 
     def limit_conflicts(self, *, per_cell: int | None = None, total: int | None = None, size: int | None = None) -> int:
         """Say how many entries the conflict log keeps of one cell, and in all, and how many bytes of values.

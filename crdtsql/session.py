@@ -16,7 +16,7 @@ from typing import Self
 
 import apsw
 
-from crdtsql import clock, conflicts, drift, fold, identity, parts, query
+from crdtsql import clock, conflicts, drift, enable, fold, identity, parts, query
 from crdtsql.clock import Now
 from crdtsql.errors import BusyError, DatabaseError, UsageError
 from crdtsql.progress import Progress, silent
@@ -164,6 +164,7 @@ class Session:
         with self._writing():
             moved = drift.has_moved(self.registry)
             if self.registry.upgrade():
+                enable.create_renumbered_view(self.registry)
                 conflicts.settle_everything(self.registry)
                 if not moved:
                     drift.settle(self.registry)

@@ -166,7 +166,8 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
         open_conflicts=conflicts - settled,
         data_bytes=_size_of(connection, sizes, table.name),
         clock_bytes=sum(
-            _size_of(connection, sizes, f"_crdt_{part}_{table.name}") for part in ("clock", "held", "heads", "parts", "born")
+            _size_of(connection, sizes, f"_crdt_{part}_{table.name}")
+            for part in ("clock", "held", "heads", "parts", "born")
         ),
         problem=drift.problem_of(registry, table),
         row_policy=table.rows,

@@ -73,9 +73,7 @@ class Shop:
         """Return the rows that live."""
         superseded = {(old, event.thing) for event in self.events for old in event.seen}
         return {
-            event.thing
-            for event in self.events
-            if event.writes is not None and (event, event.thing) not in superseded
+            event.thing for event in self.events if event.writes is not None and (event, event.thing) not in superseded
         }
 
     def expected(self, order: list[Event]) -> dict[str, list[tuple[Any, ...]]]:
@@ -221,7 +219,8 @@ class Trade:
         connection = shop.replica.connection
         numbers = (self.number(shop, artist), self.number(shop, album))
         connection.execute(
-            "INSERT OR REPLACE INTO credit (artist, album, tag, part) VALUES (?, ?, ?, ?)", (*numbers, thing.tag, self.count)
+            "INSERT OR REPLACE INTO credit (artist, album, tag, part) VALUES (?, ?, ?, ?)",
+            (*numbers, thing.tag, self.count),
         )
         self.note(shop, thing, {"part": self.count})
         if self.rng.random() < 0.5:

@@ -30,7 +30,9 @@ def open_trade(folder: Path, rng: random.Random) -> Trade:
             connection.execute("INSERT INTO artist VALUES (1, 'g1', 'old', NULL), (3, 'g3', 'old', 1)")
             connection.execute("INSERT INTO album VALUES (2, 'g2', 'old', 3)")
         connection.close()
-        replica = Replica.open(path, now=lambda: next(clock), make_site=lambda: rng.randbytes(15) + bytes([next(sites)]))
+        replica = Replica.open(
+            path, now=lambda: next(clock), make_site=lambda: rng.randbytes(15) + bytes([next(sites)])
+        )
         replica.enable(all=True)
         shops.append(Shop(replica))
     trade = Trade(shops, rng)
