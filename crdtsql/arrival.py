@@ -203,6 +203,12 @@ class Arrival:
         return [*self.table.key_names, *(naming.value(field.id) for field in self.table.fields)]
 
     @property
+    def local_defaults(self) -> list[Sql]:
+        """Return the default values of the columns that only this replica has, in the order of `local_only`."""
+        columns = {column.name: column for column in self.shape.columns}
+        return [columns[field.name].default_value for field in self.local_only]
+
+    @property
     def held_columns(self) -> Sql:
         """Return the columns of the table of held rows, in the order of `incoming_values`."""
         return joined([*self.table.key_names, *(pair.held for pair in self.pairs)])

@@ -10,9 +10,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import apsw
-
-from crdtsql import clock, conflicts, constraints, ids, materialize, meet, mergeparts, query, quiet, schema
+from crdtsql import (
+    clock,
+    conflicts,
+    constraints,
+    holding,
+    ids,
+    materialize,
+    meet,
+    mergeparts,
+    query,
+    quiet,
+    schema,
+    settle,
+)
 from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.clock import Now
@@ -20,6 +31,7 @@ from crdtsql.errors import ClockDriftError, MissingChangesError, SchemaMismatchE
 from crdtsql.progress import Progress
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import Sql, sql
+from crdtsql.tables import Table
 
 CREATE_FROM = (
     "CREATE TEMP TABLE _crdt_from (remote INTEGER PRIMARY KEY, local INTEGER UNIQUE, seen INTEGER NOT NULL, id BLOB)"
@@ -39,6 +51,7 @@ class TableReport:
         cells_lost: incoming cells of known rows that the local value outlived.
         concurrent: cells written on both sides without knowing of each other, with different values.
         renumbered: rows that have another number now than where they were before, because another row keeps theirs.
+        held: rows that the table can't show now, or not as they are, because of a constraint; `crdtsql held` lists them.
     """
 
     inserted: int = 0
@@ -48,6 +61,7 @@ class TableReport:
     cells_lost: int = 0
     concurrent: int = 0
     renumbered: int = 0
+    held: int = 0
 
 
 @dataclass(slots=True)
@@ -184,7 +198,7 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
 
     Raises:
         SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
-        ConstraintViolationError: the merged rows break a constraint that the receiving table declares.
+        ConstraintViolationError: rows of a table that is not replicated refer to rows that went.
     """
     connection = registry.connection
     settle_eras(registry, header)
@@ -194,31 +208,43 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
     ]
     batch = registry.next_batch()
     report = MergeReport(header.sender.hex())
-    with temporary(connection, "_crdt_from", CREATE_FROM), temporary(connection, "_crdt_theirs", CREATE_THEIRS):
+    scene = settle.Scene(registry, {arrival.table.id for arrival in arrivals})
+    with (
+        temporary(connection, "_crdt_from", CREATE_FROM),
+        temporary(connection, "_crdt_theirs", CREATE_THEIRS),
+        settle.noting(registry),
+        quiet.without_capture(connection, _concerned(arrivals, scene)),
+    ):
+        scene.lift()
         local = _map_sites(registry, header)
         renumbered = ids.meet(registry, header, database, local)
         connection.execute(sql("merge/record_incoming_merged", image=Sql(database)))
-        with (
-            temporary(connection, "_crdt_touched", constraints.CREATE_TOUCHED),
-            quiet.without_capture(connection, [arrival.table for arrival in arrivals]),
-        ):
-            total = sum(arrival.header.rows for arrival in arrivals)
-            done = 0
-            for arrival in arrivals:
-                on_progress(f"merge {arrival.table.name}", done, total)
-                done += arrival.header.rows
-                counts = _merge_table(registry, arrival, batch, local)
-                if counts is not None:
-                    report.tables[arrival.table.name] = counts
-            constraints.check_foreign_keys(connection, arrivals)
-    for name, rows in renumbered.items():
-        report.tables.setdefault(name, TableReport()).renumbered = rows
+        total = sum(arrival.header.rows for arrival in arrivals)
+        done = 0
+        for arrival in arrivals:
+            on_progress(f"merge {arrival.table.name}", done, total)
+            done += arrival.header.rows
+            counts = _merge_table(registry, arrival, batch, local)
+            if counts is not None:
+                report.tables[arrival.table.name] = counts
+        for name, rows in renumbered.items():
+            report.tables.setdefault(name, TableReport()).renumbered = rows
+        settle.settle(registry)
+        constraints.check_children(registry, [arrival.table for arrival in arrivals])
+        for name, counts in report.tables.items():
+            counts.held = holding.count_kept(connection, registry.table(name))
     clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]
     if clashed:
         conflicts.prune(registry, clashed)
     for site in header.sites:
         registry.raise_vector(batch, [(local[site.ordinal], site.upto)])
     return report
+
+
+def _concerned(arrivals: list[Arrival], scene: settle.Scene) -> list[Table]:
+    """List the tables that the merge may write to, each once."""
+    tables = [arrival.table for arrival in arrivals]
+    return tables + [side.table for side in scene.sides if side.table.id not in {table.id for table in tables}]
 
 
 def _arrival(registry: Registry, header: TableHeader, number: int, database: str) -> Arrival:
@@ -278,6 +304,7 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
         if not fresh and not known:
             return None
         siblings = mergeparts.merge_parts(registry, arrival, values, fresh, known)
+        settle.note_arrived(connection, arrival)
         values["seq"] = registry.seq_of(table, batch, fresh + known)
         report = _apply(registry, arrival, values, fresh, known)
         report.concurrent += siblings
@@ -299,9 +326,5 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
     meet.store_clocks(registry, arrival, values, fresh, known)
     if known:
         conflicts.settle_merged(registry, arrival.table, values["seq"], last_conflict)
-    try:
-        materialize.materialize(connection, arrival, values, fresh, known)
-    except (apsw.ConstraintError, apsw.MismatchError) as error:
-        raise constraints.explain(connection, arrival, error) from error
-    constraints.note_touched(connection, arrival)
+    materialize.materialize(registry, arrival, values, fresh, known, new)
     return report

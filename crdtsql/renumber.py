@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql import followers, image, naming, query, quiet
+from crdtsql import followers, holding, image, naming, query, quiet, schema
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.claims import Claim
 from crdtsql.errors import InvalidChangesetError
@@ -49,12 +49,12 @@ def here(registry: Registry, moves: Moves) -> None:
     connection = registry.connection
     found = followers.to_table(registry, moves.table)
     for _ in _waves(connection, moves):
-        _move_rows(connection, moves)
+        _move_rows(registry, moves)
         for follower in found:
             if follower.table is not None and follower.position:
-                _move_key(connection, follower, follower.table, moves.folding)
+                _move_key(registry, follower, follower.table, moves.folding)
             else:
-                _move_value(connection, follower, moves.folding)
+                _move_value(registry, follower, moves.folding)
 
 
 def incoming(registry: Registry, header: Header, database: str, moves: Moves) -> None:
@@ -108,12 +108,30 @@ def _translate(connection: apsw.Connection, table: Sql, column: Sql, condition: 
     connection.execute(sql("ids/translate", table=table, column=column, condition=condition))
 
 
-def _translate_shown(connection: apsw.Connection, table: Table | None, name: Sql, column: Sql, condition: Sql) -> None:
-    """Translate a column of the user's table, if it has anything to translate, without capturing it."""
+def _translate_shown(registry: Registry, table: Table | None, name: Sql, column: Sql, condition: Sql) -> None:
+    """Translate a column of the user's table, if it has anything to translate, without capturing it.
+
+    Rows that a constraint refuses with the new number wait among the held rows, which are translated next.
+    """
+    connection = registry.connection
     if query.first(connection, sql("ids/holds_moved", table=name, column=column, condition=condition)) is None:
         return
     with quiet.without_capture(connection, [] if table is None else [table]):
-        _translate(connection, name, column, condition)
+        connection.execute("SAVEPOINT crdt_move")
+        try:
+            _translate(connection, name, column, condition)
+        except (apsw.ConstraintError, apsw.MismatchError):
+            connection.execute("ROLLBACK TO crdt_move")
+            shape = None if table is None else schema.read(connection, table.name)
+            if table is None or shape is None:
+                raise
+            side = holding.Side(table, shape)
+            with temporary(connection, "_crdt_out", side.create_out):
+                slots = {"table": name, "column": column, "condition": condition, "keys": table.keys}
+                connection.execute(sql("ids/take_out", key_columns=table.key_columns_of("target"), **slots))
+                holding.take_out(registry, side)
+        finally:
+            connection.execute("RELEASE crdt_move")
 
 
 def _is_held(table: Table) -> Sql:
@@ -129,23 +147,22 @@ def _ours(connection: apsw.Connection, table: Table) -> list[Sql]:
     return [*found, table.clock]
 
 
-def _move_rows(connection: apsw.Connection, moves: Moves) -> None:
+def _move_rows(registry: Registry, moves: Moves) -> None:
     """Renumber the rows themselves: what is kept of them, and where the user's table shows them."""
-    table = moves.table
-    key = table.key_names[0]
+    connection, table = registry.connection, moves.table
+    key, column = table.key_names[0], identifier(table.key[0])
+    _translate_shown(registry, table, table.quoted, column, fragment("ids/is_shown", column=column))
     _translate(connection, table.held, key, Sql(f"AND {_is_held(table)}"))
     for ours in (*_ours(connection, table), table.born):
         _translate(connection, ours, key)
     _translate(connection, Sql("main._crdt_conflict"), key, Sql(f"AND target.tbl = {table.id}"))
-    column = identifier(table.key[0])
-    _translate_shown(connection, table, table.quoted, column, fragment("ids/is_shown", column=column))
 
 
-def _move_value(connection: apsw.Connection, follower: Follower, folding: bool) -> None:
+def _move_value(registry: Registry, follower: Follower, folding: bool) -> None:
     """Let a column outside of a key follow, but where an event that is about to be folded wrote it."""
-    table, field = follower.table, follower.field
+    connection, table, field = registry.connection, follower.table, follower.field
     if table is None or field is None:
-        _translate_shown(connection, table, follower.quoted, follower.column, EMPTY)
+        _translate_shown(registry, table, follower.quoted, follower.column, EMPTY)
         return
     shown = held = EMPTY
     if folding:
@@ -157,20 +174,20 @@ def _move_value(connection: apsw.Connection, follower: Follower, folding: bool) 
         }
         shown = fragment("ids/was_not_written", target_is_event=table.row_has_key_of("target", "event"), **slots)
         held = fragment("ids/was_not_written", target_is_event=table.same_keys("target", "event"), **slots)
-    _translate_shown(connection, table, follower.quoted, follower.column, shown)
+    _translate_shown(registry, table, follower.quoted, follower.column, shown)
     _translate(connection, table.held, naming.value(field.id), held)
     for logged in ("won", "lost"):
         of_column = Sql(f"AND target.tbl = {table.id} AND target.col = {field.id}")
         _translate(connection, Sql("main._crdt_conflict"), Sql(logged), of_column)
 
 
-def _move_key(connection: apsw.Connection, follower: Follower, table: Table, folding: bool) -> None:
+def _move_key(registry: Registry, follower: Follower, table: Table, folding: bool) -> None:
     """Let a column of a key follow, with all that is kept under that key.
 
     While folding, a row that was inserted since belongs to the new number, and what the log says of the key before that
     belongs to the row that moves.
     """
-    key = table.key_names[follower.position - 1]
+    connection, key = registry.connection, table.key_names[follower.position - 1]
     held, shown = _is_held(table), EMPTY
     if folding:
         table_id = integer(table.id)
@@ -179,8 +196,8 @@ def _move_key(connection: apsw.Connection, follower: Follower, table: Table, fol
         shown = fragment(
             "ids/was_not_inserted", table_id=table_id, target_is_event=table.row_has_key_of("target", "event")
         )
+    _translate_shown(registry, table, follower.quoted, follower.column, shown)
     _translate(connection, table.held, key, Sql(f"AND {held}"))
-    _translate_shown(connection, table, follower.quoted, follower.column, shown)
     for ours in _ours(connection, table):
         _translate(connection, ours, key)
     _translate(connection, Sql("main._crdt_conflict"), key, Sql(f"AND target.tbl = {table.id}"))

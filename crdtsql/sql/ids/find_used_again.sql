@@ -6,7 +6,7 @@ WHERE event.tbl = :tbl
     SELECT inserted.k1
     FROM temp._crdt_event AS inserted
     JOIN ${clock} AS clock ON clock.k1 = inserted.k1
-    WHERE inserted.tbl = :tbl AND inserted.op = 1 AND (clock.gone OR clock.held IS NOT NULL)
+    WHERE inserted.tbl = :tbl AND inserted.op = 1 AND clock.held IS NOT NULL
   )
 GROUP BY event.k1
 HAVING min(event.seq) = min(CASE WHEN event.op = 1 THEN event.seq END)
