@@ -14,7 +14,9 @@ from tests.support import state
 from tests.support.forge import with_header, with_sql
 from tests.support.peers import fast_directory
 
-SCHEMA = "CREATE TABLE t (id INTEGER PRIMARY KEY, v); CREATE TABLE c (id TEXT PRIMARY KEY NOT NULL, t REFERENCES t (id))"
+SCHEMA = (
+    "CREATE TABLE t (id INTEGER PRIMARY KEY, v); CREATE TABLE c (id TEXT PRIMARY KEY NOT NULL, t REFERENCES t (id))"
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[bytes, byt
         victim, peer, third = opened
         victim.connection.execute("INSERT INTO t VALUES (1, 'mine'), (4, 'mine')")
         for replica in (peer, third):
-            replica.connection.execute("INSERT INTO t VALUES (1, 'x'), (2, 'y'), (3, 'z'); INSERT INTO c VALUES (hex(randomblob(4)), 1)")
+            replica.connection.execute(
+                "INSERT INTO t VALUES (1, 'x'), (2, 'y'), (3, 'z'); INSERT INTO c VALUES (hex(randomblob(4)), 1)"
+            )
             replica.fold()
         peer.connection.execute("REPLACE INTO t VALUES (2, 'replaced'); DELETE FROM t WHERE id = 3")
         peer.fold()

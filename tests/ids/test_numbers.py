@@ -38,9 +38,7 @@ def shop(tmp_path: Path) -> Any:
         connection.execute(schema)
         connection.close()
         ids = count(0)
-        replica = Replica.open(
-            path, now=lambda: next(clock), make_site=lambda: bytes([number, *([0] * 14), next(ids)])
-        )
+        replica = Replica.open(path, now=lambda: next(clock), make_site=lambda: bytes([number, *([0] * 14), next(ids)]))
         replica.enable(all=True, **options)
         opened.append(replica)
         return replica
@@ -64,7 +62,10 @@ def rows(replica: Replica, query: str) -> list[tuple[Any, ...]]:
 
 def dump(replica: Replica) -> list[Any]:
     """Return all tables and the renumbered rows."""
-    return [rows(replica, f"SELECT * FROM {t} ORDER BY 1, 2") for t in ("artist", "track", "playlist_track", "crdt_renumbered")]
+    return [
+        rows(replica, f"SELECT * FROM {t} ORDER BY 1, 2")
+        for t in ("artist", "track", "playlist_track", "crdt_renumbered")
+    ]
 
 
 TITLES = "SELECT track.title, artist.name FROM track LEFT JOIN artist ON artist.id = track.artist ORDER BY 1"
@@ -338,7 +339,9 @@ def test_a_child_may_come_before_its_parent_collides(shop: Open) -> None:
 
 def test_a_row_whose_new_number_a_check_refuses_is_held(shop: Open) -> None:
     """If a CHECK does not allow the new number, the row is held, and everything else is merged."""
-    schema = "CREATE TABLE t (id INTEGER PRIMARY KEY CHECK (id < 1000), name); CREATE TABLE u (id INTEGER PRIMARY KEY, v)"
+    schema = (
+        "CREATE TABLE t (id INTEGER PRIMARY KEY CHECK (id < 1000), name); CREATE TABLE u (id INTEGER PRIMARY KEY, v)"
+    )
     a, b = shop(schema), shop(schema)
     for name, replica in (("a", a), ("b", b)):
         write(replica, f"INSERT INTO t VALUES (1, 'of {name}')", f"INSERT INTO u VALUES (1, 'of {name}')")
@@ -375,7 +378,9 @@ def test_references_stored_as_text_and_twice_removed_follow(shop: Open) -> None:
 
 def test_unique_indexes_on_references_do_not_break(shop: Open) -> None:
     """A UNIQUE index on a column that refers to renumbered rows stands nothing in the way."""
-    schema = "CREATE TABLE p (id INTEGER PRIMARY KEY, n); CREATE TABLE c (id TEXT PRIMARY KEY, p UNIQUE REFERENCES p (id))"
+    schema = (
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, n); CREATE TABLE c (id TEXT PRIMARY KEY, p UNIQUE REFERENCES p (id))"
+    )
     a, b = shop(schema), shop(schema)
     for name, replica in (("a", a), ("b", b)):
         for number in range(1, 6):
