@@ -25,7 +25,8 @@ The header is a JSON object:
                 row_policy, granularity and identity are there where they are not "add-wins", "column" and "key"; uid of the
                 table, and of a column, where it is not the lower-case name; key_uids, for all columns of the key, where one
                 of them is not; parked: names of the columns that the sender's table does not have; collations of the key's
-                columns, where one is not BINARY
+                columns, where one is not BINARY; unique: list of {columns, policy}: uids of the columns of a UNIQUE index, and
+                "null" or "suffix", where rows that lost a value are not held
 
     eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
 
@@ -89,6 +90,7 @@ class TableHeader:
         given_uids: the uids of the key's columns, then those of the others; empty for their names in lower case.
         parked: names of the columns whose cells the sender only keeps, because its table does not have them.
         collations: those of the key's columns; empty if all are BINARY.
+        unique: (uids of the columns of a UNIQUE index, policy), sorted, where rows that lost a value are not held.
     """
 
     name: str
@@ -104,6 +106,7 @@ class TableHeader:
     given_uids: tuple[str, ...] = ()
     parked: tuple[str, ...] = ()
     collations: tuple[str, ...] = ()
+    unique: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     @property
     def uid(self) -> str:
@@ -134,8 +137,9 @@ class TableHeader:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """Return the header's keys for columns that the sender only keeps, and for collations of the key."""
-        found = {"parked": list(self.parked), "collations": list(self.collations)}
+        """Return the header's keys for columns that the sender only keeps, collations of the key, and rows that lost UNIQUE values."""
+        unique = [{"columns": list(uids), "policy": name} for uids, name in self.unique]
+        found = {"parked": list(self.parked), "collations": list(self.collations), "unique": unique}
         return {name: values for name, values in found.items() if values}
 
     @property
@@ -382,8 +386,17 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
     if not {column for column, _ in columns}.issuperset(parked) or len(collations) not in (0, len(key)):
         raise ValueError("a table's parked columns or collations are not valid")
     return TableHeader(
-        name, key, columns, genesis, rows, gone, row_policy, granularity, identity, uid, uids, parked, collations
+        *(name, key, columns, genesis, rows, gone, row_policy, granularity, identity, uid, uids, parked, collations),
+        unique=_parse_unique(found.get("unique", []), name),
     )
+
+
+def _parse_unique(found: list[dict[str, Any]], table: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+    unique = {
+        tuple(_name(uid) for uid in one["columns"]): _policy(one, table, "policy", policy.UNIQUE_POLICIES)
+        for one in found
+    }
+    return tuple(sorted((uids, name) for uids, name in unique.items() if name != policy.HOLD))
 
 
 def _policy(found: dict[str, Any], table: str, key: str, known: tuple[str, ...]) -> str:
