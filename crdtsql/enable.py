@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 import apsw
 
-from crdtsql import capture, clock, columntype, naming, policy, query, schema
+from crdtsql import capture, clock, columntype, naming, policy, query, schema, usertriggers
 from crdtsql.clock import Now
 from crdtsql.errors import CannotEnableError, CrdtsqlError, UsageError
 from crdtsql.registry import Registry
-from crdtsql.schema import TableShape
-from crdtsql.sqltext import Sql, identifier, joined, sql
+from crdtsql.schema import Column, TableShape
+from crdtsql.sqltext import Sql, fragment, identifier, joined, sql, text
 from crdtsql.tables import Table
 from crdtsql.values import caseless
 
@@ -31,11 +31,13 @@ def enable(
     types: Mapping[str, str] | None = None,
     rows: str = policy.ADD_WINS,
     granularity: str = policy.BY_COLUMN,
+    identity: str | None = None,
 ) -> Table:
     """Make one table replicated.
 
     Args:
         types: column name -> type; the others are `lww`.
+        identity: what a row is; None for what the table's key suggests.
 
     Raises:
         CannotEnableError: the table is missing, enabled already, or of a kind that can't be replicated.
@@ -45,9 +47,10 @@ def enable(
     check_policies(rows, granularity)
     connection = registry.connection
     shape = check(connection, name)
-    if any(caseless(table.name) == caseless(shape.name) for table in registry.tables()):
+    if registry.find(shape.name) is not None:
         raise CannotEnableError(shape.name, "it is enabled already")
     chosen = columntype.choose(connection, shape, types or {})
+    identified = _identity(connection, shape, identity)
     has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None
     genesis = None
     if has_rows:
@@ -56,10 +59,52 @@ def enable(
         registry.raise_vector(registry.next_batch(), [(registry.self_ordinal, hlc)])
         genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
     registry.widen_log(len(shape.key))
-    table = registry.set_policies(registry.add_table(shape, genesis, chosen), rows, granularity)
-    create_tables(connection, table, shape)
+    table = registry.set_policies(registry.add_table(shape, genesis, chosen, identified), rows, granularity)
+    create_tables(registry, table, shape)
     create_triggers(connection, table, shape)
+    create_renumbered_view(registry)
     return table
+
+
+def create_renumbered_view(registry: Registry) -> None:
+    """Create the view for people on the rows that are shown under another number than they were inserted under."""
+    parts = [
+        fragment(
+            "enable/renumbered_of_table",
+            name=text(table.name),
+            clock=table.clock,
+            born=table.born,
+            clock_is_born=table.same_keys("clock", "born"),
+        )
+        for table in registry.tables()
+        if table.is_numbered
+    ]
+    registry.connection.execute("DROP VIEW IF EXISTS crdt_renumbered")
+    renumbered = joined(parts, "\nUNION ALL\n") if parts else fragment("enable/renumbered_of_none")
+    registry.connection.execute(sql("enable/create_renumbered_view", renumbered=renumbered))
+
+
+def _identity(connection: apsw.Connection, shape: TableShape, asked: str | None) -> str:
+    """Choose what a row of a table is: `row` where the key is an automatic number, else `key`.
+
+    A key that refers to a row of another table (a profile under its user's number) is no number of its own.
+    """
+    if asked is not None and asked not in policy.IDENTITIES:
+        raise UsageError(f"there is no identity {asked!r}; use one of: {', '.join(policy.IDENTITIES)}")
+    reason = None
+    if not shape.has_rowid_key:
+        reason = "its key is not one INTEGER PRIMARY KEY, whose numbers SQLite hands out"
+    elif any(
+        caseless(column) == caseless(shape.key[0].name)
+        for key in schema.foreign_keys(connection, shape.name)
+        for column in key.columns
+    ):
+        reason = f"its key {shape.key[0].name!r} refers to a row of another table"
+    if asked == policy.BY_BIRTH and reason is not None:
+        raise CannotEnableError(
+            shape.name, f"{reason}, so the key is the row: enable it with the identity key, or leave the identity out"
+        )
+    return asked or (policy.BY_KEY if reason else policy.BY_BIRTH)
 
 
 def check_policies(rows: str, granularity: str) -> None:
@@ -99,29 +144,12 @@ def triggers_that_write_replicated(connection: apsw.Connection, table: Table) ->
     triggers are included.
     """
     captured = {
-        name.lower()
+        caseless(name)
         for (name,) in connection.execute("SELECT tbl_name FROM sqlite_schema WHERE name GLOB '_crdt_delete_*'")
     }
-    found: set[str] = set()
-
-    def authorize(action: int, first: str | None, _second: str | None, _database: str | None, by: str | None) -> int:
-        writes = action in (apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE)
-        if writes and by and first and (first.lower() in captured or naming.is_ours(first)):
-            found.add(by)
-        return apsw.SQLITE_OK
-
-    first = joined(identifier(name) for name in table.key)
-    written = [*table.key, *(field.name for field in table.fields)]
-    settings = joined(Sql(f"{identifier(name)} = {identifier(name)}") for name in written)
-    before = connection.authorizer
-    connection.authorizer = authorize
-    try:
-        query.compile_only(connection, f"INSERT INTO {table.quoted} ({first}) SELECT {first} FROM {table.quoted}")
-        query.compile_only(connection, f"DELETE FROM {table.quoted} WHERE {identifier(table.key[0])} IS NULL")
-        query.compile_only(connection, f"UPDATE {table.quoted} SET {settings}")
-    finally:
-        connection.authorizer = before
-    return found
+    statements = usertriggers.statements(table.name, [*table.key, *(field.name for field in table.fields)])
+    written = usertriggers.writes_of(connection, statements)
+    return {name for name, targets in written.items() if any(t in captured or naming.is_ours(t) for t in targets)}
 
 
 def drop_triggers(connection: apsw.Connection, table: str) -> None:
@@ -143,6 +171,7 @@ def disable(registry: Registry, name: str) -> None:
     table = registry.table(name)
     forget(registry, table)
     if registry.tables():
+        create_renumbered_view(registry)
         registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
     else:
         registry.drop()
@@ -159,14 +188,16 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
     if not table.absent:
         drop_triggers(connection, table.name)
     stand_in = [table.quoted] if table.absent else []
-    for ours in (table.clock, table.held, table.heads, table.parts, table.cells_parked, *stand_in):
+    for ours in (table.clock, table.held, table.heads, table.parts, table.born, table.cells_parked, *stand_in):
         connection.execute(f"DROP TABLE IF EXISTS {ours}")
     if with_conflicts:
         connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1)", (table.id,))
+    connection.execute(
+        "DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1, 'unique:' || ?1)", (table.id,)
+    )
 
 
 def check(connection: apsw.Connection, name: str) -> TableShape:
@@ -208,8 +239,8 @@ def _check_kind(shape: TableShape) -> None:
     if not shape.key:
         raise CannotEnableError(
             shape.name,
-            "it has no primary key, so its rows have no name that other replicas could know; rebuild it with one, for "
-            f"example `sqlite-utils transform FILE {shape.name} --pk id`",
+            "it has no primary key, so its rows have no name that other replicas could know; let `crdtsql enable FILE "
+            f"{shape.name} --add-key` give it one, or rebuild it, for example `sqlite-utils transform FILE {shape.name} --pk id`",
         )
 
 
@@ -230,22 +261,38 @@ def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
         raise CannotEnableError(
             shape.name, "a table of this name can't have UNIQUE indexes on expressions or with WHERE; rename the table"
         )
-    nullable = [column for column in shape.key if not column.not_null and not shape.has_rowid_key]
-    for column in nullable:
-        found = query.first(
+    empty = null_keys(connection, shape)
+    if empty:
+        raise CannotEnableError(
+            shape.name,
+            f"its primary key column {empty[0].name!r} is NULL in some rows, and NULL names no row; give these rows a "
+            f"key, for example with `crdtsql enable FILE {shape.name} --add-key`, or UPDATE {shape.name} SET {empty[0].name} = "
+            f"lower(hex(randomblob(16))) WHERE {empty[0].name} IS NULL",
+        )
+
+
+def null_keys(connection: apsw.Connection, shape: TableShape) -> list[Column]:
+    """Return the columns of a table's primary key that are NULL in some rows."""
+    if shape.without_rowid or shape.has_rowid_key:
+        return []
+    return [
+        column
+        for column in shape.key
+        if not column.not_null
+        and query.first(
             connection, f"SELECT 1 FROM {identifier(shape.name)} WHERE {identifier(column.name)} IS NULL LIMIT 1"
         )
-        if found and not shape.without_rowid:
-            raise CannotEnableError(
-                shape.name,
-                f"its primary key column {column.name!r} is NULL in some rows, and NULL names no row; give these rows a "
-                f"key, for example UPDATE {shape.name} SET {column.name} = lower(hex(randomblob(16))) "
-                f"WHERE {column.name} IS NULL",
-            )
+    ]
 
 
-def create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+def lacks_key(connection: apsw.Connection, shape: TableShape) -> bool:
+    """Tell whether an ordinary table has no primary key, or one that is NULL in some rows."""
+    return shape.kind == "table" and (not shape.key or bool(null_keys(connection, shape)))
+
+
+def create_tables(registry: Registry, table: Table, shape: TableShape) -> None:
     """Create our tables for a table."""
+    connection = registry.connection
     definitions = key_definitions(table, shape)
     stamps = joined(
         (Sql(f"{naming.stamp_t(field.id)} INTEGER, {naming.stamp_s(field.id)} INTEGER,") for field in table.fields),
@@ -260,7 +307,6 @@ def create_tables(connection: apsw.Connection, table: Table, shape: TableShape) 
             stamp_definitions=stamps,
             key_columns=table.keys,
         ),
-        seq_index(table),
         sql("enable/create_held", held=table.held, columns=held_columns),
         sql("enable/create_heads", heads=table.heads, key_definitions=definitions, key_columns=table.keys),
     ):
@@ -268,13 +314,20 @@ def create_tables(connection: apsw.Connection, table: Table, shape: TableShape) 
             connection.execute(statement)
         except apsw.SQLError as error:
             raise CrdtsqlError(f"cannot set up {table.name!r}: {error}") from error
+    if table.is_numbered:
+        connection.execute(sql("enable/create_born", born=table.born))
     if table.typed_fields:
         create_parts(connection, table, shape)
+    create_indexes(registry, table)
 
 
-def seq_index(table: Table) -> str:
-    """Write the statement that creates the clock's index by `seq`."""
-    return sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock)
+def create_indexes(registry: Registry, table: Table) -> None:
+    """Create the indexes of our tables for a table."""
+    connection = registry.connection
+    connection.execute(sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock))
+    registry.create_kept_index(table.name)
+    if table.is_numbered:
+        connection.execute(sql("enable/create_born_index", index=naming.born_index(table.name), born=table.born))
 
 
 def key_definitions(table: Table, shape: TableShape) -> Sql:

@@ -17,28 +17,28 @@ from typing import Final, Literal
 import apsw
 
 from crdtsql import (
+    addkey,
     appear,
-    blame,
     changes,
     changeset,
     columntype,
     conflicts,
+    doctor,
     drift,
     enable,
     export,
-    held,
     image,
     merge,
     policy,
     query,
     resolve,
     rows,
-    schema,
-    status,
     undelete,
 )
 from crdtsql.conflicts import Conflict
 from crdtsql.errors import CannotEnableError, CrdtsqlError, DatabaseError, UsageError
+from crdtsql.files import move_to_new
+from crdtsql.lookups import Lookups
 from crdtsql.schemaverbs import SchemaVerbs
 from crdtsql.session import explained
 from crdtsql.values import SqliteValue, caseless
@@ -54,7 +54,7 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 
 
-class Replica(SchemaVerbs):
+class Replica(SchemaVerbs, Lookups):
     """One replicated SQLite file.
 
     Use as a context manager, or call `close`. Times and site ids come from `now` and `make_site`, so that tests own them.
@@ -72,6 +72,8 @@ class Replica(SchemaVerbs):
         types: Mapping[str, str] | None = None,
         rows: str = policy.ADD_WINS,
         granularity: str = policy.BY_COLUMN,
+        add_key: bool = False,
+        identity: str | None = None,
     ) -> list[str]:
         """Make tables replicated; return their names as the database spells them.
 
@@ -83,6 +85,10 @@ class Replica(SchemaVerbs):
                 it along; `grow-only`: rows can't be deleted.
             granularity: what an update stamps. `column`: the columns that it changed; `row`: all, so that of concurrent updates
                 of a row the later one wins as a whole.
+            add_key: give tables without a usable primary key one first, as `key_plans` shows it.
+            identity: what a row is. `row`: what one INSERT made; of rows that were inserted under one number on several replicas
+                all but one get another number, and foreign keys follow. `key`: its primary key. None: `row` for tables with
+                an INTEGER PRIMARY KEY, else `key`.
 
         Raises:
             CannotEnableError: a named table can't be replicated; then none is.
@@ -92,7 +98,7 @@ class Replica(SchemaVerbs):
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
         awaited = self.registry.exists and any(table.absent for table in self.registry.tables())
-        with self._foreign_keys_off() if awaited else nullcontext(), self._writing():
+        with self._foreign_keys_off() if add_key or awaited else nullcontext(), self._writing():
             if not self.registry.exists:
                 self.registry.create()
                 self._begin_as(self._make_site())
@@ -100,18 +106,15 @@ class Replica(SchemaVerbs):
                 self._ready({}, strict=False)
             names = list(tables)
             if all:
-                names += [name for name in self._not_enabled() if caseless(name) not in {caseless(n) for n in tables}]
+                names += [
+                    name for name in self.registry.not_enabled() if caseless(name) not in {caseless(n) for n in tables}
+                ]
+            by_table = columntype.by_table(names, types or {})
             enabled = []
-            chosen = columntype.by_table(names, types or {})
             for name in names:
                 try:
-                    kept = appear.waiting(self.registry, name)
-                    if kept is None:
-                        table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity)
-                    else:
-                        options = appear.Options(chosen[name], rows, granularity)
-                        table = appear.appear(self.registry, kept, self._now, options)
-                    enabled.append(table.name)
+                    options = appear.Options(by_table[name], rows, granularity, identity)
+                    enabled.append(self._enable(name, options, add_key))
                 except CannotEnableError as error:
                     if name in tables:
                         raise
@@ -120,15 +123,24 @@ class Replica(SchemaVerbs):
                 raise CrdtsqlError(f"{self.path} has no table that can be enabled")
             drift.check(self.registry, strict=False)
             self._changed()
+            self._unsaid += doctor.notices(self.registry, enabled)
         return enabled
 
-    def _not_enabled(self) -> list[str]:
-        enabled = {caseless(table.name) for table in self.registry.tables() if not table.absent}
-        return [
-            name
-            for name, kind in schema.user_tables(self.connection)
-            if kind == "table" and caseless(name) not in enabled
-        ]
+    def _enable(self, name: str, options: appear.Options, add_key: bool) -> str:
+        """Enable one table, which may be one whose rows wait for it; return its name."""
+        if add_key:
+            addkey.add_key(self.connection, name)
+        kept = appear.waiting(self.registry, name)
+        if kept is not None:
+            return appear.appear(self.registry, kept, self._now, options).name
+        chosen = (options.types, options.rows, options.granularity, options.identity)
+        return enable.enable(self.registry, name, self._now, *chosen).name
+
+    def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
+        """Say what `enable(add_key=True)` would do to tables that have no usable primary key; changes nothing."""
+        with explained(self.path), self._reading():
+            names = dict.fromkeys([*tables, *(self.registry.not_enabled() if all else [])])
+            return [found for name in names if (found := addkey.plan(self.connection, name))]
 
     def disable(self, *tables: str) -> None:
         """Take everything of ours off tables; with the last one, off the file.
@@ -248,7 +260,7 @@ class Replica(SchemaVerbs):
         try:
             with explained(str(target)), self._at_rest():
                 self._copy_to(temporary)
-            _move_to_new(temporary, target)
+            move_to_new(temporary, target)
         except FileExistsError as error:
             raise DatabaseError(f"{target}: there is a file already; clone to another path") from error
         except OSError as error:
@@ -274,66 +286,6 @@ class Replica(SchemaVerbs):
         finally:
             copy.close()
             source.close()
-
-    def status(self) -> status.Status:
-        """Describe the file: tables, sites, vector, sizes, peers."""
-        with explained(self.path):
-            self.registry.require()
-            with self._reading():
-                return status.status(self.registry)
-
-    def blame(self, table: str, *key: SqliteValue) -> list[blame.CellOrigin]:
-        """List who wrote each cell of a row, and when.
-
-        Raises:
-            UnknownRowError: there is no such row, shown or held.
-        """
-        with self._folded(strict=False):
-            return blame.blame(self.registry, table, key)
-
-    def conflicts(self, table: str | None = None, *, open_only: bool = False) -> list[Conflict]:
-        """List the concurrent overwrites that this replica has met, oldest first.
-
-        Raises:
-            NotEnabledError: the table is not replicated.
-        """
-        with self._folded(strict=False):
-            return conflicts.read(self.registry, table, open_only=open_only)
-
-    def held(self, table: str | None = None, *, deleted: bool = False) -> list[held.HeldRow]:
-        """List the rows that the tables can't show, or not as they are, with the reason and what would release them.
-
-        Args:
-            deleted: list also rows that are only deleted.
-
-        Raises:
-            NotEnabledError: the table is not replicated.
-        """
-        with self._folded(strict=False):
-            return held.held(self.registry, table, deleted=deleted)
-
-    def conflict(self, number: int) -> Conflict:
-        """Return one concurrent overwrite by its number.
-
-        Raises:
-            UnknownConflictError: there is none of that number.
-        """
-        with self._folded(strict=False):
-            return conflicts.find(self.registry, number)
-
-    def limit_conflicts(self, *, per_cell: int | None = None, total: int | None = None, size: int | None = None) -> int:
-        """Say how many entries the conflict log keeps of one cell, and in all, and how many bytes of values.
-
-        Return how many were forgotten by that.
-
-        Settled entries are forgotten before open ones, and the oldest first.
-        """
-        with explained(self.path):
-            self.registry.require()
-            with self._writing():
-                self._ready({}, strict=False)
-                conflicts.set_limits(self.registry, per_cell, total, size)
-                return conflicts.prune(self.registry, self.registry.tables())
 
     def resolve(
         self,
@@ -391,18 +343,6 @@ class Replica(SchemaVerbs):
         if any(upto > known.get(origin, 0) for origin, upto in by_id(vector).items()):
             with self._writing():
                 self.registry.remember_peer(bytes.fromhex(site), by_id(vector))
-
-
-def _move_to_new(source: Path, target: Path) -> None:
-    """Give a file its name, unless there is a file of that name already."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if target.exists():
-            raise FileExistsError(target) from None
-        source.rename(target)
 
 
 def sync(

@@ -16,7 +16,7 @@ from typing import Self
 
 import apsw
 
-from crdtsql import clock, conflicts, drift, fold, identity, parts, query, settle
+from crdtsql import addkey, clock, conflicts, drift, enable, fold, identity, parts, query, settle
 from crdtsql.clock import Now
 from crdtsql.errors import BusyError, DatabaseError, UsageError
 from crdtsql.progress import Progress, silent
@@ -55,6 +55,7 @@ class Session:
         self.connection = connection
         self.registry = Registry(connection)
         parts.register_functions(connection)
+        addkey.register_functions(connection)
         self.notices: list[str] = []
         self.on_progress: Progress = silent
         self._unsaid: list[str] = []
@@ -164,6 +165,7 @@ class Session:
         with self._writing():
             moved = drift.has_moved(self.registry)
             if self.registry.upgrade():
+                enable.create_renumbered_view(self.registry)
                 conflicts.settle_everything(self.registry)
                 if not moved:
                     drift.see(self.registry)

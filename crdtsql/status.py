@@ -29,6 +29,8 @@ class TableStatus:
         problem: what is wrong with its capture, None if nothing is.
         row_policy: add-wins, delete-wins or grow-only.
         granularity: column or row.
+        identity: what a row is: key or row.
+        renumbered: rows that are shown under another number than they were inserted under.
     """
 
     name: str
@@ -43,6 +45,8 @@ class TableStatus:
     problem: str | None
     row_policy: str
     granularity: str
+    identity: str
+    renumbered: int
 
     @property
     def clock_percent(self) -> float:
@@ -104,7 +108,6 @@ def status(registry: Registry) -> Status:
     connection = registry.connection
     sizes = _sizes(connection)
     tables = [_table_status(registry, table, sizes) for table in registry.tables()]
-    enabled = {caseless(table.name) for table in tables}
     (log_rows,) = query.first(connection, "SELECT count(*) FROM _crdt_log")
     vector = registry.vector()
     return Status(
@@ -120,23 +123,20 @@ def status(registry: Registry) -> Status:
         conflicts_pruned=registry.number("conflicts_pruned"),
         tables=tables,
         peers=[_peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
-        not_enabled=[
-            name for name, kind in schema.user_tables(connection) if kind == "table" and caseless(name) not in enabled
-        ],
+        not_enabled=registry.not_enabled(),
     )
 
 
 def _sizes(connection: apsw.Connection) -> dict[str, int]:
-    return dict(query.rows(connection, "SELECT name, sum(pgsize) FROM dbstat('main', 1) GROUP BY name"))
-
-
-def _size_of(connection: apsw.Connection, sizes: dict[str, int], table: str) -> int:
-    names = query.rows(
+    """Return how many bytes each table has with its indexes, by lower-case name; one pass, because files may have many tables."""
+    found: dict[str, int] = {}
+    for table, size in query.rows(
         connection,
-        "SELECT name FROM sqlite_schema WHERE tbl_name = ? COLLATE NOCASE AND type IN ('table', 'index')",
-        (table,),
-    )
-    return sum(sizes.get(name, 0) for (name,) in names)
+        "SELECT entry.tbl_name, size.bytes FROM (SELECT name, sum(pgsize) AS bytes FROM dbstat('main', 1) GROUP BY name) AS size "
+        "JOIN sqlite_schema AS entry ON entry.name = size.name AND entry.type IN ('table', 'index')",
+    ):
+        found[caseless(table)] = found.get(caseless(table), 0) + size
+    return found
 
 
 def _count(connection: apsw.Connection, table: Sql) -> int:
@@ -151,6 +151,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
         connection, "SELECT count(*), count(resolved) FROM _crdt_conflict WHERE tbl = ?", (table.id,)
     )
     (held,) = query.first(connection, f"SELECT count(*) FROM {table.clock} WHERE gone = 1 OR held IS NOT NULL")
+    (renumbered,) = query.first(connection, 'SELECT count(*) FROM crdt_renumbered WHERE "table" = ?', (table.name,))
     return TableStatus(
         name=table.name,
         key=list(table.key),
@@ -159,14 +160,16 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
         held_rows=held,
         conflicts=conflicts,
         open_conflicts=conflicts - settled,
-        data_bytes=_size_of(connection, sizes, table.place),
+        data_bytes=sizes.get(caseless(table.place), 0),
         clock_bytes=sum(
-            _size_of(connection, sizes, f"_crdt_{part}_{table.name}")
-            for part in ("clock", "held", "heads", "parts", "parked")
+            sizes.get(caseless(f"_crdt_{part}_{table.name}"), 0)
+            for part in ("clock", "held", "heads", "parts", "parked", "born")
         ),
         problem=drift.problem_of(registry, table),
         row_policy=table.rows,
         granularity=table.granularity,
+        identity=table.identity,
+        renumbered=renumbered,
     )
 
 

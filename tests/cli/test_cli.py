@@ -39,6 +39,7 @@ COMMANDS = (
     "undelete",
     "demo",
     "completion",
+    "doctor",
 )
 OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2"
 
