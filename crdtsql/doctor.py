@@ -228,7 +228,7 @@ def _of_enabled(
             NOTE if shown == "deleted" else WATCH,
             "held",
             f"{count:,} held row{'' if count == 1 else 's'}: {shown}",
-            None if shown == "deleted" else world.command("held", table.name),
+            None if shown == "deleted" else world.command("held", "--table", table.name),
         )
 
 

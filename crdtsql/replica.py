@@ -27,7 +27,9 @@ from crdtsql import (
     drift,
     enable,
     export,
+    files,
     fold,
+    held,
     image,
     merge,
     policy,
@@ -261,7 +263,7 @@ class Replica(Session):
         try:
             with explained(str(target)), self._at_rest():
                 self._copy_to(temporary)
-            _move_to_new(temporary, target)
+            files.move_to_new(temporary, target)
         except FileExistsError as error:
             raise DatabaseError(f"{target}: there is a file already; clone to another path") from error
         except OSError as error:
@@ -320,6 +322,18 @@ class Replica(Session):
         """
         with self._folded(strict=False):
             return conflicts.read(self.registry, table, open_only=open_only)
+
+    def held(self, table: str | None = None, *, deleted: bool = False) -> list[held.HeldRow]:
+        """List the rows that the tables can't show, or not as they are, with the reason and what would release them.
+
+        Args:
+            deleted: list also rows that are only deleted.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return held.held(self.registry, table, deleted=deleted)
 
     def conflict(self, number: int) -> Conflict:
         """Return one concurrent overwrite by its number.
@@ -400,18 +414,6 @@ class Replica(Session):
         if any(upto > known.get(origin, 0) for origin, upto in by_id(vector).items()):
             with self._writing():
                 self.registry.remember_peer(bytes.fromhex(site), by_id(vector))
-
-
-def _move_to_new(source: Path, target: Path) -> None:
-    """Give a file its name, unless there is a file of that name already."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if target.exists():
-            raise FileExistsError(target) from None
-        source.rename(target)
 
 
 def sync(
