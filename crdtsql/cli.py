@@ -10,7 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import get_completion_class
 
-from crdtsql import __version__, changeset, cli_conflicts, cli_doctor, cli_held, clock, policy
+from crdtsql import __version__, changeset, cli_adopt, cli_conflicts, cli_doctor, cli_held, cli_schema, clock, policy
 from crdtsql.celltypes import TYPES
 from crdtsql.files import read_changeset, read_text, write_file
 from crdtsql.merge import MergeReport
@@ -375,8 +375,10 @@ def completion(shell: str) -> None:
 
 
 cli_conflicts.register(cli)
-cli_doctor.register(cli)
+cli_schema.register(cli)
+cli_adopt.register(cli)
 cli_held.register(cli)
+cli_doctor.register(cli)
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def enable(
         genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
     registry.widen_log(len(shape.key))
     table = registry.set_policies(registry.add_table(shape, genesis, chosen), rows, granularity)
-    _create_tables(connection, table, shape)
+    create_tables(connection, table, shape)
     create_triggers(connection, table, shape)
     return table
 
@@ -83,11 +83,11 @@ def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape
             connection.execute(statement)
         names = joined(identifier(column.name) for column in shape.columns if not column.generated)
         first = identifier(shape.key[0].name)
-        query.rows(connection, f"EXPLAIN INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
+        query.compile_only(connection, f"INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
         quoted = [identifier(column.name) for column in shape.key + shape.values]
         settings = joined(Sql(f"{name} = {name}") for name in quoted)
-        query.rows(connection, f"EXPLAIN UPDATE {table.quoted} SET {settings}")
-        query.rows(connection, f"EXPLAIN DELETE FROM {table.quoted} WHERE {first} IS NULL")
+        query.compile_only(connection, f"UPDATE {table.quoted} SET {settings}")
+        query.compile_only(connection, f"DELETE FROM {table.quoted} WHERE {first} IS NULL")
     except apsw.SQLError as error:
         raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
 
@@ -124,17 +124,32 @@ def disable(registry: Registry, name: str) -> None:
         NotEnabledError: the table is not replicated.
     """
     table = registry.table(name)
-    connection = registry.connection
-    drop_triggers(connection, table.name)
-    for ours in (table.clock, table.held, table.heads, table.parts):
-        connection.execute(f"DROP TABLE IF EXISTS {ours}")
-    connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
+    forget(registry, table)
     if registry.tables():
         registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
     else:
         registry.drop()
+
+
+def left(name: str) -> str:
+    """Say what the other replicas must do when a table is not replicated in one file any more."""
+    return f"`crdtsql disable FILE {name}` for the other replicas too, before they exchange changes with this one again"
+
+
+def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> None:
+    """Drop our triggers and tables of a table, and what is registered of it."""
+    connection = registry.connection
+    if not table.absent:
+        drop_triggers(connection, table.name)
+    stand_in = [table.quoted] if table.absent else []
+    for ours in (table.clock, table.held, table.heads, table.parts, table.cells_parked, *stand_in):
+        connection.execute(f"DROP TABLE IF EXISTS {ours}")
+    if with_conflicts:
+        connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1)", (table.id,))
 
 
 def check(connection: apsw.Connection, name: str) -> TableShape:
@@ -227,8 +242,9 @@ def lacks_key(connection: apsw.Connection, shape: TableShape) -> bool:
     return shape.kind == "table" and (not shape.key or bool(null_keys(connection, shape)))
 
 
-def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
-    key_definitions = _key_definitions(table, shape)
+def create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+    """Create our tables for a table."""
+    definitions = key_definitions(table, shape)
     stamps = joined(
         (Sql(f"{naming.stamp_t(field.id)} INTEGER, {naming.stamp_s(field.id)} INTEGER,") for field in table.fields),
         "\n  ",
@@ -238,13 +254,13 @@ def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape)
         sql(
             "enable/create_clock",
             clock=table.clock,
-            key_definitions=key_definitions,
+            key_definitions=definitions,
             stamp_definitions=stamps,
             key_columns=table.keys,
         ),
-        sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock),
+        seq_index(table),
         sql("enable/create_held", held=table.held, columns=held_columns),
-        sql("enable/create_heads", heads=table.heads, key_definitions=key_definitions, key_columns=table.keys),
+        sql("enable/create_heads", heads=table.heads, key_definitions=definitions, key_columns=table.keys),
     ):
         try:
             connection.execute(statement)
@@ -254,7 +270,13 @@ def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape)
         create_parts(connection, table, shape)
 
 
-def _key_definitions(table: Table, shape: TableShape) -> Sql:
+def seq_index(table: Table) -> str:
+    """Write the statement that creates the clock's index by `seq`."""
+    return sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock)
+
+
+def key_definitions(table: Table, shape: TableShape) -> Sql:
+    """Define the key's columns in tables of ours, with the affinity and collation of the user's."""
     return joined(
         (
             Sql(f"{key} {column.affinity} NOT NULL COLLATE {column.collation}")
@@ -266,7 +288,7 @@ def _key_definitions(table: Table, shape: TableShape) -> Sql:
 
 def create_parts(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
     """Create the table of parts, which only a table with typed columns has, unless it is there."""
-    definitions = _key_definitions(table, shape)
+    definitions = key_definitions(table, shape)
     connection.execute(
         sql("enable/create_parts", parts=table.parts, key_definitions=definitions, key_columns=table.keys)
     )

@@ -60,7 +60,7 @@ class Scene:
     def __init__(self, registry: Registry, touched: set[int] | None = None) -> None:
         self.registry = registry
         self.connection = registry.connection
-        tables = registry.tables()
+        tables = [table for table in registry.tables() if not table.absent]
         shapes = schema.read_all(self.connection, (table.name for table in tables))
         every = [Side(table, shapes[caseless(table.name)]) for table in tables if caseless(table.name) in shapes]
         every_reference = references.read(registry, every)

@@ -142,7 +142,7 @@ def _count(connection: apsw.Connection, table: Sql) -> int:
 
 def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> TableStatus:
     connection = registry.connection
-    present = schema.read(connection, table.name) is not None
+    present = schema.read(connection, table.place) is not None
     conflicts, settled = query.first(
         connection, "SELECT count(*), count(resolved) FROM _crdt_conflict WHERE tbl = ?", (table.id,)
     )
@@ -155,9 +155,10 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
         held_rows=held,
         conflicts=conflicts,
         open_conflicts=conflicts - settled,
-        data_bytes=sizes.get(caseless(table.name), 0),
+        data_bytes=sizes.get(caseless(table.place), 0),
         clock_bytes=sum(
-            sizes.get(caseless(f"_crdt_{part}_{table.name}"), 0) for part in ("clock", "held", "heads", "parts")
+            sizes.get(caseless(f"_crdt_{part}_{table.name}"), 0)
+            for part in ("clock", "held", "heads", "parts", "parked")
         ),
         problem=drift.problem_of(registry, table),
         row_policy=table.rows,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crdtsql.indexsql import tokens
+from crdtsql.indexsql import scan
 from crdtsql.values import caseless
 
 _CONSTRAINTS = {"constraint", "primary", "unique", "check", "foreign"}
@@ -46,7 +46,7 @@ def split(statement: str) -> TableParts:
     pieces: dict[str, list[str]] = {"head": [], "columns": [], "constraints": [], "tail": []}
     place, term = "head", ""
     comma: list[str] | None = None
-    for kind, piece in tokens(statement):
+    for kind, piece in scan(statement):
         if piece == ")" and depth == 1 and place != "tail":
             place = "tail"
         if place == "columns" and comma is None and piece == "," and depth == 1:
@@ -77,7 +77,7 @@ def checks(statement: str) -> list[str]:
     """
     found: list[str] = []
     begun, depth = False, 0
-    for kind, piece in tokens(statement):
+    for kind, piece in scan(statement):
         if kind == "word" and caseless(piece) == "check" and not depth:
             begun = True
         elif begun and piece == "(":
@@ -100,7 +100,7 @@ def names(statement: str) -> set[str]:
     ['a b', 'from', 'select', 'x']
     """
     found = set()
-    for kind, piece in tokens(statement):
+    for kind, piece in scan(statement):
         if kind == "word":
             found.add(caseless(piece))
         elif kind == "quoted":
@@ -115,7 +115,7 @@ def module_of(statement: str) -> str:
     >>> module_of("CREATE VIRTUAL TABLE IF NOT EXISTS f USING fts5 (a)")
     'fts5'
     """
-    words = [piece for kind, piece in tokens(statement) if kind != "space"]
+    words = [piece for kind, piece in scan(statement) if kind != "space"]
     if len(words) < 2 or caseless(words[1]) != "virtual":
         return ""
     places = [number for number, word in enumerate(words) if caseless(word) == "using"]
@@ -128,7 +128,7 @@ def option_of(statement: str, option: str) -> str:
     >>> option_of("CREATE VIRTUAL TABLE f USING fts5 (a, content = 'doc')", "content")
     'doc'
     """
-    pieces = [piece for kind, piece in tokens(statement) if kind != "space"]
+    pieces = [piece for kind, piece in scan(statement) if kind != "space"]
     for name, equals, value in zip(pieces, pieces[1:], pieces[2:], strict=False):
         if caseless(name) == option and equals == "=":
             quoted = value[0] in "\"'`["

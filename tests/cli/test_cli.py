@@ -32,6 +32,8 @@ COMMANDS = (
     "blame",
     "type",
     "rows",
+    "alter",
+    "repair",
     "conflicts",
     "resolve",
     "undelete",
