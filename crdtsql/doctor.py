@@ -198,10 +198,20 @@ def _remedy(world: World, shape: TableShape | None) -> str | None:
 def _of_enabled(
     registry: Registry, world: World, table: Table, shape: TableShape | None, refusal: CannotEnableError | None
 ) -> Iterator[Finding]:
-    problem = drift.problem_of(registry, table)
-    again = f"{world.command('disable', table.name)} && {world.command('enable', table.name)}"
-    if problem:
-        yield Finding(BROKEN, "capture", f"{problem}; on every replica:", again)
+    if table.absent:
+        yield Finding(
+            WATCH,
+            "table",
+            "other replicas have it and this file has not: its rows are kept and passed on, and appear once it is created and enabled",
+            shlex.join(["crdtsql", "schema", "show", world.path]),
+        )
+        return
+    state = drift.look(registry, table)
+    problem = "; ".join(state.problems)
+    if problem and state.is_certain:
+        yield Finding(WATCH, "capture", f"{problem}: the next operation takes note of it", world.command("repair"))
+    elif problem:
+        yield Finding(BROKEN, "capture", problem, world.command("repair"))
     elif refusal is not None:
         yield Finding(BROKEN, "table", f"it could not be enabled any more: {refusal.reason}")
     elif shape is not None:
@@ -214,7 +224,7 @@ def _of_enabled(
         if expected != {statement for name, statement in present if naming.is_ours(name)}:
             yield Finding(
                 WATCH, "capture", "its capture triggers don't fit its indexes any more: the next operation mends that",
-                world.command("vector"),
+                world.command("repair"),
             )  # fmt: skip
     if not query.first(
         registry.connection, "SELECT 1 FROM sqlite_schema WHERE name = ?", (f"_crdt_held_{table.name}",)

@@ -273,7 +273,7 @@ class _Statements:
         """Write the statement for the parts of the typed cells of the rows that were sent."""
         positions = joined(
             Sql(f"({field.id}, {position}, {int(TYPES[field.type].kind is Kind.PARTS)})")
-            for position, field in enumerate(self.table.fields)
+            for position, field in enumerate((*self.table.fields, *self.table.parked))
             if field.type != "lww"
         )
         return sql(
