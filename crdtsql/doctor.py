@@ -29,7 +29,7 @@ class TableReport:
     """What there is to say about one table.
 
     Attributes:
-        kind: table or virtual.
+        kind: table, virtual, or absent: other replicas have it, this file has not.
         enabled: it is replicated.
         can_enable: it is, or it can be as it is.
         identity: what names a row: `row` (the event that made it) or `key`; None if it can't be enabled.
@@ -166,7 +166,8 @@ def _table(
     registry: Registry, world: World, name: str, table: Table | None, refusal: CannotEnableError | None
 ) -> TableReport:
     shape = world.shapes.get(caseless(name))
-    report = TableReport(name, "table", table is not None, table is not None or refusal is None, None)
+    kind = "absent" if table is not None and table.absent else "table"
+    report = TableReport(name, kind, table is not None, table is not None or refusal is None, None)
     if table is None and refusal is not None:
         report.findings.append(Finding(REFUSED, "table", refusal.reason, _remedy(world, shape)))
     if table is not None:
