@@ -276,20 +276,18 @@ class _Statements:
 
     def parts(self) -> str:
         """Write the statement for the parts of the typed cells of the rows that were sent."""
-        positions = [
-            Sql(
-                f"SELECT {field.id} AS id, {position} AS position, {int(TYPES[field.type].kind is Kind.PARTS)} AS splits"
-            )
+        positions = joined(
+            Sql(f"({field.id}, {position}, {int(TYPES[field.type].kind is Kind.PARTS)})")
             for position, field in enumerate((*self.table.fields, *self.table.parked))
             if field.type != "lww"
-        ]
+        )
         return sql(
             "export/parts",
             part_table=self.part_table,
             sent_keys=self.table.keys_of("sent"),
             parts=self.table.parts,
             part_is_sent=self.table.same_keys("part", "sent"),
-            positions=joined(positions, " UNION ALL "),
+            positions=Sql(f"SELECT column1 AS id, column2 AS position, column3 AS splits FROM (VALUES {positions})"),
             **self.slots,
         )
 

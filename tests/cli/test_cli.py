@@ -40,6 +40,8 @@ COMMANDS = (
     "demo",
     "completion",
     "doctor",
+    "held",
+    "schema",
 )
 OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2"
 
