@@ -32,6 +32,7 @@ COMMANDS = (
     "blame",
     "type",
     "rows",
+    "schema",
     "alter",
     "repair",
     "conflicts",
