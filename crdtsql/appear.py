@@ -113,7 +113,8 @@ def _check_options(kept: Table, options: Options, types: dict[str, str]) -> None
     if any(differing.values()):
         named = ", ".join(f"{name}={kind}" for name, kind in types.items())
         raise UsageError(
-            f"table {kept.name!r} has rows of other replicas, on which it is {kept.rows} by {kept.granularity}, identity {kept.identity}"
+            f"table {kept.name!r} has rows of other replicas, on which it is {kept.rows} by {kept.granularity}, identity "
+            f"{kept.identity}"
             f"{f' with {named}' if named else ''}: enable it without options, and change it on all replicas afterwards"
         )
 

@@ -24,8 +24,8 @@ The header is a JSON object:
                 since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted;
                 row_policy, granularity and identity are there where they are not "add-wins", "column" and "key"; uid of the
                 table, and of a column, where it is not the lower-case name; key_uids, for all columns of the key, where one
-                of them is not; parked: names of the columns that the sender's table does not have; collations of the key's
-                columns, where one is not BINARY
+                of them is not; parked: names of the columns that the sender lacks; links: what columns refer to; collations
+                of the key's columns, where one is not BINARY
 
     eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
 
@@ -89,6 +89,7 @@ class TableHeader:
         given_uids: the uids of the key's columns, then those of the others; empty for their names in lower case.
         parked: names of the columns whose cells the sender only keeps, because its table does not have them.
         collations: those of the key's columns; empty if all are BINARY.
+        links: (uid of a column, uid of the table, uid of its column) that it refers to; empty where no numbers must follow.
     """
 
     name: str
@@ -104,6 +105,7 @@ class TableHeader:
     given_uids: tuple[str, ...] = ()
     parked: tuple[str, ...] = ()
     collations: tuple[str, ...] = ()
+    links: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def uid(self) -> str:
@@ -135,7 +137,7 @@ class TableHeader:
     @property
     def kept(self) -> dict[str, Any]:
         """Return the header's keys for columns that the sender only keeps, and for collations of the key."""
-        found = {"parked": list(self.parked), "collations": list(self.collations)}
+        found = {"parked": list(self.parked), "collations": list(self.collations), "links": [*map(list, self.links)]}
         return {name: values for name, values in found.items() if values}
 
     @property
@@ -379,10 +381,11 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
         raise ValueError("a table whose rows are numbered has one key column")
     uid = _name(found.get("uid", ""))
     parked, collations = (tuple(_name(name) for name in found.get(what, [])) for what in ("parked", "collations"))
+    links = tuple((_name(uid), _name(parent), _name(target)) for uid, parent, target in found.get("links", []))
     if not {column for column, _ in columns}.issuperset(parked) or len(collations) not in (0, len(key)):
         raise ValueError("a table's parked columns or collations are not valid")
     return TableHeader(
-        name, key, columns, genesis, rows, gone, row_policy, granularity, identity, uid, uids, parked, collations
+        name, key, columns, genesis, rows, gone, row_policy, granularity, identity, uid, uids, parked, collations, links
     )
 
 
