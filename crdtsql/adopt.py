@@ -367,3 +367,5 @@ def _enable(registry: Registry, source: Table, now: Now) -> None:
     uids = dict(zip((caseless(name) for name in source.names), source.uids, strict=True))
     mine = [uids.get(caseless(name), uid) for name, uid in zip(table.names, table.uids, strict=True)]
     absent.set_uids(registry, table, source.uid, mine)
+    for columns, chosen in source.unique.items():
+        registry.set_unique(registry.table(table.name), columns, chosen)
