@@ -389,11 +389,8 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
     uid = _name(found.get("uid", ""))
     parked, collations = (tuple(_name(name) for name in found.get(what, [])) for what in ("parked", "collations"))
     links = tuple((_name(uid), _name(parent), _name(target)) for uid, parent, target in found.get("links", []))
-    if (
-        not {name for name, _ in columns}.issuperset(parked)
-        or len(collations) not in (0, len(key))
-        or len(links) > 2000
-    ):
+    wrong = {*parked} - {column for column, _ in columns} or len(collations) not in (0, len(key)) or len(links) > 2000
+    if wrong:
         raise ValueError("a table's parked columns, collations or links are not valid")
     return TableHeader(
         *(
