@@ -14,7 +14,7 @@ from itertools import count
 
 import apsw
 
-from crdtsql import clock, image, naming, parked, parts, query
+from crdtsql import clock, followers, image, naming, parked, parts, query
 from crdtsql.celltypes import TYPES, Kind
 from crdtsql.changeset import Header, Site, TableHeader
 from crdtsql.clock import Now
@@ -131,7 +131,9 @@ def _fill(
 ) -> Header:
     connection = registry.connection
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
-    headers = [describe(connection, table) for table in tables]
+    headers = [
+        replace(describe(connection, table), links=tuple(followers.links_of(registry, table))) for table in tables
+    ]
     header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras())
     for statement in image.schema(header, database):
         connection.execute(statement)
