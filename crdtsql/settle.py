@@ -177,9 +177,9 @@ class _Settling:
                 break
             restored |= found
             self.connection.executemany("INSERT INTO temp._crdt_restored VALUES (?, ?)", sorted(found))
-        for side in self.scene.sides:
-            statement = sql("settle/await_restored", held=side.table.held, table_id=integer(side.table.id))
-            self.connection.execute(statement)
+            for side in self.scene.sides:  # at once, so that what these refer to is looked for next
+                statement = sql("settle/await_restored", held=side.table.held, table_id=integer(side.table.id))
+                self.connection.execute(statement)
 
     def _dead_parents(self, reference: Reference) -> set[int]:
         with temporary(self.connection, "_crdt_out", reference.child.create_out):
