@@ -10,16 +10,19 @@ import os
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from unittest import mock
 
+from tests.convergence.constrained import Constrained
 from tests.convergence.simulation import Simulation
 from tests.support.peers import fast_directory
 
 STEPS = 30
 SHRINKING_SECONDS = 60
+
+Run = Callable[[int, Sequence[int] | None], "Result"]
 
 
 @dataclass
@@ -45,7 +48,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def run(seed: int, steps: Sequence[int] | None = None) -> Result:
+def run(seed: int, steps: Sequence[int] | None = None, kind: type[Simulation] = Simulation) -> Result:
     """Run one history, all of it or some of its steps."""
     result = Result(seed, list(range(STEPS) if steps is None else steps))
     with (
@@ -53,7 +56,7 @@ def run(seed: int, steps: Sequence[int] | None = None) -> Result:
         fast_directory() as directory,
         mock.patch.dict(os.environ, {"CRDTSQL_STATE_DIR": str(directory / "state")}),
     ):
-        simulation = Simulation(seed, directory, result.occurred)
+        simulation = kind(seed, directory, result.occurred)
         try:
             simulation.run(result.steps)
         except Exception as error:
@@ -70,14 +73,19 @@ def _kind(error: BaseException) -> tuple[str, ...]:
     return (type(error).__name__, *(f"{frame.filename}:{frame.name}:{frame.line}" for frame in frames[-1:]))
 
 
-def shrink(failed: Result) -> Result:
+def run_constrained(seed: int, steps: Sequence[int] | None = None) -> Result:
+    """Run one history of tables with constraints."""
+    return run(seed, steps, Constrained)
+
+
+def shrink(failed: Result, again: Run = run) -> Result:
     """Leave out steps as long as the history fails in the same way."""
     until = time.monotonic() + SHRINKING_SECONDS
     size = len(failed.steps) // 2
     while size:
         start = 0
         while start < len(failed.steps) and time.monotonic() < until:
-            fewer = run(failed.seed, failed.steps[:start] + failed.steps[start + size :])
+            fewer = again(failed.seed, failed.steps[:start] + failed.steps[start + size :])
             if fewer.kind == failed.kind:
                 failed = fewer
             else:
@@ -86,10 +94,11 @@ def shrink(failed: Result) -> Result:
     return failed
 
 
-def explain(failed: Result) -> str:
+def explain(failed: Result, again: Run = run) -> str:
     """Say how a history failed, with the command that repeats it, and the smallest one that fails alike."""
-    small = shrink(failed)
-    command = ".venv/bin/python -m pytest tests/convergence/test_stateful.py"
+    small = shrink(failed, again)
+    test = "test_stateful.py" if again is run else "test_constrained.py"
+    command = f".venv/bin/python -m pytest tests/convergence/{test}"
     steps = ",".join(map(str, small.steps))
     return (
         f"{small.failure}\n"

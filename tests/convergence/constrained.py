@@ -1,0 +1,147 @@
+"""The simulation over tables with constraints: what tables show, and which rows are held, beside the model.
+
+Everything else of a history is as in `simulation.py`: files, changesets that are late, doubled or lost, and the clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from tests.convergence import answers, constrained_situations
+from tests.convergence.constrained_tables import FAMILIES, TABLES, schema
+from tests.convergence.constrained_writes import ConstrainedWriter
+from tests.convergence.files import Peer
+from tests.convergence.simulation import Simulation
+from tests.convergence.tables import Shape
+from tests.convergence.writes import Habits
+from tests.model.events import Row
+from tests.model.shown import View, shown
+from tests.support import state
+
+
+@dataclass
+class Constrained(Simulation):
+    """One history of tables with constraints."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.rules = {name: TABLES[name].rules for name in self.habits.tables}
+        self.views: dict[Path, tuple[int, View]] = {}
+
+    def choose_habits(self) -> Habits:
+        """Choose a family of tables."""
+        tables = dict(FAMILIES[self.random.choice(list(FAMILIES))])
+        if len(tables) > 3 and self.random.random() < 0.3:
+            tables.pop(list(tables)[-1])
+        return Habits({**tables}, {}, calm=False)
+
+    def schema(self) -> str:
+        return schema(self.habits.tables)
+
+    def open_writer(self, path: Path) -> ConstrainedWriter:
+        return ConstrainedWriter(path, self.habits, self.occurred)
+
+    def actions(self) -> dict[Callable[[], None], float]:
+        found = super().actions()
+        del found[next(action for action in found if getattr(action, "func", None) is answers.resolve)]
+        return {
+            action: 1.5 if isinstance(action, partial) and action.func is answers.undelete else often
+            for action, often in found.items()
+        }
+
+    # -- comparing --------------------------------------------------------------------------------
+
+    def check(self, peer: Peer) -> None:
+        """Fold, and compare truths, what is shown and what is held with the model."""
+        super().check(peer)
+        view = shown(self.world, peer.twin.known, self.rules)
+        self._compare(peer, view)
+        known, before = self.views.get(peer.path, (0, View()))
+        constrained_situations.note_view(self.occurred, self.world, peer.twin.known, self.rules, (known, before), view)
+        self.views[peer.path] = peer.twin.known, view
+
+    def _compare(self, peer: Peer, view: View) -> None:
+        for table, shape in self.habits.tables.items():
+            real = {
+                (table, key): {**dict(zip(shape.key, key, strict=True)), **values}
+                for key, values in peer.writer.rows(table).items()
+            }
+            expected = {row: record for row, record in view.shown.items() if row[0] == table}
+            found = difference(real, expected)
+            assert not found, f"{peer.path.name} shows otherwise:\n{found}"
+        real_held = held(peer.replica.connection, self.habits.tables)
+        found = difference(
+            {row: (reason, exactly(values)) for row, (reason, values) in real_held.items()},
+            {
+                row: (reason_among(one.reasons, real_held.get(row)), exactly(one.truth))
+                for row, one in view.held.items()
+            },
+        )
+        assert not found, f"{peer.path.name} holds otherwise:\n{found}"
+        connection = peer.writer.connection
+        assert not connection.execute("PRAGMA foreign_key_check").fetchall(), "a row refers to nothing that is shown"
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+    def _end(self) -> None:
+        self.come_to_rest()
+        views = [
+            ({t: peer.writer.rows(t) for t in self.habits.tables}, held(peer.replica.connection, self.habits.tables))
+            for peer in self.peers
+        ]
+        assert all(view == views[0] for view in views), "replicas at rest show or hold different rows"
+
+
+def difference(real: dict[Row, Any], expected: dict[Row, Any]) -> str:
+    """Name the rows that differ."""
+    return "\n".join(
+        f"{row}: real  {real.get(row)}\n  model {expected.get(row)}"
+        for row in sorted(real.keys() | expected.keys(), key=repr)
+        if repr(_sorted(real.get(row))) != repr(_sorted(expected.get(row)))
+    )
+
+
+def _sorted(found: Any) -> Any:
+    return sorted(found.items()) if isinstance(found, dict) else found
+
+
+def exactly(values: Any) -> Any:
+    """Make the values of a row comparable."""
+    return sorted((column, state.exact_of(value)) for column, value in values.items())
+
+
+def held(connection: apsw.Connection, tables: Mapping[str, Shape]) -> dict[Row, tuple[str, dict[str, Any]]]:
+    """Read the held rows: their reasons and values, as (row -> (reason, column -> value))."""
+    found = {}
+    for table, shape in tables.items():
+        keys = ", ".join(f"held.k{n}" for n in range(1, len(shape.key) + 1))
+        values = ", ".join(["", *(f"held.v{n}" for n in range(len(shape.columns)))])
+        for reason, *rest in connection.execute(
+            f"SELECT held.reason, {keys}{values} FROM _crdt_held_{table} AS held "
+            f"JOIN _crdt_clock_{table} AS clock ON clock.held = held.id"
+        ):
+            key = tuple(rest[: len(shape.key)])
+            found[table, key] = reason, dict(zip((*shape.key, *shape.columns), rest, strict=True))
+    return found
+
+
+def reason_among(reasons: frozenset[str], real: tuple[str, Any] | None) -> str:
+    """Return the reason that the replica gave, if the model has it among its own; SQLite's own words count by their kind."""
+    if real is not None:
+        kind, _, rest = real[0].partition(": ")
+        for reason in sorted(reasons):
+            same_words = reason == real[0]
+            if same_words or (kind == "check" and reason.startswith(("CHECK ", "NOT NULL ")) and _names(reason, rest)):
+                return real[0]
+    return " or ".join(sorted(reasons))
+
+
+def _names(reason: str, words: str) -> bool:
+    """Tell whether SQLite's words speak of what the model names."""
+    kind, _, what = reason.rpartition(" ")
+    return kind in words and what.rpartition(".")[2] in words

@@ -1,0 +1,177 @@
+"""A program that writes tables with constraints with ordinary SQL, and tells the model what became of its statements.
+
+SQLite's own cascades, and the rows that REPLACE evicts, are writes of the program like any other. What changed is read from
+the user's tables before and after; the log only says in which order, and that each change was captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from random import Random
+from typing import Any
+
+import apsw
+
+from tests.convergence.constrained_tables import TABLES, Constrained
+from tests.convergence.tables import Key
+from tests.convergence.writes import Rows, Writer
+from tests.model import model
+from tests.model.events import Row
+from tests.model.parts import same
+
+Statement = tuple[str, tuple[Any, ...]]
+Writes = list[tuple[str, Row, dict[str, Any]]]
+INSERTED, DELETED, PERHAPS_EVICTED, UPDATED = 1, 2, 3, 4
+NOTHING: tuple[str, Row, dict[str, Any]] = ("nothing", ("", ()), {})
+
+
+class ConstrainedWriter(Writer):
+    """A connection of the user's, with foreign keys and recursive triggers on or off."""
+
+    def everything(self) -> dict[str, Rows]:
+        return {table: self.rows(table) for table in self.habits.tables}
+
+    def fill(self, random: Random, table: str) -> None:
+        """Insert rows that are there before the table is enabled; they break no constraint."""
+        self.connection.execute("PRAGMA foreign_keys = ON")
+        for key in random.sample(self.shape(table).pool, random.choice((0, 1, 2))):
+            with suppress(apsw.ConstraintError):
+                self.connection.execute(*self._insertion(random, table, "INSERT", key))
+
+    def write(self, random: Random, twin: model.Replica) -> None:
+        """Run a random statement, or a transaction of some; what a constraint refuses changes nothing."""
+        enforced = random.random() < 0.85
+        self.connection.execute(f"PRAGMA foreign_keys = {enforced}")
+        self.connection.execute(f"PRAGMA recursive_triggers = {random.random() < 0.3}")
+        count = random.choice((1, 1, 1, 1, 2, 3))
+        before = self.everything()
+        found = self._try([self._statement(random) for _ in range(count)])
+        if found is None:
+            self.occurred["a constraint refused a statement"] += 1
+            return
+        self._note(before, found, enforced)
+        for kind, row, values in found:
+            twin.write(kind, row, values)
+
+    # -- statements -------------------------------------------------------------------------------
+
+    def _statement(self, random: Random) -> Statement:
+        table = random.choice(list(self.habits.tables))
+        there = list(self.rows(table))
+        kinds = {"insert": 4, "replace": 1.5, "upsert": 0.7}
+        if there:
+            kinds |= {"update": 6, "update or replace": 1, "update all": 0.6, "delete": 2.2, "key": 1}
+        kind = random.choices(list(kinds), list(kinds.values()))[0]
+        shape = self._constrained(table)
+        key = random.choice(shape.pool)
+        if kind == "insert":
+            free = [found for found in shape.pool if found not in there] or [key]
+            verb = random.choice(("INSERT", "INSERT", "INSERT", "INSERT OR IGNORE"))
+            return self._insertion(random, table, verb, random.choice(free))
+        if kind == "replace":
+            return self._insertion(random, table, random.choice(("INSERT OR REPLACE", "REPLACE")), key)
+        if kind == "upsert":
+            text, bindings = self._insertion(random, table, "INSERT", key)
+            column = random.choice(shape.columns)
+            return f"{text} ON CONFLICT ({', '.join(shape.key)}) DO UPDATE SET {column} = excluded.{column}", bindings
+        old = random.choice(there)
+        where = f"WHERE {' AND '.join(f'{name} = ?' for name in shape.key)}"
+        if kind == "delete":
+            return f"DELETE FROM {table} {where}", old
+        if kind == "key":
+            verb = random.choice(("UPDATE", "UPDATE OR REPLACE"))
+            return f"{verb} {table} SET {', '.join(f'{name} = ?' for name in shape.key)} {where}", (*key, *old)
+        columns = random.sample(shape.columns, min(len(shape.columns), random.choice((1, 1, 2))))
+        settings = [self._setting(random, shape, column) for column in columns]
+        text = ", ".join(setting for setting, _ in settings)
+        values = tuple(value for _, bound in settings for value in bound)
+        if kind == "update all":
+            return f"UPDATE OR IGNORE {table} SET {text}", values
+        verb = "UPDATE OR REPLACE" if kind == "update or replace" else "UPDATE"
+        return f"{verb} {table} SET {text} {where}", (*values, *old)
+
+    def _constrained(self, table: str) -> Constrained:
+        return TABLES[table]
+
+    def _setting(self, random: Random, shape: Constrained, column: str) -> Statement:
+        if shape.types[column] == "counter":
+            return f"{column} = {column} + ?", (random.choice((-2, -1, -1, 1)),)
+        return f"{column} = ?", (random.choice(shape.values[column]),)
+
+    def _insertion(self, random: Random, table: str, verb: str, key: Key) -> Statement:
+        shape = self._constrained(table)
+        return self._into(table, verb), (*key, *(random.choice(shape.values[column]) for column in shape.columns))
+
+    # -- what became of them ----------------------------------------------------------------------
+
+    def _try(self, statements: list[Statement]) -> Writes | None:
+        """Run statements in one transaction; return what they wrote, None if they were refused."""
+        found: Writes = []
+        self.connection.execute("SAVEPOINT program")
+        try:
+            for statement, bindings in statements:
+                found += self._run_one(statement, bindings)
+            self.connection.execute("RELEASE program")
+        except apsw.ConstraintError:
+            self.connection.execute("ROLLBACK TO program; RELEASE program")
+            return None
+        return found
+
+    def _run_one(self, statement: str, bindings: tuple[Any, ...]) -> Writes:
+        before, last = self.everything(), self.connection.execute("SELECT ifnull(max(seq), 0) FROM _crdt_log").get
+        self.connection.execute(statement, bindings)
+        after = self.everything()
+        found = self._captured(last, before, after)
+        changed = {
+            (table, key)
+            for table in after
+            for key in before[table].keys() | after[table].keys()
+            if not _alike(before[table].get(key), after[table].get(key))
+        }
+        missed = changed - {row for _, row, _ in found}
+        assert not missed, f"{statement} {bindings} changed {missed}, which was not captured"
+        return found
+
+    def _captured(self, last: int, before: Mapping[str, Rows], after: Mapping[str, Rows]) -> Writes:
+        names = dict(self.connection.execute("SELECT id, name FROM _crdt_table"))
+        found: Writes = []
+        for entry in self.connection.execute("SELECT * FROM _crdt_log WHERE seq > ? ORDER BY seq", (last,)):
+            columns = [name for name, *_ in self.connection.execute("SELECT name FROM pragma_table_info('_crdt_log')")]
+            values = dict(zip(columns, entry, strict=True))
+            table = names[values["tbl"]]
+            shape = self.shape(table)
+            key = tuple(values[f"k{n}"] for n in range(1, len(shape.key) + 1))
+            found.append(self._meaning(table, key, values, before[table], after[table]))
+        return found
+
+    def _meaning(
+        self, table: str, key: Key, entry: Mapping[str, Any], before: Rows, after: Rows
+    ) -> tuple[str, Row, dict[str, Any]]:
+        """Say what an entry of the log means, given the table before and after the statement."""
+        now = after.get(key)
+        if entry["op"] == PERHAPS_EVICTED:
+            evicted = key in before and now is None
+            self.occurred["REPLACE evicted a row"] += evicted
+            return ("delete", (table, key), {}) if evicted else NOTHING
+        if entry["op"] == DELETED:
+            return "delete", (table, key), {}
+        if entry["op"] == INSERTED:
+            return NOTHING if now is None else ("insert", (table, key), dict(now))
+        now = now or before.get(key)  # written, and then deleted by the same statement
+        if now is None:
+            return NOTHING
+        columns = [name for n, name in enumerate(self.shape(table).columns) if entry["detail"] >> n & 1]
+        return "update", (table, key), {column: now[column] for column in columns}
+
+    def _note(self, before: Mapping[str, Rows], found: Writes, enforced: bool) -> None:
+        tables = {row[0] for kind, row, _ in found if kind != "nothing"}
+        self.occurred["one statement changed several tables"] += len(tables) > 1
+        self.occurred["foreign keys were not enforced"] += not enforced and bool(found)
+        del before
+
+
+def _alike(left: Mapping[str, Any] | None, right: Mapping[str, Any] | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return all(same(left[column], right[column]) for column in left)
