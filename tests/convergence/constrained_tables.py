@@ -141,7 +141,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             ("h1", "h2"),
             {"team": ("m1", "m2"), "v": V},
             references=(_refers("team", "team", "SET NULL"),),
-            checks=(_not_null("coach", "team"),),
+            required=frozenset({"team"}),
         ),
     },
     "tree": {

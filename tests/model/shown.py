@@ -57,13 +57,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Rules:
-    """The constraints of a table."""
+    """The constraints of a table; `required` has the columns that are NOT NULL."""
 
     key: tuple[str, ...] = ("id",)
     uniques: tuple[Unique, ...] = ()
     references: tuple[Reference, ...] = ()
     checks: tuple[Check, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ class Shown:
             reference.on_delete in MASKS
             and broken[row, reference] == 1
             and not set(reference.columns) & set(self.rules[row[0]].key)
-            and not self._all_parents(self.truths[row], reference) & self.live
+            and not (reference.on_delete == "SET NULL" and set(reference.columns) & self.rules[row[0]].required)
         )
 
     # -- 5. UNIQUE --------------------------------------------------------------------------------

@@ -259,22 +259,22 @@ def test_set_default_masks_with_the_default() -> None:
 
 def test_a_mask_is_a_row_like_any_other() -> None:
     """NULL in place of a reference collides with nothing in a UNIQUE index, and must fulfil CHECK and NOT NULL."""
-    for rules in (
-        {"uniques": (Unique("r", ("ref",)),)},
-        {"checks": (Check("check: c.ref", lambda r: r["ref"] is not None),)},
+    for rules, reason in (
+        ({"uniques": (Unique("r", ("ref",)),)}, "masked: ref"),
+        ({"checks": (Check("check: c.ref", lambda r: r["ref"] is not None),)}, "check: c.ref"),
+        ({"required": frozenset({"ref"})}, "foreign key: p"),
     ):
         net = family("SET NULL", **rules)
         net.write(0, "insert", "c", 8, ref=2, v=0)
         net.write(1, "delete", "p", 2)
         net.write(1, "delete", "p", 1)
         net.meet()
-        reason = "masked: ref" if "uniques" in rules else "check: c.ref"
         assert net.held("c") == {7: reason, 8: reason}
 
 
 def test_a_child_of_a_parent_that_lost_its_value_is_held() -> None:
-    """A live parent that is held for UNIQUE takes its children along, whatever the action; nothing is masked."""
-    for action in ("RESTRICT", "CASCADE", "SET NULL"):
+    """A live parent that is held for UNIQUE is not shown, so its children are held or masked as if it were gone."""
+    for action, reason in (("RESTRICT", "foreign key: p"), ("CASCADE", "foreign key: p"), ("SET NULL", "masked: ref")):
         rules = {"p": Rules(uniques=(U,)), "c": Rules(references=(Reference(("ref",), "p", on_delete=action),))}
         net = Network(rules)
         net.write(0, "insert", "p", 1, u="x")
@@ -282,7 +282,7 @@ def test_a_child_of_a_parent_that_lost_its_value_is_held() -> None:
         net.write(1, "insert", "c", 8, ref=2)
         net.meet()
         assert net.held("p") == {2: "unique: u"}
-        assert net.held("c") == {8: "foreign key: p"}
+        assert net.held("c") == {8: reason}
 
 
 def test_a_genesis_reference_to_nothing_stays() -> None:
