@@ -151,10 +151,13 @@ def rows(connection: apsw.Connection) -> Rows:
 
 def _check(connection: apsw.Connection, table: Table) -> None:
     shown = f"EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {table.row_has_key_of('shown', 'clock')})"
+    reason = f"(SELECT reason FROM {table.held} WHERE id = clock.held)"
+    stands_in = f"ifnull({reason} LIKE 'masked: %' OR {reason} = 'deleted, shown: referenced', 0)"
     more = f"EXISTS (SELECT 1 FROM {table.heads} AS heads WHERE {table.same_keys('heads', 'clock')})"
     for rule, condition in {
-        "a row is shown or gone, never both": f"{shown} = (clock.gone IS 1)",
-        "a row is held exactly while it is gone": "(clock.held IS NULL) = (clock.gone IS 1)",
+        "a row is shown or held, both if something stands in for it": f"{shown} <> (clock.held IS NULL OR {stands_in})",
+        "a row is held while it is gone": "clock.held IS NULL AND clock.gone IS 1",
+        "a row that is gone is held as deleted, and no other one": f"(ifnull({reason}, '') LIKE 'deleted%') <> (clock.gone IS 1)",
         "many says whether there are further heads": f"(clock.many IS 1) <> {more}",
         "a cell's stamp differs from its row's, or is NULL": " OR ".join(
             [
@@ -182,7 +185,7 @@ def _clocked(connection: apsw.Connection, table: Table, sites: dict[int, bytes])
     stamps = ", ".join(f"clock.c{field.id}_t, clock.c{field.id}_s" for field in table.fields) or "NULL"
     pairs = [(f"shown.{identifier(name)}", f"held.k{n}") for n, name in enumerate(table.key, 1)]
     pairs += [(f"shown.{identifier(field.name)}", f"held.v{field.id}") for field in table.fields]
-    values = ", ".join(_typed(f"iif(clock.gone, {held}, {shown})") for shown, held in pairs)
+    values = ", ".join(_typed(f"iif(clock.held IS NULL, {shown}, {held})") for shown, held in pairs)
     count, width = len(table.fields), len(table.key)
     explicit = _parts(connection, table, sites)
     found: Rows = {}
