@@ -5,14 +5,15 @@ Everything else of a history is as in `simulation.py`: files, changesets that ar
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from crdtsql.errors import WriteRefusedError
 from tests.convergence import answers, constrained_situations
 from tests.convergence.constrained_tables import FAMILIES, TABLES, schema
 from tests.convergence.constrained_writes import ConstrainedWriter
@@ -48,12 +49,22 @@ class Constrained(Simulation):
         return ConstrainedWriter(path, self.habits, self.occurred)
 
     def actions(self) -> dict[Callable[[], None], float]:
-        found = super().actions()
-        del found[next(action for action in found if getattr(action, "func", None) is answers.resolve)]
-        return {
-            action: 1.5 if isinstance(action, partial) and action.func is answers.undelete else often
-            for action, often in found.items()
-        }
+        answering = (answers.resolve, answers.undelete)
+        found = {action: n for action, n in super().actions().items() if getattr(action, "func", None) not in answering}
+        return {**found, self._undelete: 2}
+
+    def _undelete(self) -> None:
+        """Bring a deleted row back; what can't be shown is refused, and nothing has changed then."""
+        for peer in self.peers:
+            self.check(peer)
+        events = len(self.world.events)
+        contents = {peer.path: state.content(peer.replica.connection) for peer in self.peers}
+        try:
+            answers.undelete(self)
+        except WriteRefusedError:
+            self.occurred["an undelete was refused"] += 1
+            assert events == len(self.world.events)
+            assert contents == {peer.path: state.content(peer.replica.connection) for peer in self.peers}
 
     # -- comparing --------------------------------------------------------------------------------
 
@@ -85,7 +96,8 @@ class Constrained(Simulation):
         )
         assert not found, f"{peer.path.name} holds otherwise:\n{found}"
         connection = peer.writer.connection
-        assert not connection.execute("PRAGMA foreign_key_check").fetchall(), "a row refers to nothing that is shown"
+        wrong = {table for table, *_ in connection.execute("PRAGMA foreign_key_check")}
+        assert wrong == {row[0] for row in view.dangling}, f"a row of {wrong} refers to nothing that is shown"
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
     def _end(self) -> None:
@@ -126,6 +138,9 @@ def held(connection: apsw.Connection, tables: Mapping[str, Shape]) -> dict[Row, 
             f"JOIN _crdt_clock_{table} AS clock ON clock.held = held.id"
         ):
             key = tuple(rest[: len(shape.key)])
+            kind, _, masks = reason.partition(": ")
+            if kind == "masked" and masks.startswith("["):
+                reason = f"masked: {', '.join(json.loads(masks))}"
             found[table, key] = reason, dict(zip((*shape.key, *shape.columns), rest, strict=True))
     return found
 

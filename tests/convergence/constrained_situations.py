@@ -88,7 +88,7 @@ def _note_held(occurred: Counter[str], rules: Mapping[str, Rules], row: Row, rea
             value = unique.value(truth)
             users = [r for r, record in view.shown.items() if r[0] == row[0] and unique.value(record) == value]
             occurred["a loser by one index freed its other value"] += (
-                value is not None and unique.name not in what and bool(users)
+                value is not None and unique.name != what and bool(users)
             )
     elif kind == "foreign key":
         occurred["a child was held for its parent"] += 1

@@ -70,7 +70,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             "CREATE UNIQUE INDEX account_nick ON account (org, nick);",
             uniques=(
                 Unique("account_email", ("email",), nocase=True, where=_is_active, where_columns=("active",)),
-                Unique("account_nick", ("org", "nick")),
+                Unique("org, nick", ("org", "nick")),
             ),
         ),
     },
@@ -80,7 +80,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             ("k1", "k2", "k3"),
             {"code": ("x", "y", "z", None), "v": V},
             indexes="CREATE UNIQUE INDEX customer_code ON customer (code);",
-            uniques=(Unique("customer_code", ("code",)),),
+            uniques=(Unique("code", ("code",)),),
         ),
         "purchase": _table(
             "(id TEXT PRIMARY KEY NOT NULL, customer TEXT REFERENCES customer ON DELETE RESTRICT ON UPDATE CASCADE, v)",
@@ -103,7 +103,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             ("l1", "l2", "l3"),
             {"continent": ("c1", "c2", None), "name": ("x", "y", None)},
             indexes="CREATE UNIQUE INDEX country_name ON country (name);",
-            uniques=(Unique("country_name", ("name",)),),
+            uniques=(Unique("name", ("name",)),),
             references=(_refers("continent", "continent", "CASCADE"),),
         ),
         "city": _table(
@@ -126,7 +126,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             ("r1", "r2", "r3"),
             {"team": ("m0", "m1", "m1", "m2", None), "shirt": (1, 2), "v": V},
             indexes="CREATE UNIQUE INDEX player_shirt ON player (team, shirt);",
-            uniques=(Unique("player_shirt", ("team", "shirt")),),
+            uniques=(Unique("team, shirt", ("team", "shirt")),),
             references=(_refers("team", "team", "SET NULL"),),
         ),
         "fan": _table(
@@ -150,7 +150,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             ("d1", "d2", "d3", "d4"),
             {"up": ("d1", "d2", "d3", None, None), "name": ("x", "x", "y"), "v": V},
             indexes="CREATE UNIQUE INDEX folder_name ON folder (name, up);",
-            uniques=(Unique("folder_name", ("name", "up")),),
+            uniques=(Unique("name, up", ("name", "up")),),
             references=(_refers("up", "folder", "CASCADE"),),
         ),
         "page": _table(
@@ -158,7 +158,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             ("e1", "e2", "e3"),
             {"before": ("e1", "e2", "e3", None), "slug": ("x", "y"), "v": V},
             indexes="CREATE UNIQUE INDEX page_slug ON page (slug);",
-            uniques=(Unique("page_slug", ("slug",)),),
+            uniques=(Unique("slug", ("slug",)),),
             references=(_refers("before", "page", "SET NULL"),),
         ),
         "step": _table(
@@ -174,7 +174,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             ("b1", "b2"),
             {"office": ("w1", "w2", None), "name": ("x", "y")},
             indexes="CREATE UNIQUE INDEX boss_name ON boss (name);",
-            uniques=(Unique("boss_name", ("name",)),),
+            uniques=(Unique("name", ("name",)),),
             references=(_refers("office", "office", "SET NULL"),),
         ),
         "office": _table(
@@ -190,7 +190,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             (1, 2, 3),
             {"number": ("x", "y", None), "v": V},
             indexes="CREATE UNIQUE INDEX bill_number ON bill (number);",
-            uniques=(Unique("bill_number", ("number",)),),
+            uniques=(Unique("number", ("number",)),),
         ),
         "line": _table(
             "(bill INTEGER NOT NULL REFERENCES bill ON DELETE CASCADE ON UPDATE CASCADE, n INTEGER NOT NULL, v,"
@@ -217,7 +217,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             {"n": (0, 1, 2, 3), "low": (0, 1, 5, None), "high": (4, 5, 9, None), "bin": ("x", "y", None)},
             types={"n": "counter"},
             indexes="CREATE UNIQUE INDEX stock_bin ON stock (bin);",
-            uniques=(Unique("stock_bin", ("bin",)),),
+            uniques=(Unique("bin", ("bin",)),),
             checks=(
                 Check("CHECK stock.n", lambda record: record["n"] >= 0),
                 Check("CHECK bounds", lambda r: r["low"] is None or r["high"] is None or r["low"] <= r["high"]),

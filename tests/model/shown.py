@@ -81,10 +81,15 @@ class Held:
 
 @dataclass
 class View:
-    """What tables show, and the truths that they don't; a row that is in both has a stand-in."""
+    """What tables show, and the truths that they don't; a row that is in both has a stand-in.
+
+    Attributes:
+        dangling: the rows whose reference was found so at genesis and stays.
+    """
 
     shown: dict[Row, Record] = field(default_factory=dict)
     held: dict[Row, Held] = field(default_factory=dict)
+    dangling: set[Row] = field(default_factory=set)
 
 
 def comparable(value: Any, nocase: bool = False) -> Any:
@@ -179,6 +184,7 @@ class Shown:
                 break
             broken.update(dangling)
         self.view.shown |= taken
+        self.view.dangling |= {row for row, _ in self._leading_nowhere(taken)}
         for row in self.states:
             if row[0] in tables:
                 self._hold(row, broken, taken)
@@ -197,7 +203,10 @@ class Shown:
             broken.update(dangling)
 
     def _dangling(self, shown: dict[Row, Record]) -> set[tuple[Row, Reference]]:
-        """Return the references of shown rows that refer to nothing shown."""
+        """Return the references of shown rows that refer to nothing shown, but for those that were found so."""
+        return {found for found in self._leading_nowhere(shown) if not self._was_found_so(*found)}
+
+    def _leading_nowhere(self, shown: dict[Row, Record]) -> set[tuple[Row, Reference]]:
         everything = {**self.view.shown, **shown}
         return {
             (row, reference)
@@ -205,7 +214,6 @@ class Shown:
             for reference in self.rules[row[0]].references
             if all(record[column] is not None for column in reference.columns)
             and not any(refers(record, reference, parent, found) for parent, found in everything.items())
-            and not self._was_found_so(row, reference)
         }
 
     def _was_found_so(self, row: Row, reference: Reference) -> bool:
