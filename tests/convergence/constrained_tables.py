@@ -69,7 +69,13 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             indexes="CREATE UNIQUE INDEX account_email ON account (email) WHERE active = 1;"
             "CREATE UNIQUE INDEX account_nick ON account (org, nick);",
             uniques=(
-                Unique("account_email", ("email",), nocase=True, where=_is_active, where_columns=("active",)),
+                Unique(
+                    "account_email",
+                    ("email",),
+                    nocase=True,
+                    where=_is_active,
+                    where_columns=("org", "nick", "active", "v"),
+                ),
                 Unique("org, nick", ("org", "nick")),
             ),
         ),
