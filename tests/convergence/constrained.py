@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from tests.convergence.files import Peer
 from tests.convergence.simulation import Simulation
 from tests.convergence.tables import Shape
 from tests.convergence.writes import Habits
+from tests.model import model
 from tests.model.events import Row
-from tests.model.shown import View, shown
+from tests.model.numbers import translate
+from tests.model.shown import Shown, View
 from tests.support import state
 
 
@@ -68,14 +70,58 @@ class Constrained(Simulation):
 
     # -- comparing --------------------------------------------------------------------------------
 
+    @property
+    def numbered(self) -> bool:
+        """Tell whether rows have automatic ids."""
+        return any(rules.numbered for rules in self.rules.values())
+
+    def check_new_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
+        if not self.numbered:  # the log keeps the numbers of its time
+            super().check_new_conflicts(peer, expected)
+
     def check(self, peer: Peer) -> None:
         """Fold, and compare truths, what is shown and what is held with the model."""
-        super().check(peer)
-        view = shown(self.world, peer.twin.known, self.rules)
+        if self.numbered:
+            peer.replica.vector()
+            peer.fold(self)
+        else:
+            super().check(peer)
+        now = Shown(self.world, peer.twin.known, self.rules)
+        if self.numbered:
+            self._compare_truths(peer, now)
+        view = self._by_number(now)
         self._compare(peer, view)
         known, before = self.views.get(peer.path, (0, View()))
-        constrained_situations.note_view(self.occurred, self.world, peer.twin.known, self.rules, (known, before), view)
+        if not self.numbered:
+            constrained_situations.note_view(
+                self.occurred, self.world, peer.twin.known, self.rules, (known, before), view
+            )
         self.views[peer.path] = peer.twin.known, view
+
+    def _by_number(self, now: Shown) -> View:
+        """Name rows as people see them."""
+
+        def named(row: Row) -> Row:
+            return row[0], tuple(translate(part, now.labels) for part in row[1])
+
+        view = now.view
+        return View(
+            {named(row): record for row, record in view.shown.items()},
+            {named(row): held for row, held in view.held.items()},
+            {named(row) for row in view.dangling},
+        )
+
+    def _compare_truths(self, peer: Peer, now: Shown) -> None:
+        real, expected = state.rows(peer.replica.connection), {}
+        self.occurred["checks"] += 1
+        for (table, key), row in now.states.items():
+            cells = {c: (translate(value, now.labels), stamp) for c, (value, stamp) in row.cells.items()}
+            numbered = replace(row, cells=cells)
+            name = table, tuple(state.exact_of(translate(part, now.labels)) for part in key)
+            assert name not in expected
+            expected[name] = self._expected(table, numbered)
+        found = difference(real, expected)  # type: ignore[arg-type]
+        assert not found, f"{peer.path.name}:\n{found}"
 
     def _compare(self, peer: Peer, view: View) -> None:
         for table, shape in self.habits.tables.items():

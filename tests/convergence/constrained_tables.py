@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
+from crdtsql import Replica
 from tests.convergence.tables import Shape
 from tests.model.shown import Check, Record, Reference, Rules, Unique
 
@@ -18,11 +20,19 @@ class Constrained(Shape):
         rules: its constraints, for the model.
         values: column -> the values that programs write.
         indexes: the statements that create its indexes.
+    holds: column -> the table whose automatic ids it holds, for columns of the key too.
     """
 
     rules: Rules = field(default_factory=Rules)
     values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     indexes: str = ""
+    holds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return what `enable` must be told."""
+        by_key = "INTEGER PRIMARY KEY" in self.create and not self.rules.numbered
+        return super().options | ({"identity": "key"} if by_key and HAS_IDENTITY else {})
 
 
 def _table(
@@ -33,11 +43,14 @@ def _table(
     key: tuple[str, ...] = ("id",),
     types: Mapping[str, str] | None = None,
     indexes: str = "",
+    holds: Mapping[str, str] | None = None,
     **rules: Any,
 ) -> Constrained:
     keys = tuple(found if isinstance(found, tuple) else (found,) for found in pool)
     kinds = {column: (types or {}).get(column, "lww") for column in values}
-    return Constrained(create, key, kinds, keys, rules=Rules(key=key, **rules), values=values, indexes=indexes)
+    return Constrained(
+        create, key, kinds, keys, rules=Rules(key=key, **rules), values=values, indexes=indexes, holds=holds or {}
+    )
 
 
 def _refers(column: str, parent: str, on_delete: str = "NO ACTION", to: str = "id") -> Reference:
@@ -53,6 +66,7 @@ def _not_null(table: str, column: str) -> Check:
 
 
 V = (0, 1, 2)
+HAS_IDENTITY = "identity" in signature(Replica.enable).parameters
 
 FAMILIES: dict[str, dict[str, Constrained]] = {
     "accounts": {
@@ -215,6 +229,40 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             checks=(_not_null("remark", "bill"),),
         ),
     },
+    "numbers": {
+        "client": _table(
+            "(id INTEGER PRIMARY KEY, code TEXT, v)",
+            (1, 2, 3),
+            {"code": ("x", "y", None, None), "v": V},
+            indexes="CREATE UNIQUE INDEX client_code ON client (code);",
+            uniques=(Unique("code", ("code",)),),
+            numbered=True,
+        ),
+        "project": _table(
+            "(id INTEGER PRIMARY KEY, client INTEGER REFERENCES client ON DELETE CASCADE, v)",
+            (1, 2, 3),
+            {"client": (1, 2, 3, None), "v": V},
+            holds={"client": "client"},
+            references=(_refers("client", "client", "CASCADE"),),
+            numbered=True,
+        ),
+        "share": _table(
+            "(client INTEGER NOT NULL REFERENCES client, n INTEGER NOT NULL, v, PRIMARY KEY (client, n)) WITHOUT ROWID",
+            ((1, 1), (1, 2), (2, 1), (3, 1)),
+            {"v": V},
+            key=("client", "n"),
+            holds={"client": "client"},
+            references=(_refers("client", "client"),),
+        ),
+        "post": _table(
+            "(id INTEGER PRIMARY KEY, re INTEGER REFERENCES post ON DELETE SET NULL, v)",
+            (1, 2, 3),
+            {"re": (1, 2, 3, None), "v": V},
+            holds={"re": "post"},
+            references=(_refers("re", "post", "SET NULL"),),
+            numbered=True,
+        ),
+    },
     "stocks": {
         "stock": _table(
             "(id TEXT PRIMARY KEY NOT NULL, n INTEGER NOT NULL DEFAULT 0 CHECK (n >= 0), low INTEGER, high INTEGER,"
@@ -238,6 +286,9 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
     },
 }
 """The families; in each, a table comes after those that it refers to, where that is possible."""
+
+if not HAS_IDENTITY:
+    del FAMILIES["numbers"]
 
 TABLES = {name: table for family in FAMILIES.values() for name, table in family.items()}
 

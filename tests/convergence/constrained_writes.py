@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -18,16 +19,30 @@ from tests.convergence.tables import Key
 from tests.convergence.writes import Rows, Writer
 from tests.model import model
 from tests.model.events import Row
+from tests.model.numbers import Birth
 from tests.model.parts import same
+from tests.model.shown import Shown
 
 Statement = tuple[str, tuple[Any, ...]]
 Writes = list[tuple[str, Row, dict[str, Any]]]
+Names = dict[str, dict[Any, Birth]]
 INSERTED, DELETED, PERHAPS_EVICTED, UPDATED = 1, 2, 3, 4
+TOKENS = count(1)
 NOTHING: tuple[str, Row, dict[str, Any]] = ("nothing", ("", ()), {})
 
 
 class ConstrainedWriter(Writer):
     """A connection of the user's, with foreign keys and recursive triggers on or off."""
+
+    @property
+    def numbered(self) -> list[str]:
+        """Return the tables with automatic ids."""
+        return [table for table in self.habits.tables if self._constrained(table).rules.numbered]
+
+    def genesis(self, table: str) -> dict[Row, dict[str, Any]]:
+        """Return the rows of a table that is about to be enabled, as the model names them."""
+        names: Names = {found: {key[0]: Birth(key[0]) for key in self.rows(found)} for found in self.numbered}
+        return {self._row(table, key, names): self._values_of(table, v, names) for key, v in self.rows(table).items()}
 
     def everything(self) -> dict[str, Rows]:
         return {table: self.rows(table) for table in self.habits.tables}
@@ -41,18 +56,17 @@ class ConstrainedWriter(Writer):
 
     def write(self, random: Random, twin: model.Replica) -> None:
         """Run a random statement, or a transaction of some; what a constraint refuses changes nothing."""
-        enforced = random.random() < 0.85
+        enforced = random.random() < 0.85 or bool(self.numbered)
         self.connection.execute(f"PRAGMA foreign_keys = {enforced}")
         self.connection.execute(f"PRAGMA recursive_triggers = {random.random() < 0.3}")
-        count = random.choice((1, 1, 1, 1, 2, 3))
+        many = random.choice((1, 1, 1, 1, 2, 3))
         before = self.everything()
-        found = self._try([self._statement(random) for _ in range(count)])
+        found = self._try([self._statement(random) for _ in range(many)])
         if found is None:
             self.occurred["a constraint refused a statement"] += 1
             return
         self._note(before, found, enforced)
-        for kind, row, values in found:
-            twin.write(kind, row, values)
+        self._tell(twin, found)
 
     # -- statements -------------------------------------------------------------------------------
 
@@ -102,6 +116,55 @@ class ConstrainedWriter(Writer):
     def _insertion(self, random: Random, table: str, verb: str, key: Key) -> Statement:
         shape = self._constrained(table)
         return self._into(table, verb), (*key, *(random.choice(shape.values[column]) for column in shape.columns))
+
+    # -- automatic ids ----------------------------------------------------------------------------
+
+    def _tell(self, twin: model.Replica, found: Writes) -> None:
+        """Tell the model what was written, with births in place of numbers."""
+        names, gone = self._names(twin) if self.numbered else ({}, set())
+        for kind, row, values in found:
+            table, key = row
+            if kind == "insert" and table in self.numbered:
+                known = names[table].get(key[0])
+                if known is None or known in gone:
+                    self.occurred["a number was used again"] += known is not None
+                    names[table][key[0]] = Birth(key[0], next(TOKENS), known)
+            if kind == "nothing":
+                twin.write(kind, row, values)
+            else:
+                twin.write(kind, self._row(table, key, names), self._values_of(table, values, names))
+        if self.numbered:
+            twin.pending = [
+                (kind, row, values)
+                if kind == "nothing"
+                else (kind, self._row(*row, names), self._values_of(row[0], values, names))
+                for kind, row, values in twin.pending
+            ]
+
+    def _names(self, twin: model.Replica) -> tuple[Names, set[Birth]]:
+        """Return which rows have which numbers here, and those of them that were not shown when the log was last empty."""
+        rules = {table: self._constrained(table).rules for table in self.habits.tables}
+        now = Shown(twin.world, twin.known, rules)
+        names: Names = {table: {} for table in self.numbered}
+        for table, key in now.states:
+            if table in names:
+                names[table][now.labels[key[0]]] = key[0]
+        gone = {row[1][0] for row in now.states if row[0] in names and row not in now.view.shown}
+        for kind, (table, key), _ in twin.pending:
+            if kind == "insert" and table in names and key[0] not in now.labels:
+                names[table][key[0].claimed] = key[0]
+        return names, gone
+
+    def _row(self, table: str, key: Key, names: Names) -> Row:
+        shape = self._constrained(table)
+        if shape.rules.numbered:
+            return table, (names[table].get(key[0], key[0]),)
+        held = (shape.holds.get(column) for column in shape.key)
+        return table, tuple(_named(part, names.get(found or "")) for part, found in zip(key, held, strict=True))
+
+    def _values_of(self, table: str, values: Mapping[str, Any], names: Names) -> dict[str, Any]:
+        holds = self._constrained(table).holds
+        return {column: _named(value, names.get(holds.get(column, ""))) for column, value in values.items()}
 
     # -- what became of them ----------------------------------------------------------------------
 
@@ -169,6 +232,11 @@ class ConstrainedWriter(Writer):
         self.occurred["one statement changed several tables"] += len(tables) > 1
         self.occurred["foreign keys were not enforced"] += not enforced and bool(found)
         del before
+
+
+def _named(value: Any, names: Mapping[Any, Birth] | None) -> Any:
+    """Return the row that a number is meant to be, if there is one."""
+    return value if names is None or isinstance(value, Birth) else names.get(value, value)
 
 
 def _alike(left: Mapping[str, Any] | None, right: Mapping[str, Any] | None) -> bool:

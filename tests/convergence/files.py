@@ -68,7 +68,7 @@ def create(simulation: Simulation) -> None:
     peer = _peer(simulation, path, skew_ms, None)
     for table, shape in simulation.habits.tables.items():
         peer.writer.fill(random, table)
-        rows = {(table, key): values for key, values in peer.writer.rows(table).items()}
+        rows = peer.writer.genesis(table)
         peer.replica.enable(table, **shape.options)
         peer.twin.site = bytes.fromhex(peer.replica.site)
         peer.twin.enable(rows, simulation.now_of(skew_ms))

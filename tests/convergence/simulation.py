@@ -288,7 +288,7 @@ class Simulation:
             content = state.content(before)
             receiver.replica.merge(parcel.data)
             assert state.content(before) == content, "merging what is known changed the file"
-        answers.check_new(self, receiver, clashes if verdict == "merge" else set())
+        self.check_new_conflicts(receiver, clashes if verdict == "merge" else set())
         was_open, was_settled = receiver.open, receiver.settled
         self.check(receiver)
         if not held_back:
@@ -296,6 +296,10 @@ class Simulation:
             self.occurred["a settled conflict was opened again"] += bool(was_settled & receiver.open)
 
     # -- comparing --------------------------------------------------------------------------------
+
+    def check_new_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
+        """Compare what a merge added to the conflict log with the model."""
+        answers.check_new(self, peer, expected)
 
     def check(self, peer: Peer) -> None:
         """Fold, and compare everything with the model."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.model.events import Event, Row
 from tests.model.model import RowState, World
+from tests.model.numbers import labels, translate
 from tests.model.parts import Stamp
 
 Record = Mapping[str, Any]
@@ -57,7 +58,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Rules:
-    """The constraints of a table; `required` has the columns that are NOT NULL."""
+    """The constraints of a table; `required` has the columns that are NOT NULL, `numbered` says that its ids are automatic."""
 
     key: tuple[str, ...] = ("id",)
     uniques: tuple[Unique, ...] = ()
@@ -65,6 +66,7 @@ class Rules:
     checks: tuple[Check, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
+    numbered: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class Shown:
     def __init__(self, world: World, known: int, rules: Mapping[str, Rules]) -> None:
         self.world = world
         self.rules = rules
+        self.labels = labels(world, known, [name for name, found in rules.items() if found.numbered])
         self.states = {row: state for row, state in world.rows(known).items() if row[0] in rules}
         self.truths = {row: self._truth(row, state) for row, state in self.states.items()}
         self.events = {event.stamp: event for event in world.of(known)}
@@ -126,7 +129,8 @@ class Shown:
 
     def _truth(self, row: Row, state: RowState) -> Record:
         values = {column: value for column, (value, _) in state.cells.items()}
-        return {**dict(zip(self.rules[row[0]].key, row[1], strict=True)), **values}
+        record = {**dict(zip(self.rules[row[0]].key, row[1], strict=True)), **values}
+        return {column: translate(value, self.labels) for column, value in record.items()}
 
     # -- stamps -----------------------------------------------------------------------------------
 
