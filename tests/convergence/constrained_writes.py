@@ -6,7 +6,7 @@ the user's tables before and after; the log only says in which order, and that e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import count
 from random import Random
@@ -19,7 +19,7 @@ from tests.convergence.tables import Key
 from tests.convergence.writes import Rows, Writer
 from tests.model import model
 from tests.model.events import Row
-from tests.model.numbers import Birth
+from tests.model.numbers import Birth, labels
 from tests.model.parts import same
 from tests.model.shown import Shown
 
@@ -41,7 +41,7 @@ class ConstrainedWriter(Writer):
 
     def genesis(self, table: str) -> dict[Row, dict[str, Any]]:
         """Return the rows of a table that is about to be enabled, as the model names them."""
-        names: Names = {found: {key[0]: Birth(key[0]) for key in self.rows(found)} for found in self.numbered}
+        names: Names = {found: {key[0]: Birth(found, key[0]) for key in self.rows(found)} for found in self.numbered}
         return {self._row(table, key, names): self._values_of(table, v, names) for key, v in self.rows(table).items()}
 
     def everything(self) -> dict[str, Rows]:
@@ -128,18 +128,23 @@ class ConstrainedWriter(Writer):
                 known = names[table].get(key[0])
                 if known is None or known in gone:
                     self.occurred["a number was used again"] += known is not None
-                    names[table][key[0]] = Birth(key[0], next(TOKENS), known)
+                    names[table][key[0]] = Birth(table, key[0], next(TOKENS), known)
             if kind == "nothing":
                 twin.write(kind, row, values)
             else:
                 twin.write(kind, self._row(table, key, names), self._values_of(table, values, names))
         if self.numbered:
-            twin.pending = [
-                (kind, row, values)
-                if kind == "nothing"
-                else (kind, self._row(*row, names), self._values_of(row[0], values, names))
-                for kind, row, values in twin.pending
-            ]
+            twin.pending = [*self._meant(twin, names)]
+
+    def _meant(self, twin: model.Replica, names: Names) -> Iterator[tuple[str, Row, dict[str, Any]]]:
+        """Say what the writes of a batch mean as a whole: a row is born with its last insert, and may be referred to before."""
+        born = {row[1][0]: n for n, (kind, row, _) in enumerate(twin.pending) if kind == "insert" and row[0] in names}
+        known = labels(twin.world, twin.known, self.numbered)
+        for number, (kind, row, values) in enumerate(twin.pending):
+            if kind == "nothing" or (row[0] in names and row[1][0] not in known and number < born[row[1][0]]):
+                yield NOTHING
+            else:
+                yield kind, self._row(*row, names), self._values_of(row[0], values, names)
 
     def _names(self, twin: model.Replica) -> tuple[Names, set[Birth]]:
         """Return which rows have which numbers here, and those of them that were not shown when the log was last empty."""

@@ -22,7 +22,7 @@ OLDEST: Age = (-1, b"")
 
 @dataclass(frozen=True)
 class Birth:
-    """Names a row with an automatic id.
+    """Names a row with an automatic id, in its table.
 
     Attributes:
         claimed: the number that it was inserted under.
@@ -30,6 +30,7 @@ class Birth:
         reused: the row that had the number before and was gone.
     """
 
+    table: str
     claimed: int
     token: int = 0
     reused: Birth | None = None
