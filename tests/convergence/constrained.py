@@ -16,14 +16,14 @@ import apsw
 from crdtsql.errors import WriteRefusedError
 from tests.convergence import answers, constrained_situations
 from tests.convergence.constrained_tables import FAMILIES, TABLES, schema
-from tests.convergence.constrained_writes import ConstrainedWriter
+from tests.convergence.constrained_writes import TOKENS, ConstrainedWriter
 from tests.convergence.files import Peer
 from tests.convergence.simulation import Simulation
 from tests.convergence.tables import Shape
 from tests.convergence.writes import Habits
 from tests.model import model
 from tests.model.events import Row
-from tests.model.numbers import translate
+from tests.model.numbers import Birth, labels, translate
 from tests.model.shown import Shown, View
 from tests.support import state
 
@@ -49,6 +49,23 @@ class Constrained(Simulation):
 
     def open_writer(self, path: Path) -> ConstrainedWriter:
         return ConstrainedWriter(path, self.habits, self.occurred)
+
+    def copy_twin(self, twin: model.Replica, site: bytes) -> model.Replica:
+        """Copy what the model knows of a file; rows whose insert was not folded are born in each of the two files."""
+        copied = twin.copy(site)
+        known = labels(self.world, twin.known, [name for name, rules in self.rules.items() if rules.numbered])
+        twins: dict[Birth, Birth] = {}
+
+        def other(value: Any) -> Any:
+            if not isinstance(value, Birth) or value in known:
+                return value
+            return twins.setdefault(value, replace(value, token=next(TOKENS)))
+
+        copied.pending = [
+            (kind, (table, tuple(map(other, key))), {column: other(value) for column, value in values.items()})
+            for kind, (table, key), values in copied.pending
+        ]
+        return copied
 
     def actions(self) -> dict[Callable[[], None], float]:
         answering = (answers.resolve, answers.undelete)

@@ -129,7 +129,7 @@ def copy(simulation: Simulation) -> None:
     source = simulation.random.choice(simulation.peers)
     path = simulation.new_path()
     _copy_file(source.path, path)
-    twin = source.twin.copy(b"")
+    twin = simulation.copy_twin(source.twin, b"")
     simulation.peers.append(_peer(simulation, path, source.skew_ms, twin))
     simulation.peers[-1].island = source.island
     assert twin.site != source.twin.site, "a copied file kept its site id"
@@ -143,7 +143,7 @@ def back_up(simulation: Simulation) -> None:
     peer = simulation.random.choice(simulation.peers)
     path = simulation.new_path()
     _copy_file(peer.path, path)
-    peer.backup = (path, peer.twin.copy(peer.twin.site))
+    peer.backup = (path, simulation.copy_twin(peer.twin, peer.twin.site))
 
 
 def restore(simulation: Simulation) -> None:

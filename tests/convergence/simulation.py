@@ -89,6 +89,10 @@ class Simulation:
         """Open a program's connection."""
         return writes.Writer(path, self.habits, self.occurred)
 
+    def copy_twin(self, twin: model.Replica, site: bytes) -> model.Replica:
+        """Copy what the model knows of a file, with what was not folded yet."""
+        return twin.copy(site)
+
     def turn(self, rows: str) -> None:
         """Let the model and the programs know that all tables have another row policy."""
         for name, shape in list(self.habits.tables.items()):
