@@ -19,6 +19,7 @@ from crdtsql.tables import Table
 from crdtsql.values import SqliteValue, caseless
 
 WAITING = "waiting"
+CREATE_REFUSED = "CREATE TEMP TABLE _crdt_refused (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 CREATE_RESTORED = "CREATE TEMP TABLE _crdt_restored (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 
 
@@ -146,7 +147,7 @@ def link_held(registry: Registry, table: Table, base: int, genesis: tuple[Sqlite
     registry.connection.execute(link, values)
 
 
-def list_candidates(connection: apsw.Connection, side: Side, *, everything: bool) -> list[int]:
+def list_candidates(connection: apsw.Connection, side: Side) -> list[int]:
     """Fill `temp._crdt_candidate` with the held rows that the table might show; return their ids."""
     columns = joined((Sql(f", {name}") for name in side.held_columns[len(side.table.key) :]), "")
     statement = sql(
@@ -158,7 +159,7 @@ def list_candidates(connection: apsw.Connection, side: Side, *, everything: bool
         table_id=Sql(str(side.table.id)),
     )
     connection.execute("DELETE FROM temp._crdt_candidate")
-    connection.execute(statement, {"everything": everything})
+    connection.execute(statement)
     return [number for (number,) in query.rows(connection, "SELECT id FROM temp._crdt_candidate")]
 
 
