@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import apsw
@@ -24,7 +24,7 @@ from crdtsql.references import Reference
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import integer, joined, sql, text
 
-_NOT_UNIQUE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID)
+_UNIQUE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID)
 
 
 @contextmanager
@@ -292,6 +292,8 @@ class _Settling:
                 return True
             contest = Contest(self.registry, side, self.causality)
             if contest.indexes:
+                if self._refuse_failed(side, holding.probe(self.connection, side)):
+                    return False
                 with temporary(self.connection, "_crdt_out", side.create_out):
                     if contest.find_rivals():
                         holding.take_out(self.registry, side)
@@ -301,6 +303,14 @@ class _Settling:
                 return False
             holding.settle_shown(self.connection, side)
             return True
+
+    def _refuse_failed(self, side: Side, failed: Mapping[int, tuple[int, str]]) -> bool:
+        """Refuse rows that are impossible by themselves, whatever else the table shows; return whether there are any."""
+        impossible = {number: found for number, found in failed.items() if found[0] not in _UNIQUE}
+        for number, (code, message) in impossible.items():
+            kind = "trigger" if code == apsw.SQLITE_CONSTRAINT_TRIGGER else "check"
+            self._refuse(side, number, f"{kind}: {message}")
+        return bool(impossible)
 
     def _all_candidates(self) -> Choice:
         rows = query.rows(self.connection, "SELECT id FROM temp._crdt_candidate WHERE NOT refused")
@@ -339,12 +349,8 @@ class _Settling:
         connection.executemany("UPDATE temp._crdt_candidate SET why = ?2 WHERE id = ?1", choice.lost.items())
         connection.execute("SAVEPOINT crdt_show")
         failed = holding.put_back(connection, side)
-        impossible = {number: found for number, found in failed.items() if found[0] not in _NOT_UNIQUE}
-        if impossible:
+        if self._refuse_failed(side, failed):
             connection.execute("ROLLBACK TO crdt_show; RELEASE crdt_show")
-            for number, (code, message) in impossible.items():
-                kind = "trigger" if code == apsw.SQLITE_CONSTRAINT_TRIGGER else "check"
-                self._refuse(side, number, f"{kind}: {message}")
             return False
         connection.execute("RELEASE crdt_show")
         connection.executemany(
