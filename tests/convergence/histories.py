@@ -10,7 +10,7 @@ import os
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from unittest import mock
@@ -22,15 +22,14 @@ from tests.support.peers import fast_directory
 STEPS = 30
 SHRINKING_SECONDS = 60
 
-Run = Callable[[int, Sequence[int] | None], "Result"]
-
 
 @dataclass
 class Result:
-    """What became of a history: what it met, and how it failed, if it did."""
+    """What became of a history, of tables with constraints or without: what it met, and how it failed, if it did."""
 
     seed: int
     steps: list[int]
+    constrained: bool = False
     occurred: Counter[str] = field(default_factory=Counter)
     failure: str | None = None
     kind: tuple[str, ...] = ()
@@ -48,15 +47,15 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def run(seed: int, steps: Sequence[int] | None = None, kind: type[Simulation] = Simulation) -> Result:
+def run(seed: int, steps: Sequence[int] | None = None, *, constrained: bool = False) -> Result:
     """Run one history, all of it or some of its steps."""
-    result = Result(seed, list(range(STEPS) if steps is None else steps))
+    result = Result(seed, list(range(STEPS) if steps is None else steps), constrained)
     with (
         _quiet(),
         fast_directory() as directory,
         mock.patch.dict(os.environ, {"CRDTSQL_STATE_DIR": str(directory / "state")}),
     ):
-        simulation = kind(seed, directory, result.occurred)
+        simulation = (Constrained if constrained else Simulation)(seed, directory, result.occurred)
         try:
             simulation.run(result.steps)
         except Exception as error:
@@ -75,17 +74,18 @@ def _kind(error: BaseException) -> tuple[str, ...]:
 
 def run_constrained(seed: int, steps: Sequence[int] | None = None) -> Result:
     """Run one history of tables with constraints."""
-    return run(seed, steps, Constrained)
+    return run(seed, steps, constrained=True)
 
 
-def shrink(failed: Result, again: Run = run) -> Result:
+def shrink(failed: Result) -> Result:
     """Leave out steps as long as the history fails in the same way."""
     until = time.monotonic() + SHRINKING_SECONDS
     size = len(failed.steps) // 2
     while size:
         start = 0
         while start < len(failed.steps) and time.monotonic() < until:
-            fewer = again(failed.seed, failed.steps[:start] + failed.steps[start + size :])
+            steps = failed.steps[:start] + failed.steps[start + size :]
+            fewer = run(failed.seed, steps, constrained=failed.constrained)
             if fewer.kind == failed.kind:
                 failed = fewer
             else:
@@ -94,10 +94,10 @@ def shrink(failed: Result, again: Run = run) -> Result:
     return failed
 
 
-def explain(failed: Result, again: Run = run) -> str:
+def explain(failed: Result) -> str:
     """Say how a history failed, with the command that repeats it, and the smallest one that fails alike."""
-    small = shrink(failed, again)
-    test = "test_stateful.py" if again is run else "test_constrained.py"
+    small = shrink(failed)
+    test = "test_constrained.py" if failed.constrained else "test_stateful.py"
     command = f".venv/bin/python -m pytest tests/convergence/{test}"
     steps = ",".join(map(str, small.steps))
     return (

@@ -47,7 +47,7 @@ def test_replicas_show_what_the_model_says(first: int) -> None:
             occurred.update(result.occurred)
             if result.failure is not None:
                 workers.shutdown(cancel_futures=True)
-                pytest.fail(histories.explain(result, histories.run_constrained), pytrace=False)
+                pytest.fail(histories.explain(result), pytrace=False)
 
 
 @pytest.mark.skipif(ONE_SEED is None, reason="repeats the run of one seed")
@@ -56,7 +56,7 @@ def test_one_seed() -> None:
     steps = None if STEPS is None else [int(step) for step in STEPS.split(",") if step]
     result = histories.run_constrained(int(ONE_SEED or 0), steps)
     if result.failure is not None:
-        failure = result.failure if STEPS else histories.explain(result, histories.run_constrained)
+        failure = result.failure if STEPS else histories.explain(result)
         pytest.fail(failure, pytrace=False)
 
 

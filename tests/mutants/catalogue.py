@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mutant:
-    """One wrong edit."""
+    """One wrong edit; `constrained` says that histories of tables with constraints must notice it."""
 
     name: str
     file: str
     find: str
     put: str
+    constrained: bool = False
 
 
 MUTANTS = (
