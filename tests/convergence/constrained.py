@@ -36,6 +36,7 @@ class Constrained(Simulation):
         super().__post_init__()
         self.rules = {name: TABLES[name].rules for name in self.habits.tables}
         self.views: dict[Path, tuple[int, View]] = {}
+        self.labels: dict[Path, dict[Birth, int]] = {}
 
     def choose_habits(self) -> Habits:
         """Choose a family of tables."""
@@ -111,7 +112,10 @@ class Constrained(Simulation):
         view = self._by_number(now)
         self._compare(peer, view)
         known, before = self.views.get(peer.path, (0, View()))
-        if not self.numbered:
+        if self.numbered:
+            constrained_situations.note_numbers(self.occurred, self.labels.get(peer.path, {}), now)
+            self.labels[peer.path] = now.labels
+        else:
             constrained_situations.note_view(
                 self.occurred, self.world, peer.twin.known, self.rules, (known, before), view
             )

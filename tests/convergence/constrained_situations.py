@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from tests.model.events import Event, Row
 from tests.model.model import World
-from tests.model.shown import Rules, View
+from tests.model.numbers import Birth
+from tests.model.shown import Rules, Shown, View
 
 REQUIRED = (
     "a constraint refused a statement",
@@ -42,6 +43,15 @@ REQUIRED = (
     "a reference in a key was held",
     "a row evicted by REPLACE was updated elsewhere",
 )
+OF_NUMBERS = (
+    "a row was renumbered",
+    "a number was used again",
+    "a renumbered row had children on two sites",
+    "a reference followed a renumbered row",
+    "a reference in a key followed a renumbered row",
+    "a row that came back has another number",
+)
+"""Those of rows with automatic ids."""
 
 
 def note_view(
@@ -179,6 +189,29 @@ def _note_released(
                     gone = _is(view, rival, "deleted") and rival not in view.shown
                     occurred["a held row was released by a delete of the row in its way"] += gone
                     occurred["a held row was released by an update of the row in its way"] += rival in view.shown
+
+
+def note_numbers(occurred: Counter[str], before: Mapping[Birth, int], now: Shown) -> None:
+    """Count what happened to numbers since they were looked at before."""
+    moved = {birth for birth, number in before.items() if now.labels[birth] != number}
+    for row, state in now.states.items():
+        if row[1][0] in moved and now.rules[row[0]].numbered:
+            occurred["a row was renumbered"] += 1
+            children = [other for other in now.states if row[1][0] in _values(now, other)]
+            sites = {now.states[other].born[1] for other in children}
+            occurred["a renumbered row had children on two sites"] += len(sites) > 1
+            deleted = any(gone for _, _, gone in state.heads)
+            occurred["a row that came back has another number"] += state.alive and deleted
+        elif any(part in moved for part in row[1]):
+            occurred["a reference in a key followed a renumbered row"] += 1
+        occurred["a reference followed a renumbered row"] += any(
+            value in moved for value, _ in state.cells.values() if isinstance(value, Birth)
+        )
+
+
+def _values(now: Shown, row: Row) -> list[object]:
+    own = () if now.rules[row[0]].numbered else row[1]
+    return [*own, *(value for value, _ in now.states[row].cells.values())]
 
 
 def _note_yields(occurred: Counter[str], world: World, rules: Mapping[str, Rules], known: int, view: View) -> None:
