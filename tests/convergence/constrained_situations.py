@@ -193,7 +193,7 @@ def _note_released(
 
 def note_numbers(occurred: Counter[str], before: Mapping[Birth, int], now: Shown) -> None:
     """Count what happened to numbers since they were looked at before."""
-    moved = {birth for birth, number in before.items() if now.labels[birth] != number}
+    moved = {birth for birth, number in before.items() if now.labels.get(birth, number) != number}
     for row, state in now.states.items():
         if row[1][0] in moved and now.rules[row[0]].numbered:
             occurred["a row was renumbered"] += 1
