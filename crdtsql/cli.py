@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
-from crdtsql import __version__, changeset, cli_conflicts, clock, policy
+from crdtsql import __version__, changeset, cli_conflicts, cli_held, clock, policy
 from crdtsql.celltypes import TYPES
 from crdtsql.files import read_changeset, read_text, write_file
 from crdtsql.merge import MergeReport
@@ -362,6 +362,7 @@ def completion(shell: str) -> None:
 
 
 cli_conflicts.register(cli)
+cli_held.register(cli)
 
 
 def main() -> None:

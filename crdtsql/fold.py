@@ -42,12 +42,13 @@ def fold(registry: Registry, now: Now) -> int:
         batch = registry.next_batch()
         tables = {table.id: table for table in registry.tables()}
         scene = settle.Scene(registry, {number for number, *_ in summary})
-        for side in scene.sides:
-            standins.drop_written(registry, side)
+        kept = [(side, standins.learn(registry, side)) for side in scene.sides]
         for number, count, removals, updates, _, _ in summary:
             if number in tables:
                 _fold_table(registry, tables[number], batch, count, bool(removals), bool(updates))
         registry.raise_vector(batch, [(registry.self_ordinal, max(last for *_, last in summary))])
+        for side, held in kept:
+            standins.relink(registry, side, held)
         if scene.sides:
             with settle.noting(registry):
                 settle.note_folded(registry)

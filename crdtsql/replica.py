@@ -26,6 +26,7 @@ from crdtsql import (
     enable,
     export,
     fold,
+    held,
     image,
     merge,
     policy,
@@ -306,6 +307,18 @@ class Replica(Session):
         """
         with self._folded(strict=False):
             return conflicts.read(self.registry, table, open_only=open_only)
+
+    def held(self, table: str | None = None, *, deleted: bool = False) -> list[held.HeldRow]:
+        """List the rows that the tables can't show, or not as they are, with the reason and what would release them.
+
+        Args:
+            deleted: list also rows that are only deleted.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return held.held(self.registry, table, deleted=deleted)
 
     def conflict(self, number: int) -> Conflict:
         """Return one concurrent overwrite by its number.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crdtsql import query, quiet, rowwrite
+from crdtsql import holding, query, quiet, rowwrite
 from crdtsql.errors import NotDeletedError, UnknownRowError, UsageError
 from crdtsql.registry import Registry
 from crdtsql.sqltext import Sql, identifier, joined, sql
@@ -39,8 +39,10 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
         held=table.held,
         held_columns=joined(Sql(f"held.{column}") for column in held),
     )
-    with quiet.without_capture(connection, [table]):
-        rowwrite.write(connection, table, tuple(key), show, values)
+    (reason,) = query.first(connection, f"SELECT reason FROM {table.held} WHERE id = ?", (values["held"],))
+    if reason != holding.RESTORED:
+        with quiet.without_capture(connection, [table]):
+            rowwrite.write(connection, table, tuple(key), show, values)
     log = sql("undelete/log", keys=table.keys, held=table.held, held_keys=table.keys_of("held"))
     connection.execute(log, values)
     connection.execute(f"DELETE FROM {table.held} WHERE id = ?", (values["held"],))
