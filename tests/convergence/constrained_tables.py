@@ -88,7 +88,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
                     ("email",),
                     nocase=True,
                     where=_is_active,
-                    where_columns=("org", "nick", "active", "v"),
+                    where_columns=("active",),
                 ),
                 Unique("org, nick", ("org", "nick")),
             ),
