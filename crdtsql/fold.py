@@ -172,7 +172,13 @@ def _fold_statement(table: Table, shape: schema.TableShape, removals: bool, upda
         removals=fragment("fold/with_removals") if removals else fragment("fold/without_removals"),
         latest_updates=latest,
         updates=joined((Sql(f", {_update_name(field)}") for field in table.fields), "") if updates else EMPTY,
-        old_stamps=joined((Sql(f", clock.{t}, clock.{s}") for t, s in columns), ""),
+        old_stamps=joined(
+            (
+                Sql(f", {old_t} AS {t}, {old_s} AS {s}")
+                for (old_t, old_s), (t, s) in zip((field.clock_stamp for field in table.fields), columns, strict=True)
+            ),
+            "",
+        ),
         stamp_columns=joined((Sql(f", {t}, {s}") for t, s in columns), ""),
         stamps=stamps,
     )

@@ -47,7 +47,7 @@ def set_rows(registry: Registry, name: str, rows: str, granularity: str | None) 
     connection, table = registry.connection, registry.table(name)
     stamps = granularity or table.granularity
     enable.check_policies(rows, stamps)
-    shape = schema.read(connection, table.name)
+    shape = schema.read(connection, table.place)
     if shape is None:
         raise NotEnabledError(
             f"table {table.name!r} is not in {registry.path} any more: restore it, then run this again"
@@ -55,7 +55,9 @@ def set_rows(registry: Registry, name: str, rows: str, granularity: str | None) 
     report = RowsReport(table.name)
     if (rows == policy.DELETE_WINS) != (table.rows == policy.DELETE_WINS):
         report = _turn(registry, table, shape, rows)
-    if (rows, stamps) != (table.rows, table.granularity):
+    if table.absent:
+        registry.set_policies(table, rows, stamps)
+    elif (rows, stamps) != (table.rows, table.granularity):
         enable.drop_triggers(connection, table.name)
         enable.create_triggers(connection, registry.set_policies(table, rows, stamps), shape)
     return report

@@ -27,7 +27,7 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
         WriteRefusedError: a constraint of the table does not allow it.
         UsageError: the key has another number of parts.
     """
-    connection, table = registry.connection, registry.table(name)
+    connection, table = registry.connection, registry.present_table(name)
     values = {"held": _held_row(registry, table, tuple(key)), "tbl": table.id, "op": FIRST_UPDATE_OP}
     held = [*table.key_names, *(Sql(f"v{field.id}") for field in table.fields)]
     show = sql(
