@@ -27,7 +27,7 @@ from tests.model import model
 from tests.support import state
 from tests.support.peers import START_MS, fast_directory
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "240"))
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "120"))
 ONE_SEED = os.environ.get("CRDTSQL_SEED")
 STEPS = os.environ.get("CRDTSQL_STEPS")
 PER_TEST = 60
