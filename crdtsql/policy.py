@@ -18,3 +18,9 @@ BY_COLUMN = "column"
 BY_ROW = "row"
 """An update stamps all columns that are last-writer-wins, so that concurrent updates don't mix."""
 GRANULARITIES = (BY_COLUMN, BY_ROW)
+
+BY_KEY = "key"
+"""The primary key is the row: rows that two replicas insert under one key are one row."""
+BY_BIRTH = "row"
+"""The event that created it is the row; its number is only what it is shown under (decision 0012)."""
+IDENTITIES = (BY_KEY, BY_BIRTH)

@@ -66,6 +66,7 @@ class Table:
         genesis: stamp (t, site ordinal) of the rows that have no clock row, None if there are none.
         bulk: latest batch that is not in the index by `seq`.
         rows, granularity: the row policy and what an update stamps; `policy` has the names.
+        identity: what a row is: its key, or its birth.
         uid: what the table is called in changesets, whatever its name is now.
         key_uids: the same for the key's columns.
         parked: columns of other replicas that the user's table does not have; their ids are `FIRST_PARKED` and more.
@@ -80,6 +81,7 @@ class Table:
     bulk: int
     rows: str = policy.ADD_WINS
     granularity: str = policy.BY_COLUMN
+    identity: str = policy.BY_KEY
     uid: str = ""
     key_uids: tuple[str, ...] = ()
     parked: tuple[Field, ...] = ()
@@ -130,6 +132,16 @@ class Table:
     def place(self) -> str:
         """Return the name of the table that has the rows: the user's, or the stand-in of one that is not in this file."""
         return naming.absent(self.name) if self.absent else self.name
+
+    @property
+    def is_numbered(self) -> bool:
+        """Tell whether the key is only a number under which a row is shown."""
+        return self.identity == policy.BY_BIRTH
+
+    @property
+    def born(self) -> Sql:
+        """Return the quoted name of the table of births."""
+        return naming.born(self.name)
 
     @property
     def parts(self) -> Sql:
