@@ -42,8 +42,6 @@ REQUIRED = (
     "a released row has newer values",
     "a reference in a key was held",
     "a row evicted by REPLACE was updated elsewhere",
-)
-OF_NUMBERS = (
     "a row was renumbered",
     "a number was used again",
     "a renumbered row had children on two sites",
@@ -51,7 +49,6 @@ OF_NUMBERS = (
     "a reference in a key followed a renumbered row",
     "a row that came back has another number",
 )
-"""Those of rows with automatic ids."""
 
 
 def note_view(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from inspect import signature
 from typing import Any
 
-from crdtsql import Replica
 from tests.convergence.tables import Shape
 from tests.model.shown import Check, Record, Reference, Rules, Unique
 
@@ -31,8 +29,7 @@ class Constrained(Shape):
     @property
     def options(self) -> dict[str, Any]:
         """Return what `enable` must be told."""
-        by_key = "INTEGER PRIMARY KEY" in self.create and not self.rules.numbered
-        return super().options | ({"identity": "key"} if by_key and HAS_IDENTITY else {})
+        return super().options | ({"identity": "row"} if self.rules.numbered else {})
 
 
 def _table(
@@ -66,7 +63,6 @@ def _not_null(table: str, column: str) -> Check:
 
 
 V = (0, 1, 2)
-HAS_IDENTITY = "identity" in signature(Replica.enable).parameters
 
 FAMILIES: dict[str, dict[str, Constrained]] = {
     "accounts": {
@@ -286,9 +282,6 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
     },
 }
 """The families; in each, a table comes after those that it refers to, where that is possible."""
-
-if not HAS_IDENTITY:
-    del FAMILIES["numbers"]
 
 TABLES = {name: table for family in FAMILIES.values() for name, table in family.items()}
 
