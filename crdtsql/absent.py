@@ -108,6 +108,8 @@ def _register(registry: Registry, shape: schema.TableShape, header: TableHeader)
     table = registry.add_table(shape, None, dict(header.columns), header.identity)
     set_uids(registry, table, header.uid, (*header.key_uids, *header.uids))
     registry.set(f"absent:{table.id}", 1)
+    for columns, name in header.unique:
+        registry.set_unique(registry.table(table.name), columns, name)
     return registry.set_policies(table, header.row_policy, header.granularity)
 
 

@@ -96,6 +96,8 @@ def appear(registry: Registry, kept: Table, now: Now, options: Options, name: st
             registry, name, now, types | dict(options.types), kept.rows, kept.granularity, kept.identity
         )
         table = _take_over(registry, kept, table)
+        for columns, chosen in kept.unique.items():
+            table = registry.set_unique(table, columns, chosen)
         merge.merge(registry, header, database, silent, again=True)
     same = joined((Sql(f"entry.{key} IS other.{key}") for key in table.key_names), " AND ")
     forget = sql("parked/forget_repeated", same_keys=same)
@@ -113,7 +115,8 @@ def _check_options(kept: Table, options: Options, types: dict[str, str]) -> None
     if any(differing.values()):
         named = ", ".join(f"{name}={kind}" for name, kind in types.items())
         raise UsageError(
-            f"table {kept.name!r} has rows of other replicas, on which it is {kept.rows} by {kept.granularity}, identity {kept.identity}"
+            f"table {kept.name!r} has rows of other replicas, on which it is {kept.rows} by {kept.granularity} with identity "
+            f"{kept.identity}"
             f"{f' with {named}' if named else ''}: enable it without options, and change it on all replicas afterwards"
         )
 

@@ -25,7 +25,8 @@ The header is a JSON object:
                 row_policy, granularity and identity are there where they are not "add-wins", "column" and "key"; uid of the
                 table, and of a column, where it is not the lower-case name; key_uids, for all columns of the key, where one
                 of them is not; parked: names of the columns that the sender's table does not have; collations of the key's
-                columns, where one is not BINARY
+                columns, where one is not BINARY; unique: list of {columns, policy}: uids of the columns of a UNIQUE index, and
+                "null" or "suffix", where rows that lost a value are not held
 
     eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
 
@@ -43,7 +44,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 import zstandard
 
@@ -89,6 +90,7 @@ class TableHeader:
         given_uids: the uids of the key's columns, then those of the others; empty for their names in lower case.
         parked: names of the columns whose cells the sender only keeps, because its table does not have them.
         collations: those of the key's columns; empty if all are BINARY.
+        unique: (uids of the columns of a UNIQUE index, policy), sorted, where rows that lost a value are not held.
     """
 
     name: str
@@ -104,6 +106,7 @@ class TableHeader:
     given_uids: tuple[str, ...] = ()
     parked: tuple[str, ...] = ()
     collations: tuple[str, ...] = ()
+    unique: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     @property
     def uid(self) -> str:
@@ -134,8 +137,9 @@ class TableHeader:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """Return the header's keys for columns that the sender only keeps, and for collations of the key."""
-        found = {"parked": list(self.parked), "collations": list(self.collations)}
+        """Return the header's keys for columns that the sender only keeps, collations of the key, and rows that lost UNIQUE values."""
+        unique = [{"columns": list(uids), "policy": name} for uids, name in self.unique]
+        found = {"parked": list(self.parked), "collations": list(self.collations), "unique": unique}
         return {name: values for name, values in found.items() if values}
 
     @property
@@ -287,8 +291,8 @@ def unpack(data: bytes) -> Changeset:
             raise InvalidChangesetError(f"the changeset is cut off: {len(data)} bytes are not even its first part")
         raise InvalidChangesetError("not a changeset: it does not begin as one; was another file given?")
     _, version, flags, head_length, body_length, image_length, digest = PREFIX.unpack_from(data)
-    _check_version(version, flags)
-    _check_lengths(len(data), head_length, body_length, image_length)
+    check_version(version, flags)
+    check_lengths(len(data), head_length, body_length, image_length)
     view = memoryview(data)
     head, body = view[PREFIX.size : PREFIX.size + head_length], view[PREFIX.size + head_length :]
     if _digest(head, body, image_length) != digest:
@@ -296,7 +300,12 @@ def unpack(data: bytes) -> Changeset:
     return Changeset(_read_header(bytes(head)), body, image_length, len(data))
 
 
-def _check_version(version: int, flags: int) -> None:
+def check_version(version: int, flags: int) -> None:
+    """Check that this version reads a format.
+
+    Raises:
+        InvalidChangesetError: it does not.
+    """
     if version != VERSION or flags:
         raise InvalidChangesetError(
             f"the changeset has format {version}.{flags}, this version of crdtsql reads {VERSION}.0: "
@@ -304,7 +313,12 @@ def _check_version(version: int, flags: int) -> None:
         )
 
 
-def _check_lengths(size: int, head_length: int, body_length: int, image_length: int) -> None:
+def check_lengths(size: int, head_length: int, body_length: int, image_length: int) -> None:
+    """Check what a changeset says of its lengths, and how much of it is there.
+
+    Raises:
+        InvalidChangesetError: it is cut off, too long or too large.
+    """
     expected = PREFIX.size + head_length + body_length
     if head_length > MAXIMUM_HEADER_BYTES or image_length > MAXIMUM_IMAGE_BYTES:
         raise InvalidChangesetError(
@@ -382,8 +396,17 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
     if not {column for column, _ in columns}.issuperset(parked) or len(collations) not in (0, len(key)):
         raise ValueError("a table's parked columns or collations are not valid")
     return TableHeader(
-        name, key, columns, genesis, rows, gone, row_policy, granularity, identity, uid, uids, parked, collations
+        *(name, key, columns, genesis, rows, gone, row_policy, granularity, identity, uid, uids, parked, collations),
+        unique=_parse_unique(found.get("unique", []), name),
     )
+
+
+def _parse_unique(found: list[dict[str, Any]], table: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+    unique = {
+        tuple(_name(uid) for uid in one["columns"]): _policy(one, table, "policy", policy.UNIQUE_POLICIES)
+        for one in found
+    }
+    return tuple(sorted((uids, name) for uids, name in unique.items() if name != policy.HOLD))
 
 
 def _policy(found: dict[str, Any], table: str, key: str, known: tuple[str, ...]) -> str:
@@ -413,29 +436,3 @@ def _name(value: Any) -> str:
         raise ValueError(f"{value!r:.40} is not a name")
     value.encode()
     return value
-
-
-def read_stream(stream: IO[bytes]) -> bytes:
-    """Read a changeset from a stream, refusing early what is none, so that endless input ends.
-
-    Raises:
-        InvalidChangesetError: the stream does not begin like a changeset, or is longer than it says.
-    """
-    prefix = stream.read(PREFIX.size)
-    if len(prefix) < PREFIX.size or prefix[:8] != MAGIC:
-        unpack(prefix)
-        raise InvalidChangesetError("not a changeset")
-    _, version, flags, head_length, body_length, image_length, _ = PREFIX.unpack(prefix)
-    _check_version(version, flags)
-    if head_length > MAXIMUM_HEADER_BYTES or body_length > MAXIMUM_IMAGE_BYTES:
-        _check_lengths(PREFIX.size, head_length, body_length, max(image_length, body_length))
-    return prefix + _read_at_most(stream, head_length + body_length + 1)
-
-
-def _read_at_most(stream: IO[bytes], length: int) -> bytes:
-    """Read piece by piece, because `length` is a stranger's word and no reason to make room."""
-    pieces = []
-    while length > 0 and (piece := stream.read(min(length, 1 << 20))):
-        pieces.append(piece)
-        length -= len(piece)
-    return b"".join(pieces)

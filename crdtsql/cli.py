@@ -339,6 +339,8 @@ def _show_reports(reports: dict[str, MergeReport], as_json: bool) -> None:
             click.echo(f"  {total.renumbered:,} rows renumbered, see them: crdtsql renumbered {path}")
         if total.concurrent:
             click.echo(f"  see them: crdtsql conflicts {path}")
+        if total.held:
+            click.echo(f"  {total.held:,} rows can't be shown, or not as they are; why: crdtsql held {path}")
 
 
 @cli.command()

@@ -168,6 +168,7 @@ def describe(connection: apsw.Connection, table: Table) -> TableHeader:
         given_uids=(*table.key_uids, *(field.uid for field in (*table.fields, *kept))),
         parked=tuple(field.name for field in ((*table.fields, *kept) if table.absent else kept)),
         collations=() if set(collations) == {"BINARY"} else collations,
+        unique=tuple(sorted(table.unique.items())),
     )
 
 

@@ -21,6 +21,7 @@ from crdtsql import (
     meet,
     mergeparts,
     parking,
+    policy,
     query,
     quiet,
     schema,
@@ -182,7 +183,7 @@ def check_policies(registry: Registry, header: Header) -> None:
     """Check that both sides say the same of how rows live and what an update stamps.
 
     Raises:
-        SchemaMismatchError: a table has another identity, row policy or granularity than here.
+        SchemaMismatchError: a table has another identity, row policy, granularity, or policy of a UNIQUE index than here.
     """
     replicated = {table.uid: table for table in registry.tables()}
     for theirs in header.tables:
@@ -193,6 +194,8 @@ def check_policies(registry: Registry, header: Header) -> None:
                 f"changed; choose one for all replicas, for example run `crdtsql disable {registry.path} {table.name}` and "
                 f"`crdtsql enable {registry.path} {table.name} --identity {theirs.identity}` here, export again and import again"
             )
+        if table is not None and dict(table.unique) != dict(theirs.unique):
+            raise _other_unique(registry, table, dict(theirs.unique))
         if table is None or (table.rows, table.granularity) == (theirs.row_policy, theirs.granularity):
             continue
         raise SchemaMismatchError(
@@ -201,6 +204,18 @@ def check_policies(registry: Registry, header: Header) -> None:
             f"`crdtsql rows {registry.path} {table.name} {theirs.row_policy} --granularity {theirs.granularity}`, export "
             "again and import again"
         )
+
+
+def _other_unique(registry: Registry, table: Table, theirs: dict[tuple[str, ...], str]) -> SchemaMismatchError:
+    ours = dict(table.unique)
+    columns = min(found for found in ours.keys() | theirs.keys() if ours.get(found) != theirs.get(found))
+    here, there = ours.get(columns, policy.HOLD), theirs.get(columns, policy.HOLD)
+    named = ", ".join(columns)
+    return SchemaMismatchError(
+        f"rows of table {table.name!r} that lost a value in UNIQUE ({named}) get the policy {here} here and {there} in the "
+        f"changeset: nothing was changed; choose one for all replicas, for example `crdtsql unique {registry.path} {table.name} "
+        f"{named!r} {there}`, export again and import again"
+    )
 
 
 def merge(

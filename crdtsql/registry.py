@@ -342,6 +342,7 @@ class Registry:
             key_uids=tuple(uid for _, _, _, uid, _ in key),
             parked=tuple(Field(*column) for column in json.loads(str(self.get(f"parked:{number}") or "[]"))),
             absent=self.get(f"absent:{number}") is not None,
+            unique={tuple(uids): found for uids, found in json.loads(str(self.get(f"unique:{number}") or "[]"))},
         )
 
     def add_table(
@@ -385,6 +386,13 @@ class Registry:
         self.connection.execute(
             "UPDATE _crdt_table SET genesis_t = ?, genesis_s = ? WHERE id = ?", (*genesis, table.id)
         )
+
+    def set_unique(self, table: Table, columns: tuple[str, ...], chosen: str) -> Table:
+        """Register what a row shows that lost its value in a UNIQUE index over columns (their uids)."""
+        found = {**table.unique, columns: chosen}
+        kept = sorted((list(uids), name) for uids, name in found.items() if name != policy.HOLD)
+        self.set(f"unique:{table.id}", json.dumps(kept) if kept else None)
+        return self.table(table.name)
 
     def set_policies(self, table: Table, rows: str, granularity: str) -> Table:
         """Register how a table's rows live, and what an update stamps."""

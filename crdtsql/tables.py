@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from crdtsql import naming, policy
 from crdtsql.clock import ABSENT
 from crdtsql.sqltext import Sql, identifier, joined
+from crdtsql.values import caseless
 
 FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
@@ -71,6 +73,7 @@ class Table:
         key_uids: the same for the key's columns.
         parked: columns of other replicas that the user's table does not have; their ids are `FIRST_PARKED` and more.
         absent: the table is not in this file; a stand-in has its rows.
+        unique: what a row shows that lost a UNIQUE value, by the uids of the index columns; those that are held are left out.
     """
 
     id: int
@@ -86,11 +89,17 @@ class Table:
     key_uids: tuple[str, ...] = ()
     parked: tuple[Field, ...] = ()
     absent: bool = False
+    unique: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of the key's columns, then those of the fields."""
         return (*self.key, *(field.name for field in self.fields))
+
+    def uids_of(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return the uids of columns."""
+        uids = dict(zip(map(caseless, self.names), self.uids, strict=True))
+        return tuple(uids.get(caseless(name), caseless(name)) for name in columns)
 
     @property
     def uids(self) -> tuple[str, ...]:
