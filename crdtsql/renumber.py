@@ -21,7 +21,7 @@ from crdtsql.errors import InvalidChangesetError
 from crdtsql.followers import Follower
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, sql
-from crdtsql.tables import FIRST_UPDATE_OP, Table
+from crdtsql.tables import FIRST_PARKED, FIRST_UPDATE_OP, Table
 
 CREATE_MOVED = "CREATE TEMP TABLE _crdt_moved (old INTEGER PRIMARY KEY, new INTEGER NOT NULL, hidden INTEGER NOT NULL)"
 
@@ -122,7 +122,7 @@ def _translate_shown(registry: Registry, table: Table | None, name: Sql, column:
             _translate(connection, name, column, condition)
         except (apsw.ConstraintError, apsw.MismatchError):
             connection.execute("ROLLBACK TO crdt_move")
-            shape = None if table is None else schema.read(connection, table.name)
+            shape = None if table is None else schema.read(connection, table.place)
             if table is None or shape is None:
                 raise
             side = holding.Side(table, shape)
@@ -165,6 +165,9 @@ def _move_value(registry: Registry, follower: Follower, folding: bool) -> None:
     connection, table, field = registry.connection, follower.table, follower.field
     if table is None or field is None:
         _translate_shown(registry, table, follower.quoted, follower.column, EMPTY)
+        return
+    if field.id >= FIRST_PARKED:
+        _translate(connection, table.cells_parked, Sql("v"), Sql(f"AND target.col = {field.id}"))
         return
     shown = held = EMPTY
     if folding:
