@@ -66,7 +66,7 @@ class ConstrainedWriter(Writer):
             self.occurred["a constraint refused a statement"] += 1
             return
         self._note(before, found, enforced)
-        self._tell(twin, found)
+        self.tell(twin, found)
 
     # -- statements -------------------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ class ConstrainedWriter(Writer):
 
     # -- automatic ids ----------------------------------------------------------------------------
 
-    def _tell(self, twin: model.Replica, found: Writes) -> None:
+    def tell(self, twin: model.Replica, found: Writes) -> None:
         """Tell the model what was written, with births in place of numbers."""
         names, gone = self._names(twin) if self.numbered else ({}, set())
         for kind, row, values in found:

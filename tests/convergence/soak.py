@@ -20,7 +20,7 @@ from tests.convergence import constrained_situations, histories, situations
 
 ENOUGH = 600
 """So many histories must meet all situations."""
-REQUIRED = (*situations.REQUIRED, *constrained_situations.REQUIRED)
+REQUIRED = (*situations.REQUIRED, *constrained_situations.REQUIRED, *constrained_situations.RARE)
 RUNS = (histories.run, histories.run_constrained)
 NUMBERS = ("histories", "events", "merges", "checks")
 

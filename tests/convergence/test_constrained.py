@@ -21,7 +21,7 @@ from crdtsql import Replica
 from tests.convergence import constrained_tables, histories
 from tests.convergence.constrained import held
 from tests.convergence.constrained_situations import REQUIRED
-from tests.convergence.constrained_writes import ConstrainedWriter
+from tests.convergence.constrained_writes import ConstrainedWriter, Writes
 from tests.convergence.writes import Habits
 from tests.model import model
 from tests.support import state
@@ -96,6 +96,13 @@ def test_any_order_of_four_changesets_gives_one_result(family: str) -> None:
             assert found == results[0][what], f"order {number} differs in {what}"
 
 
+class _Untold(ConstrainedWriter):
+    """A program whose writes no model follows."""
+
+    def tell(self, twin: model.Replica, found: Writes) -> None:
+        pass
+
+
 def _base(directory: Path, random: Random, habits: Habits) -> Replica:
     path = directory / "base.db"
     connection = apsw.Connection(str(path))
@@ -120,7 +127,7 @@ def _changes(path: Path, base: Replica, random: Random, habits: Habits) -> bytes
 
 
 def _write(path: Path, random: Random, habits: Habits, count: int) -> None:
-    writer = ConstrainedWriter(path, habits, Counter())
+    writer = _Untold(path, habits, Counter())
     for _ in range(count):
         writer.write(random, model.Replica(model.World(), b""))
     writer.close()
