@@ -44,17 +44,31 @@ class Moves:
 
 def here(registry: Registry, moves: Moves) -> None:
     """Renumber rows in the file."""
-    if not moves.numbers:
-        return
-    connection = registry.connection
-    found = followers.to_table(registry, moves.table)
-    for _ in _waves(connection, moves):
+    found = followers.to_table(registry, moves.table) if moves.numbers else []
+    for _ in _waves(registry.connection, moves):
         _move_rows(registry, moves)
-        for follower in found:
-            if follower.table is not None and follower.position:
-                _move_key(registry, follower, follower.table, moves.folding)
-            else:
-                _move_value(registry, follower, moves.folding)
+        _move_followers(registry, found, moves.folding)
+
+
+def rows_alone(registry: Registry, moves: Moves) -> None:
+    """Renumber rows in the file; what refers to them does not follow yet."""
+    for _ in _waves(registry.connection, moves):
+        _move_rows(registry, moves)
+
+
+def followers_alone(registry: Registry, moves: Moves) -> None:
+    """Let everything follow rows that were renumbered."""
+    found = followers.to_table(registry, moves.table) if moves.numbers else []
+    for _ in _waves(registry.connection, moves):
+        _move_followers(registry, found, moves.folding)
+
+
+def _move_followers(registry: Registry, found: list[Follower], folding: bool) -> None:
+    for follower in found:
+        if follower.table is not None and follower.position:
+            _move_key(registry, follower, follower.table, folding)
+        else:
+            _move_value(registry, follower, folding)
 
 
 def incoming(registry: Registry, header: Header, database: str, moves: Moves) -> None:
