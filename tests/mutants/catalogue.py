@@ -368,8 +368,8 @@ MUTANTS = (
     Mutant(
         "references do not follow a renumbered row",
         "renumber.py",
-        "                _move_value(registry, follower, moves.folding)\n",
-        "                pass\n",
+        "            _move_value(registry, follower, folding)\n",
+        "            pass\n",
         constrained=True,
     ),
     Mutant(
