@@ -267,20 +267,6 @@ MUTANTS = (
         constrained=True,
     ),
     Mutant(
-        "only one delete of a parent must not have seen the reference",
-        "sql/settle/deletes.sql",
-        "AND heads.gone = 1",
-        "AND heads.gone = 2",
-        constrained=True,
-    ),
-    Mutant(
-        "parents of restored rows are not restored",
-        "references.py",
-        "(NOT held.reason GLOB 'deleted*' OR held.id IN ({restored}))",
-        "(NOT held.reason GLOB 'deleted*' OR 0 AND held.id IN ({restored}))",
-        constrained=True,
-    ),
-    Mutant(
         "a row whose parent's default is gone is held",
         "references.py",
         "reference.key.on_delete not in MASKS or",
