@@ -280,6 +280,21 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             references=(_refers("stock", "stock", "RESTRICT"),),
         ),
     },
+    "kept": {
+        "top": _table("(id TEXT PRIMARY KEY NOT NULL, v)", ("t1", "t2"), {"v": V}),
+        "mid": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, top TEXT REFERENCES top ON DELETE RESTRICT)",
+            ("m1", "m2"),
+            {"top": ("t1", "t2")},
+            references=(_refers("top", "top", "RESTRICT"),),
+        ),
+        "low": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, mid TEXT REFERENCES mid)",
+            ("l1", "l2"),
+            {"mid": ("m1", "m2")},
+            references=(_refers("mid", "mid"),),
+        ),
+    },
 }
 """The families; in each, a table comes after those that it refers to, where that is possible."""
 
