@@ -340,8 +340,8 @@ MUTANTS = (
     Mutant(
         "whoever was here first keeps a number",
         "claims.py",
-        "if claim.rank(number) < holder.rank(number):",
-        "if holder.here != number and claim.rank(number) < holder.rank(number):",
+        "return self.root.age, -self.generation, age, self.number",
+        'return (int(self.here is None), b""), -self.generation, age, self.number',
         constrained=True,
     ),
     Mutant(
