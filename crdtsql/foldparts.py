@@ -63,10 +63,7 @@ class _Fold:
         """Fold the column, if anything that was written concerns its parts."""
         if not (updates and self._was_updated()) and not parts.have_parts(self.connection, self.table):
             return
-        keys = joined(
-            Sql(f"{key} {column.affinity} COLLATE {column.collation}")
-            for key, column in zip(self.table.key_names, self.shape.key, strict=True)
-        )
+        keys = self.shape.define_key(self.table.key_names)
         with parts.working(
             self.connection,
             ("_crdt_cell", sql("fold/create_cells", keys=keys)),

@@ -35,10 +35,7 @@ class Side:
     @property
     def key_definitions(self) -> Sql:
         """Return the key's columns as tables of ours define them: type and collation of the user's."""
-        return joined(
-            Sql(f"{key} {column.affinity} COLLATE {column.collation}")
-            for key, column in zip(self.table.key_names, self.shape.key, strict=True)
-        )
+        return self.shape.define_key(self.table.key_names)
 
     @property
     def columns(self) -> list[Sql]:

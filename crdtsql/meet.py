@@ -37,10 +37,7 @@ def create_met(arrival: Arrival) -> str:
     """Write the definition of the temporary table of rows that both sides have."""
     return sql(
         "merge/create_met",
-        keys=joined(
-            Sql(f"{key} {column.affinity} COLLATE {column.collation}")
-            for key, column in zip(arrival.table.key_names, arrival.shape.key, strict=True)
-        ),
+        keys=arrival.shape.define_key(arrival.table.key_names),
         won_words=arrival.word_names("won"),
         clash_words=arrival.word_names("clash"),
     )

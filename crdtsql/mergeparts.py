@@ -119,10 +119,7 @@ class Merge:
 
     def run(self) -> int:
         """Compare the parts, store those that result, and say what must be shown. Return how many conflicts were recorded."""
-        keys = joined(
-            Sql(f"{key} {column.affinity} COLLATE {column.collation}")
-            for key, column in zip(self.table.key_names, self.arrival.shape.key, strict=True)
-        )
+        keys = self.arrival.shape.define_key(self.table.key_names)
         with parts.working(self.connection, ("_crdt_cell", sql("merge/create_cells", keys=keys))):
             self._collect()
             if query.first(self.connection, "SELECT 1 FROM temp._crdt_cell LIMIT 1") is None:

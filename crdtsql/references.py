@@ -201,7 +201,8 @@ def _compared(reference: Reference) -> Iterator[Sql]:
         if parent is None or (mine.affinity, mine.collation) == (parent.affinity, parent.collation):
             yield plain
         else:
-            yield Sql(f"CAST({plain} AS {parent.affinity}) COLLATE {parent.collation}")
+            converted = {"TEXT": Sql(f"CAST({plain} AS TEXT)"), "BLOB": Sql(f"+{plain}")}
+            yield Sql(f"{converted.get(parent.affinity, Sql(f'CAST({plain} AS NUMERIC)'))} COLLATE {parent.collation}")
 
 
 def dangling_candidates(connection: apsw.Connection, reference: Reference, waiting_count: bool) -> list[int]:

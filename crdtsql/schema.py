@@ -14,7 +14,7 @@ import apsw
 
 from crdtsql import indexsql, query
 from crdtsql.naming import is_ours
-from crdtsql.sqltext import Sql, text, verbatim
+from crdtsql.sqltext import Sql, joined, text, verbatim
 from crdtsql.values import caseless
 
 
@@ -111,6 +111,13 @@ class TableShape:
     def key(self) -> tuple[Column, ...]:
         """Return the primary key's columns in the key's own order."""
         return tuple(sorted((c for c in self.columns if c.key_position), key=lambda c: c.key_position))
+
+    def define_key(self, names: Iterable[Sql]) -> Sql:
+        """Define columns of ours that take the key's values as the key itself does: `k1 TEXT COLLATE NOCASE, ...`."""
+        return joined(
+            Sql(f"{name} {column.affinity} COLLATE {column.collation}")
+            for name, column in zip(names, self.key, strict=True)
+        )
 
     @property
     def values(self) -> tuple[Column, ...]:
