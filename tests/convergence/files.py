@@ -12,7 +12,6 @@ import apsw
 
 from crdtsql import Replica
 from tests.convergence import situations, writes
-from tests.convergence.tables import schema
 from tests.model import model
 from tests.support import state
 
@@ -43,7 +42,7 @@ class Peer:
 
 def _peer(simulation: Simulation, path: Path, skew_ms: int, twin: model.Replica | None) -> Peer:
     replica = simulation.open(path, skew_ms)
-    writer = writes.Writer(path, simulation.habits, simulation.occurred)
+    writer = simulation.open_writer(path)
     peer = Peer(path, replica, writer, twin or model.Replica(simulation.world, b""), skew_ms)
     if twin is not None:
         _goes_on_as(peer)
@@ -63,13 +62,13 @@ def create(simulation: Simulation) -> None:
     path = simulation.new_path()
     connection = apsw.Connection(str(path))
     connection.execute(f"PRAGMA journal_mode = {random.choice(('WAL', 'DELETE'))}").fetchall()
-    connection.execute(schema(simulation.habits.tables))
+    connection.execute(simulation.schema())
     connection.close()
     skew_ms = 0 if simulation.frozen else random.choice((0, 0, 3, -70_000, 45_000))
     peer = _peer(simulation, path, skew_ms, None)
     for table, shape in simulation.habits.tables.items():
         peer.writer.fill(random, table)
-        rows = {(table, key): values for key, values in peer.writer.rows(table).items()}
+        rows = peer.writer.genesis(table)
         peer.replica.enable(table, **shape.options)
         peer.twin.site = bytes.fromhex(peer.replica.site)
         peer.twin.enable(rows, simulation.now_of(skew_ms))
@@ -96,7 +95,7 @@ def crash(simulation: Simulation) -> None:
     for _ in range(2):
         peer.writer.write(simulation.random, twin)
     peer.writer.close()
-    peer.writer = writes.Writer(peer.path, simulation.habits, simulation.occurred)
+    peer.writer = simulation.open_writer(peer.path)
     assert state.content(peer.replica.connection) == content, "what was not committed stayed"
     simulation.occurred["a program died before its commit"] += twin.pending != peer.twin.pending
     peer.replica.close()
@@ -130,7 +129,7 @@ def copy(simulation: Simulation) -> None:
     source = simulation.random.choice(simulation.peers)
     path = simulation.new_path()
     _copy_file(source.path, path)
-    twin = source.twin.copy(b"")
+    twin = simulation.copy_twin(source.twin, b"")
     simulation.peers.append(_peer(simulation, path, source.skew_ms, twin))
     simulation.peers[-1].island = source.island
     assert twin.site != source.twin.site, "a copied file kept its site id"
@@ -144,7 +143,7 @@ def back_up(simulation: Simulation) -> None:
     peer = simulation.random.choice(simulation.peers)
     path = simulation.new_path()
     _copy_file(peer.path, path)
-    peer.backup = (path, peer.twin.copy(peer.twin.site))
+    peer.backup = (path, simulation.copy_twin(peer.twin, peer.twin.site))
 
 
 def restore(simulation: Simulation) -> None:
@@ -170,7 +169,7 @@ def restore(simulation: Simulation) -> None:
     site = peer.twin.site
     peer.twin = twin
     peer.replica = simulation.open(peer.path, peer.skew_ms)
-    peer.writer = writes.Writer(peer.path, simulation.habits, simulation.occurred)
+    peer.writer = simulation.open_writer(peer.path)
     _goes_on_as(peer)
     if lost or not in_place:
         assert twin.site != site, "a restored file kept its site id"

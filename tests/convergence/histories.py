@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from unittest import mock
 
+from tests.convergence.constrained import Constrained
 from tests.convergence.simulation import Simulation
 from tests.support.peers import fast_directory
 
@@ -24,10 +25,11 @@ SHRINKING_SECONDS = 60
 
 @dataclass
 class Result:
-    """What became of a history: what it met, and how it failed, if it did."""
+    """What became of a history, of tables with constraints or without: what it met, and how it failed, if it did."""
 
     seed: int
     steps: list[int]
+    constrained: bool = False
     occurred: Counter[str] = field(default_factory=Counter)
     failure: str | None = None
     kind: tuple[str, ...] = ()
@@ -45,15 +47,15 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def run(seed: int, steps: Sequence[int] | None = None) -> Result:
+def run(seed: int, steps: Sequence[int] | None = None, *, constrained: bool = False) -> Result:
     """Run one history, all of it or some of its steps."""
-    result = Result(seed, list(range(STEPS) if steps is None else steps))
+    result = Result(seed, list(range(STEPS) if steps is None else steps), constrained)
     with (
         _quiet(),
         fast_directory() as directory,
         mock.patch.dict(os.environ, {"CRDTSQL_STATE_DIR": str(directory / "state")}),
     ):
-        simulation = Simulation(seed, directory, result.occurred)
+        simulation = (Constrained if constrained else Simulation)(seed, directory, result.occurred)
         try:
             simulation.run(result.steps)
         except Exception as error:
@@ -70,6 +72,11 @@ def _kind(error: BaseException) -> tuple[str, ...]:
     return (type(error).__name__, *(f"{frame.filename}:{frame.name}:{frame.line}" for frame in frames[-1:]))
 
 
+def run_constrained(seed: int, steps: Sequence[int] | None = None) -> Result:
+    """Run one history of tables with constraints."""
+    return run(seed, steps, constrained=True)
+
+
 def shrink(failed: Result) -> Result:
     """Leave out steps as long as the history fails in the same way."""
     until = time.monotonic() + SHRINKING_SECONDS
@@ -77,7 +84,8 @@ def shrink(failed: Result) -> Result:
     while size:
         start = 0
         while start < len(failed.steps) and time.monotonic() < until:
-            fewer = run(failed.seed, failed.steps[:start] + failed.steps[start + size :])
+            steps = failed.steps[:start] + failed.steps[start + size :]
+            fewer = run(failed.seed, steps, constrained=failed.constrained)
             if fewer.kind == failed.kind:
                 failed = fewer
             else:
@@ -89,7 +97,8 @@ def shrink(failed: Result) -> Result:
 def explain(failed: Result) -> str:
     """Say how a history failed, with the command that repeats it, and the smallest one that fails alike."""
     small = shrink(failed)
-    command = ".venv/bin/python -m pytest tests/convergence/test_stateful.py"
+    test = "test_constrained.py" if failed.constrained else "test_stateful.py"
+    command = f".venv/bin/python -m pytest tests/convergence/{test}"
     steps = ",".join(map(str, small.steps))
     return (
         f"{small.failure}\n"

@@ -18,7 +18,7 @@ from crdtsql.changeset import unpack
 from crdtsql.errors import ClockDriftError, MissingChangesError
 from tests.convergence import answers, at_rest, files, situations, writes
 from tests.convergence.files import Peer
-from tests.convergence.tables import Shape, for_model, stored
+from tests.convergence.tables import Shape, for_model, schema, stored
 from tests.model import model
 from tests.support import state
 from tests.support.peers import START_MS, is_empty
@@ -64,7 +64,7 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self.random = random.Random(f"{self.seed}")
-        self.habits = writes.Habits.choose(self.random, self.rows, self.granularity)
+        self.habits = self.choose_habits()
         self.world = model.World(for_model(self.habits.tables))
         self.elapsed_ms = 0
         self.frozen = self.random.random() < 0.3
@@ -76,6 +76,22 @@ class Simulation:
         self.written_on: set[int] = set()
 
     # -- the machinery ----------------------------------------------------------------------------
+
+    def choose_habits(self) -> writes.Habits:
+        """Choose the tables of this history, and what programs do with them."""
+        return writes.Habits.choose(self.random, self.rows, self.granularity)
+
+    def schema(self) -> str:
+        """Return the statements that create the tables."""
+        return schema(self.habits.tables)
+
+    def open_writer(self, path: Path) -> writes.Writer:
+        """Open a program's connection."""
+        return writes.Writer(path, self.habits, self.occurred)
+
+    def copy_twin(self, twin: model.Replica, site: bytes) -> model.Replica:
+        """Copy what the model knows of a file, with what was not folded yet."""
+        return twin.copy(site)
 
     def turn(self, rows: str) -> None:
         """Let the model and the programs know that all tables have another row policy."""
@@ -122,7 +138,15 @@ class Simulation:
     def _step(self) -> None:
         if not self.frozen:
             self.elapsed_ms += self.random.choice((0, 0, 1, 40, 1500))
-        actions: dict[Callable[[], None], float] = {
+        actions = self.actions()
+        action = self.random.choices(list(actions), list(actions.values()))[0]
+        if getattr(action, "func", None) in (files.clone, files.copy) and len(self.peers) >= 7:
+            action = self._send
+        action()
+
+    def actions(self) -> dict[Callable[[], None], float]:
+        """Return what may happen in a step, and how often it does."""
+        return {
             self._write: 48,
             self._send: 24,
             self._post: 10,
@@ -138,10 +162,6 @@ class Simulation:
             partial(answers.undelete, self): 4,
             partial(answers.resolve, self): 6,
         }
-        action = self.random.choices(list(actions), list(actions.values()))[0]
-        if getattr(action, "func", None) in (files.clone, files.copy) and len(self.peers) >= 7:
-            action = self._send
-        action()
 
     # -- steps ------------------------------------------------------------------------------------
 
@@ -272,7 +292,7 @@ class Simulation:
             content = state.content(before)
             receiver.replica.merge(parcel.data)
             assert state.content(before) == content, "merging what is known changed the file"
-        answers.check_new(self, receiver, clashes if verdict == "merge" else set())
+        self.check_new_conflicts(receiver, clashes if verdict == "merge" else set())
         was_open, was_settled = receiver.open, receiver.settled
         self.check(receiver)
         if not held_back:
@@ -280,6 +300,10 @@ class Simulation:
             self.occurred["a settled conflict was opened again"] += bool(was_settled & receiver.open)
 
     # -- comparing --------------------------------------------------------------------------------
+
+    def check_new_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
+        """Compare what a merge added to the conflict log with the model."""
+        answers.check_new(self, peer, expected)
 
     def check(self, peer: Peer) -> None:
         """Fold, and compare everything with the model."""

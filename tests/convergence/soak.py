@@ -16,25 +16,27 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import count
 
-from tests.convergence import histories
-from tests.convergence.situations import REQUIRED
+from tests.convergence import constrained_situations, histories, situations
 
-ENOUGH = 300
+ENOUGH = 600
 """So many histories must meet all situations."""
+REQUIRED = (*situations.REQUIRED, *constrained_situations.REQUIRED, *constrained_situations.RARE)
+RUNS = (histories.run, histories.run_constrained)
 NUMBERS = ("histories", "events", "merges", "checks")
 
 
 def results(first: int, seconds: float) -> Iterator[histories.Result]:
-    """Yield the results of histories from a seed on, until the time is over."""
+    """Yield the results of histories from a seed on, with and without constraints, until the time is over."""
     until = time.monotonic() + seconds
     workers = os.cpu_count() or 1
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        seeds = count(first)
+        seeds = count()
         running: set[Future[histories.Result]] = set()
         try:
             while running or time.monotonic() < until:
                 while len(running) < 4 * workers and time.monotonic() < until:
-                    running.add(pool.submit(histories.run, next(seeds)))
+                    number = next(seeds)
+                    running.add(pool.submit(RUNS[number % 2], first + number // 2))
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
         finally:

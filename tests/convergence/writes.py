@@ -83,6 +83,10 @@ class Writer:
             for row in self.connection.execute(f"SELECT {', '.join(names)} FROM {table} ORDER BY {shape.order}")
         }
 
+    def genesis(self, table: str) -> dict[model.Row, dict[str, Any]]:
+        """Return the rows of a table that is about to be enabled."""
+        return {(table, key): values for key, values in self.rows(table).items()}
+
     def write(self, random: Random, twin: model.Replica) -> None:
         """Run one random statement."""
         table = random.choice(list(self.habits.tables))

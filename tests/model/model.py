@@ -248,7 +248,8 @@ class Replica:
     def write(self, kind: str, row: Row, values: Mapping[str, Any]) -> None:
         """Let a program change one row: an insert names every column, an update those that it changed.
 
-        An "undelete" names none, and an "answer" a typed column: unlike updates, they never stamp other columns.
+        An "undelete" names none, and an "answer" a typed column: unlike updates, they never stamp other columns. "nothing"
+        changes no row, and is an event all the same.
         """
         self.pending.append((kind, row, dict(values)))
 
@@ -263,7 +264,8 @@ class Replica:
                     typed[cell] = cells.whole(column_type, cell, events, values_of_cell[0])
                 elif (write := cells.changed(column_type, cell, events, self.site, values_of_cell)) is not None:
                     typed[cell] = write
-            self._happen(max(self.clock + 1, now_ms << 16), kind, {row: self._untyped(row, values[number])}, typed)
+            writes = {} if kind == "nothing" else {row: self._untyped(row, values[number])}
+            self._happen(max(self.clock + 1, now_ms << 16), kind, writes, typed)
         self.pending = []
 
     def undelete(self, row: Row, now_ms: int) -> None:

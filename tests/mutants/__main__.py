@@ -33,7 +33,13 @@ def hunt(mutant: Mutant, seeds: int) -> str | None:
                 f"{mutant.name}: {mutant.file} has the text {text.count(mutant.find)} times: {mutant.find!r}"
             )
         file.write_text(text.replace(mutant.find, mutant.put), encoding="utf-8")
-        command = [sys.executable, "-m", "tests.mutants.hunt", str(seeds)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.mutants.hunt",
+            str(seeds),
+            *(["constrained"] if mutant.constrained else []),
+        ]
         environment = os.environ | {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
         if done.returncode == 0:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mutant:
-    """One wrong edit."""
+    """One wrong edit; `constrained` says that histories of tables with constraints must notice it."""
 
     name: str
     file: str
     find: str
     put: str
+    constrained: bool = False
 
 
 MUTANTS = (
@@ -236,4 +237,139 @@ MUTANTS = (
         "WHERE 0",
     ),
     Mutant("updates before an insert count", "foldparts.py", '        self._execute("fold/drop_overwritten")\n', ""),
+    # -- what tables show under constraints
+    Mutant(
+        "the newest claim takes a UNIQUE value",
+        "contest.py",
+        "if row not in yielding), key=lambda row: claims[row][:2])",
+        "if row not in yielding), key=lambda row: claims[row][:2], reverse=True)",
+        constrained=True,
+    ),
+    Mutant(
+        "no claim yields",
+        "contest.py",
+        "yielding = self._yielding(claims, holders)",
+        "yielding: set[int] = set()",
+        constrained=True,
+    ),
+    Mutant(
+        "an update of a UNIQUE column is no claim",
+        "contest.py",
+        'pairs += [self.side.stamp_of(name, "clock") for name in sorted(fields)]',
+        'pairs += [self.side.stamp_of(name, "clock") for name in sorted(fields)[:0]]',
+        constrained=True,
+    ),
+    Mutant(
+        "a parent is restored although its delete had seen the reference",
+        "settle.py",
+        "not any(self.causality.has_seen(delete, stamp) for delete in found)",
+        "found is not None",
+        constrained=True,
+    ),
+    Mutant(
+        "a row whose parent's default is gone is held",
+        "references.py",
+        "reference.key.on_delete not in MASKS or",
+        'reference.key.on_delete != "SET NULL" or',
+        constrained=True,
+    ),
+    Mutant(
+        "a masked row that is updated loses its reference",
+        "standins.py",
+        "if updated and is_shown:",
+        "if is_shown:",
+        constrained=True,
+    ),
+    Mutant(
+        "held rows are not sent",
+        "sql/export/held_rows.sql",
+        "(clock.gone = 1 OR clock.held IS NOT NULL)",
+        "(clock.gone = 1 OR 0)",
+        constrained=True,
+    ),
+    Mutant(
+        "a mask is sent as the value",
+        "sql/export/shown_rows.sql",
+        "AND clock.held IS NULL",
+        "AND (clock.held IS NULL OR 1)",
+        constrained=True,
+    ),
+    Mutant(
+        "a released row has the values that it was held with",
+        "sql/merge/update_held.sql",
+        "AND (met.gone = 1 OR met.old_held IS NOT NULL)",
+        "AND met.gone = 1",
+        constrained=True,
+    ),
+    Mutant(
+        "a held row that is inserted again keeps its held values",
+        "sql/fold/release_held.sql",
+        "event.op = 1 AND clock.held",
+        "event.op = 0 AND clock.held",
+        constrained=True,
+    ),
+    Mutant(
+        "rows that REPLACE evicts stay",
+        "sql/fold/with_removals.sql",
+        "max(op IN (2, 3)) AS removed",
+        "max(op = 2) AS removed",
+        constrained=True,
+    ),
+    Mutant(
+        "a reference to a row that never was is left as it is",
+        "sql/settle/is_dangling.sql",
+        "NOT EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_child} AND (${written_since}))",
+        "(1 OR EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_child} AND (${written_since})))",
+        constrained=True,
+    ),
+    # -- automatic ids
+    Mutant(
+        "the younger row keeps a number",
+        "claims.py",
+        "if claim.rank(number) < holder.rank(number):",
+        "if claim.rank(number) > holder.rank(number):",
+        constrained=True,
+    ),
+    Mutant(
+        "a number that is used again stays with the deleted row",
+        "claims.py",
+        "return self.root.age, -self.generation, age, self.number",
+        "return self.root.age, self.generation, age, self.number",
+        constrained=True,
+    ),
+    Mutant(
+        "whoever was here first keeps a number",
+        "claims.py",
+        "return self.root.age, -self.generation, age, self.number",
+        'return (int(self.here is None), b""), -self.generation, age, self.number',
+        constrained=True,
+    ),
+    Mutant(
+        "the numbers of a changeset are not translated",
+        "ids.py",
+        "renumber.incoming(registry, header, database, Moves(table, incoming))",
+        "renumber.incoming(registry, header, database, Moves(table, {}))",
+        constrained=True,
+    ),
+    Mutant(
+        "references do not follow a renumbered row",
+        "renumber.py",
+        "            _move_value(registry, follower, folding)\n",
+        "            pass\n",
+        constrained=True,
+    ),
+    Mutant(
+        "held references do not follow a renumbered row",
+        "renumber.py",
+        "    _translate(connection, table.held, naming.value(field.id), held)\n",
+        "",
+        constrained=True,
+    ),
+    Mutant(
+        "a row that is replaced is another row",
+        "sql/ids/keep_replaced.sql",
+        "event.op = 1 AND clock.held IS NULL",
+        "event.op = 0 AND clock.held IS NULL",
+        constrained=True,
+    ),
 )
