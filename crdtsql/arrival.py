@@ -1,4 +1,4 @@
-"""An arrival: one table of a changeset, laid beside the local table of the same name.
+"""An arrival: one table of a changeset, laid beside the local table of the same uid.
 
 Pairs the columns of both sides and renders the slots that the merge statements share. Executes nothing. The statements
 see three aliases: `incoming` (the row in the image), `clock` (the local clock row, if there is one) and `met` (a row that
@@ -16,7 +16,6 @@ from crdtsql.naming import WORD_BITS
 from crdtsql.schema import TableShape
 from crdtsql.sqltext import Sql, fragment, identifier, integer, joined
 from crdtsql.tables import Field, Table
-from crdtsql.values import caseless
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +81,20 @@ class Arrival:
         self.number = number
         self.image_slots = {"image": Sql(database), "row_table": image.row_table(number)}
         self.head_slots = self.image_slots | {"head_table": image.head_table(number)}
-        fields = {caseless(field.name): field for field in table.fields}
+        fields = {field.uid: field for field in table.fields}
         self._check(fields)
-        self.pairs = [Pair(fields[caseless(name)], position) for position, (name, _) in enumerate(header.columns)]
+        self.pairs = [Pair(fields[uid], position) for position, uid in enumerate(header.uids)]
         self.local_only = [field for field in table.fields if field.id not in {pair.field.id for pair in self.pairs}]
 
     def _check(self, fields: dict[str, Field]) -> None:
         name = self.table.name
-        theirs, ours = [caseless(part) for part in self.header.key], [caseless(part) for part in self.table.key]
-        if theirs != ours:
+        if self.header.key_uids != self.table.key_uids:
             raise SchemaMismatchError(
                 f"table {name!r} has the primary key ({', '.join(self.table.key)}) here and "
                 f"({', '.join(self.header.key)}) in the changeset: give both replicas the same key"
             )
-        for column, kind in self.header.columns:
-            field = fields.get(caseless(column))
+        for (column, kind), uid in zip(self.header.columns, self.header.uids, strict=True):
+            field = fields.get(uid)
             if field is None:
                 raise SchemaMismatchError(
                     f"the changeset has a column {column!r} of table {name!r} that is not replicated here: add it "
@@ -203,6 +201,12 @@ class Arrival:
     def staged_columns(self) -> list[Sql]:
         """Return `k1, ..., v0, ...`: where temporary tables keep what `merged_values` says."""
         return [*self.table.key_names, *(naming.value(field.id) for field in self.table.fields)]
+
+    @property
+    def local_defaults(self) -> list[Sql]:
+        """Return the default values of the columns that only this replica has, in the order of `local_only`."""
+        columns = {column.name: column for column in self.shape.columns}
+        return [columns[field.name].default_value for field in self.local_only]
 
     @property
     def held_columns(self) -> Sql:

@@ -7,7 +7,6 @@ pages spills its journal to a file (docs/SQLITE_FACTS.md, 13).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import apsw
@@ -266,19 +265,7 @@ def _stored(column: Column) -> Sql:
     new = Sql(f"NEW.{identifier(column.name)}")
     if not column.not_null or column.default is None:
         return new
-    return Sql(f"ifnull({new}, {_default(column.default)})")
-
-
-def _default(written: str) -> Sql:
-    """Make an expression of a DEFAULT clause, in which a bare word is a string."""
-    if re.fullmatch(r"(?i:CURRENT_(TIME|DATE|TIMESTAMP)|TRUE|FALSE|NULL)", written):
-        return verbatim(written)
-    if re.fullmatch(r"[^\W\d][\w$]*", written):
-        return text(written)
-    opening, closing = written[0], written[-1]
-    if (opening, closing) in (('"', '"'), ("`", "`"), ("[", "]")):
-        return text(written[1:-1].replace(closing * 2, closing) if closing != "]" else written[1:-1])
-    return verbatim(f"({written})")
+    return Sql(f"ifnull({new}, {column.default_value})")
 
 
 def _same_terms(shape: TableShape, index: UniqueIndex) -> Sql:

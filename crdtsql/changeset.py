@@ -22,9 +22,10 @@ The header is a JSON object:
     tables      list of {name, key, columns, genesis, rows, gone}: key is a list of names, columns a list of
                 {name, type}; genesis is null or [t, ordinal]: the stamp of the sender's rows that were never written
                 since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted;
-                row_policy and granularity are there where they are not "add-wins" and "column"
+                row_policy and granularity are there where they are not "add-wins" and "column"; uid of the table, and of
+                a column, where it is not the lower-case name; key_uids, for all columns of the key, where one of them is not
 
-    eras        optional: {name: n} for tables that the sender disabled n times while others stayed enabled
+    eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
 
 The image is an SQLite database with the tables that `image.py` describes. Everything in it is data: names of tables
 and columns stand in the header only, where they are looked up, never executed. A reader that meets an unknown format
@@ -79,7 +80,12 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class TableHeader:
-    """A table as a changeset describes it; columns are (name, type)."""
+    """A table as a changeset describes it; columns are (name, type).
+
+    Attributes:
+        given_uid: the table's uid; "" for its name in lower case.
+        given_uids: the uids of the key's columns, then those of the others; empty for their names in lower case.
+    """
 
     name: str
     key: tuple[str, ...]
@@ -89,6 +95,35 @@ class TableHeader:
     gone: int = 0
     row_policy: str = policy.ADD_WINS
     granularity: str = policy.BY_COLUMN
+    given_uid: str = ""
+    given_uids: tuple[str, ...] = ()
+
+    @property
+    def uid(self) -> str:
+        """Return what the table is called whatever its name is."""
+        return self.given_uid or caseless(self.name)
+
+    @property
+    def _uids(self) -> tuple[str, ...]:
+        return self.given_uids or tuple(caseless(name) for name in (*self.key, *(name for name, _ in self.columns)))
+
+    @property
+    def key_uids(self) -> tuple[str, ...]:
+        """Return the uids of the key's columns."""
+        return self._uids[: len(self.key)]
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """Return the uids of the value columns."""
+        return self._uids[len(self.key) :]
+
+    @property
+    def renamed(self) -> dict[str, Any]:
+        """Return the header's keys for uids that are not the names in lower case, but for those of the value columns."""
+        found: dict[str, Any] = {} if self.uid == caseless(self.name) else {"uid": self.uid}
+        if self.key_uids != tuple(map(caseless, self.key)):
+            found["key_uids"] = list(self.key_uids)
+        return found
 
     @property
     def policies(self) -> dict[str, str]:
@@ -135,11 +170,15 @@ class Header:
                 {
                     "name": table.name,
                     "key": list(table.key),
-                    "columns": [{"name": name, "type": kind} for name, kind in table.columns],
+                    "columns": [
+                        {"name": name, "type": kind} | ({} if uid == caseless(name) else {"uid": uid})
+                        for (name, kind), uid in zip(table.columns, table.uids, strict=True)
+                    ],
                     "genesis": list(table.genesis) if table.genesis else None,
                     "rows": table.rows,
                     "gone": table.gone,
                     **table.policies,
+                    **table.renamed,
                 }
                 for table in self.tables
             ],
@@ -288,7 +327,10 @@ def _parse_header(found: dict[str, Any]) -> Header:
     if any(site.needs > site.upto for site in sites):
         raise ValueError("a site needs more than it gives")
     tables = tuple(_parse_table(table, sites) for table in found["tables"])
-    if len({caseless(table.name) for table in tables}) != len(tables):
+    if any(
+        len(names) != len(tables)
+        for names in ({caseless(table.name) for table in tables}, {table.uid for table in tables})
+    ):
         raise ValueError("a table is listed twice")
     eras = {_name(name): _number(era) for name, era in found.get("eras", {}).items()}
     if len(eras) > MAXIMUM_ERAS:
@@ -300,8 +342,12 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
     key = tuple(_name(name) for name in found["key"])
     columns = tuple((_name(column["name"]), _name(column["type"])) for column in found["columns"])
     names = [caseless(name) for name in (*key, *(name for name, _ in columns))]
-    if not key or len(set(names)) != len(names) or len(names) > 2000:
+    key_uids = [_name(uid) for uid in found.get("key_uids", names[: len(key)])]
+    uids = (*key_uids, *(_name(column.get("uid", caseless(column["name"]))) for column in found["columns"]))
+    if not key or len(set(names)) != len(names) or len(names) > 2000 or len(key_uids) != len(key):
         raise ValueError("a table's columns are not valid")
+    if len(set(uids)) != len(uids):
+        raise ValueError("two columns of a table have the same uid")
     genesis = None
     if found["genesis"] is not None:
         t, ordinal = found["genesis"]
@@ -312,9 +358,9 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
         genesis = (t, ordinal)
     name, rows, gone = _name(found["name"]), _number(found["rows"]), _number(found["gone"])
     row_policy = _policy(found, name, "row_policy", policy.ROW_POLICIES)
-    return TableHeader(
-        name, key, columns, genesis, rows, gone, row_policy, _policy(found, name, "granularity", policy.GRANULARITIES)
-    )
+    granularity = _policy(found, name, "granularity", policy.GRANULARITIES)
+    uid = _name(found.get("uid", ""))
+    return TableHeader(name, key, columns, genesis, rows, gone, row_policy, granularity, uid, uids)
 
 
 def _policy(found: dict[str, Any], table: str, key: str, known: tuple[str, ...]) -> str:

@@ -149,7 +149,7 @@ def disable(registry: Registry, name: str) -> None:
     connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
     if registry.tables():
-        registry.set_era(table.name, registry.eras().get(caseless(table.name), 0) + 1)
+        registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
     else:
         registry.drop()
 

@@ -150,7 +150,14 @@ def describe(table: Table) -> TableHeader:
     """Describe a replicated table as a changeset does."""
     columns = tuple((field.name, field.type) for field in table.fields)
     return TableHeader(
-        table.name, table.key, columns, table.genesis, row_policy=table.rows, granularity=table.granularity
+        table.name,
+        table.key,
+        columns,
+        table.genesis,
+        row_policy=table.rows,
+        granularity=table.granularity,
+        given_uid=table.uid,
+        given_uids=(*table.key_uids, *(field.uid for field in table.fields)),
     )
 
 

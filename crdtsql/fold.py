@@ -1,15 +1,16 @@
 """Fold: turn what the triggers logged into clocks.
 
-Runs first in every operation, inside its write transaction. All statements work on whole sets of rows. Invariants:
-afterwards the log is empty; every row that changed has a clock row whose stamps are new events of the local site; a row
-is marked as gone exactly if it is not in the user's table. Folding an empty log writes nothing.
+Runs first in every operation, inside its write transaction; what the tables show is settled at the end. All statements work on
+whole sets of rows. Invariants: afterwards the log is empty; every row that changed has a clock row whose stamps are new
+events of the local site; a row is marked as gone exactly if it is not in the user's table, nor held for another reason than
+a delete. Folding an empty log writes nothing.
 """
 
 from __future__ import annotations
 
 import apsw
 
-from crdtsql import conflicts, foldparts, naming, query, schema
+from crdtsql import conflicts, foldparts, naming, query, schema, settle, standins
 from crdtsql.clock import Now
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
@@ -40,10 +41,17 @@ def fold(registry: Registry, now: Now) -> int:
         registry.record_merged(min(first for *_, first, _ in summary))
         batch = registry.next_batch()
         tables = {table.id: table for table in registry.tables()}
+        scene = settle.Scene(registry, {number for number, *_ in summary})
+        for side in scene.sides:
+            standins.drop_written(registry, side)
         for number, count, removals, updates, _, _ in summary:
             if number in tables:
                 _fold_table(registry, tables[number], batch, count, bool(removals), bool(updates))
         registry.raise_vector(batch, [(registry.self_ordinal, max(last for *_, last in summary))])
+        if scene.sides:
+            with settle.noting(registry):
+                settle.note_folded(registry)
+                settle.settle(registry)
     return sum(count for _, count, *_ in summary)
 
 

@@ -1,4 +1,4 @@
-"""Reading the parts of a `CREATE INDEX` statement that no pragma tells: expressions and the WHERE clause.
+"""Reading the parts of CREATE statements that no pragma tells: an index's expressions and WHERE clause, generated columns.
 
 Only SQLite's tokens are understood here (quotes, comments, parentheses), not its grammar; the statement was
 accepted by SQLite before, so that is enough.
@@ -70,3 +70,44 @@ def parse(statement: str) -> IndexParts:
 
 def _without_order(term: str) -> str:
     return re.sub(r"\s+(ASC|DESC)\s*\Z", "", term.strip(), flags=re.IGNORECASE)
+
+
+def generated(statement: str) -> dict[str, str]:
+    """Return the expressions of the generated columns of a `CREATE TABLE` statement: name -> expression.
+
+    >>> generated("CREATE TABLE t(a, [b c] TEXT GENERATED ALWAYS AS (lower(a)) STORED, d AS (a + 1))")
+    {'b c': 'lower(a)', 'd': 'a + 1'}
+    """
+    found: dict[str, str] = {}
+    depth, name, after_as = 0, None, False
+    expression: list[str] | None = None
+    for match in _TOKEN.finditer(statement):
+        piece = " " if match.lastgroup == "space" else match[0]
+        if piece == "(":
+            depth += 1
+            if depth == 1:
+                continue
+            if depth == 2 and after_as and name is not None:
+                expression = []
+                continue
+        elif piece == ")":
+            depth -= 1
+            if depth == 1 and expression is not None and name is not None:
+                found[name] = "".join(expression)
+                expression = None
+                continue
+        if expression is not None:
+            expression.append(piece)
+        elif depth == 1 and piece == ",":
+            name, after_as = None, False
+        elif depth == 1 and match.lastgroup in ("word", "quoted"):
+            after_as = name is not None and piece.upper() == "AS"
+            name = _unquoted(piece) if name is None else name
+    return found
+
+
+def _unquoted(name: str) -> str:
+    """Return a name without its quotes."""
+    if name[0] == "[":
+        return name[1:-1]
+    return name[1:-1].replace(name[0] * 2, name[0]) if name[0] in "\"'`" else name

@@ -10,9 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import apsw
-
-from crdtsql import clock, conflicts, constraints, materialize, meet, mergeparts, query, quiet, schema
+from crdtsql import clock, conflicts, constraints, holding, materialize, meet, mergeparts, query, quiet, schema, settle
 from crdtsql.arrival import Arrival
 from crdtsql.changeset import Header, TableHeader
 from crdtsql.clock import Now
@@ -20,7 +18,7 @@ from crdtsql.errors import ClockDriftError, MissingChangesError, SchemaMismatchE
 from crdtsql.progress import Progress
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import Sql, sql
-from crdtsql.values import caseless
+from crdtsql.tables import Table
 
 CREATE_FROM = (
     "CREATE TEMP TABLE _crdt_from (remote INTEGER PRIMARY KEY, local INTEGER UNIQUE, seen INTEGER NOT NULL, id BLOB)"
@@ -39,6 +37,7 @@ class TableReport:
         cells_won: cells of known rows that the incoming value replaced.
         cells_lost: incoming cells of known rows that the local value outlived.
         concurrent: cells written on both sides without knowing of each other, with different values.
+        held: rows that the table can't show now, or not as they are, because of a constraint; `crdtsql held` lists them.
     """
 
     inserted: int = 0
@@ -47,6 +46,7 @@ class TableReport:
     cells_won: int = 0
     cells_lost: int = 0
     concurrent: int = 0
+    held: int = 0
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ def settle_eras(registry: Registry, header: Header) -> None:
         SchemaMismatchError: a table was disabled on one side and not on the other.
     """
     ours = registry.eras()
-    replicated = {caseless(table.name): table.name for table in registry.tables()}
+    replicated = {table.uid: table.name for table in registry.tables()}
     for key in ours.keys() | header.eras.keys():
         here, there = ours.get(key, 0), header.eras.get(key, 0)
         if key not in replicated:
@@ -159,9 +159,9 @@ def check_policies(registry: Registry, header: Header) -> None:
     Raises:
         SchemaMismatchError: a table has another row policy or granularity than here.
     """
-    replicated = {caseless(table.name): table for table in registry.tables()}
+    replicated = {table.uid: table for table in registry.tables()}
     for theirs in header.tables:
-        table = replicated.get(caseless(theirs.name))
+        table = replicated.get(theirs.uid)
         if table is None or (table.rows, table.granularity) == (theirs.row_policy, theirs.granularity):
             continue
         raise SchemaMismatchError(
@@ -177,7 +177,7 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
 
     Raises:
         SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
-        ConstraintViolationError: the merged rows break a constraint that the receiving table declares.
+        ConstraintViolationError: rows of a table that is not replicated refer to rows that went.
     """
     connection = registry.connection
     settle_eras(registry, header)
@@ -187,12 +187,14 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
     ]
     batch = registry.next_batch()
     report = MergeReport(header.sender.hex())
+    scene = settle.Scene(registry, {arrival.table.id for arrival in arrivals})
     with (
         temporary(connection, "_crdt_from", CREATE_FROM),
         temporary(connection, "_crdt_theirs", CREATE_THEIRS),
-        temporary(connection, "_crdt_touched", constraints.CREATE_TOUCHED),
-        quiet.without_capture(connection, [arrival.table for arrival in arrivals]),
+        settle.noting(registry),
+        quiet.without_capture(connection, _concerned(arrivals, scene)),
     ):
+        scene.lift()
         local = _map_sites(registry, header)
         connection.execute(sql("merge/record_incoming_merged", image=Sql(database)))
         total = sum(arrival.header.rows for arrival in arrivals)
@@ -203,7 +205,10 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
             counts = _merge_table(registry, arrival, batch, local)
             if counts is not None:
                 report.tables[arrival.table.name] = counts
-        constraints.check_foreign_keys(connection, arrivals)
+        settle.settle(registry)
+        constraints.check_children(registry, [arrival.table for arrival in arrivals])
+        for name, counts in report.tables.items():
+            counts.held = holding.count_kept(connection, registry.table(name))
     clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]
     if clashed:
         conflicts.prune(registry, clashed)
@@ -212,9 +217,15 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
     return report
 
 
+def _concerned(arrivals: list[Arrival], scene: settle.Scene) -> list[Table]:
+    """List the tables that the merge may write to, each once."""
+    tables = [arrival.table for arrival in arrivals]
+    return tables + [side.table for side in scene.sides if side.table.id not in {table.id for table in tables}]
+
+
 def _arrival(registry: Registry, header: TableHeader, number: int, database: str) -> Arrival:
-    table = next((table for table in registry.tables() if caseless(table.name) == caseless(header.name)), None)
-    shape = schema.read(registry.connection, header.name)
+    table = next((table for table in registry.tables() if table.uid == header.uid), None)
+    shape = schema.read(registry.connection, table.name if table else header.name)
     if table is None or shape is None:
         state = "is not in this file" if shape is None else "is not replicated here"
         advice = "create it, then run" if shape is None else "run"
@@ -269,6 +280,7 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
         if not fresh and not known:
             return None
         siblings = mergeparts.merge_parts(registry, arrival, values, fresh, known)
+        settle.note_arrived(connection, arrival)
         values["seq"] = registry.seq_of(table, batch, fresh + known)
         report = _apply(registry, arrival, values, fresh, known)
         report.concurrent += siblings
@@ -290,9 +302,5 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
     meet.store_clocks(registry, arrival, values, fresh, known)
     if known:
         conflicts.settle_merged(registry, arrival.table, values["seq"], last_conflict)
-    try:
-        materialize.materialize(connection, arrival, values, fresh, known)
-    except (apsw.ConstraintError, apsw.MismatchError) as error:
-        raise constraints.explain(connection, arrival, error) from error
-    constraints.note_touched(connection, arrival)
+    materialize.materialize(registry, arrival, values, fresh, known, new)
     return report

@@ -7,6 +7,7 @@ given to another column of the same table.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
@@ -20,8 +21,8 @@ from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.tables import Field, Table
 from crdtsql.values import SqliteValue, caseless
 
-FORMAT = 2
-TABLE_COLUMNS = "id, name, genesis_t, genesis_s, bulk, rows, granularity"
+FORMAT = 3
+TABLE_COLUMNS = "id, name, genesis_t, genesis_s, bulk, rows, granularity, uid"
 
 CONFLICTS_PER_CELL = 20
 CONFLICTS_TOTAL = 10_000
@@ -91,11 +92,14 @@ class Registry:
 
         The caller holds a write transaction, and settles the conflict log afterwards.
         """
-        if self.number("format") != 1:
+        found = self.number("format")
+        if not 1 <= found < FORMAT:
             return False
-        self.connection.execute(sql("registry/upgrade_to_2"))
-        self.create_conflicts_view(self.log_key_count())
-        self._bound_conflicts()
+        if found < 2:
+            self.connection.execute(sql("registry/upgrade_to_2"))
+            self.create_conflicts_view(self.log_key_count())
+            self._bound_conflicts()
+        self.connection.execute(sql("registry/upgrade_to_3"))
         self.set("format", FORMAT)
         return True
 
@@ -155,15 +159,15 @@ class Registry:
         self.connection.execute("INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)", (name, value))
 
     def eras(self) -> dict[str, int]:
-        """Return how often tables were disabled here while others stayed enabled: lower-case name -> times."""
+        """Return how often tables were disabled here while others stayed enabled: uid -> times."""
         found = query.rows(
             self.connection, "SELECT substr(name, 5), value FROM main._crdt_meta WHERE name GLOB 'era:*'"
         )
         return dict(found)
 
-    def set_era(self, table: str, era: int) -> None:
-        """Store how often a table was disabled."""
-        self.set(f"era:{caseless(table)}", era)
+    def set_era(self, uid: str, era: int) -> None:
+        """Store how often the table with a uid was disabled."""
+        self.set(f"era:{uid}", era)
 
     # -- sites and the version vector -------------------------------------------------------------
 
@@ -276,19 +280,26 @@ class Registry:
         return self._table(row)
 
     def _table(self, row: tuple[Any, ...]) -> Table:
-        number, name, genesis_t, genesis_s, bulk, rows, granularity = row
+        number, name, genesis_t, genesis_s, bulk, rows, granularity, uid = row
         columns = query.rows(
-            self.connection, "SELECT id, name, type FROM _crdt_column WHERE tbl = ? ORDER BY id", (number,)
+            self.connection,
+            "SELECT id, name, type, uid, since FROM _crdt_column WHERE tbl = ? AND NOT dropped ORDER BY id",
+            (number,),
         )
+        key = [column for column in reversed(columns) if column[0] < 0]
         return Table(
             id=number,
             name=name,
-            key=tuple(column for id_, column, _ in reversed(columns) if id_ < 0),
-            fields=tuple(Field(id_, column, kind) for id_, column, kind in columns if id_ >= 0),
+            key=tuple(column for _, column, *_ in key),
+            fields=tuple(
+                Field(id_, column, kind, uid, since == 1) for id_, column, kind, uid, since in columns if id_ >= 0
+            ),
             genesis=None if genesis_t is None or genesis_s is None else (genesis_t, genesis_s),
             bulk=bulk,
             rows=rows,
             granularity=granularity,
+            uid=uid,
+            key_uids=tuple(uid for _, _, _, uid, _ in key),
         )
 
     def add_table(
@@ -297,8 +308,8 @@ class Registry:
         """Register a table with the columns that it has now; `types` names those that are not `lww`."""
         genesis_t, genesis_s = genesis or (None, None)
         self.connection.execute(
-            "INSERT INTO _crdt_table (name, key_count, genesis_t, genesis_s) VALUES (?, ?, ?, ?)",
-            (shape.name, len(shape.key), genesis_t, genesis_s),
+            "INSERT INTO _crdt_table (name, key_count, genesis_t, genesis_s, uid, columns) VALUES (?, ?, ?, ?, ?, ?)",
+            (shape.name, len(shape.key), genesis_t, genesis_s, self._table_uid(shape.name), shape.to_json()),
         )
         number = self.connection.last_insert_rowid()
         chosen = types or {}
@@ -307,8 +318,54 @@ class Registry:
             (number, position, column.name, chosen.get(column.name, "lww"))
             for position, column in enumerate(shape.values)
         ]
-        self.connection.executemany("INSERT INTO _crdt_column (tbl, id, name, type) VALUES (?, ?, ?, ?)", columns)
+        self.connection.executemany(
+            "INSERT INTO _crdt_column (tbl, id, name, type, uid) VALUES (?, ?, ?, ?, ?)",
+            [(*column, caseless(column[2])) for column in columns],
+        )
         return self.table(shape.name)
+
+    def _table_uid(self, name: str) -> str:
+        """Choose what a table is called in changesets: its name, unless another table was registered under it."""
+        found = query.rows(self.connection, "SELECT uid FROM _crdt_table")
+        return _free(caseless(name), {uid for (uid,) in found})
+
+    def add_column(self, table: Table, name: str) -> Field:
+        """Register a column that was added to a table, under an id and a uid that no column of the table ever had."""
+        found = query.rows(self.connection, "SELECT id, uid FROM _crdt_column WHERE tbl = ?", (table.id,))
+        number = 1 + max((id_ for id_, _ in found if id_ >= 0), default=-1)
+        uid = _free(caseless(name), {uid for _, uid in found})
+        late = table.genesis is not None
+        self.connection.execute(
+            "INSERT INTO _crdt_column (tbl, id, name, uid, since) VALUES (?, ?, ?, ?, ?)",
+            (table.id, number, name, uid, int(late)),
+        )
+        return Field(number, name, "lww", uid, late)
+
+    def rename_column(self, table: Table, uid: str, name: str) -> None:
+        """Register another name for a column of a table, which keeps its uid."""
+        self.connection.execute(
+            "UPDATE _crdt_column SET name = ? WHERE tbl = ? AND uid = ? AND NOT dropped", (name, table.id, uid)
+        )
+
+    def drop_column(self, table: Table, field: Field) -> None:
+        """Register that a column is not in the table any more; its id and uid are never given again."""
+        self.connection.execute("UPDATE _crdt_column SET dropped = 1 WHERE tbl = ? AND id = ?", (table.id, field.id))
+
+    def rename_table(self, table: Table, name: str) -> Table:
+        """Register another name for a table, which keeps its uid."""
+        self.connection.execute("UPDATE _crdt_table SET name = ? WHERE id = ?", (name, table.id))
+        return self.table(name)
+
+    def columns_seen(self, table: Table) -> list[tuple[str, str]]:
+        """Return (name, declared type) of a table's columns as last seen, in the table's order; nothing if unknown."""
+        (found,) = query.first(self.connection, "SELECT columns FROM _crdt_table WHERE id = ?", (table.id,))
+        return [(name, declared) for name, declared in json.loads(found or "[]")]
+
+    def see_columns(self, table: Table, shape: schema.TableShape) -> None:
+        """Remember a table's columns as they are now."""
+        self.connection.execute(
+            "UPDATE _crdt_table SET columns = ?1 WHERE id = ?2 AND columns IS NOT ?1", (shape.to_json(), table.id)
+        )
 
     def set_type(self, table: Table, field: Field, name: str) -> Table:
         """Register another type for a column."""
@@ -340,6 +397,16 @@ class Registry:
             return batch
         self.connection.execute("UPDATE _crdt_table SET bulk = ? WHERE id = ?", (batch, table.id))
         return None
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return a name, numbered if it is taken.
+
+    >>> _free("a", {"a", "a~2"})
+    'a~3'
+    """
+    numbered = (name if number == 1 else f"{name}~{number}" for number in count(1))
+    return next(uid for uid in numbered if uid not in taken)
 
 
 _leftovers = count(1)

@@ -5,12 +5,15 @@ Knows nothing of what is replicated. Invariant: what is described here is what t
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 
 import apsw
 
 from crdtsql import indexsql, query
 from crdtsql.naming import is_ours
+from crdtsql.sqltext import Sql, text, verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,23 @@ class Column:
         """Tell whether two equal values of this column are always the same bytes."""
         return self.collation == "BINARY" and self.affinity in ("TEXT", "REAL", "INTEGER")
 
+    @property
+    def default_value(self) -> Sql:
+        """Return the DEFAULT clause as an expression; a bare word in it is a string."""
+        return Sql("NULL") if self.default is None else _default(self.default)
+
+
+def _default(written: str) -> Sql:
+    """Make an expression of a DEFAULT clause, in which a bare word is a string."""
+    if re.fullmatch(r"(?i:CURRENT_(TIME|DATE|TIMESTAMP)|TRUE|FALSE|NULL)", written):
+        return verbatim(written)
+    if re.fullmatch(r"[^\W\d][\w$]*", written):
+        return text(written)
+    opening, closing = written[0], written[-1]
+    if (opening, closing) in (('"', '"'), ("`", "`"), ("[", "]")):
+        return text(written[1:-1].replace(closing * 2, closing) if closing != "]" else written[1:-1])
+    return verbatim(f"({written})")
+
 
 @dataclass(frozen=True, slots=True)
 class UniqueIndex:
@@ -58,11 +78,15 @@ class UniqueIndex:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A declared foreign key; `parent_columns` are resolved to the parent's key where they were left out."""
+    """A declared foreign key; `parent_columns` are resolved to the parent's key where they were left out.
+
+    `on_delete` is SQLite's word: NO ACTION, RESTRICT, SET NULL, SET DEFAULT or CASCADE.
+    """
 
     columns: tuple[str, ...]
     parent: str
     parent_columns: tuple[str, ...]
+    on_delete: str = "NO ACTION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +100,10 @@ class TableShape:
     strict: bool
     has_rowid_key: bool = False
     """Whether the key is the rowid itself, which can be updated under other names."""
+
+    def to_json(self) -> str:
+        """Write (name, declared type) of all columns, in the table's order, as JSON."""
+        return json.dumps([[column.name, column.declared] for column in self.columns])
 
     @property
     def key(self) -> tuple[Column, ...]:
@@ -180,22 +208,40 @@ def unique_indexes(connection: apsw.Connection, table: str) -> list[UniqueIndex]
 
 def foreign_keys(connection: apsw.Connection, table: str) -> list[ForeignKey]:
     """List the foreign keys that a table declares."""
-    by_id: dict[int, list[tuple[str, str, str | None]]] = {}
-    for number, parent, column, parent_column in query.rows(
+    by_id: dict[int, list[tuple[str, str, str | None, str]]] = {}
+    for number, *parts in query.rows(
         connection,
-        """SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?, 'main') ORDER BY id, seq""",
+        """SELECT id, "table", "from", "to", on_delete FROM pragma_foreign_key_list(?, 'main') ORDER BY id, seq""",
         (table,),
     ):
-        by_id.setdefault(number, []).append((parent, column, parent_column))
+        by_id.setdefault(number, []).append(tuple(parts))
     found = []
-    for parts in by_id.values():
-        parent = parts[0][0]
-        targets = tuple(target for _, _, target in parts if target is not None)
+    for columns in by_id.values():
+        parent, _, _, on_delete = columns[0]
+        targets = tuple(target for _, _, target, _ in columns if target is not None)
         if not targets:
             shape = read(connection, parent)
             targets = tuple(column.name for column in shape.key) if shape else ()
-        found.append(ForeignKey(tuple(column for _, column, _ in parts), parent, targets))
+        found.append(ForeignKey(tuple(column for _, column, _, _ in columns), parent, targets, on_delete))
     return found
+
+
+def tables_with_foreign_keys(connection: apsw.Connection) -> list[str]:
+    """List the tables that declare a foreign key."""
+    rows = connection.execute(
+        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND sql LIKE '%REFERENCES%' ORDER BY name"
+    )
+    return [name for (name,) in rows]
+
+
+def generated(connection: apsw.Connection, shape: TableShape) -> dict[str, str]:
+    """Return the expressions of a table's generated columns, in the table's order."""
+    if not any(column.generated for column in shape.columns):
+        return {}
+    (statement,) = query.first(
+        connection, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (shape.name,)
+    )
+    return indexsql.generated(statement)
 
 
 def referencing_tables(connection: apsw.Connection, parent: str) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Self
 
 import apsw
 
-from crdtsql import clock, conflicts, drift, fold, identity, parts, query
+from crdtsql import clock, conflicts, drift, fold, identity, parts, query, settle
 from crdtsql.clock import Now
 from crdtsql.errors import BusyError, DatabaseError, UsageError
 from crdtsql.progress import Progress, silent
@@ -188,7 +188,12 @@ class Session:
 
     def _fold(self) -> None:
         moved = drift.has_moved(self.registry)
-        if fold.fold(self.registry, self._now):
+        folded = fold.fold(self.registry, self._now)
+        if self.registry.number("unsettled"):
+            self.registry.set("unsettled", 0)
+            with settle.noting(self.registry):
+                settle.settle(self.registry, everything=True)
+        if folded:
             self._changed()
             if not moved:
                 drift.settle(self.registry)  # fold may have dropped triggers and created them again
@@ -244,10 +249,13 @@ class Session:
                 rolled_back = peer.get(mine, 0) > self.registry.vector().get(mine, 0)
                 unsynced = durable and self.registry.number("unsynced") == 1 and not self.connection.readonly("main")
                 moved = strict and drift.has_moved(self.registry)
-                if not (fold.has_pending(self.connection) or moved or rolled_back or unsynced):
+                unsettled = (
+                    self.registry.number("unsettled") and not query.first(self.connection, "PRAGMA foreign_keys")[0]
+                )
+                if not (fold.has_pending(self.connection) or moved or rolled_back or unsynced or unsettled):
                     yield
                     return
-            with self._writing():
+            with self._foreign_keys_off(if_possible=True), self._writing():
                 self._ready(peer, strict=strict)
                 yield
 
@@ -320,10 +328,10 @@ class Session:
             self.connection.execute(f"PRAGMA synchronous = {before}")
 
     @contextmanager
-    def _foreign_keys_off(self) -> Iterator[None]:
+    def _foreign_keys_off(self, *, if_possible: bool = False) -> Iterator[None]:
         """Keep SQLite from enforcing foreign keys row by row, and from carrying out their actions a second time."""
         (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
-        if not enforced:
+        if not enforced or (if_possible and self.connection.in_transaction):
             yield
             return
         if self.connection.in_transaction:

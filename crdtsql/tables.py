@@ -13,11 +13,18 @@ FIRST_UPDATE_OP = 4
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A replicated value column: its stable id and its name."""
+    """A replicated value column: its stable id and its name.
+
+    Attributes:
+        uid: what the column is called in changesets, whatever its name is now.
+        late: the column is younger than the genesis, so that no row without a clock row ever wrote it.
+    """
 
     id: int
     name: str
     type: str
+    uid: str = ""
+    late: bool = False
 
     @property
     def word(self) -> int:
@@ -38,6 +45,8 @@ class Table:
         genesis: stamp (t, site ordinal) of the rows that have no clock row, None if there are none.
         bulk: latest batch that is not in the index by `seq`.
         rows, granularity: the row policy and what an update stamps; `policy` has the names.
+        uid: what the table is called in changesets, whatever its name is now.
+        key_uids: the same for the key's columns.
     """
 
     id: int
@@ -48,6 +57,8 @@ class Table:
     bulk: int
     rows: str = policy.ADD_WINS
     granularity: str = policy.BY_COLUMN
+    uid: str = ""
+    key_uids: tuple[str, ...] = ()
 
     def stamped_with(self, field: Field) -> Field:
         """Return the column whose bit in the log stamps a column: of granularity `row`, one for all that are last-writer-wins."""

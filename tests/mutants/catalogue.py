@@ -91,7 +91,7 @@ MUTANTS = (
     Mutant(
         "the values of a deleted row are not kept up to date",
         "sql/merge/update_held.sql",
-        "AND (met.gone = 1 OR met.old_gone = 1)",
+        "AND (met.gone = 1 OR met.old_held IS NOT NULL)",
         "AND 0",
     ),
     Mutant(

@@ -151,10 +151,14 @@ def rows(connection: apsw.Connection) -> Rows:
 
 def _check(connection: apsw.Connection, table: Table) -> None:
     shown = f"EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {table.row_has_key_of('shown', 'clock')})"
+    reason = f"(SELECT reason FROM {table.held} AS held WHERE held.id = clock.held)"
+    stands_in = f"({reason} = 'deleted, shown: referenced' OR {reason} GLOB 'masked: *')"
     more = f"EXISTS (SELECT 1 FROM {table.heads} AS heads WHERE {table.same_keys('heads', 'clock')})"
     for rule, condition in {
-        "a row is shown or gone, never both": f"{shown} = (clock.gone IS 1)",
-        "a row is held exactly while it is gone": "(clock.held IS NULL) = (clock.gone IS 1)",
+        "a row is shown or held, and both only if it stands in": f"{shown} <> (clock.held IS NULL OR {stands_in})",
+        "a deleted row is held as deleted, another for another reason": f"clock.held IS NOT NULL AND (clock.gone IS 1) <> ({reason} GLOB 'deleted*')",
+        "a deleted row is held": "clock.gone IS 1 AND clock.held IS NULL",
+        "no row waits": f"clock.held IS NOT NULL AND {reason} GLOB '*waiting'",
         "many says whether there are further heads": f"(clock.many IS 1) <> {more}",
         "a cell's stamp differs from its row's, or is NULL": " OR ".join(
             [
@@ -182,7 +186,7 @@ def _clocked(connection: apsw.Connection, table: Table, sites: dict[int, bytes])
     stamps = ", ".join(f"clock.c{field.id}_t, clock.c{field.id}_s" for field in table.fields) or "NULL"
     pairs = [(f"shown.{identifier(name)}", f"held.k{n}") for n, name in enumerate(table.key, 1)]
     pairs += [(f"shown.{identifier(field.name)}", f"held.v{field.id}") for field in table.fields]
-    values = ", ".join(_typed(f"iif(clock.gone, {held}, {shown})") for shown, held in pairs)
+    values = ", ".join(_typed(f"iif(clock.held IS NOT NULL, {held}, {shown})") for shown, held in pairs)
     count, width = len(table.fields), len(table.key)
     explicit = _parts(connection, table, sites)
     found: Rows = {}
@@ -235,10 +239,33 @@ def merged(connection: apsw.Connection) -> set[tuple[bytes, bytes, int, int]]:
     }
 
 
+def held(connection: apsw.Connection) -> dict[tuple[str, tuple[Exact, ...]], str]:
+    """Return why rows are held: (table, key) -> reason."""
+    found = {}
+    for table in Registry(connection).tables():
+        keys = ", ".join(_typed(key) for key in map(str, table.key_names))
+        for reason, *row in connection.execute(f"SELECT reason, {keys} FROM {table.held}"):
+            found[table.name, _pairs(tuple(row))] = reason
+    return found
+
+
+def tables(connection: apsw.Connection) -> dict[str, list[str]]:
+    """Return what the user's replicated tables show."""
+    found = {}
+    for table in Registry(connection).tables():
+        values = ", ".join(
+            _typed(str(identifier(name))) for name in (*table.key, *(field.name for field in table.fields))
+        )
+        found[table.name] = sorted(map(repr, map(_pairs, connection.execute(f"SELECT {values} FROM {table.quoted}"))))
+    return found
+
+
 def shared(connection: apsw.Connection) -> dict[str, Any]:
     """Return all that two replicas with the same events must have alike."""
     return {
         "rows": rows(connection),
+        "held": held(connection),
+        "tables": tables(connection),
         "vector": Registry(connection).vector(),
         "merged": merged(connection),
     }

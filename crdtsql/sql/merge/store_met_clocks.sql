@@ -7,7 +7,7 @@ SELECT
   CASE WHEN met.dot_t = met.t AND met.dot_s = met.s THEN NULL ELSE met.dot_s END,
   met.gone,
   CASE WHEN met.complex THEN 1 END,
-  CASE WHEN met.gone = 1 THEN ifnull(met.old_held, :held_base + met.id) END,
+  CASE WHEN met.gone = 1 OR met.old_held IS NOT NULL THEN ifnull(met.old_held, :held_base + met.id) END,
   :seq
   ${stamps}
 FROM temp._crdt_met AS met

@@ -3,4 +3,4 @@ SET ${settings}
 FROM temp._crdt_met AS met
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id
 WHERE target.id = ifnull(met.old_held, :held_base + met.id)
-  AND (met.gone = 1 OR met.old_gone = 1)
+  AND (met.gone = 1 OR met.old_held IS NOT NULL)

@@ -14,6 +14,7 @@ CREATE TABLE _crdt_site (
 CREATE TABLE _crdt_table (
   -- Replicated tables. A row without a clock row belongs to the genesis (genesis_t, genesis_s).
   -- bulk: the latest batch whose rows are not in the seq index because they were a large part of the table.
+  -- uid: what the table is called in changesets, whatever its name; columns: its columns as last seen, as JSON.
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE COLLATE NOCASE,
   key_count INTEGER NOT NULL,
@@ -22,16 +23,21 @@ CREATE TABLE _crdt_table (
   granularity TEXT NOT NULL DEFAULT 'column',
   genesis_t INTEGER,
   genesis_s INTEGER,
-  bulk INTEGER NOT NULL DEFAULT 0
+  bulk INTEGER NOT NULL DEFAULT 0,
+  uid TEXT,
+  columns TEXT
 );
 
 CREATE TABLE _crdt_column (
   -- Key columns have id -1, -2, ... in the order of the key, value columns 0, 1, ...: the bit in the changed-column mask.
+  -- since: 1 if the column is younger than the genesis, whose rows never wrote it; dropped: 1 if it is not in the table any more.
   tbl INTEGER NOT NULL,
   id INTEGER NOT NULL,
   name TEXT NOT NULL,
   type TEXT NOT NULL DEFAULT 'lww',
   since INTEGER NOT NULL DEFAULT 0,
+  uid TEXT,
+  dropped INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (tbl, id)
 ) WITHOUT ROWID;
 

@@ -1,2 +1,0 @@
-DELETE FROM ${table}
-WHERE (${key_columns}) IN (SELECT ${keys} FROM temp._crdt_tried)

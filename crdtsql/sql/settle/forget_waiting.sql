@@ -1,0 +1,3 @@
+UPDATE ${held}
+SET reason = 'deleted'
+WHERE reason <> 'deleted' AND reason = 'deleted, waiting'
