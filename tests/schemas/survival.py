@@ -73,7 +73,10 @@ class Ledger:
         values = tuple(row[name] for name in reference.columns)
         if parent is None or depth > 5:
             return None
-        for candidate in within[parent.name].values():
+        rows = within[parent.name]
+        if reference.parent_columns == parent.key:
+            return None if values not in rows else self.name(parent, rows[values], within, depth + 1)
+        for candidate in rows.values():
             if tuple(candidate[name] for name in reference.parent_columns) == values:
                 return self.name(parent, candidate, within, depth + 1)
         return None

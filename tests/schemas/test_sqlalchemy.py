@@ -36,12 +36,12 @@ class Book(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str]
     pages: Mapped[int] = mapped_column(default=100)
-    version: Mapped[int]
+    edition: Mapped[int] = mapped_column()
     author_id: Mapped[int] = mapped_column(ForeignKey("author.id", ondelete="CASCADE"))
     author: Mapped[Author] = relationship(back_populates="books")
     tags: Mapped[list["Tag"]] = relationship(secondary=book_tag, back_populates="books")
     loans: Mapped[list["Loan"]] = relationship(back_populates="book")
-    __mapper_args__ = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": edition}
 
 class Tag(Base):
     __tablename__ = "tag"
