@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from crdtsql import query, schema
+from crdtsql import indexsql, query, schema
 from crdtsql.causality import Causality, Stamp
 from crdtsql.holding import Side
 from crdtsql.registry import Registry, temporary
 from crdtsql.schema import UniqueIndex
 from crdtsql.sqltext import Sql, fragment, identifier, joined, sql, verbatim
+from crdtsql.values import caseless
 
 Claims = dict[int, tuple[int, bytes, int]]
 """Candidate -> its claim: hlc, site id, local ordinal of the site."""
@@ -121,10 +122,16 @@ class Contest:
         return claims
 
     def _columns_of(self, index: UniqueIndex) -> list[str]:
-        """Name the columns that an index depends on: all where it has an expression or a condition."""
-        if index.is_plain:
-            return [name for name in index.columns if name is not None]
-        return [field.name for field in self.side.table.fields]
+        """Name the value columns that an index depends on: of an expression or a condition, those it may mean."""
+        names = {caseless(name) for name in index.columns if name is not None}
+        if index.parts is not None:
+            names |= {
+                caseless(word) for text in (*index.parts.terms, index.parts.where) for word in indexsql.words(text)
+            }
+        for name, computed in reversed(self.generated.items()):
+            if caseless(name) in names:
+                names |= set(map(caseless, indexsql.words(computed)))
+        return [field.name for field in self.side.table.fields if caseless(field.name) in names]
 
     def _groups(self) -> list[dict[int, int]]:
         """Return, per index, candidate -> a number that is the same for rows that have the same value."""

@@ -19,6 +19,7 @@ from crdtsql.tables import Table
 from crdtsql.values import SqliteValue, caseless
 
 WAITING = "waiting"
+CREATE_REFUSED = "CREATE TEMP TABLE _crdt_refused (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 CREATE_RESTORED = "CREATE TEMP TABLE _crdt_restored (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 
 
@@ -146,7 +147,7 @@ def link_held(registry: Registry, table: Table, base: int, genesis: tuple[Sqlite
     registry.connection.execute(link, values)
 
 
-def list_candidates(connection: apsw.Connection, side: Side, *, everything: bool) -> list[int]:
+def list_candidates(connection: apsw.Connection, side: Side) -> list[int]:
     """Fill `temp._crdt_candidate` with the held rows that the table might show; return their ids."""
     columns = joined((Sql(f", {name}") for name in side.held_columns[len(side.table.key) :]), "")
     statement = sql(
@@ -158,7 +159,7 @@ def list_candidates(connection: apsw.Connection, side: Side, *, everything: bool
         table_id=Sql(str(side.table.id)),
     )
     connection.execute("DELETE FROM temp._crdt_candidate")
-    connection.execute(statement, {"everything": everything})
+    connection.execute(statement)
     return [number for (number,) in query.rows(connection, "SELECT id FROM temp._crdt_candidate")]
 
 
@@ -170,14 +171,38 @@ def create_candidates(side: Side) -> str:
     )
 
 
-def put_back(connection: apsw.Connection, side: Side) -> dict[int, tuple[int, str]]:
-    """Show the chosen candidates; return those that SQLite refuses: id -> (extended error code, what it says)."""
-    statement = sql(
+def _put_back(side: Side) -> str:
+    return sql(
         "settle/put_back",
         table=side.table.quoted,
         columns=joined(side.columns),
         candidate_columns=joined(Sql(f"candidate.{name}") for name in side.held_columns),
     )
+
+
+def probe(connection: apsw.Connection, side: Side) -> dict[int, tuple[int, str]]:
+    """Find out what SQLite says to each candidate by itself, showing none: id -> (extended error code, what it says).
+
+    It looks at CHECK, NOT NULL and types before UNIQUE; so a candidate that lost a UNIQUE value before needs no look.
+    """
+    statement = sql("settle/list_unprobed", held=side.table.held)
+    unprobed = [number for (number,) in query.rows(connection, statement)]
+    if not unprobed:
+        return {}
+    connection.execute("SAVEPOINT crdt_probe")
+    try:
+        refused: dict[int, tuple[int, str]] = {}
+        for number in unprobed:
+            refused |= _put_back_one(connection, _put_back(side), number)
+            connection.execute("ROLLBACK TO crdt_probe")
+        return refused
+    finally:
+        connection.execute("ROLLBACK TO crdt_probe; RELEASE crdt_probe")
+
+
+def put_back(connection: apsw.Connection, side: Side) -> dict[int, tuple[int, str]]:
+    """Show the chosen candidates; return those that SQLite refuses: id -> (extended error code, what it says)."""
+    statement = _put_back(side)
     (count,) = query.first(connection, "SELECT count(*) FROM temp._crdt_candidate WHERE chosen")
     connection.execute("SAVEPOINT crdt_put_back")
     with suppress(apsw.ConstraintError, apsw.MismatchError):
@@ -192,14 +217,19 @@ def put_back(connection: apsw.Connection, side: Side) -> dict[int, tuple[int, st
 def _put_back_one_by_one(connection: apsw.Connection, statement: str) -> dict[int, tuple[int, str]]:
     refused: dict[int, tuple[int, str]] = {}
     for (number,) in query.rows(connection, "SELECT id FROM temp._crdt_candidate WHERE chosen ORDER BY id"):
-        try:
-            connection.execute(statement, {"first": number, "last": number})
-            if connection.changes() != 1:
-                refused[number] = (apsw.SQLITE_CONSTRAINT_TRIGGER, "a trigger of the table ignored the row")
-        except (apsw.ConstraintError, apsw.MismatchError) as error:
-            message = str(error).removeprefix("ConstraintError: ").removeprefix("MismatchError: ")
-            refused[number] = (getattr(error, "extendedresult", apsw.SQLITE_MISMATCH), message)
+        refused |= _put_back_one(connection, statement, number)
     return refused
+
+
+def _put_back_one(connection: apsw.Connection, statement: str, number: int) -> dict[int, tuple[int, str]]:
+    try:
+        connection.execute(statement, {"first": number, "last": number})
+    except (apsw.ConstraintError, apsw.MismatchError) as error:
+        message = str(error).removeprefix("ConstraintError: ").removeprefix("MismatchError: ")
+        return {number: (getattr(error, "extendedresult", apsw.SQLITE_MISMATCH), message)}
+    if connection.changes() != 1:
+        return {number: (apsw.SQLITE_CONSTRAINT_TRIGGER, "a trigger of the table ignored the row")}
+    return {}
 
 
 def settle_shown(connection: apsw.Connection, side: Side) -> None:

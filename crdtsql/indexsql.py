@@ -106,6 +106,27 @@ def generated(statement: str) -> dict[str, str]:
     return found
 
 
+def trigger_event(statement: str) -> str:
+    """Return the event of a `CREATE TRIGGER` statement: DELETE, INSERT or UPDATE.
+
+    >>> trigger_event("CREATE TRIGGER IF NOT EXISTS [delete] AFTER INSERT ON t BEGIN SELECT 1; END")
+    'INSERT'
+    """
+    found = (match[0].upper() for match in _TOKEN.finditer(statement) if match.lastgroup in ("word", "quoted"))
+    after_name = [word for word in found if word not in ("TEMP", "TEMPORARY", "IF", "NOT", "EXISTS")][3:]
+    return next(word for word in after_name if word in ("DELETE", "INSERT", "UPDATE"))
+
+
+def words(expression: str) -> set[str]:
+    """Return the words of an expression that may be names of columns.
+
+    >>> sorted(words("lower([first name]) || 'x'"))
+    ['first name', 'lower', 'x']
+    """
+    found = (match for match in _TOKEN.finditer(expression) if match.lastgroup in ("word", "quoted"))
+    return {_unquoted(match[0]) for match in found}
+
+
 def _unquoted(name: str) -> str:
     """Return a name without its quotes."""
     if name[0] == "[":

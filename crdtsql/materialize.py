@@ -22,7 +22,7 @@ from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, joined, sql, text
 
 def create_staged(arrival: Arrival) -> str:
     """Write the definition of the temporary table of rows that are taken out and put back."""
-    return f"CREATE TEMP TABLE _crdt_staged ({joined(arrival.staged_columns)})"
+    return f"CREATE TEMP TABLE _crdt_staged (id INTEGER PRIMARY KEY, {joined(arrival.staged_columns)})"
 
 
 def materialize(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int, shown_fresh: int) -> None:
@@ -38,7 +38,7 @@ def materialize(registry: Registry, arrival: Arrival, values: Values, fresh: int
         connection.execute(sql("merge/wait", held=table.held))
         exchanging = _exchanges_unique(connection, arrival)
         if exchanging.text or not _update_in_place(connection, arrival):
-            _replace_shown(connection, arrival, exchanging if exchanging.text else Sql(f"({arrival.changed})"))
+            _replace_shown(connection, arrival, values, exchanging if exchanging.text else Sql(f"({arrival.changed})"))
     waiting = fresh > 0 and not _show_fresh(connection, arrival, values, shown_fresh)
     if waiting or known:
         genesis = (values["genesis_t"], values["genesis_s"])
@@ -133,7 +133,7 @@ def _update_shown(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> 
         connection.execute(statement)
 
 
-def _replace_shown(connection: apsw.Connection, arrival: Arrival, exchanging: Sql) -> None:
+def _replace_shown(connection: apsw.Connection, arrival: Arrival, values: Values, exchanging: Sql) -> None:
     """Take the rows that change a UNIQUE column out of the table, write the others, and put them back changed."""
     table = arrival.table
     staged = joined(arrival.staged_columns)
@@ -159,7 +159,7 @@ def _replace_shown(connection: apsw.Connection, arrival: Arrival, exchanging: Sq
             table=table.quoted,
             shown_is_staged=arrival.is_key_of("shown", "staged"),
         )
-        connection.execute(hold)
+        connection.execute(hold, values)
 
 
 def _stage(connection: apsw.Connection, arrival: Arrival, changed: Sql) -> None:

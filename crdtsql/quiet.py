@@ -11,9 +11,25 @@ from contextlib import contextmanager
 
 import apsw
 
-from crdtsql import capture, enable, naming, policy, query, schema
+from crdtsql import capture, enable, indexsql, naming, policy, query, schema
 from crdtsql.sqltext import identifier
 from crdtsql.tables import Table
+
+
+def _that_refuse_deletes(connection: apsw.Connection, table: Table) -> set[str]:
+    """Find the triggers of the user's that may refuse a DELETE, which a merge must not be kept from."""
+    rows = query.rows(
+        connection,
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE",
+        (table.name,),
+    )
+    return {
+        name
+        for name, statement in rows
+        if not naming.is_ours(name)
+        and indexsql.trigger_event(statement) == "DELETE"
+        and "raise" in {word.lower() for word in indexsql.words(statement)}
+    }
 
 
 @contextmanager
@@ -22,7 +38,8 @@ def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterato
 
     Without triggers of the user's, all triggers are switched off on this connection. Else ours are dropped inside the
     transaction and created again, so that the user's (full-text indexes, say) still fire; but for those that write to
-    replicated tables themselves, whose effects arrive with the changeset.
+    replicated tables themselves, whose effects arrive with the changeset, and for those that may refuse a DELETE: the row was
+    deleted where it was allowed. What they refuse to insert is held.
     """
     if not any(schema.other_triggers(connection, table.name) for table in tables):
         before = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, -1)
@@ -33,6 +50,7 @@ def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterato
             connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, before)
         return
     writers = set().union(*(enable.triggers_that_write_replicated(connection, table) for table in tables))
+    writers |= set().union(*(_that_refuse_deletes(connection, table) for table in tables))
     refusing = [table for table in tables if table.rows == policy.GROW_ONLY]
     writers |= {naming.trigger(table.name, what) for table in refusing for what in capture.REFUSING}
     statements = []

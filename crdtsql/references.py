@@ -90,14 +90,15 @@ def read(registry: Registry, sides: Sequence[Side]) -> list[Reference]:
     return found
 
 
-def _is_dangling(reference: Reference, held: bool) -> Sql:
-    """Say that a row `child` refers to nothing that is shown, and was not found like that."""
+def _is_dangling(reference: Reference, held: bool, waiting_count: bool) -> Sql:
+    """Say that a row `child` refers to nothing that is shown (nor waits, if that counts), and was not found like that."""
     child, table = reference.columns("child", held), reference.child.table
     written = [reference.child.stamp_of(column, "clock")[0] for column in reference.key.columns]
     return fragment(
         "settle/is_dangling",
         all_set=joined((Sql(f"{column} IS NOT NULL") for column in child), " AND "),
         no_parent=_no_parent(reference, child),
+        none_waits=_none_waits(reference, child) if waiting_count else Sql("1"),
         clock=table.clock,
         clock_is_child=table.same_keys("clock", "child") if held else _clock_is_shown(reference.child),
         written_since=joined((Sql(f"{stamp} >= 0") for stamp in written), " OR "),
@@ -121,24 +122,35 @@ def _no_parent(reference: Reference, child: list[Sql]) -> Sql:
     )
 
 
-def _parent_unknown(reference: Reference, child: list[Sql]) -> Sql:
-    if reference.parent is None or not reference.to_key:
+def _none_waits(reference: Reference, child: list[Sql]) -> Sql:
+    if reference.parent is None or len(reference.lost_columns) != len(child):
         return Sql("1")
     pairs = zip(reference.lost_columns, child, strict=True)
     return fragment(
-        "settle/parent_unknown",
-        parent_clock=reference.parent.table.clock,
-        known_is_child=joined((Sql(f"known.{name} = +{column}") for name, column in pairs), " AND "),
+        "settle/none_waits",
+        parent_held=reference.parent.table.held,
+        waiting_is_child=joined((Sql(f"waiting.{name} = +{column}") for name, column in pairs), " AND "),
+        parent_id=integer(reference.parent.table.id),
     )
 
 
-def find_dangling(connection: apsw.Connection, reference: Reference) -> None:
+def _parent_unknown(reference: Reference, child: list[Sql]) -> Sql:
+    if reference.parent is None or len(reference.lost_columns) != len(child):
+        return Sql("1")
+    pairs = zip(reference.lost_columns, child, strict=True)
+    same = joined((Sql(f"known.{name} = +{column}") for name, column in pairs), " AND ")
+    if reference.to_key:
+        return fragment("settle/parent_unknown", parent_clock=reference.parent.table.clock, known_is_child=same)
+    return fragment("settle/value_unknown", parent_held=reference.parent.table.held, known_is_child=same)
+
+
+def find_dangling(connection: apsw.Connection, reference: Reference, waiting_count: bool) -> None:
     """Add to `temp._crdt_out` the shown rows that refer to nothing shown, among those that may have come to that.
 
     These are rows that were written, and rows that refer to one that went or is held.
     """
     child, parent = reference.child.table, reference.parent
-    shared = {"keys": child.keys, "child": child.quoted, "is_dangling": _is_dangling(reference, held=False)}
+    shared = {"keys": child.keys, "child": child.quoted, "is_dangling": _is_dangling(reference, False, waiting_count)}
     child_keys = child.key_columns_of("child")
     connection.execute(
         sql(
@@ -192,11 +204,11 @@ def _compared(reference: Reference) -> Iterator[Sql]:
             yield Sql(f"CAST({plain} AS {parent.affinity}) COLLATE {parent.collation}")
 
 
-def dangling_candidates(connection: apsw.Connection, reference: Reference) -> list[int]:
-    """Return the candidates that refer to nothing that is shown."""
+def dangling_candidates(connection: apsw.Connection, reference: Reference, waiting_count: bool) -> list[int]:
+    """Return the candidates that are not refused and refer to nothing that is shown (nor waits, if that counts)."""
     if not reference.is_kept:
         return []
-    statement = sql("settle/find_dangling_candidates", is_dangling=_is_dangling(reference, held=True))
+    statement = sql("settle/find_dangling_candidates", is_dangling=_is_dangling(reference, True, waiting_count))
     return [number for (number,) in query.rows(connection, statement)]
 
 

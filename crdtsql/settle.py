@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import apsw
@@ -24,8 +24,7 @@ from crdtsql.references import Reference
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import integer, joined, sql, text
 
-_NOT_UNIQUE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID)
-Ids = dict[int, set[int]]
+_UNIQUE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID)
 
 
 @contextmanager
@@ -86,7 +85,7 @@ class Scene:
     def find_dangling(self, reference: Reference) -> bool:
         """Tell whether a table shows rows that refer to nothing shown."""
         with temporary(self.connection, "_crdt_out", reference.child.create_out):
-            references.find_dangling(self.connection, reference)
+            references.find_dangling(self.connection, reference, waiting_count=False)
             return query.first(self.connection, "SELECT 1 FROM temp._crdt_out LIMIT 1") is not None
 
 
@@ -127,10 +126,15 @@ class _Settling:
         self.connection = scene.connection
         self.everything = everything
         self.causality = Causality(self.connection)
+        self.refused: dict[int, dict[int, str]] = defaultdict(dict)
+        self.masks: dict[int, dict[int, set[str]]] = defaultdict(dict)
 
     def run(self) -> None:
         self.scene.lift()
-        with temporary(self.connection, "_crdt_restored", holding.CREATE_RESTORED):
+        with (
+            temporary(self.connection, "_crdt_restored", holding.CREATE_RESTORED),
+            temporary(self.connection, "_crdt_refused", holding.CREATE_REFUSED),
+        ):
             self._restore()
             for group in references.grouped(self.scene.sides, self.scene.references):
                 self._settle_group(group)
@@ -172,12 +176,12 @@ class _Settling:
             restored |= found
             self.connection.executemany("INSERT INTO temp._crdt_restored VALUES (?, ?)", sorted(found))
         for side in self.scene.sides:
-            statement = sql("settle/list_restored", held=side.table.held, table_id=integer(side.table.id))
+            statement = sql("settle/await_restored", held=side.table.held, table_id=integer(side.table.id))
             self.connection.execute(statement)
 
     def _dead_parents(self, reference: Reference) -> set[int]:
         with temporary(self.connection, "_crdt_out", reference.child.create_out):
-            references.find_dangling(self.connection, reference)
+            references.find_dangling(self.connection, reference, waiting_count=False)
             return references.dead_parents(self.connection, reference)
 
     def _keeps(self, reference: Reference, dead: int) -> bool:
@@ -193,96 +197,134 @@ class _Settling:
     # -- table by table ----------------------------------------------------------------------------
 
     def _settle_group(self, group: Sequence[Side]) -> None:
+        """Settle tables that refer to each other in a circle, or one that does not.
+
+        Rows whose references lead nowhere are masked or refused, until there are no more such; rows that wait count as shown
+        meanwhile. Then the tables choose; what refers to a row that lost is refused for good, and all begins again.
+        """
         ids = {side.table.id for side in group}
         own = [found for found in self.scene.references if found.child.table.id in ids]
         inner = [found for found in own if found.parent is not None and found.parent.table.id in ids]
-        outer = [found for found in own if found not in inner]
-        refused: dict[int, dict[int, str]] = defaultdict(dict)
-        masks: dict[int, dict[int, set[str]]] = defaultdict(dict)
-        for reference in outer:
-            self._take_dangling_out(reference)
+        for side in group:
+            self._refuse_impossible(side)
         while True:
             for side in group:
-                toward = [found for found in outer if found.child is side]
-                self._decide(side, toward, refused[side.table.id], masks[side.table.id])
-            broken = [found for found in inner if self._break(found, refused, masks)]
+                holding.lift(self.connection, side)
+            self._look_for_parents(group, own, inner)
+            if not all(self._decide(side) for side in group):
+                continue
+            broken = [(one, row) for one in inner for row in self._take_dangling_out(one, waiting_count=False)]
             if not broken:
                 return
+            for reference, number in broken:
+                self._refuse_or_mask(reference, number)
 
-    def _take_dangling_out(self, reference: Reference) -> list[int]:
-        """Hold the rows that refer to nothing shown; return the ids of their held rows."""
+    def _refuse_impossible(self, side: Side) -> None:
+        """Leave out what was found impossible by itself before; with `everything`, it is tried again."""
+        if self.everything:
+            return
+        rows = query.rows(
+            self.connection,
+            f"SELECT id, reason FROM {side.table.held} WHERE reason <> 'deleted' "
+            "AND (reason GLOB 'check: *' OR reason GLOB 'trigger: *')",
+        )
+        for number, reason in rows:
+            self._refuse(side, number, reason)
+
+    def _look_for_parents(self, group: Sequence[Side], own: Sequence[Reference], inner: Sequence[Reference]) -> None:
+        """Mask or refuse the rows that refer to nothing that is shown or waits, to a fixpoint."""
+        while True:
+            changed = False
+            for reference in own:
+                changed |= bool(self._take_dangling_out(reference, waiting_count=reference in inner))
+            for side in group:
+                toward = [found for found in own if found.child is side]
+                with temporary(self.connection, "_crdt_candidate", holding.create_candidates(side)):
+                    if not toward or not self._list(side):
+                        continue
+                    dangling = [
+                        (found, number)
+                        for found in toward
+                        for number in references.dangling_candidates(self.connection, found, found in inner)
+                    ]
+                for reference, number in dangling:
+                    changed |= self._refuse_or_mask(reference, number)
+            if not changed:
+                return
+
+    def _list(self, side: Side) -> bool:
+        """Fill `temp._crdt_candidate` with the held rows that might be shown, as they would be; tell whether there are any."""
+        found = holding.list_candidates(self.connection, side)
+        self._apply(side)
+        return bool(found)
+
+    def _take_dangling_out(self, reference: Reference, *, waiting_count: bool) -> list[int]:
+        """Hold the rows that refer to nothing shown (or waiting); return the ids of their held rows."""
         side = reference.child
         with temporary(self.connection, "_crdt_out", side.create_out):
-            references.find_dangling(self.connection, reference)
+            references.find_dangling(self.connection, reference, waiting_count)
+            if query.first(self.connection, "SELECT 1 FROM temp._crdt_out LIMIT 1") is None:
+                return []
             base = holding.take_out(self.registry, side)
         rows = query.rows(self.connection, f"SELECT id FROM {side.table.held} WHERE id > ?", (base,))
         return [number for (number,) in rows]
 
-    def _break(
-        self, reference: Reference, refused: dict[int, dict[int, str]], masks: dict[int, dict[int, set[str]]]
-    ) -> bool:
-        """Take out what refers to nothing shown in its own group of tables; return whether there was anything."""
-        found = self._take_dangling_out(reference)
-        table = reference.child.table.id
-        for number in found:
-            self._refuse_or_mask(reference, number, refused[table], masks[table])
-        return bool(found)
+    def _refuse(self, side: Side, number: int, why: str) -> bool:
+        if number in self.refused[side.table.id]:
+            return False
+        self.refused[side.table.id][number] = why
+        self.connection.execute("INSERT INTO temp._crdt_refused VALUES (?, ?)", (side.table.id, number))
+        return True
 
-    def _refuse_or_mask(
-        self, reference: Reference, number: int, refused: dict[int, str], masks: dict[int, set[str]]
-    ) -> None:
+    def _refuse_or_mask(self, reference: Reference, number: int) -> bool:
+        """Mask a row's reference, or refuse the row where it can't be masked; return whether that is new."""
+        masks = self.masks[reference.child.table.id]
         columns = references.masked_columns(reference)
         if columns is None or masks.get(number, set()) >= set(columns):
-            refused[number] = f"foreign key: {reference.key.parent}"
-        else:
-            masks[number] = masks.get(number, set()) | set(columns)
+            return self._refuse(reference.child, number, f"foreign key: {reference.key.parent}")
+        masks[number] = masks.get(number, set()) | set(columns)
+        return True
 
-    def _decide(
-        self, side: Side, toward: Sequence[Reference], refused: dict[int, str], masks: dict[int, set[str]]
-    ) -> None:
-        """Show what a table can show of the rows that wait."""
-        holding.lift(self.connection, side)
+    def _decide(self, side: Side) -> bool:
+        """Show what a table can show of the rows that wait; return False if some turned out to be impossible by themselves."""
         with temporary(self.connection, "_crdt_candidate", holding.create_candidates(side)):
-            if not holding.list_candidates(self.connection, side, everything=self.everything):
-                return
-            self._look_for_parents(side, toward, refused, masks)
+            if not self._list(side):
+                return True
             contest = Contest(self.registry, side, self.causality)
             if contest.indexes:
+                if self._refuse_failed(side, holding.probe(self.connection, side)):
+                    return False
                 with temporary(self.connection, "_crdt_out", side.create_out):
                     if contest.find_rivals():
                         holding.take_out(self.registry, side)
-                        holding.list_candidates(self.connection, side, everything=self.everything)
-                        self._apply(side, refused, masks)
-            while True:
-                choice = contest.choose() if contest.indexes else self._all_candidates()
-                if self._show(side, choice, refused):
-                    break
-                self._apply(side, refused, masks)
+                        self._list(side)
+            choice = contest.choose() if contest.indexes else self._all_candidates()
+            if not self._show(side, choice):
+                return False
             holding.settle_shown(self.connection, side)
+            return True
+
+    def _refuse_failed(self, side: Side, failed: Mapping[int, tuple[int, str]]) -> bool:
+        """Refuse rows that are impossible by themselves, whatever else the table shows; return whether there are any."""
+        impossible = {number: found for number, found in failed.items() if found[0] not in _UNIQUE}
+        for number, (code, message) in impossible.items():
+            kind = "trigger" if code == apsw.SQLITE_CONSTRAINT_TRIGGER else "check"
+            self._refuse(side, number, f"{kind}: {message}")
+        return bool(impossible)
 
     def _all_candidates(self) -> Choice:
         rows = query.rows(self.connection, "SELECT id FROM temp._crdt_candidate WHERE NOT refused")
         return Choice({number for (number,) in rows})
 
-    def _look_for_parents(
-        self, side: Side, toward: Sequence[Reference], refused: dict[int, str], masks: dict[int, set[str]]
-    ) -> None:
-        self._apply(side, refused, masks)
-        for _ in range(2):  # a default that is shown in place of a reference may itself lead nowhere
-            for reference in toward:
-                for number in references.dangling_candidates(self.connection, reference):
-                    if number not in refused:
-                        self._refuse_or_mask(reference, number, refused, masks)
-            self._apply(side, refused, masks)
-
-    def _apply(self, side: Side, refused: dict[int, str], masks: dict[int, set[str]]) -> None:
+    def _apply(self, side: Side) -> None:
         """Write to the candidates which of them are refused, and what is shown in place of their references."""
         connection = self.connection
         connection.executemany(
-            "UPDATE temp._crdt_candidate SET refused = 1, chosen = 0, why = ?2 WHERE id = ?1", refused.items()
+            "UPDATE temp._crdt_candidate SET refused = 1, chosen = 0, why = ?2 WHERE id = ?1",
+            self.refused[side.table.id].items(),
         )
         columns = {column.name: column for column in side.shape.columns}
-        for number, names in masks.items():
+        for number, names in self.masks[side.table.id].items():
             settings = [f"masks = {text(json.dumps(sorted(names)))}"]
             for name in names:
                 shown = columns[name].default_value if self._has_default(side, name) else "NULL"
@@ -297,7 +339,7 @@ class _Settling:
             if found.child is side
         )
 
-    def _show(self, side: Side, choice: Choice, refused: dict[int, str]) -> bool:
+    def _show(self, side: Side, choice: Choice) -> bool:
         """Show the chosen rows; return False if a row turned out to be impossible by itself, so that others may be chosen."""
         connection = self.connection
         connection.execute("UPDATE temp._crdt_candidate SET chosen = 0")
@@ -307,11 +349,8 @@ class _Settling:
         connection.executemany("UPDATE temp._crdt_candidate SET why = ?2 WHERE id = ?1", choice.lost.items())
         connection.execute("SAVEPOINT crdt_show")
         failed = holding.put_back(connection, side)
-        impossible = {number: found for number, found in failed.items() if found[0] not in _NOT_UNIQUE}
-        if impossible:
+        if self._refuse_failed(side, failed):
             connection.execute("ROLLBACK TO crdt_show; RELEASE crdt_show")
-            for number, (code, message) in impossible.items():
-                refused[number] = f"{'trigger' if code == apsw.SQLITE_CONSTRAINT_TRIGGER else 'check'}: {message}"
             return False
         connection.execute("RELEASE crdt_show")
         connection.executemany(

@@ -1,5 +1,5 @@
-INSERT INTO temp._crdt_staged (${staged_columns})
-SELECT ${values}
+INSERT INTO temp._crdt_staged (id, ${staged_columns})
+SELECT met.id, ${values}
 FROM temp._crdt_met AS met
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id
 JOIN ${table} AS target ON ${target_is_met}

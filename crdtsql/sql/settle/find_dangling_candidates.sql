@@ -1,3 +1,4 @@
 SELECT child.id
 FROM temp._crdt_candidate AS child
-WHERE ${is_dangling}
+WHERE NOT child.refused
+  AND ${is_dangling}

@@ -3,4 +3,3 @@ SELECT held.id, held.reason GLOB 'deleted*', ${held_columns}
 FROM ${held} AS held
 WHERE held.id IN (SELECT id FROM ${held} WHERE reason <> 'deleted')
   AND (NOT held.reason GLOB 'deleted*' OR held.id IN (SELECT id FROM temp._crdt_restored WHERE tbl = ${table_id}))
-  AND (:everything OR NOT (held.reason GLOB 'check: *' OR held.reason GLOB 'trigger: *'))

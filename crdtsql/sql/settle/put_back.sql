@@ -1,5 +1,5 @@
 INSERT INTO ${table} (${columns})
 SELECT ${candidate_columns}
 FROM temp._crdt_candidate AS candidate
-WHERE candidate.chosen AND candidate.id BETWEEN :first AND :last
+WHERE (candidate.chosen OR :first = :last) AND candidate.id BETWEEN :first AND :last
 ORDER BY candidate.id
