@@ -83,7 +83,8 @@ class Arrival:
         self.head_slots = self.image_slots | {"head_table": image.head_table(number)}
         fields = {field.uid: field for field in table.fields}
         self._check(fields)
-        self.pairs = [Pair(fields[uid], position) for position, uid in enumerate(header.uids)]
+        self.pairs = self._paired(fields)
+        self.parked = self._paired({field.uid: field for field in table.parked})
         self.local_only = [field for field in table.fields if field.id not in {pair.field.id for pair in self.pairs}]
 
     def _check(self, fields: dict[str, Field]) -> None:
@@ -95,17 +96,17 @@ class Arrival:
             )
         for (column, kind), uid in zip(self.header.columns, self.header.uids, strict=True):
             field = fields.get(uid)
-            if field is None:
-                raise SchemaMismatchError(
-                    f"the changeset has a column {column!r} of table {name!r} that is not replicated here: add it "
-                    f"with ALTER TABLE, then `crdtsql disable` and `crdtsql enable` the table"
-                )
-            if field.type != kind:
+            if field is not None and field.type != kind and column not in self.header.parked:
                 raise SchemaMismatchError(
                     f"column {name}.{column} has the type {field.type} here and {kind} in the changeset: nothing was changed; "
                     f"give it the same type on both replicas with `crdtsql type FILE {name}.{column} {kind}` here or "
                     f"`... {field.type}` there, then export again"
                 )
+
+    def _paired(self, fields: dict[str, Field]) -> list[Pair]:
+        """Pair columns of the changeset with fields; a column that its sender only keeps may have another type there."""
+        columns = enumerate(zip(self.header.uids, self.header.columns, strict=True))
+        return [Pair(fields[uid], n) for n, (uid, (_, kind)) in columns if uid in fields and fields[uid].type == kind]
 
     @property
     def words(self) -> range:
@@ -140,8 +141,7 @@ class Arrival:
 
     def local_stamp(self, field: Field) -> tuple[Sql, Sql]:
         """Return the local cell's hlc and site ordinal before the merge."""
-        t, s = naming.stamp_t(field.id), naming.stamp_s(field.id)
-        return Sql(f"coalesce(clock.{t}, clock.t, :genesis_t)"), Sql(f"coalesce(clock.{s}, clock.s, :genesis_s)")
+        return field.full_stamp
 
     def bits(self, what: str) -> Sql:
         """Render the mask words of the cells that win, or that clash, as `... AS won0, ... AS won1`."""
@@ -164,6 +164,19 @@ class Arrival:
     def is_newer(self, new_t: Sql, new_s: Sql, old_t: Sql, old_s: Sql) -> Sql:
         """Compare an incoming stamp (its site as the image says it) with a local one: hlc first, then site id."""
         return fragment("merge/stamp_is_newer", new_t=new_t, new_s=new_s, old_t=old_t, old_s=old_s)
+
+    @property
+    def is_whole(self) -> Sql:
+        """Say that all value columns of the local table were sent, so that a row of the genesis needs no clock row."""
+        if self.local_only or any(pair.field.late for pair in self.pairs):
+            return Sql("0")
+        masks: dict[Sql, int] = {}
+        for pair in self.pairs:
+            word = pair.sent["word"]
+            masks[word] = masks.get(word, 0) | 1 << pair.position % WORD_BITS
+        return joined(
+            [Sql(f"incoming.{word} & {mask} = {mask}") for word, mask in masks.items()] or [Sql("1")], " AND "
+        )
 
     @property
     def user_columns(self) -> Sql:

@@ -66,13 +66,13 @@ class CellOrigin:
 
     @property
     def time(self) -> str:
-        """Return when it was written: UTC, ISO 8601."""
-        return clock.show_time(self.hlc)
+        """Return when it was written, UTC, ISO 8601, or `never`: then it holds the default of a column that was added later."""
+        return "never" if self.hlc == clock.ABSENT else clock.show_time(self.hlc)
 
     @property
     def genesis(self) -> bool:
         """Tell whether the value was there before the table was enabled; `time` and `site` are then the enabling's."""
-        return self.hlc < 0
+        return clock.ABSENT < self.hlc < 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the cell as `--json` prints it."""
@@ -99,7 +99,7 @@ def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[Cel
     table = registry.table(name)
     if len(key) != len(table.key):
         raise UsageError(f"the key of {table.name!r} is ({', '.join(table.key)}): give {len(table.key)} value(s)")
-    shape = schema.read(registry.connection, table.name)
+    shape = schema.read(registry.connection, table.place)
     columns = [identifier(field.name) for field in table.fields]
     where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
     shown = query.first(
@@ -146,7 +146,7 @@ def _origins(
 ) -> list[CellOrigin]:
     count = len(table.fields)
     t, s = found[:2] if found else (table.genesis or (clock.ABSENT, registry.self_ordinal))
-    cell_t = found[3 : 3 + count] if found else [None] * count
+    cell_t = found[3 : 3 + count] if found else [clock.ABSENT if field.late else None for field in table.fields]
     cell_s = found[3 + count :] if found else [None] * count
     return [
         CellOrigin(

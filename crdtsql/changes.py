@@ -45,7 +45,7 @@ def _table_changes(
     connection: apsw.Connection, table: TableHeader, number: int, database: str, sites: dict[int, str]
 ) -> Iterator[Change]:
     keys = [Sql(f"k{position}") for position in range(1, len(table.key) + 1)]
-    words = image.words(table)
+    words = image.words(len(table.columns))
     cells = [part for position in range(len(table.columns)) for part in image.cell(position)]
     columns = joined([*keys, Sql("t"), Sql("s"), Sql("dot_t"), Sql("dot_s"), Sql("gone"), *words, *cells])
     first_cell = len(keys) + 5 + len(words)

@@ -23,7 +23,9 @@ The header is a JSON object:
                 {name, type}; genesis is null or [t, ordinal]: the stamp of the sender's rows that were never written
                 since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted;
                 row_policy and granularity are there where they are not "add-wins" and "column"; uid of the table, and of
-                a column, where it is not the lower-case name; key_uids, for all columns of the key, where one of them is not
+                a column, where it is not the lower-case name; key_uids, for all columns of the key, where one of them is not;
+                parked: names of the columns that the sender's table does not have; collations of the key's columns, where
+                one is not BINARY
 
     eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
 
@@ -85,6 +87,8 @@ class TableHeader:
     Attributes:
         given_uid: the table's uid; "" for its name in lower case.
         given_uids: the uids of the key's columns, then those of the others; empty for their names in lower case.
+        parked: names of the columns whose cells the sender only keeps, because its table does not have them.
+        collations: those of the key's columns; empty if all are BINARY.
     """
 
     name: str
@@ -97,6 +101,8 @@ class TableHeader:
     granularity: str = policy.BY_COLUMN
     given_uid: str = ""
     given_uids: tuple[str, ...] = ()
+    parked: tuple[str, ...] = ()
+    collations: tuple[str, ...] = ()
 
     @property
     def uid(self) -> str:
@@ -124,6 +130,12 @@ class TableHeader:
         if self.key_uids != tuple(map(caseless, self.key)):
             found["key_uids"] = list(self.key_uids)
         return found
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Return the header's keys for columns that the sender only keeps, and for collations of the key."""
+        found = {"parked": list(self.parked), "collations": list(self.collations)}
+        return {name: values for name, values in found.items() if values}
 
     @property
     def policies(self) -> dict[str, str]:
@@ -179,6 +191,7 @@ class Header:
                     "gone": table.gone,
                     **table.policies,
                     **table.renamed,
+                    **table.kept,
                 }
                 for table in self.tables
             ],
@@ -360,7 +373,10 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
     row_policy = _policy(found, name, "row_policy", policy.ROW_POLICIES)
     granularity = _policy(found, name, "granularity", policy.GRANULARITIES)
     uid = _name(found.get("uid", ""))
-    return TableHeader(name, key, columns, genesis, rows, gone, row_policy, granularity, uid, uids)
+    parked, collations = (tuple(_name(name) for name in found.get(what, [])) for what in ("parked", "collations"))
+    if not {column for column, _ in columns}.issuperset(parked) or len(collations) not in (0, len(key)):
+        raise ValueError("a table's parked columns or collations are not valid")
+    return TableHeader(name, key, columns, genesis, rows, gone, row_policy, granularity, uid, uids, parked, collations)
 
 
 def _policy(found: dict[str, Any], table: str, key: str, known: tuple[str, ...]) -> str:

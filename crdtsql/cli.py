@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import get_completion_class
 
-from crdtsql import __version__, changeset, cli_conflicts, clock, policy
+from crdtsql import __version__, changeset, cli_adopt, cli_conflicts, cli_doctor, cli_held, cli_schema, clock, policy
 from crdtsql.celltypes import TYPES
 from crdtsql.files import read_changeset, read_text, write_file
 from crdtsql.merge import MergeReport
@@ -56,8 +57,17 @@ def cli() -> None:
 )
 @click.option("--rows", type=ROW_POLICY, default=policy.ADD_WINS, help="What a delete and a concurrent write make.")
 @click.option("--granularity", type=GRANULARITY, default=policy.BY_COLUMN, help="What an update stamps.")
+@cli_doctor.ADD_KEY
+@cli_doctor.YES
 def enable(
-    database: str, tables: tuple[str, ...], all_tables: bool, columns: tuple[str, ...], rows: str, granularity: str
+    database: str,
+    tables: tuple[str, ...],
+    all_tables: bool,
+    columns: tuple[str, ...],
+    rows: str,
+    granularity: str,
+    add_key: bool,
+    yes: bool,
 ) -> None:
     """Make tables of DATABASE replicated, in place.
 
@@ -67,8 +77,11 @@ def enable(
     if not tables and not all_tables:
         raise click.UsageError("name the tables to enable, or give --all")
     types = dict(_column_type(column) for column in columns)
+    options: dict[str, Any] = {"all": all_tables, "types": types, "rows": rows, "granularity": granularity}
     with open_replica(database) as replica:
-        for name in replica.enable(*tables, all=all_tables, types=types, rows=rows, granularity=granularity):
+        if add_key:
+            cli_doctor.confirm_keys(replica, tables, all_tables=all_tables, yes=yes)
+        for name in replica.enable(*tables, add_key=add_key, **options):
             click.echo(f"enabled {name}")
 
 
@@ -362,6 +375,10 @@ def completion(shell: str) -> None:
 
 
 cli_conflicts.register(cli)
+cli_schema.register(cli)
+cli_adopt.register(cli)
+cli_held.register(cli)
+cli_doctor.register(cli)
 
 
 def main() -> None:

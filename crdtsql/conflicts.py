@@ -111,7 +111,8 @@ def read(
     rows = query.rows(registry.connection, sql("conflicts/list", keys=keys), values)
     present: dict[int, tuple[int, bytes, int | None]] = {}
     for tbl, col in sorted({row[14:16] for row in rows}):
-        present |= _present(registry, tables[tbl], col, number)
+        if col in {field.id for field in tables[tbl].fields}:  # else the column was dropped
+            present |= _present(registry, tables[tbl], col, number)
     return [_conflict(row, present.get(row[0])) for row in rows]
 
 
@@ -203,6 +204,8 @@ def _settle(registry: Registry, table: Table, entries: Sql, rows: Sql, values: d
     )
     kinds = {field.id: TYPES[field.type].kind for field in table.fields}
     for (col,) in columns:
+        if col not in kinds:  # the column was dropped, which settled its entries
+            continue
         shared = {
             "clock": table.clock,
             "clock_is_entry": table.same_keys("clock", "entry"),
@@ -212,7 +215,7 @@ def _settle(registry: Registry, table: Table, entries: Sql, rows: Sql, values: d
             "rows": rows,
         }
         cells = [fragment("conflicts/settle_cells", **shared)]
-        if kinds.get(col) is Kind.PARTS:
+        if kinds[col] is Kind.PARTS:
             head_is_clock = table.same_keys("head", "clock")
             cells.append(fragment("conflicts/settle_parts", parts=table.parts, head_is_clock=head_is_clock, **shared))
         for found in cells:
@@ -253,7 +256,7 @@ def prune(registry: Registry, tables: Iterable[Table]) -> int:
     per_cell, total, size = limits(registry)
     pruned = 0
     for table in tables:
-        shape = schema.read(connection, table.name)
+        shape = schema.read(connection, table.place)
         collations = [column.collation for column in shape.key] if shape else ["BINARY"] * len(table.key)
         grouping = joined(
             Sql(f"entry.{key} COLLATE {identifier(collation)}")

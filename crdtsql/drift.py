@@ -1,60 +1,189 @@
-"""Drift: notice that a replicated table was altered behind our back.
+"""Drift: notice that a replicated table was altered behind our back, and mend what is certain.
 
 Compares each table's registration with what the database says now, and only when SQLite's schema version has moved
-since the last look. What is certain is mended (triggers that follow from indexes that came or went); the rest is reported.
+since the last look. While all capture triggers are in place no write went unseen, and SQLite has carried them along when a
+column or the table was renamed: then everything is certain, and mended at once. The rest is reported, and left to `repair`.
 """
 
 from __future__ import annotations
 
-from crdtsql import capture, enable, naming, query, schema
+import re
+from dataclasses import dataclass, field
+
+import apsw
+
+from crdtsql import defaults, enable, naming, parking, query, quiet, registration, reshape, schema
 from crdtsql.errors import SchemaDriftError
-from crdtsql.registry import Registry
-from crdtsql.tables import Table
+from crdtsql.registry import Registry, temporary
+from crdtsql.schema import Column, TableShape
+from crdtsql.sqltext import identifier, sql
+from crdtsql.tables import FIRST_UPDATE_OP, Field, Table
+
+NUMERIC = {"INTEGER", "NUMERIC", "REAL"}
+_OLD = re.compile(r'\bOLD\.("(?:[^"]|"")*")')
+
+
+@dataclass(slots=True)
+class State:
+    """How a replicated table and its registration differ.
+
+    Attributes:
+        shape: the table as it is now, None if it is gone.
+        renamed: uid -> present name, of the columns that were renamed.
+        added: value columns that are not registered.
+        dropped: registered columns that the table has not.
+        captured: all capture triggers are on the table, so that no write went unseen.
+        rekeyed: the primary key is another one.
+    """
+
+    table: Table
+    shape: TableShape | None
+    captured: bool = False
+    renamed: dict[str, str] = field(default_factory=dict)
+    added: list[Column] = field(default_factory=list)
+    dropped: list[Field] = field(default_factory=list)
+    rekeyed: bool = False
+
+    @property
+    def present(self) -> TableShape:
+        """Return the table as it is now, of one that is there."""
+        if self.shape is None:
+            raise SchemaDriftError(f"replicated table {self.table.name!r} is gone")
+        return self.shape
+
+    @property
+    def moved(self) -> bool:
+        """Tell whether the table itself has another name."""
+        return self.shape is not None and self.shape.name != self.table.name
+
+    @property
+    def is_certain(self) -> bool:
+        """Tell whether it is known what was done, and nothing was lost by it."""
+        return self.shape is not None and self.captured and not self.rekeyed and not self.dropped
+
+    @property
+    def problems(self) -> list[str]:
+        """Say what differs, a phrase each."""
+        if self.shape is None:
+            return ["the table was dropped or renamed"]
+        names = dict(zip(self.table.uids, self.table.names, strict=True))
+        found = [f"it is called {self.shape.name!r} now"] if self.moved else []
+        found += [f"column {names[uid]!r} is called {name!r} now" for uid, name in self.renamed.items()]
+        if self.added:
+            found.append(f"column {', '.join(repr(column.name) for column in self.added)} was added")
+        if self.dropped:
+            found.append(f"column {', '.join(repr(column.name) for column in self.dropped)} was dropped or renamed")
+        if self.rekeyed:
+            found.append("its primary key was changed")
+        if not self.captured:
+            found.append("its capture triggers are gone, so writes since then were not recorded")
+        return found
+
+
+def look(registry: Registry, table: Table) -> State:
+    """Compare a table with its registration."""
+    connection = registry.connection
+    place = _place(connection, table)
+    shape = None if place is None else schema.read(connection, place)
+    if shape is None or shape.kind != "table":
+        return State(table, None)
+    present = reshape.our_triggers(connection, shape.name)
+    state = State(table, shape, captured=set(reshape.core_triggers(table)) <= set(present))
+    compare(state, _names_in_triggers(table, present), registration.columns_seen(registry, table))
+    state.rekeyed |= not _same_key(connection, table, shape)
+    return state
+
+
+def _place(connection: apsw.Connection, table: Table) -> str | None:
+    """Return where a table is now: SQLite lets the triggers go with a table that is renamed."""
+    found = query.first(
+        connection,
+        "SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger' AND name = ?",
+        (naming.trigger(table.name, "insert"),),
+    )
+    return found[0] if found else table.name
+
+
+def _names_in_triggers(table: Table, present: dict[str, str]) -> list[str] | None:
+    """Return the columns as the delete trigger names them, which SQLite keeps up to date when a column is renamed."""
+    statement = present.get(naming.trigger(table.name, "delete"), "")
+    _, values, rest = statement.partition("VALUES ('deleted', ")
+    names = [name[1:-1].replace('""', '"') for name in _OLD.findall(rest.partition(");\n  INSERT")[0])]
+    return names if values and len(names) == len(table.uids) else None
+
+
+def _same_key(connection: apsw.Connection, table: Table, shape: TableShape) -> bool:
+    """Tell whether keys still compare as the clocks do."""
+    clocks = schema.read(connection, naming.tables_of(table.name)[0])
+    if clocks is None:
+        return True
+    return all(
+        ours.collation == column.collation
+        and (ours.affinity == column.affinity or {ours.affinity, column.affinity} <= NUMERIC)
+        for ours, column in zip(clocks.key, shape.key, strict=False)
+    )
+
+
+def compare(state: State, names: list[str] | None, seen: list[tuple[str, str]]) -> None:
+    """Find out which columns were renamed, added and dropped.
+
+    Args:
+        names: the registered columns as triggers name them now, None if there are none to ask.
+        seen: (name, declared type) of all columns when they were last seen.
+    """
+    table, shape = state.table, state.present
+    present = [column.name for column in (*shape.key, *shape.values)]
+    if names is None or not set(names) <= set(present):
+        followed = _by_place(table, shape, seen)
+        names = [followed.get(name, name) for name in table.names]
+    state.renamed = {uid: now for uid, was, now in zip(table.uids, table.names, names, strict=True) if was != now}
+    state.rekeyed = [column.name for column in shape.key] != names[: len(table.key)]
+    values = {column.name for column in shape.values}
+    fields = names[len(table.key) :]
+    state.dropped = [known for known, name in zip(table.fields, fields, strict=True) if name not in values]
+    state.added = [column for column in shape.values if column.name not in fields]
+
+
+def _by_place(table: Table, shape: TableShape, seen: list[tuple[str, str]]) -> dict[str, str]:
+    """Follow renames without triggers: where a column went, one with the same affinity came."""
+    now = [(column.name, column.affinity) for column in shape.columns]
+    if len(now) != len(seen):
+        return {}
+    before, after = {name for name, _ in seen}, {name for name, _ in now}
+    pairs = [
+        (old, new, _is_alike(declared, affinity, shape.strict))
+        for (old, declared), (new, affinity) in zip(seen, now, strict=True)
+        if old not in after
+    ]
+    fits = all(same and new not in before for _, new, same in pairs) and len(pairs) == len(after - before)
+    return {old: new for old, new, _ in pairs if old in table.names} if fits else {}
+
+
+def _is_alike(declared: str, affinity: str, strict: bool) -> bool:
+    """Tell whether a column can be one that was rebuilt: tools write REAL for types that only are numbers, and any for none."""
+    before = schema.affinity_of(declared, strict)
+    return not declared or before == affinity or (before, affinity) == ("NUMERIC", "REAL")
 
 
 def problem_of(registry: Registry, table: Table) -> str | None:
     """Say what is wrong with a table's registration or triggers, None if nothing is."""
-    connection = registry.connection
-    shape = schema.read(connection, table.name)
-    if shape is None:
-        return "the table was dropped or renamed"
-    registered = {*table.key, *(field.name for field in table.fields)}
-    present = {column.name for column in shape.columns if not column.generated}
-    if added := sorted(present - registered):
-        return f"column {', '.join(map(repr, added))} was added"
-    if gone := sorted(registered - present):
-        return f"column {', '.join(map(repr, gone))} was dropped or renamed"
-    if tuple(column.name for column in shape.key) != table.key:
-        return "its primary key was changed"
-    wanted = ["insert", "delete", "rekey", *(f"typed{field.id}" for field in table.typed_fields)]
-    wanted += ["update"] if any(table.stamped_with(field).word == 0 for field in table.plain_fields) else []
-    present_triggers = _present_triggers(registry, table)
-    missing = [what for what in wanted if naming.trigger(table.name, what) not in present_triggers]
-    return "its capture triggers are gone, so writes since then were not recorded" if missing else None
-
-
-def _present_triggers(registry: Registry, table: Table) -> dict[str, str]:
-    rows = registry.connection.execute(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table.name,)
-    )
-    return {name: statement for name, statement in rows if naming.is_ours(name)}
-
-
-def _are_behind(registry: Registry, table: Table) -> bool:
-    """Tell whether a trigger of the user's is newer than ours: it fires first, and RAISE(IGNORE) in it would cut ours off."""
-    newest, ours = query.first(
-        registry.connection,
-        "SELECT max(CASE WHEN name NOT GLOB '_crdt_*' THEN rowid END), min(CASE WHEN name GLOB '_crdt_*' THEN rowid END) "
-        "FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE",
-        (table.name,),
-    )
-    return newest is not None and ours is not None and newest > ours
+    if table.absent:
+        return None
+    return "; ".join(look(registry, table).problems) or None
 
 
 def has_moved(registry: Registry) -> bool:
     """Tell whether the schema was changed since the last look."""
     (version,) = query.first(registry.connection, "PRAGMA main.schema_version")
     return bool(version != registry.get("schema_version"))
+
+
+def see(registry: Registry) -> None:
+    """Remember the columns of all tables as they are now."""
+    for table in registry.tables():
+        shape = schema.read(registry.connection, table.name)
+        if shape is not None:
+            registration.see_columns(registry, table, shape)
 
 
 def settle(registry: Registry) -> None:
@@ -64,27 +193,87 @@ def settle(registry: Registry) -> None:
         registry.set("schema_version", version)
 
 
-def check(registry: Registry) -> None:
-    """Check all tables, and mend the triggers that follow from indexes.
+def check(registry: Registry, *, strict: bool = True) -> bool:
+    """Check all tables, and mend what is certain; return whether all are as registered then.
 
     Raises:
-        SchemaDriftError: a table was altered so that its registration no longer fits.
+        SchemaDriftError: with `strict`, a table was altered in a way that only a person can judge.
     """
     if not has_moved(registry):
-        return
+        return True
+    problem = None
     for table in registry.tables():
-        problem = problem_of(registry, table)
-        if problem:
-            raise SchemaDriftError(
-                f"replicated table {table.name!r} was altered: {problem}; nothing was changed. Run `crdtsql disable "
-                f"{registry.path} {table.name}`, and `crdtsql enable` it again on every replica"
-            )
-        shape = schema.read(registry.connection, table.name)
-        if shape is None:
+        if table.absent:
             continue
-        expected = list(capture.triggers(registry.connection, table, shape))
-        present = _present_triggers(registry, table)
-        if sorted(expected) != sorted(present.values()) or _are_behind(registry, table):
-            enable.drop_triggers(registry.connection, table.name)
-            enable.create_triggers(registry.connection, table, shape)
-    settle(registry)
+        state = look(registry, table)
+        if state.is_certain:
+            mend(registry, state)
+        elif problem is None:
+            problem = f"replicated table {table.name!r} was altered: {'; '.join(state.problems)}"
+    if problem is None:
+        registry.set("unsettled", 1)  # rows that constraints kept out may be allowed now
+        settle(registry)
+    elif strict:
+        raise SchemaDriftError(
+            f"{problem}; nothing was changed. See what would be done with `crdtsql repair {registry.path} --dry-run`, "
+            "and do it without --dry-run"
+        )
+    return problem is None
+
+
+def mend(registry: Registry, state: State) -> tuple[Table, int]:
+    """Let the registration follow the table, but for columns that it lost; return it, and how many cells were found written.
+
+    Columns that are dropped must be gone from the registration.
+    """
+    shape, table = state.present, state.table
+    if state.moved:
+        enable.drop_triggers(registry.connection, shape.name)
+        table = reshape.rename_table(registry, table, shape.name)
+    for uid, name in state.renamed.items():
+        registration.rename_column(registry, table, uid, name)
+    table, cells = registry.table(table.name), 0
+    if state.added:
+        fields = reshape.add_columns(registry, table, shape)
+        for added in fields:
+            cells += _take_written(registry, registry.table(table.name), shape, added)
+        table = registry.table(table.name)
+    if reshape.are_outdated(registry.connection, table, shape):
+        reshape.renew_triggers(registry, table)
+    registration.see_columns(registry, table, shape)
+    return table, cells
+
+
+def _take_written(registry: Registry, table: Table, shape: TableShape, added: Field) -> int:
+    """Log the cells of a column that somebody wrote before it was registered, and show what others wrote to the other ones."""
+    connection = registry.connection
+    column = next(column for column in shape.values if column.name == added.name)
+    stamped = table.stamped_with(added)
+    values = {
+        "tbl": table.id,
+        "op": FIRST_UPDATE_OP + stamped.word,
+        "mask": 1 << stamped.bit,
+        "default": defaults.default_value(connection, column, shape.strict),
+    }
+    with temporary(connection, "_crdt_written", f"CREATE TEMP TABLE _crdt_written ({table.keys}, v)"):
+        keep = sql(
+            "repair/keep_cells",
+            log_keys=table.keys,
+            user_keys=table.key_columns_of("shown"),
+            table=table.quoted,
+            column=identifier(added.name),
+        )
+        connection.execute(keep, values)
+        written = connection.changes()
+        if written:
+            connection.execute(sql("repair/log_cells", log_keys=table.keys), values)
+        if parking.unpark(registry, table, added) and written:
+            with quiet.without_capture(connection, [table]):
+                show = sql(
+                    "repair/show_cells",
+                    table=table.quoted,
+                    column=identifier(added.name),
+                    target_is_written=table.row_has_key_of("target", "written"),
+                )
+                connection.execute(show)
+    return written

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 import apsw
 
-from crdtsql import capture, clock, columntype, naming, policy, query, schema
+from crdtsql import capture, clock, columntype, naming, policy, query, schema, usertriggers
 from crdtsql.clock import Now
 from crdtsql.errors import CannotEnableError, CrdtsqlError, UsageError
 from crdtsql.registry import Registry
-from crdtsql.schema import TableShape
+from crdtsql.schema import Column, TableShape
 from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.tables import Table
 from crdtsql.values import caseless
@@ -45,7 +45,7 @@ def enable(
     check_policies(rows, granularity)
     connection = registry.connection
     shape = check(connection, name)
-    if any(caseless(table.name) == caseless(shape.name) for table in registry.tables()):
+    if registry.find(shape.name) is not None:
         raise CannotEnableError(shape.name, "it is enabled already")
     chosen = columntype.choose(connection, shape, types or {})
     has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None
@@ -57,7 +57,7 @@ def enable(
         genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
     registry.widen_log(len(shape.key))
     table = registry.set_policies(registry.add_table(shape, genesis, chosen), rows, granularity)
-    _create_tables(connection, table, shape)
+    create_tables(connection, table, shape)
     create_triggers(connection, table, shape)
     return table
 
@@ -83,11 +83,11 @@ def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape
             connection.execute(statement)
         names = joined(identifier(column.name) for column in shape.columns if not column.generated)
         first = identifier(shape.key[0].name)
-        query.rows(connection, f"EXPLAIN INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
+        query.compile_only(connection, f"INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
         quoted = [identifier(column.name) for column in shape.key + shape.values]
         settings = joined(Sql(f"{name} = {name}") for name in quoted)
-        query.rows(connection, f"EXPLAIN UPDATE {table.quoted} SET {settings}")
-        query.rows(connection, f"EXPLAIN DELETE FROM {table.quoted} WHERE {first} IS NULL")
+        query.compile_only(connection, f"UPDATE {table.quoted} SET {settings}")
+        query.compile_only(connection, f"DELETE FROM {table.quoted} WHERE {first} IS NULL")
     except apsw.SQLError as error:
         raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
 
@@ -99,29 +99,12 @@ def triggers_that_write_replicated(connection: apsw.Connection, table: Table) ->
     triggers are included.
     """
     captured = {
-        name.lower()
+        caseless(name)
         for (name,) in connection.execute("SELECT tbl_name FROM sqlite_schema WHERE name GLOB '_crdt_delete_*'")
     }
-    found: set[str] = set()
-
-    def authorize(action: int, first: str | None, _second: str | None, _database: str | None, by: str | None) -> int:
-        writes = action in (apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE)
-        if writes and by and first and (first.lower() in captured or naming.is_ours(first)):
-            found.add(by)
-        return apsw.SQLITE_OK
-
-    first = joined(identifier(name) for name in table.key)
-    written = [*table.key, *(field.name for field in table.fields)]
-    settings = joined(Sql(f"{identifier(name)} = {identifier(name)}") for name in written)
-    before = connection.authorizer
-    connection.authorizer = authorize
-    try:
-        query.rows(connection, f"EXPLAIN INSERT INTO {table.quoted} ({first}) SELECT {first} FROM {table.quoted}")
-        query.rows(connection, f"EXPLAIN DELETE FROM {table.quoted} WHERE {identifier(table.key[0])} IS NULL")
-        query.rows(connection, f"EXPLAIN UPDATE {table.quoted} SET {settings}")
-    finally:
-        connection.authorizer = before
-    return found
+    statements = usertriggers.statements(table.name, [*table.key, *(field.name for field in table.fields)])
+    written = usertriggers.writes_of(connection, statements)
+    return {name for name, targets in written.items() if any(t in captured or naming.is_ours(t) for t in targets)}
 
 
 def drop_triggers(connection: apsw.Connection, table: str) -> None:
@@ -141,17 +124,32 @@ def disable(registry: Registry, name: str) -> None:
         NotEnabledError: the table is not replicated.
     """
     table = registry.table(name)
-    connection = registry.connection
-    drop_triggers(connection, table.name)
-    for ours in (table.clock, table.held, table.heads, table.parts):
-        connection.execute(f"DROP TABLE IF EXISTS {ours}")
-    connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
+    forget(registry, table)
     if registry.tables():
         registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
     else:
         registry.drop()
+
+
+def left(name: str) -> str:
+    """Say what the other replicas must do when a table is not replicated in one file any more."""
+    return f"`crdtsql disable FILE {name}` for the other replicas too, before they exchange changes with this one again"
+
+
+def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> None:
+    """Drop our triggers and tables of a table, and what is registered of it."""
+    connection = registry.connection
+    if not table.absent:
+        drop_triggers(connection, table.name)
+    stand_in = [table.quoted] if table.absent else []
+    for ours in (table.clock, table.held, table.heads, table.parts, table.cells_parked, *stand_in):
+        connection.execute(f"DROP TABLE IF EXISTS {ours}")
+    if with_conflicts:
+        connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1)", (table.id,))
 
 
 def check(connection: apsw.Connection, name: str) -> TableShape:
@@ -193,8 +191,8 @@ def _check_kind(shape: TableShape) -> None:
     if not shape.key:
         raise CannotEnableError(
             shape.name,
-            "it has no primary key, so its rows have no name that other replicas could know; rebuild it with one, for "
-            f"example `sqlite-utils transform FILE {shape.name} --pk id`",
+            "it has no primary key, so its rows have no name that other replicas could know; let `crdtsql enable FILE "
+            f"{shape.name} --add-key` give it one, or rebuild it, for example `sqlite-utils transform FILE {shape.name} --pk id`",
         )
 
 
@@ -215,22 +213,38 @@ def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
         raise CannotEnableError(
             shape.name, "a table of this name can't have UNIQUE indexes on expressions or with WHERE; rename the table"
         )
-    nullable = [column for column in shape.key if not column.not_null and not shape.has_rowid_key]
-    for column in nullable:
-        found = query.first(
+    empty = null_keys(connection, shape)
+    if empty:
+        raise CannotEnableError(
+            shape.name,
+            f"its primary key column {empty[0].name!r} is NULL in some rows, and NULL names no row; give these rows a "
+            f"key, for example with `crdtsql enable FILE {shape.name} --add-key`, or UPDATE {shape.name} SET {empty[0].name} = "
+            f"lower(hex(randomblob(16))) WHERE {empty[0].name} IS NULL",
+        )
+
+
+def null_keys(connection: apsw.Connection, shape: TableShape) -> list[Column]:
+    """Return the columns of a table's primary key that are NULL in some rows."""
+    if shape.without_rowid or shape.has_rowid_key:
+        return []
+    return [
+        column
+        for column in shape.key
+        if not column.not_null
+        and query.first(
             connection, f"SELECT 1 FROM {identifier(shape.name)} WHERE {identifier(column.name)} IS NULL LIMIT 1"
         )
-        if found and not shape.without_rowid:
-            raise CannotEnableError(
-                shape.name,
-                f"its primary key column {column.name!r} is NULL in some rows, and NULL names no row; give these rows a "
-                f"key, for example UPDATE {shape.name} SET {column.name} = lower(hex(randomblob(16))) "
-                f"WHERE {column.name} IS NULL",
-            )
+    ]
 
 
-def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
-    key_definitions = _key_definitions(table, shape)
+def lacks_key(connection: apsw.Connection, shape: TableShape) -> bool:
+    """Tell whether an ordinary table has no primary key, or one that is NULL in some rows."""
+    return shape.kind == "table" and (not shape.key or bool(null_keys(connection, shape)))
+
+
+def create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+    """Create our tables for a table."""
+    definitions = key_definitions(table, shape)
     stamps = joined(
         (Sql(f"{naming.stamp_t(field.id)} INTEGER, {naming.stamp_s(field.id)} INTEGER,") for field in table.fields),
         "\n  ",
@@ -240,13 +254,13 @@ def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape)
         sql(
             "enable/create_clock",
             clock=table.clock,
-            key_definitions=key_definitions,
+            key_definitions=definitions,
             stamp_definitions=stamps,
             key_columns=table.keys,
         ),
-        sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock),
+        seq_index(table),
         sql("enable/create_held", held=table.held, columns=held_columns),
-        sql("enable/create_heads", heads=table.heads, key_definitions=key_definitions, key_columns=table.keys),
+        sql("enable/create_heads", heads=table.heads, key_definitions=definitions, key_columns=table.keys),
     ):
         try:
             connection.execute(statement)
@@ -256,7 +270,13 @@ def _create_tables(connection: apsw.Connection, table: Table, shape: TableShape)
         create_parts(connection, table, shape)
 
 
-def _key_definitions(table: Table, shape: TableShape) -> Sql:
+def seq_index(table: Table) -> str:
+    """Write the statement that creates the clock's index by `seq`."""
+    return sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock)
+
+
+def key_definitions(table: Table, shape: TableShape) -> Sql:
+    """Define the key's columns in tables of ours, with the affinity and collation of the user's."""
     return joined(
         (
             Sql(f"{key} {column.affinity} NOT NULL COLLATE {column.collation}")
@@ -268,7 +288,7 @@ def _key_definitions(table: Table, shape: TableShape) -> Sql:
 
 def create_parts(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
     """Create the table of parts, which only a table with typed columns has, unless it is there."""
-    definitions = _key_definitions(table, shape)
+    definitions = key_definitions(table, shape)
     connection.execute(
         sql("enable/create_parts", parts=table.parts, key_definitions=definitions, key_columns=table.keys)
     )

@@ -59,6 +59,14 @@ class SchemaDriftError(CrdtsqlError):
     """A replicated table was altered so that its registration no longer fits."""
 
 
+class CannotAlterError(CrdtsqlError):
+    """A statement can't change the schema as it says, because what comes of it can't be replicated; nothing was changed."""
+
+
+class CannotAdoptError(CrdtsqlError):
+    """Another file's schema can't be taken over; nothing was changed."""
+
+
 class ChangesetError(CrdtsqlError):
     """A changeset can't be accepted; nothing was changed."""
 

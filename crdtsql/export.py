@@ -14,7 +14,7 @@ from itertools import count
 
 import apsw
 
-from crdtsql import clock, image, naming, parts, query
+from crdtsql import clock, image, naming, parked, parts, query
 from crdtsql.celltypes import TYPES, Kind
 from crdtsql.changeset import Header, Site, TableHeader
 from crdtsql.clock import Now
@@ -29,13 +29,14 @@ _numbers = count(1)
 
 
 @contextmanager
-def attached(connection: apsw.Connection, purpose: str) -> Iterator[str]:
+def attached(connection: apsw.Connection, purpose: str, *, nested: bool = False) -> Iterator[str]:
     """Attach an empty in-memory database for the length of a block; yield its name.
 
-    While a statement around us runs, SQLite refuses to detach; what is left then is detached the next time.
+    While a statement or, for a `nested` one, the transaction around us runs, SQLite refuses to detach; what is left then is
+    detached the next time.
     """
     names = [name for _, name, _ in query.rows(connection, "PRAGMA database_list") if name.startswith(PREFIX)]
-    left = [name for name in names if not _detach(connection, name)]
+    left = [name for name in names if nested or not _detach(connection, name)]
     name = f"{PREFIX}{purpose}_{next(_numbers)}" if left else f"{PREFIX}{purpose}"
     connection.execute(f"ATTACH ':memory:' AS {name}")
     try:
@@ -60,16 +61,19 @@ def export(
     on_progress: Progress,
     *,
     for_people: bool = False,
+    only: Table | None = None,
 ) -> Header:
     """Fill an attached, empty database with a changeset's image and return its header.
 
     Args:
         receiver: the receiver's version vector: site id -> highest hlc seen; empty for one that has nothing.
         for_people: typed cells are given with their value, even if their parts say all.
+        only: the one table to export; all if None.
     """
     sites = registry.sites()
     with _receiver(registry.connection, sites, receiver):
-        return _fill(registry, sites, receiver, now, database, on_progress, for_people)
+        tables = registry.tables() if only is None else [only]
+        return _fill(registry, sites, tables, receiver, now, database, on_progress, for_people)
 
 
 @contextmanager
@@ -118,6 +122,7 @@ def _lacks_genesis(registry: Registry, table: Table, receiver: Mapping[bytes, in
 def _fill(
     registry: Registry,
     sites: list[tuple[int, bytes, int]],
+    tables: list[Table],
     receiver: Mapping[bytes, int],
     now: Now,
     database: str,
@@ -125,9 +130,8 @@ def _fill(
     for_people: bool,
 ) -> Header:
     connection = registry.connection
-    tables = registry.tables()
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
-    headers = [describe(table) for table in tables]
+    headers = [describe(connection, table) for table in tables]
     header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras())
     for statement in image.schema(header, database):
         connection.execute(statement)
@@ -146,9 +150,12 @@ def _fill(
     return replace(header, tables=tuple(counted))
 
 
-def describe(table: Table) -> TableHeader:
+def describe(connection: apsw.Connection, table: Table) -> TableHeader:
     """Describe a replicated table as a changeset does."""
-    columns = tuple((field.name, field.type) for field in table.fields)
+    clock_table = f"_crdt_clock_{table.name}"
+    collations = tuple(connection.column_metadata("main", clock_table, str(key))[1] for key in table.key_names)
+    kept = parked.listed(table)
+    columns = tuple((field.name, field.type) for field in (*table.fields, *kept))
     return TableHeader(
         table.name,
         table.key,
@@ -157,7 +164,9 @@ def describe(table: Table) -> TableHeader:
         row_policy=table.rows,
         granularity=table.granularity,
         given_uid=table.uid,
-        given_uids=(*table.key_uids, *(field.uid for field in table.fields)),
+        given_uids=(*table.key_uids, *(field.uid for field in (*table.fields, *kept))),
+        parked=tuple(field.name for field in ((*table.fields, *kept) if table.absent else kept)),
+        collations=() if set(collations) == {"BINARY"} else collations,
     )
 
 
@@ -176,6 +185,9 @@ def _export_table(
     for_people: bool,
 ) -> None:
     connection = registry.connection
+    lacks_genesis = _lacks_genesis(registry, table, receiver)
+    if start > table.bulk and not lacks_genesis and not _any_since(connection, table, start):
+        return
     has_parts = parts.have_parts(connection, table)
     statements = _Statements(table, number, database, has_parts and not for_people)
     everything = start <= table.bulk
@@ -184,9 +196,14 @@ def _export_table(
     connection.execute(statements.heads())
     if has_parts:
         connection.execute(statements.parts())
-    if table.genesis and _lacks_genesis(registry, table, receiver):
+    if table.genesis and lacks_genesis:
         t, s = table.genesis
         connection.execute(statements.genesis_rows(), {"genesis_t": t, "genesis_s": s})
+    parked.send(connection, table, number, database)
+
+
+def _any_since(connection: apsw.Connection, table: Table, start: int) -> bool:
+    return query.first(connection, f"SELECT 1 FROM {table.clock} WHERE seq >= ? LIMIT 1", (start,)) is not None
 
 
 class _Statements:
@@ -199,7 +216,7 @@ class _Statements:
         self.slots = {"image": Sql(database), "row_table": image.row_table(number), "keys": table.keys}
         self.head_table = image.head_table(number)
         self.cells = [image.cell(position) for position in range(len(table.fields))]
-        self.words = image.words(describe(table))
+        self.words = image.words(len(table.fields) + len(table.parked))
         self.conditions = [
             fragment("export/cell_is_new", t=naming.stamp_t(field.id), s=naming.stamp_s(field.id))
             for field in table.fields
@@ -258,7 +275,7 @@ class _Statements:
             Sql(
                 f"SELECT {field.id} AS id, {position} AS position, {int(TYPES[field.type].kind is Kind.PARTS)} AS splits"
             )
-            for position, field in enumerate(self.table.fields)
+            for position, field in enumerate((*self.table.fields, *self.table.parked))
             if field.type != "lww"
         ]
         return sql(
@@ -310,7 +327,7 @@ class _Statements:
             words=joined(self.words),
             value_columns=joined((Sql(f", {value}") for value, _, _ in self.cells), "") if values else EMPTY,
             user_keys=self.table.key_columns_of("shown"),
-            masks=self._masks([integer(1)] * len(values)),
+            masks=self._masks([integer(not field.late) for field in self.table.fields]),
             values=joined(values, ""),
             clock_is_shown=self._clock_is_shown,
             **self.slots,

@@ -42,12 +42,13 @@ def fold(registry: Registry, now: Now) -> int:
         batch = registry.next_batch()
         tables = {table.id: table for table in registry.tables()}
         scene = settle.Scene(registry, {number for number, *_ in summary})
-        for side in scene.sides:
-            standins.drop_written(registry, side)
+        kept = [(side, standins.learn(registry, side)) for side in scene.sides]
         for number, count, removals, updates, _, _ in summary:
             if number in tables:
                 _fold_table(registry, tables[number], batch, count, bool(removals), bool(updates))
         registry.raise_vector(batch, [(registry.self_ordinal, max(last for *_, last in summary))])
+        for side, held in kept:
+            standins.relink(registry, side, held)
         if scene.sides:
             with settle.noting(registry):
                 settle.note_folded(registry)
@@ -171,7 +172,13 @@ def _fold_statement(table: Table, shape: schema.TableShape, removals: bool, upda
         removals=fragment("fold/with_removals") if removals else fragment("fold/without_removals"),
         latest_updates=latest,
         updates=joined((Sql(f", {_update_name(field)}") for field in table.fields), "") if updates else EMPTY,
-        old_stamps=joined((Sql(f", clock.{t}, clock.{s}") for t, s in columns), ""),
+        old_stamps=joined(
+            (
+                Sql(f", {old_t} AS {t}, {old_s} AS {s}")
+                for (old_t, old_s), (t, s) in zip((field.clock_stamp for field in table.fields), columns, strict=True)
+            ),
+            "",
+        ),
         stamp_columns=joined((Sql(f", {t}, {s}") for t, s in columns), ""),
         stamps=stamps,
     )

@@ -92,13 +92,14 @@ class _Fold:
 
     def _collect(self) -> None:
         table = self.table
+        stamp_t, stamp_s = self.field.full_stamp
         self._execute(
             "fold/collect_cells",
             row_marker=identifier(table.key[0]),
             column=identifier(self.field.name),
             held_value=naming.value(self.field.id),
-            stamp_t=naming.stamp_t(self.field.id),
-            stamp_s=naming.stamp_s(self.field.id),
+            stamp_t=stamp_t,
+            stamp_s=stamp_s,
             event_keys=table.keys_of("event"),
             grouping=joined(
                 Sql(f"event.{key} COLLATE {column.collation}")

@@ -19,6 +19,8 @@ from crdtsql.tables import Table
 from crdtsql.values import SqliteValue, caseless
 
 WAITING = "waiting"
+RESTORED = "deleted, shown: referenced"
+MASKED = "masked: "
 CREATE_REFUSED = "CREATE TEMP TABLE _crdt_refused (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 CREATE_RESTORED = "CREATE TEMP TABLE _crdt_restored (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 
@@ -192,9 +194,12 @@ def probe(connection: apsw.Connection, side: Side) -> dict[int, tuple[int, str]]
     connection.execute("SAVEPOINT crdt_probe")
     try:
         refused: dict[int, tuple[int, str]] = {}
+        insert = _put_back(side)
         for number in unprobed:
-            refused |= _put_back_one(connection, _put_back(side), number)
-            connection.execute("ROLLBACK TO crdt_probe")
+            found = _put_back_one(connection, insert, number)
+            refused |= found
+            if not found:
+                connection.execute("ROLLBACK TO crdt_probe")
         return refused
     finally:
         connection.execute("ROLLBACK TO crdt_probe; RELEASE crdt_probe")

@@ -52,9 +52,9 @@ def typed_columns(table: TableHeader) -> list[int]:
     return [position for position, (_, kind) in enumerate(table.columns) if kind != "lww"]
 
 
-def words(table: TableHeader) -> list[Sql]:
-    """Name the mask words of a table: p0, p1, ..."""
-    count = 1 + max(len(table.columns) - 1, 0) // WORD_BITS
+def words(columns: int) -> list[Sql]:
+    """Name the mask words of a table with so many value columns: p0, p1, ..."""
+    count = 1 + max(columns - 1, 0) // WORD_BITS
     return [Sql(f"p{number}") for number in range(count)]
 
 
@@ -74,7 +74,7 @@ def schema(header: Header, database: str = "main") -> list[str]:
             fragment("export/cell_definition", value=value, t=t, s=s, highest=highest, sites=sites)
             for value, t, s in (cell(position) for position in range(len(table.columns)))
         ]
-        word_definitions = joined(Sql(f"{word} INTEGER NOT NULL") for word in words(table))
+        word_definitions = joined(Sql(f"{word} INTEGER NOT NULL") for word in words(len(table.columns)))
         statements.append(
             sql(
                 "export/create_row",

@@ -7,6 +7,7 @@ accepted by SQLite before, so that is enough.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
@@ -20,12 +21,42 @@ _TOKEN = re.compile(
 )
 
 
+def scan(statement: str) -> Iterator[tuple[str, str]]:
+    """Yield a statement's tokens as (kind, text); kind is space (comments included), quoted, word or other.
+
+    >>> list(scan("a 'b'"))
+    [('word', 'a'), ('space', ' '), ('quoted', "'b'")]
+    """
+    for match in _TOKEN.finditer(statement):
+        yield str(match.lastgroup), match[0]
+
+
 @dataclass(frozen=True, slots=True)
 class IndexParts:
     """The terms of an index in order, as SQL, and its WHERE clause ("" if it has none)."""
 
     terms: tuple[str, ...]
     where: str
+
+
+def tokens(statement: str) -> list[str]:
+    """Split a statement into SQLite's tokens; each comment or run of blanks is one blank.
+
+    >>> tokens("DROP/* it */TABLE [my t];")
+    ['DROP', ' ', 'TABLE', ' ', '[my t]', ';']
+    """
+    return [" " if match.lastgroup == "space" else match[0] for match in _TOKEN.finditer(statement)]
+
+
+def unquoted(name: str) -> str:
+    """Return the name that a token stands for.
+
+    >>> unquoted('"a""b"'), unquoted("[a b]"), unquoted("a")
+    ('a"b', 'a b', 'a')
+    """
+    if name[:1] == "[":
+        return name[1:-1]
+    return name[1:-1].replace(name[0] * 2, name[0]) if name[:1] in ("'", '"', "`") else name
 
 
 def parse(statement: str) -> IndexParts:
@@ -102,7 +133,7 @@ def generated(statement: str) -> dict[str, str]:
             name, after_as = None, False
         elif depth == 1 and match.lastgroup in ("word", "quoted"):
             after_as = name is not None and piece.upper() == "AS"
-            name = _unquoted(piece) if name is None else name
+            name = unquoted(piece) if name is None else name
     return found
 
 
@@ -124,11 +155,4 @@ def words(expression: str) -> set[str]:
     ['first name', 'lower', 'x']
     """
     found = (match for match in _TOKEN.finditer(expression) if match.lastgroup in ("word", "quoted"))
-    return {_unquoted(match[0]) for match in found}
-
-
-def _unquoted(name: str) -> str:
-    """Return a name without its quotes."""
-    if name[0] == "[":
-        return name[1:-1]
-    return name[1:-1].replace(name[0] * 2, name[0]) if name[0] in "\"'`" else name
+    return {unquoted(match[0]) for match in found}

@@ -2,7 +2,8 @@
 
     crdt_enable(table)      make a table replicated; returns its name
     crdt_enable(table, options)
-                            with options as JSON: {"columns": {"votes": "counter"}, "rows": "delete-wins", "granularity": "row"}
+                            with options as JSON: {"columns": {"votes": "counter"}, "rows": "delete-wins", "granularity": "row",
+                            "add_key": true}
     crdt_type(table, column, type)
                             give a column another type; returns 1 if it had another one before
     crdt_rows(table, policy)
@@ -98,12 +99,14 @@ def _options(given: SqliteValue) -> dict[str, Any]:
         found = json.loads(given) if isinstance(given, str) else None
     except ValueError:
         found = None
-    names = {"columns": "types", "rows": "rows", "granularity": "granularity"}
+    names = {"columns": "types", "rows": "rows", "granularity": "granularity", "add_key": "add_key"}
     if not isinstance(found, dict) or found.keys() - names.keys():
         raise UsageError(f"crdt_enable(table, options) takes a JSON object with {', '.join(names)}")
     columns = found.get("columns", {})
     if not isinstance(columns, dict) or not all(isinstance(kind, str) for kind in columns.values()):
         raise UsageError("crdt_enable(table, options): columns is an object of column: type")
+    if not isinstance(found.get("add_key", False), bool):
+        raise UsageError("crdt_enable(table, options): add_key is true or false")
     return {names[name]: value for name, value in found.items()}
 
 

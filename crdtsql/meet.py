@@ -198,6 +198,7 @@ def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: in
             "merge/store_fresh_clocks",
             incoming_keys=table.keys_of("incoming"),
             stamps=_fresh_stamps(arrival),
+            is_whole=arrival.is_whole,
             **shared,
             **arrival.image_slots,
         )
@@ -247,12 +248,12 @@ def _met_stamps(arrival: Arrival) -> Sql:
         if pair.field.type != "lww":
             stamps.append(_typed_stamp(arrival, pair))
             continue
-        new_t = fragment("merge/met_stamp_t", won=pair.won, bit=pair.bit, t=slots["t"], old_t=slots["old_t"])
-        new_s = fragment("merge/met_stamp_s", won=pair.won, bit=pair.bit, s=slots["s"], old_s=slots["old_s"])
+        old_t, old_s = arrival.local_stamp(pair.field)
+        new_t = fragment("merge/met_stamp_t", won=pair.won, bit=pair.bit, t=slots["t"], old_t=old_t)
+        new_s = fragment("merge/met_stamp_s", won=pair.won, bit=pair.bit, s=slots["s"], old_s=old_s)
         stamps.append(fragment("merge/met_stamp", new_t=new_t, new_s=new_s))
     for field in arrival.local_only:
-        old_t = Sql(f"ifnull(clock.{naming.stamp_t(field.id)}, met.old_t)")
-        old_s = Sql(f"ifnull(clock.{naming.stamp_s(field.id)}, met.old_s)")
+        old_t, old_s = arrival.local_stamp(field)
         stamps.append(fragment("merge/met_stamp", new_t=old_t, new_s=old_s))
     return joined(stamps, "\n  ")
 

@@ -10,9 +10,23 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from crdtsql import clock, conflicts, constraints, holding, materialize, meet, mergeparts, query, quiet, schema, settle
+from crdtsql import (
+    absent,
+    clock,
+    conflicts,
+    constraints,
+    holding,
+    materialize,
+    meet,
+    mergeparts,
+    parking,
+    query,
+    quiet,
+    schema,
+    settle,
+)
 from crdtsql.arrival import Arrival
-from crdtsql.changeset import Header, TableHeader
+from crdtsql.changeset import Header
 from crdtsql.clock import Now
 from crdtsql.errors import ClockDriftError, MissingChangesError, SchemaMismatchError
 from crdtsql.progress import Progress
@@ -57,11 +71,13 @@ class MergeReport:
         sender: site id of the exporting replica, as hex.
         known: the changeset held nothing new.
         tables: table name -> counts, for the tables in which anything changed.
+        notices: what a person should know, such as which columns are not in this file.
     """
 
     sender: str
     known: bool = False
     tables: dict[str, TableReport] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
 
     def of(self, table: str) -> TableReport:
         """Return the counts of one table."""
@@ -79,7 +95,13 @@ class MergeReport:
     def to_json(self) -> dict[str, Any]:
         """Return the report as the command line's `--json` prints it."""
         tables = {name: asdict(report) for name, report in self.tables.items()}
-        return {"sender": self.sender, "known": self.known, **asdict(self.total), "tables": tables}
+        return {
+            "sender": self.sender,
+            "known": self.known,
+            **asdict(self.total),
+            "tables": tables,
+            "notices": self.notices,
+        }
 
 
 def brings_news(registry: Registry, header: Header) -> bool:
@@ -172,8 +194,10 @@ def check_policies(registry: Registry, header: Header) -> None:
         )
 
 
-def merge(registry: Registry, header: Header, database: str, on_progress: Progress) -> MergeReport:
-    """Merge an attached, checked image.
+def merge(
+    registry: Registry, header: Header, database: str, on_progress: Progress, *, again: bool = False
+) -> MergeReport:
+    """Merge an attached, checked image; `again` takes events for new that the vector covers, because their table forgot them.
 
     Raises:
         SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
@@ -182,11 +206,13 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
     connection = registry.connection
     settle_eras(registry, header)
     check_policies(registry, header)
+    report = MergeReport(header.sender.hex())
     arrivals = [
-        _arrival(registry, table, number, database) for number, table in enumerate(header.tables, 1) if table.rows
+        _arrival(registry, header, number, database, report.notices)
+        for number, table in enumerate(header.tables, 1)
+        if table.rows
     ]
     batch = registry.next_batch()
-    report = MergeReport(header.sender.hex())
     scene = settle.Scene(registry, {arrival.table.id for arrival in arrivals})
     with (
         temporary(connection, "_crdt_from", CREATE_FROM),
@@ -195,7 +221,7 @@ def merge(registry: Registry, header: Header, database: str, on_progress: Progre
         quiet.without_capture(connection, _concerned(arrivals, scene)),
     ):
         scene.lift()
-        local = _map_sites(registry, header)
+        local = _map_sites(registry, header, {} if again else registry.vector())
         connection.execute(sql("merge/record_incoming_merged", image=Sql(database)))
         total = sum(arrival.header.rows for arrival in arrivals)
         done = 0
@@ -223,22 +249,23 @@ def _concerned(arrivals: list[Arrival], scene: settle.Scene) -> list[Table]:
     return tables + [side.table for side in scene.sides if side.table.id not in {table.id for table in tables}]
 
 
-def _arrival(registry: Registry, header: TableHeader, number: int, database: str) -> Arrival:
-    table = next((table for table in registry.tables() if table.uid == header.uid), None)
-    shape = schema.read(registry.connection, table.name if table else header.name)
-    if table is None or shape is None:
-        state = "is not in this file" if shape is None else "is not replicated here"
-        advice = "create it, then run" if shape is None else "run"
-        raise SchemaMismatchError(
-            f"the changeset has table {header.name!r}, which {state}: nothing was changed; "
-            f"{advice} `crdtsql enable {registry.path} {header.name}`, and import again"
-        )
-    return Arrival(header, number, database, table, shape)
+def _arrival(registry: Registry, header: Header, number: int, database: str, notices: list[str]) -> Arrival:
+    theirs = header.tables[number - 1]
+    table = registry.find_uid(theirs.uid)
+    if table is None:
+        if schema.read(registry.connection, theirs.name) is not None:
+            raise SchemaMismatchError(
+                f"the changeset has table {theirs.name!r}, which is not replicated here: nothing was changed; "
+                f"run `crdtsql enable {registry.path} {theirs.name}`, and import again"
+            )
+        table = absent.admit(registry, theirs, header.eras.get(theirs.uid, 0), notices)
+    shape = parking.shape_of(registry, table)
+    table = parking.admit(registry, table, theirs, number, database, notices)
+    return Arrival(theirs, number, database, table, shape)
 
 
-def _map_sites(registry: Registry, header: Header) -> dict[int, int]:
+def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> dict[int, int]:
     """Give every site of the changeset a local ordinal; return changeset ordinal -> local ordinal."""
-    before = registry.vector()
     local = {site.ordinal: registry.add_site(site.id) for site in header.sites}
     connection = registry.connection
     connection.executemany(
@@ -279,6 +306,8 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
             registry.adopt_genesis(table, adopted)
         if not fresh and not known:
             return None
+        parking.fill_defaults(registry, arrival)
+        parking.merge_cells(registry, arrival, values)
         siblings = mergeparts.merge_parts(registry, arrival, values, fresh, known)
         settle.note_arrived(connection, arrival)
         values["seq"] = registry.seq_of(table, batch, fresh + known)

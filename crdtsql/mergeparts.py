@@ -35,7 +35,7 @@ def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
     part_table = f"{arrival.image_slots['image']}.{image.part_table(arrival.number)}"
     sent = {col for (col,) in query.rows(connection, f"SELECT DISTINCT col FROM {part_table}")}
     here = parts.have_parts(connection, arrival.table)
-    mergings = [_Merge(registry, arrival, pair, values, pair.position in sent, here) for pair in typed]
+    mergings = [Merge(registry, arrival, pair, values, pair.position in sent, here) for pair in typed]
     for merging in mergings:
         merging.check()
     simple = [m for m in mergings if m.parts_sent and m.takes_fresh]
@@ -50,7 +50,7 @@ def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
     return recorded
 
 
-def _take_all(registry: Registry, arrival: Arrival, mergings: list[_Merge]) -> None:
+def _take_all(registry: Registry, arrival: Arrival, mergings: list[Merge]) -> None:
     """Store the parts of several columns, in the order in which they were sent, where all rows are new."""
     positions = [
         Sql(f"SELECT {merging.pair.position} AS position, {merging.pair.field.id} AS id") for merging in mergings
@@ -68,7 +68,7 @@ def _take_all(registry: Registry, arrival: Arrival, mergings: list[_Merge]) -> N
 
 
 @dataclass
-class _Merge:
+class Merge:
     """The merge of one typed column."""
 
     registry: Registry
@@ -135,25 +135,34 @@ class _Merge:
             self._store()
             return self._record_siblings() if self.kind.keeps_values else 0
 
+    @property
+    def theirs_split(self) -> Sql:
+        """Say whether the incoming cell was sent with parts."""
+        if not self.parts_sent:
+            return Sql("0")
+        same, parts_sent = (
+            self.table.same_keys("part", "incoming"),
+            f"{self.arrival.image_slots['image']}.{self.part_table}",
+        )
+        return Sql(f"EXISTS (SELECT 1 FROM {parts_sent} AS part WHERE {same} AND part.col = :position)")
+
+    @property
+    def mine_split(self) -> Sql:
+        """Say whether the cell has parts here."""
+        if not self.parts_here:
+            return Sql("0")
+        same = self.table.same_keys("part", "incoming")
+        return Sql(f"EXISTS (SELECT 1 FROM {self.table.parts} AS part WHERE {same} AND part.col = :col)")
+
     def _collect(self) -> None:
         table, pair = self.table, self.pair
-        theirs_split = mine_split = Sql("0")
-        if self.parts_sent:
-            theirs_split = Sql(
-                f"EXISTS (SELECT 1 FROM {self.arrival.image_slots['image']}.{self.part_table} AS part "
-                f"WHERE {table.same_keys('part', 'incoming')} AND part.col = :position)"
-            )
-        if self.parts_here:
-            mine_split = Sql(
-                f"EXISTS (SELECT 1 FROM {table.parts} AS part WHERE {table.same_keys('part', 'incoming')} AND part.col = :col)"
-            )
         self._execute(
             "merge/collect_cells",
             keys=table.keys,
             incoming_keys=table.keys_of("incoming"),
-            theirs_split=theirs_split,
+            theirs_split=self.theirs_split,
             takes_fresh=integer(self.takes_fresh),
-            mine_split=mine_split,
+            mine_split=self.mine_split,
             row_marker=identifier(table.key[0]),
             column=pair.column,
             held_value=naming.value(pair.field.id),
@@ -163,7 +172,7 @@ class _Merge:
             clock_is_incoming=table.same_keys("clock", "incoming"),
             shown_is_incoming=self.arrival.is_key_of("shown", "incoming"),
             **pair.sent,
-            **pair.slots,
+            **(pair.slots | dict(zip(("old_t", "old_s"), pair.field.full_stamp, strict=True))),
             **self.arrival.image_slots,
         )
 

@@ -38,6 +38,21 @@ def parts(table: str) -> Sql:
     return identifier(f"_crdt_parts_{table}")
 
 
+def parked(table: str) -> Sql:
+    """Name the table of the cells of columns that the user's table does not have."""
+    return identifier(f"_crdt_parked_{table}")
+
+
+def absent(table: str) -> str:
+    """Name the stand-in for a table that is not in this file; the caller quotes it."""
+    return f"_crdt_absent_{table}"
+
+
+def tables_of(table: str) -> list[str]:
+    """List the names that tables of ours for one table can have; the caller quotes them."""
+    return [f"_crdt_{what}_{table}" for what in ("clock", "held", "heads", "parts", "parked", "born")]
+
+
 def trigger(table: str, what: str) -> str:
     """Name a capture trigger; the caller quotes it."""
     return f"_crdt_{what}_{table}"

@@ -127,7 +127,7 @@ def working(connection: apsw.Connection, *definitions: tuple[str, str]) -> Itera
 
 def have_parts(connection: apsw.Connection, table: Table) -> bool:
     """Tell whether any cell of a table has parts."""
-    if not table.typed_fields:
+    if not table.may_have_parts:
         return False
     return query.first(connection, f"SELECT 1 FROM {table.parts} LIMIT 1") is not None
 

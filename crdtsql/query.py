@@ -15,3 +15,11 @@ def rows(connection: apsw.Connection, statement: str, values: Any = None) -> lis
 def first(connection: apsw.Connection, statement: str, values: Any = None) -> Any:
     """Return the first row as a tuple, None if there is none."""
     return connection.execute(statement, values).fetchone()
+
+
+def compile_only(connection: apsw.Connection, statement: str) -> None:
+    """Have SQLite compile a statement, with all triggers that it fires.
+
+    Never from apsw's cache of statements: SQLite crashes when an EXPLAIN that was prepared before the schema changed runs again.
+    """
+    connection.execute(f"EXPLAIN {statement}", can_cache=False).fetchall()

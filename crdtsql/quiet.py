@@ -14,6 +14,7 @@ import apsw
 from crdtsql import capture, enable, indexsql, naming, policy, query, schema
 from crdtsql.sqltext import identifier
 from crdtsql.tables import Table
+from crdtsql.values import caseless
 
 
 def _that_refuse_deletes(connection: apsw.Connection, table: Table) -> set[str]:
@@ -41,7 +42,8 @@ def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterato
     replicated tables themselves, whose effects arrive with the changeset, and for those that may refuse a DELETE: the row was
     deleted where it was allowed. What they refuse to insert is held.
     """
-    if not any(schema.other_triggers(connection, table.name) for table in tables):
+    watched = schema.tables_with_other_triggers(connection)
+    if not any(caseless(table.name) in watched for table in tables):
         before = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, -1)
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
         try:

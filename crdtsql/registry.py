@@ -274,10 +274,40 @@ class Registry:
         Raises:
             NotEnabledError: the table is not replicated.
         """
-        row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE name = ?", (name,))
-        if row is None:
+        found = self.find(name)
+        if found is None:
             raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
-        return self._table(row)
+        return found
+
+    def find(self, name: str) -> Table | None:
+        """Return one replicated table, None if it is not replicated."""
+        row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE name = ?", (name,))
+        return None if row is None else self._table(row)
+
+    def find_uid(self, uid: str) -> Table | None:
+        """Return the replicated table with a uid, None if there is none."""
+        row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE uid = ?", (uid,))
+        return None if row is None else self._table(row)
+
+    def not_enabled(self) -> list[str]:
+        """List the user's ordinary tables that are not replicated, in files too where nothing is."""
+        enabled = {caseless(table.name) for table in self.tables() if not table.absent} if self.exists else set()
+        found = schema.user_tables(self.connection)
+        return [name for name, kind in found if kind == "table" and caseless(name) not in enabled]
+
+    def present_table(self, name: str) -> Table:
+        """Return one replicated table that is in this file.
+
+        Raises:
+            NotEnabledError: the table is not replicated, or not in this file.
+        """
+        table = self.table(name)
+        if table.absent:
+            raise NotEnabledError(
+                f"table {name!r} is not in {self.path}, which only keeps its rows for other replicas: create it and run "
+                f"`crdtsql enable {self.path} {name}`, or run `crdtsql schema pull`, first"
+            )
+        return table
 
     def _table(self, row: tuple[Any, ...]) -> Table:
         number, name, genesis_t, genesis_s, bulk, rows, granularity, uid = row
@@ -300,6 +330,8 @@ class Registry:
             granularity=granularity,
             uid=uid,
             key_uids=tuple(uid for _, _, _, uid, _ in key),
+            parked=tuple(Field(*column) for column in json.loads(str(self.get(f"parked:{number}") or "[]"))),
+            absent=self.get(f"absent:{number}") is not None,
         )
 
     def add_table(
@@ -327,45 +359,7 @@ class Registry:
     def _table_uid(self, name: str) -> str:
         """Choose what a table is called in changesets: its name, unless another table was registered under it."""
         found = query.rows(self.connection, "SELECT uid FROM _crdt_table")
-        return _free(caseless(name), {uid for (uid,) in found})
-
-    def add_column(self, table: Table, name: str) -> Field:
-        """Register a column that was added to a table, under an id and a uid that no column of the table ever had."""
-        found = query.rows(self.connection, "SELECT id, uid FROM _crdt_column WHERE tbl = ?", (table.id,))
-        number = 1 + max((id_ for id_, _ in found if id_ >= 0), default=-1)
-        uid = _free(caseless(name), {uid for _, uid in found})
-        late = table.genesis is not None
-        self.connection.execute(
-            "INSERT INTO _crdt_column (tbl, id, name, uid, since) VALUES (?, ?, ?, ?, ?)",
-            (table.id, number, name, uid, int(late)),
-        )
-        return Field(number, name, "lww", uid, late)
-
-    def rename_column(self, table: Table, uid: str, name: str) -> None:
-        """Register another name for a column of a table, which keeps its uid."""
-        self.connection.execute(
-            "UPDATE _crdt_column SET name = ? WHERE tbl = ? AND uid = ? AND NOT dropped", (name, table.id, uid)
-        )
-
-    def drop_column(self, table: Table, field: Field) -> None:
-        """Register that a column is not in the table any more; its id and uid are never given again."""
-        self.connection.execute("UPDATE _crdt_column SET dropped = 1 WHERE tbl = ? AND id = ?", (table.id, field.id))
-
-    def rename_table(self, table: Table, name: str) -> Table:
-        """Register another name for a table, which keeps its uid."""
-        self.connection.execute("UPDATE _crdt_table SET name = ? WHERE id = ?", (name, table.id))
-        return self.table(name)
-
-    def columns_seen(self, table: Table) -> list[tuple[str, str]]:
-        """Return (name, declared type) of a table's columns as last seen, in the table's order; nothing if unknown."""
-        (found,) = query.first(self.connection, "SELECT columns FROM _crdt_table WHERE id = ?", (table.id,))
-        return [(name, declared) for name, declared in json.loads(found or "[]")]
-
-    def see_columns(self, table: Table, shape: schema.TableShape) -> None:
-        """Remember a table's columns as they are now."""
-        self.connection.execute(
-            "UPDATE _crdt_table SET columns = ?1 WHERE id = ?2 AND columns IS NOT ?1", (shape.to_json(), table.id)
-        )
+        return free_uid(caseless(name), {uid for (uid,) in found})
 
     def set_type(self, table: Table, field: Field, name: str) -> Table:
         """Register another type for a column."""
@@ -399,10 +393,10 @@ class Registry:
         return None
 
 
-def _free(name: str, taken: set[str]) -> str:
+def free_uid(name: str, taken: set[str]) -> str:
     """Return a name, numbered if it is taken.
 
-    >>> _free("a", {"a", "a~2"})
+    >>> free_uid("a", {"a", "a~2"})
     'a~3'
     """
     numbered = (name if number == 1 else f"{name}~{number}" for number in count(1))

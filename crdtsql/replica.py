@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Final, Literal
@@ -17,29 +17,29 @@ from typing import Final, Literal
 import apsw
 
 from crdtsql import (
-    blame,
+    addkey,
+    appear,
     changes,
     changeset,
     columntype,
     conflicts,
+    doctor,
     drift,
     enable,
     export,
-    fold,
     image,
     merge,
     policy,
     query,
     resolve,
-    retype,
     rows,
-    schema,
-    status,
     undelete,
 )
 from crdtsql.conflicts import Conflict
 from crdtsql.errors import CannotEnableError, CrdtsqlError, DatabaseError, UsageError
-from crdtsql.session import Session, explained
+from crdtsql.lookups import Lookups
+from crdtsql.schemaverbs import SchemaVerbs
+from crdtsql.session import explained
 from crdtsql.values import SqliteValue, caseless
 from crdtsql.vector import Vector, by_id
 
@@ -53,7 +53,7 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 
 
-class Replica(Session):
+class Replica(SchemaVerbs, Lookups):
     """One replicated SQLite file.
 
     Use as a context manager, or call `close`. Times and site ids come from `now` and `make_site`, so that tests own them.
@@ -71,6 +71,7 @@ class Replica(Session):
         types: Mapping[str, str] | None = None,
         rows: str = policy.ADD_WINS,
         granularity: str = policy.BY_COLUMN,
+        add_key: bool = False,
     ) -> list[str]:
         """Make tables replicated; return their names as the database spells them.
 
@@ -82,6 +83,7 @@ class Replica(Session):
                 it along; `grow-only`: rows can't be deleted.
             granularity: what an update stamps. `column`: the columns that it changed; `row`: all, so that of concurrent updates
                 of a row the later one wins as a whole.
+            add_key: give tables without a usable primary key one first, as `key_plans` shows it.
 
         Raises:
             CannotEnableError: a named table can't be replicated; then none is.
@@ -90,38 +92,48 @@ class Replica(Session):
         """
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
-        with self._writing():
+        awaited = self.registry.exists and any(table.absent for table in self.registry.tables())
+        with self._foreign_keys_off() if add_key or awaited else nullcontext(), self._writing():
             if not self.registry.exists:
                 self.registry.create()
                 self._begin_as(self._make_site())
             else:
-                self._fold()
+                self._ready({}, strict=False)
             names = list(tables)
             if all:
-                names += [name for name in self._not_enabled() if caseless(name) not in {caseless(n) for n in tables}]
+                names += [
+                    name for name in self.registry.not_enabled() if caseless(name) not in {caseless(n) for n in tables}
+                ]
+            by_table = columntype.by_table(names, types or {})
             enabled = []
-            chosen = columntype.by_table(names, types or {})
             for name in names:
                 try:
-                    table = enable.enable(self.registry, name, self._now, chosen[name], rows, granularity)
-                    enabled.append(table.name)
+                    enabled.append(self._enable(name, appear.Options(by_table[name], rows, granularity), add_key))
                 except CannotEnableError as error:
                     if name in tables:
                         raise
                     self._notice(f"left out: {error}")
             if not self.registry.tables():
                 raise CrdtsqlError(f"{self.path} has no table that can be enabled")
-            drift.settle(self.registry)
+            drift.check(self.registry, strict=False)
             self._changed()
+            self._unsaid += doctor.notices(self.registry, enabled)
         return enabled
 
-    def _not_enabled(self) -> list[str]:
-        enabled = {caseless(table.name) for table in self.registry.tables()}
-        return [
-            name
-            for name, kind in schema.user_tables(self.connection)
-            if kind == "table" and caseless(name) not in enabled
-        ]
+    def _enable(self, name: str, options: appear.Options, add_key: bool) -> str:
+        """Enable one table, which may be one whose rows wait for it; return its name."""
+        if add_key:
+            addkey.add_key(self.connection, name)
+        kept = appear.waiting(self.registry, name)
+        if kept is not None:
+            return appear.appear(self.registry, kept, self._now, options).name
+        return enable.enable(self.registry, name, self._now, options.types, options.rows, options.granularity).name
+
+    def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
+        """Say what `enable(add_key=True)` would do to tables that have no usable primary key; changes nothing."""
+        with explained(self.path), self._reading():
+            names = dict.fromkeys([*tables, *(self.registry.not_enabled() if all else [])])
+            return [found for name in names if (found := addkey.plan(self.connection, name))]
 
     def disable(self, *tables: str) -> None:
         """Take everything of ours off tables; with the last one, off the file.
@@ -131,29 +143,13 @@ class Replica(Session):
         """
         with self._writing():
             self.registry.require()
-            fold.fold(self.registry, self._now)
+            self._ready({}, strict=False)
             for name in tables:
                 enable.disable(self.registry, name)
             if self.registry.exists:
-                drift.settle(self.registry)
+                if drift.check(self.registry, strict=False):
+                    self._fold()
                 self._changed()
-
-    def set_type(self, table: str, column: str, type: str) -> bool:  # noqa: A002 - the verb's own word
-        """Give a column another type (docs/TYPES.md); return whether it had another one before.
-
-        Other replicas must do the same before they can exchange changes of this table with this one again.
-
-        Raises:
-            ColumnTypeError: there is no such column or type, or the column can't have it.
-        """
-        with self._writing():
-            self.registry.require()
-            drift.check(self.registry)
-            self._fold()
-            changed = retype.retype(self.registry, table, column, type, self._now)
-            drift.settle(self.registry)
-            self._changed()
-        return changed
 
     def set_rows(self, table: str, policy: str, *, granularity: str | None = None) -> rows.RowsReport:
         """Change a table's row policy, and its granularity if one is given; do the same on every replica.
@@ -230,6 +226,8 @@ class Replica(Session):
                         self.registry.remember_peer(header.sender, header.vector)
                         drift.settle(self.registry)
                         self._changed()
+        for notice in report.notices:
+            self._notice(notice)
         return report
 
     def _load(self, database: str, content: bytes | str) -> None:
@@ -281,54 +279,6 @@ class Replica(Session):
         finally:
             copy.close()
             source.close()
-
-    def status(self) -> status.Status:
-        """Describe the file: tables, sites, vector, sizes, peers."""
-        with explained(self.path):
-            self.registry.require()
-            with self._reading():
-                return status.status(self.registry)
-
-    def blame(self, table: str, *key: SqliteValue) -> list[blame.CellOrigin]:
-        """List who wrote each cell of a row, and when.
-
-        Raises:
-            UnknownRowError: there is no such row, shown or held.
-        """
-        with self._folded(strict=False):
-            return blame.blame(self.registry, table, key)
-
-    def conflicts(self, table: str | None = None, *, open_only: bool = False) -> list[Conflict]:
-        """List the concurrent overwrites that this replica has met, oldest first.
-
-        Raises:
-            NotEnabledError: the table is not replicated.
-        """
-        with self._folded(strict=False):
-            return conflicts.read(self.registry, table, open_only=open_only)
-
-    def conflict(self, number: int) -> Conflict:
-        """Return one concurrent overwrite by its number.
-
-        Raises:
-            UnknownConflictError: there is none of that number.
-        """
-        with self._folded(strict=False):
-            return conflicts.find(self.registry, number)
-
-    def limit_conflicts(self, *, per_cell: int | None = None, total: int | None = None, size: int | None = None) -> int:
-        """Say how many entries the conflict log keeps of one cell, and in all, and how many bytes of values.
-
-        Return how many were forgotten by that.
-
-        Settled entries are forgotten before open ones, and the oldest first.
-        """
-        with explained(self.path):
-            self.registry.require()
-            with self._writing():
-                self._ready({}, strict=False)
-                conflicts.set_limits(self.registry, per_cell, total, size)
-                return conflicts.prune(self.registry, self.registry.tables())
 
     def resolve(
         self,

@@ -59,7 +59,7 @@ def resolve(
             f"written meanwhile, so the answer may be out of date; look at `crdtsql conflicts {registry.path}`, and answer again"
         )
     check_open(entry, again=again)
-    connection, table = registry.connection, registry.table(entry.table)
+    connection, table = registry.connection, registry.present_table(entry.table)
     field = next(field for field in table.fields if field.name == entry.column)
     if entry.part:
         _write_leaf(registry, table, field, entry, answer, fold)
@@ -132,6 +132,8 @@ def check_open(entry: Conflict, *, again: bool = False) -> None:
         ConflictError: its row is deleted.
     """
     row = f"row {show_key(entry.key)} of table {entry.table!r}"
+    if entry.present is None:
+        raise ConflictError(f"conflict {entry.id} is about column {entry.column!r} of {row}, which was dropped here")
     if entry.deleted:
         raise ConflictError(
             f"conflict {entry.id} can't be settled while {row} is deleted: bring it back with `crdtsql undelete` first"

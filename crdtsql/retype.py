@@ -26,7 +26,7 @@ def retype(registry: Registry, name: str, column: str, wanted: str, now: Now) ->
         NotEnabledError: the table is not replicated.
         ColumnTypeError: there is no such column, or it can't have the type.
     """
-    table = registry.table(name)
+    table = registry.present_table(name)
     shape = schema.read(registry.connection, table.name)
     if shape is None:
         raise SchemaDriftError(f"replicated table {table.name!r} is gone")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import apsw
@@ -14,6 +15,7 @@ import apsw
 from crdtsql import indexsql, query
 from crdtsql.naming import is_ours
 from crdtsql.sqltext import Sql, text, verbatim
+from crdtsql.values import caseless
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +150,20 @@ def read(connection: apsw.Connection, table: str) -> TableShape | None:
     """Read the shape of a table of the main database, None if there is no such table."""
     found = query.first(
         connection,
-        "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE",
+        "SELECT name, type, wr, strict FROM pragma_table_list(?1) WHERE schema = 'main' AND name = ?1 COLLATE NOCASE",
         (table,),
     )
-    if found is None:
-        return None
-    name, kind, without_rowid, strict = found
+    return None if found is None else _read(connection, *found)
+
+
+def read_all(connection: apsw.Connection, tables: Iterable[str]) -> dict[str, TableShape]:
+    """Read the shapes of many tables: lower-case name -> shape; SQLite looks at all tables once, not once for each."""
+    wanted = {caseless(table) for table in tables}
+    rows = query.rows(connection, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")
+    return {caseless(row[0]): _read(connection, *row) for row in rows if caseless(row[0]) in wanted}
+
+
+def _read(connection: apsw.Connection, name: str, kind: str, without_rowid: int, strict: int) -> TableShape:
     columns = []
     if kind == "table":
         for column, declared, not_null, key_position, hidden, default in connection.execute(
@@ -245,11 +255,16 @@ def generated(connection: apsw.Connection, shape: TableShape) -> dict[str, str]:
 
 
 def referencing_tables(connection: apsw.Connection, parent: str) -> list[str]:
-    """List the tables that declare a foreign key to a table."""
+    """List the tables that declare a foreign key to a table.
+
+    Looks first for the parent's name in the text of the CREATE statements, where quotes in it would be doubled: a file may have
+    hundreds of tables.
+    """
     rows = connection.execute(
-        "SELECT DISTINCT child.name FROM sqlite_schema AS child JOIN pragma_foreign_key_list(child.name) AS reference "
-        "WHERE child.type = 'table' AND reference.\"table\" = ? COLLATE NOCASE ORDER BY child.name",
-        (parent,),
+        "SELECT DISTINCT child.name FROM sqlite_schema AS child CROSS JOIN pragma_foreign_key_list(child.name) AS reference "
+        "WHERE child.type = 'table' AND (instr(lower(child.sql), lower(?1)) OR ?2) "
+        'AND reference."table" = ?1 COLLATE NOCASE ORDER BY child.name',
+        (parent, any(quote in parent for quote in "\"'`[]")),
     )
     return [name for (name,) in rows]
 
@@ -260,3 +275,9 @@ def other_triggers(connection: apsw.Connection, table: str) -> list[str]:
         "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE ORDER BY name", (table,)
     )
     return [name for (name,) in rows if not is_ours(name)]
+
+
+def tables_with_other_triggers(connection: apsw.Connection) -> set[str]:
+    """Return the lower-case names of the tables that have triggers that are not ours; one pass over the schema."""
+    rows = connection.execute("SELECT name, tbl_name FROM sqlite_schema WHERE type = 'trigger'")
+    return {caseless(table) for name, table in rows if not is_ours(name)}

@@ -16,7 +16,7 @@ from typing import Self
 
 import apsw
 
-from crdtsql import clock, conflicts, drift, fold, identity, parts, query, settle
+from crdtsql import addkey, clock, conflicts, drift, fold, identity, parts, query, settle
 from crdtsql.clock import Now
 from crdtsql.errors import BusyError, DatabaseError, UsageError
 from crdtsql.progress import Progress, silent
@@ -55,6 +55,7 @@ class Session:
         self.connection = connection
         self.registry = Registry(connection)
         parts.register_functions(connection)
+        addkey.register_functions(connection)
         self.notices: list[str] = []
         self.on_progress: Progress = silent
         self._unsaid: list[str] = []
@@ -166,6 +167,7 @@ class Session:
             if self.registry.upgrade():
                 conflicts.settle_everything(self.registry)
                 if not moved:
+                    drift.see(self.registry)
                     drift.settle(self.registry)
 
     def _begin_as(self, site: bytes) -> None:
@@ -213,13 +215,8 @@ class Session:
         mine = self.registry.site_id(self.registry.self_ordinal)
         if peer_vector.get(mine, 0) > self.registry.vector().get(mine, 0):
             self._become_new_site("a peer has later changes of it, so an older state of it was restored")
-        if strict:
-            drift.check(self.registry)
-        try:
+        if drift.check(self.registry, strict=strict):  # else what is in the log waits for `repair`
             self._fold()
-        except apsw.SQLError:
-            drift.check(self.registry)
-            raise
 
     def fold(self, peer_vector: Mapping[bytes, int] | None = None) -> None:
         """Fold what was written, and notice if a peer's vector proves that this file was rolled back."""
@@ -239,7 +236,8 @@ class Session:
         """Hold one state in which nothing is left to fold: a read transaction if possible, else a write transaction.
 
         With `durable`, a power cut can't take that state back any more once the block has ended. With `strict`, no replicated
-        table may have been altered: what is sent or merged must be whole.
+        table may have been altered in a way that only a person can judge: what is sent or merged must be whole. Else nothing is
+        folded then.
         """
         peer = peer_vector or {}
         with explained(self.path):
@@ -248,7 +246,7 @@ class Session:
                 mine = self.registry.site_id(self.registry.self_ordinal)
                 rolled_back = peer.get(mine, 0) > self.registry.vector().get(mine, 0)
                 unsynced = durable and self.registry.number("unsynced") == 1 and not self.connection.readonly("main")
-                moved = strict and drift.has_moved(self.registry)
+                moved = drift.has_moved(self.registry) and (strict or not self.connection.readonly("main"))
                 unsettled = (
                     self.registry.number("unsettled") and not query.first(self.connection, "PRAGMA foreign_keys")[0]
                 )

@@ -23,6 +23,7 @@ from crdtsql.holding import Side
 from crdtsql.references import Reference
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import integer, joined, sql, text
+from crdtsql.values import caseless
 
 _UNIQUE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID)
 
@@ -59,8 +60,9 @@ class Scene:
     def __init__(self, registry: Registry, touched: set[int] | None = None) -> None:
         self.registry = registry
         self.connection = registry.connection
-        found = ((table, schema.read(self.connection, table.name)) for table in registry.tables())
-        every = [Side(table, shape) for table, shape in found if shape is not None]
+        tables = [table for table in registry.tables() if not table.absent]
+        shapes = schema.read_all(self.connection, (table.name for table in tables))
+        every = [Side(table, shapes[caseless(table.name)]) for table in tables if caseless(table.name) in shapes]
         every_reference = references.read(registry, every)
         near = {side.table.id for side in every} if touched is None else _connected(touched, every_reference)
         self.references = [found for found in every_reference if found.child.table.id in near]

@@ -104,7 +104,6 @@ def status(registry: Registry) -> Status:
     connection = registry.connection
     sizes = _sizes(connection)
     tables = [_table_status(registry, table, sizes) for table in registry.tables()]
-    enabled = {caseless(table.name) for table in tables}
     (log_rows,) = query.first(connection, "SELECT count(*) FROM _crdt_log")
     vector = registry.vector()
     return Status(
@@ -120,23 +119,20 @@ def status(registry: Registry) -> Status:
         conflicts_pruned=registry.number("conflicts_pruned"),
         tables=tables,
         peers=[_peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
-        not_enabled=[
-            name for name, kind in schema.user_tables(connection) if kind == "table" and caseless(name) not in enabled
-        ],
+        not_enabled=registry.not_enabled(),
     )
 
 
 def _sizes(connection: apsw.Connection) -> dict[str, int]:
-    return dict(query.rows(connection, "SELECT name, sum(pgsize) FROM dbstat('main', 1) GROUP BY name"))
-
-
-def _size_of(connection: apsw.Connection, sizes: dict[str, int], table: str) -> int:
-    names = query.rows(
+    """Return how many bytes each table has with its indexes, by lower-case name; one pass, because files may have many tables."""
+    found: dict[str, int] = {}
+    for table, size in query.rows(
         connection,
-        "SELECT name FROM sqlite_schema WHERE tbl_name = ? COLLATE NOCASE AND type IN ('table', 'index')",
-        (table,),
-    )
-    return sum(sizes.get(name, 0) for (name,) in names)
+        "SELECT entry.tbl_name, size.bytes FROM (SELECT name, sum(pgsize) AS bytes FROM dbstat('main', 1) GROUP BY name) AS size "
+        "JOIN sqlite_schema AS entry ON entry.name = size.name AND entry.type IN ('table', 'index')",
+    ):
+        found[caseless(table)] = found.get(caseless(table), 0) + size
+    return found
 
 
 def _count(connection: apsw.Connection, table: Sql) -> int:
@@ -146,7 +142,7 @@ def _count(connection: apsw.Connection, table: Sql) -> int:
 
 def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> TableStatus:
     connection = registry.connection
-    present = schema.read(connection, table.name) is not None
+    present = schema.read(connection, table.place) is not None
     conflicts, settled = query.first(
         connection, "SELECT count(*), count(resolved) FROM _crdt_conflict WHERE tbl = ?", (table.id,)
     )
@@ -159,9 +155,10 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
         held_rows=held,
         conflicts=conflicts,
         open_conflicts=conflicts - settled,
-        data_bytes=_size_of(connection, sizes, table.name),
+        data_bytes=sizes.get(caseless(table.place), 0),
         clock_bytes=sum(
-            _size_of(connection, sizes, f"_crdt_{part}_{table.name}") for part in ("clock", "held", "heads", "parts")
+            sizes.get(caseless(f"_crdt_{part}_{table.name}"), 0)
+            for part in ("clock", "held", "heads", "parts", "parked")
         ),
         problem=drift.problem_of(registry, table),
         row_policy=table.rows,

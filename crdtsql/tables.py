@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crdtsql import naming, policy
+from crdtsql.clock import ABSENT
 from crdtsql.sqltext import Sql, identifier, joined
 
 FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
+
+
+FIRST_PARKED = 1_000_000
+"""The first id of a column that is not in the user's table; ids of those that are stay far below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,22 @@ class Field:
         """Return the column's bit in its word."""
         return self.id % naming.WORD_BITS
 
+    @property
+    def clock_stamp(self) -> tuple[Sql, Sql]:
+        """Return the hlc and the site of the cell in a row `clock`, which may be missing: NULL where they are the row's."""
+        t, s = (Sql(f"clock.{stamp}") for stamp in (naming.stamp_t(self.id), naming.stamp_s(self.id)))
+        if not self.late:
+            return t, s
+        return Sql(f"CASE WHEN clock.t IS NULL THEN {ABSENT} ELSE {t} END"), Sql(
+            f"CASE WHEN clock.t IS NULL THEN :self ELSE {s} END"
+        )
+
+    @property
+    def full_stamp(self) -> tuple[Sql, Sql]:
+        """Return the hlc and the site of the cell whose clock row is `clock`, or which is of the genesis where that is missing."""
+        t, s = self.clock_stamp
+        return Sql(f"coalesce({t}, clock.t, :genesis_t)"), Sql(f"coalesce({s}, clock.s, :genesis_s)")
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -47,6 +68,8 @@ class Table:
         rows, granularity: the row policy and what an update stamps; `policy` has the names.
         uid: what the table is called in changesets, whatever its name is now.
         key_uids: the same for the key's columns.
+        parked: columns of other replicas that the user's table does not have; their ids are `FIRST_PARKED` and more.
+        absent: the table is not in this file; a stand-in has its rows.
     """
 
     id: int
@@ -59,6 +82,18 @@ class Table:
     granularity: str = policy.BY_COLUMN
     uid: str = ""
     key_uids: tuple[str, ...] = ()
+    parked: tuple[Field, ...] = ()
+    absent: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the key's columns, then those of the fields."""
+        return (*self.key, *(field.name for field in self.fields))
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """Return the uids of the key's columns, then those of the fields."""
+        return (*self.key_uids, *(field.uid for field in self.fields))
 
     def stamped_with(self, field: Field) -> Field:
         """Return the column whose bit in the log stamps a column: of granularity `row`, one for all that are last-writer-wins."""
@@ -82,6 +117,21 @@ class Table:
         return tuple(field for field in self.fields if field.type != "lww")
 
     @property
+    def may_have_parts(self) -> bool:
+        """Tell whether there is a table of parts."""
+        return any(field.type != "lww" for field in (*self.fields, *self.parked))
+
+    @property
+    def cells_parked(self) -> Sql:
+        """Return the quoted name of the table of parked cells, which is there only if `parked` is not empty."""
+        return naming.parked(self.name)
+
+    @property
+    def place(self) -> str:
+        """Return the name of the table that has the rows: the user's, or the stand-in of one that is not in this file."""
+        return naming.absent(self.name) if self.absent else self.name
+
+    @property
     def parts(self) -> Sql:
         """Return the quoted name of the table of parts."""
         return naming.parts(self.name)
@@ -103,8 +153,8 @@ class Table:
 
     @property
     def quoted(self) -> Sql:
-        """Return the quoted name of the user's table."""
-        return identifier(self.name)
+        """Return the quoted name of the table that has the rows."""
+        return identifier(self.place)
 
     @property
     def key_names(self) -> tuple[Sql, ...]:

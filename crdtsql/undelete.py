@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crdtsql import query, quiet, rowwrite
+from crdtsql import holding, query, quiet, rowwrite
 from crdtsql.errors import NotDeletedError, UnknownRowError, UsageError
 from crdtsql.registry import Registry
 from crdtsql.sqltext import Sql, identifier, joined, sql
@@ -27,7 +27,7 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
         WriteRefusedError: a constraint of the table does not allow it.
         UsageError: the key has another number of parts.
     """
-    connection, table = registry.connection, registry.table(name)
+    connection, table = registry.connection, registry.present_table(name)
     values = {"held": _held_row(registry, table, tuple(key)), "tbl": table.id, "op": FIRST_UPDATE_OP}
     held = [*table.key_names, *(Sql(f"v{field.id}") for field in table.fields)]
     show = sql(
@@ -39,8 +39,10 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
         held=table.held,
         held_columns=joined(Sql(f"held.{column}") for column in held),
     )
-    with quiet.without_capture(connection, [table]):
-        rowwrite.write(connection, table, tuple(key), show, values)
+    (reason,) = query.first(connection, f"SELECT reason FROM {table.held} WHERE id = ?", (values["held"],))
+    if reason != holding.RESTORED:
+        with quiet.without_capture(connection, [table]):
+            rowwrite.write(connection, table, tuple(key), show, values)
     log = sql("undelete/log", keys=table.keys, held=table.held, held_keys=table.keys_of("held"))
     connection.execute(log, values)
     connection.execute(f"DELETE FROM {table.held} WHERE id = ?", (values["held"],))

@@ -32,11 +32,14 @@ COMMANDS = (
     "blame",
     "type",
     "rows",
+    "alter",
+    "repair",
     "conflicts",
     "resolve",
     "undelete",
     "demo",
     "completion",
+    "doctor",
 )
 OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2"
 

@@ -12,6 +12,7 @@ import apsw
 import pytest
 
 from crdtsql import clock
+from crdtsql.changeset import unpack
 from crdtsql.errors import ChangesetError, ClockDriftError, InvalidChangesetError, SchemaMismatchError
 from tests.support.forge import Json, seal, unconstrained, with_header, with_image, with_sql
 from tests.support.victim import LATER_MS, keep, pair_of, twin
@@ -264,9 +265,7 @@ HEADERS = {
     "a longer key": _table(key=["id", "more"]),
     "a key column twice": _table(key=["id", "ID"]),
     "a column twice": _table(columns=[*COLUMNS[:3], COLUMNS[0]]),
-    "an unknown column": _table(columns=[*COLUMNS[:3], {"name": "more", "type": "lww"}]),
     "a generated column": _table(columns=[*COLUMNS[:3], {"name": "loud", "type": "lww"}]),
-    "the rowid": _table(columns=[*COLUMNS[:3], {"name": "rowid", "type": "lww"}]),
     "an unknown type": _table(columns=[*COLUMNS[:3], {"name": "mail", "type": "counter"}]),
     "3000 columns": _table(columns=[{"name": f"c{n}", "type": "lww"} for n in range(3000)]),
     "1900 columns": _table(columns=[{"name": f"c{n}", "type": "lww"} for n in range(1900)]),
@@ -283,11 +282,10 @@ HEADERS = {
         f"table {name!r}": _table(name=name)
         for name in (
             "sqlite_master", "sqlite_schema", "sqlite_sequence", "_crdt_meta", "_crdt_site", "_crdt_clock_task",
-            "_crdt_held_task", "crdt_conflicts", "mine", "row_1", "pragma_table_list", "dbstat", "main.task", "temp.task",
-            '"; DROP TABLE task; --', "'; DROP TABLE task; --", "", "task\n", "t" * 9_000, "no such",
+            "_crdt_held_task", "crdt_conflicts", "mine", "", "t" * 9_000,
         )
     },
-    **{f"table {value!r:.20}": _table(name=value) for value in WRONG},
+    **{f"table {value!r:.20}": _table(name=value) for value in WRONG if value != "1"},
     **{f"upto {value!r:.20}": _site(upto=value) for value in WRONG},
     **{f"id {value!r:.20}": _site(id=value) for value in (*WRONG, "G" * 32, "A" * 32, "0" * 31)},
     **{f"{name} {value!r:.20}": _header(lambda h, n=name, v=value: h.update({n: v}))
@@ -296,8 +294,37 @@ HEADERS = {
        for name in ("key", "columns", "rows", "gone", "row_policy", "granularity") for value in WRONG},
     **{f"genesis {value!r:.20}": _table(genesis=value)
        for value in (*WRONG[1:], [1, 2, 3], ["a", "b"], {"a": 1, "b": 2}, "ab", [None, None])},
-    **{f"column {value!r:.20}": _table(columns=[*COLUMNS[:3], {"name": value, "type": "lww"}]) for value in WRONG},
+    **{f"column {value!r:.20}": _table(columns=[*COLUMNS[:3], {"name": value, "type": "lww"}]) for value in WRONG if value != "1"},
 }  # fmt: skip
+KEPT = {
+    **{
+        f"column {name!r}": _table(columns=[*COLUMNS[:3], {"name": name, "type": "lww"}])
+        for name in ("more", "rowid", "1", '"; DROP TABLE task; --', "'; DROP TABLE task; --", "k1", "t", "", "\n")
+    },
+    **{
+        f"table {name!r}": _header(lambda header, n=name: header["tables"][2].update(name=n))  # type: ignore[misc]
+        for name in (
+            "row_1", "pragma_table_list", "dbstat", "main.task", "temp.task", '"; DROP TABLE task; --',
+            "'; DROP TABLE task; --", "task\n", "no such", "1", "merged", "\u00e4\u00d6",
+        )
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", KEPT)
+def test_what_is_not_in_the_file_is_kept_beside_it(scene: tuple[bytes, bytes], what: str) -> None:
+    """Tables and columns under any name that are not in the file are kept, and passed on under the same name."""
+    victim = twin(scene[0])
+    before = victim.connection.execute("SELECT name FROM sqlite_schema WHERE name NOT GLOB '_crdt_*'").fetchall()
+    data = KEPT[what](scene[1])
+    assert keep(victim, data) is None
+    after = victim.connection.execute("SELECT name FROM sqlite_schema WHERE name NOT GLOB '_crdt_*'").fetchall()
+    assert after == before
+    sent, passed = unpack(data).header, unpack(victim.export()).header
+    assert {table.uid for table in sent.tables if table.rows} <= {table.uid for table in passed.tables}
+    assert {uid for table in sent.tables for uid in table.uids} <= {
+        uid for table in passed.tables for uid in table.uids
+    }
 
 
 @pytest.mark.parametrize("what", HEADERS)

@@ -212,7 +212,7 @@ MUTANTS = (
     Mutant(
         "a value that was not sent implies parts of the sender's",
         "sql/export/parts.sql",
-        "CASE WHEN part <> '' OR whole_new OR NOT splits THEN v END",
+        "CASE WHEN part <> '' OR whole_new OR NOT splits OR t = -4611686018427387904 THEN v END",
         "v",
     ),
     Mutant(

@@ -25,18 +25,15 @@ def make(path: Path, *statements: str) -> apsw.Connection:
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("ALTER TABLE task ADD COLUMN due TEXT", "column 'due' was added"),
-        ("ALTER TABLE task RENAME COLUMN title TO name", "column 'name' was added"),
-        ("ALTER TABLE task RENAME TO job", "dropped or renamed"),
         ("DROP TABLE task", "dropped or renamed"),
         ("DROP TRIGGER _crdt_update_task", "capture triggers are gone"),
     ],
 )
-def test_altered_table_is_reported(tmp_path: Path, statement: str, said: str) -> None:
-    """Nothing is exported from an altered table; the error says what was altered and what to run."""
+def test_what_only_a_person_can_judge_is_reported(tmp_path: Path, statement: str, said: str) -> None:
+    """Nothing is exported from a table whose writes may have gone unseen; the error says what to run."""
     make(tmp_path / "a.db", statement).close()
     with Replica.open(tmp_path / "a.db") as replica:
-        with pytest.raises(SchemaDriftError, match=said):
+        with pytest.raises(SchemaDriftError, match=f"{said}.*crdtsql repair"):
             replica.export()
         assert said in str(replica.status().tables[0].problem)
         replica.disable("task")

@@ -1,6 +1,6 @@
 INSERT INTO ${image}.${part_table} (${keys}, col, part, s, t, gone, v, n)
 -- Of the cells of the rows that are sent: the heads of each part that has a new head; all parts if a whole write is new. Else the value of the whole is known.
-SELECT ${keys}, position, part, s, t, gone, CASE WHEN part <> '' OR whole_new OR NOT splits THEN v END, n
+SELECT ${keys}, position, part, s, t, gone, CASE WHEN part <> '' OR whole_new OR NOT splits OR t = -4611686018427387904 THEN v END, n
 FROM (
   SELECT
     ${sent_keys},

@@ -7,8 +7,8 @@ SELECT
   cell.held,
   shown.${row_marker} IS NOT NULL,
   CASE WHEN shown.${row_marker} IS NOT NULL THEN shown.${column} ELSE held.${held_value} END,
-  coalesce(clock.${stamp_t}, clock.t, :genesis_t),
-  coalesce(clock.${stamp_s}, clock.s, :genesis_s)
+  ${stamp_t},
+  ${stamp_s}
 FROM (
   SELECT
     ${event_keys},

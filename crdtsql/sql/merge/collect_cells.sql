@@ -13,8 +13,8 @@ FROM (
     (SELECT local FROM temp._crdt_from WHERE remote = ifnull(incoming.${s}, incoming.s)) AS their_s,
     ${mine_split} AS mine_split,
     CASE WHEN shown.${row_marker} IS NULL THEN held.${held_value} ELSE shown.${column} END AS mine,
-    CASE WHEN NOT arrived.fresh THEN coalesce(clock.${old_t}, clock.t, :genesis_t) END AS mine_t,
-    CASE WHEN NOT arrived.fresh THEN coalesce(clock.${old_s}, clock.s, :genesis_s) END AS mine_s
+    CASE WHEN NOT arrived.fresh THEN ${old_t} END AS mine_t,
+    CASE WHEN NOT arrived.fresh THEN ${old_s} END AS mine_s
   FROM temp._crdt_arrived AS arrived
   CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
   LEFT JOIN ${clock} AS clock ON ${clock_is_incoming}

@@ -14,4 +14,4 @@ FROM temp._crdt_arrived AS arrived
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
 JOIN temp._crdt_from AS origin ON origin.remote = incoming.s
 WHERE arrived.fresh
-  AND NOT (:adopted AND incoming.dot_t IS NULL AND incoming.t = :genesis_t AND origin.local = :genesis_s AND incoming.many IS NULL)
+  AND NOT (:adopted AND incoming.dot_t IS NULL AND incoming.t = :genesis_t AND origin.local = :genesis_s AND incoming.many IS NULL AND ${is_whole})

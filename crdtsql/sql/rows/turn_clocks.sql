@@ -2,6 +2,6 @@ UPDATE ${clock} AS clock
 SET dot_t = CASE WHEN turned.t = clock.t AND turned.s = clock.s THEN NULL ELSE turned.t END,
   dot_s = CASE WHEN turned.t = clock.t AND turned.s = clock.s THEN NULL ELSE turned.s END,
   gone = :gone,
-  held = CASE WHEN :gone THEN :held_base + turned.id END
+  held = ifnull(turned.old_held, :held_base + turned.id)
 FROM temp._crdt_turned AS turned
 WHERE ${clock_is_turned}

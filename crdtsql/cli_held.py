@@ -1,0 +1,43 @@
+"""The command that lists held rows."""
+
+from __future__ import annotations
+
+import click
+
+from crdtsql.held import HeldRow
+from crdtsql.terminal import DATABASE, JSON, open_replica
+from crdtsql.values import dumps, printable, show, show_key
+
+
+def register(group: click.Group) -> None:
+    """Add the command to the others."""
+    group.add_command(held)
+
+
+@click.command()
+@DATABASE
+@click.option("--table", help="Of this table only.")
+@click.option("--deleted", is_flag=True, help="Also rows that are only deleted.")
+@JSON
+def held(database: str, table: str | None, deleted: bool, as_json: bool) -> None:
+    """List the rows that a table can't show: why, and what would release each of them.
+
+    They keep their values, are merged and sent on as ever, and come back by themselves once nothing is in their way.
+    """
+    with open_replica(database) as replica:
+        found = replica.held(table, deleted=deleted)
+    if as_json:
+        click.echo(dumps([row.to_json() for row in found]))
+        return
+    for row in found:
+        _show(row)
+    click.echo(f"{len(found):,} row{'' if len(found) == 1 else 's'} held")
+
+
+def _show(row: HeldRow) -> None:
+    detail = f" ({row.detail})" if row.detail else ""
+    shown = ", and shown all the same" if row.shown else ""
+    click.echo(f"{printable(row.table)} {show_key(row.key)}: {row.reason}{printable(detail)}{shown}")
+    for name, value in row.values.items():
+        click.echo(f"  {printable(name)} = {show(value)}")
+    click.echo(f"  to release it: {printable(row.release)}")

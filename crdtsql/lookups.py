@@ -1,0 +1,83 @@
+"""Lookups: the verbs that tell what a file holds.
+
+Each looks at one committed state in which nothing is left to fold.
+"""
+
+from __future__ import annotations
+
+from crdtsql import blame, conflicts, doctor, held, status
+from crdtsql.conflicts import Conflict
+from crdtsql.session import Session, explained
+from crdtsql.values import SqliteValue
+
+
+class Lookups(Session):
+    """The verbs that tell what a file holds."""
+
+    def status(self) -> status.Status:
+        """Describe the file: tables, sites, vector, sizes, peers."""
+        with explained(self.path):
+            self.registry.require()
+            with self._reading():
+                return status.status(self.registry)
+
+    def doctor(self, *tables: str) -> doctor.Report:
+        """Examine tables, all if none is named: can they be replicated, what do merges do with them, what is broken?
+
+        Works on any SQLite file, and changes nothing.
+        """
+        with explained(self.path), self._reading():
+            return doctor.examine(self.registry, tables)
+
+    def blame(self, table: str, *key: SqliteValue) -> list[blame.CellOrigin]:
+        """List who wrote each cell of a row, and when.
+
+        Raises:
+            UnknownRowError: there is no such row, shown or held.
+        """
+        with self._folded(strict=False):
+            return blame.blame(self.registry, table, key)
+
+    def conflicts(self, table: str | None = None, *, open_only: bool = False) -> list[Conflict]:
+        """List the concurrent overwrites that this replica has met, oldest first.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return conflicts.read(self.registry, table, open_only=open_only)
+
+    def held(self, table: str | None = None, *, deleted: bool = False) -> list[held.HeldRow]:
+        """List the rows that the tables can't show, or not as they are, with the reason and what would release them.
+
+        Args:
+            deleted: list also rows that are only deleted.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return held.held(self.registry, table, deleted=deleted)
+
+    def conflict(self, number: int) -> Conflict:
+        """Return one concurrent overwrite by its number.
+
+        Raises:
+            UnknownConflictError: there is none of that number.
+        """
+        with self._folded(strict=False):
+            return conflicts.find(self.registry, number)
+
+    def limit_conflicts(self, *, per_cell: int | None = None, total: int | None = None, size: int | None = None) -> int:
+        """Say how many entries the conflict log keeps of one cell, and in all, and how many bytes of values.
+
+        Return how many were forgotten by that.
+
+        Settled entries are forgotten before open ones, and the oldest first.
+        """
+        with explained(self.path):
+            self.registry.require()
+            with self._writing():
+                self._ready({}, strict=False)
+                conflicts.set_limits(self.registry, per_cell, total, size)
+                return conflicts.prune(self.registry, self.registry.tables())

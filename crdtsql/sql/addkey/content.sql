@@ -1,0 +1,1 @@
+crdt_digest(${values})

@@ -1,0 +1,3 @@
+UPDATE ${table}
+SET ${key} = crdt_row_key(${content})
+WHERE ${key} IS NULL

@@ -1,0 +1,3 @@
+INSERT INTO ${moved} (${rowid}${columns})
+SELECT ${rowid}${user_columns}
+FROM ${table}

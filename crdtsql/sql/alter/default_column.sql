@@ -1,0 +1,1 @@
+CREATE TEMP TABLE _crdt_default (value ${declared} DEFAULT ${default}) ${strict}

@@ -1,0 +1,3 @@
+UPDATE OR REPLACE ${parked}
+SET ${new_keys}
+WHERE ${old_keys}

@@ -1,0 +1,6 @@
+UPDATE ${table} AS shown
+SET ${column} = parked.v
+FROM ${parked} AS parked
+WHERE parked.col = ?1
+  AND ${which}
+  AND ${shown_is_parked}

@@ -1,0 +1,1 @@
+held.reason GLOB '*shown*'

@@ -1,2 +1,0 @@
-DELETE FROM ${held}
-WHERE id IN (SELECT old_held FROM temp._crdt_turned)
