@@ -89,13 +89,17 @@ class Network:
         assert not problems, f"after {what}: {problems}"
 
     def settle(self) -> None:
-        """Exchange everything, in random order, until nobody has anything left to send."""
+        """Exchange everything, in random order, until all know the same; then nobody has anything left to send."""
         pairs = list(permutations(self.peers, 2))
         for _ in range(MOST_PASSES):
             self.random.shuffle(pairs)
-            if not any([self.send(sender, receiver) for sender, receiver in pairs]):
-                return
-        raise AssertionError("replicas do not come to rest")
+            for sender, receiver in pairs:
+                self.send(sender, receiver)
+            vectors = [peer.replica.vector() for peer in self.peers]
+            if all(vector == vectors[0] for vector in vectors):
+                break
+        sender, receiver = pairs[0]
+        assert not self.send(sender, receiver), f"{sender.name} knows what {receiver.name} knows and sends something"
 
     def check(self) -> None:
         """Compare the replicas once they have each other's events."""
@@ -105,10 +109,16 @@ class Network:
             assert not found, f"{first.name} and {other.name} differ: " + "\n".join(found)
         missing = self.ledger.missing(first.connection)
         assert not missing, f"rows vanished: {missing}"
-        for sender, receiver in permutations(self.peers, 2):
+        everything = {peer.name: peer.replica.export() for peer in self.peers}
+        for sender, receiver in zip(self.peers, [*self.peers[1:], first], strict=True):
             before = state.content(receiver.connection)
-            receiver.replica.merge(sender.replica.export())
+            receiver.replica.merge(everything[sender.name])
             assert state.content(receiver.connection) == before, f"merging all of {sender.name} again changed something"
+
+
+def named_by_key(replica: Replica) -> set[str]:
+    """Return the tables whose rows are named by their keys."""
+    return {table.name for table in replica.registry.tables() if getattr(table, 'identity', 'key') == 'key'}
 
 
 def network(directory: Path, program: str | Path, seed: int, names: str = "abc", rows: int = 3) -> Network:
@@ -124,8 +134,7 @@ def network(directory: Path, program: str | Path, seed: int, names: str = "abc",
         Peer(name, replica, Writer(str(directory / f"{name}.db"), name, seed))
         for name, replica in zip(names, replicas, strict=True)
     ]
-    import os
-    ledger = Ledger(peers[0].writer.shapes, ids_are_keys=bool(os.environ.get('KEYS')))
+    ledger = Ledger(peers[0].writer.shapes, named_by_key(first))
     ledger.note({name: {} for name in ledger.shapes}, ledger.look(peers[0].writer.connection), "genesis")
     return Network(peers, ledger, chance)
 

@@ -1,6 +1,6 @@
 """Nothing vanishes: follow every row from its insert, by what a plain connection sees before and after each burst of writes.
 
-A row of a table with an INTEGER PRIMARY KEY of its own may get another number, so it is followed by the mark that its writer put into
+A row with an automatic number may get another one, so it is followed by the mark that its writer put into
 it; other rows are followed by their keys, in which a reference stands for the row it refers to.
 """
 
@@ -21,8 +21,8 @@ Found = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
 class Ledger:
     """What was inserted, deleted and overwritten anywhere."""
 
-    def __init__(self, shapes: list[Shape], *, ids_are_keys: bool = False) -> None:
-        self.ids_are_keys = ids_are_keys
+    def __init__(self, shapes: list[Shape], named_by_key: set[str]) -> None:
+        self.named_by_key = named_by_key
         self.shapes = {shape.name: shape for shape in shapes if not shape.is_view}
         self.by_name = {name.lower(): shape for name, shape in self.shapes.items()}
         self.born: dict[Name, str] = {}
@@ -55,7 +55,7 @@ class Ledger:
 
     def name(self, shape: Shape, row: dict[str, Any], within: Found, depth: int = 0) -> Name | None:
         """Name a row so that the name stays when the row is renumbered; None if that can't be done."""
-        if shape.has_rowid_key and not self.ids_are_keys and not _is_reference(shape):
+        if shape.name not in self.named_by_key:
             return None if shape.mark is None or row[shape.mark] is None else (shape.name, row[shape.mark])
         parts: list[Any] = []
         for column in shape.key:
@@ -107,11 +107,6 @@ class Ledger:
             for name, who in self.born.items()
             if name not in present and not _mentions(name, doubtful)
         ]
-
-
-def _is_reference(shape: Shape) -> bool:
-    """Tell whether the number is that of another row, so that the row is not named by a number of its own."""
-    return any(reference.columns == shape.key for reference in shape.references)
 
 
 def _comparable(value: Any, collation: str) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import crdtsql
+from crdtsql import Replica
 from tests.schemas import network, tools
 from tests.schemas.survival import Ledger
 from tests.schemas.writer import Writer
@@ -99,7 +100,8 @@ def test_random_writes_to_the_music_shop(autoincrement: bool) -> None:
     with fast_directory() as directory:
         paths = tools.replicate(chinook(directory / "a.db", autoincrement), "b", "c")
         writers = [Writer(str(path), path.stem, 1) for path in paths]
-        ledger = Ledger(writers[0].shapes)
+        with Replica.open(paths[0]) as replica:
+            ledger = Ledger(writers[0].shapes, network.named_by_key(replica))
         for writer in writers:
             before = ledger.look(writer.connection)
             writer.burst(40)
@@ -107,5 +109,5 @@ def test_random_writes_to_the_music_shop(autoincrement: bool) -> None:
             writer.close()
         tools.sync(*paths)
         tools.check(*paths)
-        with network.Replica.open(paths[0]) as replica:
+        with Replica.open(paths[0]) as replica:
             assert not ledger.missing(replica.connection)
