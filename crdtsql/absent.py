@@ -45,7 +45,7 @@ def admit(registry: Registry, header: TableHeader, era: int, notices: list[str])
     shape = replace(shape, name=name)
     registry.widen_log(len(header.key))
     table = _register(registry, shape, header)
-    enable.create_tables(connection, table, shape)
+    enable.create_tables(registry, table, shape)
     notices.append(
         f"table {name!r} is not in {registry.path}: its rows are kept and passed on; run `crdtsql schema pull`, or create it and "
         f"run `crdtsql enable {registry.path} {name}`, to see them"
@@ -105,9 +105,11 @@ def _create_stand_in(registry: Registry, header: TableHeader, name: str) -> None
 
 
 def _register(registry: Registry, shape: schema.TableShape, header: TableHeader) -> Table:
-    table = registry.add_table(shape, None, dict(header.columns))
+    table = registry.add_table(shape, None, dict(header.columns), header.identity)
     set_uids(registry, table, header.uid, (*header.key_uids, *header.uids))
     registry.set(f"absent:{table.id}", 1)
+    for columns, name in header.unique:
+        registry.set_unique(registry.table(table.name), columns, name)
     return registry.set_policies(table, header.row_policy, header.granularity)
 
 

@@ -26,6 +26,7 @@ class Options:
     types: Mapping[str, str]
     rows: str = policy.ADD_WINS
     granularity: str = policy.BY_COLUMN
+    identity: str | None = None
 
 
 def waiting(registry: Registry, name: str) -> Table | None:
@@ -91,8 +92,12 @@ def appear(registry: Registry, kept: Table, now: Now, options: Options, name: st
     with export.attached(connection, "kept", nested=True) as database:
         header = export.export(registry, {}, now, database, silent, only=kept)
         enable.forget(registry, kept, with_conflicts=False)
-        table = enable.enable(registry, name, now, types | dict(options.types), kept.rows, kept.granularity)
+        table = enable.enable(
+            registry, name, now, types | dict(options.types), kept.rows, kept.granularity, kept.identity
+        )
         table = _take_over(registry, kept, table)
+        for columns, chosen in kept.unique.items():
+            table = registry.set_unique(table, columns, chosen)
         merge.merge(registry, header, database, silent, again=True)
     same = joined((Sql(f"entry.{key} IS other.{key}") for key in table.key_names), " AND ")
     forget = sql("parked/forget_repeated", same_keys=same)
@@ -104,12 +109,14 @@ def _check_options(kept: Table, options: Options, types: dict[str, str]) -> None
     differing = {
         "rows": options.rows not in (policy.ADD_WINS, kept.rows),
         "granularity": options.granularity not in (policy.BY_COLUMN, kept.granularity),
+        "identity": options.identity not in (None, kept.identity),
         "type": any(types.get(name, "lww") != kind for name, kind in options.types.items()),
     }
     if any(differing.values()):
         named = ", ".join(f"{name}={kind}" for name, kind in types.items())
         raise UsageError(
-            f"table {kept.name!r} has rows of other replicas, on which it is {kept.rows} by {kept.granularity}"
+            f"table {kept.name!r} has rows of other replicas, on which it is {kept.rows} by {kept.granularity} with identity "
+            f"{kept.identity}"
             f"{f' with {named}' if named else ''}: enable it without options, and change it on all replicas afterwards"
         )
 

@@ -44,6 +44,9 @@ def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> It
             yield _update_trigger(slots, word, stamping, columns)
     yield from _typed_triggers(slots, columns)
     yield _key_evict_trigger(slots, shape)
+    if table.is_numbered:
+        shown = {"clock": table.clock, "key_column": identifier(table.key[0])}
+        yield sql("enable/trigger_replace", trigger=slots.name("replace"), **shown, **slots.pick("new_keys"))
     for number, index in enumerate(schema.unique_indexes(connection, table.name)):
         yield from _index_evict_triggers(slots, shape, index, number)
     if not shape.has_rowid_key and not shape.without_rowid:

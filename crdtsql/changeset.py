@@ -22,10 +22,11 @@ The header is a JSON object:
     tables      list of {name, key, columns, genesis, rows, gone}: key is a list of names, columns a list of
                 {name, type}; genesis is null or [t, ordinal]: the stamp of the sender's rows that were never written
                 since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted;
-                row_policy and granularity are there where they are not "add-wins" and "column"; uid of the table, and of
-                a column, where it is not the lower-case name; key_uids, for all columns of the key, where one of them is not;
-                parked: names of the columns that the sender's table does not have; collations of the key's columns, where
-                one is not BINARY
+                row_policy, granularity and identity are there where they are not "add-wins", "column" and "key"; uid of the
+                table, and of a column, where it is not the lower-case name; key_uids, for all columns of the key, where one
+                of them is not; parked: names of the columns that the sender's table does not have; collations of the key's
+                columns, where one is not BINARY; unique: list of {columns, policy}: uids of the columns of a UNIQUE index, and
+                "null" or "suffix", where rows that lost a value are not held
 
     eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
 
@@ -89,6 +90,7 @@ class TableHeader:
         given_uids: the uids of the key's columns, then those of the others; empty for their names in lower case.
         parked: names of the columns whose cells the sender only keeps, because its table does not have them.
         collations: those of the key's columns; empty if all are BINARY.
+        unique: (uids of the columns of a UNIQUE index, policy), sorted, where rows that lost a value are not held.
     """
 
     name: str
@@ -99,10 +101,12 @@ class TableHeader:
     gone: int = 0
     row_policy: str = policy.ADD_WINS
     granularity: str = policy.BY_COLUMN
+    identity: str = policy.BY_KEY
     given_uid: str = ""
     given_uids: tuple[str, ...] = ()
     parked: tuple[str, ...] = ()
     collations: tuple[str, ...] = ()
+    unique: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     @property
     def uid(self) -> str:
@@ -133,15 +137,17 @@ class TableHeader:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """Return the header's keys for columns that the sender only keeps, and for collations of the key."""
-        found = {"parked": list(self.parked), "collations": list(self.collations)}
+        """Return the header's keys for columns that the sender only keeps, collations of the key, and rows that lost UNIQUE values."""
+        unique = [{"columns": list(uids), "policy": name} for uids, name in self.unique]
+        found = {"parked": list(self.parked), "collations": list(self.collations), "unique": unique}
         return {name: values for name, values in found.items() if values}
 
     @property
     def policies(self) -> dict[str, str]:
-        """Return the header's keys for a row policy and a granularity that are not the usual ones."""
-        named = {"row_policy": self.row_policy, "granularity": self.granularity}
-        return {name: value for name, value in named.items() if value not in (policy.ADD_WINS, policy.BY_COLUMN)}
+        """Return the header's keys for a row policy, a granularity and an identity that are not the usual ones."""
+        named = {"row_policy": self.row_policy, "granularity": self.granularity, "identity": self.identity}
+        usual = {"row_policy": policy.ADD_WINS, "granularity": policy.BY_COLUMN, "identity": policy.BY_KEY}
+        return {name: value for name, value in named.items() if value != usual[name]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,11 +378,25 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
     name, rows, gone = _name(found["name"]), _number(found["rows"]), _number(found["gone"])
     row_policy = _policy(found, name, "row_policy", policy.ROW_POLICIES)
     granularity = _policy(found, name, "granularity", policy.GRANULARITIES)
+    identity = _policy(found, name, "identity", policy.IDENTITIES)
+    if identity == policy.BY_BIRTH and len(key) != 1:
+        raise ValueError("a table whose rows are numbered has one key column")
     uid = _name(found.get("uid", ""))
     parked, collations = (tuple(_name(name) for name in found.get(what, [])) for what in ("parked", "collations"))
     if not {column for column, _ in columns}.issuperset(parked) or len(collations) not in (0, len(key)):
         raise ValueError("a table's parked columns or collations are not valid")
-    return TableHeader(name, key, columns, genesis, rows, gone, row_policy, granularity, uid, uids, parked, collations)
+    return TableHeader(
+        *(name, key, columns, genesis, rows, gone, row_policy, granularity, identity, uid, uids, parked, collations),
+        unique=_parse_unique(found.get("unique", []), name),
+    )
+
+
+def _parse_unique(found: list[dict[str, Any]], table: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+    unique = {
+        tuple(_name(uid) for uid in one["columns"]): _policy(one, table, "policy", policy.UNIQUE_POLICIES)
+        for one in found
+    }
+    return tuple(sorted((uids, name) for uids, name in unique.items() if name != policy.HOLD))
 
 
 def _policy(found: dict[str, Any], table: str, key: str, known: tuple[str, ...]) -> str:

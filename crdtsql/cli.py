@@ -59,6 +59,11 @@ def cli() -> None:
 @click.option("--granularity", type=GRANULARITY, default=policy.BY_COLUMN, help="What an update stamps.")
 @cli_doctor.ADD_KEY
 @cli_doctor.YES
+@click.option(
+    "--identity",
+    type=click.Choice(policy.IDENTITIES),
+    help="What a row is: what one INSERT made, whatever its number (row), or its primary key (key).",
+)
 def enable(
     database: str,
     tables: tuple[str, ...],
@@ -68,16 +73,24 @@ def enable(
     granularity: str,
     add_key: bool,
     yes: bool,
+    identity: str | None,
 ) -> None:
     """Make tables of DATABASE replicated, in place.
 
     The tables keep their names, columns and indexes; triggers record what any program writes. Enabling is instant,
-    whatever the number of rows.
+    whatever the number of rows. Rows with an INTEGER PRIMARY KEY that are inserted under one number on several replicas
+    stay several rows: all but one get another number, unless --identity key says that the number is the row.
     """
     if not tables and not all_tables:
         raise click.UsageError("name the tables to enable, or give --all")
     types = dict(_column_type(column) for column in columns)
-    options: dict[str, Any] = {"all": all_tables, "types": types, "rows": rows, "granularity": granularity}
+    options: dict[str, Any] = {
+        "all": all_tables,
+        "types": types,
+        "rows": rows,
+        "granularity": granularity,
+        "identity": identity,
+    }
     with open_replica(database) as replica:
         if add_key:
             cli_doctor.confirm_keys(replica, tables, all_tables=all_tables, yes=yes)
@@ -163,6 +176,7 @@ def status(database: str, as_json: bool) -> None:
         [
             "table",
             "policy",
+            "identity",
             ">rows",
             ">changed",
             ">held",
@@ -177,6 +191,7 @@ def status(database: str, as_json: bool) -> None:
             [
                 table.name,
                 f"{table.row_policy} by {table.granularity}",
+                table.identity,
                 f"{table.rows:,}",
                 f"{table.changed_rows:,}",
                 f"{table.held_rows:,}",
@@ -320,8 +335,36 @@ def _show_reports(reports: dict[str, MergeReport], as_json: bool) -> None:
             f"{path}: {total.inserted:,} rows inserted, {total.updated:,} updated, {total.deleted:,} deleted; "
             f"{total.cells_won:,} cells won, {total.cells_lost:,} lost, {total.concurrent:,} concurrent overwrites"
         )
+        if total.renumbered:
+            click.echo(f"  {total.renumbered:,} rows renumbered, see them: crdtsql renumbered {path}")
         if total.concurrent:
             click.echo(f"  see them: crdtsql conflicts {path}")
+        if total.held:
+            click.echo(f"  {total.held:,} rows can't be shown, or not as they are; why: crdtsql held {path}")
+
+
+@cli.command()
+@DATABASE
+@click.option("--table", help="Only rows of this table.")
+@JSON
+def renumbered(database: str, table: str | None, as_json: bool) -> None:
+    """List rows that have another number than they were inserted under.
+
+    When several replicas insert rows under one number, one row keeps it and the others get numbers from 2^52 on; foreign keys
+    follow. References that are not declared as foreign keys can't, and must be changed by hand.
+    """
+    with open_replica(database) as replica:
+        found = replica.renumbered(table)
+    if as_json:
+        click.echo(dumps([row.to_json() for row in found]))
+        return
+    if not found:
+        click.echo("no row was renumbered")
+        return
+    print_table(
+        ["table", ">old number", ">new number", "inserted"],
+        [[row.table, str(row.old), str(row.new), row.when] for row in found],
+    )
 
 
 @cli.command()

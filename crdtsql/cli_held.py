@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from crdtsql import policy
 from crdtsql.held import HeldRow
 from crdtsql.terminal import DATABASE, JSON, open_replica
 from crdtsql.values import dumps, printable, show, show_key
@@ -12,6 +13,7 @@ from crdtsql.values import dumps, printable, show, show_key
 def register(group: click.Group) -> None:
     """Add the command to the others."""
     group.add_command(held)
+    group.add_command(unique)
 
 
 @click.command()
@@ -32,6 +34,26 @@ def held(database: str, table: str | None, deleted: bool, as_json: bool) -> None
     for row in found:
         _show(row)
     click.echo(f"{len(found):,} row{'' if len(found) == 1 else 's'} held")
+
+
+@click.command()
+@DATABASE
+@click.argument("table")
+@click.argument("columns")
+@click.argument("chosen", metavar="POLICY", type=click.Choice(policy.UNIQUE_POLICIES))
+def unique(database: str, table: str, columns: str, chosen: str) -> None:
+    """Say what a row of TABLE shows that lost its value in the UNIQUE index over COLUMNS (`a` or `a,b`).
+
+    hold: the row is held. null: it is shown with NULL in these columns. suffix: it is shown with `#` and some digits after its
+    text in the last column. Run it on every replica: those with another policy refuse the changesets of this one.
+    """
+    names = [name.strip() for name in columns.split(",")]
+    with open_replica(database) as replica:
+        changed = replica.set_unique(table, names, chosen)
+    was = "" if changed else " already"
+    click.echo(
+        f"rows of {table} that lose a value of ({', '.join(names)}) get {chosen}{was}; run the same on every other replica"
+    )
 
 
 def _show(row: HeldRow) -> None:

@@ -6,18 +6,19 @@ A pure function of the rows, their stamps and what their writers had seen (docs/
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from crdtsql import indexsql, query, schema
+from crdtsql import indexsql, policy, query, schema
 from crdtsql.causality import Causality, Stamp
 from crdtsql.holding import Side
 from crdtsql.registry import Registry, temporary
 from crdtsql.schema import UniqueIndex
 from crdtsql.sqltext import Sql, fragment, identifier, joined, sql, verbatim
-from crdtsql.values import caseless
+from crdtsql.values import SqliteValue, caseless
 
 Claims = dict[int, tuple[int, bytes, int]]
 """Candidate -> its claim: hlc, site id, local ordinal of the site."""
@@ -25,10 +26,17 @@ Claims = dict[int, tuple[int, bytes, int]]
 
 @dataclass(slots=True)
 class Choice:
-    """What a contest came to: the rows that keep their values, and why the others don't."""
+    """What a contest came to.
+
+    Attributes:
+        chosen: the rows that are shown.
+        lost: why the others are not.
+        masks: what rows show in place of values that they lost, by column.
+    """
 
     chosen: set[int] = field(default_factory=set)
     lost: dict[int, str] = field(default_factory=dict)
+    masks: dict[int, dict[str, SqliteValue]] = field(default_factory=dict)
 
 
 class Contest:
@@ -79,12 +87,51 @@ class Contest:
         for row in firm + yielded:
             values = {(number, found[row]) for number, found in enumerate(groups) if row in found}
             blocked = sorted(number for number, group in values if (number, group) in taken)
-            if blocked:
+            masks = self._masks(row, blocked)
+            if masks is None:
                 choice.lost[row] = f"unique: {self._describe(self.indexes[blocked[0]])}"
-            else:
-                choice.chosen.add(row)
-                taken |= values
+                continue
+            choice.chosen.add(row)
+            taken |= {value for value in values if value[0] not in blocked}
+            if masks:
+                choice.masks[row] = masks
         return choice
+
+    def _masks(self, row: int, blocked: list[int]) -> dict[str, SqliteValue] | None:
+        """Return what a row shows in place of the values that it lost; None if it must be held."""
+        masks: dict[str, SqliteValue] = {}
+        columns = {column.name: column for column in self.side.shape.values}
+        for number in blocked:
+            index = self.indexes[number]
+            names = [str(name) for name in index.columns if name in columns]
+            chosen = self.side.table.unique.get(self.side.table.uids_of(map(str, index.columns)))
+            nullable = [name for name in names if not columns[name].not_null]
+            if chosen == policy.NULL and nullable and index.is_plain:
+                masks |= dict.fromkeys(nullable)
+            elif chosen == policy.SUFFIX and names and index.is_plain and (found := self._suffixed(row, names[-1])):
+                masks[names[-1]] = found
+            else:
+                return None
+        return masks
+
+    def _suffixed(self, row: int, column: str) -> str | None:
+        """Return a row's text with a suffix made of its key, long enough that no row shows it; None if it has no text there."""
+        held = self.side.held_name(column)
+        keys = joined(Sql(f"typeof({key}) || hex({key})") for key in self.side.table.key_names)
+        value, *key = query.first(
+            self.connection,
+            f"SELECT {held}, {keys} FROM temp._crdt_candidate WHERE id = ? AND typeof({held}) = 'text'",
+            (row,),
+        ) or (None,)
+        if value is None:
+            return None
+        digest = hashlib.blake2b("\n".join(key).encode(), digest_size=16).hexdigest()
+        for length in range(6, len(digest) + 1):
+            found = f"{value}#{digest[:length]}"
+            taken = f"SELECT 1 FROM {self.side.table.quoted} WHERE {identifier(column)} = ?"
+            if query.first(self.connection, taken, (found,)) is None:
+                return found
+        return None
 
     def _yielding(self, claims: Claims, holders: dict[tuple[int, int], list[int]]) -> set[int]:
         """Find the rows one of whose values somebody took on purpose, knowing the row: their claims yield."""

@@ -15,7 +15,7 @@ from crdtsql.clock import Now
 from crdtsql.errors import CannotEnableError, CrdtsqlError, UsageError
 from crdtsql.registry import Registry
 from crdtsql.schema import Column, TableShape
-from crdtsql.sqltext import Sql, identifier, joined, sql
+from crdtsql.sqltext import Sql, fragment, identifier, joined, sql, text
 from crdtsql.tables import Table
 from crdtsql.values import caseless
 
@@ -31,11 +31,13 @@ def enable(
     types: Mapping[str, str] | None = None,
     rows: str = policy.ADD_WINS,
     granularity: str = policy.BY_COLUMN,
+    identity: str | None = None,
 ) -> Table:
     """Make one table replicated.
 
     Args:
         types: column name -> type; the others are `lww`.
+        identity: what a row is; None for what the table's key suggests.
 
     Raises:
         CannotEnableError: the table is missing, enabled already, or of a kind that can't be replicated.
@@ -48,6 +50,7 @@ def enable(
     if registry.find(shape.name) is not None:
         raise CannotEnableError(shape.name, "it is enabled already")
     chosen = columntype.choose(connection, shape, types or {})
+    identified = _identity(connection, shape, identity)
     has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None
     genesis = None
     if has_rows:
@@ -56,10 +59,52 @@ def enable(
         registry.raise_vector(registry.next_batch(), [(registry.self_ordinal, hlc)])
         genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
     registry.widen_log(len(shape.key))
-    table = registry.set_policies(registry.add_table(shape, genesis, chosen), rows, granularity)
-    create_tables(connection, table, shape)
+    table = registry.set_policies(registry.add_table(shape, genesis, chosen, identified), rows, granularity)
+    create_tables(registry, table, shape)
     create_triggers(connection, table, shape)
+    create_renumbered_view(registry)
     return table
+
+
+def create_renumbered_view(registry: Registry) -> None:
+    """Create the view for people on the rows that are shown under another number than they were inserted under."""
+    parts = [
+        fragment(
+            "enable/renumbered_of_table",
+            name=text(table.name),
+            clock=table.clock,
+            born=table.born,
+            clock_is_born=table.same_keys("clock", "born"),
+        )
+        for table in registry.tables()
+        if table.is_numbered
+    ]
+    registry.connection.execute("DROP VIEW IF EXISTS crdt_renumbered")
+    renumbered = joined(parts, "\nUNION ALL\n") if parts else fragment("enable/renumbered_of_none")
+    registry.connection.execute(sql("enable/create_renumbered_view", renumbered=renumbered))
+
+
+def _identity(connection: apsw.Connection, shape: TableShape, asked: str | None) -> str:
+    """Choose what a row of a table is: `row` where the key is an automatic number, else `key`.
+
+    A key that refers to a row of another table (a profile under its user's number) is no number of its own.
+    """
+    if asked is not None and asked not in policy.IDENTITIES:
+        raise UsageError(f"there is no identity {asked!r}; use one of: {', '.join(policy.IDENTITIES)}")
+    reason = None
+    if not shape.has_rowid_key:
+        reason = "its key is not one INTEGER PRIMARY KEY, whose numbers SQLite hands out"
+    elif any(
+        caseless(column) == caseless(shape.key[0].name)
+        for key in schema.foreign_keys(connection, shape.name)
+        for column in key.columns
+    ):
+        reason = f"its key {shape.key[0].name!r} refers to a row of another table"
+    if asked == policy.BY_BIRTH and reason is not None:
+        raise CannotEnableError(
+            shape.name, f"{reason}, so the key is the row: enable it with the identity key, or leave the identity out"
+        )
+    return asked or (policy.BY_KEY if reason else policy.BY_BIRTH)
 
 
 def check_policies(rows: str, granularity: str) -> None:
@@ -126,6 +171,7 @@ def disable(registry: Registry, name: str) -> None:
     table = registry.table(name)
     forget(registry, table)
     if registry.tables():
+        create_renumbered_view(registry)
         registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
     else:
         registry.drop()
@@ -142,14 +188,16 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
     if not table.absent:
         drop_triggers(connection, table.name)
     stand_in = [table.quoted] if table.absent else []
-    for ours in (table.clock, table.held, table.heads, table.parts, table.cells_parked, *stand_in):
+    for ours in (table.clock, table.held, table.heads, table.parts, table.born, table.cells_parked, *stand_in):
         connection.execute(f"DROP TABLE IF EXISTS {ours}")
     if with_conflicts:
         connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1)", (table.id,))
+    connection.execute(
+        "DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1, 'unique:' || ?1)", (table.id,)
+    )
 
 
 def check(connection: apsw.Connection, name: str) -> TableShape:
@@ -242,8 +290,9 @@ def lacks_key(connection: apsw.Connection, shape: TableShape) -> bool:
     return shape.kind == "table" and (not shape.key or bool(null_keys(connection, shape)))
 
 
-def create_tables(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+def create_tables(registry: Registry, table: Table, shape: TableShape) -> None:
     """Create our tables for a table."""
+    connection = registry.connection
     definitions = key_definitions(table, shape)
     stamps = joined(
         (Sql(f"{naming.stamp_t(field.id)} INTEGER, {naming.stamp_s(field.id)} INTEGER,") for field in table.fields),
@@ -258,7 +307,6 @@ def create_tables(connection: apsw.Connection, table: Table, shape: TableShape) 
             stamp_definitions=stamps,
             key_columns=table.keys,
         ),
-        seq_index(table),
         sql("enable/create_held", held=table.held, columns=held_columns),
         sql("enable/create_heads", heads=table.heads, key_definitions=definitions, key_columns=table.keys),
     ):
@@ -266,13 +314,20 @@ def create_tables(connection: apsw.Connection, table: Table, shape: TableShape) 
             connection.execute(statement)
         except apsw.SQLError as error:
             raise CrdtsqlError(f"cannot set up {table.name!r}: {error}") from error
+    if table.is_numbered:
+        connection.execute(sql("enable/create_born", born=table.born))
     if table.typed_fields:
         create_parts(connection, table, shape)
+    create_indexes(registry, table)
 
 
-def seq_index(table: Table) -> str:
-    """Write the statement that creates the clock's index by `seq`."""
-    return sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock)
+def create_indexes(registry: Registry, table: Table) -> None:
+    """Create the indexes of our tables for a table."""
+    connection = registry.connection
+    connection.execute(sql("enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock))
+    registry.create_kept_index(table.name)
+    if table.is_numbered:
+        connection.execute(sql("enable/create_born_index", index=naming.born_index(table.name), born=table.born))
 
 
 def key_definitions(table: Table, shape: TableShape) -> Sql:

@@ -163,10 +163,12 @@ def describe(connection: apsw.Connection, table: Table) -> TableHeader:
         table.genesis,
         row_policy=table.rows,
         granularity=table.granularity,
+        identity=table.identity,
         given_uid=table.uid,
         given_uids=(*table.key_uids, *(field.uid for field in (*table.fields, *kept))),
         parked=tuple(field.name for field in ((*table.fields, *kept) if table.absent else kept)),
         collations=() if set(collations) == {"BINARY"} else collations,
+        unique=tuple(sorted(table.unique.items())),
     )
 
 
@@ -200,6 +202,8 @@ def _export_table(
         t, s = table.genesis
         connection.execute(statements.genesis_rows(), {"genesis_t": t, "genesis_s": s})
     parked.send(connection, table, number, database)
+    if table.is_numbered:
+        connection.execute(statements.born())
 
 
 def _any_since(connection: apsw.Connection, table: Table, start: int) -> bool:
@@ -213,6 +217,7 @@ class _Statements:
         self.table = table
         self.split = split
         self.part_table = image.part_table(number)
+        self.born_table = image.born_table(number)
         self.slots = {"image": Sql(database), "row_table": image.row_table(number), "keys": table.keys}
         self.head_table = image.head_table(number)
         self.cells = [image.cell(position) for position in range(len(table.fields))]
@@ -316,6 +321,11 @@ class _Statements:
             heads_is_sent=self.table.same_keys("heads", "sent"),
             **self.slots,
         )
+
+    def born(self) -> str:
+        """Write the statement for the births of the rows that were sent."""
+        slots = {name: self.slots[name] for name in ("image", "row_table")}
+        return sql("export/born", born_table=self.born_table, born=self.table.born, **slots)
 
     def genesis_rows(self) -> str:
         """Write the statement for the rows that nobody wrote since the table was enabled."""

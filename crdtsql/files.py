@@ -57,3 +57,15 @@ def read_changeset(path: str) -> bytes:
     """
     with click.open_file(path, "rb") as stream:
         return changeset.read_stream(stream)
+
+
+def move_to_new(source: Path, target: Path) -> None:
+    """Give a file its name, unless there is a file of that name already."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(target) from None
+        source.rename(target)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql import conflicts, foldparts, naming, query, schema, settle, standins
+from crdtsql import births, conflicts, foldparts, naming, query, schema, settle, standins
 from crdtsql.clock import Now
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
@@ -43,6 +43,7 @@ def fold(registry: Registry, now: Now) -> int:
         tables = {table.id: table for table in registry.tables()}
         scene = settle.Scene(registry, {number for number, *_ in summary})
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
+        births.keep(registry, [(tables[number], bool(went)) for number, _, went, *_ in summary if number in tables])
         for number, count, removals, updates, _, _ in summary:
             if number in tables:
                 _fold_table(registry, tables[number], batch, count, bool(removals), bool(updates))

@@ -108,7 +108,10 @@ def _release(
         return f"insert the row of {detail!r} that it refers to, or undelete it with `crdtsql undelete`; or {anew}"
     if reason == "masked":
         shown = ", ".join(f"{name} = {show(values.get(name))}" for name in detail.split(", ") if name in values)
-        return f"insert or undelete the row that it refers to ({shown}), or set {detail} to another value"
+        return (
+            f"what is really there is {shown}: change or delete the row that has it, where it is UNIQUE; insert or undelete the row "
+            f"that it refers to, where it is a foreign key; or set {detail} to another value"
+        )
     return {
         "check": anew,
         "trigger": f"change the trigger, or {anew}",

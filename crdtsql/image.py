@@ -12,6 +12,7 @@ For the n-th table of the header (n = 1, 2, ...):
     head_n   k1, k2, ..., s, t, gone: further latest events of rows that were changed concurrently
     part_n   k1, k2, ..., col, part, s, t, gone, v, n: parts of typed cells (only if the table has typed columns); col is the
              position of the value column
+    born_n   k1, born_t, born_s, root_t, root_s, generation, was: births of rows (only if the table has the identity `row`)
 
 and once:
 
@@ -27,6 +28,7 @@ import apsw
 
 from crdtsql import clock, policy, query
 from crdtsql.changeset import Header, TableHeader
+from crdtsql.claims import MOST_ATTEMPTS, derive
 from crdtsql.errors import InvalidChangesetError
 from crdtsql.naming import WORD_BITS
 from crdtsql.sqltext import EMPTY, Sql, fragment, integer, joined, sql
@@ -45,6 +47,11 @@ def head_table(number: int) -> Sql:
 def part_table(number: int) -> Sql:
     """Name the table of parts of the n-th table."""
     return Sql(f"part_{int(number)}")
+
+
+def born_table(number: int) -> Sql:
+    """Name the table of births of the n-th table."""
+    return Sql(f"born_{int(number)}")
 
 
 def typed_columns(table: TableHeader) -> list[int]:
@@ -110,6 +117,9 @@ def schema(header: Header, database: str = "main") -> list[str]:
                     sites=sites,
                 )
             )
+        if table.identity == policy.BY_BIRTH:
+            name = born_table(number)
+            statements.append(sql("export/create_born", prefix=prefix, name=name, highest=highest, sites=sites))
     return statements
 
 
@@ -155,10 +165,27 @@ def _check_content(header: Header, connection: apsw.Connection) -> None:
             "not a sound changeset: it says of a site that it knew events that the sender's vector does not cover"
         )
     for number, table in enumerate(header.tables, 1):
-        _check_table(connection, table, number)
+        _check_table(header, connection, table, number)
 
 
-def _check_table(connection: apsw.Connection, table: TableHeader, number: int) -> None:
+def _check_born(header: Header, connection: apsw.Connection, table: TableHeader, number: int) -> None:
+    """Check that keys are numbers, births are covered by the vector, and renumbered rows have numbers that they can have."""
+    born = born_table(number)
+    statement = sql("export/births_beyond_vector", row=row_table(number), born=born, mask=integer(clock.EVENT_MASK))
+    if query.rows(connection, statement):
+        raise InvalidChangesetError(
+            f"not a sound changeset: table {table.name!r} has births of rows that it does not have, or that its sender's vector "
+            "does not cover"
+        )
+    sites = {site.ordinal: site.id for site in header.sites}
+    for key, t, s, was in query.rows(connection, f"SELECT k1, born_t, born_s, was FROM {born} WHERE was IS NOT NULL"):
+        if not 0 <= key - derive(t, sites[s], was) < MOST_ATTEMPTS:
+            raise InvalidChangesetError(
+                f"not a sound changeset: a row of table {table.name!r} has the number {key}, which it can't have got"
+            )
+
+
+def _check_table(header: Header, connection: apsw.Connection, table: TableHeader, number: int) -> None:
     row, head, mask = row_table(number), head_table(number), integer(clock.EVENT_MASK)
     rows, gone, first, last, many = query.first(
         connection,
@@ -176,6 +203,8 @@ def _check_table(connection: apsw.Connection, table: TableHeader, number: int) -
         raise InvalidChangesetError(
             f"not a sound changeset: table {table.name!r} has events that its sender's vector does not cover"
         )
+    if table.identity == policy.BY_BIRTH:
+        _check_born(header, connection, table, number)
     keys = joined(Sql(f"k{position}") for position in range(1, len(table.key) + 1))
     if typed_columns(table):
         typed = joined(integer(position) for position in typed_columns(table))

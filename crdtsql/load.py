@@ -3,7 +3,7 @@
     crdt_enable(table)      make a table replicated; returns its name
     crdt_enable(table, options)
                             with options as JSON: {"columns": {"votes": "counter"}, "rows": "delete-wins", "granularity": "row",
-                            "add_key": true}
+                            "identity": "key", "add_key": true}
     crdt_type(table, column, type)
                             give a column another type; returns 1 if it had another one before
     crdt_rows(table, policy)
@@ -99,7 +99,7 @@ def _options(given: SqliteValue) -> dict[str, Any]:
         found = json.loads(given) if isinstance(given, str) else None
     except ValueError:
         found = None
-    names = {"columns": "types", "rows": "rows", "granularity": "granularity", "add_key": "add_key"}
+    names = {name: name for name in ("rows", "granularity", "identity", "add_key")} | {"columns": "types"}
     if not isinstance(found, dict) or found.keys() - names.keys():
         raise UsageError(f"crdt_enable(table, options) takes a JSON object with {', '.join(names)}")
     columns = found.get("columns", {})

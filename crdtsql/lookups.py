@@ -5,8 +5,9 @@ Each looks at one committed state in which nothing is left to fold.
 
 from __future__ import annotations
 
-from crdtsql import blame, conflicts, doctor, held, status
+from crdtsql import blame, conflicts, doctor, held, renumbered, status
 from crdtsql.conflicts import Conflict
+from crdtsql.renumbered import Renumbered
 from crdtsql.session import Session, explained
 from crdtsql.values import SqliteValue
 
@@ -58,6 +59,15 @@ class Lookups(Session):
         """
         with self._folded(strict=False):
             return held.held(self.registry, table, deleted=deleted)
+
+    def renumbered(self, table: str | None = None) -> list[Renumbered]:
+        """List the rows that are shown under another number than they were inserted under, because another row keeps that one.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return renumbered.read(self.registry, table)
 
     def conflict(self, number: int) -> Conflict:
         """Return one concurrent overwrite by its number.

@@ -16,10 +16,12 @@ from crdtsql import (
     conflicts,
     constraints,
     holding,
+    ids,
     materialize,
     meet,
     mergeparts,
     parking,
+    policy,
     query,
     quiet,
     schema,
@@ -51,6 +53,7 @@ class TableReport:
         cells_won: cells of known rows that the incoming value replaced.
         cells_lost: incoming cells of known rows that the local value outlived.
         concurrent: cells written on both sides without knowing of each other, with different values.
+        renumbered: rows that have another number now than where they were before, because another row keeps theirs.
         held: rows that the table can't show now, or not as they are, because of a constraint; `crdtsql held` lists them.
     """
 
@@ -60,6 +63,7 @@ class TableReport:
     cells_won: int = 0
     cells_lost: int = 0
     concurrent: int = 0
+    renumbered: int = 0
     held: int = 0
 
 
@@ -179,11 +183,19 @@ def check_policies(registry: Registry, header: Header) -> None:
     """Check that both sides say the same of how rows live and what an update stamps.
 
     Raises:
-        SchemaMismatchError: a table has another row policy or granularity than here.
+        SchemaMismatchError: a table has another identity, row policy, granularity, or policy of a UNIQUE index than here.
     """
     replicated = {table.uid: table for table in registry.tables()}
     for theirs in header.tables:
         table = replicated.get(theirs.uid)
+        if table is not None and table.identity != theirs.identity:
+            raise SchemaMismatchError(
+                f"table {table.name!r} has the identity {table.identity} here and {theirs.identity} in the changeset: nothing was "
+                f"changed; choose one for all replicas, for example run `crdtsql disable {registry.path} {table.name}` and "
+                f"`crdtsql enable {registry.path} {table.name} --identity {theirs.identity}` here, export again and import again"
+            )
+        if table is not None and dict(table.unique) != dict(theirs.unique):
+            raise _other_unique(registry, table, dict(theirs.unique))
         if table is None or (table.rows, table.granularity) == (theirs.row_policy, theirs.granularity):
             continue
         raise SchemaMismatchError(
@@ -192,6 +204,18 @@ def check_policies(registry: Registry, header: Header) -> None:
             f"`crdtsql rows {registry.path} {table.name} {theirs.row_policy} --granularity {theirs.granularity}`, export "
             "again and import again"
         )
+
+
+def _other_unique(registry: Registry, table: Table, theirs: dict[tuple[str, ...], str]) -> SchemaMismatchError:
+    ours = dict(table.unique)
+    columns = min(found for found in ours.keys() | theirs.keys() if ours.get(found) != theirs.get(found))
+    here, there = ours.get(columns, policy.HOLD), theirs.get(columns, policy.HOLD)
+    named = ", ".join(columns)
+    return SchemaMismatchError(
+        f"rows of table {table.name!r} that lost a value in UNIQUE ({named}) get the policy {here} here and {there} in the "
+        f"changeset: nothing was changed; choose one for all replicas, for example `crdtsql unique {registry.path} {table.name} "
+        f"{named!r} {there}`, export again and import again"
+    )
 
 
 def merge(
@@ -222,6 +246,7 @@ def merge(
     ):
         scene.lift()
         local = _map_sites(registry, header, {} if again else registry.vector())
+        renumbered = ids.meet(registry, header, database, local)
         connection.execute(sql("merge/record_incoming_merged", image=Sql(database)))
         total = sum(arrival.header.rows for arrival in arrivals)
         done = 0
@@ -231,6 +256,8 @@ def merge(
             counts = _merge_table(registry, arrival, batch, local)
             if counts is not None:
                 report.tables[arrival.table.name] = counts
+        for name, rows in renumbered.items():
+            report.tables.setdefault(name, TableReport()).renumbered = rows
         settle.settle(registry)
         constraints.check_children(registry, [arrival.table for arrival in arrivals])
         for name, counts in report.tables.items():

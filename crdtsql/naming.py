@@ -23,6 +23,11 @@ def clock_index(table: str) -> Sql:
     return identifier(f"_crdt_seq_{table}")
 
 
+def kept_index(table: str) -> Sql:
+    """Name the index of the rows that are held for another reason than a delete."""
+    return identifier(f"_crdt_kept_{table}")
+
+
 def held(table: str) -> Sql:
     """Name the table of held rows."""
     return identifier(f"_crdt_held_{table}")
@@ -31,6 +36,16 @@ def held(table: str) -> Sql:
 def heads(table: str) -> Sql:
     """Name the overflow table for rows with several heads."""
     return identifier(f"_crdt_heads_{table}")
+
+
+def born(table: str) -> Sql:
+    """Name the table of births of rows whose number is not their name."""
+    return identifier(f"_crdt_born_{table}")
+
+
+def born_index(table: str) -> Sql:
+    """Name the index of renumbered rows by the number that they claim."""
+    return identifier(f"_crdt_was_{table}")
 
 
 def parts(table: str) -> Sql:

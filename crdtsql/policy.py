@@ -1,6 +1,6 @@
-"""Policies: the names of the ways in which a table's rows can live, and of what one write of a row stamps.
+"""Policies: the names of the ways in which a table's rows can live, of what one write of a row stamps, and of UNIQUE losers.
 
-Names only: what a policy means is said where it counts, in `capture`, `fold`, `meet`, `image` and `rows`.
+Names only: what a policy means is said where it counts, in `capture`, `fold`, `meet`, `image`, `rows` and `contest`.
 """
 
 from __future__ import annotations
@@ -18,3 +18,17 @@ BY_COLUMN = "column"
 BY_ROW = "row"
 """An update stamps all columns that are last-writer-wins, so that concurrent updates don't mix."""
 GRANULARITIES = (BY_COLUMN, BY_ROW)
+
+BY_KEY = "key"
+"""The primary key is the row: rows that two replicas insert under one key are one row."""
+BY_BIRTH = "row"
+"""The event that created it is the row; its number is only what it is shown under (decision 0012)."""
+IDENTITIES = (BY_KEY, BY_BIRTH)
+
+HOLD = "hold"
+"""A row that lost a UNIQUE value is held."""
+NULL = "null"
+"""It is shown with NULL in the columns of the index."""
+SUFFIX = "suffix"
+"""It is shown with a suffix to its text in the last column of the index."""
+UNIQUE_POLICIES = (HOLD, NULL, SUFFIX)

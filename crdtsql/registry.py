@@ -15,14 +15,14 @@ from typing import Any
 
 import apsw
 
-from crdtsql import clock, naming, query, schema
+from crdtsql import clock, naming, policy, query, schema
 from crdtsql.errors import DatabaseError, NotEnabledError
 from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.tables import Field, Table
 from crdtsql.values import SqliteValue, caseless
 
 FORMAT = 3
-TABLE_COLUMNS = "id, name, genesis_t, genesis_s, bulk, rows, granularity, uid"
+TABLE_COLUMNS = "id, name, genesis_t, genesis_s, bulk, rows, granularity, identity, uid"
 
 CONFLICTS_PER_CELL = 20
 CONFLICTS_TOTAL = 10_000
@@ -85,6 +85,7 @@ class Registry:
         self.set("format", FORMAT)
         self.set("clock", 0)
         self.set("batch", 0)
+        self.set("unsettled", 0)
         self._bound_conflicts()
 
     def upgrade(self) -> bool:
@@ -100,8 +101,16 @@ class Registry:
             self.create_conflicts_view(self.log_key_count())
             self._bound_conflicts()
         self.connection.execute(sql("registry/upgrade_to_3"))
+        for (name,) in query.rows(self.connection, "SELECT name FROM _crdt_table"):
+            self.create_kept_index(name)
+        self.set("unsettled", 0)
         self.set("format", FORMAT)
         return True
+
+    def create_kept_index(self, table: str) -> None:
+        """Create the index of the rows that are held for another reason than a delete."""
+        statement = sql("registry/create_kept_index", index=naming.kept_index(table), held=naming.held(table))
+        self.connection.execute(statement)
 
     def _bound_conflicts(self) -> None:
         (last,) = query.first(self.connection, "SELECT ifnull(max(id), 0) FROM _crdt_conflict")
@@ -113,7 +122,7 @@ class Registry:
 
     def drop(self) -> None:
         """Remove everything of ours that is not bound to a table."""
-        self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts")
+        self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts; DROP VIEW IF EXISTS crdt_renumbered")
         names = query.rows(
             self.connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name GLOB '_crdt_*'"
         )
@@ -310,7 +319,7 @@ class Registry:
         return table
 
     def _table(self, row: tuple[Any, ...]) -> Table:
-        number, name, genesis_t, genesis_s, bulk, rows, granularity, uid = row
+        number, name, genesis_t, genesis_s, bulk, rows, granularity, identity, uid = row
         columns = query.rows(
             self.connection,
             "SELECT id, name, type, uid, since FROM _crdt_column WHERE tbl = ? AND NOT dropped ORDER BY id",
@@ -328,20 +337,26 @@ class Registry:
             bulk=bulk,
             rows=rows,
             granularity=granularity,
+            identity=identity,
             uid=uid,
             key_uids=tuple(uid for _, _, _, uid, _ in key),
             parked=tuple(Field(*column) for column in json.loads(str(self.get(f"parked:{number}") or "[]"))),
             absent=self.get(f"absent:{number}") is not None,
+            unique={tuple(uids): found for uids, found in json.loads(str(self.get(f"unique:{number}") or "[]"))},
         )
 
     def add_table(
-        self, shape: schema.TableShape, genesis: tuple[int, int] | None, types: Mapping[str, str] | None = None
+        self,
+        shape: schema.TableShape,
+        genesis: tuple[int, int] | None,
+        types: Mapping[str, str] | None = None,
+        identity: str = policy.BY_KEY,
     ) -> Table:
         """Register a table with the columns that it has now; `types` names those that are not `lww`."""
         genesis_t, genesis_s = genesis or (None, None)
         self.connection.execute(
-            "INSERT INTO _crdt_table (name, key_count, genesis_t, genesis_s, uid, columns) VALUES (?, ?, ?, ?, ?, ?)",
-            (shape.name, len(shape.key), genesis_t, genesis_s, self._table_uid(shape.name), shape.to_json()),
+            "INSERT INTO _crdt_table (name, key_count, identity, genesis_t, genesis_s, uid, columns) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (shape.name, len(shape.key), identity, genesis_t, genesis_s, self._table_uid(shape.name), shape.to_json()),
         )
         number = self.connection.last_insert_rowid()
         chosen = types or {}
@@ -371,6 +386,13 @@ class Registry:
         self.connection.execute(
             "UPDATE _crdt_table SET genesis_t = ?, genesis_s = ? WHERE id = ?", (*genesis, table.id)
         )
+
+    def set_unique(self, table: Table, columns: tuple[str, ...], chosen: str) -> Table:
+        """Register what a row shows that lost its value in a UNIQUE index over columns (their uids)."""
+        found = {**table.unique, columns: chosen}
+        kept = sorted((list(uids), name) for uids, name in found.items() if name != policy.HOLD)
+        self.set(f"unique:{table.id}", json.dumps(kept) if kept else None)
+        return self.table(table.name)
 
     def set_policies(self, table: Table, rows: str, granularity: str) -> Table:
         """Register how a table's rows live, and what an update stamps."""

@@ -37,6 +37,7 @@ from crdtsql import (
 )
 from crdtsql.conflicts import Conflict
 from crdtsql.errors import CannotEnableError, CrdtsqlError, DatabaseError, UsageError
+from crdtsql.files import move_to_new
 from crdtsql.lookups import Lookups
 from crdtsql.schemaverbs import SchemaVerbs
 from crdtsql.session import explained
@@ -72,6 +73,7 @@ class Replica(SchemaVerbs, Lookups):
         rows: str = policy.ADD_WINS,
         granularity: str = policy.BY_COLUMN,
         add_key: bool = False,
+        identity: str | None = None,
     ) -> list[str]:
         """Make tables replicated; return their names as the database spells them.
 
@@ -84,6 +86,9 @@ class Replica(SchemaVerbs, Lookups):
             granularity: what an update stamps. `column`: the columns that it changed; `row`: all, so that of concurrent updates
                 of a row the later one wins as a whole.
             add_key: give tables without a usable primary key one first, as `key_plans` shows it.
+            identity: what a row is. `row`: what one INSERT made; of rows that were inserted under one number on several replicas
+                all but one get another number, and foreign keys follow. `key`: its primary key. None: `row` for tables with
+                an INTEGER PRIMARY KEY, else `key`.
 
         Raises:
             CannotEnableError: a named table can't be replicated; then none is.
@@ -108,7 +113,8 @@ class Replica(SchemaVerbs, Lookups):
             enabled = []
             for name in names:
                 try:
-                    enabled.append(self._enable(name, appear.Options(by_table[name], rows, granularity), add_key))
+                    options = appear.Options(by_table[name], rows, granularity, identity)
+                    enabled.append(self._enable(name, options, add_key))
                 except CannotEnableError as error:
                     if name in tables:
                         raise
@@ -127,7 +133,8 @@ class Replica(SchemaVerbs, Lookups):
         kept = appear.waiting(self.registry, name)
         if kept is not None:
             return appear.appear(self.registry, kept, self._now, options).name
-        return enable.enable(self.registry, name, self._now, options.types, options.rows, options.granularity).name
+        chosen = (options.types, options.rows, options.granularity, options.identity)
+        return enable.enable(self.registry, name, self._now, *chosen).name
 
     def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
         """Say what `enable(add_key=True)` would do to tables that have no usable primary key; changes nothing."""
@@ -253,7 +260,7 @@ class Replica(SchemaVerbs, Lookups):
         try:
             with explained(str(target)), self._at_rest():
                 self._copy_to(temporary)
-            _move_to_new(temporary, target)
+            move_to_new(temporary, target)
         except FileExistsError as error:
             raise DatabaseError(f"{target}: there is a file already; clone to another path") from error
         except OSError as error:
@@ -336,18 +343,6 @@ class Replica(SchemaVerbs, Lookups):
         if any(upto > known.get(origin, 0) for origin, upto in by_id(vector).items()):
             with self._writing():
                 self.registry.remember_peer(bytes.fromhex(site), by_id(vector))
-
-
-def _move_to_new(source: Path, target: Path) -> None:
-    """Give a file its name, unless there is a file of that name already."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if target.exists():
-            raise FileExistsError(target) from None
-        source.rename(target)
 
 
 def sync(

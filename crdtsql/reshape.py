@@ -101,12 +101,14 @@ def rename_table(registry: Registry, table: Table, name: str) -> Table:
             f"table {table.name!r} can't be called {name!r} in {registry.path}, because rows of another table of that name are kept "
             "for other replicas: give it another name"
         )
-    connection.execute(f"DROP INDEX IF EXISTS {naming.clock_index(table.name)}")
+    indexes = [naming.clock_index(table.name), naming.kept_index(table.name), naming.born_index(table.name)]
+    for index in indexes:
+        connection.execute(f"DROP INDEX IF EXISTS {index}")
     for old, new in zip(naming.tables_of(table.name), naming.tables_of(name), strict=True):
         if query.first(connection, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (old,)):
             connection.execute(sql("alter/rename_table", old=identifier(old), new=identifier(new)))
     renamed = registration.rename_table(registry, table, name)
-    connection.execute(enable.seq_index(renamed))
+    enable.create_indexes(registry, renamed)
     return renamed
 
 

@@ -6,10 +6,10 @@ They know the order of their steps, as `replica` does for the others; each is on
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from crdtsql import adopt, alter, appear, drift, query, repair, retype, schemaview
+from crdtsql import adopt, alter, appear, drift, query, repair, retype, schemaview, uniquepolicy
 from crdtsql.errors import CrdtsqlError
 from crdtsql.registry import Registry
 from crdtsql.session import Session, explained
@@ -47,6 +47,24 @@ class SchemaVerbs(Session):
                     f"{self.path}: table {kept.name!r} is in this file, but not the rows kept for it ({problem}); run "
                     f"`crdtsql enable {self.path} {kept.name}`"
                 )
+
+    def set_unique(self, table: str, columns: Sequence[str], policy: str) -> bool:
+        """Say what a row shows that lost its value in the UNIQUE index over columns; do the same on every replica.
+
+        `hold`: the row is held. `null`: it is shown with NULL in these columns. `suffix`: it is shown with `#` and some digits
+        after its text in the last of them. Return whether it was another policy before.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+            UsageError: there is no such policy, or no UNIQUE index over just these columns.
+        """
+        with explained(self.path):
+            self.registry.require()
+            with self._foreign_keys_off(), self._writing():
+                self._ready({})
+                changed = uniquepolicy.set_policy(self.registry, table, columns, policy)
+                self._changed()
+        return changed
 
     def alter(self, statement: str, *, dry_run: bool = False) -> list[str]:
         """Run one statement that changes the schema, and let what is replicated follow it; return what was done, a line each.

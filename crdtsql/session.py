@@ -16,7 +16,7 @@ from typing import Self
 
 import apsw
 
-from crdtsql import addkey, clock, conflicts, drift, fold, identity, parts, query, settle
+from crdtsql import addkey, clock, conflicts, drift, enable, fold, identity, parts, query, settle
 from crdtsql.clock import Now
 from crdtsql.errors import BusyError, DatabaseError, UsageError
 from crdtsql.progress import Progress, silent
@@ -165,6 +165,7 @@ class Session:
         with self._writing():
             moved = drift.has_moved(self.registry)
             if self.registry.upgrade():
+                enable.create_renumbered_view(self.registry)
                 conflicts.settle_everything(self.registry)
                 if not moved:
                     drift.see(self.registry)

@@ -349,6 +349,13 @@ class _Settling:
             "UPDATE temp._crdt_candidate SET chosen = 1 WHERE id = ?", [(number,) for number in choice.chosen]
         )
         connection.executemany("UPDATE temp._crdt_candidate SET why = ?2 WHERE id = ?1", choice.lost.items())
+        for number, shown in choice.masks.items():
+            names = self.masks[side.table.id].get(number, set()) | shown.keys()
+            settings = ", ".join(f"{side.held_name(name)} = ?" for name in shown)
+            connection.execute(
+                f"UPDATE temp._crdt_candidate SET masks = ?, {settings} WHERE id = ?",
+                (json.dumps(sorted(names)), *shown.values(), number),
+            )
         connection.execute("SAVEPOINT crdt_show")
         failed = holding.put_back(connection, side)
         if self._refuse_failed(side, failed):

@@ -29,6 +29,8 @@ class TableStatus:
         problem: what is wrong with its capture, None if nothing is.
         row_policy: add-wins, delete-wins or grow-only.
         granularity: column or row.
+        identity: what a row is: key or row.
+        renumbered: rows that are shown under another number than they were inserted under.
     """
 
     name: str
@@ -43,6 +45,8 @@ class TableStatus:
     problem: str | None
     row_policy: str
     granularity: str
+    identity: str
+    renumbered: int
 
     @property
     def clock_percent(self) -> float:
@@ -147,6 +151,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
         connection, "SELECT count(*), count(resolved) FROM _crdt_conflict WHERE tbl = ?", (table.id,)
     )
     (held,) = query.first(connection, f"SELECT count(*) FROM {table.clock} WHERE gone = 1 OR held IS NOT NULL")
+    (renumbered,) = query.first(connection, 'SELECT count(*) FROM crdt_renumbered WHERE "table" = ?', (table.name,))
     return TableStatus(
         name=table.name,
         key=list(table.key),
@@ -158,11 +163,13 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
         data_bytes=sizes.get(caseless(table.place), 0),
         clock_bytes=sum(
             sizes.get(caseless(f"_crdt_{part}_{table.name}"), 0)
-            for part in ("clock", "held", "heads", "parts", "parked")
+            for part in ("clock", "held", "heads", "parts", "parked", "born")
         ),
         problem=drift.problem_of(registry, table),
         row_policy=table.rows,
         granularity=table.granularity,
+        identity=table.identity,
+        renumbered=renumbered,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from crdtsql import naming, policy
 from crdtsql.clock import ABSENT
 from crdtsql.sqltext import Sql, identifier, joined
+from crdtsql.values import caseless
 
 FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
@@ -66,10 +68,12 @@ class Table:
         genesis: stamp (t, site ordinal) of the rows that have no clock row, None if there are none.
         bulk: latest batch that is not in the index by `seq`.
         rows, granularity: the row policy and what an update stamps; `policy` has the names.
+        identity: what a row is: its key, or its birth.
         uid: what the table is called in changesets, whatever its name is now.
         key_uids: the same for the key's columns.
         parked: columns of other replicas that the user's table does not have; their ids are `FIRST_PARKED` and more.
         absent: the table is not in this file; a stand-in has its rows.
+        unique: what a row shows that lost a UNIQUE value, by the uids of the index columns; those that are held are left out.
     """
 
     id: int
@@ -80,15 +84,22 @@ class Table:
     bulk: int
     rows: str = policy.ADD_WINS
     granularity: str = policy.BY_COLUMN
+    identity: str = policy.BY_KEY
     uid: str = ""
     key_uids: tuple[str, ...] = ()
     parked: tuple[Field, ...] = ()
     absent: bool = False
+    unique: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of the key's columns, then those of the fields."""
         return (*self.key, *(field.name for field in self.fields))
+
+    def uids_of(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return the uids of columns."""
+        uids = dict(zip(map(caseless, self.names), self.uids, strict=True))
+        return tuple(uids.get(caseless(name), caseless(name)) for name in columns)
 
     @property
     def uids(self) -> tuple[str, ...]:
@@ -130,6 +141,16 @@ class Table:
     def place(self) -> str:
         """Return the name of the table that has the rows: the user's, or the stand-in of one that is not in this file."""
         return naming.absent(self.name) if self.absent else self.name
+
+    @property
+    def is_numbered(self) -> bool:
+        """Tell whether the key is only a number under which a row is shown."""
+        return self.identity == policy.BY_BIRTH
+
+    @property
+    def born(self) -> Sql:
+        """Return the quoted name of the table of births."""
+        return naming.born(self.name)
 
     @property
     def parts(self) -> Sql:

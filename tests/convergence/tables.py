@@ -59,7 +59,7 @@ class Shape:
         """Return what `enable` must be told."""
         found: dict[str, Any] = {"types": self.typed, "rows": self.rows, "granularity": self.granularity}
         usual = {"types": {}, "rows": "add-wins", "granularity": "column"}
-        return {name: value for name, value in found.items() if value != usual[name]}
+        return {name: value for name, value in found.items() if value != usual[name]} | {"identity": "key"}
 
 
 TABLES = {

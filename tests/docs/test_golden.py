@@ -59,7 +59,7 @@ def fresh(tmp_path: Path) -> Fresh:
             connection.execute(statement)
         connection.close()
         replica = Replica.open(path)
-        replica.enable(*expected["tables"], **expected.get("options", {}))
+        replica.enable(*expected["tables"], identity="key", **expected.get("options", {}))
         return replica
 
     return make

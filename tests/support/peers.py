@@ -24,8 +24,12 @@ def replica(
     tables: tuple[str, ...] = (),
     now: Callable[[], int] = lambda: START_MS,
     site: int | None = None,
+    identity: str | None = None,
 ) -> Replica:
-    """Create a file with a schema, enable its tables, and open it; `site` numbers the site id."""
+    """Create a file with a schema, enable its tables, and open it; `site` numbers the site id.
+
+    Tables with an integer key have the identity `key` unless `identity` says otherwise: most tests want to meet one row twice.
+    """
     connection = apsw.Connection(str(path))
     connection.execute(schema)
     names = tables or tuple(
@@ -38,7 +42,7 @@ def replica(
     ids = count(0)
     extra = {} if site is None else {"make_site": lambda: bytes([site, *([0] * 14), next(ids)])}
     opened = Replica.open(path, now=now, **extra)
-    opened.enable(*names)
+    opened.enable(*names, identity=identity or "key")
     return opened
 
 

@@ -1,0 +1,62 @@
+"""Births: keep, while the log is folded, what tells a row from others that had its number (decision 0012).
+
+Runs on stamped events before any table is folded. A row that REPLACE wrote over a shown one is the same row still. A row
+inserted under the number of one that was not shown any more is a new one, the next generation under that number, and the old
+one goes on under a number that follows from its birth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from crdtsql import query, renumber
+from crdtsql.claimants import Claimants
+from crdtsql.claims import Claim, Stamp, settle
+from crdtsql.registry import Registry
+from crdtsql.renumber import Moves
+from crdtsql.sqltext import sql
+from crdtsql.tables import Table
+
+
+def keep(registry: Registry, changed: Iterable[tuple[Table, bool]]) -> None:
+    """Look after the rows of the tables in which something happened.
+
+    Args:
+        changed: tables, and whether rows went from them, if only for a moment.
+    """
+    for table, removals in changed:
+        if not table.is_numbered:
+            continue
+        connection = registry.connection
+        connection.execute(sql("ids/keep_replaced", born=table.born, clock=table.clock), {"tbl": table.id})
+        if removals and table.genesis:
+            t, s = table.genesis
+            values = {"tbl": table.id, "genesis_t": t, "genesis_s": s}
+            connection.execute(sql("ids/keep_genesis", born=table.born, clock=table.clock), values)
+        if query.first(registry.connection, f"SELECT 1 FROM {table.held} LIMIT 1") is not None:
+            _give_way(registry, table)
+
+
+def _give_way(registry: Registry, table: Table) -> None:
+    """Let rows that are not shown give their numbers to rows that were inserted under them."""
+    again = query.rows(registry.connection, sql("ids/find_used_again", clock=table.clock), {"tbl": table.id})
+    if not again:
+        return
+    me = registry.self_ordinal
+    site = registry.site_id(me)
+    claimants = Claimants(registry, table)
+    successors: list[Claim] = []
+    for number, hlc in again:
+        claimants.load(number)
+        before = next(claim for claim in claimants.claims.values() if claim.here == number)
+        successors.append(before.successor(Stamp(hlc, site, me), number))
+    for successor in successors:
+        claimants.add(successor)
+    settled = settle(list(claimants.claims.values()), claimants.load)
+    moved = {claim: new for claim, new in settled.items() if claim.here not in (None, new)}
+    numbers = {claim.here: new for claim, new in moved.items() if claim.here is not None}
+    renumber.here(registry, Moves(table, numbers, {successor.number for successor in successors}, folding=True))
+    for claim, new in moved.items():
+        renumber.store(registry, table, claim, new)
+    for successor in successors:
+        renumber.store(registry, table, successor, settled[successor])

@@ -1,0 +1,122 @@
+"""Claims: which of the rows that claim a number keeps it, and which numbers the others get (decision 0012).
+
+Pure: knows no database. A row claims the number that it was inserted under, and after that a row of numbers that follow
+from its birth. Each number keeps the best of those that ask for it, so the result depends on the set of rows alone, and a row
+that lost a number never gets it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+DERIVED = 1 << 52
+"""Derived numbers begin here and end before 2^53, so that every program can hold them exactly."""
+MOST_ATTEMPTS = 64
+"""How far a row's number is at most from the first one that follows from its birth."""
+NO_SITE = bytes(16)
+
+
+class Stamp(NamedTuple):
+    """The event that created a row: hlc, site id, and the site's ordinal in this file."""
+
+    t: int
+    site: bytes
+    s: int
+
+    @property
+    def age(self) -> tuple[int, bytes]:
+        """Return what orders events by age; genesis is older than everything, and all geneses are one."""
+        return (-1, b"") if self.t < 0 else (self.t, self.site)
+
+
+def derive(stamp_t: int, site: bytes, claimed: int) -> int:
+    """Return the first number that a row gets in place of the one that it claims.
+
+    >>> derive(7, bytes(16), 1) == derive(7, bytes(16), 2), derive(-7, bytes(16), 1) == derive(-7, bytes(16), 2)
+    (True, False)
+    """
+    told = (NO_SITE, claimed) if stamp_t < 0 else (site, stamp_t)
+    digest = blake2b(told[0] + told[1].to_bytes(8, "big", signed=True), digest_size=8).digest()
+    return DERIVED + (int.from_bytes(digest, "big") >> 13)
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """A row and the number that it claims.
+
+    Attributes:
+        root: birth of the first row in the line of rows that used the number again; its own birth, usually.
+        generation: how often the number was used again before.
+        number: what it was inserted under.
+        here: the number that this replica shows it under, None if it does not know it.
+        there: the number that the sender of a changeset shows it under, as far as the changeset says.
+        covered: whether the sender knows it.
+    """
+
+    birth: Stamp
+    root: Stamp
+    generation: int
+    number: int
+    here: int | None = None
+    there: int | None = None
+    covered: bool = False
+
+    @property
+    def identity(self) -> tuple[tuple[int, bytes], int]:
+        """Return what tells the row from others of its table."""
+        return self.birth.age, self.number if self.birth.t < 0 else 0
+
+    @property
+    def derived(self) -> int:
+        """Return the first number that it gets in place of its own."""
+        return derive(self.birth.t, self.birth.site, self.number)
+
+    def wanted(self, attempt: int) -> int:
+        """Return the number that it asks for after so many refusals."""
+        return self.number if attempt == 0 else self.derived + attempt - 1
+
+    def attempts(self, number: int) -> int:
+        """Return how many refusals led it to a number."""
+        return 0 if number == self.number else number - self.derived + 1
+
+    def rank(self, number: int) -> tuple[tuple[int, bytes], int, tuple[int, bytes], int]:
+        """Return its place among those that ask for a number: the least one keeps it."""
+        age = self.birth.age
+        if number == self.number:
+            return self.root.age, -self.generation, age, self.number
+        return age, 0, age, self.number
+
+    def successor(self, birth: Stamp, number: int) -> Claim:
+        """Return the claim of a row that was inserted under this row's number, when this one was gone."""
+        if number == self.number:
+            return Claim(birth, self.root, self.generation + 1, number)
+        return Claim(birth, self.birth, 1, number)
+
+
+def settle(claims: Iterable[Claim], load: Callable[[int], Iterable[Claim]] | None = None) -> dict[Claim, int]:
+    """Give every row a number: each asks for its numbers in turn, and each number keeps the best that asked.
+
+    Args:
+        load: tells which other rows claim or have a number that is asked for; asked once for each.
+    """
+    holders: dict[int, Claim] = {}
+    attempts: dict[Claim, int] = {}
+    pending = list(claims)
+    while pending:
+        claim = pending.pop()
+        attempt = attempts.setdefault(claim, 0)
+        number = claim.wanted(attempt)
+        if load is not None:
+            pending.extend(load(number))
+        holder = holders.get(number)
+        if holder is None:
+            holders[number] = claim
+            continue
+        if claim.rank(number) < holder.rank(number):
+            holders[number], claim = claim, holder
+        attempts[claim] += 1
+        pending.append(claim)
+    return {claim: number for number, claim in holders.items()}

@@ -1,0 +1,1 @@
+CREATE INDEX ${index} ON ${born} (was) WHERE was IS NOT NULL

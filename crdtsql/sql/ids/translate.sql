@@ -1,0 +1,7 @@
+UPDATE ${table} AS target
+SET ${column} = (
+  SELECT CASE WHEN typeof(target.${column}) = 'text' THEN CAST(moved.new AS TEXT) ELSE moved.new END
+  FROM temp._crdt_moved AS moved
+  WHERE moved.old = target.${column}
+)
+WHERE target.${column} IN (SELECT old FROM temp._crdt_moved) ${condition}

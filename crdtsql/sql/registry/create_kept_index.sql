@@ -1,0 +1,1 @@
+CREATE INDEX ${index} ON ${held} (reason) WHERE reason <> 'deleted'
