@@ -44,7 +44,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 import zstandard
 
@@ -291,8 +291,8 @@ def unpack(data: bytes) -> Changeset:
             raise InvalidChangesetError(f"the changeset is cut off: {len(data)} bytes are not even its first part")
         raise InvalidChangesetError("not a changeset: it does not begin as one; was another file given?")
     _, version, flags, head_length, body_length, image_length, digest = PREFIX.unpack_from(data)
-    _check_version(version, flags)
-    _check_lengths(len(data), head_length, body_length, image_length)
+    check_version(version, flags)
+    check_lengths(len(data), head_length, body_length, image_length)
     view = memoryview(data)
     head, body = view[PREFIX.size : PREFIX.size + head_length], view[PREFIX.size + head_length :]
     if _digest(head, body, image_length) != digest:
@@ -300,7 +300,12 @@ def unpack(data: bytes) -> Changeset:
     return Changeset(_read_header(bytes(head)), body, image_length, len(data))
 
 
-def _check_version(version: int, flags: int) -> None:
+def check_version(version: int, flags: int) -> None:
+    """Check that this version reads a format.
+
+    Raises:
+        InvalidChangesetError: it does not.
+    """
     if version != VERSION or flags:
         raise InvalidChangesetError(
             f"the changeset has format {version}.{flags}, this version of crdtsql reads {VERSION}.0: "
@@ -308,7 +313,12 @@ def _check_version(version: int, flags: int) -> None:
         )
 
 
-def _check_lengths(size: int, head_length: int, body_length: int, image_length: int) -> None:
+def check_lengths(size: int, head_length: int, body_length: int, image_length: int) -> None:
+    """Check what a changeset says of its lengths, and how much of it is there.
+
+    Raises:
+        InvalidChangesetError: it is cut off, too long or too large.
+    """
     expected = PREFIX.size + head_length + body_length
     if head_length > MAXIMUM_HEADER_BYTES or image_length > MAXIMUM_IMAGE_BYTES:
         raise InvalidChangesetError(
@@ -426,29 +436,3 @@ def _name(value: Any) -> str:
         raise ValueError(f"{value!r:.40} is not a name")
     value.encode()
     return value
-
-
-def read_stream(stream: IO[bytes]) -> bytes:
-    """Read a changeset from a stream, refusing early what is none, so that endless input ends.
-
-    Raises:
-        InvalidChangesetError: the stream does not begin like a changeset, or is longer than it says.
-    """
-    prefix = stream.read(PREFIX.size)
-    if len(prefix) < PREFIX.size or prefix[:8] != MAGIC:
-        unpack(prefix)
-        raise InvalidChangesetError("not a changeset")
-    _, version, flags, head_length, body_length, image_length, _ = PREFIX.unpack(prefix)
-    _check_version(version, flags)
-    if head_length > MAXIMUM_HEADER_BYTES or body_length > MAXIMUM_IMAGE_BYTES:
-        _check_lengths(PREFIX.size, head_length, body_length, max(image_length, body_length))
-    return prefix + _read_at_most(stream, head_length + body_length + 1)
-
-
-def _read_at_most(stream: IO[bytes], length: int) -> bytes:
-    """Read piece by piece, because `length` is a stranger's word and no reason to make room."""
-    pieces = []
-    while length > 0 and (piece := stream.read(min(length, 1 << 20))):
-        pieces.append(piece)
-        length -= len(piece)
-    return b"".join(pieces)

@@ -6,11 +6,12 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import click
 
 from crdtsql import changeset
-from crdtsql.errors import UsageError
+from crdtsql.errors import InvalidChangesetError, UsageError
 
 
 def read_text(path: str) -> str:
@@ -56,7 +57,7 @@ def read_changeset(path: str) -> bytes:
         InvalidChangesetError: it does not begin like a changeset, or is longer than it says.
     """
     with click.open_file(path, "rb") as stream:
-        return changeset.read_stream(stream)
+        return read_stream(stream)
 
 
 def move_to_new(source: Path, target: Path) -> None:
@@ -69,3 +70,29 @@ def move_to_new(source: Path, target: Path) -> None:
         if target.exists():
             raise FileExistsError(target) from None
         source.rename(target)
+
+
+def read_stream(stream: IO[bytes]) -> bytes:
+    """Read a changeset from a stream, refusing early what is none, so that endless input ends.
+
+    Raises:
+        InvalidChangesetError: the stream does not begin like a changeset, or is longer than it says.
+    """
+    prefix = stream.read(changeset.PREFIX.size)
+    if len(prefix) < changeset.PREFIX.size or prefix[:8] != changeset.MAGIC:
+        changeset.unpack(prefix)
+        raise InvalidChangesetError("not a changeset")
+    _, version, flags, head_length, body_length, image_length, _ = changeset.PREFIX.unpack(prefix)
+    changeset.check_version(version, flags)
+    if head_length > changeset.MAXIMUM_HEADER_BYTES or body_length > changeset.MAXIMUM_IMAGE_BYTES:
+        changeset.check_lengths(changeset.PREFIX.size, head_length, body_length, max(image_length, body_length))
+    return prefix + _read_at_most(stream, head_length + body_length + 1)
+
+
+def _read_at_most(stream: IO[bytes], length: int) -> bytes:
+    """Read piece by piece, because `length` is a stranger's word and no reason to make room."""
+    pieces = []
+    while length > 0 and (piece := stream.read(min(length, 1 << 20))):
+        pieces.append(piece)
+        length -= len(piece)
+    return b"".join(pieces)

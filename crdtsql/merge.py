@@ -35,6 +35,7 @@ from crdtsql.progress import Progress
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import Sql, sql
 from crdtsql.tables import Table
+from crdtsql.values import caseless
 
 CREATE_FROM = (
     "CREATE TEMP TABLE _crdt_from (remote INTEGER PRIMARY KEY, local INTEGER UNIQUE, seen INTEGER NOT NULL, id BLOB)"
@@ -280,6 +281,12 @@ def _arrival(registry: Registry, header: Header, number: int, database: str, not
     theirs = header.tables[number - 1]
     table = registry.find_uid(theirs.uid)
     if table is None:
+        if any(caseless(known.name) == caseless(theirs.name) and not known.absent for known in registry.tables()):
+            raise SchemaMismatchError(
+                f"the changeset has a table {theirs.name!r} that is another one ({theirs.uid!r}) than the table of that name here: "
+                f'nothing was changed; rename this one, as the sender did (`crdtsql alter {registry.path} "ALTER TABLE .. RENAME '
+                f'TO .."`), create and enable {theirs.name!r}, and import again'
+            )
         if schema.read(registry.connection, theirs.name) is not None:
             raise SchemaMismatchError(
                 f"the changeset has table {theirs.name!r}, which is not replicated here: nothing was changed; "

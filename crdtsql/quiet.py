@@ -17,20 +17,24 @@ from crdtsql.tables import Table
 from crdtsql.values import caseless
 
 
-def _that_refuse_deletes(connection: apsw.Connection, table: Table) -> set[str]:
-    """Find the triggers of the user's that may refuse a DELETE, which a merge must not be kept from."""
+def _that_must_not_refuse(connection: apsw.Connection, table: Table) -> set[str]:
+    """Find the triggers of the user's that may refuse what a merge writes for another reason than the row itself.
+
+    A DELETE was allowed where the row was deleted. And what a trigger finds in other rows depends on what arrived first, so that
+    replicas would not agree; what it says of NEW alone, they do.
+    """
     rows = query.rows(
         connection,
         "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE",
         (table.name,),
     )
-    return {
-        name
-        for name, statement in rows
-        if not naming.is_ours(name)
-        and indexsql.trigger_event(statement) == "DELETE"
-        and "raise" in {word.lower() for word in indexsql.words(statement)}
-    }
+    found = set()
+    for name, statement in rows:
+        words = {word.lower() for word in indexsql.words(statement)}
+        deletes = indexsql.trigger_event(statement) == "DELETE"
+        if not naming.is_ours(name) and "raise" in words and (deletes or "from" in words):
+            found.add(name)
+    return found
 
 
 @contextmanager
@@ -39,8 +43,8 @@ def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterato
 
     Without triggers of the user's, all triggers are switched off on this connection. Else ours are dropped inside the
     transaction and created again, so that the user's (full-text indexes, say) still fire; but for those that write to
-    replicated tables themselves, whose effects arrive with the changeset, and for those that may refuse a DELETE: the row was
-    deleted where it was allowed. What they refuse to insert is held.
+    replicated tables themselves, whose effects arrive with the changeset, and for those that may refuse a row for what
+    they find elsewhere. A row that a trigger refuses for itself is held.
     """
     watched = schema.tables_with_other_triggers(connection)
     if not any(caseless(table.name) in watched for table in tables):
@@ -52,7 +56,7 @@ def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterato
             connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, before)
         return
     writers = set().union(*(enable.triggers_that_write_replicated(connection, table) for table in tables))
-    writers |= set().union(*(_that_refuse_deletes(connection, table) for table in tables))
+    writers |= set().union(*(_that_must_not_refuse(connection, table) for table in tables))
     refusing = [table for table in tables if table.rows == policy.GROW_ONLY]
     writers |= {naming.trigger(table.name, what) for table in refusing for what in capture.REFUSING}
     statements = []

@@ -229,13 +229,18 @@ def _restamp(registry: Registry, name: str, report: RepairReport) -> None:
     """Let everything that a table shows count as written now, and what it does not show as deleted."""
     table = registry.table(name)
     missing = _log_missing(registry, table)
+    shared = {
+        "table": table.quoted,
+        "log_keys": table.keys,
+        "user_keys": table.key_columns_of("shown"),
+        "clock": table.clock,
+        "shown_is_clock": table.row_has_key_of("shown", "clock"),
+    }
+    if table.genesis is not None:
+        registry.connection.execute(sql("repair/log_genesis", **shared), {"tbl": table.id})
     statement = sql(
         "repair/log_every",
-        table=table.quoted,
-        log_keys=table.keys,
-        user_keys=table.key_columns_of("shown"),
-        clock=table.clock,
-        shown_is_clock=table.row_has_key_of("shown", "clock"),
+        **shared,
         held=table.held,
         is_stand_in=_is_stand_in(),
     )

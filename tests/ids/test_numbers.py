@@ -393,6 +393,19 @@ def test_unique_indexes_on_references_do_not_break(shop: Open) -> None:
         assert rows(replica, "SELECT count(*) FROM c") == [(10,)]
 
 
+def test_parked_cells_move_along(shop: Open) -> None:
+    """Cells of a column that this replica does not have go with their row to its new number, and on to others."""
+    narrow, wide = "CREATE TABLE t (id INTEGER PRIMARY KEY, v)", "CREATE TABLE t (id INTEGER PRIMARY KEY, v, extra)"
+    older, a, middle, other = shop(narrow), shop(wide), shop(narrow), shop(wide)
+    write(older, "INSERT INTO t VALUES (1, 'older')")
+    write(a, "INSERT INTO t VALUES (1, 'of a', 'kept')")
+    send(a, middle)
+    send(older, middle)
+    assert rows(middle, "SELECT v FROM t ORDER BY id") == [("older",), ("of a",)]
+    send(middle, other)
+    assert rows(other, "SELECT v, extra FROM t ORDER BY id") == [("older", None), ("of a", "kept")]
+
+
 def test_triggers_of_the_user_fire_for_renumbered_rows(shop: Open) -> None:
     """A search index that triggers keep has the new number."""
     schema = """CREATE TABLE t (id INTEGER PRIMARY KEY, body);

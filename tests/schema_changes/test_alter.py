@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import CannotAlterError, ConflictError, NotEnabledError, UsageError
+from crdtsql.errors import CannotAlterError, ConflictError, NotEnabledError, SchemaMismatchError, UsageError
 from crdtsql.sqltext import identifier
 from tests.schema_changes.files import ROWS, TASK, exchange, fresh_triggers, pair, rows, shell, triggers
 from tests.support.command import make, ok, refused
@@ -131,6 +131,26 @@ def test_a_name_that_was_used_before_is_another_column(tmp_path: Path) -> None:
         other.connection.execute("UPDATE task SET n = 'by other'")
         exchange(one, other)
         assert rows(one) == rows(other)
+
+
+def test_a_table_name_that_was_used_before_is_another_table(tmp_path: Path) -> None:
+    """A new table under the name of one that was renamed is another one, on every replica that does the same."""
+    changes = ("ALTER TABLE task RENAME TO job", TASK)
+    with pair(tmp_path) as (one, other):
+        for change in changes:
+            one.alter(change)
+        one.enable("task")
+        one.connection.execute("INSERT INTO task VALUES ('new', 'new', 1); UPDATE job SET n = 5 WHERE id = 'g1'")
+        other.connection.execute("UPDATE task SET title = 'other' WHERE id = 'g1'")
+        with pytest.raises(SchemaMismatchError, match="another one .'task~2'. than the table of that name"):
+            other.merge(one.export(other.vector()))
+        for change in changes:
+            other.alter(change)
+        other.enable("task")
+        exchange(one, other)
+        assert rows(other, "job") == rows(one, "job") == [("g1", "other", 5), ("g2", "genesis", 2)]
+        assert rows(other) == rows(one) == [("new", "new", 1)]
+        assert [table.uid for table in one.registry.tables()] == ["task", "task~2"]
 
 
 def test_adding_a_column_takes_no_time(tmp_path: Path) -> None:

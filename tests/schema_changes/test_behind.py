@@ -371,3 +371,20 @@ def test_a_grow_only_table_is_altered(tmp_path: Path) -> None:
         one.connection.execute("UPDATE job SET name = 'new', due = 'now' WHERE id = 'g1'")
         exchange(one, other)
         assert rows(other) == [("g1", "new", 1), ("g2", "genesis", 2)]
+
+
+def test_restamped_rows_keep_their_numbers(tmp_path: Path) -> None:
+    """Rows with automatic numbers that are restamped are the same rows still, also those from before the table was enabled."""
+    schema = (
+        "CREATE TABLE task (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO task VALUES (1, 'genesis'), (2, 'genesis')"
+    )
+    with pair(tmp_path, schema) as (one, other):
+        one.connection.execute("INSERT INTO task VALUES (3, 'three')")
+        exchange(one, other)
+        other.connection.execute("UPDATE task SET title = 'other' WHERE id = 2")
+        other.vector()
+        transform(one, "task")
+        shell(one, "UPDATE task SET title = 'unseen' WHERE id IN (1, 3)")
+        one.repair(restamp=["task"])
+        exchange(one, other)
+        assert rows(one) == rows(other) == [(1, "unseen"), (2, "genesis"), (3, "unseen")]

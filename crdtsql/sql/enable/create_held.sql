@@ -1,5 +1,5 @@
 CREATE TABLE ${held} (
-  -- Rows that the user's table does not show, with their values. reason: deleted.
+  -- Rows that the user table does not show, or shows otherwise, with their values, and why.
   id INTEGER PRIMARY KEY,
   reason TEXT,
   ${columns}

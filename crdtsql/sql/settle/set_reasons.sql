@@ -6,7 +6,7 @@ FROM (
     CASE
       WHEN chosen AND dead THEN 'deleted, shown: referenced'
       WHEN chosen THEN 'masked: ' || masks
-      WHEN dead THEN 'deleted'
+      WHEN dead THEN 'deleted, waiting'
       ELSE why
     END AS reason
   FROM temp._crdt_candidate
