@@ -11,7 +11,7 @@ from pathlib import Path
 
 import apsw
 
-from crdtsql import Replica
+from crdtsql import Replica, policy
 from tests.schemas import observe
 from tests.schemas.survival import Ledger
 from tests.schemas.writer import Writer
@@ -118,7 +118,7 @@ class Network:
 
 def named_by_key(replica: Replica) -> set[str]:
     """Return the tables whose rows are named by their keys."""
-    return {table.name for table in replica.registry.tables() if getattr(table, 'identity', 'key') == 'key'}
+    return {table.name for table in replica.registry.tables() if table.identity == policy.BY_KEY}
 
 
 def network(directory: Path, program: str | Path, seed: int, names: str = "abc", rows: int = 3) -> Network:

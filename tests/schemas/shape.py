@@ -177,9 +177,7 @@ def _references(connection: apsw.Connection, table: str) -> list[Reference]:
             reference.parent_columns.append(parent_column)
     for reference in by_id.values():
         if not reference.parent_columns:
-            keys = connection.execute(
-                "SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", (reference.parent,)
-            )
+            keys = connection.execute("SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", (reference.parent,))
             reference.parent_columns = [name for (name,) in keys]
     return list(by_id.values())
 
@@ -205,7 +203,5 @@ def _hints(statement: str, columns: list[Column]) -> set[str]:
                 column.literals += ["{}", "[]", '{"a": 1}', '["x"]']
             else:
                 for text, number in LITERAL.findall(check):
-                    column.literals.append(
-                        text if not number else float(number) if "." in number else int(number)
-                    )
+                    column.literals.append(text if not number else float(number) if "." in number else int(number))
     return named

@@ -112,7 +112,11 @@ def project(folder: Path) -> Path:
 def manage(database: Path, script: str, *arguments: str) -> Any:
     """Run a script of the project on a database."""
     return tools.python(
-        BEGIN + script, *arguments, folder=database.parent, DATABASE=str(database), DJANGO_SETTINGS_MODULE="shop_settings"
+        BEGIN + script,
+        *arguments,
+        folder=database.parent,
+        DATABASE=str(database),
+        DJANGO_SETTINGS_MODULE="shop_settings",
     )
 
 

@@ -1,6 +1,6 @@
 """Files of well-known programs: random offline writes, random merges, and everything that must be true afterwards.
 
-CRDTSQL_SEEDS=200 runs more of them; CRDTSQL_SEED=17 runs one seed of each program again.
+CRDTSQL_SEEDS=600 runs more of them; CRDTSQL_SEED=17 runs one seed of each program again.
 """
 
 from __future__ import annotations

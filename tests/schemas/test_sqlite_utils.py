@@ -53,7 +53,9 @@ def test_full_text_search_on_two_machines(folder: Path) -> None:
     build(folder / "a.db")
     a, b = tools.replicate(folder / "a.db", "b")
     utils("insert", a, "article", "-", "--pk", "id", rows=[{"title": "On cards", "body": "Punched cards", "author": 1}])
-    utils("insert", b, "article", "-", "--pk", "id", rows=[{"title": "On valves", "body": "Glowing valves", "author": 2}])
+    utils(
+        "insert", b, "article", "-", "--pk", "id", rows=[{"title": "On valves", "body": "Glowing valves", "author": 2}]
+    )
     utils("query", a, "UPDATE article SET body = 'The loom weaves carpets' WHERE id = 2")
     utils("upsert", b, "article", "-", "--pk", "id", rows=[{"id": 2, "title": "On old looms"}])
     utils("query", b, "DELETE FROM article WHERE id = 1")
