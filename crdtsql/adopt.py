@@ -363,7 +363,9 @@ def _enable(registry: Registry, source: Table, now: Now) -> None:
         table = appear.appear(registry, kept, now, appear.Options({}), source.name)
     else:
         types = {known.name: known.type for known in source.typed_fields}
-        table = enable.enable(registry, source.name, now, types, source.rows, source.granularity)
+        table = enable.enable(registry, source.name, now, types, source.rows, source.granularity, source.identity)
     uids = dict(zip((caseless(name) for name in source.names), source.uids, strict=True))
     mine = [uids.get(caseless(name), uid) for name, uid in zip(table.names, table.uids, strict=True)]
     absent.set_uids(registry, table, source.uid, mine)
+    for columns, chosen in source.unique.items():
+        registry.set_unique(registry.table(table.name), columns, chosen)

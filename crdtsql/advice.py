@@ -238,7 +238,7 @@ def _unique(world: World, shape: TableShape) -> Iterator[Finding]:
             "unique",
             f"UNIQUE ({', '.join(terms)}){where}: when two replicas give one value to two rows, the row that had it first is shown, "
             "the other is held whole and comes back by itself once the value is free",
-            world.command("held", shape.name),
+            world.command("held", "--table", shape.name),
         )
 
 
@@ -283,7 +283,7 @@ def _checks(world: World, shape: TableShape) -> Iterator[Finding]:
                 "check",
                 f"CHECK ({expression}) on the counter {listed(counted)}: increments of two replicas together can break it; the row is "
                 "then held",
-                world.command("held", shape.name),
+                world.command("held", "--table", shape.name),
             )
         elif len(named) > 1 and caseless(shape.name) not in world.unmixed:
             enabled = caseless(shape.name) in world.enabled
@@ -346,7 +346,7 @@ def of_trigger(world: World, trigger: UserTrigger) -> Iterator[Finding]:
             "trigger",
             f"trigger {trigger.name} may refuse rows (RAISE): a row that it refuses when a merge brings it is held; one that a merge "
             "deletes is deleted",
-            world.command("held", trigger.on),
+            world.command("held", "--table", trigger.on),
         )
 
 

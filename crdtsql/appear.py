@@ -31,8 +31,8 @@ class Options:
 
 def waiting(registry: Registry, name: str) -> Table | None:
     """Return the table of this name for which rows are kept because it was not in this file."""
-    tables = (table for table in registry.tables() if table.absent)
-    return next((table for table in tables if caseless(table.name) == caseless(name)), None)
+    table = registry.find(name)
+    return table if table is not None and table.absent else None
 
 
 def created(registry: Registry) -> list[tuple[Table, str | None]]:

@@ -24,6 +24,7 @@ def keep(registry: Registry, changed: Iterable[tuple[Table, bool]]) -> None:
     Args:
         changed: tables, and whether rows went from them, if only for a moment.
     """
+    given = []
     for table, removals in changed:
         if not table.is_numbered:
             continue
@@ -34,14 +35,16 @@ def keep(registry: Registry, changed: Iterable[tuple[Table, bool]]) -> None:
             values = {"tbl": table.id, "genesis_t": t, "genesis_s": s}
             connection.execute(sql("ids/keep_genesis", born=table.born, clock=table.clock), values)
         if query.first(registry.connection, f"SELECT 1 FROM {table.held} LIMIT 1") is not None:
-            _give_way(registry, table)
+            given.append(_give_way(registry, table))
+    for moves in given:  # once all rows have moved, because a row that moves may hold the number of another one
+        renumber.followers_alone(registry, moves)
 
 
-def _give_way(registry: Registry, table: Table) -> None:
-    """Let rows that are not shown give their numbers to rows that were inserted under them."""
+def _give_way(registry: Registry, table: Table) -> Moves:
+    """Let rows that are not shown give their numbers to rows that were inserted under them; return which did."""
     again = query.rows(registry.connection, sql("ids/find_used_again", clock=table.clock), {"tbl": table.id})
     if not again:
-        return
+        return Moves(table, {})
     me = registry.self_ordinal
     site = registry.site_id(me)
     claimants = Claimants(registry, table)
@@ -55,8 +58,10 @@ def _give_way(registry: Registry, table: Table) -> None:
     settled = settle(list(claimants.claims.values()), claimants.load)
     moved = {claim: new for claim, new in settled.items() if claim.here not in (None, new)}
     numbers = {claim.here: new for claim, new in moved.items() if claim.here is not None}
-    renumber.here(registry, Moves(table, numbers, {successor.number for successor in successors}, folding=True))
+    moves = Moves(table, numbers, {successor.number for successor in successors}, folding=True)
+    renumber.rows_alone(registry, moves)
     for claim, new in moved.items():
         renumber.store(registry, table, claim, new)
     for successor in successors:
         renumber.store(registry, table, successor, settled[successor])
+    return moves

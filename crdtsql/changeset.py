@@ -24,9 +24,9 @@ The header is a JSON object:
                 since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted;
                 row_policy, granularity and identity are there where they are not "add-wins", "column" and "key"; uid of the
                 table, and of a column, where it is not the lower-case name; key_uids, for all columns of the key, where one
-                of them is not; parked: names of the columns that the sender's table does not have; collations of the key's
-                columns, where one is not BINARY; unique: list of {columns, policy}: uids of the columns of a UNIQUE index, and
-                "null" or "suffix", where rows that lost a value are not held
+                of them is not; parked: names of the columns that the sender lacks; links: what columns refer to; collations
+                of the key's columns, where one is not BINARY; unique: list of {columns, policy}: uids of the columns of a
+                UNIQUE index, and "null" or "suffix", where rows that lost a value are not held
 
     eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
 
@@ -90,6 +90,7 @@ class TableHeader:
         given_uids: the uids of the key's columns, then those of the others; empty for their names in lower case.
         parked: names of the columns whose cells the sender only keeps, because its table does not have them.
         collations: those of the key's columns; empty if all are BINARY.
+        links: (uid of a column, uid of the table, uid of its column) that it refers to; empty where no numbers must follow.
         unique: (uids of the columns of a UNIQUE index, policy), sorted, where rows that lost a value are not held.
     """
 
@@ -106,6 +107,7 @@ class TableHeader:
     given_uids: tuple[str, ...] = ()
     parked: tuple[str, ...] = ()
     collations: tuple[str, ...] = ()
+    links: tuple[tuple[str, str, str], ...] = ()
     unique: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     @property
@@ -137,9 +139,10 @@ class TableHeader:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """Return the header's keys for columns that the sender only keeps, collations of the key, and rows that lost UNIQUE values."""
+        """Return the header's keys for columns that the sender only keeps, collations, links, and rows that lost UNIQUE values."""
         unique = [{"columns": list(uids), "policy": name} for uids, name in self.unique]
         found = {"parked": list(self.parked), "collations": list(self.collations), "unique": unique}
+        found["links"] = [list(link) for link in self.links]
         return {name: values for name, values in found.items() if values}
 
     @property
@@ -301,11 +304,7 @@ def unpack(data: bytes) -> Changeset:
 
 
 def check_version(version: int, flags: int) -> None:
-    """Check that this version reads a format.
-
-    Raises:
-        InvalidChangesetError: it does not.
-    """
+    """Check that this version of crdtsql reads a format."""
     if version != VERSION or flags:
         raise InvalidChangesetError(
             f"the changeset has format {version}.{flags}, this version of crdtsql reads {VERSION}.0: "
@@ -314,11 +313,7 @@ def check_version(version: int, flags: int) -> None:
 
 
 def check_lengths(size: int, head_length: int, body_length: int, image_length: int) -> None:
-    """Check what a changeset says of its lengths, and how much of it is there.
-
-    Raises:
-        InvalidChangesetError: it is cut off, too long or too large.
-    """
+    """Check that the lengths that a changeset announces are those that it has, and within the limits."""
     expected = PREFIX.size + head_length + body_length
     if head_length > MAXIMUM_HEADER_BYTES or image_length > MAXIMUM_IMAGE_BYTES:
         raise InvalidChangesetError(
@@ -393,10 +388,27 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
         raise ValueError("a table whose rows are numbered has one key column")
     uid = _name(found.get("uid", ""))
     parked, collations = (tuple(_name(name) for name in found.get(what, [])) for what in ("parked", "collations"))
-    if not {column for column, _ in columns}.issuperset(parked) or len(collations) not in (0, len(key)):
-        raise ValueError("a table's parked columns or collations are not valid")
+    links = tuple((_name(uid), _name(parent), _name(target)) for uid, parent, target in found.get("links", []))
+    wrong = {*parked} - {column for column, _ in columns} or len(collations) not in (0, len(key)) or len(links) > 2000
+    if wrong:
+        raise ValueError("a table's parked columns, collations or links are not valid")
     return TableHeader(
-        *(name, key, columns, genesis, rows, gone, row_policy, granularity, identity, uid, uids, parked, collations),
+        *(
+            name,
+            key,
+            columns,
+            genesis,
+            rows,
+            gone,
+            row_policy,
+            granularity,
+            identity,
+            uid,
+            uids,
+            parked,
+            collations,
+            links,
+        ),
         unique=_parse_unique(found.get("unique", []), name),
     )
 

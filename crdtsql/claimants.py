@@ -116,7 +116,7 @@ class BothSides(Claimants):
 
     def _knows(self, birth: Stamp) -> bool:
         covered = birth.t & clock.EVENT_MASK <= self._vector.get(birth.site, 0)
-        return covered or (birth.t < 0 and self._share_genesis)
+        return covered or (self._share_genesis and (birth.t, birth.s) == self.table.genesis)
 
     def _others(self, number: int) -> Iterable[Claim | None]:
         for row in self._rows(self._there, number):

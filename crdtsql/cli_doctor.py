@@ -62,6 +62,8 @@ def _show(report: Report) -> None:
 
 
 def _state(table: TableReport) -> str:
+    if table.kind == "absent":
+        return "kept for other replicas"
     if table.enabled:
         return "replicated"
     if table.kind == "virtual":

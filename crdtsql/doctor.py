@@ -29,7 +29,7 @@ class TableReport:
     """What there is to say about one table.
 
     Attributes:
-        kind: table or virtual.
+        kind: table, virtual, or absent: other replicas have it, this file has not.
         enabled: it is replicated.
         can_enable: it is, or it can be as it is.
         identity: what names a row: `row` (the event that made it) or `key`; None if it can't be enabled.
@@ -166,7 +166,8 @@ def _table(
     registry: Registry, world: World, name: str, table: Table | None, refusal: CannotEnableError | None
 ) -> TableReport:
     shape = world.shapes.get(caseless(name))
-    report = TableReport(name, "table", table is not None, table is not None or refusal is None, None)
+    kind = "absent" if table is not None and table.absent else "table"
+    report = TableReport(name, kind, table is not None, table is not None or refusal is None, None)
     if table is None and refusal is not None:
         report.findings.append(Finding(REFUSED, "table", refusal.reason, _remedy(world, shape)))
     if table is not None:
@@ -198,10 +199,20 @@ def _remedy(world: World, shape: TableShape | None) -> str | None:
 def _of_enabled(
     registry: Registry, world: World, table: Table, shape: TableShape | None, refusal: CannotEnableError | None
 ) -> Iterator[Finding]:
-    problem = drift.problem_of(registry, table)
-    again = f"{world.command('disable', table.name)} && {world.command('enable', table.name)}"
-    if problem:
-        yield Finding(BROKEN, "capture", f"{problem}; on every replica:", again)
+    if table.absent:
+        yield Finding(
+            WATCH,
+            "table",
+            "other replicas have it and this file has not: its rows are kept and passed on, and appear once it is created and enabled",
+            shlex.join(["crdtsql", "schema", "show", world.path]),
+        )
+        return
+    state = drift.look(registry, table)
+    problem = "; ".join(state.problems)
+    if problem and state.is_certain:
+        yield Finding(WATCH, "capture", f"{problem}: the next operation takes note of it", world.command("repair"))
+    elif problem:
+        yield Finding(BROKEN, "capture", problem, world.command("repair"))
     elif refusal is not None:
         yield Finding(BROKEN, "table", f"it could not be enabled any more: {refusal.reason}")
     elif shape is not None:
@@ -214,7 +225,7 @@ def _of_enabled(
         if expected != {statement for name, statement in present if naming.is_ours(name)}:
             yield Finding(
                 WATCH, "capture", "its capture triggers don't fit its indexes any more: the next operation mends that",
-                world.command("vector"),
+                world.command("repair"),
             )  # fmt: skip
     if not query.first(
         registry.connection, "SELECT 1 FROM sqlite_schema WHERE name = ?", (f"_crdt_held_{table.name}",)
@@ -228,7 +239,7 @@ def _of_enabled(
             NOTE if shown == "deleted" else WATCH,
             "held",
             f"{count:,} held row{'' if count == 1 else 's'}: {shown}",
-            None if shown == "deleted" else world.command("held", table.name),
+            None if shown == "deleted" else world.command("held", "--table", table.name),
         )
 
 

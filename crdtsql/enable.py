@@ -19,6 +19,8 @@ from crdtsql.sqltext import Sql, fragment, identifier, joined, sql, text
 from crdtsql.tables import Table
 from crdtsql.values import caseless
 
+MOST_TERMS = 400
+"""SQLite allows 500 SELECTs in one UNION ALL."""
 BUILT_IN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
 MAXIMUM_COLUMNS = 600
 """A changeset has three columns per value column, and SQLite allows 2,000 columns."""
@@ -62,7 +64,8 @@ def enable(
     table = registry.set_policies(registry.add_table(shape, genesis, chosen, identified), rows, granularity)
     create_tables(registry, table, shape)
     create_triggers(connection, table, shape)
-    create_renumbered_view(registry)
+    if table.is_numbered or not schema.read(connection, "crdt_renumbered"):
+        create_renumbered_view(registry)
     return table
 
 
@@ -80,6 +83,9 @@ def create_renumbered_view(registry: Registry) -> None:
         if table.is_numbered
     ]
     registry.connection.execute("DROP VIEW IF EXISTS crdt_renumbered")
+    if len(parts) > MOST_TERMS:
+        groups = [joined(parts[n : n + MOST_TERMS], "\nUNION ALL\n") for n in range(0, len(parts), MOST_TERMS)]
+        parts = [Sql(f"SELECT * FROM (\n{group}\n)") for group in groups]
     renumbered = joined(parts, "\nUNION ALL\n") if parts else fragment("enable/renumbered_of_none")
     registry.connection.execute(sql("enable/create_renumbered_view", renumbered=renumbered))
 
@@ -196,7 +202,8 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
     connection.execute(
-        "DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1, 'unique:' || ?1)", (table.id,)
+        "DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1, 'links:' || ?1, 'unique:' || ?1)",
+        (table.id,),
     )
 
 

@@ -14,7 +14,7 @@ from itertools import count
 
 import apsw
 
-from crdtsql import clock, image, naming, parked, parts, query
+from crdtsql import clock, followers, image, naming, parked, parts, query
 from crdtsql.celltypes import TYPES, Kind
 from crdtsql.changeset import Header, Site, TableHeader
 from crdtsql.clock import Now
@@ -131,7 +131,9 @@ def _fill(
 ) -> Header:
     connection = registry.connection
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
-    headers = [describe(connection, table) for table in tables]
+    headers = [
+        replace(describe(connection, table), links=tuple(followers.links_of(registry, table))) for table in tables
+    ]
     header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras())
     for statement in image.schema(header, database):
         connection.execute(statement)
@@ -276,20 +278,18 @@ class _Statements:
 
     def parts(self) -> str:
         """Write the statement for the parts of the typed cells of the rows that were sent."""
-        positions = [
-            Sql(
-                f"SELECT {field.id} AS id, {position} AS position, {int(TYPES[field.type].kind is Kind.PARTS)} AS splits"
-            )
+        positions = joined(
+            Sql(f"({field.id}, {position}, {int(TYPES[field.type].kind is Kind.PARTS)})")
             for position, field in enumerate((*self.table.fields, *self.table.parked))
             if field.type != "lww"
-        ]
+        )
         return sql(
             "export/parts",
             part_table=self.part_table,
             sent_keys=self.table.keys_of("sent"),
             parts=self.table.parts,
             part_is_sent=self.table.same_keys("part", "sent"),
-            positions=joined(positions, " UNION ALL "),
+            positions=Sql(f"SELECT column1 AS id, column2 AS position, column3 AS splits FROM (VALUES {positions})"),
             **self.slots,
         )
 

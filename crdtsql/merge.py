@@ -15,6 +15,7 @@ from crdtsql import (
     clock,
     conflicts,
     constraints,
+    followers,
     holding,
     ids,
     materialize,
@@ -295,6 +296,8 @@ def _arrival(registry: Registry, header: Header, number: int, database: str, not
         table = absent.admit(registry, theirs, header.eras.get(theirs.uid, 0), notices)
     shape = parking.shape_of(registry, table)
     table = parking.admit(registry, table, theirs, number, database, notices)
+    if theirs.links and (table.absent or table.parked):
+        followers.learn(registry, table, theirs)
     return Arrival(theirs, number, database, table, shape)
 
 

@@ -52,9 +52,7 @@ def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
 
 def _take_all(registry: Registry, arrival: Arrival, mergings: list[Merge]) -> None:
     """Store the parts of several columns, in the order in which they were sent, where all rows are new."""
-    positions = [
-        Sql(f"SELECT {merging.pair.position} AS position, {merging.pair.field.id} AS id") for merging in mergings
-    ]
+    positions = joined(Sql(f"({merging.pair.position}, {merging.pair.field.id})") for merging in mergings)
     statement = sql(
         "merge/store_all_parts",
         parts=arrival.table.parts,
@@ -62,7 +60,7 @@ def _take_all(registry: Registry, arrival: Arrival, mergings: list[Merge]) -> No
         part_keys=arrival.table.keys_of("part"),
         image=arrival.image_slots["image"],
         part_table=image.part_table(arrival.number),
-        positions=joined(positions, " UNION ALL "),
+        positions=Sql(f"SELECT column1 AS position, column2 AS id FROM (VALUES {positions})"),
     )
     registry.connection.execute(statement)
 

@@ -21,7 +21,7 @@ from crdtsql.errors import InvalidChangesetError
 from crdtsql.followers import Follower
 from crdtsql.registry import Registry, temporary
 from crdtsql.sqltext import EMPTY, Sql, fragment, identifier, integer, sql
-from crdtsql.tables import FIRST_UPDATE_OP, Table
+from crdtsql.tables import FIRST_PARKED, FIRST_UPDATE_OP, Table
 
 CREATE_MOVED = "CREATE TEMP TABLE _crdt_moved (old INTEGER PRIMARY KEY, new INTEGER NOT NULL, hidden INTEGER NOT NULL)"
 
@@ -44,17 +44,31 @@ class Moves:
 
 def here(registry: Registry, moves: Moves) -> None:
     """Renumber rows in the file."""
-    if not moves.numbers:
-        return
-    connection = registry.connection
-    found = followers.to_table(registry, moves.table)
-    for _ in _waves(connection, moves):
+    found = followers.to_table(registry, moves.table) if moves.numbers else []
+    for _ in _waves(registry.connection, moves):
         _move_rows(registry, moves)
-        for follower in found:
-            if follower.table is not None and follower.position:
-                _move_key(registry, follower, follower.table, moves.folding)
-            else:
-                _move_value(registry, follower, moves.folding)
+        _move_followers(registry, found, moves.folding)
+
+
+def rows_alone(registry: Registry, moves: Moves) -> None:
+    """Renumber rows in the file; what refers to them does not follow yet."""
+    for _ in _waves(registry.connection, moves):
+        _move_rows(registry, moves)
+
+
+def followers_alone(registry: Registry, moves: Moves) -> None:
+    """Let everything follow rows that were renumbered."""
+    found = followers.to_table(registry, moves.table) if moves.numbers else []
+    for _ in _waves(registry.connection, moves):
+        _move_followers(registry, found, moves.folding)
+
+
+def _move_followers(registry: Registry, found: list[Follower], folding: bool) -> None:
+    for follower in found:
+        if follower.table is not None and follower.position:
+            _move_key(registry, follower, follower.table, folding)
+        else:
+            _move_value(registry, follower, folding)
 
 
 def incoming(registry: Registry, header: Header, database: str, moves: Moves) -> None:
@@ -122,7 +136,7 @@ def _translate_shown(registry: Registry, table: Table | None, name: Sql, column:
             _translate(connection, name, column, condition)
         except (apsw.ConstraintError, apsw.MismatchError):
             connection.execute("ROLLBACK TO crdt_move")
-            shape = None if table is None else schema.read(connection, table.name)
+            shape = None if table is None else schema.read(connection, table.place)
             if table is None or shape is None:
                 raise
             side = holding.Side(table, shape)
@@ -165,6 +179,9 @@ def _move_value(registry: Registry, follower: Follower, folding: bool) -> None:
     connection, table, field = registry.connection, follower.table, follower.field
     if table is None or field is None:
         _translate_shown(registry, table, follower.quoted, follower.column, EMPTY)
+        return
+    if field.id >= FIRST_PARKED:
+        _translate(connection, table.cells_parked, Sql("v"), Sql(f"AND target.col = {field.id}"))
         return
     shown = held = EMPTY
     if folding:

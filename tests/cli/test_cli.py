@@ -32,6 +32,10 @@ COMMANDS = (
     "blame",
     "type",
     "rows",
+    "schema",
+    "renumbered",
+    "unique",
+    "held",
     "alter",
     "repair",
     "conflicts",
@@ -40,6 +44,8 @@ COMMANDS = (
     "demo",
     "completion",
     "doctor",
+    "held",
+    "schema",
 )
 OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2"
 

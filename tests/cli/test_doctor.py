@@ -167,6 +167,16 @@ def test_the_exit_code_says_what_to_do(path: Path) -> None:
     assert "1 broken" in shown.splitlines()[-1]
 
 
+def test_what_the_next_operation_takes_note_of_is_not_broken(path: Path) -> None:
+    """A column that was added is said, with the command that takes note of it at once."""
+    ok("enable", path, "track")
+    execute(path, "ALTER TABLE track ADD COLUMN note TEXT")
+    found = texts(findings(path), "track")
+    assert any("column 'note' was added" in text and text.startswith("watch capture") for text in found), found
+    ok("repair", path)
+    assert not [text for text in texts(findings(path), "track") if " capture: " in text]
+
+
 def test_held_rows_are_counted_by_reason(path: Path) -> None:
     """Rows that an enabled table does not show are counted, with the reason."""
     ok("enable", path, "track")

@@ -86,7 +86,7 @@ def test_example_header_is_complete() -> None:
     keys = {f"`{key}`" for key in written} | {"`eras`"}
     keys |= {"`tables[].row_policy`", "`tables[].granularity`", "`tables[].identity`"}
     keys |= {"`tables[].uid`", "`tables[].key_uids`", "`tables[].columns[].uid`"}
-    keys |= {"`tables[].parked`", "`tables[].collations`"}
+    keys |= {"`tables[].parked`", "`tables[].collations`", "`tables[].links`"}
     keys |= {f"`sites[].{key}`" for key in written["sites"][0]} | {f"`tables[].{key}`" for key in written["tables"][0]}
     assert set(documented_names("key")) == keys
 
@@ -145,7 +145,12 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
         other.connection.execute("INSERT INTO task (id) VALUES ('o')")
         replica.merge(other.export(replica.vector()))
     names = {f"`{name}`" for (name,) in replica.connection.execute("SELECT name FROM _crdt_meta")}
-    assert set(documented_names("name")) == names | {"`era:<uid>`", "`parked:<table>`", "`absent:<table>`"}
+    assert set(documented_names("name")) == names | {
+        "`era:<uid>`",
+        "`parked:<table>`",
+        "`absent:<table>`",
+        "`links:<table>`",
+    }
     assert f"`format` | version of the tables described here: {FORMAT} |" in PAGE
 
 

@@ -19,6 +19,7 @@ NAMES = (
     "it's", 'say "so"', "two\nlines", "order", "select", "größe ☃", "a b", "brac]ket", "[both]", "`tick`", "new", "old", "rowid", "oid",
     "seq", "t", "s", "k1", "v0", "clock", "shown", "event", "met", "incoming", "held", "heads", "crdt_row", "excluded", "id", "_rowid_",
     "${table}", ":site", "?", "--", "/*", "a,b", "(", "100%", "\\", "gone", "dot_t", "c0_t", "main", "temp", "TABLE", "inserted", "detail",
+    "a.b", "main.t", "%s", "{0}", "ÄÖ", "äö", "İ", "k", "NEW", "Old", "sqlite", "x'00'", "\t", "nul\u0001", "\u200b", "'", '"',
 )  # fmt: skip
 
 
@@ -96,7 +97,7 @@ _GENERATED = (
     "UPDATE OR REPLACE t SET a = 'C' WHERE id = 'k1'", "REPLACE INTO t (id, a) VALUES ('k4', 'b2')", "UPDATE t SET id = 'k9' WHERE id = 'k4'",
 )  # fmt: skip
 CASES = [
-    *(_wide(count) for count in (1, 60, 61, 121, 200)),
+    *(_wide(count) for count in (1, 60, 61, 121, 200, 480)),
     _keys_only("one key column", "CREATE TABLE t (id TEXT PRIMARY KEY)", "id", {"1": "'a'", "2": "'b'", "3": "'c'", "4": "'d'"}),
     _keys_only("an integer key alone", "CREATE TABLE t (id INTEGER PRIMARY KEY)", "id", {"1": "1", "2": "2", "3": "3", "4": "4"}),
     _keys_only(
@@ -196,6 +197,25 @@ def test_names_may_be_anything(name: str) -> None:
     ours = name.startswith("crdt_")  # then it is no table that a user may have
     _check_and_exchange(_named("plain" if ours else name, key, value, unique))
     _check_and_exchange(_named("plain" if ours else name, name, name + "2", name + "3"))
+
+
+def test_names_that_differ_in_the_case_of_letters_beyond_ascii_are_two() -> None:
+    """SQLite folds the case of ASCII letters only, so ä and Ä are two columns, and two tables."""
+    _check_and_exchange(
+        Case(
+            "ä",
+            'CREATE TABLE "Ä" ("é" TEXT PRIMARY KEY, "É" TEXT, "ß" UNIQUE, "ẞ"); CREATE TABLE "ä" (id TEXT PRIMARY KEY, v);',
+            (
+                """INSERT INTO "Ä" VALUES ('k2', 'big', 2, 'x')""",
+                """UPDATE "Ä" SET "É" = 'changed' WHERE "é" = 'k1'""",
+                """UPDATE "Ä" SET "ß" = 5, "ẞ" = 'other'  WHERE "é" = 'k1'""",
+                """REPLACE INTO "Ä" VALUES ('k3', 'é', 5, 'z')""",
+                """UPDATE "Ä" SET "é" = 'k9' WHERE "É" = 'big'""",
+            ),
+            "Ä",
+            ("""INSERT INTO "Ä" VALUES ('k1', 'v', 1, 1)""",),
+        )
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
