@@ -12,10 +12,16 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks import peer, typed, workloads
+from benchmarks import constrained, peer, typed, workloads
 from benchmarks.workloads import Bench, Result
 
-GROUPS = {"capture": workloads.capture, "exchange": workloads.exchange, "scale": workloads.scale, "typed": typed.typed}
+GROUPS = {
+    "capture": workloads.capture,
+    "exchange": workloads.exchange,
+    "scale": workloads.scale,
+    "typed": typed.typed,
+    "constraints": constrained.constrained,
+}
 
 
 def main() -> None:

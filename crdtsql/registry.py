@@ -11,18 +11,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
-from typing import Any
 
 import apsw
 
-from crdtsql import clock, naming, policy, query, schema
+from crdtsql import catalogue, clock, naming, policy, query, schema
 from crdtsql.errors import DatabaseError, NotEnabledError
 from crdtsql.sqltext import Sql, identifier, joined, sql
 from crdtsql.tables import Field, Table
 from crdtsql.values import SqliteValue, caseless
 
 FORMAT = 3
-TABLE_COLUMNS = "id, name, genesis_t, genesis_s, bulk, rows, granularity, identity, uid"
 
 CONFLICTS_PER_CELL = 20
 CONFLICTS_TOTAL = 10_000
@@ -274,8 +272,7 @@ class Registry:
 
     def tables(self) -> list[Table]:
         """List the replicated tables by name."""
-        rows = query.rows(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table ORDER BY name")
-        return [self._table(row) for row in rows]
+        return catalogue.read(self.connection)
 
     def table(self, name: str) -> Table:
         """Return one replicated table.
@@ -290,13 +287,11 @@ class Registry:
 
     def find(self, name: str) -> Table | None:
         """Return one replicated table, None if it is not replicated."""
-        row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE name = ?", (name,))
-        return None if row is None else self._table(row)
+        return next(iter(catalogue.read(self.connection, name=name)), None)
 
     def find_uid(self, uid: str) -> Table | None:
         """Return the replicated table with a uid, None if there is none."""
-        row = query.first(self.connection, f"SELECT {TABLE_COLUMNS} FROM _crdt_table WHERE uid = ?", (uid,))
-        return None if row is None else self._table(row)
+        return next(iter(catalogue.read(self.connection, uid=uid)), None)
 
     def not_enabled(self) -> list[str]:
         """List the user's ordinary tables that are not replicated, in files too where nothing is."""
@@ -317,33 +312,6 @@ class Registry:
                 f"`crdtsql enable {self.path} {name}`, or run `crdtsql schema pull`, first"
             )
         return table
-
-    def _table(self, row: tuple[Any, ...]) -> Table:
-        number, name, genesis_t, genesis_s, bulk, rows, granularity, identity, uid = row
-        columns = query.rows(
-            self.connection,
-            "SELECT id, name, type, uid, since FROM _crdt_column WHERE tbl = ? AND NOT dropped ORDER BY id",
-            (number,),
-        )
-        key = [column for column in reversed(columns) if column[0] < 0]
-        return Table(
-            id=number,
-            name=name,
-            key=tuple(column for _, column, *_ in key),
-            fields=tuple(
-                Field(id_, column, kind, uid, since == 1) for id_, column, kind, uid, since in columns if id_ >= 0
-            ),
-            genesis=None if genesis_t is None or genesis_s is None else (genesis_t, genesis_s),
-            bulk=bulk,
-            rows=rows,
-            granularity=granularity,
-            identity=identity,
-            uid=uid,
-            key_uids=tuple(uid for _, _, _, uid, _ in key),
-            parked=tuple(Field(*column) for column in json.loads(str(self.get(f"parked:{number}") or "[]"))),
-            absent=self.get(f"absent:{number}") is not None,
-            unique={tuple(uids): found for uids, found in json.loads(str(self.get(f"unique:{number}") or "[]"))},
-        )
 
     def add_table(
         self,
