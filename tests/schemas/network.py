@@ -78,6 +78,8 @@ class Network:
     def send(self, sender: Peer, receiver: Peer) -> bool:
         """Merge what a replica lacks, and look at it; return whether there was anything."""
         data = sender.replica.export(receiver.replica.vector())
+        for peer in (sender, receiver):
+            self.ledger.free.pop(peer.name, None)
         self.merge(receiver, data, f"{sender.name} -> {receiver.name}")
         return not is_empty(data)
 

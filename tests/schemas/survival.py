@@ -29,6 +29,8 @@ class Ledger:
         self.gone: set[Name] = set()
         self.overwritten: set[Name] = set()
         """Rows of one key in which one mark took the place of another: which of them stays depends on the clocks."""
+        self.free: dict[str, set[tuple[str, tuple[Any, ...]]]] = {}
+        """Keys that a replica's programs freed since its last fold: a row that takes one goes on as the row that had it."""
 
     def look(self, connection: apsw.Connection) -> Found:
         """Read all rows: table -> key -> column -> value."""
@@ -46,9 +48,11 @@ class Ledger:
             old = {self.name(shape, row, before): key for key, row in before[shape.name].items()}
             new = {self.name(shape, row, after): key for key, row in after[shape.name].items()}
             kept = {key: name for name, key in old.items()}
+            free = self.free.setdefault(who, set())
+            free |= {(shape.name, key) for key in kept if key not in after[shape.name]}
             for name in set(new) - set(old):
-                if new[name] in kept:
-                    self.overwritten |= {name, kept[new[name]]} - {None}
+                if new[name] in kept or (shape.name, new[name]) in free:
+                    self.overwritten |= {name, kept.get(new[name])} - {None}
                 elif name is not None:
                     self.born[name] = who
             self.gone |= set(old) - set(new) - {None}
