@@ -44,8 +44,6 @@ COMMANDS = (
     "demo",
     "completion",
     "doctor",
-    "held",
-    "schema",
 )
 OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2"
 
