@@ -141,7 +141,14 @@ def _parent_unknown(reference: Reference, child: list[Sql]) -> Sql:
     same = joined((Sql(f"known.{name} = +{column}") for name, column in pairs), " AND ")
     if reference.to_key:
         return fragment("settle/parent_unknown", parent_clock=reference.parent.table.clock, known_is_child=same)
-    return fragment("settle/value_unknown", parent_held=reference.parent.table.held, known_is_child=same)
+    written = [reference.parent.stamp_of(column, "clock")[0] for column in reference.key.parent_columns]
+    return fragment(
+        "settle/value_unknown",
+        parent_held=reference.parent.table.held,
+        known_is_child=same,
+        parent_clock=reference.parent.table.clock,
+        written_since=joined((Sql(f"{stamp} >= 0") for stamp in written), " OR "),
+    )
 
 
 def find_dangling(connection: apsw.Connection, reference: Reference, waiting_count: bool) -> None:

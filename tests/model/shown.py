@@ -221,10 +221,23 @@ class Shown:
         }
 
     def _was_found_so(self, row: Row, reference: Reference) -> bool:
-        """Tell whether a reference is from genesis and no replica ever had what it refers to."""
-        return self._event(row, reference.columns).kind == "genesis" and not self._all_parents(
-            self.truths[row], reference
+        """Tell whether a reference is from genesis and no replica ever had what it refers to.
+
+        Where it refers to values that were written since genesis, some row may have had it before.
+        """
+        if self._event(row, reference.columns).kind != "genesis" or self._all_parents(self.truths[row], reference):
+            return False
+        to_key = all(
+            column not in self.states[parent].cells
+            for parent in self._rows_of(reference)
+            for column in reference.parent_columns
         )
+        return to_key or all(
+            self._event(parent, reference.parent_columns).kind == "genesis" for parent in self._rows_of(reference)
+        )
+
+    def _rows_of(self, reference: Reference) -> list[Row]:
+        return [parent for parent in self.states if parent[0] == reference.parent]
 
     def _record(self, row: Row, broken: Counter[tuple[Row, Reference]]) -> Record | None:
         """Return a row as it is shown where some of its references are broken; None if it can't be shown."""
