@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from crdtsql import defaults, enable, naming, parking, query, quiet, registration, reshape, schema
+from crdtsql import defaults, enable, holding, naming, parking, query, quiet, registration, reshape, schema
 from crdtsql.errors import SchemaDriftError
 from crdtsql.registry import Registry, temporary
 from crdtsql.schema import Column, TableShape
@@ -211,7 +211,8 @@ def check(registry: Registry, *, strict: bool = True) -> bool:
         elif problem is None:
             problem = f"replicated table {table.name!r} was altered: {'; '.join(state.problems)}"
     if problem is None:
-        registry.set("unsettled", 1)  # rows that constraints kept out may be allowed now
+        if any(holding.any_kept(registry.connection, table) for table in registry.tables()):
+            registry.set("unsettled", 1)  # rows that constraints kept out may be allowed now
         settle(registry)
     elif strict:
         raise SchemaDriftError(
