@@ -44,7 +44,7 @@ soak: $(READY)   ## long runs: random histories for SECONDS, then many kills, st
 	$(BIN)/python -m tests.convergence.soak --seconds $(SECONDS)
 	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
 	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) \
-	  $(BIN)/python -m pytest -q tests/crash tests/sql tests/input tests/schemas tests/convergence/test_conflicts.py
+	  $(BIN)/python -m pytest -q tests/crash tests/sql tests/input tests/ids tests/schemas tests/convergence/test_conflicts.py
 
 mutants: $(READY)  ## seed bugs one by one; the simulation must notice each of them within 1,000 histories
 	$(BIN)/python -m tests.mutants --seeds 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from itertools import count
@@ -14,7 +15,7 @@ from crdtsql import Replica
 from tests.ids.shop import SCHEMA, Shop, Thing, Trade
 from tests.support.peers import START_MS, fast_directory
 
-SEEDS = 60
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "24"))
 
 
 def open_trade(folder: Path, rng: random.Random) -> Trade:

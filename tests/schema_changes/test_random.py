@@ -15,7 +15,7 @@ from tests.support.peers import fast_directory
 SEEDS = (
     [int(os.environ["CRDTSQL_SEED"])]
     if "CRDTSQL_SEED" in os.environ
-    else range(int(os.environ.get("CRDTSQL_SCHEMA_SEEDS", "40")))
+    else range(int(os.environ.get("CRDTSQL_SCHEMA_SEEDS", "24")))
 )
 
 
