@@ -69,7 +69,7 @@ def _run_and_judge(node: str, shape: matrix.Shape, jobs: dict[Path, tuple[str, l
     """Run statements on a fresh replica in each file, and judge the state before and after all of them."""
     judges = {}
     for file in jobs:
-        replica = matrix.replica_of(shape, str(file), "key")
+        replica = matrix.replica_of(shape, str(file))
         judges[file] = Judge(replica)
         replica.close()
     given = {file: [pragmas, *(statement.sql for statement in chosen)] for file, (pragmas, chosen) in jobs.items()}

@@ -124,13 +124,13 @@ def row_of(shape: Shape, n: int, family: str = "NULL, NULL", verb: str = "INSERT
     )
 
 
-def replica_of(shape: Shape, file: str = ":memory:", identity: str | None = None) -> Replica:
+def replica_of(shape: Shape, file: str = ":memory:") -> Replica:
     """Make a folded replica that has genesis rows, rows of its own, changed rows and a deleted one."""
     connection = apsw.Connection(file)
     connection.execute(schema_of(shape))
     connection.execute(rows_of(shape))
     replica = Replica.on(connection)
-    replica.enable(*TABLES, identity=identity)
+    replica.enable(*TABLES, identity="key")  # a judge knows rows by their keys
     connection.execute(row_of(shape, 4) + row_of(shape, 5))
     fold(replica)
     connection.execute(shape.fill("UPDATE t SET a = 'A2' WHERE ({key}) = ({K2}); DELETE FROM t WHERE ({key}) = ({K5})"))

@@ -163,7 +163,7 @@ class Writer:
 def _replica() -> Replica:
     replica = Replica.on(apsw.Connection(":memory:"))
     replica.connection.execute(SCHEMA)
-    replica.enable(*TABLES)
+    replica.enable(*TABLES, identity="key")
     return replica
 
 
@@ -176,7 +176,7 @@ def _begin(seed: int) -> Replica:
         for _ in range(seed % 3 * 4):
             connection.execute(f"INSERT OR IGNORE INTO {writer._row(table)}")
     replica = Replica.on(connection)
-    replica.enable(*TABLES)
+    replica.enable(*TABLES, identity="key")
     return replica
 
 

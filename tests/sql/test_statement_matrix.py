@@ -87,7 +87,7 @@ def test_replace_declared_by_the_table_is_captured(statement: str, recursive: in
         "INSERT INTO t VALUES ('k1', 'u1', 'd1'), ('k2', 'u2', 'e2'), ('k3', 'u3', 'e3');"
     )
     replica = Replica.on(connection)
-    replica.enable("t")
+    replica.enable("t", identity="key")
     connection.execute(f"PRAGMA recursive_triggers = {recursive}")
     judge = Judge(replica)
     assert judge.run(Statement("declared", statement, reinserts=True, mixes=" u2" in statement))
@@ -102,7 +102,7 @@ def test_a_row_that_vanishes_while_it_takes_a_key_is_captured() -> None:
         "INSERT INTO t VALUES ('parent', NULL, 1), ('child', 'parent', 2), ('grandchild', 'child', 3);"
     )
     replica = Replica.on(connection)
-    replica.enable("t")
+    replica.enable("t", identity="key")
     connection.execute("PRAGMA foreign_keys = ON")
     judge = Judge(replica)
     assert judge.run(Statement("take", "UPDATE OR REPLACE t SET id = 'parent' WHERE id = 'child'", reinserts=True))
