@@ -21,7 +21,6 @@ STEPS = os.environ.get("CRDTSQL_STEPS")
 PER_TEST = 60
 
 occurred: Counter[str] = Counter()
-pytestmark = pytest.mark.xdist_group("histories")  # one process sees all runs, and so what occurred in them
 
 
 @pytest.mark.skipif(ONE_SEED is not None, reason="one seed was asked for")

@@ -8,7 +8,6 @@ from itertools import count, permutations
 from typing import Any
 
 import apsw
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -123,7 +122,6 @@ HISTORIES = st.tuples(
     st.lists(STEPS, max_size=14),
 )
 History = tuple[int, list[list[str]], list[Step]]
-pytestmark = pytest.mark.xdist_group("merge laws")  # one process sees all runs, and so what occurred in them
 run_few = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
