@@ -81,19 +81,6 @@ class World:
         """Return the declared foreign keys: lower-case name of the child -> its keys."""
         return {name: schema.foreign_keys(self.connection, shape.name) for name, shape in self.shapes.items()}
 
-    @cached_property
-    def on_delete(self) -> dict[tuple[str, tuple[str, ...]], str]:
-        """Return what foreign keys do on DELETE: (lower-case child, columns) -> action."""
-        found: dict[tuple[str, int], tuple[str, list[str]]] = {}
-        for name, shape in self.shapes.items():
-            for number, column, action in query.rows(
-                self.connection,
-                """SELECT id, "from", on_delete FROM pragma_foreign_key_list(?, 'main') ORDER BY id, seq""",
-                (shape.name,),
-            ):
-                found.setdefault((name, number), (action, []))[1].append(column)
-        return {(name, tuple(columns)): action for (name, _), (action, columns) in found.items()}
-
     def command(self, *words: str) -> str:
         """Write a command of ours on this file."""
         verb, *rest = words
@@ -246,7 +233,7 @@ def _foreign_keys(world: World, shape: TableShape) -> Iterator[Finding]:
     name = caseless(shape.name)
     for key in world.foreign_keys.get(name, []):
         columns = ", ".join(key.columns)
-        action = world.on_delete.get((name, key.columns), "NO ACTION")
+        action = key.on_delete
         parent = world.shapes.get(caseless(key.parent))
         if parent is None:
             yield Finding(
@@ -344,8 +331,8 @@ def of_trigger(world: World, trigger: UserTrigger) -> Iterator[Finding]:
         yield Finding(
             WATCH,
             "trigger",
-            f"trigger {trigger.name} may refuse rows (RAISE): a row that it refuses when a merge brings it is held; one that a merge "
-            "deletes is deleted",
+            f"trigger {trigger.name} may refuse rows (RAISE): a row that it refuses for itself when a merge brings it is held; if it "
+            "looks at other rows, or refuses a DELETE, it does not run for merges",
             world.command("held", "--table", trigger.on),
         )
 

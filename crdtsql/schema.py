@@ -261,21 +261,6 @@ def generated(connection: apsw.Connection, shape: TableShape) -> dict[str, str]:
     return indexsql.generated(statement)
 
 
-def referencing_tables(connection: apsw.Connection, parent: str) -> list[str]:
-    """List the tables that declare a foreign key to a table.
-
-    Looks first for the parent's name in the text of the CREATE statements, where quotes in it would be doubled: a file may have
-    hundreds of tables.
-    """
-    rows = connection.execute(
-        "SELECT DISTINCT child.name FROM sqlite_schema AS child CROSS JOIN pragma_foreign_key_list(child.name) AS reference "
-        "WHERE child.type = 'table' AND (instr(lower(child.sql), lower(?1)) OR ?2) "
-        'AND reference."table" = ?1 COLLATE NOCASE ORDER BY child.name',
-        (parent, any(quote in parent for quote in "\"'`[]")),
-    )
-    return [name for (name,) in rows]
-
-
 def other_triggers(connection: apsw.Connection, table: str) -> list[str]:
     """List the triggers on a table that are not ours."""
     rows = connection.execute(

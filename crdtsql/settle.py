@@ -107,9 +107,8 @@ def _connected(touched: set[int], found: Sequence[Reference]) -> set[int]:
 def settle(registry: Registry, *, everything: bool = False) -> None:
     """Settle what may have changed; with `everything`, all tables that have held rows, whatever changed."""
     (enforced,) = query.first(registry.connection, "PRAGMA foreign_keys")
-    if (
-        enforced
-    ):  # inside a transaction of the caller's: it can't be switched off there, and would carry out actions of its own
+    if enforced:
+        # Inside a transaction of the caller's it can't be switched off, and would carry out actions of its own.
         registry.set("unsettled", 1)
         return
     dirty = {table for (table,) in query.rows(registry.connection, "SELECT DISTINCT tbl FROM temp._crdt_dirty")}

@@ -6,11 +6,13 @@ The environment's CRDTSQL_SEED and CRDTSQL_STEPS name one history: its seed, and
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from unittest import mock
@@ -45,6 +47,15 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+def run_all(run_one: Callable[[int], Result], seeds: Iterable[int]) -> Iterator[Result]:
+    """Run histories on all cores; those that are left are dropped when the caller stops looking."""
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as workers:
+        try:
+            yield from workers.map(run_one, seeds, chunksize=5)
+        finally:
+            workers.shutdown(cancel_futures=True)
 
 
 def run(seed: int, steps: Sequence[int] | None = None, *, constrained: bool = False) -> Result:

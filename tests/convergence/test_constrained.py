@@ -6,10 +6,8 @@ CRDTSQL_SEEDS=5000 runs more of them; CRDTSQL_SEED=17 runs one again, CRDTSQL_ST
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -40,13 +38,10 @@ occurred: Counter[str] = Counter()
 def test_replicas_show_what_the_model_says(first: int) -> None:
     """After every merge each table shows, and holds, what the known events define; every declared constraint is kept."""
     seeds = range(first, min(first + PER_TEST, SEEDS))
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=spawn) as workers:
-        for result in workers.map(histories.run_constrained, seeds, chunksize=5):
-            occurred.update(result.occurred)
-            if result.failure is not None:
-                workers.shutdown(cancel_futures=True)
-                pytest.fail(histories.explain(result), pytrace=False)
+    for result in histories.run_all(histories.run_constrained, seeds):
+        occurred.update(result.occurred)
+        if result.failure is not None:
+            pytest.fail(histories.explain(result), pytrace=False)
 
 
 @pytest.mark.skipif(ONE_SEED is None, reason="repeats the run of one seed")

@@ -5,10 +5,8 @@ CRDTSQL_SEEDS=5000 runs more of them; CRDTSQL_SEED=17 runs one again, CRDTSQL_ST
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -28,13 +26,10 @@ occurred: Counter[str] = Counter()
 def test_replicas_hold_what_the_model_says(first: int) -> None:
     """After every merge, in whatever order changes arrive, a replica holds what the full causal history defines."""
     seeds = range(first, min(first + PER_TEST, SEEDS))
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=spawn) as workers:
-        for result in workers.map(histories.run, seeds, chunksize=5):
-            occurred.update(result.occurred)
-            if result.failure is not None:
-                workers.shutdown(cancel_futures=True)
-                pytest.fail(histories.explain(result), pytrace=False)
+    for result in histories.run_all(histories.run, seeds):
+        occurred.update(result.occurred)
+        if result.failure is not None:
+            pytest.fail(histories.explain(result), pytrace=False)
 
 
 @pytest.mark.skipif(ONE_SEED is None, reason="repeats the run of one seed")
