@@ -120,7 +120,7 @@ def _merge(bench: Bench, changeset: bytes, rivals: int) -> float:
 def _chinook(bench: Bench) -> Iterator[Result]:
     """100 changed tracks, merged into a Chinook that is a hundred times as large."""
     source, other = bench.path(), bench.path()
-    shutil.copyfile(str(files("crdtsql") / "data" / "chinook.sqlite"), source)
+    shutil.copyfile(str(files("crdtsql") / "ui" / "data" / "chinook.sqlite"), source)
     connection = apsw.Connection(str(source))
     connection.execute("PRAGMA journal_mode = wal").fetchall()
     rows = _multiply(connection)

@@ -6,11 +6,11 @@
 ...     app.clone("other.db")
 """
 
-from crdtsql.errors import CrdtsqlError
-from crdtsql.load import load
-from crdtsql.merge import MergeReport
-from crdtsql.replica import Replica, sync
-from crdtsql.vector import Vector, parse_vector
+from crdtsql.base.errors import CrdtsqlError
+from crdtsql.base.vector import Vector, parse_vector
+from crdtsql.merge.merging import MergeReport
+from crdtsql.replica.replica import Replica, sync
+from crdtsql.ui.load import load
 
 __version__ = "0.1.0"
 __all__ = ["CrdtsqlError", "MergeReport", "Replica", "Vector", "__version__", "load", "parse_vector", "sync"]

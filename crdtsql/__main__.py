@@ -1,5 +1,5 @@
 """`python -m crdtsql` is `crdtsql`."""
 
-from crdtsql.cli import main
+from crdtsql.ui.cli.exchange import main
 
 main()

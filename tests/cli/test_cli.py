@@ -290,7 +290,7 @@ def test_the_plugin_of_sqlite_utils_has_the_same_commands(app: Path) -> None:
 
 
 def test_the_installed_script_is_the_module() -> None:
-    """`crdtsql` and `python -m crdtsql` and `python -m crdtsql.cli` are the same program."""
+    """`crdtsql` and `python -m crdtsql` are the same program."""
     script = Path(sys.executable).with_name("crdtsql")
     assert subprocess.check_output([script, "--version"]) == subprocess.check_output([*COMMAND, "--version"])
     assert subprocess.check_output([sys.executable, "-m", "crdtsql", "--version"]) == subprocess.check_output(

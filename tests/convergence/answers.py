@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from crdtsql.conflicts import Conflict
+from crdtsql.conflicts.conflict_log import Conflict
 from tests.convergence import values
 from tests.convergence.files import Peer
 from tests.model import model, parts

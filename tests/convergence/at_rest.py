@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from crdtsql.changeset import unpack
-from crdtsql.errors import ColumnTypeError, CrdtsqlError, SchemaMismatchError
+from crdtsql.base.errors import ColumnTypeError, CrdtsqlError, SchemaMismatchError
+from crdtsql.wire.changeset import unpack
 from tests.convergence import values
 from tests.convergence.files import Peer
 from tests.convergence.tables import GRANULARITIES, ROWS, TABLES, stored

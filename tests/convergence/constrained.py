@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.errors import WriteRefusedError
+from crdtsql.base.errors import WriteRefusedError
 from tests.convergence import answers, constrained_situations
 from tests.convergence.constrained_tables import FAMILIES, TABLES, schema
 from tests.convergence.constrained_writes import TOKENS, ConstrainedWriter

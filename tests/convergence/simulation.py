@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from crdtsql import Replica
-from crdtsql.changeset import unpack
-from crdtsql.errors import ClockDriftError, MissingChangesError
+from crdtsql.base.errors import ClockDriftError, MissingChangesError
+from crdtsql.wire.changeset import unpack
 from tests.convergence import answers, at_rest, files, situations, writes
 from tests.convergence.files import Peer
 from tests.convergence.tables import Shape, for_model, schema, stored

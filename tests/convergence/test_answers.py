@@ -6,12 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crdtsql.errors import (
-    ConflictError,
-    ConflictResolvedError,
-    UnknownConflictError,
-    WriteRefusedError,
-)
+from crdtsql.base.errors import ConflictError, ConflictResolvedError, UnknownConflictError, WriteRefusedError
 from tests.convergence.test_conflicts import Clock, collide, rows, settled, three, write
 from tests.support import state
 from tests.support.peers import come_to_rest, replica, send

@@ -12,11 +12,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import (
-    ConflictError,
-    MissingChangesError,
-    NotDeletedError,
-)
+from crdtsql.base.errors import ConflictError, MissingChangesError, NotDeletedError
 from tests.support import state
 from tests.support.peers import START_MS, come_to_rest, fast_directory, replica, send
 

@@ -14,7 +14,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import WriteRefusedError
+from crdtsql.base.errors import WriteRefusedError
 from tests.support import state
 from tests.support.peers import come_to_rest, fast_directory, replica, send
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from crdtsql import Replica
-from crdtsql.changeset import unpack
-from crdtsql.errors import InvalidChangesetError, SchemaMismatchError, UsageError
+from crdtsql.base.errors import InvalidChangesetError, SchemaMismatchError, UsageError
+from crdtsql.wire.changeset import unpack
 from tests.convergence.test_policies import POLICIES, SCHEMA, made, three
 from tests.convergence.test_traps import all_equal, rows, write
 from tests.support.forge import parts, with_header, with_sql

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import SchemaMismatchError
+from crdtsql.base.errors import SchemaMismatchError
 from tests.convergence.test_traps import Clock, rows, write
 from tests.support import state
 from tests.support.peers import START_MS, come_to_rest, fast_directory, is_empty, send

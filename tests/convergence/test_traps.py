@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica, sync
-from crdtsql.errors import ClockDriftError, MissingChangesError
+from crdtsql.base.errors import ClockDriftError, MissingChangesError
 from tests.support import state
 from tests.support.peers import START_MS, come_to_rest, is_empty, replica, send
 

@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import ConstraintViolationError
+from crdtsql.base.errors import ConstraintViolationError
 from tests.support import state
 from tests.support.peers import come_to_rest, replica, send
 

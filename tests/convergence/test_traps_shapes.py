@@ -9,9 +9,9 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.enable import MAXIMUM_COLUMNS
-from crdtsql.errors import SchemaMismatchError
-from crdtsql.naming import WORD_BITS
+from crdtsql.base.errors import SchemaMismatchError
+from crdtsql.base.naming import WORD_BITS
+from crdtsql.capture.enable import MAXIMUM_COLUMNS
 from tests.support import state
 from tests.support.peers import START_MS, come_to_rest, is_empty, replica, send
 

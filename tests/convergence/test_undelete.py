@@ -9,10 +9,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import (
-    NotDeletedError,
-    WriteRefusedError,
-)
+from crdtsql.base.errors import NotDeletedError, WriteRefusedError
 from tests.convergence.test_answers import STRICT
 from tests.convergence.test_conflicts import Clock, rows, three, write
 from tests.support import state

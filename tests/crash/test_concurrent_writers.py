@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from crdtsql import Replica, session
-from crdtsql.errors import BusyError
+from crdtsql import Replica
+from crdtsql.base.errors import BusyError
+from crdtsql.replica import session
 from tests.support.command import make, ok, query, run
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT, n INTEGER NOT NULL DEFAULT 0)"
@@ -44,7 +45,7 @@ connection.execute("INSERT INTO task VALUES ('locked', NULL, 0)")
 print("locked", flush=True)
 sys.stdin.read()
 """
-IMPATIENT = "from crdtsql import cli, session; session.BUSY_TIMEOUT_MS = 300; cli.main()"
+IMPATIENT = "from crdtsql.replica import session; from crdtsql.ui import cli; session.BUSY_TIMEOUT_MS = 300; cli.main()"
 
 
 class Writer:
@@ -160,7 +161,7 @@ def test_a_lock_that_ends_in_time_is_waited_for(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as locker:
         assert locker.stdout is not None and locker.stdin is not None
         locker.stdout.readline()
-        vector = subprocess.Popen([sys.executable, "-m", "crdtsql.cli", "vector", str(app)], stdout=subprocess.PIPE)
+        vector = subprocess.Popen([sys.executable, "-m", "crdtsql", "vector", str(app)], stdout=subprocess.PIPE)
         time.sleep(1)
         assert vector.poll() is None
         locker.stdin.close()

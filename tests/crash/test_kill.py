@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from crdtsql.changeset import unpack
+from crdtsql.wire.changeset import unpack
 from tests.support.command import execute, make, ok, query, start
 
 KILLS = int(os.environ.get("CRDTSQL_KILLS", "40"))

@@ -60,7 +60,7 @@ def test_shell_example_without_sqlite3(tmp_path: Path) -> None:
             pytest.skip(f"no {name}")
         (tools / name).symlink_to(found)
     crdtsql = tools / "crdtsql"
-    crdtsql.write_text(f"#!{sys.executable}\nfrom crdtsql.cli import main\nmain()\n")
+    crdtsql.write_text(f"#!{sys.executable}\nfrom crdtsql.ui.cli import main\nmain()\n")
     crdtsql.chmod(0o755)
     script = EXAMPLES / "from_the_shell.sh"
     folder = tmp_path / "folder"

@@ -12,9 +12,10 @@ from typing import Any
 import apsw
 import pytest
 
-from crdtsql import Replica, changeset, image
-from crdtsql.registry import FORMAT
-from crdtsql.tables import FIRST_UPDATE_OP
+from crdtsql import Replica
+from crdtsql.store.registry import FORMAT
+from crdtsql.store.tables import FIRST_UPDATE_OP
+from crdtsql.wire import changeset, image
 
 PAGE = (Path(__file__).parents[2] / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 CREATED = re.compile(r'CREATE (?:TABLE|INDEX) "?(\w+)"?')

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from crdtsql import Replica
-from crdtsql.cli import cli
-from crdtsql.values import to_json
+from crdtsql.base.values import to_json
+from crdtsql.ui.cli.exchange import cli
 from tests.golden.make_v1 import read_image
 
 GOLDEN = Path(__file__).parents[1] / "golden"

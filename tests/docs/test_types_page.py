@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from crdtsql import Replica, policy, sync
-from crdtsql.celltypes import TYPES
+from crdtsql import Replica, sync
+from crdtsql.base import policy
+from crdtsql.types.celltypes import TYPES
 from tests.support.peers import fast_directory
 
 PAGE = Path(__file__).parents[2] / "docs" / "TYPES.md"

@@ -17,8 +17,9 @@ from typing import Any
 
 import apsw
 
-from crdtsql import Replica, changeset
-from crdtsql.values import to_json
+from crdtsql import Replica
+from crdtsql.base.values import to_json
+from crdtsql.wire import changeset
 
 FOLDER = Path(__file__).parent / "v1"
 START_MS = 1_700_000_000_000

@@ -14,8 +14,9 @@ from typing import Any
 
 import apsw
 
-from crdtsql import Replica, changeset
-from crdtsql.values import to_json
+from crdtsql import Replica
+from crdtsql.base.values import to_json
+from crdtsql.wire import changeset
 from tests.golden.make_v1 import START_MS, _rows, read_image
 
 FOLDER = Path(__file__).parent / "v1-types"

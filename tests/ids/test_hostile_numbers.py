@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import ChangesetError, InvalidChangesetError
+from crdtsql.base.errors import ChangesetError, InvalidChangesetError
 from tests.support import state
 from tests.support.forge import with_header, with_sql
 from tests.support.peers import fast_directory

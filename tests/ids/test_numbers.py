@@ -13,7 +13,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica, sync
-from crdtsql.errors import CannotEnableError, MissingChangesError, SchemaMismatchError, UsageError
+from crdtsql.base.errors import CannotEnableError, MissingChangesError, SchemaMismatchError, UsageError
 from tests.support.peers import START_MS, come_to_rest, send
 
 SCHEMA = """

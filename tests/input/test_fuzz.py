@@ -16,8 +16,8 @@ from typing import Any
 import apsw
 import pytest
 
-from crdtsql.changeset import unpack
-from crdtsql.errors import InvalidChangesetError
+from crdtsql.base.errors import InvalidChangesetError
+from crdtsql.wire.changeset import unpack
 from tests.support.forge import parts, unconstrained, with_header, with_image
 from tests.support.victim import keep, pair_of, twin
 

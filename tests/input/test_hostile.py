@@ -15,8 +15,8 @@ import pytest
 import zstandard
 
 from crdtsql import Replica
-from crdtsql.changeset import MAXIMUM_IMAGE_BYTES, PREFIX, unpack
-from crdtsql.errors import InvalidChangesetError
+from crdtsql.base.errors import InvalidChangesetError
+from crdtsql.wire.changeset import MAXIMUM_IMAGE_BYTES, PREFIX, unpack
 from tests.support import command
 from tests.support.forge import parts, seal
 from tests.support.victim import keep, pair_of
@@ -102,7 +102,7 @@ def test_an_announced_gigabyte_takes_no_memory(shared: tuple[Replica, bytes], tm
     (tmp_path / "huge.crdt").write_bytes(_announcing(data, body=MAXIMUM_IMAGE_BYTES, image=MAXIMUM_IMAGE_BYTES))
     script = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20));"
-        "from crdtsql.cli import main; main()"
+        "from crdtsql.ui.cli import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "inspect", tmp_path / "huge.crdt"], capture_output=True, timeout=20, check=False

@@ -11,9 +11,9 @@ from typing import Any
 import apsw
 import pytest
 
-from crdtsql import clock
-from crdtsql.changeset import unpack
-from crdtsql.errors import ChangesetError, ClockDriftError, InvalidChangesetError, SchemaMismatchError
+from crdtsql.base import clock
+from crdtsql.base.errors import ChangesetError, ClockDriftError, InvalidChangesetError, SchemaMismatchError
+from crdtsql.wire.changeset import unpack
 from tests.support.forge import Json, seal, unconstrained, with_header, with_image, with_sql
 from tests.support.victim import LATER_MS, keep, pair_of, twin
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crdtsql import Replica
-from crdtsql.errors import CounterOverflowError
+from crdtsql.base.errors import CounterOverflowError
 from tests.support import state
 from tests.support.peers import START_MS, come_to_rest, fast_directory, send
 

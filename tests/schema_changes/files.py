@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 
 from crdtsql import Replica, sync
-from crdtsql.sqltext import identifier
+from crdtsql.base.sqltext import identifier
 from tests.support.command import execute
 from tests.support.peers import START_MS
 

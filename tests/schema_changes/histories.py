@@ -15,9 +15,9 @@ from typing import Any
 import apsw
 
 from crdtsql import Replica
-from crdtsql.errors import CannotAlterError
-from crdtsql.sqltext import identifier
-from crdtsql.tables import Table
+from crdtsql.base.errors import CannotAlterError
+from crdtsql.base.sqltext import identifier
+from crdtsql.store.tables import Table
 from tests.support.peers import START_MS
 
 NAMES = ("a", "b", "C c", 'd"d', "e", "f")

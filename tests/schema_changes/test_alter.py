@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import CannotAlterError, ConflictError, NotEnabledError, SchemaMismatchError, UsageError
-from crdtsql.sqltext import identifier
+from crdtsql.base.errors import CannotAlterError, ConflictError, NotEnabledError, SchemaMismatchError, UsageError
+from crdtsql.base.sqltext import identifier
 from tests.schema_changes.files import ROWS, TASK, exchange, fresh_triggers, pair, rows, shell, triggers
 from tests.support.command import make, ok, refused
 from tests.support.state import content

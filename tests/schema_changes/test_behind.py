@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import NotEnabledError, SchemaDriftError, SchemaMismatchError
+from crdtsql.base.errors import NotEnabledError, SchemaDriftError, SchemaMismatchError
 from tests.schema_changes.files import ROWS, TASK, exchange, fresh_triggers, pair, rows, shell, transform, triggers
 from tests.support.command import make, ok, refused, run
 from tests.support.state import content

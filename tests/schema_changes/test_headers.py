@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from crdtsql.changeset import unpack
-from crdtsql.errors import InvalidChangesetError, SchemaMismatchError
+from crdtsql.base.errors import InvalidChangesetError, SchemaMismatchError
+from crdtsql.wire.changeset import unpack
 from tests.schema_changes.files import pair, rows
 from tests.support import forge
 from tests.support.state import content

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from crdtsql import Replica, absent, sync
-from crdtsql.errors import CannotEnableError, SchemaMismatchError, UsageError
+from crdtsql import Replica, sync
+from crdtsql.base.errors import CannotEnableError, SchemaMismatchError, UsageError
+from crdtsql.merge import absent
 from tests.schema_versions.files import INVOICE, OLD, exchange, is_at_rest, make, read, told, write
 from tests.support.forge import with_header
 

@@ -9,9 +9,10 @@ import apsw
 import pytest
 from click.testing import CliRunner
 
-from crdtsql import Replica, adopt
-from crdtsql.cli import cli
-from crdtsql.errors import CannotAdoptError, CrdtsqlError, NotEnabledError
+from crdtsql import Replica
+from crdtsql.base.errors import CannotAdoptError, CrdtsqlError, NotEnabledError
+from crdtsql.evolve import adopt
+from crdtsql.ui.cli.exchange import cli
 from tests.schema_versions.files import CLOCK, OLD, exchange, make, read, told, write
 
 RICH = """

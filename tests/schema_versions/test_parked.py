@@ -8,8 +8,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from crdtsql import Replica, parked, sync
-from crdtsql.errors import SchemaMismatchError
+from crdtsql import Replica, sync
+from crdtsql.base.errors import SchemaMismatchError
+from crdtsql.export import parkedcells
 from tests.schema_versions.files import CLOCK, NEW, OLD, TYPES, exchange, is_at_rest, make, read, told, write
 from tests.support.forge import with_header
 
@@ -179,7 +180,7 @@ def test_keys_that_change_take_parked_cells_along(tmp_path: Path) -> None:
     exchange(a, b)
     table = b.registry.table("task")
     before = read(b, "SELECT col, v, t, s FROM _crdt_parked_task ORDER BY col")
-    parked.rekey(b.connection, table, ("1",), ("9",))
+    parkedcells.rekey(b.connection, table, ("1",), ("9",))
     assert read(b, "SELECT DISTINCT k1 FROM _crdt_parked_task") == [("9",)]
     assert read(b, "SELECT col, v, t, s FROM _crdt_parked_task ORDER BY col") == before
 

@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica, sync
-from crdtsql.sqltext import identifier
+from crdtsql.base.sqltext import identifier
 from tests.schema_versions.oracle import COLUMNS, Site
 from tests.support.peers import START_MS, is_empty
 

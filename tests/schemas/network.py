@@ -11,7 +11,8 @@ from pathlib import Path
 
 import apsw
 
-from crdtsql import Replica, policy
+from crdtsql import Replica
+from crdtsql.base import policy
 from tests.schemas import observe
 from tests.schemas.survival import Ledger
 from tests.schemas.writer import Writer

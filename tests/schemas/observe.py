@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.registry import Registry
+from crdtsql.store.registry import Registry
 from tests.schemas.shape import quoted
 
 Row = tuple[Any, ...]

@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.registry import Registry
+from crdtsql.store.registry import Registry
 from tests.schemas.observe import is_of_deleted
 from tests.schemas.shape import Shape, quoted
 

@@ -17,7 +17,7 @@ from tests.schemas.writer import Writer
 from tests.support import command
 from tests.support.peers import fast_directory
 
-CHINOOK = Path(crdtsql.__file__).parent / "data" / "chinook.sqlite"
+CHINOOK = Path(crdtsql.__file__).parent / "ui" / "data" / "chinook.sqlite"
 OFFICE = """
 PRAGMA foreign_keys = ON;
 BEGIN;

@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica, sync
-from crdtsql.errors import CannotEnableError
+from crdtsql.base.errors import CannotEnableError
 from tests.support import state
 
 SCHEMA = """

@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica, sync
-from crdtsql.errors import SchemaDriftError
+from crdtsql.base.errors import SchemaDriftError
 
 
 def make(path: Path, *statements: str) -> apsw.Connection:

@@ -9,8 +9,8 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import CannotEnableError
-from crdtsql.sqltext import identifier
+from crdtsql.base.errors import CannotEnableError
+from crdtsql.base.sqltext import identifier
 from tests.support import state
 from tests.support.judge import Judge, Statement
 from tests.support.peers import fast_directory, send

@@ -12,8 +12,8 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.celltypes import TYPES
-from crdtsql.errors import ColumnTypeError, SchemaMismatchError, UsageError
+from crdtsql.base.errors import ColumnTypeError, SchemaMismatchError, UsageError
+from crdtsql.types.celltypes import TYPES
 from tests.support import command
 from tests.support.peers import send
 

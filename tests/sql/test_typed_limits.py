@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import ConflictError, CounterOverflowError
+from crdtsql.base.errors import ConflictError, CounterOverflowError
 from tests.support.peers import fast_directory
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-COMMAND = [sys.executable, "-m", "crdtsql.cli"]
+COMMAND = [sys.executable, "-m", "crdtsql"]
 
 
 def start(*arguments: str | bytes | Path, **options: Any) -> subprocess.Popen[bytes]:
@@ -53,8 +53,8 @@ def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[byte
     """Run `crdtsql ARGUMENTS` where file permissions count: the superuser, who may do everything, becomes nobody first."""
     # What is loaded late must be loaded before, because the interpreter's own folder may be private.
     script = (
-        "import difflib, encodings.ascii, encodings.idna, os, rich.console, rich.table; from crdtsql.cli import main; from crdtsql.sqltext import template;"
-        "template('registry/create'); os.geteuid() or os.setuid(65534); main()"
+        "import difflib, encodings.ascii, encodings.idna, os, rich.console, rich.table; from crdtsql.ui.cli import main; from crdtsql.base.sqltext import template;"
+        "template('store/registry/create'); os.geteuid() or os.setuid(65534); main()"
     )
     command = [sys.executable, "-c", script, *arguments]
     return subprocess.run(command, capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL)

@@ -13,9 +13,10 @@ from typing import Any
 
 import apsw
 
-from crdtsql import Replica, schema
-from crdtsql.sqltext import identifier
-from crdtsql.tables import Table
+from crdtsql import Replica
+from crdtsql.base.sqltext import identifier
+from crdtsql.sqlite import schema
+from crdtsql.store.tables import Table
 from tests.support import state
 from tests.support.state import Exact, RowState, exact
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import apsw
 
-from crdtsql.registry import Registry
-from crdtsql.sqltext import identifier
-from crdtsql.tables import Table
+from crdtsql.base.sqltext import identifier
+from crdtsql.store.registry import Registry
+from crdtsql.store.tables import Table
 from tests.model import parts
 
 Stamp = tuple[int, bytes]

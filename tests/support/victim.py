@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from crdtsql import CrdtsqlError, Replica
-from crdtsql.errors import DatabaseError
+from crdtsql.base.errors import DatabaseError
 from tests.support.peers import START_MS, replica
 from tests.support.state import content, rows
 

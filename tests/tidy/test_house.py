@@ -1,4 +1,4 @@
-"""The rules of the house, checked: layers, sizes, docstrings, SQL files."""
+"""The rules of the house, checked: wings, sizes, docstrings, SQL files."""
 
 from __future__ import annotations
 
@@ -16,47 +16,79 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TEMPLATES = sorted(SQL.rglob("*.sql"))
 
 
-def room_of(source: Path) -> str:
-    """Return the name by which the layers know a module: its own, or that of its package inside of ours."""
-    return source.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def wing_of(source: Path) -> str:
+    """Return the wing that a module stands in; "" for what stands above all of them."""
+    parts = source.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else ""
 
 
-def imports_of(source: Path) -> set[str]:
-    """Return the names of our modules that a module imports."""
+def imports_of(source: Path) -> set[tuple[str, str]]:
+    """Return what a module imports of ours: (dotted module without `crdtsql.`, name), "" for the module as a whole."""
     found = set()
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "crdtsql":
-            found |= {
-                alias.name
-                for alias in node.names
-                if (PACKAGE / f"{alias.name}.py").exists() or (PACKAGE / alias.name).is_dir()
-            }
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("crdtsql."):
-            found.add(str(node.module).split(".")[1])
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "crdtsql":
+            found |= {(str(node.module).partition(".")[2], alias.name) for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {(a.name.partition(".")[2], "") for a in node.names if a.name.split(".")[0] == "crdtsql"}
     return found
 
 
-def documented_layers() -> dict[str, int]:
-    """Read the table of layers in docs/ARCHITECTURE.md."""
+def documented_wings() -> list[str]:
+    """Read the wings in docs/ARCHITECTURE.md, from the highest to the lowest; those on one line stand side by side."""
     text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    layers = {}
-    for number, names in re.findall(r"^    (\d+)  ([a-z_ ]+)$", text, re.MULTILINE):
-        layers |= {name: int(number) for name in names.split()}
-    return layers
+    return re.findall(r"^\| `([a-z]+)/` \|", text, re.MULTILINE)
 
 
-def test_every_module_has_a_layer() -> None:
-    """docs/ARCHITECTURE.md gives every module its layer, and names none that does not exist."""
-    assert set(documented_layers()) == {room_of(source) for source in SOURCES} - {"__init__"}
+def face_of(wing: str) -> set[str]:
+    """Return the names that a wing shows to the others."""
+    tree = ast.parse((PACKAGE / wing / "__init__.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == ["__all__"]:
+            return set(ast.literal_eval(node.value))
+    return set()
 
 
-@pytest.mark.parametrize("source", [s for s in SOURCES if room_of(s) != "__init__"], ids=room_of)
-def test_imports_go_down(source: Path) -> None:
-    """A module imports from lower layers only."""
-    layers = documented_layers()
-    room = room_of(source)
-    for name in imports_of(source) - {room}:
-        assert name == "__init__" or layers[name] < layers[room], f"{source.stem} imports {name}"
+INSIDE = [source for source in SOURCES if wing_of(source)]
+
+
+def test_every_wing_is_documented() -> None:
+    """docs/ARCHITECTURE.md names every wing once, and none that does not exist."""
+    assert sorted(documented_wings()) == sorted({wing_of(source) for source in INSIDE})
+
+
+@pytest.mark.parametrize("source", INSIDE, ids=lambda source: source.relative_to(PACKAGE).as_posix())
+def test_imports_go_down_and_through_the_door(source: Path) -> None:
+    """A module imports from lower wings only, and of another wing only the names that its `__init__.py` lists."""
+    order, own = documented_wings(), wing_of(source)
+    for module, name in imports_of(source):
+        if not module:
+            assert own == "ui" and name == "__version__", f"{source} imports {name} from the top"
+            continue
+        other = module.split(".")[0]
+        if other == own:
+            continue
+        assert order.index(other) > order.index(own), f"{own}/ imports {other}/, which stands above it"
+        assert module == other, f"{source} passes the door of {other}/ by: {module}"
+        assert name in face_of(other), f"{other}/__init__.py does not list {name}"
+
+
+@pytest.mark.parametrize("wing", sorted({wing_of(source) for source in INSIDE}))
+def test_a_wing_lists_what_others_use(wing: str) -> None:
+    """What a wing's `__init__.py` lists is used outside of it, so that its face says what others depend on."""
+    used = {
+        name for source in SOURCES if wing_of(source) != wing for module, name in imports_of(source) if module == wing
+    }
+    used |= {name for module, name in imports_of(PACKAGE / "__init__.py") if module.split(".")[0] == wing}
+    assert face_of(wing) <= used, f"nobody uses {sorted(face_of(wing) - used)}"
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({source.parent for source in INSIDE}), ids=lambda f: f.relative_to(PACKAGE).as_posix()
+)
+def test_rooms_in_a_folder(folder: Path) -> None:
+    """No folder holds more than a dozen modules or so, and none a single one."""
+    modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert 2 <= len(modules) <= 14, [path.name for path in modules]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
@@ -84,12 +116,14 @@ def test_tests_state_rules() -> None:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_templates_are_used_once(path: Path) -> None:
-    """Each SQL file is rendered in exactly one module."""
+    """Each SQL file is rendered in exactly one module, and stands in the folder that is named after it."""
     name = path.relative_to(SQL).with_suffix("").as_posix()
-    users = [source.stem for source in SOURCES if f'"{name}"' in source.read_text(encoding="utf-8")]
     pattern = re.sub(r"_[a-z]+$", "_", name)
-    users += [s.stem for s in SOURCES if f'"{pattern}{{' in s.read_text(encoding="utf-8") and s.stem not in users]
+    texts = {source.relative_to(PACKAGE): source.read_text(encoding="utf-8") for source in SOURCES}
+    users = [where for where, text in texts.items() if f'"{name}"' in text or f'"{pattern}{{' in text]
     assert len(users) == 1, users
+    room = users[0].with_suffix("")
+    assert path.relative_to(SQL).parent in (room, room.parent), f"{name} is rendered in {users[0]}"
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crdtsql import clock
+from crdtsql.base import clock
 
 MS = st.integers(0, clock.HIGHEST_HLC >> clock.COUNTER_BITS)
 

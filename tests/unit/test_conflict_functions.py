@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 import crdtsql
-from crdtsql.errors import ConflictError, NotDeletedError, UnknownConflictError, UnknownRowError, UsageError
+from crdtsql.base.errors import ConflictError, NotDeletedError, UnknownConflictError, UnknownRowError, UsageError
 
 SCHEMA = (
     "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT, n INTEGER); CREATE TABLE pair (a, b, v, PRIMARY KEY (a, b))"

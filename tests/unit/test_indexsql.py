@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 import pytest
 
-from crdtsql.indexsql import parse
+from crdtsql.sqlite.indexsql import parse
 
 
 @pytest.mark.parametrize(

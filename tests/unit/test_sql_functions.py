@@ -10,7 +10,7 @@ import pytest
 
 import crdtsql
 from crdtsql import Replica
-from crdtsql.errors import CannotEnableError, InvalidChangesetError, UsageError
+from crdtsql.base.errors import CannotEnableError, InvalidChangesetError, UsageError
 
 SCHEMA = """
 CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT, n INTEGER);

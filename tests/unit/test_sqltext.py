@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crdtsql
-from crdtsql import sqltext
-from crdtsql.sqltext import Sql
+from crdtsql.base import sqltext
+from crdtsql.base.sqltext import Sql
 
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
 
@@ -61,18 +61,19 @@ def test_what_fills_a_slot_is_not_looked_at_again() -> None:
     assert template.render(a=sqltext.identifier("${b}"), b=Sql("2")).text == 'SELECT "${b}", 2'
 
 
-FILES = sorted((Path(crdtsql.__file__).parent / "sql").rglob("*.sql"))
+SQL = Path(crdtsql.__file__).parent / "sql"
+FILES = sorted(SQL.rglob("*.sql"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_sql_file_is_used_and_keeps_slots_out_of_quotes(path: Path) -> None:
     """Each .sql file is loaded in one place, and no slot of it stands in a comment or inside quotes."""
-    name = f"{path.parent.name}/{path.stem}"
+    name = path.relative_to(SQL).with_suffix("").as_posix()
     found = sqltext.template(name)
     for line in found.body.splitlines():
         comment = line.partition("--")[2]
         assert "${" not in comment, line
         for literal in line.split("'")[1::2]:
             assert "${" not in literal, line
-    sources = "".join(file.read_text() for file in path.parents[2].rglob("*.py"))
+    sources = "".join(file.read_text() for file in SQL.parent.rglob("*.py"))
     assert f'"{name}"' in sources or f'"{name.rpartition("_")[0]}_{{' in sources, f"nothing loads {name}"

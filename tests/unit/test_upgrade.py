@@ -8,8 +8,8 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.errors import DatabaseError
-from crdtsql.registry import FORMAT
+from crdtsql.base.errors import DatabaseError
+from crdtsql.store.registry import FORMAT
 from tests.support import state
 from tests.support.command import execute, open_folder, refused, run_unprivileged
 from tests.support.peers import START_MS, come_to_rest

@@ -1,0 +1,107 @@
+"""The names of everything that crdtsql puts into a database.
+
+Machinery begins with `_crdt_`, views for people with `crdt_`. A table's own clock, held rows and heads carry the
+table's name; their columns carry the stable column id, so that renaming a column changes nothing of ours.
+"""
+
+from __future__ import annotations
+
+from crdtsql.base.sqltext import Sql, identifier
+
+PREFIXES = ("_crdt_", "crdt_")
+WORD_BITS = 60
+"""Value columns per mask word: the 64 bits of an integer, less the sign and some room."""
+
+
+def clock(table: str) -> Sql:
+    """Name the clock table."""
+    return identifier(f"_crdt_clock_{table}")
+
+
+def clock_index(table: str) -> Sql:
+    """Name the clock's index by `seq`."""
+    return identifier(f"_crdt_seq_{table}")
+
+
+def kept_index(table: str) -> Sql:
+    """Name the index of the rows that are held for another reason than a delete."""
+    return identifier(f"_crdt_kept_{table}")
+
+
+def held(table: str) -> Sql:
+    """Name the table of held rows."""
+    return identifier(f"_crdt_held_{table}")
+
+
+def heads(table: str) -> Sql:
+    """Name the overflow table for rows with several heads."""
+    return identifier(f"_crdt_heads_{table}")
+
+
+def born(table: str) -> Sql:
+    """Name the table of births of rows whose number is not their name."""
+    return identifier(f"_crdt_born_{table}")
+
+
+def born_index(table: str) -> Sql:
+    """Name the index of renumbered rows by the number that they claim."""
+    return identifier(f"_crdt_was_{table}")
+
+
+def parts(table: str) -> Sql:
+    """Name the table of the parts of typed cells."""
+    return identifier(f"_crdt_parts_{table}")
+
+
+def parked(table: str) -> Sql:
+    """Name the table of the cells of columns that the user's table does not have."""
+    return identifier(f"_crdt_parked_{table}")
+
+
+def absent(table: str) -> str:
+    """Name the stand-in for a table that is not in this file; the caller quotes it."""
+    return f"_crdt_absent_{table}"
+
+
+def tables_of(table: str) -> list[str]:
+    """List the names that tables of ours for one table can have; the caller quotes them."""
+    return [f"_crdt_{what}_{table}" for what in ("clock", "held", "heads", "parts", "parked", "born")]
+
+
+def trigger(table: str, what: str) -> str:
+    """Name a capture trigger; the caller quotes it."""
+    return f"_crdt_{what}_{table}"
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a table, view or trigger belongs to crdtsql.
+
+    >>> is_ours("_crdt_log"), is_ours("task")
+    (True, False)
+    """
+    return name.lower().startswith(PREFIXES)
+
+
+def key(position: int) -> Sql:
+    """Name the key column at a position (1 for the first) in clocks, logs and changesets."""
+    return Sql(f"k{int(position)}")
+
+
+def value(column_id: int) -> Sql:
+    """Name a value column in held rows and changesets."""
+    return Sql(f"v{int(column_id)}")
+
+
+def stamp_t(column_id: int) -> Sql:
+    """Name the clock column that holds the hlc of a cell's stamp."""
+    return Sql(f"c{int(column_id)}_t")
+
+
+def stamp_s(column_id: int) -> Sql:
+    """Name the clock column that holds the site of a cell's stamp."""
+    return Sql(f"c{int(column_id)}_s")
+
+
+def word(number: int) -> Sql:
+    """Name a bit mask word (bit n of word w stands for the value column at 60 * w + n)."""
+    return Sql(f"p{int(number)}")

@@ -1,0 +1,371 @@
+"""Enable and disable: make a user's table a replicated one, and take everything off again.
+
+Enabling looks at no row but to find NULL keys, so it takes the same time for ten rows and for ten million: rows that are
+there already become the table's genesis and need no clock rows. Both run inside the caller's write transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import apsw
+
+from crdtsql.base import (
+    CannotEnableError,
+    CrdtsqlError,
+    Now,
+    Sql,
+    UsageError,
+    caseless,
+    clock,
+    fragment,
+    identifier,
+    joined,
+    naming,
+    policy,
+    query,
+    sql,
+    text,
+)
+from crdtsql.capture import triggers
+from crdtsql.sqlite import Column, TableShape, schema, usertriggers
+from crdtsql.store import Registry, Table
+from crdtsql.types import columntype
+
+MOST_TERMS = 400
+"""SQLite allows 500 SELECTs in one UNION ALL."""
+BUILT_IN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
+MAXIMUM_COLUMNS = 600
+"""A changeset has three columns per value column, and SQLite allows 2,000 columns."""
+
+
+def enable(
+    registry: Registry,
+    name: str,
+    now: Now,
+    types: Mapping[str, str] | None = None,
+    rows: str = policy.ADD_WINS,
+    granularity: str = policy.BY_COLUMN,
+    identity: str | None = None,
+) -> Table:
+    """Make one table replicated.
+
+    Args:
+        types: column name -> type; the others are `lww`.
+        identity: what a row is; None for what the table's key suggests.
+
+    Raises:
+        CannotEnableError: the table is missing, enabled already, or of a kind that can't be replicated.
+        ColumnTypeError: a column can't have the type.
+        UsageError: there is no such row policy or granularity.
+    """
+    check_policies(rows, granularity)
+    connection = registry.connection
+    shape = check(connection, name)
+    if registry.find(shape.name) is not None:
+        raise CannotEnableError(shape.name, "it is enabled already")
+    chosen = columntype.choose(connection, shape, types or {})
+    identified = _identity(connection, shape, identity)
+    has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None
+    genesis = None
+    if has_rows:
+        hlc = registry.tick(now())
+        registry.record_merged(hlc)
+        registry.raise_vector(registry.next_batch(), [(registry.self_ordinal, hlc)])
+        genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
+    registry.widen_log(len(shape.key))
+    table = registry.set_policies(registry.add_table(shape, genesis, chosen, identified), rows, granularity)
+    create_tables(registry, table, shape)
+    create_triggers(connection, table, shape)
+    if table.is_numbered or not schema.read(connection, "crdt_renumbered"):
+        create_renumbered_view(registry)
+    return table
+
+
+def create_renumbered_view(registry: Registry) -> None:
+    """Create the view for people on the rows that are shown under another number than they were inserted under."""
+    parts = [
+        fragment(
+            "capture/enable/renumbered_of_table",
+            name=text(table.name),
+            clock=table.clock,
+            born=table.born,
+            clock_is_born=table.same_keys("clock", "born"),
+        )
+        for table in registry.tables()
+        if table.is_numbered
+    ]
+    registry.connection.execute("DROP VIEW IF EXISTS crdt_renumbered")
+    if len(parts) > MOST_TERMS:
+        groups = [joined(parts[n : n + MOST_TERMS], "\nUNION ALL\n") for n in range(0, len(parts), MOST_TERMS)]
+        parts = [Sql(f"SELECT * FROM (\n{group}\n)") for group in groups]
+    renumbered = joined(parts, "\nUNION ALL\n") if parts else fragment("capture/enable/renumbered_of_none")
+    registry.connection.execute(sql("capture/enable/create_renumbered_view", renumbered=renumbered))
+
+
+def _identity(connection: apsw.Connection, shape: TableShape, asked: str | None) -> str:
+    """Choose what a row of a table is: `row` where the key is an automatic number, else `key`.
+
+    A key that refers to a row of another table (a profile under its user's number) is no number of its own.
+    """
+    if asked is not None and asked not in policy.IDENTITIES:
+        raise UsageError(f"there is no identity {asked!r}; use one of: {', '.join(policy.IDENTITIES)}")
+    reason = None
+    if not shape.has_rowid_key:
+        reason = "its key is not one INTEGER PRIMARY KEY, whose numbers SQLite hands out"
+    elif any(
+        caseless(column) == caseless(shape.key[0].name)
+        for key in schema.foreign_keys(connection, shape.name)
+        for column in key.columns
+    ):
+        reason = f"its key {shape.key[0].name!r} refers to a row of another table"
+    if asked == policy.BY_BIRTH and reason is not None:
+        raise CannotEnableError(
+            shape.name, f"{reason}, so the key is the row: enable it with the identity key, or leave the identity out"
+        )
+    return asked or (policy.BY_KEY if reason else policy.BY_BIRTH)
+
+
+def check_policies(rows: str, granularity: str) -> None:
+    """Check the names of a row policy and a granularity.
+
+    Raises:
+        UsageError: there is no such row policy or granularity.
+    """
+    for what, given, known in (
+        ("row policy", rows, policy.ROW_POLICIES),
+        ("granularity", granularity, policy.GRANULARITIES),
+    ):
+        if given not in known:
+            raise UsageError(f"there is no {what} {given!r}; use one of: {', '.join(known)}")
+
+
+def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+    """Create a table's capture triggers and have SQLite compile them, so that no later write meets a broken one."""
+    try:
+        for statement in triggers.triggers(connection, table, shape):
+            connection.execute(statement)
+        names = joined(identifier(column.name) for column in shape.columns if not column.generated)
+        first = identifier(shape.key[0].name)
+        query.compile_only(connection, f"INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
+        quoted = [identifier(column.name) for column in shape.key + shape.values]
+        settings = joined(Sql(f"{name} = {name}") for name in quoted)
+        query.compile_only(connection, f"UPDATE {table.quoted} SET {settings}")
+        query.compile_only(connection, f"DELETE FROM {table.quoted} WHERE {first} IS NULL")
+    except apsw.SQLError as error:
+        raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
+
+
+def triggers_that_write_replicated(connection: apsw.Connection, table: Table) -> set[str]:
+    """Find the triggers that write to a table with capture triggers, or to tables of ours, when `table` is written.
+
+    SQLite's authorizer is told, while a statement compiles, which trigger writes to which table; triggers that fire
+    triggers are included.
+    """
+    captured = {
+        caseless(name)
+        for (name,) in connection.execute("SELECT tbl_name FROM sqlite_schema WHERE name GLOB '_crdt_delete_*'")
+    }
+    statements = usertriggers.statements(table.name, [*table.key, *(field.name for field in table.fields)])
+    written = usertriggers.writes_of(connection, statements)
+    return {name for name, targets in written.items() if any(t in captured or naming.is_ours(t) for t in targets)}
+
+
+def drop_triggers(connection: apsw.Connection, table: str) -> None:
+    """Drop the capture triggers of a table."""
+    rows = query.rows(
+        connection, "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table,)
+    )
+    for (name,) in rows:
+        if naming.is_ours(name):
+            connection.execute(f"DROP TRIGGER {identifier(name)}")
+
+
+def disable(registry: Registry, name: str) -> None:
+    """Take everything of ours off a table; with the last one, off the file.
+
+    Raises:
+        NotEnabledError: the table is not replicated.
+    """
+    table = registry.table(name)
+    forget(registry, table)
+    if registry.tables():
+        create_renumbered_view(registry)
+        registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
+    else:
+        registry.drop()
+
+
+def left(name: str) -> str:
+    """Say what the other replicas must do when a table is not replicated in one file any more."""
+    return f"`crdtsql disable FILE {name}` for the other replicas too, before they exchange changes with this one again"
+
+
+def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> None:
+    """Drop our triggers and tables of a table, and what is registered of it."""
+    connection = registry.connection
+    if not table.absent:
+        drop_triggers(connection, table.name)
+    stand_in = [table.quoted] if table.absent else []
+    for ours in (table.clock, table.held, table.heads, table.parts, table.born, table.cells_parked, *stand_in):
+        connection.execute(f"DROP TABLE IF EXISTS {ours}")
+    if with_conflicts:
+        connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
+    connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
+    connection.execute(
+        "DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1, 'links:' || ?1, 'unique:' || ?1)",
+        (table.id,),
+    )
+
+
+def check(connection: apsw.Connection, name: str) -> TableShape:
+    """Find out whether a table can be replicated, and return its shape.
+
+    Raises:
+        CannotEnableError: it can't; the message says why and what to do.
+    """
+    if naming.is_ours(name) or name.lower().startswith("sqlite_"):
+        raise CannotEnableError(name, "it is not a table of yours but one that SQLite or crdtsql keeps")
+    (encoding,) = query.first(connection, "PRAGMA main.encoding")
+    if encoding != "UTF-8":
+        raise CannotEnableError(
+            name,
+            f"the file stores text as {encoding}, and changesets are UTF-8; copy it into a new file, for example "
+            "`sqlite3 old.db .dump | sqlite3 new.db`",
+        )
+    try:
+        shape = schema.read(connection, name)
+    except apsw.SQLError as error:
+        raise CannotEnableError(name, f"SQLite can't read its columns here: {error}") from error
+    if shape is None:
+        names = ", ".join(table for table, kind in schema.user_tables(connection) if kind == "table") or "none"
+        raise CannotEnableError(name, f"there is no such table; tables in this file: {names}")
+    _check_kind(shape)
+    _check_columns(connection, shape)
+    return shape
+
+
+def _check_kind(shape: TableShape) -> None:
+    if shape.kind == "view":
+        raise CannotEnableError(shape.name, "it is a view; enable the tables that it reads from")
+    if shape.kind in ("virtual", "shadow"):
+        raise CannotEnableError(
+            shape.name,
+            "it is a virtual table or belongs to one; enable the ordinary table that holds the content, and let "
+            "triggers keep the index on each replica",
+        )
+    if not shape.key:
+        raise CannotEnableError(
+            shape.name,
+            "it has no primary key, so its rows have no name that other replicas could know; let `crdtsql enable FILE "
+            f"{shape.name} --add-key` give it one, or rebuild it, for example `sqlite-utils transform FILE {shape.name} --pk id`",
+        )
+
+
+def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
+    if len(shape.columns) > MAXIMUM_COLUMNS:
+        raise CannotEnableError(
+            shape.name, f"it has {len(shape.columns)} columns, at most {MAXIMUM_COLUMNS} are possible; split the table"
+        )
+    for column in shape.columns:
+        if column.collation not in BUILT_IN_COLLATIONS:
+            raise CannotEnableError(
+                shape.name,
+                f"column {column.name!r} has the collation {column.collation}, which only the program that defines it "
+                "knows; use BINARY, NOCASE or RTRIM",
+            )
+    indexes = schema.unique_indexes(connection, shape.name)
+    if shape.name.lower() in ("old", "new") and any(not index.is_plain for index in indexes):
+        raise CannotEnableError(
+            shape.name, "a table of this name can't have UNIQUE indexes on expressions or with WHERE; rename the table"
+        )
+    empty = null_keys(connection, shape)
+    if empty:
+        raise CannotEnableError(
+            shape.name,
+            f"its primary key column {empty[0].name!r} is NULL in some rows, and NULL names no row; give these rows a "
+            f"key, for example with `crdtsql enable FILE {shape.name} --add-key`, or UPDATE {shape.name} SET {empty[0].name} = "
+            f"lower(hex(randomblob(16))) WHERE {empty[0].name} IS NULL",
+        )
+
+
+def null_keys(connection: apsw.Connection, shape: TableShape) -> list[Column]:
+    """Return the columns of a table's primary key that are NULL in some rows."""
+    if shape.without_rowid or shape.has_rowid_key:
+        return []
+    return [
+        column
+        for column in shape.key
+        if not column.not_null
+        and query.first(
+            connection, f"SELECT 1 FROM {identifier(shape.name)} WHERE {identifier(column.name)} IS NULL LIMIT 1"
+        )
+    ]
+
+
+def lacks_key(connection: apsw.Connection, shape: TableShape) -> bool:
+    """Tell whether an ordinary table has no primary key, or one that is NULL in some rows."""
+    return shape.kind == "table" and (not shape.key or bool(null_keys(connection, shape)))
+
+
+def create_tables(registry: Registry, table: Table, shape: TableShape) -> None:
+    """Create our tables for a table."""
+    connection = registry.connection
+    definitions = key_definitions(table, shape)
+    stamps = joined(
+        (Sql(f"{naming.stamp_t(field.id)} INTEGER, {naming.stamp_s(field.id)} INTEGER,") for field in table.fields),
+        "\n  ",
+    )
+    held_columns = joined((*table.key_names, *(naming.value(field.id) for field in table.fields)))
+    for statement in (
+        sql(
+            "capture/enable/create_clock",
+            clock=table.clock,
+            key_definitions=definitions,
+            stamp_definitions=stamps,
+            key_columns=table.keys,
+        ),
+        sql("capture/enable/create_held", held=table.held, columns=held_columns),
+        sql("capture/enable/create_heads", heads=table.heads, key_definitions=definitions, key_columns=table.keys),
+    ):
+        try:
+            connection.execute(statement)
+        except apsw.SQLError as error:
+            raise CrdtsqlError(f"cannot set up {table.name!r}: {error}") from error
+    if table.is_numbered:
+        connection.execute(sql("capture/enable/create_born", born=table.born))
+    if table.typed_fields:
+        create_parts(connection, table, shape)
+    create_indexes(registry, table)
+
+
+def create_indexes(registry: Registry, table: Table) -> None:
+    """Create the indexes of our tables for a table."""
+    connection = registry.connection
+    connection.execute(sql("capture/enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock))
+    registry.create_kept_index(table.name)
+    if table.is_numbered:
+        connection.execute(
+            sql("capture/enable/create_born_index", index=naming.born_index(table.name), born=table.born)
+        )
+
+
+def key_definitions(table: Table, shape: TableShape) -> Sql:
+    """Define the key's columns in tables of ours, with the affinity and collation of the user's."""
+    return joined(
+        (
+            Sql(f"{key} {column.affinity} NOT NULL COLLATE {column.collation}")
+            for key, column in zip(table.key_names, shape.key, strict=True)
+        ),
+        ",\n  ",
+    )
+
+
+def create_parts(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+    """Create the table of parts, which only a table with typed columns has, unless it is there."""
+    definitions = key_definitions(table, shape)
+    connection.execute(
+        sql("capture/enable/create_parts", parts=table.parts, key_definitions=definitions, key_columns=table.keys)
+    )

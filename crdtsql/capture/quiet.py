@@ -1,0 +1,70 @@
+"""Quiet: write to the user's tables without capturing it.
+
+Runs inside the caller's write transaction; the user's own triggers fire. Invariant: after the block all triggers are there
+as before, and fire in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import apsw
+
+from crdtsql.base import caseless, identifier, naming, policy, query
+from crdtsql.capture import enable, triggers
+from crdtsql.sqlite import indexsql, schema
+from crdtsql.store import Table
+
+
+def _that_must_not_refuse(connection: apsw.Connection, table: Table) -> set[str]:
+    """Find the triggers of the user's that may refuse what a merge writes for another reason than the row itself.
+
+    A DELETE was allowed where the row was deleted. And what a trigger finds in other rows depends on what arrived first, so that
+    replicas would not agree; what it says of NEW alone, they do.
+    """
+    rows = query.rows(
+        connection,
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE",
+        (table.name,),
+    )
+    found = set()
+    for name, statement in rows:
+        words = {word.lower() for word in indexsql.words(statement)}
+        deletes = indexsql.trigger_event(statement) == "DELETE"
+        if not naming.is_ours(name) and "raise" in words and (deletes or "from" in words):
+            found.add(name)
+    return found
+
+
+@contextmanager
+def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterator[None]:
+    """Keep our triggers from logging what is written in a block.
+
+    Without triggers of the user's, all triggers are switched off on this connection. Else ours are dropped inside the
+    transaction and created again, so that the user's (full-text indexes, say) still fire; but for those that write to
+    replicated tables themselves, whose effects arrive with the changeset, and for those that may refuse a row for what
+    they find elsewhere. A row that a trigger refuses for itself is held.
+    """
+    watched = schema.tables_with_other_triggers(connection)
+    if not any(caseless(table.name) in watched for table in tables):
+        before = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, -1)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+        try:
+            yield
+        finally:
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, before)
+        return
+    writers = set().union(*(enable.triggers_that_write_replicated(connection, table) for table in tables))
+    writers |= set().union(*(_that_must_not_refuse(connection, table) for table in tables))
+    refusing = [table for table in tables if table.rows == policy.GROW_ONLY]
+    writers |= {naming.trigger(table.name, what) for table in refusing for what in triggers.REFUSING}
+    statements = []
+    for name in sorted(writers, key=naming.is_ours):  # ours are created last, and so fire first
+        found = query.first(connection, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,))
+        if found:
+            statements.append(found[0])
+            connection.execute(f"DROP TRIGGER {identifier(name)}")
+    yield
+    for statement in statements:
+        connection.execute(statement)

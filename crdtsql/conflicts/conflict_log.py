@@ -1,0 +1,291 @@
+"""Conflicts: the log of concurrent overwrites: read, kept up to date, and bounded.
+
+A merge appends to it (`meet`). An entry is settled while the cell's present value was written by an event that had seen both
+of its events; fold and merge look at that for the cells that they changed. Knows nothing of how one settles an entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crdtsql.base import (
+    Sql,
+    SqliteValue,
+    UnknownConflictError,
+    UsageError,
+    clock,
+    fragment,
+    identifier,
+    joined,
+    naming,
+    query,
+    sql,
+    to_json,
+)
+from crdtsql.sqlite import schema
+from crdtsql.store import Registry, Table
+from crdtsql.types import TYPES, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One concurrent overwrite, as this replica met it.
+
+    Attributes:
+        id: its number in this file.
+        key: the row's key, in the key's order.
+        part: which part of the cell, '' for the cell as a whole.
+        won_hlc: stamp of the write that won; negative if the value was there before the table was enabled.
+        won_site: id of the site that wrote it, as hex.
+        took: 'theirs' if the incoming value won, 'ours' if it did not.
+        resolved_hlc: stamp of the write that settled it, None while it is open.
+        resolved_site: id of the site that wrote that.
+        present: stamp (hlc, site id as hex) of the value that the cell has now.
+        deleted: the row is deleted.
+    """
+
+    id: int
+    table: str
+    key: tuple[SqliteValue, ...]
+    column: str
+    part: str
+    won_value: SqliteValue
+    won_hlc: int
+    won_site: str
+    lost_value: SqliteValue
+    lost_hlc: int
+    lost_site: str
+    took: str
+    resolved_hlc: int | None
+    resolved_site: str | None
+    present: tuple[int, str] | None
+    deleted: bool
+
+    @property
+    def resolved(self) -> bool:
+        """Tell whether a write that had seen both values settled it."""
+        return self.resolved_hlc is not None
+
+    @property
+    def ours(self) -> SqliteValue:
+        """Return the value that this replica had before the merge."""
+        return self.lost_value if self.took == "theirs" else self.won_value
+
+    @property
+    def theirs(self) -> SqliteValue:
+        """Return the value that came in."""
+        return self.won_value if self.took == "theirs" else self.lost_value
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry as `--json` prints it; a key of one column is the value itself."""
+        key = [to_json(part) for part in self.key]
+        return {
+            "id": self.id,
+            "table": self.table,
+            "key": key[0] if len(key) == 1 else key,
+            "column": self.column,
+            "part": self.part,
+            "won_value": to_json(self.won_value),
+            "won_site": self.won_site,
+            "won_hlc": self.won_hlc,
+            "won_time": clock.show_time(self.won_hlc),
+            "lost_value": to_json(self.lost_value),
+            "lost_site": self.lost_site,
+            "lost_hlc": self.lost_hlc,
+            "lost_time": clock.show_time(self.lost_hlc),
+            "took": self.took,
+            "ours": to_json(self.ours),
+            "theirs": to_json(self.theirs),
+            "resolved": self.resolved,
+            "resolved_site": self.resolved_site,
+            "resolved_hlc": self.resolved_hlc,
+            "resolved_time": None if self.resolved_hlc is None else clock.show_time(self.resolved_hlc),
+            "deleted": self.deleted,
+        }
+
+
+def read(
+    registry: Registry, table: str | None = None, *, open_only: bool = False, number: int | None = None
+) -> list[Conflict]:
+    """List the entries of the conflict log by number, oldest first.
+
+    Raises:
+        NotEnabledError: the table is not replicated.
+    """
+    tables = {known.id: known for known in registry.tables()}
+    wanted = None if table is None else registry.table(table).id
+    values = {"tbl": wanted, "id": number, "open_only": open_only}
+    keys = joined(Sql(f"conflict.{naming.key(position)}") for position in range(1, registry.log_key_count() + 1))
+    rows = query.rows(registry.connection, sql("conflicts/conflict_log/list", keys=keys), values)
+    present: dict[int, tuple[int, bytes, int | None]] = {}
+    for tbl, col in sorted({row[14:16] for row in rows}):
+        if col in {field.id for field in tables[tbl].fields}:  # else the column was dropped
+            present |= _present(registry, tables[tbl], col, number)
+    return [_conflict(row, present.get(row[0])) for row in rows]
+
+
+def find(registry: Registry, number: int) -> Conflict:
+    """Return one entry.
+
+    Raises:
+        UnknownConflictError: there is none of that number.
+    """
+    found = read(registry, number=number)
+    if not found:
+        raise UnknownConflictError(
+            f"{registry.path} has no conflict {number}: it was pruned, its table was disabled, or it never was; "
+            f"`crdtsql conflicts {registry.path}` lists them"
+        )
+    return found[0]
+
+
+def _present(registry: Registry, table: Table, col: int, number: int | None) -> dict[int, Any]:
+    """Look which stamp the cells of one column that are in the conflict log have now."""
+    statement = sql(
+        "conflicts/conflict_log/present",
+        clock=table.clock,
+        clock_is_entry=table.same_keys("clock", "entry"),
+        t=naming.stamp_t(col),
+        s=naming.stamp_s(col),
+    )
+    rows = query.rows(registry.connection, statement, {"tbl": table.id, "col": col, "id": number})
+    return {number: (t, site, gone) for number, t, site, gone in rows}
+
+
+def _conflict(row: tuple[Any, ...], present: tuple[int, bytes, int | None] | None) -> Conflict:
+    number, table, key_count, column, part, won, won_t, won_s, lost, lost_t, lost_s, took, resolved, settler = row[:14]
+    return Conflict(
+        id=number,
+        table=table,
+        key=tuple(row[16 : 16 + key_count]),
+        column=column,
+        part=part,
+        won_value=won,
+        won_hlc=won_t,
+        won_site=won_s.hex(),
+        lost_value=lost,
+        lost_hlc=lost_t,
+        lost_site=lost_s.hex(),
+        took=took,
+        resolved_hlc=resolved,
+        resolved_site=None if settler is None else settler.hex(),
+        present=None if present is None else (present[0], present[1].hex()),
+        deleted=present is not None and present[2] == 1,
+    )
+
+
+def record(registry: Registry, statement: str, values: Mapping[str, SqliteValue]) -> int:
+    """Execute a statement that appends entries, numbered from `:last_conflict` on; return how many there were."""
+    last = registry.number("conflicts_last")
+    registry.connection.execute(statement, {**values, "last_conflict": last})
+    recorded = registry.connection.changes()
+    if recorded:
+        registry.set("conflicts_last", last + recorded)
+    return recorded
+
+
+def settle_written(registry: Registry, table: Table, seq: SqliteValue) -> None:
+    """Find out which entries the local writes of batch `seq` settle: they have seen everything that is here.
+
+    Costs one look at an index where the table has no open entry.
+    """
+    _settle(registry, table, Sql("entry.resolved IS NULL"), Sql("clock.seq IS :seq"), {"seq": seq})
+
+
+def settle_merged(registry: Registry, table: Table, seq: SqliteValue, last: int) -> None:
+    """Find out which entries up to the number `last` the cells that a merge wrote settle, and which of them no longer."""
+    _settle(registry, table, Sql("entry.id <= :last"), Sql("clock.seq IS :seq"), {"seq": seq, "last": last})
+
+
+def settle_everything(registry: Registry) -> None:
+    """Find out for the whole log which entries are settled."""
+    for table in registry.tables():
+        _settle(registry, table, Sql("1"), Sql("1"), {})
+
+
+def _settle(registry: Registry, table: Table, entries: Sql, rows: Sql, values: dict[str, SqliteValue]) -> None:
+    connection = registry.connection
+    columns = query.rows(
+        connection,
+        f"SELECT DISTINCT col FROM _crdt_conflict AS entry WHERE tbl = :tbl AND {entries}",
+        values | {"tbl": table.id},
+    )
+    kinds = {field.id: TYPES[field.type].kind for field in table.fields}
+    for (col,) in columns:
+        if col not in kinds:  # the column was dropped, which settled its entries
+            continue
+        shared = {
+            "clock": table.clock,
+            "clock_is_entry": table.same_keys("clock", "entry"),
+            "t": naming.stamp_t(col),
+            "s": naming.stamp_s(col),
+            "entries": entries,
+            "rows": rows,
+        }
+        cells = [fragment("conflicts/conflict_log/settle_cells", **shared)]
+        if kinds[col] is Kind.PARTS:
+            head_is_clock = table.same_keys("head", "clock")
+            cells.append(
+                fragment(
+                    "conflicts/conflict_log/settle_parts", parts=table.parts, head_is_clock=head_is_clock, **shared
+                )
+            )
+        for found in cells:
+            statement = sql(
+                "conflicts/conflict_log/settle",
+                has_seen_won=fragment("conflicts/conflict_log/has_seen", hlc=Sql("won_t"), site=Sql("won_s")),
+                has_seen_lost=fragment("conflicts/conflict_log/has_seen", hlc=Sql("lost_t"), site=Sql("lost_s")),
+                cells=found,
+            )
+            connection.execute(statement, values | {"tbl": table.id, "col": col})
+
+
+def set_limits(registry: Registry, per_cell: int | None, total: int | None, size: int | None) -> None:
+    """Say how many entries are kept of one cell, and in all, and how many bytes of values.
+
+    Raises:
+        UsageError: a limit is negative.
+    """
+    for name, limit in (("conflicts_per_cell", per_cell), ("conflicts_total", total), ("conflicts_bytes", size)):
+        if limit is not None:
+            if not 0 <= limit < 1 << 63:
+                raise UsageError(f"the conflict log can't keep {limit} entries or bytes: give a number from 0 on")
+            registry.set(name, limit)
+
+
+def limits(registry: Registry) -> tuple[int, int, int]:
+    """Return how many entries are kept of one cell, and in all, and how many bytes of values."""
+    return registry.number("conflicts_per_cell"), registry.number("conflicts_total"), registry.number("conflicts_bytes")
+
+
+def prune(registry: Registry, tables: Iterable[Table]) -> int:
+    """Forget the entries beyond the limits, settled ones first, then the oldest; return how many.
+
+    Args:
+        tables: those that have new entries.
+    """
+    connection = registry.connection
+    per_cell, total, size = limits(registry)
+    pruned = 0
+    for table in tables:
+        shape = schema.read(connection, table.place)
+        collations = [column.collation for column in shape.key] if shape else ["BINARY"] * len(table.key)
+        grouping = joined(
+            Sql(f"entry.{key} COLLATE {identifier(collation)}")
+            for key, collation in zip(table.key_names, collations, strict=True)
+        )
+        connection.execute(
+            sql("conflicts/conflict_log/prune_cells", grouping=grouping), {"tbl": table.id, "per_cell": per_cell}
+        )
+        pruned += connection.changes()
+    count, held = query.first(
+        connection, "SELECT count(*), total(octet_length(won)) + total(octet_length(lost)) FROM _crdt_conflict"
+    )
+    if count > total or held > size:
+        connection.execute(sql("conflicts/conflict_log/prune_total"), {"total": total, "bytes": size})
+        pruned += connection.changes()
+    if pruned:
+        registry.set("conflicts_pruned", registry.number("conflicts_pruned") + pruned)
+    return pruned

@@ -1,0 +1,157 @@
+"""Resolve: settle an entry of the conflict log by a write that has seen both values.
+
+Runs inside the caller's write transaction on a folded registry; the caller folds afterwards. It is an ordinary write: the
+user's triggers fire, ours capture it, and a value that stays as it is gets a new stamp all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crdtsql.base import (
+    ConflictError,
+    ConflictResolvedError,
+    Sql,
+    SqliteValue,
+    UsageError,
+    clock,
+    dumps,
+    identifier,
+    query,
+    show_key,
+    sql,
+    to_json,
+)
+from crdtsql.conflicts import conflict_log, rowwrite
+from crdtsql.conflicts.conflict_log import Conflict
+from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
+from crdtsql.types import parts
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the cell is to hold: the value of one side (`take`), or `value` where `take` is None."""
+
+    take: str | None = None
+    value: SqliteValue = None
+
+    def __post_init__(self) -> None:
+        if self.take not in (None, "ours", "theirs"):
+            raise UsageError(f"a conflict has the sides 'ours' and 'theirs', not {self.take!r}")
+
+
+def resolve(
+    registry: Registry,
+    number: int,
+    answer: Answer,
+    fold: Callable[[], object],
+    *,
+    again: bool = False,
+    seen: Conflict | None = None,
+) -> None:
+    """Write the cell of a conflict.
+
+    Args:
+        fold: folds what was written so far.
+        again: also if the conflict is settled.
+        seen: the entry as it was when the answer was found; what came in between must not be overwritten.
+
+    Raises:
+        UnknownConflictError: there is no such entry.
+        ConflictResolvedError: it is settled.
+        ConflictError: the row is deleted, or the cell was written since the answer was found.
+        WriteRefusedError: a constraint of the table does not allow the value.
+    """
+    entry = conflict_log.find(registry, number)
+    if seen is not None and seen.present != entry.present:
+        raise ConflictError(
+            f"conflict {number} is left as it was: {entry.column!r} of row {show_key(entry.key)} of table {entry.table!r} was "
+            f"written meanwhile, so the answer may be out of date; look at `crdtsql conflicts {registry.path}`, and answer again"
+        )
+    check_open(entry, again=again)
+    connection, table = registry.connection, registry.present_table(entry.table)
+    field = next(field for field in table.fields if field.name == entry.column)
+    if entry.part:
+        _write_leaf(registry, table, field, entry, answer, fold)
+        return
+    value = Sql(":value")
+    if answer.take is not None:
+        value = Sql("entry.won" if answer.take == entry.took else "entry.lost")
+    _write(registry, table, field, entry, value, answer.value)
+    statement = sql(
+        "conflicts/resolve/log",
+        keys=table.keys,
+        user_keys=table.key_columns_of("shown"),
+        table=table.quoted,
+        shown_is_entry=table.row_has_key_of("shown", "entry"),
+    )
+    stamped = table.stamped_with(field) if field.type == "lww" else field
+    values = {"id": number, "tbl": table.id, "op": FIRST_UPDATE_OP + stamped.word, "mask": 1 << stamped.bit}
+    connection.execute(statement, values)
+
+
+def _write(registry: Registry, table: Table, field: Field, entry: Conflict, value: Sql, bound: SqliteValue) -> None:
+    statement = sql(
+        "conflicts/resolve/write",
+        or_abort=rowwrite.or_abort(registry.connection, table),
+        table=table.quoted,
+        column=identifier(field.name),
+        value=value,
+        target_is_entry=table.row_has_key_of("target", "entry"),
+    )
+    rowwrite.write(registry.connection, table, entry.key, statement, {"id": entry.id, "value": bound})
+
+
+def _write_leaf(
+    registry: Registry, table: Table, field: Field, entry: Conflict, answer: Answer, fold: Callable[[], object]
+) -> None:
+    """Write one leaf of a map: it is taken out and put in again, because a value that stays as it is makes no event."""
+    if field.type != "map":
+        raise ConflictError(
+            f"conflict {entry.id} is about a leaf of a map, and {entry.table}.{entry.column} is a {field.type} now: write the cell"
+        )
+    if answer.take is None:
+        leaf = answer.value if isinstance(answer.value, str) else dumps(to_json(answer.value))
+    else:
+        leaf = str(entry.ours if answer.take == "ours" else entry.theirs)
+    connection = registry.connection
+    if not query.first(connection, "SELECT json_valid(?)", (leaf,))[0]:
+        raise UsageError(
+            f"conflict {entry.id} is about a leaf of a JSON object: give its value as JSON, not {leaf!r:.40}"
+        )
+    where = table.row_has_key_of("shown", "entry")
+    (present,) = query.first(
+        connection,
+        f"SELECT shown.{identifier(field.name)} FROM {table.quoted} AS shown JOIN _crdt_conflict AS entry ON {where} "
+        "WHERE entry.id = ?",
+        (entry.id,),
+    )
+    leaves = parts.leaves(connection, present)
+    leaves = {path: text for path, text in leaves.items() if not f"{path},".startswith(f"{entry.part},")}
+    _write(registry, table, field, entry, Sql(":value"), parts.join_leaves(connection, leaves))
+    fold()
+    leaves[entry.part] = leaf
+    _write(registry, table, field, entry, Sql(":value"), parts.join_leaves(connection, leaves))
+
+
+def check_open(entry: Conflict, *, again: bool = False) -> None:
+    """Check that a conflict can be settled.
+
+    Raises:
+        ConflictResolvedError: it is settled.
+        ConflictError: its row is deleted.
+    """
+    row = f"row {show_key(entry.key)} of table {entry.table!r}"
+    if entry.present is None:
+        raise ConflictError(f"conflict {entry.id} is about column {entry.column!r} of {row}, which was dropped here")
+    if entry.deleted:
+        raise ConflictError(
+            f"conflict {entry.id} can't be settled while {row} is deleted: bring it back with `crdtsql undelete` first"
+        )
+    if entry.resolved_hlc is not None and not again:
+        raise ConflictResolvedError(
+            f"conflict {entry.id} is settled already: {entry.column!r} of {row} was written at "
+            f"{clock.show_time(entry.resolved_hlc)} by site {entry.resolved_site}, which had seen both values; to write it once "
+            "more, add --again (in Python again=True)"
+        )

@@ -1,0 +1,74 @@
+"""Undelete: bring a deleted row back with the values that it had last.
+
+Runs inside the caller's write transaction on a folded registry; the caller folds afterwards. The row gets a new head that has
+seen the delete, and its cells keep their stamps: an INSERT would stamp them anew, and so beat writes that did not know of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crdtsql.base import (
+    NotDeletedError,
+    Sql,
+    SqliteValue,
+    UnknownRowError,
+    UsageError,
+    identifier,
+    joined,
+    query,
+    show_key,
+    sql,
+)
+from crdtsql.capture import without_capture
+from crdtsql.conflicts import rowwrite
+from crdtsql.shown import RESTORED
+from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
+
+
+def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
+    """Show a held row again.
+
+    Key parts given as text are compared with the key's own type, so `"7"` finds the integer 7.
+
+    Raises:
+        UnknownRowError: there is no such row, shown or held.
+        NotDeletedError: the table shows it.
+        WriteRefusedError: a constraint of the table does not allow it.
+        UsageError: the key has another number of parts.
+    """
+    connection, table = registry.connection, registry.present_table(name)
+    values = {"held": _held_row(registry, table, tuple(key)), "tbl": table.id, "op": FIRST_UPDATE_OP}
+    held = [*table.key_names, *(Sql(f"v{field.id}") for field in table.fields)]
+    show = sql(
+        "conflicts/undelete/show",
+        or_abort=rowwrite.or_abort(connection, table),
+        table=table.quoted,
+        key_columns=table.key_columns,
+        columns=joined((Sql(f", {identifier(field.name)}") for field in table.fields), ""),
+        held=table.held,
+        held_columns=joined(Sql(f"held.{column}") for column in held),
+    )
+    (reason,) = query.first(connection, f"SELECT reason FROM {table.held} WHERE id = ?", (values["held"],))
+    if reason != RESTORED:
+        with without_capture(connection, [table]):
+            rowwrite.write(connection, table, tuple(key), show, values)
+    log = sql("conflicts/undelete/log", keys=table.keys, held=table.held, held_keys=table.keys_of("held"))
+    connection.execute(log, values)
+    connection.execute(f"DELETE FROM {table.held} WHERE id = ?", (values["held"],))
+
+
+def _held_row(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) -> int:
+    """Return the id of the held row of a key."""
+    if len(key) != len(table.key):
+        raise UsageError(f"the key of {table.name!r} is ({', '.join(table.key)}): give {len(table.key)} value(s)")
+    where = joined((Sql(f"{part} = ?{n}") for n, part in enumerate(table.key_names, 1)), " AND ")
+    found = query.first(
+        registry.connection, f"SELECT held FROM {table.clock} WHERE gone = 1 AND held IS NOT NULL AND {where}", key
+    )
+    if found is not None:
+        return int(found[0])
+    where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
+    if query.first(registry.connection, f"SELECT 1 FROM {table.quoted} WHERE {where}", key) is not None:
+        raise NotDeletedError(f"row {show_key(key)} of table {table.name!r} is not deleted: the table shows it")
+    raise UnknownRowError(f"table {table.name!r} has no row {show_key(key)}, shown or held")

@@ -1,0 +1,19 @@
+"""What if schemas change, or differ between replicas?"""
+
+from crdtsql.evolve import alter, appear, drift
+from crdtsql.evolve.adopt import SchemaDiff, adopt, compare
+from crdtsql.evolve.repair import RepairReport, repair
+from crdtsql.evolve.schemaview import TableSchema, describe
+
+__all__ = [
+    "RepairReport",
+    "SchemaDiff",
+    "TableSchema",
+    "adopt",
+    "alter",
+    "appear",
+    "compare",
+    "describe",
+    "drift",
+    "repair",
+]

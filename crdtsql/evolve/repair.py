@@ -1,0 +1,252 @@
+"""Repair: mend what somebody did to replicated tables behind our back, and find the writes that no trigger saw.
+
+Runs inside the caller's write transaction. While the triggers of a table were missing, writes went unseen. Of these, rows that
+no clock speaks of are new, and rows that are missing were deleted. A changed value can't be told from an old one, nor a row that
+came from one that was there before the table was enabled: such rows are in doubt, and keep their stamps unless `restamp` says
+that what this file shows counts as written now. So nobody else's write is overwritten by a value that is merely old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from crdtsql.base import Sql, caseless, fragment, identifier, query, sql
+from crdtsql.capture import enable
+from crdtsql.evolve import drift, reshape
+from crdtsql.evolve.drift import State
+from crdtsql.sqlite import schema
+from crdtsql.store import Registry, Table, columns
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that was found, and what was done about it.
+
+    Attributes:
+        table: the table's name now.
+        problem: what was found.
+        done: what was done about it, or must be done by hand.
+        mended: it is in order now.
+        rows: how many rows it is about, where it is about rows.
+    """
+
+    table: str
+    problem: str
+    done: str
+    mended: bool = True
+    rows: int = 0
+
+
+@dataclass(slots=True)
+class RepairReport:
+    """What a repair found.
+
+    Attributes:
+        dry_run: nothing was changed; this is what would be done.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    dry_run: bool = False
+
+    @property
+    def mended(self) -> bool:
+        """Tell whether everything is in order now."""
+        return all(finding.mended for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as `--json` prints it."""
+        return {
+            "dry_run": self.dry_run,
+            "mended": self.mended,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+
+def repair(registry: Registry, restamp: Collection[str], fold: Callable[[], object]) -> RepairReport:
+    """Mend what can be mended.
+
+    Args:
+        restamp: tables of which all rows count as written now, in this file.
+        fold: folds what was written.
+
+    Raises:
+        NotEnabledError: a table to restamp is not replicated.
+    """
+    states = [drift.look(registry, table) for table in registry.tables() if not table.absent]
+    states = [_found_again(registry, state) if state.shape is None else state for state in states]
+    rekeyed = [state.table.name for state in states if state.rekeyed]
+    if rekeyed:
+        command = "nothing was changed; run `crdtsql disable {0} {1}`, and `crdtsql enable {0} {1}` on every replica"
+        problem = "its primary key was changed"
+        return RepairReport(
+            [Finding(name, problem, command.format(registry.path, name), mended=False) for name in rekeyed]
+        )
+    report, blind = RepairReport(), []
+    for state in states:
+        blind += _mend(registry, state, report)
+    if not registry.exists:
+        return report
+    fold()
+    for table in blind:
+        if caseless(table.name) not in {caseless(name) for name in restamp}:
+            _find_writes(registry, table, report)
+    for name in restamp:
+        _restamp(registry, name, report)
+    registry.set("unsettled", 1)
+    fold()
+    drift.settle(registry)
+    return report
+
+
+def _found_again(registry: Registry, state: State) -> State:
+    """Look for a table that went without its triggers: one with the same columns came, and has the rows that are known."""
+    connection, table = registry.connection, state.table
+    seen = columns.columns_seen(registry, table)
+    known = {caseless(other.name) for other in registry.tables()}
+    alike = [
+        other
+        for other in registry.tables()
+        if not other.absent and columns.columns_seen(registry, other) == seen and _is_gone(registry, other)
+    ]
+    found = []
+    for name, kind in schema.user_tables(connection):
+        if kind != "table" or caseless(name) in known:
+            continue
+        shape = schema.read(connection, name)
+        if shape and [(column.name, column.declared) for column in shape.columns] == seen:
+            found.append(shape)
+    if len(found) != 1 or len(alike) != 1:
+        return state
+    statement = sql(
+        "evolve/repair/count_matches",
+        clock=table.clock,
+        table=identifier(found[0].name),
+        row_marker=identifier(table.key[0]),
+        shown_is_clock=table.row_has_key_of("shown", "clock"),
+    )
+    expected, present = query.first(connection, statement)
+    if expected and not present:
+        return state
+    return State(table, found[0])
+
+
+def _is_gone(registry: Registry, table: Table) -> bool:
+    return drift.look(registry, table).shape is None
+
+
+def _mend(registry: Registry, state: State, report: RepairReport) -> list[Table]:
+    """Mend one table; return it if its triggers were missing."""
+    connection, table = registry.connection, state.table
+    if state.shape is None:
+        enable.disable(registry, table.name)
+        report.findings.append(
+            Finding(table.name, state.problems[0], f"it is not replicated any more; run {enable.left(table.name)}")
+        )
+        return []
+    for dropped in state.dropped:
+        table, kept = reshape.park_column(registry, table, dropped, lost=True)
+        reshape.drop_column(registry, table, dropped)
+        done = f"it is registered as dropped; {kept:,} of its values, of deleted rows, are kept"
+        report.findings.append(Finding(state.shape.name, f"column {dropped.name!r} was dropped", done, rows=kept))
+    outdated = state.captured and not state.problems and reshape.are_outdated(connection, table, state.shape)
+    names = dict(zip(table.uids, table.names, strict=True))
+    table, cells = drift.mend(registry, state)
+    if state.moved:
+        report.findings.append(Finding(table.name, f"it was called {state.table.name!r}", "its clocks follow it"))
+    for uid, name in state.renamed.items():
+        report.findings.append(
+            Finding(table.name, f"column {names[uid]!r} is called {name!r} now", "its stamps follow it")
+        )
+    for column in state.added:
+        done = f"it is replicated; {cells:,} cells that hold something else than the default count as written now"
+        report.findings.append(Finding(table.name, f"column {column.name!r} was added", done, rows=cells))
+    if outdated:
+        report.findings.append(Finding(table.name, "its triggers were out of date", "they were created anew"))
+    if not state.captured:
+        report.findings.append(Finding(table.name, "its capture triggers were gone", "they were created anew"))
+    return [] if state.captured else [table]
+
+
+def _find_writes(registry: Registry, table: Table, report: RepairReport) -> None:
+    """Find the writes that no trigger saw."""
+    connection = registry.connection
+    table = registry.table(table.name)
+    values = {"tbl": table.id, "without_genesis": table.genesis is None}
+    shared = {"table": table.quoted, "clock": table.clock, "shown_is_clock": table.row_has_key_of("shown", "clock")}
+    logged = {"log_keys": table.keys, "user_keys": table.key_columns_of("shown")}
+    (doubtful,) = query.first(connection, sql("evolve/repair/count_doubtful", **shared), values)
+    connection.execute(
+        sql("evolve/repair/log_unknown", held=table.held, is_stand_in=_is_stand_in(), **shared, **logged), values
+    )
+    if new := connection.changes():
+        done = "they count as inserted now"
+        report.findings.append(Finding(table.name, f"{new:,} rows came that no trigger saw", done, rows=new))
+    missing = _log_missing(registry, table)
+    if missing:
+        done = "they count as deleted now; their last values are not known"
+        report.findings.append(Finding(table.name, f"{missing:,} rows went that no trigger saw", done, rows=missing))
+    if doubtful:
+        before = " or a row that came, or went, from those of before `crdtsql enable`," if table.genesis else ""
+        report.findings.append(
+            Finding(
+                table.name,
+                f"in {doubtful:,} rows a value that was changed meanwhile,{before} can't be told from an old one",
+                f"they keep their stamps; if somebody wrote to {table.name} meanwhile, `crdtsql repair {registry.path} "
+                f"--restamp {table.name}` makes all that it shows count as written now",
+                rows=doubtful,
+            )
+        )
+
+
+def _is_stand_in() -> Sql:
+    """Say of a held row that its deleted row is shown all the same."""
+    return fragment("evolve/repair/is_stand_in")
+
+
+def _log_missing(registry: Registry, table: Table) -> int:
+    connection = registry.connection
+    (last,) = query.first(connection, f"SELECT ifnull(max(id), 0) FROM {table.held}")
+    hold = sql(
+        "evolve/repair/hold_missing",
+        held=table.held,
+        keys=table.keys,
+        clock_keys=table.keys_of("clock"),
+        clock=table.clock,
+        table=table.quoted,
+        shown_is_clock=table.row_has_key_of("shown", "clock"),
+    )
+    connection.execute(hold)
+    missing = connection.changes()
+    if missing:
+        log = sql("evolve/repair/log_missing", held=table.held, keys=table.keys)
+        connection.execute(log, {"tbl": table.id, "last": last})
+    return missing
+
+
+def _restamp(registry: Registry, name: str, report: RepairReport) -> None:
+    """Let everything that a table shows count as written now, and what it does not show as deleted."""
+    table = registry.table(name)
+    missing = _log_missing(registry, table)
+    shared = {
+        "table": table.quoted,
+        "log_keys": table.keys,
+        "user_keys": table.key_columns_of("shown"),
+        "clock": table.clock,
+        "shown_is_clock": table.row_has_key_of("shown", "clock"),
+    }
+    if table.genesis is not None:
+        registry.connection.execute(sql("evolve/repair/log_genesis", **shared), {"tbl": table.id})
+    statement = sql(
+        "evolve/repair/log_every",
+        **shared,
+        held=table.held,
+        is_stand_in=_is_stand_in(),
+    )
+    registry.connection.execute(statement, {"tbl": table.id})
+    rows = registry.connection.changes()
+    if missing:
+        done = "they count as deleted now; their last values are not known"
+        report.findings.append(Finding(table.name, f"{missing:,} rows went that no trigger saw", done, rows=missing))
+    report.findings.append(Finding(table.name, "restamp", f"{rows:,} rows count as written now", rows=rows))

@@ -1,0 +1,371 @@
+"""Export: collect what a receiver lacks into a changeset.
+
+Works on a folded registry inside the caller's transaction, so that what is read is one committed state. What is sent is
+decided by the receiver's version vector alone, never by who wrote it. A row is sent if one of its latest events is new
+to the receiver; of its cells those whose stamp is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+
+import apsw
+
+from crdtsql.base import (
+    EMPTY,
+    WORD_BITS,
+    Now,
+    Progress,
+    Sql,
+    clock,
+    fragment,
+    identifier,
+    integer,
+    joined,
+    naming,
+    query,
+    sql,
+)
+from crdtsql.export import parkedcells
+from crdtsql.numbers import followers
+from crdtsql.store import Field, Registry, Table, temporary
+from crdtsql.types import TYPES, Kind, parts
+from crdtsql.wire import Header, Site, TableHeader, image
+
+PREFIX = "crdt_attached_"
+_numbers = count(1)
+
+
+@contextmanager
+def attached(connection: apsw.Connection, purpose: str, *, nested: bool = False) -> Iterator[str]:
+    """Attach an empty in-memory database for the length of a block; yield its name.
+
+    While a statement or, for a `nested` one, the transaction around us runs, SQLite refuses to detach; what is left then is
+    detached the next time.
+    """
+    names = [name for _, name, _ in query.rows(connection, "PRAGMA database_list") if name.startswith(PREFIX)]
+    left = [name for name in names if nested or not _detach(connection, name)]
+    name = f"{PREFIX}{purpose}_{next(_numbers)}" if left else f"{PREFIX}{purpose}"
+    connection.execute(f"ATTACH ':memory:' AS {name}")
+    try:
+        yield name
+    finally:
+        _detach(connection, name)
+
+
+def _detach(connection: apsw.Connection, name: str) -> bool:
+    try:
+        connection.execute(f"DETACH {name}")
+    except apsw.SQLError:
+        return False
+    return True
+
+
+def export(
+    registry: Registry,
+    receiver: Mapping[bytes, int],
+    now: Now,
+    database: str,
+    on_progress: Progress,
+    *,
+    for_people: bool = False,
+    only: Table | None = None,
+) -> Header:
+    """Fill an attached, empty database with a changeset's image and return its header.
+
+    Args:
+        receiver: the receiver's version vector: site id -> highest hlc seen; empty for one that has nothing.
+        for_people: typed cells are given with their value, even if their parts say all.
+        only: the one table to export; all if None.
+    """
+    sites = registry.sites()
+    with _receiver(registry.connection, sites, receiver):
+        tables = registry.tables() if only is None else [only]
+        return _fill(registry, sites, tables, receiver, now, database, on_progress, for_people)
+
+
+@contextmanager
+def _receiver(
+    connection: apsw.Connection, sites: list[tuple[int, bytes, int]], receiver: Mapping[bytes, int]
+) -> Iterator[None]:
+    definition = "CREATE TEMP TABLE _crdt_receiver (ordinal INTEGER PRIMARY KEY, upto INTEGER NOT NULL)"
+    with temporary(connection, "_crdt_receiver", definition):
+        connection.executemany(
+            "INSERT INTO temp._crdt_receiver VALUES (?, ?)",
+            [(ordinal, receiver.get(site, 0)) for ordinal, site, _ in sites],
+        )
+        yield
+
+
+def count_missing_rows(registry: Registry, receiver: Mapping[bytes, int]) -> int:
+    """Count the rows that an export for a receiver would hold, without exporting."""
+    connection = registry.connection
+    rows = 0
+    with _receiver(connection, registry.sites(), receiver):
+        (start,) = query.first(connection, sql("export/exporting/find_start"))
+        if start is None:
+            return 0
+        for table in registry.tables():
+            condition = fragment(
+                "export/exporting/head_is_new", heads=table.heads, heads_is_clock=table.same_keys("heads", "clock")
+            )
+            scope = "1" if start <= table.bulk else f"clock.seq >= {int(start)}"
+            (count,) = query.first(
+                connection, f"SELECT count(*) FROM {table.clock} AS clock WHERE {scope} AND {condition}"
+            )
+            rows += count
+            if _lacks_genesis(registry, table, receiver):
+                genesis = _Statements(table, 1, "main").count_genesis_rows()
+                rows += query.first(connection, genesis)[0]
+    return rows
+
+
+def _lacks_genesis(registry: Registry, table: Table, receiver: Mapping[bytes, int]) -> bool:
+    if table.genesis is None:
+        return False
+    t, s = table.genesis
+    return receiver.get(registry.site_id(s), 0) < t & clock.EVENT_MASK
+
+
+def _fill(
+    registry: Registry,
+    sites: list[tuple[int, bytes, int]],
+    tables: list[Table],
+    receiver: Mapping[bytes, int],
+    now: Now,
+    database: str,
+    on_progress: Progress,
+    for_people: bool,
+) -> Header:
+    connection = registry.connection
+    listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
+    headers = [
+        replace(describe(connection, table), links=tuple(followers.links_of(registry, table))) for table in tables
+    ]
+    header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras())
+    for statement in image.schema(header, database):
+        connection.execute(statement)
+    (ignoring,) = query.first(connection, "PRAGMA ignore_check_constraints")
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    try:
+        (start,) = query.first(connection, sql("export/exporting/find_start"))
+        if start is not None:
+            connection.execute(sql("export/exporting/merged", image=Sql(database)))
+            for number, table in enumerate(tables, 1):
+                on_progress(f"export {table.name}", number - 1, len(tables))
+                _export_table(registry, table, number, start, receiver, database, for_people)
+    finally:
+        connection.execute(f"PRAGMA ignore_check_constraints = {int(ignoring)}")
+    counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
+    return replace(header, tables=tuple(counted))
+
+
+def describe(connection: apsw.Connection, table: Table) -> TableHeader:
+    """Describe a replicated table as a changeset does."""
+    clock_table = f"_crdt_clock_{table.name}"
+    collations = tuple(connection.column_metadata("main", clock_table, str(key))[1] for key in table.key_names)
+    kept = parkedcells.listed(table)
+    columns = tuple((field.name, field.type) for field in (*table.fields, *kept))
+    return TableHeader(
+        table.name,
+        table.key,
+        columns,
+        table.genesis,
+        row_policy=table.rows,
+        granularity=table.granularity,
+        identity=table.identity,
+        given_uid=table.uid,
+        given_uids=(*table.key_uids, *(field.uid for field in (*table.fields, *kept))),
+        parked=tuple(field.name for field in ((*table.fields, *kept) if table.absent else kept)),
+        collations=() if set(collations) == {"BINARY"} else collations,
+        unique=tuple(sorted(table.unique.items())),
+    )
+
+
+def _counted(connection: apsw.Connection, table: TableHeader, number: int, database: str) -> TableHeader:
+    rows, gone = query.first(connection, f"SELECT count(*), count(gone) FROM {database}.{image.row_table(number)}")
+    return replace(table, rows=rows, gone=gone)
+
+
+def _export_table(
+    registry: Registry,
+    table: Table,
+    number: int,
+    start: int,
+    receiver: Mapping[bytes, int],
+    database: str,
+    for_people: bool,
+) -> None:
+    connection = registry.connection
+    lacks_genesis = _lacks_genesis(registry, table, receiver)
+    if start > table.bulk and not lacks_genesis and not _any_since(connection, table, start):
+        return
+    has_parts = parts.have_parts(connection, table)
+    statements = _Statements(table, number, database, has_parts and not for_people)
+    everything = start <= table.bulk
+    connection.execute(statements.shown_rows(everything), None if everything else {"start": start})
+    connection.execute(statements.held_rows(everything), None if everything else {"start": start})
+    connection.execute(statements.heads())
+    if has_parts:
+        connection.execute(statements.parts())
+    if table.genesis and lacks_genesis:
+        t, s = table.genesis
+        connection.execute(statements.genesis_rows(), {"genesis_t": t, "genesis_s": s})
+    parkedcells.send(connection, table, number, database)
+    if table.is_numbered:
+        connection.execute(statements.born())
+
+
+def _any_since(connection: apsw.Connection, table: Table, start: int) -> bool:
+    return query.first(connection, f"SELECT 1 FROM {table.clock} WHERE seq >= ? LIMIT 1", (start,)) is not None
+
+
+class _Statements:
+    """The statements that export one table into an attached image."""
+
+    def __init__(self, table: Table, number: int, database: str, split: bool = False) -> None:
+        self.table = table
+        self.split = split
+        self.part_table = image.part_table(number)
+        self.born_table = image.born_table(number)
+        self.slots = {"image": Sql(database), "row_table": image.row_table(number), "keys": table.keys}
+        self.head_table = image.head_table(number)
+        self.cells = [image.cell(position) for position in range(len(table.fields))]
+        self.words = image.words(len(table.fields) + len(table.parked))
+        self.conditions = [
+            fragment("export/exporting/cell_is_new", t=naming.stamp_t(field.id), s=naming.stamp_s(field.id))
+            for field in table.fields
+        ]
+
+    def _masks(self, conditions: list[Sql]) -> Sql:
+        masks = []
+        for word in range(len(self.words)):
+            bits = [
+                Sql(f"(({condition}) << {position % WORD_BITS})")
+                for position, condition in enumerate(conditions)
+                if position // WORD_BITS == word
+            ]
+            masks.append(joined(bits, " | ") if bits else integer(0))
+        return joined(masks, ",\n  ")
+
+    def _rows(self, name: str, everything: bool, values: list[Sql], **slots: Sql) -> str:
+        cells = []
+        for field, value, new in zip(self.table.fields, values, self.conditions, strict=True):
+            t, s = naming.stamp_t(field.id), naming.stamp_s(field.id)
+            stamps = [fragment("export/exporting/cell_stamp", t=t, s=s, stamp=stamp) for stamp in (t, s)]
+            # A cell that nobody wrote travels unstamped, so that a new row starts with the same default everywhere.
+            wanted = Sql(f"({new} OR clock.{t} = {clock.ABSENT}){self._and_wanted(field)}")
+            cells.append(Sql(f", CASE WHEN {wanted} THEN {value} END, {joined(stamps)}"))
+        head_is_new = fragment(
+            "export/exporting/head_is_new",
+            heads=self.table.heads,
+            heads_is_clock=self.table.same_keys("heads", "clock"),
+        )
+        return sql(
+            name,
+            clock=self.table.clock,
+            words=joined(self.words),
+            cell_columns=joined((Sql(f", {value}, {t}, {s}") for value, t, s in self.cells), ""),
+            masks=self._masks(self.conditions),
+            cells=joined(cells, "\n  "),
+            scope=Sql("1") if everything else Sql("clock.seq >= :start"),
+            head_is_new=head_is_new,
+            **self.slots,
+            **slots,
+        )
+
+    def _and_wanted(self, field: Field) -> Sql:
+        """Leave out the value of a cell if the receiver can make it of the parts that travel."""
+        if not self.split or field.type == "lww":
+            return EMPTY
+        condition = fragment(
+            "export/exporting/value_is_wanted",
+            parts=self.table.parts,
+            part_is_clock=self.table.same_keys("part", "clock"),
+            col=integer(field.id),
+        )
+        return Sql(f" AND {condition}")
+
+    def parts(self) -> str:
+        """Write the statement for the parts of the typed cells of the rows that were sent."""
+        positions = joined(
+            Sql(f"({field.id}, {position}, {int(TYPES[field.type].kind is Kind.PARTS)})")
+            for position, field in enumerate((*self.table.fields, *self.table.parked))
+            if field.type != "lww"
+        )
+        return sql(
+            "export/exporting/parts",
+            part_table=self.part_table,
+            sent_keys=self.table.keys_of("sent"),
+            parts=self.table.parts,
+            part_is_sent=self.table.same_keys("part", "sent"),
+            positions=Sql(f"SELECT column1 AS id, column2 AS position, column3 AS splits FROM (VALUES {positions})"),
+            **self.slots,
+        )
+
+    def shown_rows(self, everything: bool) -> str:
+        """Write the statement for the rows that the user's table shows."""
+        values = [Sql(f"shown.{identifier(field.name)}") for field in self.table.fields]
+        return self._rows(
+            "export/exporting/shown_rows",
+            everything,
+            values,
+            table=self.table.quoted,
+            user_keys=self.table.key_columns_of("shown"),
+            shown_is_clock=self.table.row_has_key_of("shown", "clock"),
+        )
+
+    def held_rows(self, everything: bool) -> str:
+        """Write the statement for rows that are deleted or held."""
+        values = [Sql(f"shown.{naming.value(field.id)}") for field in self.table.fields]
+        keys = joined(Sql(f"ifnull(shown.{key}, clock.{key})") for key in self.table.key_names)
+        return self._rows("export/exporting/held_rows", everything, values, held=self.table.held, held_keys=keys)
+
+    def heads(self) -> str:
+        """Write the statement for the further heads of the rows that were sent."""
+        return sql(
+            "export/exporting/heads",
+            head_table=self.head_table,
+            incoming_keys=self.table.keys_of("sent"),
+            heads=self.table.heads,
+            heads_is_sent=self.table.same_keys("heads", "sent"),
+            **self.slots,
+        )
+
+    def born(self) -> str:
+        """Write the statement for the births of the rows that were sent."""
+        slots = {name: self.slots[name] for name in ("image", "row_table")}
+        return sql("export/exporting/born", born_table=self.born_table, born=self.table.born, **slots)
+
+    def genesis_rows(self) -> str:
+        """Write the statement for the rows that nobody wrote since the table was enabled."""
+        values = [Sql(f", shown.{identifier(field.name)}") for field in self.table.fields]
+        return sql(
+            "export/exporting/genesis_rows",
+            table=self.table.quoted,
+            clock=self.table.clock,
+            words=joined(self.words),
+            value_columns=joined((Sql(f", {value}") for value, _, _ in self.cells), "") if values else EMPTY,
+            user_keys=self.table.key_columns_of("shown"),
+            masks=self._masks([integer(not field.late) for field in self.table.fields]),
+            values=joined(values, ""),
+            clock_is_shown=self._clock_is_shown,
+            **self.slots,
+        )
+
+    @property
+    def _clock_is_shown(self) -> Sql:
+        pairs = zip(self.table.key_names, self.table.key, strict=True)
+        return joined((Sql(f"clock.{key} = shown.{identifier(name)}") for key, name in pairs), " AND ")
+
+    def count_genesis_rows(self) -> str:
+        """Write the statement that counts the rows that nobody wrote since the table was enabled."""
+        return sql(
+            "export/exporting/count_genesis_rows",
+            table=self.table.quoted,
+            clock=self.table.clock,
+            clock_is_shown=self._clock_is_shown,
+        )

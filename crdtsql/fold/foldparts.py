@@ -1,0 +1,218 @@
+"""Fold for typed columns: turn what was written to a cell into events on its parts (docs/decisions/0009).
+
+Runs inside of fold, after the log's events were stamped and before the clocks are written, because a cell that was never
+split has its stamp in the clock. Afterwards the user's table shows what the parts say. Cost: a few statements per typed
+column that was written; none for rows that were only inserted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import apsw
+
+from crdtsql.base import EMPTY, Sql, SqliteValue, identifier, joined, naming, query, sql
+from crdtsql.capture import without_capture
+from crdtsql.sqlite import schema
+from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
+from crdtsql.types import CellType, Kind, parts
+
+CREATE_BEFORE = "CREATE TEMP TABLE _crdt_before (id INTEGER, part TEXT, v, PRIMARY KEY (id, part)) WITHOUT ROWID"
+CREATE_AFTER = "CREATE TEMP TABLE _crdt_after (id INTEGER, part TEXT, v, PRIMARY KEY (id, part)) WITHOUT ROWID"
+CREATE_CHANGE = (
+    "CREATE TEMP TABLE _crdt_change (id INTEGER, part TEXT, v, gone INTEGER, PRIMARY KEY (id, part)) WITHOUT ROWID"
+)
+
+
+def fold_parts(registry: Registry, table: Table, shape: schema.TableShape, updates: bool) -> None:
+    """Fold the typed columns of one table."""
+    for field in table.typed_fields:
+        _Fold(registry, table, shape, field).run(updates)
+
+
+@dataclass
+class _Fold:
+    """The fold of one typed column."""
+
+    registry: Registry
+    table: Table
+    shape: schema.TableShape
+    field: Field
+
+    def __post_init__(self) -> None:
+        self.connection: apsw.Connection = self.registry.connection
+        self.kind: CellType = parts.kind_of(self.field)
+        genesis_t, genesis_s = self.table.genesis or (None, None)
+        self.values: dict[str, SqliteValue] = {
+            "tbl": self.table.id,
+            "col": self.field.id,
+            "op": FIRST_UPDATE_OP + self.field.word,
+            "bit": self.field.bit,
+            "self": self.registry.self_ordinal,
+            "genesis_t": genesis_t,
+            "genesis_s": genesis_s,
+        }
+        self.shared = {"parts": self.table.parts, "keys": self.table.keys, "cell_keys": self.table.keys_of("cell")}
+        self.part_is_cell = self.table.same_keys("part", "cell")
+
+    def _execute(self, name: str, **slots: Sql) -> None:
+        self.connection.execute(sql(name, **slots), self.values)
+
+    def run(self, updates: bool) -> None:
+        """Fold the column, if anything that was written concerns its parts."""
+        if not (updates and self._was_updated()) and not parts.have_parts(self.connection, self.table):
+            return
+        keys = self.shape.define_key(self.table.key_names)
+        with parts.working(
+            self.connection,
+            ("_crdt_cell", sql("fold/foldparts/create_cells", keys=keys)),
+            ("_crdt_before", CREATE_BEFORE),
+            ("_crdt_after", CREATE_AFTER),
+            ("_crdt_change", CREATE_CHANGE),
+        ):
+            self._collect()
+            if query.first(self.connection, "SELECT 1 FROM temp._crdt_cell LIMIT 1") is None:
+                return
+            match self.kind.kind:
+                case Kind.WHOLE:
+                    self._fold_whole()
+                case Kind.TOTAL:
+                    self._fold_total()
+                case _:
+                    self._fold_each()
+            self._show()
+
+    def _was_updated(self) -> bool:
+        statement = "SELECT 1 FROM temp._crdt_event WHERE tbl = :tbl AND op = :op AND (detail >> :bit) & 1 LIMIT 1"
+        return query.first(self.connection, statement, self.values) is not None
+
+    def _collect(self) -> None:
+        table = self.table
+        stamp_t, stamp_s = self.field.full_stamp
+        self._execute(
+            "fold/foldparts/collect_cells",
+            row_marker=identifier(table.key[0]),
+            column=identifier(self.field.name),
+            held_value=naming.value(self.field.id),
+            stamp_t=stamp_t,
+            stamp_s=stamp_s,
+            event_keys=table.keys_of("event"),
+            grouping=joined(
+                Sql(f"event.{key} COLLATE {column.collation}")
+                for key, column in zip(table.key_names, self.shape.key, strict=True)
+            ),
+            table=table.quoted,
+            held_table=table.held,
+            clock=table.clock,
+            shown_is_cell=table.row_has_key_of("shown", "cell"),
+            clock_is_cell=table.same_keys("clock", "cell"),
+            part_is_cell=self.part_is_cell,
+            **self.shared,
+        )
+        self._execute("fold/foldparts/drop_overwritten")
+        self._execute("fold/foldparts/find_first_update", cell_is_event=table.same_keys("cell", "event"))
+        self._execute("fold/foldparts/look_up_old")
+
+    def _forget_parts(self, cells: str, which: str = "1") -> None:
+        self._execute(
+            "fold/foldparts/forget_parts",
+            parts=self.table.parts,
+            keys=self.table.keys,
+            cells=Sql(cells),
+            which=Sql(which),
+        )
+
+    def _load_parts(self, cells: str) -> None:
+        self._execute(
+            "fold/foldparts/load_parts", parts=self.table.parts, part_is_cell=self.part_is_cell, cells=Sql(cells)
+        )
+
+    def _fold_whole(self) -> None:
+        """Let each write replace the cell; of values that have an order, take the first."""
+        self._forget_parts("1")
+        if self.kind.takes_best:
+            self._execute("fold/foldparts/collect_written", cell_is_event=self.table.same_keys("cell", "event"))
+            self._show_parts()
+
+    def _fold_total(self) -> None:
+        """Add what a counter grew by to the local site's total; let an insert begin from the totals that it saw."""
+        self._forget_parts("whole IS NOT NULL", "part <> '+'")
+        self._restore("ifnull(cell.now, 0) = ifnull(cell.old, 0) AND (cell.old IS NOT NULL OR cell.now IS NULL)")
+        total_is_cell = self.table.same_keys("total", "cell")
+        self._execute("fold/foldparts/note_bases_seen", total_is_cell=total_is_cell, **self.shared)
+        self._execute(
+            "fold/foldparts/note_base",
+            base_is_cell=self.table.same_keys("base", "cell"),
+            total_is_cell=total_is_cell,
+            **self.shared,
+        )
+        self._execute("fold/foldparts/add_to_totals", **self.shared)
+        self._load_parts("1")
+        self._show_parts()
+
+    def _fold_each(self) -> None:
+        """Compare the parts before and now; a value that takes the place of NULL is a whole write."""
+        self.connection.execute(
+            "UPDATE temp._crdt_cell SET whole = updated, updated = NULL "
+            "WHERE updated IS NOT NULL AND old IS NULL AND now IS NOT NULL"
+        )
+        self._forget_parts("whole IS NOT NULL")
+        self._load_parts("cell.updated IS NOT NULL")
+        self._execute("fold/foldparts/load_wholes")
+        parts.imply(self.connection, self.kind, "mine")
+        self._execute("fold/foldparts/find_before")
+        self._split_now()
+        self._execute("fold/foldparts/find_added")
+        self._execute("fold/foldparts/find_removed")
+        self._restore("cell.id NOT IN (SELECT id FROM temp._crdt_change)")
+        self._execute("fold/foldparts/make_explicit", **self.shared)
+        self._execute("fold/foldparts/forget_changed_parts", **self.shared)
+        self._execute("fold/foldparts/store_changed_parts", **self.shared)
+        self._execute("fold/foldparts/forget_loaded")
+        self._execute("fold/foldparts/add_changes")
+        self._show_parts()
+
+    def _split_now(self) -> None:
+        split = self.kind.explode_sql(Sql("(SELECT id, now AS value FROM temp._crdt_cell WHERE updated IS NOT NULL)"))
+        self.connection.execute(f"INSERT OR REPLACE INTO temp._crdt_after (id, part, v) {split}")
+
+    def _restore(self, unchanged: str) -> None:
+        """Show the value before again where an update changed the spelling alone, and forget that update of the cell."""
+        which = f"FROM temp._crdt_cell AS cell WHERE updated IS NOT NULL AND {unchanged}"
+        if query.first(self.connection, f"SELECT 1 {which} LIMIT 1") is None:
+            return
+        self._execute(
+            "fold/foldparts/forget_unchanged",
+            cell_is_event=self.table.same_keys("cell", "event"),
+            unchanged=Sql(unchanged),
+        )
+        self.connection.execute(f"INSERT INTO temp._crdt_shown (id, value) SELECT id, old {which}")
+        self.connection.execute(f"UPDATE temp._crdt_cell SET updated = NULL WHERE id IN (SELECT id {which})")
+
+    def _show_parts(self) -> None:
+        names = f"SELECT {self.table.keys} FROM temp._crdt_cell WHERE id = ?"
+        parts.show(self.connection, self.table, self.field, self.shape, names)
+
+    def _show(self) -> None:
+        """Write what the parts say where the user's table, or the held row, shows something else."""
+        self.connection.execute(
+            "DELETE FROM temp._crdt_shown WHERE (id, typeof(value)) IN (SELECT id, typeof(now) FROM temp._crdt_cell) "
+            "AND value IS (SELECT now FROM temp._crdt_cell AS cell WHERE cell.id = _crdt_shown.id)"
+        )
+        if query.first(self.connection, "SELECT 1 FROM temp._crdt_shown LIMIT 1") is None:
+            return
+        with without_capture(self.connection, [self.table]):
+            try:
+                self._show_in_table(EMPTY)
+            except apsw.ConstraintError:  # what was written stays where the table does not allow what must be shown
+                self._show_in_table(Sql("OR IGNORE"))
+        self._execute("fold/foldparts/show_held", held=self.table.held, value=naming.value(self.field.id))
+
+    def _show_in_table(self, or_ignore: Sql) -> None:
+        self._execute(
+            "fold/foldparts/show_table",
+            or_ignore=or_ignore,
+            table=self.table.quoted,
+            column=identifier(self.field.name),
+            target_is_cell=self.table.row_has_key_of("target", "cell"),
+        )

@@ -1,0 +1,18 @@
+"""What is in this file, and what does its schema mean for merging? Reads only."""
+
+from crdtsql.look.advice import Finding
+from crdtsql.look.blame import CellOrigin, blame
+from crdtsql.look.doctor import Report, TableReport, examine, notices
+from crdtsql.look.status import Status, status
+
+__all__ = [
+    "CellOrigin",
+    "Finding",
+    "Report",
+    "Status",
+    "TableReport",
+    "blame",
+    "examine",
+    "notices",
+    "status",
+]

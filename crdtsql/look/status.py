@@ -1,0 +1,182 @@
+"""Status: what is replicated in a file, how large it is, and how far the peers are behind. Only reads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import apsw
+
+from crdtsql.base import Sql, caseless, clock, query
+from crdtsql.evolve import drift
+from crdtsql.export import count_missing_rows
+from crdtsql.sqlite import schema
+from crdtsql.store import Registry, Table
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """One replicated table.
+
+    Attributes:
+        rows: rows that the table shows.
+        changed_rows: rows with a clock row: changed, or received, since the table was enabled.
+        held_rows: rows that are kept but not shown (deleted ones).
+        conflicts: concurrent overwrites in the conflict log.
+        open_conflicts: those of them that nobody has settled.
+        data_bytes: pages of the table and its indexes.
+        clock_bytes: pages of its clocks, heads and held rows.
+        problem: what is wrong with its capture, None if nothing is.
+        row_policy: add-wins, delete-wins or grow-only.
+        granularity: column or row.
+        identity: what a row is: key or row.
+        renumbered: rows that are shown under another number than they were inserted under.
+    """
+
+    name: str
+    key: list[str]
+    rows: int
+    changed_rows: int
+    held_rows: int
+    conflicts: int
+    open_conflicts: int
+    data_bytes: int
+    clock_bytes: int
+    problem: str | None
+    row_policy: str
+    granularity: str
+    identity: str
+    renumbered: int
+
+    @property
+    def clock_percent(self) -> float:
+        """Return the size of the clocks in percent of the data."""
+        return 100 * self.clock_bytes / self.data_bytes if self.data_bytes else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """A peer as last seen.
+
+    Attributes:
+        missing_sites: from how many sites it lacks events that are here.
+        missing_rows: how many rows an export for it would hold.
+        behind_ms: time from the newest event it had to the newest it lacks, in milliseconds.
+    """
+
+    site: str
+    missing_sites: int
+    missing_rows: int
+    behind_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole file.
+
+    Attributes:
+        conflicts_per_cell: how many entries the conflict log keeps of one cell.
+        conflicts_total: how many it keeps in all.
+        conflicts_bytes: how many bytes of values it keeps.
+        conflicts_pruned: how many it has forgotten so far, to stay within these limits.
+    """
+
+    path: str
+    site: str
+    vector: dict[str, int]
+    sites: int
+    log_rows: int
+    log_bytes: int
+    conflicts_per_cell: int
+    conflicts_total: int
+    conflicts_bytes: int
+    conflicts_pruned: int
+    tables: list[TableStatus]
+    peers: list[PeerStatus]
+    not_enabled: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the status as `--json` prints it."""
+        found = asdict(self)
+        for table, shown in zip(self.tables, found["tables"], strict=True):
+            shown["clock_percent"] = round(table.clock_percent, 1)
+        return found
+
+
+def status(registry: Registry) -> Status:
+    """Describe the file. Cost: reads the size of every page run, and counts rows."""
+    connection = registry.connection
+    sizes = _sizes(connection)
+    tables = [_table_status(registry, table, sizes) for table in registry.tables()]
+    (log_rows,) = query.first(connection, "SELECT count(*) FROM _crdt_log")
+    vector = registry.vector()
+    return Status(
+        path=registry.path,
+        site=registry.site_id(registry.self_ordinal).hex(),
+        vector={site.hex(): upto for site, upto in vector.items()},
+        sites=len(registry.sites()),
+        log_rows=log_rows,
+        log_bytes=sizes.get("_crdt_log", 0),
+        conflicts_per_cell=registry.number("conflicts_per_cell"),
+        conflicts_total=registry.number("conflicts_total"),
+        conflicts_bytes=registry.number("conflicts_bytes"),
+        conflicts_pruned=registry.number("conflicts_pruned"),
+        tables=tables,
+        peers=[_peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
+        not_enabled=registry.not_enabled(),
+    )
+
+
+def _sizes(connection: apsw.Connection) -> dict[str, int]:
+    """Return how many bytes each table has with its indexes, by lower-case name; one pass, because files may have many tables."""
+    found: dict[str, int] = {}
+    for table, size in query.rows(
+        connection,
+        "SELECT entry.tbl_name, size.bytes FROM (SELECT name, sum(pgsize) AS bytes FROM dbstat('main', 1) GROUP BY name) AS size "
+        "JOIN sqlite_schema AS entry ON entry.name = size.name AND entry.type IN ('table', 'index')",
+    ):
+        found[caseless(table)] = found.get(caseless(table), 0) + size
+    return found
+
+
+def _count(connection: apsw.Connection, table: Sql) -> int:
+    (count,) = query.first(connection, f"SELECT count(*) FROM {table}")
+    return int(count)
+
+
+def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> TableStatus:
+    connection = registry.connection
+    present = schema.read(connection, table.place) is not None
+    conflicts, settled = query.first(
+        connection, "SELECT count(*), count(resolved) FROM _crdt_conflict WHERE tbl = ?", (table.id,)
+    )
+    (held,) = query.first(connection, f"SELECT count(*) FROM {table.clock} WHERE gone = 1 OR held IS NOT NULL")
+    (renumbered,) = query.first(connection, 'SELECT count(*) FROM crdt_renumbered WHERE "table" = ?', (table.name,))
+    return TableStatus(
+        name=table.name,
+        key=list(table.key),
+        rows=_count(connection, table.quoted) if present else 0,
+        changed_rows=_count(connection, table.clock),
+        held_rows=held,
+        conflicts=conflicts,
+        open_conflicts=conflicts - settled,
+        data_bytes=sizes.get(caseless(table.place), 0),
+        clock_bytes=sum(
+            sizes.get(caseless(f"_crdt_{part}_{table.name}"), 0)
+            for part in ("clock", "held", "heads", "parts", "parked", "born")
+        ),
+        problem=drift.problem_of(registry, table),
+        row_policy=table.rows,
+        granularity=table.granularity,
+        identity=table.identity,
+        renumbered=renumbered,
+    )
+
+
+def _peer_status(registry: Registry, peer: bytes, known: dict[bytes, int], vector: dict[bytes, int]) -> PeerStatus:
+    behind = [(upto, known.get(site, 0)) for site, upto in vector.items() if known.get(site, 0) < upto]
+    newest = max(known.values(), default=0)
+    latest = max((upto for upto, _ in behind), default=0)
+    gap = max(0, clock.to_ms(latest) - clock.to_ms(newest)) if behind else 0
+    rows = count_missing_rows(registry, known) if behind else 0
+    return PeerStatus(peer.hex(), len(behind), rows, gap)

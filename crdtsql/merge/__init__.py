@@ -1,0 +1,15 @@
+"""How does a changeset get into the clocks and the tables?"""
+
+from crdtsql.merge import parking
+from crdtsql.merge.absent import set_uids
+from crdtsql.merge.merging import MergeReport, brings_news, check_drift, check_needs, merge
+
+__all__ = [
+    "MergeReport",
+    "brings_news",
+    "check_drift",
+    "check_needs",
+    "merge",
+    "parking",
+    "set_uids",
+]

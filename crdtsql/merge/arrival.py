@@ -1,0 +1,224 @@
+"""An arrival: one table of a changeset, laid beside the local table of the same uid.
+
+Pairs the columns of both sides and renders the slots that the merge statements share. Executes nothing. The statements
+see three aliases: `incoming` (the row in the image), `clock` (the local clock row, if there is one) and `met` (a row that
+both sides have).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crdtsql.base import WORD_BITS, SchemaMismatchError, Sql, fragment, identifier, integer, joined, naming
+from crdtsql.sqlite import TableShape
+from crdtsql.store import Field, Table
+from crdtsql.wire import TableHeader, image
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A value column that both sides have: the local field and its position in the changeset."""
+
+    field: Field
+    position: int
+
+    @property
+    def column(self) -> Sql:
+        """Return the user's column, quoted."""
+        return identifier(self.field.name)
+
+    @property
+    def held(self) -> Sql:
+        """Return the column of the table of held rows."""
+        return naming.value(self.field.id)
+
+    @property
+    def slots(self) -> dict[str, Sql]:
+        """Return the slots that name the cell on both sides."""
+        value, t, s = image.cell(self.position)
+        return {
+            "value": value,
+            "t": t,
+            "s": s,
+            "old_t": naming.stamp_t(self.field.id),
+            "old_s": naming.stamp_s(self.field.id),
+        }
+
+    @property
+    def sent(self) -> dict[str, Sql]:
+        """Return the slots of the bit that says whether the cell was sent."""
+        return {
+            "word": Sql(f"p{self.position // WORD_BITS}"),
+            "incoming_bit": integer(self.position % WORD_BITS),
+        }
+
+    @property
+    def bit(self) -> Sql:
+        """Return the bit of the local mask words."""
+        return integer(self.field.bit)
+
+    @property
+    def won(self) -> Sql:
+        """Return the word whose bit says that the incoming cell wins."""
+        return Sql(f"won{self.field.word}")
+
+    @property
+    def clash(self) -> Sql:
+        """Return the word whose bit says that both cells were written concurrently."""
+        return Sql(f"clash{self.field.word}")
+
+
+class Arrival:
+    """One table of an attached changeset and the local table that it merges into."""
+
+    def __init__(self, header: TableHeader, number: int, database: str, table: Table, shape: TableShape) -> None:
+        self.header = header
+        self.table = table
+        self.shape = shape
+        self.number = number
+        self.image_slots = {"image": Sql(database), "row_table": image.row_table(number)}
+        self.head_slots = self.image_slots | {"head_table": image.head_table(number)}
+        fields = {field.uid: field for field in table.fields}
+        self._check(fields)
+        self.pairs = self._paired(fields)
+        self.parked = self._paired({field.uid: field for field in table.parked})
+        self.local_only = [field for field in table.fields if field.id not in {pair.field.id for pair in self.pairs}]
+
+    def _check(self, fields: dict[str, Field]) -> None:
+        name = self.table.name
+        if self.header.key_uids != self.table.key_uids:
+            raise SchemaMismatchError(
+                f"table {name!r} has the primary key ({', '.join(self.table.key)}) here and "
+                f"({', '.join(self.header.key)}) in the changeset: give both replicas the same key"
+            )
+        for (column, kind), uid in zip(self.header.columns, self.header.uids, strict=True):
+            field = fields.get(uid)
+            if field is not None and field.type != kind and column not in self.header.parked:
+                raise SchemaMismatchError(
+                    f"column {name}.{column} has the type {field.type} here and {kind} in the changeset: nothing was changed; "
+                    f"give it the same type on both replicas with `crdtsql type FILE {name}.{column} {kind}` here or "
+                    f"`... {field.type}` there, then export again"
+                )
+
+    def _paired(self, fields: dict[str, Field]) -> list[Pair]:
+        """Pair columns of the changeset with fields; a column that its sender only keeps may have another type there."""
+        columns = enumerate(zip(self.header.uids, self.header.columns, strict=True))
+        return [Pair(fields[uid], n) for n, (uid, (_, kind)) in columns if uid in fields and fields[uid].type == kind]
+
+    @property
+    def words(self) -> range:
+        """Return the numbers of the local mask words."""
+        return range(self.table.words)
+
+    def word_names(self, what: str) -> Sql:
+        """Return `won0, won1, ...` or `clash0, ...`."""
+        return joined(Sql(f"{what}{word}") for word in self.words)
+
+    @property
+    def changed(self) -> Sql:
+        """Say that the incoming row changes what the user's table shows: a cell, or the spelling of the key."""
+        conditions = [Sql(f"met.won{word} <> 0") for word in self.words]
+        if self.respells:
+            conditions.append(Sql("met.t <> met.old_t OR met.s <> met.old_s"))
+        return joined(conditions, " OR ")
+
+    @property
+    def respells(self) -> bool:
+        """Tell whether one key can have several spellings (`a` and `A` under NOCASE, 1 and 1.0)."""
+        return not all(column.has_one_spelling for column in self.shape.key)
+
+    def is_key_of(self, user_alias: str, ours: str) -> Sql:
+        """Compare the user's key with that of a table of ours."""
+        return self.table.row_has_key_of(user_alias, ours)
+
+    def incoming_stamp(self, pair: Pair) -> tuple[Sql, Sql]:
+        """Return the incoming cell's hlc and site, as the image says them."""
+        _, t, s = image.cell(pair.position)
+        return Sql(f"ifnull(incoming.{t}, incoming.t)"), Sql(f"ifnull(incoming.{s}, incoming.s)")
+
+    def local_stamp(self, field: Field) -> tuple[Sql, Sql]:
+        """Return the local cell's hlc and site ordinal before the merge."""
+        return field.full_stamp
+
+    def bits(self, what: str) -> Sql:
+        """Render the mask words of the cells that win, or that clash, as `... AS won0, ... AS won1`."""
+        rendered = []
+        for word in self.words:
+            parts = [self._bit(what, pair) for pair in self.pairs if pair.field.word == word]
+            rendered.append(Sql(f"{joined(parts, ' | ') if parts else 0} AS {what}{word}"))
+        return joined(rendered, ",\n    ")
+
+    def _bit(self, what: str, pair: Pair) -> Sql:
+        new_t, new_s = self.incoming_stamp(pair)
+        old_t, old_s = self.local_stamp(pair.field)
+        stamps = {"new_t": new_t, "new_s": new_s, "old_t": old_t, "old_s": old_s}
+        if pair.field.type != "lww":  # its merged value is always written, and loses nothing
+            return fragment("merge/arrival/cell_sent", bit=pair.bit, **pair.sent) if what == "won" else integer(0)
+        if what == "clash":
+            return fragment("merge/arrival/cell_clashes", bit=pair.bit, **pair.sent, **stamps)
+        return fragment("merge/arrival/cell_wins", bit=pair.bit, newer=self.is_newer(**stamps), **pair.sent)
+
+    def is_newer(self, new_t: Sql, new_s: Sql, old_t: Sql, old_s: Sql) -> Sql:
+        """Compare an incoming stamp (its site as the image says it) with a local one: hlc first, then site id."""
+        return fragment("merge/arrival/stamp_is_newer", new_t=new_t, new_s=new_s, old_t=old_t, old_s=old_s)
+
+    @property
+    def is_whole(self) -> Sql:
+        """Say that all value columns of the local table were sent, so that a row of the genesis needs no clock row."""
+        if self.local_only or any(pair.field.late for pair in self.pairs):
+            return Sql("0")
+        masks: dict[Sql, int] = {}
+        for pair in self.pairs:
+            word = pair.sent["word"]
+            masks[word] = masks.get(word, 0) | 1 << pair.position % WORD_BITS
+        return joined(
+            [Sql(f"incoming.{word} & {mask} = {mask}") for word, mask in masks.items()] or [Sql("1")], " AND "
+        )
+
+    @property
+    def user_columns(self) -> Sql:
+        """Return `, "a", "b"`: the user's value columns that were sent, to follow the key's."""
+        return joined((Sql(f", {pair.column}") for pair in self.pairs), "")
+
+    @property
+    def incoming_values(self) -> Sql:
+        """Return the incoming key and values, in the order of `user_columns`."""
+        values = [Sql(f"incoming.{key}") for key in self.table.key_names]
+        return joined(values + [Sql(f"incoming.{image.cell(pair.position)[0]}") for pair in self.pairs])
+
+    @property
+    def merged_values(self) -> list[Sql]:
+        """Return the key and all values of a row `target` as they are after the merge, from `incoming` and `met`."""
+        values = []
+        for key, name in zip(self.table.key_names, self.table.key, strict=True):
+            column = Sql(f"target.{identifier(name)}")
+            values.append(
+                Sql(f"CASE WHEN met.t <> met.old_t OR met.s <> met.old_s THEN incoming.{key} ELSE {column} END")
+            )
+        pairs = {pair.field.id: pair for pair in self.pairs}
+        for field in self.table.fields:
+            column, pair = Sql(f"target.{identifier(field.name)}"), pairs.get(field.id)
+            if pair is None:
+                values.append(column)
+            else:
+                value = pair.slots["value"]
+                values.append(
+                    Sql(f"CASE WHEN (met.{pair.won} >> {pair.bit}) & 1 THEN incoming.{value} ELSE {column} END")
+                )
+        return values
+
+    @property
+    def staged_columns(self) -> list[Sql]:
+        """Return `k1, ..., v0, ...`: where temporary tables keep what `merged_values` says."""
+        return [*self.table.key_names, *(naming.value(field.id) for field in self.table.fields)]
+
+    @property
+    def local_defaults(self) -> list[Sql]:
+        """Return the default values of the columns that only this replica has, in the order of `local_only`."""
+        columns = {column.name: column for column in self.shape.columns}
+        return [columns[field.name].default_value for field in self.local_only]
+
+    @property
+    def held_columns(self) -> Sql:
+        """Return the columns of the table of held rows, in the order of `incoming_values`."""
+        return joined([*self.table.key_names, *(pair.held for pair in self.pairs)])

@@ -1,0 +1,254 @@
+"""Materialize: make the user's table show the merged state.
+
+Applies what `meet` decided, with a few statements over whole sets of rows: rows that go are moved to the held rows, rows that
+come back wait there, cells that won are written. The caller has switched capture off and foreign keys are not enforced
+meanwhile; `settle` looks at them, and at the rows that wait, afterwards. Tables with a UNIQUE index take changed rows out and
+put them back, because two rows may exchange their keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import apsw
+
+from crdtsql.base import EMPTY, Sql, fragment, identifier, joined, naming, query, sql, text
+from crdtsql.merge.arrival import Arrival
+from crdtsql.merge.meet import Values
+from crdtsql.shown import WAITING, link_held
+from crdtsql.sqlite import schema
+from crdtsql.store import Registry
+
+
+def create_staged(arrival: Arrival) -> str:
+    """Write the definition of the temporary table of rows that are taken out and put back."""
+    return f"CREATE TEMP TABLE _crdt_staged (id INTEGER PRIMARY KEY, {joined(arrival.staged_columns)})"
+
+
+def materialize(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int, shown_fresh: int) -> None:
+    """Write the result of a merge to the user's table and its held rows; what the table does not take waits there.
+
+    Args:
+        fresh, known: how many incoming rows are new here, and how many are not; shown_fresh: how many of the new ones live.
+    """
+    connection, table = registry.connection, arrival.table
+    if known:
+        _hide(connection, arrival, values)
+        _update_held(connection, arrival, values)
+        connection.execute(sql("merge/materialize/wait", held=table.held))
+        exchanging = _exchanges_unique(connection, arrival)
+        if exchanging.text or not _update_in_place(connection, arrival):
+            _replace_shown(connection, arrival, values, exchanging if exchanging.text else Sql(f"({arrival.changed})"))
+    waiting = fresh > 0 and not _show_fresh(connection, arrival, values, shown_fresh)
+    if waiting or known:
+        genesis = (values["genesis_t"], values["genesis_s"])
+        link_held(registry, table, int(str(values["held_base"])), genesis)
+
+
+def _hide(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
+    table = arrival.table
+    columns = [Sql(f"shown.{identifier(field.name)}") for field in table.fields]
+    held = [Sql(f"v{field.id}") for field in table.fields]
+    statement = sql(
+        "merge/materialize/hide",
+        held=table.held,
+        held_columns=joined([*table.key_names, *held]),
+        shown_columns=joined([table.key_columns_of("shown"), *columns]),
+        table=table.quoted,
+        shown_is_met=arrival.is_key_of("shown", "met"),
+    )
+    connection.execute(statement, values)
+    if connection.changes():
+        statement = sql(
+            "merge/materialize/remove_hidden",
+            table=table.quoted,
+            key_columns=table.key_columns,
+            met_keys=table.keys_of("met"),
+        )
+        connection.execute(statement)
+
+
+def _settings(arrival: Arrival, of_held: bool) -> Sql:
+    settings = [
+        fragment(
+            "merge/materialize/set_value",
+            column=pair.held if of_held else pair.column,
+            won=pair.won,
+            bit=pair.bit,
+            value=pair.slots["value"],
+        )
+        for pair in arrival.pairs
+    ]
+    if arrival.respells:
+        for key, name in zip(arrival.table.key_names, arrival.table.key, strict=True):
+            settings.append(fragment("merge/materialize/set_key", column=key if of_held else identifier(name), key=key))
+    return joined(settings, ",\n  ")
+
+
+def _update_held(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
+    settings = _settings(arrival, of_held=True)
+    if settings.text:
+        statement = sql(
+            "merge/materialize/update_held", held=arrival.table.held, settings=settings, **arrival.image_slots
+        )
+        connection.execute(statement, values)
+
+
+def _exchanges_unique(connection: apsw.Connection, arrival: Arrival) -> Sql:
+    """Say which met rows change a column that a UNIQUE index depends on; nothing if there is no such index."""
+    indexes = schema.unique_indexes(connection, arrival.table.name)
+    if not indexes:
+        return EMPTY
+    named = {name.lower() for index in indexes for name in index.columns if name is not None}
+    every = not all(index.is_plain for index in indexes)
+    masks: dict[Sql, int] = {}
+    for pair in arrival.pairs:
+        if every or pair.field.name.lower() in named:
+            masks[pair.won] = masks.get(pair.won, 0) | 1 << pair.field.bit
+    conditions = [Sql(f"(met.{word} & {mask}) <> 0") for word, mask in masks.items()]
+    if arrival.respells:
+        conditions.append(Sql("met.t <> met.old_t OR met.s <> met.old_s"))
+    return joined(conditions or [Sql("0")], " OR ")
+
+
+def _update_in_place(connection: apsw.Connection, arrival: Arrival) -> bool:
+    """Write the won cells in place; return False, and write nothing, if the table does not take all of them."""
+    connection.execute("SAVEPOINT crdt_update")
+    try:
+        _update_shown(connection, arrival, Sql("0"))
+    except (apsw.ConstraintError, apsw.MismatchError):
+        connection.execute("ROLLBACK TO crdt_update; RELEASE crdt_update")
+        return False
+    connection.execute("RELEASE crdt_update")
+    return True
+
+
+def _update_shown(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> None:
+    """Write the won cells in place, but for the rows that are taken apart."""
+    settings = _settings(arrival, of_held=False)
+    if settings.text:
+        statement = sql(
+            "merge/materialize/update_shown",
+            table=arrival.table.quoted,
+            settings=settings,
+            target_is_met=arrival.is_key_of("target", "met"),
+            changed=Sql(f"({arrival.changed}) AND NOT ({apart})"),
+            **arrival.image_slots,
+        )
+        connection.execute(statement)
+
+
+def _replace_shown(connection: apsw.Connection, arrival: Arrival, values: Values, exchanging: Sql) -> None:
+    """Take the rows that change a UNIQUE column out of the table, write the others, and put them back changed."""
+    table = arrival.table
+    staged = joined(arrival.staged_columns)
+    _stage(connection, arrival, exchanging)
+    _update_apart(connection, arrival, exchanging)
+    (count,) = query.first(connection, "SELECT count(*) FROM temp._crdt_staged")
+
+    def insert(or_ignore: Sql) -> str:
+        return sql(
+            "merge/materialize/insert_staged",
+            or_ignore=or_ignore,
+            table=table.quoted,
+            key_columns=table.key_columns,
+            columns=joined((Sql(f", {identifier(field.name)}") for field in table.fields), ""),
+            staged_columns=staged,
+        )
+
+    if not _inserts(connection, arrival, insert, count):
+        hold = sql(
+            "merge/materialize/hold_staged",
+            held=table.held,
+            staged_columns=staged,
+            table=table.quoted,
+            shown_is_staged=arrival.is_key_of("shown", "staged"),
+        )
+        connection.execute(hold, values)
+
+
+def _stage(connection: apsw.Connection, arrival: Arrival, changed: Sql) -> None:
+    """Take shown rows out of the table, as they are after the merge."""
+    table = arrival.table
+    stage = sql(
+        "merge/materialize/stage",
+        staged_columns=joined(arrival.staged_columns),
+        values=joined(arrival.merged_values),
+        table=table.quoted,
+        target_is_met=arrival.is_key_of("target", "met"),
+        changed=changed,
+        **arrival.image_slots,
+    )
+    connection.execute(stage)
+    remove = sql(
+        "merge/materialize/remove_staged",
+        table=table.quoted,
+        key_columns=table.key_columns,
+        staged_keys=table.keys_of("staged"),
+    )
+    connection.execute(remove)
+
+
+def _update_apart(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> None:
+    """Write the won cells of the rows that stay in place; where the table does not take them, take all changed rows out."""
+    connection.execute("SAVEPOINT crdt_update")
+    try:
+        _update_shown(connection, arrival, apart)
+    except (apsw.ConstraintError, apsw.MismatchError):
+        connection.execute("ROLLBACK TO crdt_update; RELEASE crdt_update")
+        _stage(connection, arrival, Sql(f"({arrival.changed}) AND NOT ({apart})"))
+        return
+    connection.execute("RELEASE crdt_update")
+
+
+def _inserts(connection: apsw.Connection, arrival: Arrival, insert: Callable[[Sql], str], count: int) -> bool:
+    """Insert rows; return False if the table did not take all of them.
+
+    OR IGNORE would change what statements in the user's triggers do, so such a table gets all rows or none.
+    """
+    connection.execute("SAVEPOINT crdt_insert")
+    forms = [EMPTY] if schema.other_triggers(connection, arrival.table.name) else [EMPTY, Sql("OR IGNORE")]
+    for form in forms:
+        with suppress(apsw.ConstraintError, apsw.MismatchError):
+            connection.execute(insert(form))
+            all_taken = connection.changes() == count
+            connection.execute("RELEASE crdt_insert")
+            return all_taken
+        connection.execute("ROLLBACK TO crdt_insert")
+    connection.execute("RELEASE crdt_insert")
+    return False
+
+
+def _show_fresh(connection: apsw.Connection, arrival: Arrival, values: Values, count: int) -> bool:
+    """Show the rows that are new here, and hold those that are deleted; return False if some of the others wait."""
+    table = arrival.table
+
+    def show(or_ignore: Sql) -> str:
+        return sql(
+            "merge/materialize/show_fresh",
+            or_ignore=or_ignore,
+            table=table.quoted,
+            key_columns=table.key_columns,
+            columns=arrival.user_columns,
+            incoming_values=arrival.incoming_values,
+            **arrival.image_slots,
+        )
+
+    all_taken = _inserts(connection, arrival, show, count)
+    is_missing = Sql(
+        f"incoming.gone IS NULL AND NOT EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {arrival.is_key_of('shown', 'incoming')})"
+    )
+    held = [("deleted", Sql("incoming.gone = 1")), *([] if all_taken else [(WAITING, is_missing)])]
+    for reason, is_held in held:
+        hold = sql(
+            "merge/materialize/hold_fresh",
+            held=table.held,
+            held_columns=joined([arrival.held_columns, *(naming.value(field.id) for field in arrival.local_only)]),
+            reason=text(reason),
+            incoming_values=joined([arrival.incoming_values, *arrival.local_defaults]),
+            is_held=is_held,
+            **arrival.image_slots,
+        )
+        connection.execute(hold, values)
+    return all_taken

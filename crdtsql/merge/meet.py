@@ -1,0 +1,277 @@
+"""Meet: compare incoming rows with what this replica has, and decide what results.
+
+Fills temporary tables and writes clocks, heads and the conflict log; never touches the user's table. The rules (Section 9
+of the design; ORSWOT for rows, Bieniusa et al. 2012):
+
+- A cell goes to the larger stamp: (hlc, site id).
+- A row has heads: its latest events, adds and deletes. A head stays if both sides have it, or the side that lacks it has
+  not seen it. The row lives while one of its heads is an add; in a delete-wins table while none is a delete.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from crdtsql.base import (
+    InvalidChangesetError,
+    Sql,
+    SqliteValue,
+    fragment,
+    identifier,
+    joined,
+    naming,
+    policy,
+    query,
+    sql,
+)
+from crdtsql.conflicts import conflict_log
+from crdtsql.merge.arrival import Arrival, Pair
+from crdtsql.store import Field, Registry, temporary
+from crdtsql.wire import image
+
+CREATE_ARRIVED = "CREATE TEMP TABLE _crdt_arrived (id INTEGER PRIMARY KEY, fresh INTEGER NOT NULL)"
+CREATE_HEAD = (
+    "CREATE TEMP TABLE _crdt_head "
+    "(id INTEGER, t INTEGER, s INTEGER, gone INTEGER, rank INTEGER, PRIMARY KEY (id, rank)) WITHOUT ROWID"
+)
+CREATE_INCOMING_HEAD = (
+    "CREATE TEMP TABLE _crdt_incoming_head "
+    "(id INTEGER, s INTEGER, t INTEGER, gone INTEGER, is_new INTEGER, PRIMARY KEY (id, s, t)) WITHOUT ROWID"
+)
+
+Values = dict[str, SqliteValue]
+
+
+def create_met(arrival: Arrival) -> str:
+    """Write the definition of the temporary table of rows that both sides have."""
+    return sql(
+        "merge/meet/create_met",
+        keys=arrival.shape.define_key(arrival.table.key_names),
+        won_words=arrival.word_names("won"),
+        clash_words=arrival.word_names("clash"),
+    )
+
+
+def arrive(connection: apsw.Connection, arrival: Arrival, values: Values) -> tuple[int, int]:
+    """Find the incoming rows that bring anything new; return how many are fresh and how many are known here."""
+    statement = sql(
+        "merge/meet/arrive",
+        table=arrival.table.quoted,
+        clock=arrival.table.clock,
+        shown_is_incoming=arrival.is_key_of("shown", "incoming"),
+        clock_is_incoming=arrival.table.same_keys("clock", "incoming"),
+        head_is_incoming=arrival.table.same_keys("head", "incoming"),
+        **arrival.head_slots,
+    )
+    connection.execute(statement, values)
+    fresh, known = query.first(connection, "SELECT total(fresh), total(NOT fresh) FROM temp._crdt_arrived")
+    return int(fresh), int(known)
+
+
+def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
+    """Compare the rows that both sides have, cell by cell and head by head."""
+    newer = arrival.is_newer(
+        new_t=Sql("incoming.t"),
+        new_s=Sql("incoming.s"),
+        old_t=Sql("ifnull(clock.t, :genesis_t)"),
+        old_s=Sql("ifnull(clock.s, :genesis_s)"),
+    )
+    statement = sql(
+        "merge/meet/meet",
+        keys=arrival.table.keys,
+        incoming_keys=arrival.table.keys_of("incoming"),
+        won_words=arrival.word_names("won"),
+        clash_words=arrival.word_names("clash"),
+        won=arrival.bits("won"),
+        clash=arrival.bits("clash"),
+        row_is_newer=newer,
+        add=Sql("in" if _deletes_win(arrival) else "old"),
+        delete=Sql("old" if _deletes_win(arrival) else "in"),
+        clock=arrival.table.clock,
+        clock_is_incoming=arrival.table.same_keys("clock", "incoming"),
+        **arrival.image_slots,
+    )
+    connection.execute(statement, values)
+    keys = arrival.table.keys
+    if query.first(connection, f"SELECT 1 FROM temp._crdt_met GROUP BY {keys} HAVING count(*) > 1 LIMIT 1"):
+        raise _one_row_twice(arrival)
+    if query.first(connection, "SELECT 1 FROM temp._crdt_met WHERE complex = 1 LIMIT 1"):
+        _settle_heads(connection, arrival)
+    if query.first(connection, "SELECT 1 FROM temp._crdt_met WHERE complex > 1 LIMIT 1"):
+        _settle_pairs(connection, arrival)
+
+
+def _deletes_win(arrival: Arrival) -> bool:
+    return arrival.table.rows == policy.DELETE_WINS
+
+
+def _one_row_twice(arrival: Arrival) -> InvalidChangesetError:
+    return InvalidChangesetError(
+        f"not a sound changeset: rows of table {arrival.table.name!r} have the same key here "
+        f"({', '.join(arrival.table.key)}); if the sender's key columns have other types or collations, make them alike"
+    )
+
+
+def _settle_pairs(connection: apsw.Connection, arrival: Arrival) -> None:
+    table = arrival.table
+    connection.execute(sql("merge/meet/store_pairs", heads=table.heads, keys=table.keys, met_keys=table.keys_of("met")))
+    connection.execute(sql("merge/meet/settle_pairs"))
+
+
+def _settle_heads(connection: apsw.Connection, arrival: Arrival) -> None:
+    table = arrival.table
+    with (
+        temporary(connection, "_crdt_head", CREATE_HEAD),
+        temporary(connection, "_crdt_incoming_head", CREATE_INCOMING_HEAD),
+    ):
+        mine_is_met = table.same_keys("mine", "met")
+        incoming = sql(
+            "merge/meet/collect_incoming_heads",
+            head_is_incoming=table.same_keys("head", "incoming"),
+            **arrival.head_slots,
+        )
+        connection.execute(incoming)
+        comes_later = Sql("gone IS NULL" if _deletes_win(arrival) else "gone IS NOT NULL")
+        connection.execute(
+            sql("merge/meet/collect_heads", heads=table.heads, mine_is_met=mine_is_met, comes_later=comes_later)
+        )
+        connection.execute(sql("merge/meet/settle_heads"))
+        forget = sql(
+            "merge/meet/forget_old_heads",
+            heads=table.heads,
+            keys=table.keys,
+            mine_keys=table.keys_of("mine"),
+            mine_is_met=mine_is_met,
+        )
+        connection.execute(forget)
+        connection.execute(
+            sql("merge/meet/store_heads", heads=table.heads, keys=table.keys, met_keys=table.keys_of("met"))
+        )
+
+
+def record_conflicts(registry: Registry, arrival: Arrival, clashing: list[Pair], values: Values) -> int:
+    """Write the losing values of concurrent writes to the conflict log; return how many differed."""
+    table, recorded = arrival.table, 0
+    for pair in clashing:
+        statement = sql(
+            "merge/meet/record_conflicts",
+            keys=table.keys,
+            met_keys=table.keys_of("met"),
+            won=pair.won,
+            clash=pair.clash,
+            bit=pair.bit,
+            row_marker=identifier(table.key[0]),
+            column=pair.column,
+            held_value=pair.held,
+            table=table.quoted,
+            held=table.held,
+            clock=table.clock,
+            clock_is_met=table.same_keys("clock", "met"),
+            shown_is_met=arrival.is_key_of("shown", "met"),
+            **pair.slots,
+            **arrival.image_slots,
+        )
+        recorded += conflict_log.record(registry, statement, values | {"col": pair.field.id})
+    return recorded
+
+
+def count_cells(connection: apsw.Connection, arrival: Arrival) -> list[tuple[Pair, int, int, int]]:
+    """Count, per column that was sent: cells that win here, cells that were sent, concurrent writes."""
+    if not arrival.pairs:
+        return []
+    counts = [
+        fragment("merge/meet/count_cell", won=pair.won, clash=pair.clash, bit=pair.bit, **pair.sent)
+        for pair in arrival.pairs
+    ]
+    row = query.first(connection, sql("merge/meet/count_cells", counts=joined(counts, ",\n  "), **arrival.image_slots))
+    triples = zip(row[0::3], row[1::3], row[2::3], strict=True)
+    return [(pair, int(a), int(b), int(c)) for pair, (a, b, c) in zip(arrival.pairs, triples, strict=True)]
+
+
+def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int, int, int]:
+    """Count the rows that are fresh and shown, that come back, that change, and that go."""
+    statement = sql("merge/meet/count_rows", changed=arrival.changed, **arrival.image_slots)
+    fresh, revived, updated, deleted = query.first(connection, statement)
+    return fresh, revived, updated, deleted
+
+
+def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int) -> None:
+    """Write the clock rows that result."""
+    connection, table = registry.connection, arrival.table
+    stamps = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in _fields(arrival)]
+    columns = joined((Sql(f", {t}, {s}") for t, s in stamps), "")
+    shared = {"clock": table.clock, "keys": table.keys, "stamp_columns": columns}
+    if fresh:
+        statement = sql(
+            "merge/meet/store_fresh_clocks",
+            incoming_keys=table.keys_of("incoming"),
+            stamps=_fresh_stamps(arrival),
+            is_whole=arrival.is_whole,
+            **shared,
+            **arrival.image_slots,
+        )
+        try:
+            connection.execute(statement, values)
+        except apsw.ConstraintError as error:
+            raise _one_row_twice(arrival) from error
+        statement = sql(
+            "merge/meet/store_fresh_heads",
+            heads=table.heads,
+            keys=table.keys,
+            head_keys=table.keys_of("incoming"),
+            head_is_incoming=table.same_keys("head", "incoming"),
+            **arrival.head_slots,
+        )
+        connection.execute(statement)
+    if known:
+        statement = sql(
+            "merge/meet/store_met_clocks",
+            met_keys=table.keys_of("met"),
+            clock_is_met=table.same_keys("clock", "met"),
+            stamps=_met_stamps(arrival),
+            **shared,
+            **arrival.image_slots,
+        )
+        connection.execute(statement, values)
+
+
+def _fields(arrival: Arrival) -> list[Field]:
+    return [*(pair.field for pair in arrival.pairs), *arrival.local_only]
+
+
+def _fresh_stamps(arrival: Arrival) -> Sql:
+    stamps = []
+    for pair in arrival.pairs:
+        _, t, s = image.cell(pair.position)
+        sent = pair.sent
+        stamps.append(fragment("merge/meet/fresh_stamp", word=sent["word"], bit=sent["incoming_bit"], t=t, s=s))
+    stamps += [Sql(", -4611686018427387904, :self") for _ in arrival.local_only]
+    return joined(stamps, "\n  ")
+
+
+def _met_stamps(arrival: Arrival) -> Sql:
+    stamps = []
+    for pair in arrival.pairs:
+        slots = pair.slots
+        if pair.field.type != "lww":
+            stamps.append(_typed_stamp(arrival, pair))
+            continue
+        old_t, old_s = arrival.local_stamp(pair.field)
+        new_t = fragment("merge/meet/met_stamp_t", won=pair.won, bit=pair.bit, t=slots["t"], old_t=old_t)
+        new_s = fragment("merge/meet/met_stamp_s", won=pair.won, bit=pair.bit, s=slots["s"], old_s=old_s)
+        stamps.append(fragment("merge/meet/met_stamp", new_t=new_t, new_s=new_s))
+    for field in arrival.local_only:
+        old_t, old_s = arrival.local_stamp(field)
+        stamps.append(fragment("merge/meet/met_stamp", new_t=old_t, new_s=old_s))
+    return joined(stamps, "\n  ")
+
+
+def _typed_stamp(arrival: Arrival, pair: Pair) -> Sql:
+    """Take the later stamp of a typed cell, whose value is merged and not taken from one side."""
+    slots = pair.slots
+    in_t, in_s = arrival.incoming_stamp(pair)
+    old_t, old_s = arrival.local_stamp(pair.field)
+    newer = arrival.is_newer(new_t=in_t, new_s=in_s, old_t=old_t, old_s=old_s)
+    new_t = fragment("merge/meet/typed_stamp_t", newer=newer, old_t=old_t, t=slots["t"], **pair.sent)
+    new_s = fragment("merge/meet/typed_stamp_s", newer=newer, old_s=old_s, s=slots["s"], **pair.sent)
+    return fragment("merge/meet/met_stamp", new_t=new_t, new_s=new_s)

@@ -1,0 +1,218 @@
+"""Merge for typed columns: compare the parts of incoming cells with those that are here (docs/decisions/0009).
+
+Runs inside of merge, after the rows with news were found and before they are compared. A head of a part stays if both sides have
+it, or the side without it has not seen it. Afterwards the parts that result are stored, and the attached image says
+what the user's table must show, so that the rest of the merge takes a typed cell like any other one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crdtsql.base import InvalidChangesetError, Sql, SqliteValue, identifier, integer, joined, naming, query, sql
+from crdtsql.conflicts import conflict_log
+from crdtsql.merge.arrival import Arrival, Pair
+from crdtsql.store import Registry, temporary
+from crdtsql.types import CellType, Kind, parts
+from crdtsql.wire import image
+
+
+def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteValue], fresh: int, known: int) -> int:
+    """Merge the typed columns of one table, of which `fresh` incoming rows are new here and `known` are not.
+
+    Return how many conflicts were recorded.
+
+    Raises:
+        InvalidChangesetError: a value or a part is not what the column's type takes.
+        CounterOverflowError: a counter would leave its range.
+    """
+    connection = registry.connection
+    typed = [pair for pair in arrival.pairs if pair.field.type != "lww"]
+    if not typed:
+        return 0
+    recorded = 0
+    part_table = f"{arrival.image_slots['image']}.{image.part_table(arrival.number)}"
+    sent = {col for (col,) in query.rows(connection, f"SELECT DISTINCT col FROM {part_table}")}
+    here = parts.have_parts(connection, arrival.table)
+    mergings = [Merge(registry, arrival, pair, values, pair.position in sent, here) for pair in typed]
+    for merging in mergings:
+        merging.check()
+    simple = [m for m in mergings if m.parts_sent and m.takes_fresh]
+    if simple and not known and fresh == arrival.header.rows and not any(m.lacks_values() for m in simple):
+        _take_all(registry, arrival, simple)
+    else:
+        for merging in simple:
+            merging.take_fresh()
+    for merging in mergings:
+        if known or (merging.parts_sent and (not merging.takes_fresh or merging.lacks_values())):
+            recorded += merging.run()
+    return recorded
+
+
+def _take_all(registry: Registry, arrival: Arrival, mergings: list[Merge]) -> None:
+    """Store the parts of several columns, in the order in which they were sent, where all rows are new."""
+    positions = joined(Sql(f"({merging.pair.position}, {merging.pair.field.id})") for merging in mergings)
+    statement = sql(
+        "merge/mergeparts/store_all_parts",
+        parts=arrival.table.parts,
+        keys=arrival.table.keys,
+        part_keys=arrival.table.keys_of("part"),
+        image=arrival.image_slots["image"],
+        part_table=image.part_table(arrival.number),
+        positions=Sql(f"SELECT column1 AS position, column2 AS id FROM (VALUES {positions})"),
+    )
+    registry.connection.execute(statement)
+
+
+@dataclass
+class Merge:
+    """The merge of one typed column."""
+
+    registry: Registry
+    arrival: Arrival
+    pair: Pair
+    given: dict[str, SqliteValue]
+    parts_sent: bool
+    parts_here: bool
+
+    def __post_init__(self) -> None:
+        self.connection = self.registry.connection
+        self.table = self.arrival.table
+        self.kind: CellType = parts.kind_of(self.pair.field)
+        self.values = self.given | {"col": self.pair.field.id, "position": self.pair.position}
+        self.part_table = image.part_table(self.arrival.number)
+        self.part_is_cell = self.table.same_keys("part", "cell")
+
+    @property
+    def takes_fresh(self) -> bool:
+        """Tell whether cells that are new here need no comparison; values that are kept side by side do, for the conflict log."""
+        return not self.kind.keeps_values
+
+    def _execute(self, name: str, **slots: Sql) -> None:
+        self.connection.execute(sql(name, **slots), self.values)
+
+    def check(self) -> None:
+        """Check that values and parts are of the column's type, before they reach any statement that relies on it."""
+        slots = self.pair.slots
+        value = Sql(f"incoming.{slots['value']}")
+        found = False
+        if self.kind.invalid is not None:
+            affinity = next(c.affinity for c in self.arrival.shape.columns if c.name == self.pair.field.name)
+            invalid = self.kind.invalid(value, affinity)
+            statement = sql(
+                "merge/mergeparts/invalid_values", invalid=invalid, **self.pair.sent, **self.arrival.image_slots
+            )
+            found = query.first(self.connection, statement) is not None
+        if not found and self.parts_sent:
+            valid = self.kind.valid_part_sql()
+            names = {"image": self.arrival.image_slots["image"], "part_table": self.part_table}
+            statement = sql("merge/mergeparts/invalid_parts", valid=valid, **names)
+            found = query.first(self.connection, statement, self.values) is not None
+        if found:
+            raise InvalidChangesetError(
+                f"not a sound changeset: {self.table.name}.{self.pair.field.name} is a {self.kind.name} and must be {self.kind.takes}"
+            )
+
+    def lacks_values(self) -> bool:
+        """Tell whether any row was sent without the column's value."""
+        slots = self.pair.sent | self.arrival.image_slots
+        return query.first(self.connection, sql("merge/mergeparts/lacks_values", **slots)) is not None
+
+    def run(self) -> int:
+        """Compare the parts, store those that result, and say what must be shown. Return how many conflicts were recorded."""
+        keys = self.arrival.shape.define_key(self.table.key_names)
+        with parts.working(self.connection, ("_crdt_cell", sql("merge/mergeparts/create_cells", keys=keys))):
+            self._collect()
+            if query.first(self.connection, "SELECT 1 FROM temp._crdt_cell LIMIT 1") is None:
+                return 0
+            self._load()
+            self._execute("merge/mergeparts/drop_my_parts")
+            self._execute("merge/mergeparts/drop_their_parts")
+            self._store()
+            return self._record_siblings() if self.kind.keeps_values else 0
+
+    @property
+    def theirs_split(self) -> Sql:
+        """Say whether the incoming cell was sent with parts."""
+        if not self.parts_sent:
+            return Sql("0")
+        same, parts_sent = (
+            self.table.same_keys("part", "incoming"),
+            f"{self.arrival.image_slots['image']}.{self.part_table}",
+        )
+        return Sql(f"EXISTS (SELECT 1 FROM {parts_sent} AS part WHERE {same} AND part.col = :position)")
+
+    @property
+    def mine_split(self) -> Sql:
+        """Say whether the cell has parts here."""
+        if not self.parts_here:
+            return Sql("0")
+        same = self.table.same_keys("part", "incoming")
+        return Sql(f"EXISTS (SELECT 1 FROM {self.table.parts} AS part WHERE {same} AND part.col = :col)")
+
+    def _collect(self) -> None:
+        table, pair = self.table, self.pair
+        self._execute(
+            "merge/mergeparts/collect_cells",
+            keys=table.keys,
+            incoming_keys=table.keys_of("incoming"),
+            theirs_split=self.theirs_split,
+            takes_fresh=integer(self.takes_fresh),
+            mine_split=self.mine_split,
+            row_marker=identifier(table.key[0]),
+            column=pair.column,
+            held_value=naming.value(pair.field.id),
+            clock=table.clock,
+            table=table.quoted,
+            held=table.held,
+            clock_is_incoming=table.same_keys("clock", "incoming"),
+            shown_is_incoming=self.arrival.is_key_of("shown", "incoming"),
+            **pair.sent,
+            **(pair.slots | dict(zip(("old_t", "old_s"), pair.field.full_stamp, strict=True))),
+            **self.arrival.image_slots,
+        )
+
+    def take_fresh(self) -> None:
+        """Store the parts of cells of which this replica has nothing yet."""
+        self._execute(
+            "merge/mergeparts/store_fresh_parts",
+            parts=self.table.parts,
+            keys=self.table.keys,
+            incoming_keys=self.table.keys_of("incoming"),
+            part_table=self.part_table,
+            part_is_incoming=self.table.same_keys("part", "incoming"),
+            **self.pair.sent,
+            **self.arrival.image_slots,
+        )
+
+    def _load(self) -> None:
+        """Load their heads, then mine: of a whole write whose value was not sent, they imply nothing."""
+        if self.parts_sent:
+            names = {"image": self.arrival.image_slots["image"], "part_table": self.part_table}
+            self._execute("merge/mergeparts/load_theirs", part_is_cell=self.part_is_cell, **names)
+        self._execute("merge/mergeparts/load_whole", whose=Sql("theirs"), prefix=Sql("their"))
+        parts.imply(self.connection, self.kind, "theirs")
+        if self.parts_here:
+            self._execute("merge/mergeparts/load_mine", parts=self.table.parts, part_is_cell=self.part_is_cell)
+        self._execute("merge/mergeparts/load_whole", whose=Sql("mine"), prefix=Sql("mine"))
+        parts.imply(self.connection, self.kind, "mine")
+
+    def _store(self) -> None:
+        table = self.table
+        with temporary(self.connection, "_crdt_alone", sql("merge/mergeparts/create_alone")):
+            if self.parts_here:
+                self._execute("merge/mergeparts/forget_parts_of_cells", parts=table.parts, keys=table.keys)
+            self._execute(
+                "merge/mergeparts/store_parts", parts=table.parts, keys=table.keys, cell_keys=table.keys_of("cell")
+            )
+            names = f"SELECT {table.keys} FROM temp._crdt_cell WHERE id = ?"
+            parts.show(self.connection, table, self.pair.field, self.arrival.shape, names)
+            self.connection.execute(
+                "INSERT OR REPLACE INTO temp._crdt_shown (id, value) SELECT id, value FROM temp._crdt_alone"
+            )
+        slots = {"value": self.pair.slots["value"], **self.pair.sent, **self.arrival.image_slots}
+        self._execute("merge/mergeparts/write_shown", **slots)
+
+    def _record_siblings(self) -> int:
+        statement = sql("merge/mergeparts/record_siblings", keys=self.table.keys, cell_keys=self.table.keys_of("cell"))
+        return conflict_log.record(self.registry, statement, self.values | {"splits": self.kind.kind is Kind.PARTS})

@@ -1,0 +1,382 @@
+"""Merge: take a changeset into this replica.
+
+Runs inside the caller's write transaction, on a folded registry, with the checked image attached. The version vector is
+raised last, to the maximum of both sides, and never past anything that was not stored. Invariant: the result depends
+on the set of merged events alone, not on the order or number of merges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import apsw
+
+from crdtsql.base import (
+    ClockDriftError,
+    MissingChangesError,
+    Now,
+    Progress,
+    SchemaMismatchError,
+    Sql,
+    caseless,
+    clock,
+    integer,
+    policy,
+    query,
+    sql,
+)
+from crdtsql.capture import without_capture
+from crdtsql.conflicts import conflict_log
+from crdtsql.merge import absent, materialize, meet, mergeparts, parking
+from crdtsql.merge.arrival import Arrival
+from crdtsql.numbers import followers, ids
+from crdtsql.shown import Scene, check_children, count_kept, noting, settle
+from crdtsql.sqlite import schema
+from crdtsql.store import Registry, Table, temporary
+from crdtsql.wire import Header
+
+CREATE_FROM = (
+    "CREATE TEMP TABLE _crdt_from (remote INTEGER PRIMARY KEY, local INTEGER UNIQUE, seen INTEGER NOT NULL, id BLOB)"
+)
+CREATE_THEIRS = "CREATE TEMP TABLE _crdt_theirs (ordinal INTEGER PRIMARY KEY, upto INTEGER NOT NULL)"
+
+
+@dataclass(slots=True)
+class TableReport:
+    """What a merge did to one table.
+
+    Attributes:
+        inserted: rows that are new in the user's table, or came back.
+        updated: rows whose shown values changed.
+        deleted: rows that went from the user's table to the held rows.
+        cells_won: cells of known rows that the incoming value replaced.
+        cells_lost: incoming cells of known rows that the local value outlived.
+        concurrent: cells written on both sides without knowing of each other, with different values.
+        renumbered: rows that have another number now than where they were before, because another row keeps theirs.
+        held: rows that the table can't show now, or not as they are, because of a constraint; `crdtsql held` lists them.
+    """
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    cells_won: int = 0
+    cells_lost: int = 0
+    concurrent: int = 0
+    renumbered: int = 0
+    held: int = 0
+
+
+@dataclass(slots=True)
+class MergeReport:
+    """What a merge did.
+
+    Attributes:
+        sender: site id of the exporting replica, as hex.
+        known: the changeset held nothing new.
+        tables: table name -> counts, for the tables in which anything changed.
+        notices: what a person should know, such as which columns are not in this file.
+    """
+
+    sender: str
+    known: bool = False
+    tables: dict[str, TableReport] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    def of(self, table: str) -> TableReport:
+        """Return the counts of one table."""
+        return self.tables.get(table, TableReport())
+
+    @property
+    def total(self) -> TableReport:
+        """Return the counts over all tables."""
+        total = TableReport()
+        for report in self.tables.values():
+            for name, count in asdict(report).items():
+                setattr(total, name, getattr(total, name) + count)
+        return total
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as the command line's `--json` prints it."""
+        tables = {name: asdict(report) for name, report in self.tables.items()}
+        return {
+            "sender": self.sender,
+            "known": self.known,
+            **asdict(self.total),
+            "tables": tables,
+            "notices": self.notices,
+        }
+
+
+def brings_news(registry: Registry, header: Header) -> bool:
+    """Tell whether a changeset has any event that this replica lacks."""
+    ours = registry.vector()
+    return any(upto > ours.get(site, 0) for site, upto in header.vector.items())
+
+
+def check_needs(registry: Registry, header: Header) -> None:
+    """Check that nothing is missing between what this replica has and what the changeset brings.
+
+    Raises:
+        MissingChangesError: the changeset builds on changes that are not here.
+    """
+    ours = registry.vector()
+    missing = {
+        site.hex(): (ours.get(site, 0), needed) for site, needed in header.needs.items() if ours.get(site, 0) < needed
+    }
+    if missing:
+        named = "; ".join(
+            f"site {site} after {clock.show_time(have) if have else 'the beginning'} up to {clock.show_time(needed)}"
+            for site, (have, needed) in list(missing.items())[:3]
+        )
+        raise MissingChangesError(
+            f"the changeset builds on changes that {registry.path} does not have yet ({named}): nothing was changed; "
+            "import the changesets in between first, or export one with `--for` this replica's `crdtsql vector`",
+            missing,
+        )
+
+
+def check_drift(header: Header, now: Now) -> None:
+    """Check that no stamp is too far in the future.
+
+    Raises:
+        ClockDriftError: the clock of a site was ahead of this machine's by more than five minutes.
+    """
+    newest = max(header.sites, key=lambda site: site.upto, default=None)
+    if newest is None:
+        return
+    drift_ms = clock.to_ms(newest.upto) - now()
+    if drift_ms > clock.MAXIMUM_DRIFT_MS:
+        raise ClockDriftError(
+            f"site {newest.id.hex()} stamped changes {drift_ms / 60_000:,.0f} minutes ahead of this machine's clock "
+            f"(at most {clock.MAXIMUM_DRIFT_MS // 60_000} are taken): nothing was changed; set the clock that is wrong, "
+            "here or there, and import again once this machine's clock has reached that time",
+            newest.id.hex(),
+            drift_ms,
+        )
+
+
+def settle_eras(registry: Registry, header: Header) -> None:
+    """Check that no table forgot its history on one side only, and take over what the sender says of other tables.
+
+    Disabling one table of several forgets its events, while the vector goes on to cover them: such a replica can't pass
+    them on, and must not seem to.
+
+    Raises:
+        SchemaMismatchError: a table was disabled on one side and not on the other.
+    """
+    ours = registry.eras()
+    replicated = {table.uid: table.name for table in registry.tables()}
+    for key in ours.keys() | header.eras.keys():
+        here, there = ours.get(key, 0), header.eras.get(key, 0)
+        if key not in replicated:
+            registry.set_era(key, max(here, there))
+        elif here != there:
+            where = "the sender" if there > here else "this replica"
+            raise SchemaMismatchError(
+                f"table {replicated[key]!r} was disabled on {where} and forgot its history, on the other side not: nothing was "
+                f"changed; run `crdtsql disable` and `crdtsql enable` for it on the other side too"
+            )
+
+
+def check_policies(registry: Registry, header: Header) -> None:
+    """Check that both sides say the same of how rows live and what an update stamps.
+
+    Raises:
+        SchemaMismatchError: a table has another identity, row policy, granularity, or policy of a UNIQUE index than here.
+    """
+    replicated = {table.uid: table for table in registry.tables()}
+    for theirs in header.tables:
+        table = replicated.get(theirs.uid)
+        if table is not None and table.identity != theirs.identity:
+            raise SchemaMismatchError(
+                f"table {table.name!r} has the identity {table.identity} here and {theirs.identity} in the changeset: nothing was "
+                f"changed; choose one for all replicas, for example run `crdtsql disable {registry.path} {table.name}` and "
+                f"`crdtsql enable {registry.path} {table.name} --identity {theirs.identity}` here, export again and import again"
+            )
+        if table is not None and dict(table.unique) != dict(theirs.unique):
+            raise _other_unique(registry, table, dict(theirs.unique))
+        if table is None or (table.rows, table.granularity) == (theirs.row_policy, theirs.granularity):
+            continue
+        raise SchemaMismatchError(
+            f"table {table.name!r} is {table.rows} by {table.granularity} here and {theirs.row_policy} by "
+            f"{theirs.granularity} in the changeset: nothing was changed; choose one for all replicas, for example "
+            f"`crdtsql rows {registry.path} {table.name} {theirs.row_policy} --granularity {theirs.granularity}`, export "
+            "again and import again"
+        )
+
+
+def _other_unique(registry: Registry, table: Table, theirs: dict[tuple[str, ...], str]) -> SchemaMismatchError:
+    ours = dict(table.unique)
+    columns = min(found for found in ours.keys() | theirs.keys() if ours.get(found) != theirs.get(found))
+    here, there = ours.get(columns, policy.HOLD), theirs.get(columns, policy.HOLD)
+    named = ", ".join(columns)
+    return SchemaMismatchError(
+        f"rows of table {table.name!r} that lost a value in UNIQUE ({named}) get the policy {here} here and {there} in the "
+        f"changeset: nothing was changed; choose one for all replicas, for example `crdtsql unique {registry.path} {table.name} "
+        f"{named!r} {there}`, export again and import again"
+    )
+
+
+def merge(
+    registry: Registry, header: Header, database: str, on_progress: Progress, *, again: bool = False
+) -> MergeReport:
+    """Merge an attached, checked image; `again` takes events for new that the vector covers, because their table forgot them.
+
+    Raises:
+        SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
+        ConstraintViolationError: rows of a table that is not replicated refer to rows that went.
+    """
+    connection = registry.connection
+    settle_eras(registry, header)
+    check_policies(registry, header)
+    report = MergeReport(header.sender.hex())
+    arrivals = [
+        _arrival(registry, header, number, database, report.notices)
+        for number, table in enumerate(header.tables, 1)
+        if table.rows
+    ]
+    batch = registry.next_batch()
+    scene = Scene(registry, {arrival.table.id for arrival in arrivals})
+    with (
+        temporary(connection, "_crdt_from", CREATE_FROM),
+        temporary(connection, "_crdt_theirs", CREATE_THEIRS),
+        noting(registry),
+        without_capture(connection, _concerned(arrivals, scene)),
+    ):
+        scene.lift()
+        local = _map_sites(registry, header, {} if again else registry.vector())
+        renumbered = ids.meet(registry, header, database, local)
+        connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
+        total = sum(arrival.header.rows for arrival in arrivals)
+        done = 0
+        for arrival in arrivals:
+            on_progress(f"merge {arrival.table.name}", done, total)
+            done += arrival.header.rows
+            counts = _merge_table(registry, arrival, batch, local)
+            if counts is not None:
+                report.tables[arrival.table.name] = counts
+        for name, rows in renumbered.items():
+            report.tables.setdefault(name, TableReport()).renumbered = rows
+        settle(registry)
+        check_children(registry, [arrival.table for arrival in arrivals])
+        for name, counts in report.tables.items():
+            counts.held = count_kept(connection, registry.table(name))
+    clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]
+    if clashed:
+        conflict_log.prune(registry, clashed)
+    for site in header.sites:
+        registry.raise_vector(batch, [(local[site.ordinal], site.upto)])
+    return report
+
+
+def _concerned(arrivals: list[Arrival], scene: Scene) -> list[Table]:
+    """List the tables that the merge may write to, each once."""
+    tables = [arrival.table for arrival in arrivals]
+    return tables + [side.table for side in scene.sides if side.table.id not in {table.id for table in tables}]
+
+
+def _arrival(registry: Registry, header: Header, number: int, database: str, notices: list[str]) -> Arrival:
+    theirs = header.tables[number - 1]
+    table = registry.find_uid(theirs.uid)
+    if table is None:
+        if any(caseless(known.name) == caseless(theirs.name) and not known.absent for known in registry.tables()):
+            raise SchemaMismatchError(
+                f"the changeset has a table {theirs.name!r} that is another one ({theirs.uid!r}) than the table of that name here: "
+                f'nothing was changed; rename this one, as the sender did (`crdtsql alter {registry.path} "ALTER TABLE .. RENAME '
+                f'TO .."`), create and enable {theirs.name!r}, and import again'
+            )
+        if schema.read(registry.connection, theirs.name) is not None:
+            raise SchemaMismatchError(
+                f"the changeset has table {theirs.name!r}, which is not replicated here: nothing was changed; "
+                f"run `crdtsql enable {registry.path} {theirs.name}`, and import again"
+            )
+        table = absent.admit(registry, theirs, header.eras.get(theirs.uid, 0), notices)
+    shape = parking.shape_of(registry, table)
+    table = parking.admit(registry, table, theirs, number, database, notices)
+    if theirs.links and (table.absent or table.parked):
+        followers.learn(registry, table, theirs)
+    return Arrival(theirs, number, database, table, shape)
+
+
+def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> dict[int, int]:
+    """Give every site of the changeset a local ordinal; return changeset ordinal -> local ordinal."""
+    local = {site.ordinal: registry.add_site(site.id) for site in header.sites}
+    connection = registry.connection
+    connection.executemany(
+        "INSERT INTO temp._crdt_from (remote, local, seen, id) VALUES (?, ?, ?, ?)",
+        [(site.ordinal, local[site.ordinal], before.get(site.id, 0), site.id) for site in header.sites],
+    )
+    connection.executemany(
+        "INSERT INTO temp._crdt_theirs (ordinal, upto) VALUES (?, ?)",
+        [(local[site.ordinal], site.upto) for site in header.sites],
+    )
+    return local
+
+
+def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[int, int]) -> TableReport | None:
+    connection, table = registry.connection, arrival.table
+    adopted = None
+    if table.genesis is None and arrival.header.genesis is not None:
+        t, remote = arrival.header.genesis
+        adopted = (t, local[remote])
+    genesis_t, genesis_s = table.genesis or adopted or (None, None)
+    (last_held,) = query.first(connection, f"SELECT ifnull(max(id), 0) FROM {table.held}")
+    values: meet.Values = {
+        "tbl": table.id,
+        "self": registry.self_ordinal,
+        "genesis_t": genesis_t,
+        "genesis_s": genesis_s,
+        "has_genesis": table.genesis is not None,
+        "adopted": adopted is not None,
+        "held_base": last_held,
+    }
+    with (
+        temporary(connection, "_crdt_arrived", meet.CREATE_ARRIVED),
+        temporary(connection, "_crdt_met", meet.create_met(arrival)),
+        temporary(connection, "_crdt_staged", materialize.create_staged(arrival)),
+    ):
+        fresh, known = meet.arrive(connection, arrival, values)
+        if adopted:
+            registry.adopt_genesis(table, adopted)
+        if not fresh and not known:
+            return None
+        parking.fill_defaults(registry, arrival)
+        parking.merge_cells(registry, arrival, values)
+        siblings = mergeparts.merge_parts(registry, arrival, values, fresh, known)
+        _note_arrived(connection, arrival)
+        values["seq"] = registry.seq_of(table, batch, fresh + known)
+        report = _apply(registry, arrival, values, fresh, known)
+        report.concurrent += siblings
+        return report
+
+
+def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int, known: int) -> TableReport:
+    connection = registry.connection
+    report, last_conflict = TableReport(), registry.number("conflicts_last")
+    if known:
+        meet.meet(connection, arrival, values)
+        counts = meet.count_cells(connection, arrival)
+        report.cells_won = sum(won for _, won, _, _ in counts)
+        report.cells_lost = sum(sent - won for _, won, sent, _ in counts)
+        clashing = [pair for pair, _, _, clashes in counts if clashes]
+        report.concurrent = meet.record_conflicts(registry, arrival, clashing, values)
+    new, revived, report.updated, report.deleted = meet.count_rows(connection, arrival)
+    report.inserted = new + revived
+    meet.store_clocks(registry, arrival, values, fresh, known)
+    if known:
+        conflict_log.settle_merged(registry, arrival.table, values["seq"], last_conflict)
+    materialize.materialize(registry, arrival, values, fresh, known, new)
+    return report
+
+
+def _note_arrived(connection: apsw.Connection, arrival: Arrival) -> None:
+    """Note the rows that a merge brought news of."""
+    statement = sql(
+        "merge/merging/mark_arrived",
+        keys=arrival.table.keys,
+        table_id=integer(arrival.table.id),
+        incoming_keys=arrival.table.keys_of("incoming"),
+        **arrival.image_slots,
+    )
+    connection.execute(statement)

@@ -1,0 +1,65 @@
+"""Births: keep, while the log is folded, what tells a row from others that had its number (decision 0012).
+
+Runs on stamped events before any table is folded. A row that REPLACE wrote over a shown one is the same row still. A row
+inserted under the number of one that was not shown any more is a new one, the next generation under that number, and the old
+one goes on under a number that follows from its birth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from crdtsql.base import Claim, Stamp, query, settle, sql
+from crdtsql.numbers import renumber
+from crdtsql.numbers.claimants import Claimants
+from crdtsql.numbers.renumber import Moves
+from crdtsql.store import Registry, Table
+
+
+def keep(registry: Registry, changed: Iterable[tuple[Table, bool]]) -> None:
+    """Look after the rows of the tables in which something happened.
+
+    Args:
+        changed: tables, and whether rows went from them, if only for a moment.
+    """
+    given = []
+    for table, removals in changed:
+        if not table.is_numbered:
+            continue
+        connection = registry.connection
+        connection.execute(sql("numbers/births/keep_replaced", born=table.born, clock=table.clock), {"tbl": table.id})
+        if removals and table.genesis:
+            t, s = table.genesis
+            values = {"tbl": table.id, "genesis_t": t, "genesis_s": s}
+            connection.execute(sql("numbers/births/keep_genesis", born=table.born, clock=table.clock), values)
+        if query.first(registry.connection, f"SELECT 1 FROM {table.held} LIMIT 1") is not None:
+            given.append(_give_way(registry, table))
+    for moves in given:  # once all rows have moved, because a row that moves may hold the number of another one
+        renumber.followers_alone(registry, moves)
+
+
+def _give_way(registry: Registry, table: Table) -> Moves:
+    """Let rows that are not shown give their numbers to rows that were inserted under them; return which did."""
+    again = query.rows(registry.connection, sql("numbers/births/find_used_again", clock=table.clock), {"tbl": table.id})
+    if not again:
+        return Moves(table, {})
+    me = registry.self_ordinal
+    site = registry.site_id(me)
+    claimants = Claimants(registry, table)
+    successors: list[Claim] = []
+    for number, hlc in again:
+        claimants.load(number)
+        before = next(claim for claim in claimants.claims.values() if claim.here == number)
+        successors.append(before.successor(Stamp(hlc, site, me), number))
+    for successor in successors:
+        claimants.add(successor)
+    settled = settle(list(claimants.claims.values()), claimants.load)
+    moved = {claim: new for claim, new in settled.items() if claim.here not in (None, new)}
+    numbers = {claim.here: new for claim, new in moved.items() if claim.here is not None}
+    moves = Moves(table, numbers, {successor.number for successor in successors}, folding=True)
+    renumber.rows_alone(registry, moves)
+    for claim, new in moved.items():
+        renumber.store(registry, table, claim, new)
+    for successor in successors:
+        renumber.store(registry, table, successor, settled[successor])
+    return moves

@@ -1,0 +1,145 @@
+"""Followers: which columns hold the numbers of which table, as the declared foreign keys say. Only reads.
+
+A column that refers to a number holds that number too, and so on: the parts of a composite key that refer to rows, the foreign
+keys that refer to that composite key. A column that holds the numbers of two tables at once can follow neither.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import apsw
+
+from crdtsql.base import Sql, caseless, identifier
+from crdtsql.sqlite import schema
+from crdtsql.store import Field, Registry, Table
+from crdtsql.wire import TableHeader
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A column that holds numbers of a table.
+
+    Attributes:
+        name: the table that has the column.
+        table: the same as registered, None if it is not replicated.
+        position: the column's place in the key, from 1; 0 outside of the key.
+        field: the column as a value column, None if it is none.
+    """
+
+    name: str
+    column: Sql
+    table: Table | None
+    position: int = 0
+    field: Field | None = None
+
+    @property
+    def quoted(self) -> Sql:
+        """Return the quoted name of the user's table."""
+        return identifier(self.name)
+
+
+def to_table(registry: Registry, table: Table) -> list[Follower]:
+    """List the columns that hold the numbers of a table, but for its own key."""
+    tables = {caseless(known.name): known for known in registry.tables()}
+    numbered = [known for known in tables.values() if known.is_numbered]
+    holders = _holders(registry, tables, numbered)
+    own = (caseless(table.name), caseless(table.key[0]))
+    found = []
+    for (name, column), held in sorted(holders.items()):
+        if held == {table.id} and (name, column) != own:
+            follower = _follower(registry.connection, name, column, tables.get(name))
+            found += [] if follower is None else [follower]
+    return found
+
+
+def links_of(registry: Registry, table: Table) -> list[tuple[str, str, str]]:
+    """List what a table's columns refer to, as a changeset says it; nothing where no numbers must follow."""
+    tables = {caseless(known.name): known for known in registry.tables()}
+    if not any(known.is_numbered for known in tables.values()):
+        return []
+    found = [] if table.absent else _declared(registry.connection, tables, table.name)
+    uids = {caseless(name): uid for name, uid in zip(table.names, table.uids, strict=True)}
+    links = []
+    for column, parent_name, target in found:
+        parent = tables.get(parent_name)
+        targets = {} if parent is None else dict(zip(map(caseless, parent.names), parent.uids, strict=True))
+        if parent is not None and column in uids and target in targets:
+            links.append((uids[column], parent.uid, targets[target]))
+    return links + _learned(registry, table)
+
+
+def learn(registry: Registry, table: Table, theirs: TableHeader) -> None:
+    """Remember what the columns refer to that are not in the user's table, which can't declare it."""
+    kept = {field.uid for field in table.parked}
+    links = [list(link) for link in theirs.links if table.absent or link[0] in kept]
+    if links and json.dumps(links) != registry.get(f"links:{table.id}"):
+        registry.set(f"links:{table.id}", json.dumps(links))
+
+
+def _learned(registry: Registry, table: Table) -> list[tuple[str, str, str]]:
+    present = {field.uid for field in table.parked} | (set(table.uids) if table.absent else set())
+    found = json.loads(str(registry.get(f"links:{table.id}") or "[]"))
+    return [(uid, parent, target) for uid, parent, target in found if uid in present]
+
+
+def _declared(connection: apsw.Connection, tables: dict[str, Table], name: str) -> list[tuple[str, str, str]]:
+    """List (column, parent, parent's column) of a table's foreign keys, in lower case."""
+    found = []
+    for key in schema.foreign_keys(connection, name):
+        parent = tables.get(caseless(key.parent))
+        targets = key.parent_columns or (parent.key if parent is not None else ())
+        for column, target in zip(key.columns, targets, strict=False):
+            found.append((caseless(column), caseless(key.parent), caseless(target)))
+    return found
+
+
+def _column(table: Table, uid: str) -> tuple[str, str]:
+    """Name a column by (table, column), one that the table lacks by its uid after a NUL."""
+    names = dict(zip(table.uids, map(caseless, table.names), strict=True))
+    return caseless(table.name), names.get(uid, f"\0{uid}")
+
+
+def _holders(registry: Registry, tables: dict[str, Table], numbered: list[Table]) -> dict[tuple[str, str], set[int]]:
+    """Return which tables' numbers each column holds: (table, column) -> ids of tables."""
+    holders = {(caseless(table.name), caseless(table.key[0])): {table.id} for table in numbered}
+    links: list[tuple[tuple[str, str], tuple[str, str]]] = []
+    for name, kind in schema.user_tables(registry.connection):
+        declared = _declared(registry.connection, tables, name) if kind == "table" else []
+        links += [((caseless(name), column), (parent_name, target)) for column, parent_name, target in declared]
+    by_uid = {table.uid: table for table in tables.values()}
+    for table in tables.values():
+        for uid, parent_uid, target in _learned(registry, table):
+            if parent_uid in by_uid:
+                links.append((_column(table, uid), _column(by_uid[parent_uid], target)))
+    moving = True
+    while moving:
+        moving = False
+        for child, parent in links:
+            found = holders.get(parent, set()) - holders.get(child, set())
+            if found:
+                holders.setdefault(child, set()).update(found)
+                moving = True
+    return holders
+
+
+def _follower(connection: apsw.Connection, name: str, column: str, table: Table | None) -> Follower | None:
+    """Describe a column; None if its values can't be rewritten: those of typed columns have a life of their own."""
+    if table is not None and column[:1] == "\0":
+        kept = next((field for field in table.parked if field.uid == column[1:] and field.type == "lww"), None)
+        return None if kept is None else Follower(table.name, identifier(kept.name), table, field=kept)
+    shape = schema.read(connection, name if table is None else table.place)
+    found = next((part for part in shape.columns if caseless(part.name) == column), None) if shape else None
+    if shape is None or found is None or found.generated:
+        return None
+    quoted = identifier(found.name)
+    if table is None:
+        return Follower(shape.name, quoted, None)
+    for position, part in enumerate(table.key, 1):
+        if caseless(part) == column:
+            return Follower(shape.name, quoted, table, position)
+    field = next((field for field in table.fields if caseless(field.name) == column), None)
+    if field is not None and field.type != "lww":
+        return None
+    return Follower(shape.name, quoted, table, field=field)

@@ -1,0 +1,105 @@
+"""Ids: settle, before anything is merged, which number each row of both sides has (decision 0012).
+
+Runs inside the merge's transaction, with the checked image attached and its sites mapped. Rows here that lose their number are
+renumbered, and the image is translated to the numbers of this replica. What the sender showed under a number follows from the
+rows that its vector covers. Invariant: the numbers of a replica depend on the set of rows that it knows alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import apsw
+
+from crdtsql.base import Claim, InvalidChangesetError, Sql, identifier, query, settle, sql
+from crdtsql.numbers import renumber
+from crdtsql.numbers.claimants import BothSides
+from crdtsql.numbers.renumber import Moves
+from crdtsql.store import Registry, Table
+from crdtsql.wire import Header, TableHeader, image
+
+
+def meet(registry: Registry, header: Header, database: str, local: Mapping[int, int]) -> dict[str, int]:
+    """Give every row of both sides its number; return table -> rows that have another one now.
+
+    Args:
+        local: site of the changeset -> ordinal here.
+
+    Raises:
+        InvalidChangesetError: the changeset says what can't be of a row's number.
+    """
+    numbered = {table.uid: table for table in registry.tables() if table.is_numbered}
+    renumbered = {}
+    for number, theirs in enumerate(header.tables, 1):
+        table = numbered.get(theirs.uid)
+        if table is None:
+            continue
+        contested = _contested(registry, table, theirs, number, database)
+        if contested:
+            sides = BothSides(registry, table, theirs, number, database, local, header.vector)
+            renumbered[table.name] = _settle(registry, header, database, sides, contested)
+        if theirs.rows:
+            slots = {"image": Sql(database), "born_table": image.born_table(number), "born": table.born}
+            registry.connection.execute(sql("numbers/ids/store_incoming_born", **slots))
+    return renumbered
+
+
+def _contested(registry: Registry, table: Table, theirs: TableHeader, number: int, database: str) -> list[int]:
+    """Find the numbers that may mean different rows on both sides."""
+    connection = registry.connection
+    genesis_t, genesis_s = table.genesis or (None, None)
+    values = {"genesis_t": genesis_t, "genesis_s": genesis_s}
+    if not (_any(connection, table.clock) or _any(connection, table.quoted)):
+        return []
+    found: set[int] = set()
+    slots = {
+        "image": Sql(database),
+        "row_table": image.row_table(number),
+        "born_table": image.born_table(number),
+        "clock": table.clock,
+        "born": table.born,
+    }
+    if theirs.rows:
+        statement = sql("numbers/ids/find_contested", table=table.quoted, key_column=identifier(table.key[0]), **slots)
+        found.update(claimed for (claimed,) in query.rows(connection, statement, values))
+        slots = {name: slots[name] for name in ("image", "born_table", "born")}
+        for pair in query.rows(connection, sql("numbers/ids/find_renumbered_there", **slots)):
+            found.update(pair)
+    if _any(connection, table.born):
+        statement = sql("numbers/ids/find_unknown_there", born=table.born, clock=table.clock)
+        found.update(claimed for (claimed,) in query.rows(connection, statement, values))
+    return sorted(found)
+
+
+def _any(connection: apsw.Connection, table: Sql) -> bool:
+    return query.first(connection, f"SELECT 1 FROM {table} LIMIT 1") is not None
+
+
+def _settle(registry: Registry, header: Header, database: str, sides: BothSides, contested: list[int]) -> int:
+    table = sides.table
+    for number in contested:
+        sides.load(number)
+    mine = settle(list(sides.claims.values()), sides.load)
+    theirs = settle([claim for claim in sides.claims.values() if claim.covered])
+    here = {claim.here: new for claim, new in mine.items() if claim.here not in (None, new)}
+    incoming = _incoming(table, mine, theirs)
+    changed = sum(new != (claim.there if claim.here is None else claim.here) for claim, new in mine.items())
+    renumber.here(registry, Moves(table, {old: new for old, new in here.items() if old is not None}))
+    renumber.incoming(registry, header, database, Moves(table, incoming))
+    for claim, new in mine.items():
+        if new != claim.number:
+            renumber.store(registry, table, claim, new)
+    return changed
+
+
+def _incoming(table: Table, mine: Mapping[Claim, int], theirs: Mapping[Claim, int]) -> dict[int, int]:
+    """Say which number of the sender's is which of ours, where they differ."""
+    found: dict[int, int] = {}
+    for claim, computed in theirs.items():
+        there = computed if claim.there is None else claim.there
+        if there in found or claim.attempts(there) > claim.attempts(mine[claim]):
+            raise InvalidChangesetError(
+                f"not a sound changeset: rows of table {table.name!r} can't have the numbers that it gives them"
+            )
+        found[there] = mine[claim]
+    return {old: new for old, new in found.items() if old != new}

@@ -1,0 +1,94 @@
+"""Lookups: the verbs that tell what a file holds.
+
+Each looks at one committed state in which nothing is left to fold.
+"""
+
+from __future__ import annotations
+
+from crdtsql.base import SqliteValue
+from crdtsql.conflicts import Conflict, conflict_log
+from crdtsql.look import CellOrigin, Report, Status, blame, examine, status
+from crdtsql.numbers import Renumbered, renumbered
+from crdtsql.replica.session import Session, explained
+from crdtsql.shown import HeldRow, held
+
+
+class Lookups(Session):
+    """The verbs that tell what a file holds."""
+
+    def status(self) -> Status:
+        """Describe the file: tables, sites, vector, sizes, peers."""
+        with explained(self.path):
+            self.registry.require()
+            with self._reading():
+                return status(self.registry)
+
+    def doctor(self, *tables: str) -> Report:
+        """Examine tables, all if none is named: can they be replicated, what do merges do with them, what is broken?
+
+        Works on any SQLite file, and changes nothing.
+        """
+        with explained(self.path), self._reading():
+            return examine(self.registry, tables)
+
+    def blame(self, table: str, *key: SqliteValue) -> list[CellOrigin]:
+        """List who wrote each cell of a row, and when.
+
+        Raises:
+            UnknownRowError: there is no such row, shown or held.
+        """
+        with self._folded(strict=False):
+            return blame(self.registry, table, key)
+
+    def conflicts(self, table: str | None = None, *, open_only: bool = False) -> list[Conflict]:
+        """List the concurrent overwrites that this replica has met, oldest first.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return conflict_log.read(self.registry, table, open_only=open_only)
+
+    def held(self, table: str | None = None, *, deleted: bool = False) -> list[HeldRow]:
+        """List the rows that the tables can't show, or not as they are, with the reason and what would release them.
+
+        Args:
+            deleted: list also rows that are only deleted.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return held(self.registry, table, deleted=deleted)
+
+    def renumbered(self, table: str | None = None) -> list[Renumbered]:
+        """List the rows that are shown under another number than they were inserted under, because another row keeps that one.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return renumbered.read(self.registry, table)
+
+    def conflict(self, number: int) -> Conflict:
+        """Return one concurrent overwrite by its number.
+
+        Raises:
+            UnknownConflictError: there is none of that number.
+        """
+        with self._folded(strict=False):
+            return conflict_log.find(self.registry, number)
+
+    def limit_conflicts(self, *, per_cell: int | None = None, total: int | None = None, size: int | None = None) -> int:
+        """Say how many entries the conflict log keeps of one cell, and in all, and how many bytes of values.
+
+        Return how many were forgotten by that.
+
+        Settled entries are forgotten before open ones, and the oldest first.
+        """
+        with explained(self.path):
+            self.registry.require()
+            with self._writing():
+                self._ready({}, strict=False)
+                conflict_log.set_limits(self.registry, per_cell, total, size)
+                return conflict_log.prune(self.registry, self.registry.tables())

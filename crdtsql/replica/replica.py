@@ -1,0 +1,373 @@
+"""The replica: one SQLite file, and the verbs that work on it.
+
+The only room that knows an order of steps: what a verb does between the lock and the commit that the session holds. Every
+verb is one transaction; whatever fails leaves the file as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
+from enum import Enum
+from pathlib import Path
+from typing import Final, Literal
+
+import apsw
+
+from crdtsql.base import (
+    CannotEnableError,
+    CrdtsqlError,
+    DatabaseError,
+    SqliteValue,
+    UsageError,
+    Vector,
+    by_id,
+    caseless,
+    policy,
+    query,
+)
+from crdtsql.capture import addkey, enable
+from crdtsql.conflicts import Answer, Conflict, conflict_log, resolve, undelete
+from crdtsql.evolve import appear, drift
+from crdtsql.export import Change, attached, changes, export
+from crdtsql.look import notices
+from crdtsql.merge import MergeReport, brings_news, check_drift, check_needs, merge
+from crdtsql.replica.lookups import Lookups
+from crdtsql.replica.schemaverbs import SchemaVerbs
+from crdtsql.replica.session import explained
+from crdtsql.shown import RowsReport, set_rows
+from crdtsql.types import columntype
+from crdtsql.wire import image, move_to_new, pack, unpack
+
+
+class Unset(Enum):
+    """The type of a value that was not given, where None is one that can be."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+
+
+class Replica(SchemaVerbs, Lookups):
+    """One replicated SQLite file.
+
+    Use as a context manager, or call `close`. Times and site ids come from `now` and `make_site`, so that tests own them.
+
+    Attributes:
+        notices: what a person should know of what happened, such as that the file was found to be a copy; each is also
+            logged as a warning of the logger `crdtsql`.
+        on_progress: called during long work, with (what, steps done, steps in all).
+    """
+
+    def enable(
+        self,
+        *tables: str,
+        all: bool = False,  # noqa: A002 - the verb's own word
+        types: Mapping[str, str] | None = None,
+        rows: str = policy.ADD_WINS,
+        granularity: str = policy.BY_COLUMN,
+        add_key: bool = False,
+        identity: str | None = None,
+    ) -> list[str]:
+        """Make tables replicated; return their names as the database spells them.
+
+        With `all`, every ordinary table that is not enabled yet; those that can't be are left out, with a notice.
+
+        Args:
+            types: column -> type (docs/TYPES.md), the column as `column` or `table.column`; the others are `lww`.
+            rows: the row policy. `add-wins`: a write survives a delete that did not know of it; `delete-wins`: the delete takes
+                it along; `grow-only`: rows can't be deleted.
+            granularity: what an update stamps. `column`: the columns that it changed; `row`: all, so that of concurrent updates
+                of a row the later one wins as a whole.
+            add_key: give tables without a usable primary key one first, as `key_plans` shows it.
+            identity: what a row is. `row`: what one INSERT made; of rows that were inserted under one number on several replicas
+                all but one get another number, and foreign keys follow. `key`: its primary key. None: `row` for tables with
+                an INTEGER PRIMARY KEY, else `key`.
+
+        Raises:
+            CannotEnableError: a named table can't be replicated; then none is.
+            ColumnTypeError: a column can't have its type; then no table is enabled.
+            UsageError: there is no such row policy or granularity.
+        """
+        if not tables and not all:
+            raise UsageError("name the tables to enable, or ask for all")
+        awaited = self.registry.exists and any(table.absent for table in self.registry.tables())
+        with self._foreign_keys_off() if add_key or awaited else nullcontext(), self._writing():
+            if not self.registry.exists:
+                self.registry.create()
+                self._begin_as(self._make_site())
+            else:
+                self._ready({}, strict=False)
+            names = list(tables)
+            if all:
+                names += [
+                    name for name in self.registry.not_enabled() if caseless(name) not in {caseless(n) for n in tables}
+                ]
+            by_table = columntype.by_table(names, types or {})
+            enabled = []
+            for name in names:
+                try:
+                    options = appear.Options(by_table[name], rows, granularity, identity)
+                    enabled.append(self._enable(name, options, add_key))
+                except CannotEnableError as error:
+                    if name in tables:
+                        raise
+                    self._notice(f"left out: {error}")
+            if not self.registry.tables():
+                raise CrdtsqlError(f"{self.path} has no table that can be enabled")
+            drift.check(self.registry, strict=False)
+            self._changed()
+            self._unsaid += notices(self.registry, enabled)
+        return enabled
+
+    def _enable(self, name: str, options: appear.Options, add_key: bool) -> str:
+        """Enable one table, which may be one whose rows wait for it; return its name."""
+        if add_key:
+            addkey.add_key(self.connection, name)
+        kept = appear.waiting(self.registry, name)
+        if kept is not None:
+            return appear.appear(self.registry, kept, self._now, options).name
+        chosen = (options.types, options.rows, options.granularity, options.identity)
+        return enable.enable(self.registry, name, self._now, *chosen).name
+
+    def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
+        """Say what `enable(add_key=True)` would do to tables that have no usable primary key; changes nothing."""
+        with explained(self.path), self._reading():
+            names = dict.fromkeys([*tables, *(self.registry.not_enabled() if all else [])])
+            return [found for name in names if (found := addkey.plan(self.connection, name))]
+
+    def disable(self, *tables: str) -> None:
+        """Take everything of ours off tables; with the last one, off the file.
+
+        Raises:
+            NotEnabledError: a table is not replicated.
+        """
+        with self._writing():
+            self.registry.require()
+            self._ready({}, strict=False)
+            for name in tables:
+                enable.disable(self.registry, name)
+            if self.registry.exists:
+                if drift.check(self.registry, strict=False):
+                    self._fold()
+                self._changed()
+
+    def set_rows(self, table: str, policy: str, *, granularity: str | None = None) -> RowsReport:
+        """Change a table's row policy, and its granularity if one is given; do the same on every replica.
+
+        Rows that were written and deleted concurrently go, or come back, as they do under the new policy. Replicas with different
+        policies refuse each other's changesets until all were changed.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+            UsageError: there is no such row policy or granularity.
+            ConstraintViolationError: rows that go or come back would break a constraint of the table.
+        """
+        with explained(self.path):
+            self.registry.require()
+            with self._foreign_keys_off(), self._writing():
+                self._ready({})
+                report = set_rows(self.registry, table, policy, granularity)
+                drift.settle(self.registry)
+                self._changed()
+        return report
+
+    def vector(self) -> dict[str, int]:
+        """Return the version vector: site id as hex -> hlc up to which all its events are here."""
+        with self._folded(strict=False):
+            return {site.hex(): upto for site, upto in self.registry.vector().items()}
+
+    def export(self, since: Vector | None = None) -> bytes:
+        """Return a changeset with all that a replica with the vector `since` lacks; everything if None.
+
+        The changeset shows one committed state. What it holds is on disk before this returns.
+        """
+        receiver = by_id(since or {})
+        with explained(self.path), attached(self.connection, "image") as database:
+            with self._folded(receiver, durable=True):
+                header = export(self.registry, receiver, self._now, database, self.on_progress)
+            self.on_progress("compress", 1, 1)
+            return pack(header, self.connection.serialize(database))
+
+    def changes(self, since: Vector | None = None) -> list[Change]:
+        """List the cells that `export` would carry, one by one."""
+        receiver = by_id(since or {})
+        with explained(self.path), attached(self.connection, "image") as database, self._folded(receiver):
+            header = export(self.registry, receiver, self._now, database, self.on_progress, for_people=True)
+            return list(changes(self.connection, header, database))
+
+    def merge(self, data: bytes) -> MergeReport:
+        """Merge a changeset in one transaction, or not at all.
+
+        Raises:
+            InvalidChangesetError: it is damaged, cut off, of another version, or no changeset at all.
+            MissingChangesError: it builds on changes that are not here.
+            ClockDriftError: its stamps are too far in the future.
+            SchemaMismatchError: it has tables or columns that are not replicated here.
+            ConstraintViolationError: the merged rows would break a constraint of the receiving table.
+        """
+        received = unpack(data)
+        header = received.header
+        with explained(self.path):
+            self.registry.require()
+            with self._folded():
+                check_needs(self.registry, header)
+                check_drift(header, self._now)
+                if not brings_news(self.registry, header):
+                    return MergeReport(header.sender.hex(), known=True)
+            with received.image() as content:
+                self.on_progress("check", 0, 1)
+                image.check(header, content)
+                with attached(self.connection, "incoming") as database:
+                    self._load(database, content)
+                    with self._foreign_keys_off(), self._writing(durable=False):
+                        self._ready(header.vector)
+                        check_needs(self.registry, header)
+                        report = merge(self.registry, header, database, self.on_progress)
+                        self.registry.remember_peer(header.sender, header.vector)
+                        drift.settle(self.registry)
+                        self._changed()
+        for notice in report.notices:
+            self._notice(notice)
+        return report
+
+    def _load(self, database: str, content: bytes | str) -> None:
+        """Put an image into an attached database."""
+        if isinstance(content, bytes):
+            self.connection.deserialize(database, content)
+        else:
+            self.connection.execute(f"DETACH {database}")
+            self.connection.execute(f"ATTACH ? AS {database}", (content,))
+
+    def clone(self, path: str | os.PathLike[str]) -> Replica:
+        """Write a second replica with a site id of its own to a path where no file is, and open it.
+
+        Raises:
+            DatabaseError: there is a file already.
+        """
+        target = Path(path)
+        if not self._file:
+            raise DatabaseError("an in-memory database can't be cloned; export from it instead")
+        if target.exists():
+            raise DatabaseError(f"{target}: there is a file already; clone to another path, or use `crdtsql sync`")
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            with explained(str(target)), self._at_rest():
+                self._copy_to(temporary)
+            move_to_new(temporary, target)
+        except FileExistsError as error:
+            raise DatabaseError(f"{target}: there is a file already; clone to another path") from error
+        except OSError as error:
+            raise DatabaseError(f"{target}: it can't be written: {error.strerror}") from error
+        finally:
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                with suppress(OSError):
+                    Path(f"{temporary}{suffix}").unlink()
+        return Replica.open(target, now=self._now, make_site=self._make_site)
+
+    def _copy_to(self, path: Path) -> None:
+        source, copy = apsw.Connection(self._file, flags=apsw.SQLITE_OPEN_READONLY), apsw.Connection(str(path))
+        try:
+            with copy.backup("main", source, "main") as backup:
+                while not backup.done:
+                    backup.step(1000)
+            other = Replica(copy, now=self._now, make_site=self._make_site)
+            with other._writing():
+                other._begin_as(self._make_site())
+                other.registry.remember_peer(self.registry.site_id(self.registry.self_ordinal), self.registry.vector())
+                other._changed()
+            query.rows(copy, "PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            copy.close()
+            source.close()
+
+    def resolve(
+        self,
+        number: int,
+        take: Literal["ours", "theirs"] | None = None,
+        *,
+        value: SqliteValue | Literal[Unset.UNSET] = UNSET,
+        again: bool = False,
+        seen: Conflict | None = None,
+    ) -> Conflict:
+        """Settle a conflict by a write that has seen both values, and so wins everywhere; return the entry as it is then.
+
+        Args:
+            take: 'ours' for the value that this replica had before the merge, 'theirs' for the one that came in.
+            value: any other value, in place of `take`.
+            again: write the cell also if the conflict is settled.
+            seen: the entry that the answer is for; if its cell was written since it was read, nothing is.
+
+        Raises:
+            UnknownConflictError: there is none of that number.
+            ConflictResolvedError: it is settled.
+            ConflictError: its row is deleted, or its cell was written since `seen` was read.
+            WriteRefusedError: a constraint of the table does not allow the value.
+        """
+        if (take is None) == (value is UNSET):
+            raise UsageError("say either which side to take, or which value")
+        answer = Answer(take) if value is UNSET else Answer(value=value)
+        with explained(self.path):
+            self.registry.require()
+            with self._foreign_keys_on(), self._writing():
+                self._ready({})
+                resolve(self.registry, number, answer, self._fold, again=again, seen=seen)
+                self._fold()
+                return conflict_log.find(self.registry, number)
+
+    def undelete(self, table: str, *key: SqliteValue) -> None:
+        """Bring a deleted row back with its last values; what is written to it elsewhere meanwhile still counts.
+
+        Raises:
+            UnknownRowError: there is no such row.
+            NotDeletedError: it is not deleted.
+            WriteRefusedError: a constraint of the table does not allow it.
+        """
+        with explained(self.path):
+            self.registry.require()
+            with self._foreign_keys_on(), self._writing():
+                self._ready({})
+                undelete(self.registry, table, key)
+                self._fold()
+                drift.settle(self.registry)
+
+    def remember_peer(self, site: str, vector: Vector) -> None:
+        """Remember what a peer has, for `status`."""
+        known = {bytes(peer): vector for peer, vector in self.registry.peers().items()}.get(bytes.fromhex(site), {})
+        if any(upto > known.get(origin, 0) for origin, upto in by_id(vector).items()):
+            with self._writing():
+                self.registry.remember_peer(bytes.fromhex(site), by_id(vector))
+
+
+def sync(
+    first: Replica | str | os.PathLike[str], second: Replica | str | os.PathLike[str]
+) -> tuple[MergeReport, MergeReport]:
+    """Exchange changes both ways between two files; return what each of them merged, first's report first.
+
+    A path is opened for the time of the exchange.
+
+    Afterwards both have each other's changes. Both changesets are made before either is merged, so that both sides see, and
+    log, what collided. Each way is a transaction of its own: if the second one fails, the first stays, and syncing again
+    finishes the work.
+    """
+    if not isinstance(first, Replica):
+        with Replica.open(first) as opened:
+            return sync(opened, second)
+    if not isinstance(second, Replica):
+        with Replica.open(second) as opened:
+            return sync(first, opened)
+    if first.site == second.site:
+        raise CrdtsqlError(f"{first.path} and {second.path} are the same replica (site {first.site})")
+    known_to_first, known_to_second = first.known(), second.known()
+    first.fold(known_to_second)
+    second.fold(known_to_first)
+    for_second = first.export(second.vector())
+    for_first = second.export(first.vector())
+    into_second = second.merge(for_second)
+    into_first = first.merge(for_first)
+    first.remember_peer(second.site, second.vector())
+    second.remember_peer(first.site, first.vector())
+    return into_first, into_second

@@ -1,0 +1,203 @@
+"""The verbs that change the schema, or mend what others changed, as methods of `Replica`.
+
+They know the order of their steps, as `replica` does for the others; each is one transaction.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+from crdtsql.base import CrdtsqlError, query
+from crdtsql.evolve import RepairReport, SchemaDiff, TableSchema, adopt, alter, appear, compare, describe, drift, repair
+from crdtsql.fold import retype
+from crdtsql.replica.session import Session, explained
+from crdtsql.shown import set_policy
+from crdtsql.store import Registry
+
+
+class _Undo(Exception):  # noqa: N818 - no error: it ends a transaction that was only tried
+    """Everything was tried, and is to be undone."""
+
+
+class SchemaVerbs(Session):
+    """Alter, repair, other types, and adopting another file's schema."""
+
+    def _ready(self, peer_vector: Mapping[bytes, int], *, strict: bool = True) -> None:
+        moved = strict and drift.has_moved(self.registry)
+        super()._ready(peer_vector, strict=strict)
+        if moved:
+            self._show_created()
+
+    def _show_created(self) -> None:
+        """Enable the tables for which rows are kept and that somebody has created meanwhile."""
+        if not self.registry.exists:
+            return
+        (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
+        for kept, found in appear.created(self.registry):
+            problem = found or ("foreign keys are enforced on this connection" if enforced else None)
+            if problem is None:
+                appear.appear(self.registry, kept, self._now, appear.Options({}))
+                drift.settle(self.registry)
+                self._changed()
+                self._unsaid.append(
+                    f"{self.path}: table {kept.name!r} was created here: the rows kept for it are in it now"
+                )
+            else:
+                self._notice(
+                    f"{self.path}: table {kept.name!r} is in this file, but not the rows kept for it ({problem}); run "
+                    f"`crdtsql enable {self.path} {kept.name}`"
+                )
+
+    def set_unique(self, table: str, columns: Sequence[str], policy: str) -> bool:
+        """Say what a row shows that lost its value in the UNIQUE index over columns; do the same on every replica.
+
+        `hold`: the row is held. `null`: it is shown with NULL in these columns. `suffix`: it is shown with `#` and some digits
+        after its text in the last of them. Return whether it was another policy before.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+            UsageError: there is no such policy, or no UNIQUE index over just these columns.
+        """
+        with explained(self.path):
+            self.registry.require()
+            with self._foreign_keys_off(), self._writing():
+                self._ready({})
+                changed = set_policy(self.registry, table, columns, policy)
+                self._changed()
+        return changed
+
+    def alter(self, statement: str, *, dry_run: bool = False) -> list[str]:
+        """Run one statement that changes the schema, and let what is replicated follow it; return what was done, a line each.
+
+        ALTER TABLE, CREATE and DROP TABLE, CREATE and DROP INDEX. Other replicas may do the same at any time, or never.
+
+        Args:
+            dry_run: do it, say what was done, and undo it.
+
+        Raises:
+            UsageError: it is not one such statement.
+            CannotAlterError: SQLite refuses it, or what comes of it can't be replicated.
+        """
+        parsed = alter.parse(statement)
+        done: list[str] = []
+        with explained(self.path), suppress(_Undo):
+            self.registry.require()
+            with self._foreign_keys_off(), self._writing():
+                self._ready({})
+                done = alter.alter(self.registry, parsed)
+                if self.registry.exists:
+                    self.registry.set("unsettled", 1)
+                    self._fold()
+                self._show_created()
+                if dry_run:
+                    raise _Undo
+                if self.registry.exists:
+                    self._fold()
+                    drift.settle(self.registry)
+                    self._changed()
+        return done
+
+    def repair(self, *, restamp: Collection[str] = (), dry_run: bool = False) -> RepairReport:
+        """Mend what was done to replicated tables without crdtsql, and find the writes that no trigger saw.
+
+        Args:
+            restamp: tables of which all that they show counts as written now, because values that were changed while the
+                triggers were missing can't be told from old ones.
+            dry_run: do it, say what was done, and undo it.
+
+        Raises:
+            NotEnabledError: a table to restamp is not replicated.
+        """
+        report = RepairReport()
+        with explained(self.path), suppress(_Undo):
+            self.registry.require()
+            with self._foreign_keys_off(), self._writing():
+                report = repair(self.registry, restamp, self._fold)
+                report.dry_run = dry_run
+                self._show_created()
+                if dry_run or not report.mended:
+                    raise _Undo
+                if report.findings and self.registry.exists:
+                    self._changed()
+        return report
+
+    def set_type(self, table: str, column: str, type: str) -> bool:  # noqa: A002 - the verb's own word
+        """Give a column another type (docs/TYPES.md); return whether it had another one before.
+
+        Other replicas must do the same before they can exchange changes of this table with this one again.
+
+        Raises:
+            ColumnTypeError: there is no such column or type, or the column can't have it.
+        """
+        with self._writing():
+            self.registry.require()
+            drift.check(self.registry)
+            self._fold()
+            changed = retype(self.registry, table, column, type, self._now)
+            drift.settle(self.registry)
+            self._changed()
+        return changed
+
+    def describe_schema(self) -> list[TableSchema]:
+        """Describe the replicated tables: their statements, types and policies, and what is kept for what is not in the file."""
+        with self._folded(strict=False):
+            return describe(self.registry)
+
+    def schema_diff(self, other: SchemaVerbs | str | os.PathLike[str]) -> SchemaDiff:
+        """Find out what this file's schema lacks of the replicated tables of another file; change nothing.
+
+        Raises:
+            NotEnabledError: the other file has no replicated tables.
+            CannotAdoptError: the other file's schema is not one that SQLite and crdtsql wrote.
+        """
+        with self._source(other) as source, self._reading():
+            return compare(self.registry, source)
+
+    def adopt_schema(self, other: SchemaVerbs | str | os.PathLike[str], *, extras: bool = False) -> SchemaDiff:
+        """Add the tables, columns and names that another file's schema has, in one transaction; return what was run.
+
+        New tables are replicated as they are there, and what was kept for them, and for new columns, is shown. Nothing is dropped.
+
+        Args:
+            extras: run the CREATE statements of triggers on new tables, and of views, too.
+
+        Raises:
+            NotEnabledError: the other file has no replicated tables.
+            CannotAdoptError: a statement is not sound, or SQLite refuses it; then nothing is changed.
+            CannotAlterError: a table could not be replicated after a statement; then nothing is changed.
+        """
+        with self._source(other) as source, self._foreign_keys_off(), self._writing():
+            if self.registry.exists:
+                self._ready({})
+            diff = compare(self.registry, source)
+            if diff.steps or (extras and diff.extras):
+                if not self.registry.exists:
+                    self.registry.create()
+                    self._begin_as(self._make_site())
+                adopt(self.registry, diff, self._now, extras=extras)
+                self._fold()
+                drift.settle(self.registry)
+                self._changed()
+        return diff
+
+    @contextmanager
+    def schema_source(self) -> Iterator[Registry]:
+        """Hold one state of this file from which another one takes over the schema."""
+        with self._folded():
+            yield self.registry
+
+    @contextmanager
+    def _source(self, other: SchemaVerbs | str | os.PathLike[str]) -> Iterator[Registry]:
+        if not isinstance(other, SchemaVerbs):
+            with (
+                type(self).open(other, now=self._now, make_site=self._make_site) as opened,
+                opened.schema_source() as found,
+            ):
+                yield found
+        elif other is self:
+            raise CrdtsqlError(f"{self.path} is the same file: give another one to take the schema from")
+        else:
+            with other.schema_source() as found:
+                yield found

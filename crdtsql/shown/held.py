@@ -1,0 +1,142 @@
+"""Held: the rows that the user's tables can't show, or not as they are, why, and what would release them.
+
+Only reads a folded registry.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from crdtsql.base import Sql, SqliteValue, identifier, joined, query, show, show_key, to_json
+from crdtsql.shown import holding
+from crdtsql.shown.holding import Side
+from crdtsql.sqlite import schema
+from crdtsql.store import Registry, Table
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A row that the table can't show as it is.
+
+    Attributes:
+        key: the row's key, in the order of the table's.
+        reason: `unique`, `check` (CHECK, NOT NULL or a STRICT type), `trigger`, `foreign key`, `masked` (it is shown with other
+            values in the columns that `detail` names), `referenced` (it is deleted, and shown because rows refer to it), `table`
+            (the table is not in this file), or `deleted`.
+        detail: the columns, the constraint in SQLite's words, or the table it refers to.
+        release: what a person can do about it.
+        shown: whether the table shows the row, though not as it is.
+        values: column -> value of the row as it is.
+    """
+
+    table: str
+    key: tuple[SqliteValue, ...]
+    reason: str
+    detail: str
+    release: str
+    shown: bool
+    values: dict[str, SqliteValue]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as `--json` prints it."""
+        return {
+            "table": self.table,
+            "key": [to_json(part) for part in self.key],
+            "reason": self.reason,
+            "detail": self.detail,
+            "release": self.release,
+            "shown": self.shown,
+            "values": {name: to_json(value) for name, value in self.values.items()},
+        }
+
+
+def held(registry: Registry, name: str | None = None, *, deleted: bool = False) -> list[HeldRow]:
+    """List the held rows of a table, or of all; those that are only deleted if asked for.
+
+    Raises:
+        NotEnabledError: the table is not replicated.
+    """
+    tables = [registry.table(name)] if name else registry.tables()
+    return [row for table in tables for row in _of_table(registry, table, deleted)]
+
+
+def _of_table(registry: Registry, table: Table, deleted: bool) -> Iterator[HeldRow]:
+    connection = registry.connection
+    shape = schema.read(connection, table.name)
+    columns = [*table.key_names, *(Sql(f"v{field.id}") for field in table.fields)]
+    scope = "1" if deleted else "reason <> 'deleted'"
+    width = len(table.key)
+    for found, *row in query.rows(
+        connection, f"SELECT reason, {joined(columns)} FROM {table.held} WHERE {scope} ORDER BY {table.keys}"
+    ):
+        reason, detail = _read(found)
+        key = tuple(row[:width])
+        values = dict(zip((field.name for field in table.fields), row[width:], strict=True))
+        side = Side(table, shape) if shape else None
+        release = _release(registry, table, side, reason, detail, key, values)
+        shown = found == holding.RESTORED or found.startswith(holding.MASKED)
+        yield HeldRow(table.name, key, reason, detail, release, shown, values)
+
+
+def _read(reason: str) -> tuple[str, str]:
+    """Take a stored reason apart."""
+    if reason == holding.RESTORED:
+        return "referenced", ""
+    kind, _, detail = reason.partition(": ")
+    return kind, ", ".join(json.loads(detail)) if reason.startswith(holding.MASKED) else detail
+
+
+def _release(
+    registry: Registry,
+    table: Table,
+    side: Side | None,
+    reason: str,
+    detail: str,
+    key: tuple[SqliteValue, ...],
+    values: dict[str, SqliteValue],
+) -> str:
+    anew = f"INSERT a row with the key {show_key(key)} into {table.name!r} to write it anew with other values"
+    if reason == "unique":
+        rival = _rival(registry, side, detail, dict(zip(table.key, key, strict=True)) | values) if side else None
+        other = f"row {show_key(rival)}" if rival else "the row that has its value"
+        return f"change or delete {other}; or {anew}"
+    if reason == "foreign key":
+        return f"insert the row of {detail!r} that it refers to, or undelete it with `crdtsql undelete`; or {anew}"
+    if reason == "masked":
+        shown = ", ".join(f"{name} = {show(values.get(name))}" for name in detail.split(", ") if name in values)
+        return (
+            f"what is really there is {shown}: change or delete the row that has it, where it is UNIQUE; insert or undelete the row "
+            f"that it refers to, where it is a foreign key; or set {detail} to another value"
+        )
+    return {
+        "check": anew,
+        "trigger": f"change the trigger, or {anew}",
+        "referenced": "it goes once nothing refers to it; to keep it, UPDATE it or `crdtsql undelete` it",
+        "table": f"create the table {table.name!r} and enable it",
+        "deleted": f"`crdtsql undelete {registry.path} {table.name}` with its key",
+    }.get(reason, "run any crdtsql command")
+
+
+def _rival(
+    registry: Registry, side: Side, columns: str, values: dict[str, SqliteValue]
+) -> tuple[SqliteValue, ...] | None:
+    """Find the shown row that has a held row's value in a UNIQUE index over columns."""
+    for index in schema.unique_indexes(registry.connection, side.table.name):
+        if not index.is_plain or ", ".join(map(str, index.columns)) != columns:
+            continue
+        if not all(name in values for name in index.columns):
+            return None
+        same = " AND ".join(
+            f"{identifier(str(name))} = ? COLLATE {identifier(collation)}"
+            for name, collation in zip(index.columns, index.collations, strict=True)
+        )
+        found = query.first(
+            registry.connection,
+            f"SELECT {side.table.key_columns} FROM {side.table.quoted} WHERE {same}",
+            [values[str(name)] for name in index.columns],
+        )
+        return tuple(found) if found else None
+    return None

@@ -1,0 +1,357 @@
+"""References: declared foreign keys between replicated tables, and the rows that refer to nothing that is shown.
+
+Reads the user's tables, clocks and held rows, and writes temporary tables only. A child is compared with its parent as SQLite
+does: by the parent column's type and collation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import apsw
+
+from crdtsql.base import Sql, caseless, fragment, identifier, integer, joined, query, sql
+from crdtsql.shown.holding import Side
+from crdtsql.sqlite import Column, ForeignKey, TableShape, schema
+from crdtsql.store import Registry, Stamp
+
+KEEPS_PARENT = ("RESTRICT", "NO ACTION")
+MASKS = ("SET NULL", "SET DEFAULT")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A declared foreign key of a replicated table.
+
+    Attributes:
+        parent: the table it refers to, None if that is not replicated.
+        parent_shape: its shape, None if there is no such table.
+    """
+
+    child: Side
+    key: ForeignKey
+    parent: Side | None
+    parent_shape: TableShape | None
+
+    @property
+    def to_key(self) -> bool:
+        """Tell whether it refers to the parent's primary key."""
+        if self.parent is None:
+            return False
+        return sorted(map(caseless, self.key.parent_columns)) == sorted(map(caseless, self.parent.table.key))
+
+    @property
+    def held_columns(self) -> list[Sql]:
+        """Return what the held rows call the child's columns."""
+        return [name for column in self.key.columns if (name := self.child.held_name(column)) is not None]
+
+    @property
+    def lost_columns(self) -> list[Sql]:
+        """Return what the held rows call the parent's columns."""
+        if self.parent is None:
+            return []
+        return [name for column in self.key.parent_columns if (name := self.parent.held_name(column)) is not None]
+
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether the values of all its columns are kept with held rows; those of generated columns are not."""
+        return len(self.held_columns) == len(self.key.columns)
+
+    def columns(self, alias: str, held: bool) -> list[Sql]:
+        """Return the child's columns, in the user's table or in a table of ours."""
+        names = self.held_columns if held else [identifier(column) for column in self.key.columns]
+        return [Sql(f"{alias}.{name}") for name in names]
+
+    def parent_column(self, name: str) -> Column | None:
+        """Return a column of the parent's."""
+        if self.parent_shape is None:
+            return None
+        return next((column for column in self.parent_shape.columns if caseless(column.name) == caseless(name)), None)
+
+
+def read(registry: Registry, sides: Sequence[Side]) -> list[Reference]:
+    """List the foreign keys that replicated tables declare."""
+    connection = registry.connection
+    by_name = {caseless(side.table.name): side for side in sides}
+    found = []
+    for name in schema.tables_with_foreign_keys(connection):
+        child = by_name.get(caseless(name))
+        if child is None:
+            continue
+        for key in schema.foreign_keys(connection, name):
+            parent = by_name.get(caseless(key.parent))
+            shape = parent.shape if parent else schema.read(connection, key.parent)
+            if key.parent_columns:
+                found.append(Reference(child, key, parent, shape))
+    return found
+
+
+def _is_dangling(reference: Reference, held: bool, waiting_count: bool) -> Sql:
+    """Say that a row `child` refers to nothing that is shown (nor waits, if that counts), and was not found like that."""
+    child, table = reference.columns("child", held), reference.child.table
+    written = [reference.child.stamp_of(column, "clock")[0] for column in reference.key.columns]
+    return fragment(
+        "shown/references/is_dangling",
+        all_set=joined((Sql(f"{column} IS NOT NULL") for column in child), " AND "),
+        no_parent=_no_parent(reference, child),
+        none_waits=_none_waits(reference, child) if waiting_count else Sql("1"),
+        clock=table.clock,
+        clock_is_child=table.same_keys("clock", "child") if held else _clock_is_shown(reference.child),
+        written_since=joined((Sql(f"{stamp} >= 0") for stamp in written), " OR "),
+        parent_unknown=_parent_unknown(reference, child),
+    )
+
+
+def _clock_is_shown(side: Side) -> Sql:
+    pairs = zip(side.table.key_names, side.table.key, strict=True)
+    return joined((Sql(f"clock.{key} = child.{identifier(name)}") for key, name in pairs), " AND ")
+
+
+def _no_parent(reference: Reference, child: list[Sql]) -> Sql:
+    if reference.parent_shape is None or reference.parent_shape.kind != "table":
+        return Sql("1")
+    pairs = zip(reference.key.parent_columns, child, strict=True)
+    return fragment(
+        "shown/references/no_parent",
+        parent=identifier(reference.parent_shape.name),
+        parent_is_child=joined((Sql(f"parent.{identifier(name)} = +{column}") for name, column in pairs), " AND "),
+    )
+
+
+def _none_waits(reference: Reference, child: list[Sql]) -> Sql:
+    if reference.parent is None or len(reference.lost_columns) != len(child):
+        return Sql("1")
+    pairs = zip(reference.lost_columns, child, strict=True)
+    return fragment(
+        "shown/references/none_waits",
+        parent_held=reference.parent.table.held,
+        waiting_is_child=joined((Sql(f"waiting.{name} = +{column}") for name, column in pairs), " AND "),
+        parent_id=integer(reference.parent.table.id),
+    )
+
+
+def _parent_unknown(reference: Reference, child: list[Sql]) -> Sql:
+    if reference.parent is None or len(reference.lost_columns) != len(child):
+        return Sql("1")
+    pairs = zip(reference.lost_columns, child, strict=True)
+    same = joined((Sql(f"known.{name} = +{column}") for name, column in pairs), " AND ")
+    if reference.to_key:
+        return fragment(
+            "shown/references/parent_unknown", parent_clock=reference.parent.table.clock, known_is_child=same
+        )
+    written = [reference.parent.stamp_of(column, "clock")[0] for column in reference.key.parent_columns]
+    return fragment(
+        "shown/references/value_unknown",
+        parent_held=reference.parent.table.held,
+        known_is_child=same,
+        parent_clock=reference.parent.table.clock,
+        written_since=joined((Sql(f"{stamp} >= 0") for stamp in written), " OR "),
+    )
+
+
+def find_dangling(connection: apsw.Connection, reference: Reference, waiting_count: bool) -> None:
+    """Add to `temp._crdt_out` the shown rows that refer to nothing shown, among those that may have come to that.
+
+    These are rows that were written, and rows that refer to one that went or is held.
+    """
+    child, parent = reference.child.table, reference.parent
+    shared = {"keys": child.keys, "child": child.quoted, "is_dangling": _is_dangling(reference, False, waiting_count)}
+    child_keys = child.key_columns_of("child")
+    connection.execute(
+        sql(
+            "shown/references/find_dangling_written",
+            child_keys=child_keys,
+            child_is_dirty=child.row_has_key_of("child", "dirty"),
+            table_id=integer(child.id),
+            **shared,
+        )
+    )
+    if parent is None or not _is_touched(connection, parent):
+        return
+    if not reference.to_key:
+        connection.execute(sql("shown/references/find_dangling_all", child_keys=child_keys, **shared))
+        return
+    connection.execute(
+        sql(
+            "shown/references/find_dangling_left",
+            child_keys=child_keys,
+            references=joined(_compared(reference)),
+            lost_values=joined(Sql(f"lost.{name}") for name in reference.lost_columns),
+            parent_held=parent.table.held,
+            parent_clock=parent.table.clock,
+            gone_is_dirty=parent.table.same_keys("gone", "dirty"),
+            parent_id=integer(parent.table.id),
+            **shared,
+        )
+    )
+
+
+def _is_touched(connection: apsw.Connection, side: Side) -> bool:
+    """Tell whether rows of a table may have gone, or changed."""
+    found = query.first(
+        connection,
+        f"SELECT EXISTS (SELECT 1 FROM temp._crdt_dirty WHERE tbl = ?) "
+        f"OR EXISTS (SELECT 1 FROM {side.table.held} WHERE reason <> 'deleted')",
+        (side.table.id,),
+    )
+    return bool(found[0])
+
+
+def _compared(reference: Reference) -> Iterator[Sql]:
+    """Yield the child's columns so that comparing them with a parent's value is right, and uses an index where it can."""
+    columns = {caseless(column.name): column for column in reference.child.shape.columns}
+    for name, target in zip(reference.key.columns, reference.key.parent_columns, strict=True):
+        mine, parent = columns[caseless(name)], reference.parent_column(target)
+        plain = Sql(f"child.{identifier(mine.name)}")
+        if parent is None or (mine.affinity, mine.collation) == (parent.affinity, parent.collation):
+            yield plain
+        else:
+            converted = {"TEXT": Sql(f"CAST({plain} AS TEXT)"), "BLOB": Sql(f"+{plain}")}
+            yield Sql(f"{converted.get(parent.affinity, Sql(f'CAST({plain} AS NUMERIC)'))} COLLATE {parent.collation}")
+
+
+def dangling_candidates(connection: apsw.Connection, reference: Reference, waiting_count: bool) -> list[int]:
+    """Return the candidates that are not refused and refer to nothing that is shown (nor waits, if that counts)."""
+    if not reference.is_kept:
+        return []
+    statement = sql(
+        "shown/references/find_dangling_candidates", is_dangling=_is_dangling(reference, True, waiting_count)
+    )
+    return [number for (number,) in query.rows(connection, statement)]
+
+
+def dead_parents(connection: apsw.Connection, reference: Reference) -> set[int]:
+    """Return the held rows of deleted parents that rows in `temp._crdt_out`, or held rows alive or restored, refer to."""
+    parent, child = reference.parent, reference.child
+    if parent is None or not reference.is_kept or len(reference.lost_columns) != len(reference.key.columns):
+        return set()
+    names = [Sql(f"r{position}") for position in range(len(reference.key.columns))]
+    shown = joined(
+        Sql(f"{column} AS {name}") for column, name in zip(reference.columns("shown", held=False), names, strict=True)
+    )
+    kept = joined(
+        Sql(f"{column} AS {name}") for column, name in zip(reference.columns("held", held=True), names, strict=True)
+    )
+    children = Sql(
+        f"SELECT {shown} FROM temp._crdt_out AS out CROSS JOIN {child.table.quoted} AS shown "
+        f"ON {child.table.row_has_key_of('shown', 'out')} "
+        f"UNION ALL SELECT {kept} FROM {child.table.held} AS held WHERE held.reason <> 'deleted' AND {_counts(child)}"
+    )
+    pairs = list(zip(reference.lost_columns, names, strict=True))
+    if reference.to_key:
+        statement = sql(
+            "shown/references/find_dead_parents",
+            children=children,
+            parent_clock=parent.table.clock,
+            gone_is_child=joined((Sql(f"gone.{lost} = child.{name}") for lost, name in pairs), " AND "),
+        )
+    else:
+        statement = sql(
+            "shown/references/find_dead_parents_by_value",
+            children=children,
+            parent_held=parent.table.held,
+            parent_clock=parent.table.clock,
+            lost_is_child=joined((Sql(f"lost.{lost} = child.{name}") for lost, name in pairs), " AND "),
+            gone_is_lost=parent.table.same_keys("gone", "lost"),
+        )
+    return {number for (number,) in query.rows(connection, statement)}
+
+
+def _counts(side: Side) -> Sql:
+    """Say that a held row `held` counts as one that refers: it is alive, or deleted and restored."""
+    restored = f"SELECT id FROM temp._crdt_restored WHERE tbl = {side.table.id}"
+    return Sql(f"(NOT held.reason GLOB 'deleted*' OR held.id IN ({restored}))")
+
+
+def reference_stamps(connection: apsw.Connection, reference: Reference, dead: int) -> list[Stamp]:
+    """Return when the references to a deleted row were written: the newest stamp among the columns of each."""
+    parent, child = reference.parent, reference.child
+    if parent is None or not reference.is_kept:
+        return []
+    stamps = [reference.child.stamp_of(column, "clock") for column in reference.key.columns]
+    genesis_t, genesis_s = child.table.genesis or (None, None)
+    selected = joined(Sql(f"ifnull({t}, :genesis_t), ifnull({s}, :genesis_s)") for t, s in stamps)
+    found: list[Stamp] = []
+    for held in (False, True):
+        pairs = zip(reference.lost_columns, reference.columns("child", held), strict=True)
+        source = child.table.held if held else child.table.quoted
+        scope = (
+            Sql("child.reason <> 'deleted' AND " + _counts(child).text.replace("held.", "child.")) if held else Sql("1")
+        )
+        statement = sql(
+            "shown/references/reference_stamps",
+            stamps=selected,
+            parent_held=parent.table.held,
+            child=source,
+            child_is_lost=joined((Sql(f"{column} = lost.{lost}") for lost, column in pairs), " AND "),
+            clock=child.table.clock,
+            clock_is_child=child.table.same_keys("clock", "child") if held else _clock_is_shown(child),
+            scope=scope,
+        )
+        values = {"id": dead, "genesis_t": genesis_t, "genesis_s": genesis_s}
+        rows = query.rows(connection, statement, values)
+        found += [max(zip(row[0::2], row[1::2], strict=True)) for row in rows if None not in row]
+    return found
+
+
+def deletes(connection: apsw.Connection, side: Side, dead: int) -> list[Stamp]:
+    """Return the events that deleted a row."""
+    table = side.table
+    statement = sql(
+        "shown/references/deletes",
+        held=table.held,
+        clock=table.clock,
+        heads=table.heads,
+        clock_is_lost=table.same_keys("clock", "lost"),
+        heads_is_lost=table.same_keys("heads", "lost"),
+    )
+    return [(t, s) for t, s in query.rows(connection, statement, {"id": dead})]
+
+
+def masked_columns(reference: Reference) -> list[str] | None:
+    """Return the columns that are shown as NULL or default where a reference leads nowhere; None if the row must be held."""
+    if reference.key.on_delete not in MASKS or not reference.is_kept:
+        return None
+    columns = {caseless(column.name): column for column in reference.child.shape.columns}
+    found = [columns[caseless(name)] for name in reference.key.columns]
+    if any(column.key_position for column in found):
+        return None
+    if reference.key.on_delete == "SET NULL" and any(column.not_null for column in found):
+        return None
+    return [column.name for column in found]
+
+
+def grouped(sides: Sequence[Side], references: Sequence[Reference]) -> list[list[Side]]:
+    """Put the tables into groups that refer to each other in a circle, referenced groups first (Tarjan's algorithm)."""
+    parents: dict[int, list[int]] = {side.table.id: [] for side in sides}
+    for reference in references:
+        if (
+            reference.parent is not None
+            and reference.child.table.id in parents
+            and reference.parent.table.id in parents
+        ):
+            parents[reference.child.table.id].append(reference.parent.table.id)
+    by_id = {side.table.id: side for side in sides}
+    order: dict[int, int] = {}
+    lowest: dict[int, int] = {}
+    path: list[int] = []
+    groups: list[list[Side]] = []
+
+    def visit(number: int) -> None:
+        order[number] = lowest[number] = len(order)
+        path.append(number)
+        for parent in parents[number]:
+            if parent not in order:
+                visit(parent)
+            if parent in path:
+                lowest[number] = min(lowest[number], lowest[parent])
+        if lowest[number] == order[number]:
+            start = path.index(number)
+            groups.append([by_id[member] for member in path[start:]])
+            del path[start:]
+
+    for number in parents:
+        if number not in order:
+            visit(number)
+    return groups

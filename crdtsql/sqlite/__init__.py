@@ -1,0 +1,20 @@
+"""What does the user's file look like? Knows nothing of us."""
+
+from crdtsql.sqlite import indexsql, schema, tablesql, usertriggers
+from crdtsql.sqlite.default_values import default_value
+from crdtsql.sqlite.schema import Column, ForeignKey, TableShape, UniqueIndex, user_tables
+from crdtsql.sqlite.usertriggers import UserTrigger
+
+__all__ = [
+    "Column",
+    "ForeignKey",
+    "TableShape",
+    "UniqueIndex",
+    "UserTrigger",
+    "default_value",
+    "indexsql",
+    "schema",
+    "tablesql",
+    "user_tables",
+    "usertriggers",
+]

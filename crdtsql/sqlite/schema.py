@@ -1,0 +1,273 @@
+"""The shape of a user's table, read fresh from SQLite each time.
+
+Knows nothing of what is replicated. Invariant: what is described here is what the database says now.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import apsw
+
+from crdtsql.base import Sql, caseless, is_ours, joined, query, text, verbatim
+from crdtsql.sqlite import indexsql
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        declared: the declared type as written, "" if none.
+        affinity: TEXT, NUMERIC, INTEGER, REAL or BLOB (datatype3.html, section 3.1).
+        collation: BINARY, NOCASE or RTRIM.
+        key_position: 1 for the first column of the primary key, 0 for a column outside of it.
+        generated: its value is computed, so it is never written.
+        default: the DEFAULT clause's value as written, None if there is none.
+    """
+
+    name: str
+    declared: str
+    affinity: str
+    collation: str
+    not_null: bool
+    key_position: int
+    generated: bool
+    default: str | None = None
+
+    @property
+    def has_one_spelling(self) -> bool:
+        """Tell whether two equal values of this column are always the same bytes."""
+        return self.collation == "BINARY" and self.affinity in ("TEXT", "REAL", "INTEGER")
+
+    @property
+    def default_value(self) -> Sql:
+        """Return the DEFAULT clause as an expression; a bare word in it is a string."""
+        return Sql("NULL") if self.default is None else _default(self.default)
+
+
+def _default(written: str) -> Sql:
+    """Make an expression of a DEFAULT clause, in which a bare word is a string."""
+    if re.fullmatch(r"(?i:CURRENT_(TIME|DATE|TIMESTAMP)|TRUE|FALSE|NULL)", written):
+        return verbatim(written)
+    if re.fullmatch(r"[^\W\d][\w$]*", written):
+        return text(written)
+    opening, closing = written[0], written[-1]
+    if (opening, closing) in (('"', '"'), ("`", "`"), ("[", "]")):
+        return text(written[1:-1].replace(closing * 2, closing) if closing != "]" else written[1:-1])
+    return verbatim(f"({written})")
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueIndex:
+    """A UNIQUE index outside of the primary key; its terms are SQL."""
+
+    name: str
+    columns: tuple[str | None, ...]
+    collations: tuple[str, ...]
+    parts: indexsql.IndexParts | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether the index is over columns alone, all rows included."""
+        return self.parts is None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A declared foreign key; `parent_columns` are resolved to the parent's key where they were left out.
+
+    `on_delete` is SQLite's word: NO ACTION, RESTRICT, SET NULL, SET DEFAULT or CASCADE.
+    """
+
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+    on_delete: str = "NO ACTION"
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """What a table looks like now."""
+
+    name: str
+    kind: str
+    columns: tuple[Column, ...]
+    without_rowid: bool
+    strict: bool
+    has_rowid_key: bool = False
+    """Whether the key is the rowid itself, which can be updated under other names."""
+
+    def to_json(self) -> str:
+        """Write (name, declared type) of all columns, in the table's order, as JSON."""
+        return json.dumps([[column.name, column.declared] for column in self.columns])
+
+    @property
+    def key(self) -> tuple[Column, ...]:
+        """Return the primary key's columns in the key's own order."""
+        return tuple(sorted((c for c in self.columns if c.key_position), key=lambda c: c.key_position))
+
+    def define_key(self, names: Iterable[Sql]) -> Sql:
+        """Define columns of ours that take the key's values as the key itself does: `k1 TEXT COLLATE NOCASE, ...`."""
+        return joined(
+            Sql(f"{name} {column.affinity} COLLATE {column.collation}")
+            for name, column in zip(names, self.key, strict=True)
+        )
+
+    @property
+    def values(self) -> tuple[Column, ...]:
+        """Return the columns that are neither key nor generated, in the table's order."""
+        return tuple(c for c in self.columns if not c.key_position and not c.generated)
+
+
+def affinity_of(declared: str, strict: bool) -> str:
+    """Derive a column's affinity from its declared type (datatype3.html, section 3.1).
+
+    >>> affinity_of("VARCHAR(10)", False), affinity_of("ANY", True), affinity_of("DECIMAL", False)
+    ('TEXT', 'BLOB', 'NUMERIC')
+    """
+    kind = declared.upper()
+    if strict and kind == "ANY":
+        return "BLOB"
+    if "INT" in kind:
+        return "INTEGER"
+    if any(word in kind for word in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    if not kind or "BLOB" in kind:
+        return "BLOB"
+    if any(word in kind for word in ("REAL", "FLOA", "DOUB")):
+        return "REAL"
+    return "NUMERIC"
+
+
+def user_tables(connection: apsw.Connection) -> list[tuple[str, str]]:
+    """List (name, kind) of the user's tables and views; kind is table, view, virtual or shadow."""
+    rows = connection.execute(
+        "SELECT name, type FROM pragma_table_list WHERE schema = 'main' ORDER BY name COLLATE NOCASE"
+    )
+    return [(name, kind) for name, kind in rows if not is_ours(name) and not name.lower().startswith("sqlite_")]
+
+
+def read(connection: apsw.Connection, table: str) -> TableShape | None:
+    """Read the shape of a table of the main database, None if there is no such table."""
+    found = query.first(
+        connection,
+        "SELECT name, type, wr, strict FROM pragma_table_list(?1) WHERE schema = 'main' AND name = ?1 COLLATE NOCASE",
+        (table,),
+    )
+    return None if found is None else _read(connection, *found)
+
+
+def read_all(connection: apsw.Connection, tables: Iterable[str]) -> dict[str, TableShape]:
+    """Read the shapes of many tables: lower-case name -> shape; SQLite looks at all tables once, not once for each."""
+    wanted = {caseless(table) for table in tables}
+    rows = query.rows(connection, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")
+    return {caseless(row[0]): _read(connection, *row) for row in rows if caseless(row[0]) in wanted}
+
+
+def _read(connection: apsw.Connection, name: str, kind: str, without_rowid: int, strict: int) -> TableShape:
+    columns = []
+    if kind == "table":
+        for column, declared, not_null, key_position, hidden, default in connection.execute(
+            """SELECT name, type, "notnull", pk, hidden, dflt_value FROM pragma_table_xinfo(?, 'main') ORDER BY cid""",
+            (name,),
+        ):
+            collation = connection.column_metadata("main", name, column)[1]
+            columns.append(
+                Column(
+                    name=column,
+                    declared=declared,
+                    affinity=affinity_of(declared, bool(strict)),
+                    collation=collation.upper(),
+                    not_null=bool(not_null),
+                    key_position=key_position,
+                    generated=hidden in (2, 3),
+                    default=default,
+                )
+            )
+    has_key = any(column.key_position for column in columns)
+    has_rowid_key = has_key and not without_rowid and not _has_key_index(connection, name)
+    return TableShape(name, kind, tuple(columns), bool(without_rowid), bool(strict), has_rowid_key)
+
+
+def _has_key_index(connection: apsw.Connection, table: str) -> bool:
+    """Tell whether the primary key is an index of its own; INTEGER PRIMARY KEY is not, INTEGER PRIMARY KEY DESC is."""
+    found = query.first(connection, "SELECT 1 FROM pragma_index_list(?, 'main') WHERE origin = 'pk'", (table,))
+    return found is not None
+
+
+def unique_indexes(connection: apsw.Connection, table: str) -> list[UniqueIndex]:
+    """List a table's UNIQUE indexes other than its primary key, by name."""
+    found = []
+    for name, partial in query.rows(
+        connection,
+        """SELECT name, partial FROM pragma_index_list(?, 'main') WHERE "unique" AND origin <> 'pk' ORDER BY name""",
+        (table,),
+    ):
+        terms = query.rows(
+            connection, "SELECT name, coll FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno", (name,)
+        )
+        columns = tuple(column for column, _ in terms)
+        parts = None
+        if partial or None in columns:
+            (statement,) = query.first(
+                connection, "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?", (name,)
+            )
+            parts = indexsql.parse(statement)
+        found.append(UniqueIndex(name, columns, tuple(collation for _, collation in terms), parts))
+    return found
+
+
+def foreign_keys(connection: apsw.Connection, table: str) -> list[ForeignKey]:
+    """List the foreign keys that a table declares."""
+    by_id: dict[int, list[tuple[str, str, str | None, str]]] = {}
+    for number, *parts in query.rows(
+        connection,
+        """SELECT id, "table", "from", "to", on_delete FROM pragma_foreign_key_list(?, 'main') ORDER BY id, seq""",
+        (table,),
+    ):
+        by_id.setdefault(number, []).append(tuple(parts))
+    found = []
+    for columns in by_id.values():
+        parent, _, _, on_delete = columns[0]
+        targets = tuple(target for _, _, target, _ in columns if target is not None)
+        if not targets:
+            shape = read(connection, parent)
+            targets = tuple(column.name for column in shape.key) if shape else ()
+        found.append(ForeignKey(tuple(column for _, column, _, _ in columns), parent, targets, on_delete))
+    return found
+
+
+def tables_with_foreign_keys(connection: apsw.Connection) -> list[str]:
+    """List the tables that declare a foreign key."""
+    rows = connection.execute(
+        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND sql LIKE '%REFERENCES%' ORDER BY name"
+    )
+    return [name for (name,) in rows]
+
+
+def generated(connection: apsw.Connection, shape: TableShape) -> dict[str, str]:
+    """Return the expressions of a table's generated columns, in the table's order."""
+    if not any(column.generated for column in shape.columns):
+        return {}
+    (statement,) = query.first(
+        connection, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (shape.name,)
+    )
+    return indexsql.generated(statement)
+
+
+def other_triggers(connection: apsw.Connection, table: str) -> list[str]:
+    """List the triggers on a table that are not ours."""
+    rows = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE ORDER BY name", (table,)
+    )
+    return [name for (name,) in rows if not is_ours(name)]
+
+
+def tables_with_other_triggers(connection: apsw.Connection) -> set[str]:
+    """Return the lower-case names of the tables that have triggers that are not ours; one pass over the schema."""
+    rows = connection.execute("SELECT name, tbl_name FROM sqlite_schema WHERE type = 'trigger'")
+    return {caseless(table) for name, table in rows if not is_ours(name)}

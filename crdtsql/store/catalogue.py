@@ -1,0 +1,58 @@
+"""The catalogue: the replicated tables as they are registered, read in three statements however many there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import apsw
+
+from crdtsql.base import SqliteValue, query
+from crdtsql.store.tables import Field, Table
+
+COLUMNS = "SELECT tbl, id, name, type, uid, since FROM _crdt_column WHERE NOT dropped"
+TABLE_FACTS = (
+    "SELECT name, value FROM main._crdt_meta "
+    "WHERE name GLOB 'parked:*' OR name GLOB 'absent:*' OR name GLOB 'unique:*' OR name GLOB 'links:*'"
+)
+TABLES = "SELECT id, name, genesis_t, genesis_s, bulk, rows, granularity, identity, uid FROM _crdt_table"
+
+
+def read(connection: apsw.Connection, *, name: str | None = None, uid: str | None = None) -> list[Table]:
+    """Read all tables by name, or the one of a name or a uid."""
+    condition = "(?1 IS NULL OR name = ?1) AND (?2 IS NULL OR uid = ?2)"
+    tables = query.rows(connection, f"{TABLES} WHERE {condition} ORDER BY name", (name, uid))
+    if not tables:
+        return []
+    one = tables[0][0] if len(tables) == 1 else None
+    columns: dict[int, list[Any]] = {}
+    for number, *column in query.rows(connection, f"{COLUMNS} AND (?1 IS NULL OR tbl = ?1) ORDER BY tbl, id", (one,)):
+        columns.setdefault(number, []).append(tuple(column))
+    facts = {str(fact): value for fact, value in query.rows(connection, TABLE_FACTS)}
+    return [_table(row, columns.get(row[0], []), facts) for row in tables]
+
+
+def _table(row: tuple[Any, ...], columns: list[Any], facts: Mapping[str, SqliteValue]) -> Table:
+    """Make a table of its registration, its columns (id, name, type, uid, since) by id, and the facts about it."""
+    number, name, genesis_t, genesis_s, bulk, rows, granularity, identity, uid = row
+    key = [column for column in reversed(columns) if column[0] < 0]
+    parked, unique = (json.loads(str(facts.get(f"{what}:{number}") or "[]")) for what in ("parked", "unique"))
+    return Table(
+        id=number,
+        name=name,
+        key=tuple(column for _, column, *_ in key),
+        fields=tuple(
+            Field(id_, column, kind, uid, since == 1) for id_, column, kind, uid, since in columns if id_ >= 0
+        ),
+        genesis=None if genesis_t is None or genesis_s is None else (genesis_t, genesis_s),
+        bulk=bulk,
+        rows=rows,
+        granularity=granularity,
+        identity=identity,
+        uid=uid,
+        key_uids=tuple(uid for _, _, _, uid, _ in key),
+        parked=tuple(Field(*column) for column in parked),
+        absent=facts.get(f"absent:{number}") is not None,
+        unique={tuple(uids): found for uids, found in unique},
+    )

@@ -1,0 +1,128 @@
+"""Identity: notice that a file was copied or restored, so that no two writers share a site id.
+
+Two things prove that a file is still the one that its site id was given to: the place that the file itself remembers (machine,
+device, inode), which a copy doesn't have; and a note outside of the file (in the user's state directory) of how far
+it had come, which a restored backup has not. A new site id is always safe, one more entry in the vector; keeping one
+needs proof. (Active Directory's invocation id after USN rollback is the model.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from crdtsql.store.registry import Registry
+
+
+def state_directory() -> Path:
+    """Return where the notes about this user's replicas are kept; `CRDTSQL_STATE_DIR` overrides it."""
+    override = os.environ.get("CRDTSQL_STATE_DIR")
+    return Path(override) if override else platformdirs.user_state_path("crdtsql")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a file lives."""
+
+    machine: str
+    device: int
+    inode: int
+
+    @staticmethod
+    def of(path: str) -> Home:
+        """Look where a file lives now."""
+        status = os.stat(path)
+        return Home(_machine(), status.st_dev, status.st_ino)
+
+    def to_json(self) -> str:
+        """Return the text that the file keeps."""
+        return json.dumps({"machine": self.machine, "device": self.device, "inode": self.inode})
+
+
+def _machine() -> str:
+    for source in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        with suppress(OSError):
+            found = Path(source).read_text(encoding="ascii", errors="replace").strip()
+            if found:
+                break
+    else:
+        node = uuid.getnode()
+        found = "" if node >> 40 & 1 else str(node)  # that bit says that no network card was found and it is random
+    return hashlib.sha256(b"crdtsql " + found.encode()).hexdigest()[:16]
+
+
+def reason_for_new_site(registry: Registry, path: str) -> str | None:
+    """Tell why this file must not go on under its site id; None if it may."""
+    remembered = _remembered_home(registry)
+    if remembered is None:
+        return "it does not say where it lives"
+    here = Home.of(path)
+    note = _read_note(registry)
+    if (remembered.get("machine"), remembered.get("inode")) != (here.machine, here.inode):
+        return "it is a copy"
+    if remembered.get("device") != here.device and not (note and note.get("nonce") == registry.get("nonce")):
+        return "it is a copy"
+    if note:
+        generation = registry.number("generation")
+        if note["generation"] > generation:
+            return "an older state of it was restored"
+        if note["generation"] == generation and note["nonce"] != registry.get("nonce"):
+            return "another copy of it took its place"
+    return None
+
+
+def _remembered_home(registry: Registry) -> dict[str, Any] | None:
+    try:
+        found = json.loads(str(registry.get("home")))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def settle(registry: Registry, path: str) -> None:
+    """Remember in the file where it lives."""
+    registry.set("home", Home.of(path).to_json())
+
+
+def advance(registry: Registry) -> None:
+    """Mark in the file that it has come further; part of every transaction that changes the replica."""
+    registry.set("generation", registry.number("generation") + 1)
+    registry.set("nonce", secrets.token_hex(8))
+
+
+def write_note(registry: Registry) -> None:
+    """Write down outside of the file how far it has come; after the commit, so that the note is never ahead."""
+    note = {
+        "generation": registry.number("generation"),
+        "nonce": registry.get("nonce"),
+        "path": registry.connection.filename,
+    }
+    target = _note_path(registry)
+    with suppress(OSError):
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".note-")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(note, file)
+        os.replace(name, target)
+
+
+def _note_path(registry: Registry) -> Path:
+    return state_directory() / f"{registry.site_id(registry.self_ordinal).hex()}.json"
+
+
+def _read_note(registry: Registry) -> dict[str, Any] | None:
+    try:
+        note = json.loads(_note_path(registry).read_text(encoding="utf-8"))
+        return {"generation": int(note["generation"]), "nonce": str(note["nonce"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

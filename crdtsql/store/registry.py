@@ -1,0 +1,428 @@
+"""The registry: our own tables in a user's file, read and written.
+
+Knows which tables are replicated, the sites, the version vector and the clock; knows no order of steps.
+Invariants: `_crdt_site.upto` of the local site never exceeds the clock; ordinals are never reused; a column id is never
+given to another column of the same table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+
+import apsw
+
+from crdtsql.base import (
+    DatabaseError,
+    NotEnabledError,
+    Sql,
+    SqliteValue,
+    caseless,
+    clock,
+    identifier,
+    joined,
+    naming,
+    policy,
+    query,
+    sql,
+)
+from crdtsql.sqlite import schema
+from crdtsql.store import catalogue
+from crdtsql.store.tables import Field, Table
+
+FORMAT = 3
+
+CONFLICTS_PER_CELL = 20
+CONFLICTS_TOTAL = 10_000
+CONFLICTS_BYTES = 64 << 20
+"""How many entries the conflict log keeps of one cell and in all, and how many bytes of values, until somebody says otherwise."""
+
+PROGRESS_DETAIL = ((512, 16), (4_096, 256), (65_536, 4_096))
+"""From which age (in batches) on how many batches share one entry of `_crdt_progress`: an export for a peer that was away
+for long begins somewhat too early, which costs time, but never leaves anything out."""
+
+
+class Registry:
+    """Our tables in one file. All methods run inside the caller's transaction."""
+
+    def __init__(self, connection: apsw.Connection, given_path: str | None = None) -> None:
+        self.connection = connection
+        self.given_path = given_path
+
+    # -- the file ---------------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether crdtsql is set up in this file."""
+        found = query.first(
+            self.connection, "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '_crdt_meta'"
+        )
+        return found is not None
+
+    def require(self) -> None:
+        """Check that crdtsql is set up in this file, in a format that this version knows.
+
+        Raises:
+            NotEnabledError: it is not set up.
+            DatabaseError: a newer version of crdtsql wrote the file, or an older one, and it can't be upgraded.
+        """
+        if not self.exists:
+            raise NotEnabledError(
+                f"{self.path} is not replicated yet: run `crdtsql enable {self.path} TABLE` (or --all) first"
+            )
+        found = self.number("format")
+        if found < FORMAT:
+            raise DatabaseError(
+                f"{self.path} has crdtsql format {found} and can't be written, so it can't be brought up to format {FORMAT} "
+                "that this version reads: open it once with permission to write, or read a copy of it"
+            )
+        if found != FORMAT:
+            raise DatabaseError(
+                f"{self.path} has crdtsql format {found}, this version knows format {FORMAT}: install a newer crdtsql"
+            )
+
+    @property
+    def path(self) -> str:
+        """Return the file's path for messages, as it was given."""
+        return self.given_path or self.connection.filename or ":memory:"
+
+    def create(self) -> None:
+        """Create our tables, without any site."""
+        self.connection.execute(sql("store/registry/create"))
+        self.create_conflicts_view(1)
+        self.set("format", FORMAT)
+        self.set("clock", 0)
+        self.set("batch", 0)
+        self.set("unsettled", 0)
+        self._bound_conflicts()
+
+    def upgrade(self) -> bool:
+        """Bring our tables from an earlier format up to this one; return whether there was anything to do.
+
+        The caller holds a write transaction, and settles the conflict log afterwards.
+        """
+        found = self.number("format")
+        if not 1 <= found < FORMAT:
+            return False
+        if found < 2:
+            self.connection.execute(sql("store/registry/upgrade_to_2"))
+            self.create_conflicts_view(self.log_key_count())
+            self._bound_conflicts()
+        self.connection.execute(sql("store/registry/upgrade_to_3"))
+        for (name,) in query.rows(self.connection, "SELECT name FROM _crdt_table"):
+            self.create_kept_index(name)
+        self.set("unsettled", 0)
+        self.set("format", FORMAT)
+        return True
+
+    def create_kept_index(self, table: str) -> None:
+        """Create the index of the rows that are held for another reason than a delete."""
+        statement = sql("store/registry/create_kept_index", index=naming.kept_index(table), held=naming.held(table))
+        self.connection.execute(statement)
+
+    def _bound_conflicts(self) -> None:
+        (last,) = query.first(self.connection, "SELECT ifnull(max(id), 0) FROM _crdt_conflict")
+        self.set("conflicts_per_cell", CONFLICTS_PER_CELL)
+        self.set("conflicts_total", CONFLICTS_TOTAL)
+        self.set("conflicts_bytes", CONFLICTS_BYTES)
+        self.set("conflicts_pruned", 0)
+        self.set("conflicts_last", last)
+
+    def drop(self) -> None:
+        """Remove everything of ours that is not bound to a table."""
+        self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts; DROP VIEW IF EXISTS crdt_renumbered")
+        names = query.rows(
+            self.connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name GLOB '_crdt_*'"
+        )
+        for (name,) in names:
+            self.connection.execute(f"DROP TABLE {identifier(name)}")
+
+    def create_conflicts_view(self, key_count: int) -> None:
+        """Create the view for people on the conflict log, for keys of up to `key_count` columns."""
+        parts = [
+            Sql(sql("store/registry/quoted_key_part", key=naming.key(position))) for position in range(1, key_count + 1)
+        ]
+        self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts")
+        self.connection.execute(sql("store/registry/create_conflicts_view", quoted_key=joined(parts, " || ', ' || ")))
+
+    def log_key_count(self) -> int:
+        """Return how many key columns the log has."""
+        (count,) = query.first(
+            self.connection, "SELECT count(*) FROM pragma_table_info('_crdt_log') WHERE name GLOB 'k[0-9]*'"
+        )
+        return int(count)
+
+    def widen_log(self, key_count: int) -> None:
+        """Give the log and the conflict log room for keys of `key_count` columns."""
+        present = self.log_key_count()
+        for position in range(present + 1, key_count + 1):
+            for table in ("_crdt_log", "_crdt_conflict"):
+                self.connection.execute(f"ALTER TABLE {table} ADD COLUMN {naming.key(position)}")
+        if key_count > present:
+            self.create_conflicts_view(key_count)
+
+    # -- single facts -----------------------------------------------------------------------------
+
+    def get(self, name: str) -> SqliteValue:
+        """Return a fact about this file, None if it was never set."""
+        row = query.first(self.connection, "SELECT value FROM main._crdt_meta WHERE name = ?", (name,))
+        return row[0] if row else None
+
+    def number(self, name: str) -> int:
+        """Return a fact that is a number."""
+        found = self.get(name)
+        return found if isinstance(found, int) else 0
+
+    def set(self, name: str, value: SqliteValue) -> None:
+        """Store a fact about this file."""
+        self.connection.execute("INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)", (name, value))
+
+    def eras(self) -> dict[str, int]:
+        """Return how often tables were disabled here while others stayed enabled: uid -> times."""
+        found = query.rows(
+            self.connection, "SELECT substr(name, 5), value FROM main._crdt_meta WHERE name GLOB 'era:*'"
+        )
+        return dict(found)
+
+    def set_era(self, uid: str, era: int) -> None:
+        """Store how often the table with a uid was disabled."""
+        self.set(f"era:{uid}", era)
+
+    # -- sites and the version vector -------------------------------------------------------------
+
+    @property
+    def self_ordinal(self) -> int:
+        """Return the local site's ordinal."""
+        return self.number("self")
+
+    def site_id(self, ordinal: int) -> bytes:
+        """Return a site's id."""
+        (found,) = query.first(self.connection, "SELECT id FROM _crdt_site WHERE ordinal = ?", (ordinal,))
+        return bytes(found)
+
+    def add_site(self, site: bytes, upto: int = 0) -> int:
+        """Return the ordinal of a site, giving it one if it is new."""
+        self.connection.execute("INSERT OR IGNORE INTO _crdt_site (id, upto) VALUES (?, ?)", (site, upto))
+        (ordinal,) = query.first(self.connection, "SELECT ordinal FROM _crdt_site WHERE id = ?", (site,))
+        return int(ordinal)
+
+    def become(self, site: bytes) -> int:
+        """Make `site` the local site; the one before stays as a peer that was fully seen."""
+        ordinal = self.add_site(site)
+        self.set("self", ordinal)
+        return ordinal
+
+    def sites(self) -> list[tuple[int, bytes, int]]:
+        """List (ordinal, id, upto) of all sites."""
+        rows = self.connection.execute("SELECT ordinal, id, upto FROM _crdt_site ORDER BY ordinal")
+        return [(ordinal, bytes(site), upto) for ordinal, site, upto in rows]
+
+    def vector(self) -> dict[bytes, int]:
+        """Return the version vector: site id -> highest hlc seen; sites without events are left out."""
+        return {site: upto for _, site, upto in self.sites() if upto > 0}
+
+    def raise_vector(self, batch: int, entries: Iterable[tuple[int, int]]) -> None:
+        """Raise entries (ordinal, hlc) of the vector, and the clock, and record that it happened in `batch`."""
+        for ordinal, upto in entries:
+            query.rows(
+                self.connection,
+                "UPDATE _crdt_site SET upto = ?2 WHERE ordinal = ?1 AND upto < ?2 RETURNING 1",
+                (ordinal, upto),
+            )
+            if self.connection.changes():
+                self.connection.execute(
+                    "INSERT INTO _crdt_progress (seq, site, upto) VALUES (?1, ?2, ?3) "
+                    "ON CONFLICT (seq, site) DO UPDATE SET upto = excluded.upto",
+                    (batch, ordinal, upto),
+                )
+            if upto > self.number("clock"):
+                self.set("clock", upto)
+
+    def next_batch(self) -> int:
+        """Number the next fold or merge."""
+        batch = self.number("batch") + 1
+        self.set("batch", batch)
+        if batch % 256 == 0:
+            for age, width in PROGRESS_DETAIL:
+                values = {"before": (batch - age) // width * width, "width": width}
+                self.connection.execute(sql("store/registry/coarsen_progress"), values)
+                self.connection.execute(sql("store/registry/forget_coarse_progress"), values)
+        return batch
+
+    def tick(self, now_ms: int) -> int:
+        """Take one stamp for an event of the local site."""
+        hlc = max(self.number("clock") + 1, clock.from_ms(now_ms))
+        self.set("clock", hlc)
+        return hlc
+
+    def record_merged(self, at: int) -> None:
+        """Record what this site had merged before its own event `at`, as far as that grew since the last record."""
+        self.connection.execute(sql("store/registry/record_merged"), {"self": self.self_ordinal, "at": at})
+
+    def remember_peer(self, peer: bytes, vector: dict[bytes, int]) -> None:
+        """Remember the vector that a peer was seen to have."""
+        ordinal = self.add_site(peer)
+        if ordinal == self.self_ordinal:
+            return
+        self.connection.executemany(
+            "INSERT INTO _crdt_peer (site, known, upto) SELECT ?1, ordinal, ?3 FROM _crdt_site WHERE id = ?2 "
+            "ON CONFLICT (site, known) DO UPDATE SET upto = max(upto, excluded.upto)",
+            [(ordinal, site, upto) for site, upto in vector.items()],
+        )
+
+    def peers(self) -> dict[bytes, dict[bytes, int]]:
+        """Return the remembered vectors: peer's site id -> its vector."""
+        found: dict[bytes, dict[bytes, int]] = {}
+        for peer, site, upto in self.connection.execute(
+            "SELECT peer.id, known.id, seen.upto FROM _crdt_peer AS seen "
+            "JOIN _crdt_site AS peer ON peer.ordinal = seen.site JOIN _crdt_site AS known ON known.ordinal = seen.known"
+        ):
+            found.setdefault(bytes(peer), {})[bytes(site)] = upto
+        return found
+
+    # -- tables -----------------------------------------------------------------------------------
+
+    def tables(self) -> list[Table]:
+        """List the replicated tables by name."""
+        return catalogue.read(self.connection)
+
+    def table(self, name: str) -> Table:
+        """Return one replicated table.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        found = self.find(name)
+        if found is None:
+            raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
+        return found
+
+    def find(self, name: str) -> Table | None:
+        """Return one replicated table, None if it is not replicated."""
+        return next(iter(catalogue.read(self.connection, name=name)), None)
+
+    def find_uid(self, uid: str) -> Table | None:
+        """Return the replicated table with a uid, None if there is none."""
+        return next(iter(catalogue.read(self.connection, uid=uid)), None)
+
+    def not_enabled(self) -> list[str]:
+        """List the user's ordinary tables that are not replicated, in files too where nothing is."""
+        enabled = {caseless(table.name) for table in self.tables() if not table.absent} if self.exists else set()
+        found = schema.user_tables(self.connection)
+        return [name for name, kind in found if kind == "table" and caseless(name) not in enabled]
+
+    def present_table(self, name: str) -> Table:
+        """Return one replicated table that is in this file.
+
+        Raises:
+            NotEnabledError: the table is not replicated, or not in this file.
+        """
+        table = self.table(name)
+        if table.absent:
+            raise NotEnabledError(
+                f"table {name!r} is not in {self.path}, which only keeps its rows for other replicas: create it and run "
+                f"`crdtsql enable {self.path} {name}`, or run `crdtsql schema pull`, first"
+            )
+        return table
+
+    def add_table(
+        self,
+        shape: schema.TableShape,
+        genesis: tuple[int, int] | None,
+        types: Mapping[str, str] | None = None,
+        identity: str = policy.BY_KEY,
+    ) -> Table:
+        """Register a table with the columns that it has now; `types` names those that are not `lww`."""
+        genesis_t, genesis_s = genesis or (None, None)
+        self.connection.execute(
+            "INSERT INTO _crdt_table (name, key_count, identity, genesis_t, genesis_s, uid, columns) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (shape.name, len(shape.key), identity, genesis_t, genesis_s, self._table_uid(shape.name), shape.to_json()),
+        )
+        number = self.connection.last_insert_rowid()
+        chosen = types or {}
+        columns = [(number, -position, column.name, "lww") for position, column in enumerate(shape.key, 1)]
+        columns += [
+            (number, position, column.name, chosen.get(column.name, "lww"))
+            for position, column in enumerate(shape.values)
+        ]
+        self.connection.executemany(
+            "INSERT INTO _crdt_column (tbl, id, name, type, uid) VALUES (?, ?, ?, ?, ?)",
+            [(*column, caseless(column[2])) for column in columns],
+        )
+        return self.table(shape.name)
+
+    def _table_uid(self, name: str) -> str:
+        """Choose what a table is called in changesets: its name, unless another table was registered under it."""
+        found = query.rows(self.connection, "SELECT uid FROM _crdt_table")
+        return free_uid(caseless(name), {uid for (uid,) in found})
+
+    def set_type(self, table: Table, field: Field, name: str) -> Table:
+        """Register another type for a column."""
+        self.connection.execute("UPDATE _crdt_column SET type = ? WHERE tbl = ? AND id = ?", (name, table.id, field.id))
+        return self.table(table.name)
+
+    def adopt_genesis(self, table: Table, genesis: tuple[int, int]) -> None:
+        """Say which genesis the rows without a clock row belong to."""
+        self.connection.execute(
+            "UPDATE _crdt_table SET genesis_t = ?, genesis_s = ? WHERE id = ?", (*genesis, table.id)
+        )
+
+    def set_unique(self, table: Table, columns: tuple[str, ...], chosen: str) -> Table:
+        """Register what a row shows that lost its value in a UNIQUE index over columns (their uids)."""
+        found = {**table.unique, columns: chosen}
+        kept = sorted((list(uids), name) for uids, name in found.items() if name != policy.HOLD)
+        self.set(f"unique:{table.id}", json.dumps(kept) if kept else None)
+        return self.table(table.name)
+
+    def set_policies(self, table: Table, rows: str, granularity: str) -> Table:
+        """Register how a table's rows live, and what an update stamps."""
+        values = (rows, granularity, table.id)
+        self.connection.execute("UPDATE _crdt_table SET rows = ?, granularity = ? WHERE id = ?", values)
+        return self.table(table.name)
+
+    def seq_of(self, table: Table, batch: int, changed_rows: int) -> int | None:
+        """Return the `seq` for the rows that a batch changes: None, outside of the index, if they are many.
+
+        A batch that changes an eighth of a table and at least 5,000 rows is cheaper to find by looking at all clock
+        rows than to index.
+        """
+        if changed_rows < 5_000:
+            return batch
+        (rows,) = query.first(self.connection, f"SELECT count(*) FROM {table.clock}")
+        if changed_rows * 8 < rows:
+            return batch
+        self.connection.execute("UPDATE _crdt_table SET bulk = ? WHERE id = ?", (batch, table.id))
+        return None
+
+
+def free_uid(name: str, taken: set[str]) -> str:
+    """Return a name, numbered if it is taken.
+
+    >>> free_uid("a", {"a", "a~2"})
+    'a~3'
+    """
+    numbered = (name if number == 1 else f"{name}~{number}" for number in count(1))
+    return next(uid for uid in numbered if uid not in taken)
+
+
+_leftovers = count(1)
+
+
+@contextmanager
+def temporary(connection: apsw.Connection, name: str, definition: str) -> Iterator[None]:
+    """Keep a temporary table for the length of a block.
+
+    SQLite drops no table while a statement around us reads, as in `SELECT crdt_import(body) FROM inbox`; then the table
+    is emptied and put aside.
+    """
+    connection.execute(definition)
+    try:
+        yield
+    finally:
+        try:
+            connection.execute(f"DROP TABLE temp.{name}")
+        except apsw.LockedError:
+            connection.execute(f"DELETE FROM temp.{name}")
+            connection.execute(f"ALTER TABLE temp.{name} RENAME TO {name}_{next(_leftovers)}")

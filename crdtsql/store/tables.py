@@ -1,0 +1,207 @@
+"""Tables and columns as they are registered, and what their parts are called in SQL. Reads and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from crdtsql.base import ABSENT, Sql, caseless, identifier, joined, naming, policy
+
+FIRST_UPDATE_OP = 4
+"""The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
+
+
+FIRST_PARKED = 1_000_000
+"""The first id of a column that is not in the user's table; ids of those that are stay far below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A replicated value column: its stable id and its name.
+
+    Attributes:
+        uid: what the column is called in changesets, whatever its name is now.
+        late: the column is younger than the genesis, so that no row without a clock row ever wrote it.
+    """
+
+    id: int
+    name: str
+    type: str
+    uid: str = ""
+    late: bool = False
+
+    @property
+    def word(self) -> int:
+        """Return the mask word that holds this column's bit."""
+        return self.id // naming.WORD_BITS
+
+    @property
+    def bit(self) -> int:
+        """Return the column's bit in its word."""
+        return self.id % naming.WORD_BITS
+
+    @property
+    def clock_stamp(self) -> tuple[Sql, Sql]:
+        """Return the hlc and the site of the cell in a row `clock`, which may be missing: NULL where they are the row's."""
+        t, s = (Sql(f"clock.{stamp}") for stamp in (naming.stamp_t(self.id), naming.stamp_s(self.id)))
+        if not self.late:
+            return t, s
+        return Sql(f"CASE WHEN clock.t IS NULL THEN {ABSENT} ELSE {t} END"), Sql(
+            f"CASE WHEN clock.t IS NULL THEN :self ELSE {s} END"
+        )
+
+    @property
+    def full_stamp(self) -> tuple[Sql, Sql]:
+        """Return the hlc and the site of the cell whose clock row is `clock`, or which is of the genesis where that is missing."""
+        t, s = self.clock_stamp
+        return Sql(f"coalesce({t}, clock.t, :genesis_t)"), Sql(f"coalesce({s}, clock.s, :genesis_s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A replicated table as registered.
+
+    Attributes:
+        genesis: stamp (t, site ordinal) of the rows that have no clock row, None if there are none.
+        bulk: latest batch that is not in the index by `seq`.
+        rows, granularity: the row policy and what an update stamps; `policy` has the names.
+        identity: what a row is: its key, or its birth.
+        uid: what the table is called in changesets, whatever its name is now.
+        key_uids: the same for the key's columns.
+        parked: columns of other replicas that the user's table does not have; their ids are `FIRST_PARKED` and more.
+        absent: the table is not in this file; a stand-in has its rows.
+        unique: what a row shows that lost a UNIQUE value, by the uids of the index columns; those that are held are left out.
+    """
+
+    id: int
+    name: str
+    key: tuple[str, ...]
+    fields: tuple[Field, ...]
+    genesis: tuple[int, int] | None
+    bulk: int
+    rows: str = policy.ADD_WINS
+    granularity: str = policy.BY_COLUMN
+    identity: str = policy.BY_KEY
+    uid: str = ""
+    key_uids: tuple[str, ...] = ()
+    parked: tuple[Field, ...] = ()
+    absent: bool = False
+    unique: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the key's columns, then those of the fields."""
+        return (*self.key, *(field.name for field in self.fields))
+
+    def uids_of(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return the uids of columns."""
+        uids = dict(zip(map(caseless, self.names), self.uids, strict=True))
+        return tuple(uids.get(caseless(name), caseless(name)) for name in columns)
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """Return the uids of the key's columns, then those of the fields."""
+        return (*self.key_uids, *(field.uid for field in self.fields))
+
+    def stamped_with(self, field: Field) -> Field:
+        """Return the column whose bit in the log stamps a column: of granularity `row`, one for all that are last-writer-wins."""
+        if self.granularity != policy.BY_ROW or field.type != "lww":
+            return field
+        return next(other for other in self.fields if other.type == "lww")
+
+    @property
+    def words(self) -> int:
+        """Return how many mask words the value columns need (at least one)."""
+        return 1 + max((field.word for field in self.fields), default=0)
+
+    @property
+    def plain_fields(self) -> tuple[Field, ...]:
+        """Return the columns of which the last writer wins."""
+        return tuple(field for field in self.fields if field.type == "lww")
+
+    @property
+    def typed_fields(self) -> tuple[Field, ...]:
+        """Return the columns that have parts."""
+        return tuple(field for field in self.fields if field.type != "lww")
+
+    @property
+    def may_have_parts(self) -> bool:
+        """Tell whether there is a table of parts."""
+        return any(field.type != "lww" for field in (*self.fields, *self.parked))
+
+    @property
+    def cells_parked(self) -> Sql:
+        """Return the quoted name of the table of parked cells, which is there only if `parked` is not empty."""
+        return naming.parked(self.name)
+
+    @property
+    def place(self) -> str:
+        """Return the name of the table that has the rows: the user's, or the stand-in of one that is not in this file."""
+        return naming.absent(self.name) if self.absent else self.name
+
+    @property
+    def is_numbered(self) -> bool:
+        """Tell whether the key is only a number under which a row is shown."""
+        return self.identity == policy.BY_BIRTH
+
+    @property
+    def born(self) -> Sql:
+        """Return the quoted name of the table of births."""
+        return naming.born(self.name)
+
+    @property
+    def parts(self) -> Sql:
+        """Return the quoted name of the table of parts."""
+        return naming.parts(self.name)
+
+    @property
+    def clock(self) -> Sql:
+        """Return the quoted name of the clock table."""
+        return naming.clock(self.name)
+
+    @property
+    def held(self) -> Sql:
+        """Return the quoted name of the table of held rows."""
+        return naming.held(self.name)
+
+    @property
+    def heads(self) -> Sql:
+        """Return the quoted name of the overflow table for heads."""
+        return naming.heads(self.name)
+
+    @property
+    def quoted(self) -> Sql:
+        """Return the quoted name of the table that has the rows."""
+        return identifier(self.place)
+
+    @property
+    def key_names(self) -> tuple[Sql, ...]:
+        """Return k1, k2, ...: the key columns' names in tables of ours."""
+        return tuple(naming.key(position) for position in range(1, len(self.key) + 1))
+
+    @property
+    def keys(self) -> Sql:
+        """Return `k1, k2, ...`."""
+        return joined(self.key_names)
+
+    @property
+    def key_columns(self) -> Sql:
+        """Return the user's key columns, quoted, in the order of the key."""
+        return joined(identifier(name) for name in self.key)
+
+    def keys_of(self, alias: str) -> Sql:
+        """Return `alias.k1, alias.k2, ...`."""
+        return joined(Sql(f"{alias}.{name}") for name in self.key_names)
+
+    def key_columns_of(self, alias: str) -> Sql:
+        """Return `alias."id", ...` for the user's key columns."""
+        return joined(Sql(f"{alias}.{identifier(name)}") for name in self.key)
+
+    def same_keys(self, left: str, right: str) -> Sql:
+        """Compare the keys of two tables of ours; the left one's collation counts."""
+        return joined((Sql(f"{left}.{name} = {right}.{name}") for name in self.key_names), " AND ")
+
+    def row_has_key_of(self, user_alias: str, ours: str) -> Sql:
+        """Compare the key of the user's table with that of a table of ours."""
+        pairs = zip(self.key, self.key_names, strict=True)
+        return joined((Sql(f"{user_alias}.{identifier(name)} = {ours}.{key}") for name, key in pairs), " AND ")

@@ -1,0 +1,12 @@
+"""How does a typed cell fall into parts, and how are parts shown?"""
+
+from crdtsql.types import columntype, parts
+from crdtsql.types.celltypes import TYPES, CellType, Kind
+
+__all__ = [
+    "TYPES",
+    "CellType",
+    "Kind",
+    "columntype",
+    "parts",
+]

@@ -1,0 +1,179 @@
+"""Parts: the temporary tables on which typed cells are split, compared and shown (docs/decisions/0009).
+
+Used by fold and by merge. Executes the statements that both share; knows neither the log nor a changeset.
+
+    _crdt_part    id, part, s, t, gone, v, n    heads of parts of the cells at work; id numbers the cells, s is a local site;
+                  mine, theirs                  who has the head: 1 if a row says so, 2 if a whole write implies it
+    _crdt_shown   id, value                     what a cell must show
+
+A whole write of a set or map is stored as one row with its value; that implies a head of each part of that value, unless the
+cell has rows for this part, which then are all of its heads.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import apsw
+
+from crdtsql.base import CounterOverflowError, Sql, SqliteValue, query, show_key, sql
+from crdtsql.sqlite import TableShape
+from crdtsql.store import Field, Table, temporary
+from crdtsql.types.celltypes import TYPES, CellType, Kind
+from crdtsql.types.celltypes.base import BOUND
+
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+
+CREATE_PART = (
+    "CREATE TEMP TABLE _crdt_part (id INTEGER, part TEXT, s INTEGER, t INTEGER, gone INTEGER, v, n INTEGER, "
+    "mine INTEGER, theirs INTEGER, PRIMARY KEY (id, part, s, t)) WITHOUT ROWID"
+)
+CREATE_WHOLE = "CREATE TEMP TABLE _crdt_whole (id INTEGER PRIMARY KEY, cell INTEGER, s INTEGER, t INTEGER, value)"
+CREATE_SHOWN = "CREATE TEMP TABLE _crdt_shown (id INTEGER PRIMARY KEY, value)"
+
+
+def register_functions(connection: apsw.Connection) -> None:
+    """Give a connection the functions that types need and SQLite lacks."""
+    functions: dict[str, Callable[..., SqliteValue]] = {
+        "_crdt_real": _real,
+        "_crdt_text": _text,
+        "_crdt_object": _object,
+    }
+    for name, function in functions.items():
+        connection.create_scalar_function(name, function, 1, deterministic=True)
+
+
+def _real(value: float) -> str:
+    """Write a number as JSON, in the shortest form that reads back as the same number.
+
+    >>> _real(0.1), _real(float("inf"))
+    ('0.1', '9e999')
+    """
+    if value in (float("inf"), float("-inf")):
+        return "9e999" if value > 0 else "-9e999"
+    return repr(float(value))
+
+
+def _text(quoted: bytes) -> bytes:
+    r"""Escape lone surrogates in a JSON string again, which SQLite decodes to bytes that are no UTF-8.
+
+    >>> _text(b'"a\xed\xa0\xbd"')
+    b'"a\\ud83d"'
+    """
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0].decode('utf-8', 'surrogatepass')):04x}".encode(), quoted)
+
+
+def _object(leaves: bytes) -> bytes:
+    r"""Build a JSON object of its leaves: path (JSON strings, joined by commas) -> JSON text.
+
+    Bytes are taken one by one, so that text that is no UTF-8 stays what it is. A leaf is left out where others extend its
+    path, which only happens if both were written concurrently.
+
+    >>> _object(b'{"\\"b\\",\\"y\\"":"2","\\"b\\",\\"x\\"":"1","\\"a\\"":"[1]","\\"b\\"":"7"}')
+    b'{"a":[1],"b":{"x":1,"y":2}}'
+    """
+    members = json.loads(leaves.decode("latin-1"), strict=False)
+    found = {tuple(json.loads(f"[{path}]", strict=False)): text for path, text in members.items()}
+    paths = sorted(found)
+    shown = [path for path, following in zip(paths, [*paths, ()][1:], strict=True) if following[: len(path)] != path]
+    written = ["{"]
+    inside: tuple[str, ...] = ()
+    for path in shown:
+        common = 0
+        while common < len(inside) and inside[common] == path[common]:
+            common += 1
+        written.append("}" * (len(inside) - common) + ("" if path is shown[0] else ","))
+        written += [f"{json.dumps(key, ensure_ascii=False)}:{{" for key in path[common:-1]]
+        written.append(f"{json.dumps(path[-1], ensure_ascii=False)}:{found[path]}")
+        inside = path[:-1]
+    written.append("}" * (len(inside) + 1))
+    return "".join(written).encode("latin-1", "backslashreplace")
+
+
+def leaves(connection: apsw.Connection, value: SqliteValue) -> dict[str, str]:
+    """Split a map's value: path -> JSON text."""
+    split = TYPES["map"].explode_sql(Sql("(SELECT 1 AS id, ?1 AS value)"))
+    return {path: leaf for _, path, leaf in query.rows(connection, str(split), (value,))}
+
+
+def join_leaves(connection: apsw.Connection, found: dict[str, str]) -> str:
+    """Build a map's value of its leaves."""
+    (value,) = query.first(
+        connection, "SELECT CAST(_crdt_object(CAST(? AS BLOB)) AS TEXT)", (json.dumps(found, ensure_ascii=False),)
+    )
+    return str(value)
+
+
+def kind_of(field: Field) -> CellType:
+    """Return a column's type."""
+    return TYPES[field.type]
+
+
+@contextmanager
+def working(connection: apsw.Connection, *definitions: tuple[str, str]) -> Iterator[None]:
+    """Keep the temporary tables for one column, and further ones (name, definition), for the length of a block."""
+    with ExitStack() as stack:
+        for name, definition in (("_crdt_part", CREATE_PART), ("_crdt_shown", CREATE_SHOWN), *definitions):
+            stack.enter_context(temporary(connection, name, definition))
+        yield
+
+
+def have_parts(connection: apsw.Connection, table: Table) -> bool:
+    """Tell whether any cell of a table has parts."""
+    if not table.may_have_parts:
+        return False
+    return query.first(connection, f"SELECT 1 FROM {table.parts} LIMIT 1") is not None
+
+
+def imply(connection: apsw.Connection, kind: CellType, whose: str) -> None:
+    """Add the heads that whole writes imply; `whose` is `mine` or `theirs`."""
+    wholes = Sql("(SELECT id, value FROM temp._crdt_whole)")
+    split = kind.explode_sql(wholes)
+    if split is None:
+        return
+    with temporary(connection, "_crdt_whole", CREATE_WHOLE):
+        connection.execute(
+            "INSERT INTO temp._crdt_whole (cell, s, t, value) "
+            f"SELECT id, s, t, v FROM temp._crdt_part WHERE part = '' AND {whose} AND v IS NOT NULL"
+        )
+        connection.execute(sql("types/parts/imply", split=split, whose=Sql(whose)))
+
+
+def show(connection: apsw.Connection, table: Table, field: Field, shape: TableShape, name_of: str) -> None:
+    """Fill `_crdt_shown` from `_crdt_part`.
+
+    Args:
+        name_of: the SELECT that gives the key columns for an id, for messages.
+
+    Raises:
+        CounterOverflowError: a counter would leave its range.
+    """
+    kind = kind_of(field)
+    try:
+        connection.execute(f"INSERT OR REPLACE INTO temp._crdt_shown (id, value) {kind.show_sql()}")
+    except apsw.SQLError as error:
+        if "overflow" not in str(error):
+            raise
+        raise CounterOverflowError(_overflow(table, field, "")) from error
+    if kind.kind is not Kind.TOTAL:
+        return
+    bound = "1.7e308"
+    if next(column.affinity for column in shape.columns if column.name == field.name) == "REAL":
+        # Held rows have no affinity of their own, and must hold what the table would.
+        connection.execute("UPDATE temp._crdt_shown SET value = CAST(value AS REAL) WHERE value IS NOT NULL")
+    else:
+        bound = f"{BOUND} UNION ALL SELECT id FROM temp._crdt_part WHERE part = '+' AND typeof(v) = 'real'"
+    beyond = query.first(connection, f"SELECT id FROM temp._crdt_shown WHERE abs(value) > {bound}")
+    if beyond is not None:
+        key = query.first(connection, name_of, beyond)
+        raise CounterOverflowError(_overflow(table, field, f" of row {show_key(tuple(key))}"))
+
+
+def _overflow(table: Table, field: Field, row: str) -> str:
+    return (
+        f"counter {table.name}.{field.name}{row} would leave the range in which SQLite counts (plus and minus 2^62): nothing "
+        "was changed; bring it down on one replica, then run this again"
+    )

@@ -1,0 +1,5 @@
+"""The command line, a group of verbs a module."""
+
+from crdtsql.ui.cli.exchange import cli, main
+
+__all__ = ["cli", "main"]

@@ -1,0 +1,64 @@
+"""The command that lists held rows."""
+
+from __future__ import annotations
+
+import click
+
+from crdtsql.base import dumps, policy, printable, show, show_key
+from crdtsql.shown import HeldRow
+from crdtsql.ui.terminal import DATABASE, JSON, open_replica
+
+
+def register(group: click.Group) -> None:
+    """Add the command to the others."""
+    group.add_command(held)
+    group.add_command(unique)
+
+
+@click.command()
+@DATABASE
+@click.option("--table", help="Of this table only.")
+@click.option("--deleted", is_flag=True, help="Also rows that are only deleted.")
+@JSON
+def held(database: str, table: str | None, deleted: bool, as_json: bool) -> None:
+    """List the rows that a table can't show: why, and what would release each of them.
+
+    They keep their values, are merged and sent on as ever, and come back by themselves once nothing is in their way.
+    """
+    with open_replica(database) as replica:
+        found = replica.held(table, deleted=deleted)
+    if as_json:
+        click.echo(dumps([row.to_json() for row in found]))
+        return
+    for row in found:
+        _show(row)
+    click.echo(f"{len(found):,} row{'' if len(found) == 1 else 's'} held")
+
+
+@click.command()
+@DATABASE
+@click.argument("table")
+@click.argument("columns")
+@click.argument("chosen", metavar="POLICY", type=click.Choice(policy.UNIQUE_POLICIES))
+def unique(database: str, table: str, columns: str, chosen: str) -> None:
+    """Say what a row of TABLE shows that lost its value in the UNIQUE index over COLUMNS (`a` or `a,b`).
+
+    hold: the row is held. null: it is shown with NULL in these columns. suffix: it is shown with `#` and some digits after its
+    text in the last column. Run it on every replica: those with another policy refuse the changesets of this one.
+    """
+    names = [name.strip() for name in columns.split(",")]
+    with open_replica(database) as replica:
+        changed = replica.set_unique(table, names, chosen)
+    was = "" if changed else " already"
+    click.echo(
+        f"rows of {table} that lose a value of ({', '.join(names)}) get {chosen}{was}; run the same on every other replica"
+    )
+
+
+def _show(row: HeldRow) -> None:
+    detail = f" ({row.detail})" if row.detail else ""
+    shown = ", and shown all the same" if row.shown else ""
+    click.echo(f"{printable(row.table)} {show_key(row.key)}: {row.reason}{printable(detail)}{shown}")
+    for name, value in row.values.items():
+        click.echo(f"  {printable(name)} = {show(value)}")
+    click.echo(f"  to release it: {printable(row.release)}")

@@ -1,0 +1,63 @@
+"""The commands that change the schema and mend what others changed: alter, repair. No SQL and no rules here."""
+
+from __future__ import annotations
+
+import click
+
+from crdtsql.base import dumps, printable
+from crdtsql.ui.terminal import DATABASE, JSON, open_replica
+
+
+def register(group: click.Group) -> None:
+    """Add the commands to a group."""
+    for command in (alter, repair):
+        group.add_command(command)
+
+
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+
+
+@click.command()
+@DATABASE
+@click.argument("statement")
+@DRY_RUN
+def alter(database: str, statement: str, dry_run: bool) -> None:
+    """Run one STATEMENT that changes the schema, and let what is replicated follow it.
+
+    ALTER TABLE (ADD COLUMN, RENAME COLUMN, DROP COLUMN, RENAME TO), CREATE TABLE, DROP TABLE, CREATE INDEX, DROP INDEX. The
+    statement stays in this file: other replicas may run it too, at any time, or never, and changes go on between all of them.
+    """
+    with open_replica(database) as replica:
+        for line in replica.alter(statement, dry_run=dry_run):
+            click.echo(printable(line))
+    if dry_run:
+        click.echo("nothing was changed (--dry-run)")
+
+
+@click.command()
+@DATABASE
+@click.option(
+    "--restamp", multiple=True, metavar="TABLE", help="All that TABLE shows counts as written now, in this file."
+)
+@DRY_RUN
+@JSON
+@click.pass_context
+def repair(ctx: click.Context, database: str, restamp: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Mend what was done to replicated tables without crdtsql, and find the writes that no trigger saw.
+
+    Columns and tables that were added, renamed or dropped, triggers that were dropped, tables that were rebuilt. Values that were
+    changed while the triggers of a table were missing can't be told from old ones: they keep their stamps, unless --restamp.
+    """
+    with open_replica(database) as replica:
+        report = replica.repair(restamp=restamp, dry_run=dry_run)
+    if as_json:
+        click.echo(dumps(report.to_json()))
+    else:
+        for finding in report.findings:
+            click.echo(printable(f"{finding.table}: {finding.problem}: {finding.done}"))
+        if not report.findings:
+            click.echo(f"{database}: nothing to repair")
+        elif dry_run:
+            click.echo("nothing was changed (--dry-run)")
+    if not report.mended:
+        ctx.exit(1)

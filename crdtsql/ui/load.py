@@ -1,0 +1,177 @@
+"""SQL functions: everything that can be done with a replica, on an apsw connection, from SQL.
+
+    crdt_enable(table)      make a table replicated; returns its name
+    crdt_enable(table, options)
+                            with options as JSON: {"columns": {"votes": "counter"}, "rows": "delete-wins", "granularity": "row",
+                            "identity": "key", "add_key": true}
+    crdt_type(table, column, type)
+                            give a column another type; returns 1 if it had another one before
+    crdt_rows(table, policy)
+                            give a table another row policy; returns how many rows went or came back
+    crdt_blame(table, key...)
+                            who wrote each cell of a row, and when, as JSON
+    crdt_disable(table)     take everything of ours off it
+    crdt_site()             the local site's id, as hex
+    crdt_vector()           the version vector, as JSON
+    crdt_export(vector)     a changeset (BLOB) for a receiver with this vector; NULL for everything
+    crdt_import(changeset)  merge a changeset; returns the report as JSON
+    crdt_resolve(id, take)  settle a conflict of the view crdt_conflicts with the value 'ours' or 'theirs'; returns its id
+    crdt_resolve(id, 'value', value)
+                            settle it with any other value
+    crdt_undelete(table, key...)
+                            bring a deleted row back; returns the table's name
+    crdt_changes(since)     table-valued: one row per cell that crdt_export(since) would carry, with the columns
+                            "table", "key", "column", value, hlc, time, site, deleted
+
+They work inside a transaction of the caller's too, and are then part of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apsw
+
+from crdtsql.base import SqliteValue, UsageError, dumps, parse_vector
+from crdtsql.export import Change
+from crdtsql.replica import Replica
+
+
+def load(connection: apsw.Connection) -> Replica:
+    """Register the SQL functions on a connection; return the replica that they work on.
+
+    Raises:
+        DatabaseError: the file was copied, and taking a new site id failed.
+    """
+    from apsw.ext import make_virtual_module
+
+    replica = Replica.on(connection)
+
+    def enable(table: SqliteValue, options: SqliteValue = None) -> str:
+        return replica.enable(_text(table, "crdt_enable"), **_options(options))[0]
+
+    def disable(table: SqliteValue) -> str:
+        replica.disable(_text(table, "crdt_disable"))
+        return str(table)
+
+    def site() -> str:
+        return replica.site
+
+    def vector() -> str:
+        return json.dumps(replica.vector())
+
+    def export(since: SqliteValue = None) -> bytes:
+        return replica.export(_vector(since, "crdt_export"))
+
+    def import_(data: SqliteValue) -> str:
+        if not isinstance(data, bytes):
+            raise UsageError("crdt_import(changeset) takes a BLOB")
+        return json.dumps(replica.merge(data).to_json())
+
+    functions: dict[str, tuple[Callable[..., SqliteValue], int]] = {
+        "crdt_enable": (enable, -1),
+        "crdt_type": (_type(replica), 3),
+        "crdt_rows": (_rows(replica), 2),
+        "crdt_blame": (_blame(replica), -1),
+        "crdt_disable": (disable, 1),
+        "crdt_site": (site, 0),
+        "crdt_vector": (vector, 0),
+        "crdt_export": (export, 1),
+        "crdt_import": (import_, 1),
+        "crdt_resolve": (_resolve(replica), -1),
+        "crdt_undelete": (_undelete(replica), -1),
+    }
+    for name, (function, arguments) in functions.items():
+        connection.create_scalar_function(name, function, arguments)
+    make_virtual_module(connection, "crdt_changes", _changes_table(replica))
+    return replica
+
+
+def _options(given: SqliteValue) -> dict[str, Any]:
+    """Read the options of crdt_enable."""
+    if given is None:
+        return {}
+    try:
+        found = json.loads(given) if isinstance(given, str) else None
+    except ValueError:
+        found = None
+    names = {name: name for name in ("rows", "granularity", "identity", "add_key")} | {"columns": "types"}
+    if not isinstance(found, dict) or found.keys() - names.keys():
+        raise UsageError(f"crdt_enable(table, options) takes a JSON object with {', '.join(names)}")
+    columns = found.get("columns", {})
+    if not isinstance(columns, dict) or not all(isinstance(kind, str) for kind in columns.values()):
+        raise UsageError("crdt_enable(table, options): columns is an object of column: type")
+    if not isinstance(found.get("add_key", False), bool):
+        raise UsageError("crdt_enable(table, options): add_key is true or false")
+    return {names[name]: value for name, value in found.items()}
+
+
+def _type(replica: Replica) -> Callable[..., SqliteValue]:
+    def type_(table: SqliteValue, column: SqliteValue, kind: SqliteValue) -> int:
+        return int(replica.set_type(*(_text(name, "crdt_type") for name in (table, column, kind))))
+
+    return type_
+
+
+def _blame(replica: Replica) -> Callable[..., SqliteValue]:
+    def blame(table: SqliteValue, *key: SqliteValue) -> str:
+        return dumps([cell.to_json() for cell in replica.blame(_text(table, "crdt_blame"), *key)])
+
+    return blame
+
+
+def _rows(replica: Replica) -> Callable[..., SqliteValue]:
+    def rows(table: SqliteValue, policy: SqliteValue) -> int:
+        report = replica.set_rows(_text(table, "crdt_rows"), _text(policy, "crdt_rows"))
+        return report.deleted + report.revived
+
+    return rows
+
+
+def _resolve(replica: Replica) -> Callable[..., SqliteValue]:
+    def resolve(number: SqliteValue, take: SqliteValue, *value: SqliteValue) -> int:
+        if not isinstance(number, int) or len(value) > 1:
+            raise UsageError("crdt_resolve(id, take) takes the number of a conflict, and what to take")
+        if value and take == "value":
+            return replica.resolve(number, value=value[0]).id
+        if value or take not in ("ours", "theirs"):
+            raise UsageError("crdt_resolve(id, take) takes 'ours' or 'theirs', or 'value' and then the value")
+        return replica.resolve(number, "ours" if take == "ours" else "theirs").id
+
+    return resolve
+
+
+def _undelete(replica: Replica) -> Callable[..., SqliteValue]:
+    def undelete(*names: SqliteValue) -> str:
+        table = _text(names[0] if names else None, "crdt_undelete")
+        replica.undelete(table, *names[1:])
+        return table
+
+    return undelete
+
+
+def _changes_table(replica: Replica) -> Any:
+    from apsw.ext import VTColumnAccess
+
+    def crdt_changes(since: SqliteValue = None) -> Iterator[Change]:
+        yield from replica.changes(_vector(since, "crdt_changes"))
+
+    crdt_changes.columns = Change._fields  # type: ignore[attr-defined]
+    crdt_changes.column_access = VTColumnAccess.By_Index  # type: ignore[attr-defined]
+    return crdt_changes
+
+
+def _text(value: SqliteValue, function: str) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"{function}(table) takes the name of a table as text")
+    return value
+
+
+def _vector(value: SqliteValue, function: str) -> dict[str, int] | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise UsageError(f"{function}(vector) takes a version vector as JSON text, or NULL")
+    return parse_vector(value)

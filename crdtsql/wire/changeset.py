@@ -1,0 +1,448 @@
+"""The changeset: one file that carries changes from one replica to another.
+
+A changeset is, in this order (all numbers little-endian, unsigned):
+
+    offset  bytes  content
+         0      8  magic: 89 43 52 44 54 0D 0A 1A ("\\x89CRDT\\r\\n\\x1a"; a text-mode transfer breaks it visibly)
+         8      2  format version, now 1
+        10      2  flags, now 0
+        12      4  length of the header, at most 16 MiB
+        16      8  length of the body
+        24      8  length of the image: the body after decompression
+        32     32  BLAKE2b-256 of everything but these 32 bytes
+        64      -  header: JSON, UTF-8
+         -      -  body: the image, as one Zstandard frame (RFC 8878)
+
+The header is a JSON object:
+
+    sender      site id of the replica that exported, 32 hex digits
+    created_ms  when, in milliseconds since 1970
+    sites       list of {ordinal, id, upto, needs}: ordinal is 1, 2, ... and is what the image says instead of the id;
+                upto is the sender's version vector, needs what the receiver's vector must cover
+    tables      list of {name, key, columns, genesis, rows, gone}: key is a list of names, columns a list of
+                {name, type}; genesis is null or [t, ordinal]: the stamp of the sender's rows that were never written
+                since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted;
+                row_policy, granularity and identity are there where they are not "add-wins", "column" and "key"; uid of the
+                table, and of a column, where it is not the lower-case name; key_uids, for all columns of the key, where one
+                of them is not; parked: names of the columns that the sender lacks; links: what columns refer to; collations
+                of the key's columns, where one is not BINARY; unique: list of {columns, policy}: uids of the columns of a
+                UNIQUE index, and "null" or "suffix", where rows that lost a value are not held
+
+    eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
+
+The image is an SQLite database with the tables that `image.py` describes. Everything in it is data: names of tables
+and columns stand in the header only, where they are looked up, never executed. A reader that meets an unknown format
+version must refuse the file; unknown keys of the header are ignored. docs/FORMAT.md says the same at greater length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import zstandard
+
+from crdtsql.base import InvalidChangesetError, caseless, clock, policy
+
+MAGIC = b"\x89CRDT\r\n\x1a"
+VERSION = 1
+PREFIX = struct.Struct("<8sHHIQQ32s")
+MAXIMUM_HEADER_BYTES = 16 << 20
+"""As objects, a hostile header takes some thirty times its size in memory."""
+MAXIMUM_IMAGE_BYTES = 8 << 30
+"""Images above this are refused, whatever the file claims; a replica of that size is better copied with `clone`."""
+MAXIMUM_RATIO = 400
+"""Decompressed by compressed size, above which a body of more than 64 MiB is taken for an attack."""
+IN_MEMORY_BYTES = 16 << 20
+"""Larger images are decompressed into a temporary file."""
+MAXIMUM_ERAS = 2_000
+COMPRESSION_LEVEL = 3
+COMPRESSION_LEVEL_OF_LARGE = 6
+COMPRESSION_JOB_BYTES = 2 << 20
+"""Images of several such pieces are compressed harder, on two threads: smaller, and done in the same time."""
+_HEX = set("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site as a changeset names it."""
+
+    ordinal: int
+    id: bytes
+    upto: int
+    needs: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableHeader:
+    """A table as a changeset describes it; columns are (name, type).
+
+    Attributes:
+        given_uid: the table's uid; "" for its name in lower case.
+        given_uids: the uids of the key's columns, then those of the others; empty for their names in lower case.
+        parked: names of the columns whose cells the sender only keeps, because its table does not have them.
+        collations: those of the key's columns; empty if all are BINARY.
+        links: (uid of a column, uid of the table, uid of its column) that it refers to; empty where no numbers must follow.
+        unique: (uids of the columns of a UNIQUE index, policy), sorted, where rows that lost a value are not held.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    genesis: tuple[int, int] | None
+    rows: int = 0
+    gone: int = 0
+    row_policy: str = policy.ADD_WINS
+    granularity: str = policy.BY_COLUMN
+    identity: str = policy.BY_KEY
+    given_uid: str = ""
+    given_uids: tuple[str, ...] = ()
+    parked: tuple[str, ...] = ()
+    collations: tuple[str, ...] = ()
+    links: tuple[tuple[str, str, str], ...] = ()
+    unique: tuple[tuple[tuple[str, ...], str], ...] = ()
+
+    @property
+    def uid(self) -> str:
+        """Return what the table is called whatever its name is."""
+        return self.given_uid or caseless(self.name)
+
+    @property
+    def _uids(self) -> tuple[str, ...]:
+        return self.given_uids or tuple(caseless(name) for name in (*self.key, *(name for name, _ in self.columns)))
+
+    @property
+    def key_uids(self) -> tuple[str, ...]:
+        """Return the uids of the key's columns."""
+        return self._uids[: len(self.key)]
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """Return the uids of the value columns."""
+        return self._uids[len(self.key) :]
+
+    @property
+    def renamed(self) -> dict[str, Any]:
+        """Return the header's keys for uids that are not the names in lower case, but for those of the value columns."""
+        found: dict[str, Any] = {} if self.uid == caseless(self.name) else {"uid": self.uid}
+        if self.key_uids != tuple(map(caseless, self.key)):
+            found["key_uids"] = list(self.key_uids)
+        return found
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Return the header's keys for columns that the sender only keeps, collations, links, and rows that lost UNIQUE values."""
+        unique = [{"columns": list(uids), "policy": name} for uids, name in self.unique]
+        found = {"parked": list(self.parked), "collations": list(self.collations), "unique": unique}
+        found["links"] = [list(link) for link in self.links]
+        return {name: values for name, values in found.items() if values}
+
+    @property
+    def policies(self) -> dict[str, str]:
+        """Return the header's keys for a row policy, a granularity and an identity that are not the usual ones."""
+        named = {"row_policy": self.row_policy, "granularity": self.granularity, "identity": self.identity}
+        usual = {"row_policy": policy.ADD_WINS, "granularity": policy.BY_COLUMN, "identity": policy.BY_KEY}
+        return {name: value for name, value in named.items() if value != usual[name]}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a changeset says about itself, readable without any database."""
+
+    sender: bytes
+    created_ms: int
+    sites: tuple[Site, ...]
+    tables: tuple[TableHeader, ...] = field(default=())
+    eras: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def vector(self) -> dict[bytes, int]:
+        """Return the sender's version vector."""
+        return {site.id: site.upto for site in self.sites if site.upto > 0}
+
+    @property
+    def needs(self) -> dict[bytes, int]:
+        """Return the vector that a receiver must cover."""
+        return {site.id: site.needs for site in self.sites if site.needs > 0}
+
+    @property
+    def highest(self) -> int:
+        """Return the highest hlc of any event in the changeset."""
+        return max((site.upto for site in self.sites), default=0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the header as the JSON object of the file."""
+        return {
+            "sender": self.sender.hex(),
+            "created_ms": self.created_ms,
+            "sites": [
+                {"ordinal": site.ordinal, "id": site.id.hex(), "upto": site.upto, "needs": site.needs}
+                for site in self.sites
+            ],
+            "tables": [
+                {
+                    "name": table.name,
+                    "key": list(table.key),
+                    "columns": [
+                        {"name": name, "type": kind} | ({} if uid == caseless(name) else {"uid": uid})
+                        for (name, kind), uid in zip(table.columns, table.uids, strict=True)
+                    ],
+                    "genesis": list(table.genesis) if table.genesis else None,
+                    "rows": table.rows,
+                    "gone": table.gone,
+                    **table.policies,
+                    **table.renamed,
+                    **table.kept,
+                }
+                for table in self.tables
+            ],
+            **({"eras": self.eras} if self.eras else {}),
+        }
+
+
+def pack(header: Header, image: bytes) -> bytes:
+    """Write a changeset."""
+    head = json.dumps(header.to_json(), separators=(",", ":"), ensure_ascii=False).encode()
+    large = len(image) > 2 * COMPRESSION_JOB_BYTES
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        COMPRESSION_LEVEL_OF_LARGE if large else COMPRESSION_LEVEL,
+        source_size=len(image),
+        threads=2 if large else 0,
+        job_size=COMPRESSION_JOB_BYTES if large else 0,
+    )
+    body = zstandard.ZstdCompressor(compression_params=parameters).compress(image)
+    prefix = PREFIX.pack(MAGIC, VERSION, 0, len(head), len(body), len(image), _digest(head, body, len(image)))
+    return b"".join((prefix, head, body))
+
+
+def _digest(head: bytes | memoryview, body: bytes | memoryview, image_length: int) -> bytes:
+    digest = hashlib.blake2b(digest_size=32)
+    digest.update(PREFIX.pack(MAGIC, VERSION, 0, len(head), len(body), image_length, b"")[:-32])
+    digest.update(head)
+    digest.update(body)
+    return digest.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Changeset:
+    """A changeset whose envelope was checked: length, version, checksum, header. The image was not looked at."""
+
+    header: Header
+    body: memoryview
+    image_bytes: int
+    size_bytes: int
+
+    @contextmanager
+    def image(self) -> Iterator[bytes | str]:
+        """Decompress the image for the length of a block: bytes, or the path of a temporary file if it is large.
+
+        Raises:
+            InvalidChangesetError: the body is not a Zstandard frame of the announced length.
+        """
+        source = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(self.body)
+        if self.image_bytes <= IN_MEMORY_BYTES:
+            with _sound_frame():
+                image = source.read(self.image_bytes)
+                self._check_end(len(image), source)
+            yield image
+            return
+        with tempfile.NamedTemporaryFile(prefix="crdtsql-", suffix=".image") as file:
+            with _sound_frame():
+                self._check_end(self._copy(source, file), source)
+            file.flush()
+            yield file.name
+
+    def _copy(self, source: zstandard.ZstdDecompressionReader, file: Any) -> int:
+        copied = 0
+        while copied < self.image_bytes:
+            chunk = source.read(min(1 << 20, self.image_bytes - copied))
+            if not chunk:
+                break
+            file.write(chunk)
+            copied += len(chunk)
+        return copied
+
+    def _check_end(self, length: int, source: zstandard.ZstdDecompressionReader) -> None:
+        if length != self.image_bytes or source.read(1):
+            raise InvalidChangesetError("not a sound changeset: its content is not as long as its header says")
+
+
+@contextmanager
+def _sound_frame() -> Iterator[None]:
+    try:
+        yield
+    except zstandard.ZstdError as error:
+        raise InvalidChangesetError(f"not a sound changeset: its content can't be decompressed ({error})") from error
+
+
+def unpack(data: bytes) -> Changeset:
+    """Check a changeset's envelope and read its header. Nothing is decompressed.
+
+    Raises:
+        InvalidChangesetError: the bytes are not a whole changeset of a known version.
+    """
+    if len(data) < PREFIX.size or data[:8] != MAGIC:
+        if data[:8] == MAGIC[: len(data)] and data:
+            raise InvalidChangesetError(f"the changeset is cut off: {len(data)} bytes are not even its first part")
+        raise InvalidChangesetError("not a changeset: it does not begin as one; was another file given?")
+    _, version, flags, head_length, body_length, image_length, digest = PREFIX.unpack_from(data)
+    check_version(version, flags)
+    check_lengths(len(data), head_length, body_length, image_length)
+    view = memoryview(data)
+    head, body = view[PREFIX.size : PREFIX.size + head_length], view[PREFIX.size + head_length :]
+    if _digest(head, body, image_length) != digest:
+        raise InvalidChangesetError("the changeset was damaged on its way (its checksum differs): send it again")
+    return Changeset(_read_header(bytes(head)), body, image_length, len(data))
+
+
+def check_version(version: int, flags: int) -> None:
+    """Check that this version of crdtsql reads a format."""
+    if version != VERSION or flags:
+        raise InvalidChangesetError(
+            f"the changeset has format {version}.{flags}, this version of crdtsql reads {VERSION}.0: "
+            "install the version that wrote it"
+        )
+
+
+def check_lengths(size: int, head_length: int, body_length: int, image_length: int) -> None:
+    """Check that the lengths that a changeset announces are those that it has, and within the limits."""
+    expected = PREFIX.size + head_length + body_length
+    if head_length > MAXIMUM_HEADER_BYTES or image_length > MAXIMUM_IMAGE_BYTES:
+        raise InvalidChangesetError(
+            f"the changeset is too large: it announces {image_length:,} bytes, at most {MAXIMUM_IMAGE_BYTES:,} are "
+            "taken; use `crdtsql clone` for a replica of that size"
+        )
+    if size < expected:
+        raise InvalidChangesetError(
+            f"the changeset is cut off: {size:,} of {expected:,} bytes are there; send it again"
+        )
+    if size > expected:
+        raise InvalidChangesetError(f"not a sound changeset: {size - expected:,} bytes follow its end")
+    if image_length > max(64 << 20, body_length * MAXIMUM_RATIO):
+        raise InvalidChangesetError(
+            f"not a sound changeset: {body_length:,} bytes that unfold to {image_length:,} are taken for an attack"
+        )
+
+
+def _read_header(head: bytes) -> Header:
+    try:
+        return _parse_header(json.loads(head))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InvalidChangesetError(f"not a sound changeset: its header is not valid ({error})") from error
+
+
+def _parse_header(found: dict[str, Any]) -> Header:
+    sites = tuple(
+        Site(_number(site["ordinal"]), _site_id(site["id"]), _number(site["upto"]), _number(site["needs"]))
+        for site in found["sites"]
+    )
+    if [site.ordinal for site in sites] != list(range(1, len(sites) + 1)):
+        raise ValueError("sites are not numbered 1, 2, ...")
+    if len({site.id for site in sites}) != len(sites):
+        raise ValueError("a site is listed twice")
+    if any(site.needs > site.upto for site in sites):
+        raise ValueError("a site needs more than it gives")
+    tables = tuple(_parse_table(table, sites) for table in found["tables"])
+    if any(
+        len(names) != len(tables)
+        for names in ({caseless(table.name) for table in tables}, {table.uid for table in tables})
+    ):
+        raise ValueError("a table is listed twice")
+    eras = {_name(name): _number(era) for name, era in found.get("eras", {}).items()}
+    if len(eras) > MAXIMUM_ERAS:
+        raise ValueError("more tables were disabled than anybody has")
+    return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables, eras)
+
+
+def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
+    key = tuple(_name(name) for name in found["key"])
+    columns = tuple((_name(column["name"]), _name(column["type"])) for column in found["columns"])
+    names = [caseless(name) for name in (*key, *(name for name, _ in columns))]
+    key_uids = [_name(uid) for uid in found.get("key_uids", names[: len(key)])]
+    uids = (*key_uids, *(_name(column.get("uid", caseless(column["name"]))) for column in found["columns"]))
+    if not key or len(set(names)) != len(names) or len(names) > 2000 or len(key_uids) != len(key):
+        raise ValueError("a table's columns are not valid")
+    if len(set(uids)) != len(uids):
+        raise ValueError("two columns of a table have the same uid")
+    genesis = None
+    if found["genesis"] is not None:
+        t, ordinal = found["genesis"]
+        if not isinstance(t, int) or not 1 <= _number(ordinal) <= len(sites):
+            raise ValueError("a genesis is not valid")
+        if not 1 <= t + clock.GENESIS_OFFSET <= sites[ordinal - 1].upto:
+            raise ValueError("a genesis is not covered by the sender's vector")
+        genesis = (t, ordinal)
+    name, rows, gone = _name(found["name"]), _number(found["rows"]), _number(found["gone"])
+    row_policy = _policy(found, name, "row_policy", policy.ROW_POLICIES)
+    granularity = _policy(found, name, "granularity", policy.GRANULARITIES)
+    identity = _policy(found, name, "identity", policy.IDENTITIES)
+    if identity == policy.BY_BIRTH and len(key) != 1:
+        raise ValueError("a table whose rows are numbered has one key column")
+    uid = _name(found.get("uid", ""))
+    parked, collations = (tuple(_name(name) for name in found.get(what, [])) for what in ("parked", "collations"))
+    links = tuple((_name(uid), _name(parent), _name(target)) for uid, parent, target in found.get("links", []))
+    wrong = {*parked} - {column for column, _ in columns} or len(collations) not in (0, len(key)) or len(links) > 2000
+    if wrong:
+        raise ValueError("a table's parked columns, collations or links are not valid")
+    return TableHeader(
+        *(
+            name,
+            key,
+            columns,
+            genesis,
+            rows,
+            gone,
+            row_policy,
+            granularity,
+            identity,
+            uid,
+            uids,
+            parked,
+            collations,
+            links,
+        ),
+        unique=_parse_unique(found.get("unique", []), name),
+    )
+
+
+def _parse_unique(found: list[dict[str, Any]], table: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+    unique = {
+        tuple(_name(uid) for uid in one["columns"]): _policy(one, table, "policy", policy.UNIQUE_POLICIES)
+        for one in found
+    }
+    return tuple(sorted((uids, name) for uids, name in unique.items() if name != policy.HOLD))
+
+
+def _policy(found: dict[str, Any], table: str, key: str, known: tuple[str, ...]) -> str:
+    value = found.get(key, known[0])
+    if value not in known:
+        raise InvalidChangesetError(
+            f"the changeset has the {key} {value!r:.40} for table {table!r:.100}, this version of crdtsql knows "
+            f"{', '.join(known)}: install the version that wrote it, or it is not a sound changeset"
+        )
+    return str(value)
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= clock.HIGHEST_HLC:
+        raise ValueError(f"{value!r:.40} is not a number in range")
+    return value
+
+
+def _site_id(value: Any) -> bytes:
+    if not isinstance(value, str) or len(value) != 32 or not _HEX.issuperset(value):
+        raise ValueError(f"{value!r:.40} is not a site id")
+    return bytes.fromhex(value)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value or len(value) > 10_000:
+        raise ValueError(f"{value!r:.40} is not a name")
+    value.encode()
+    return value

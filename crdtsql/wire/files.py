@@ -1,0 +1,98 @@
+"""Files: what the command line reads and writes besides databases: vectors, changesets."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import click
+
+from crdtsql.base import InvalidChangesetError, UsageError
+from crdtsql.wire import changeset
+
+
+def read_text(path: str) -> str:
+    """Read a version vector's file.
+
+    Raises:
+        UsageError: it is not text.
+    """
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            return str(file.read())
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not a version vector: it is not text") from error
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file so that a reader sees all of it or nothing."""
+    target = Path(path)
+    if path == "-" or (target.exists() and not target.is_file()):
+        with click.open_file(path, "wb") as stream:
+            stream.write(data)
+        return
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def read_changeset(path: str) -> bytes:
+    """Read a changeset's file; - is standard input.
+
+    Raises:
+        InvalidChangesetError: it does not begin like a changeset, or is longer than it says.
+    """
+    with click.open_file(path, "rb") as stream:
+        return read_stream(stream)
+
+
+def move_to_new(source: Path, target: Path) -> None:
+    """Give a file its name, unless there is a file of that name already."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(target) from None
+        source.rename(target)
+
+
+def read_stream(stream: IO[bytes]) -> bytes:
+    """Read a changeset from a stream, refusing early what is none, so that endless input ends.
+
+    Raises:
+        InvalidChangesetError: the stream does not begin like a changeset, or is longer than it says.
+    """
+    prefix = stream.read(changeset.PREFIX.size)
+    if len(prefix) < changeset.PREFIX.size or prefix[:8] != changeset.MAGIC:
+        changeset.unpack(prefix)
+        raise InvalidChangesetError("not a changeset")
+    _, version, flags, head_length, body_length, image_length, _ = changeset.PREFIX.unpack(prefix)
+    changeset.check_version(version, flags)
+    if head_length > changeset.MAXIMUM_HEADER_BYTES or body_length > changeset.MAXIMUM_IMAGE_BYTES:
+        changeset.check_lengths(changeset.PREFIX.size, head_length, body_length, max(image_length, body_length))
+    return prefix + _read_at_most(stream, head_length + body_length + 1)
+
+
+def _read_at_most(stream: IO[bytes], length: int) -> bytes:
+    """Read piece by piece, because `length` is a stranger's word and no reason to make room."""
+    pieces = []
+    while length > 0 and (piece := stream.read(min(length, 1 << 20))):
+        pieces.append(piece)
+        length -= len(piece)
+    return b"".join(pieces)
