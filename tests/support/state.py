@@ -17,7 +17,7 @@ import apsw
 from crdtsql.registry import Registry
 from crdtsql.sqltext import identifier
 from crdtsql.tables import Table
-from tests.model import parts
+from tests.machines.oracle import parts
 
 Stamp = tuple[int, bytes]
 Exact = tuple[str, Any]
