@@ -41,13 +41,14 @@ bench: $(READY)  ## measure against plain SQLite in the same run; ARGS="--rows 1
 	$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(READY)   ## long runs: random histories for SECONDS, then many kills, statements and hostile files
-	$(BIN)/python -m tests.convergence.soak --seconds $(SECONDS)
+	$(BIN)/python -m tests.machines.simulation.soak --seconds $(SECONDS)
 	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
-	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) \
-	  $(BIN)/python -m pytest -q tests/crash tests/sql tests/input tests/ids tests/schemas tests/convergence/test_conflicts.py
+	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) CRDTSQL_SCHEMA_SEEDS=$(SECONDS) \
+	  $(BIN)/python -m pytest -q tests/machines --ignore tests/machines/simulation tests/programs \
+	  tests/capture/test_statement_matrix.py tests/conflicts/test_conflicts.py
 
 mutants: $(READY)  ## seed bugs one by one; the simulation must notice each of them within 1,000 histories
-	$(BIN)/python -m tests.mutants --seeds 1000
+	$(BIN)/python -m tests.machines.mutants --seeds 1000
 
 clean:           ## remove what the commands above made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -26,7 +26,13 @@ def test_the_examples_are_true(name: str) -> None:
 def test_there_are_examples() -> None:
     """The small functions that others build on show an example."""
     examples = 0
-    for name in ("crdtsql.base.values", "crdtsql.base.clock", "crdtsql.base.sqltext", "crdtsql.base.naming", "crdtsql.sqlite.schema"):
+    for name in (
+        "crdtsql.base.values",
+        "crdtsql.base.clock",
+        "crdtsql.base.sqltext",
+        "crdtsql.base.naming",
+        "crdtsql.sqlite.schema",
+    ):
         finder = doctest.DocTestFinder()
         examples += sum(len(found.examples) for found in finder.find(importlib.import_module(name)))
     assert examples >= 10

@@ -14,7 +14,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from tests.sql import matrix
+from tests.capture import matrix
 from tests.support.judge import Judge, Statement
 from tests.support.peers import fast_directory, replica
 

@@ -17,7 +17,7 @@ import apsw
 from crdtsql.base.sqltext import identifier
 from crdtsql.store.registry import Registry
 from crdtsql.store.tables import Table
-from tests.model import parts
+from tests.machines.oracle import parts
 
 Stamp = tuple[int, bytes]
 Exact = tuple[str, Any]

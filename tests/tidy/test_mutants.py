@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.catalogue import MUTANTS, Mutant
+from tests.machines.mutants.catalogue import MUTANTS, Mutant
 
 PACKAGE = Path(__file__).parents[2] / "crdtsql"
 

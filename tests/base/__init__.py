@@ -1,0 +1,1 @@
+"""Words that need no file."""

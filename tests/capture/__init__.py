@@ -1,0 +1,1 @@
+"""How a write of any program is noticed."""

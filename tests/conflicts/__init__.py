@@ -1,0 +1,1 @@
+"""What collided, and what the answer is."""

@@ -1,0 +1,1 @@
+"""Schemas that change, or differ between replicas."""

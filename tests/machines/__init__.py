@@ -1,0 +1,1 @@
+"""What makes its own cases: the oracle, random histories, kills, damage, seeded bugs."""

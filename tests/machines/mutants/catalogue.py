@@ -1,0 +1,403 @@
+"""The seeded bugs. Each replaces one piece of text, which must be there exactly once, in one file of the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One wrong edit; `constrained` says that histories of tables with constraints must notice it."""
+
+    name: str
+    file: str
+    find: str
+    put: str
+    constrained: bool = False
+
+
+MUTANTS = (
+    # -- time and causality
+    Mutant(
+        "the clock is not raised by a merge",
+        "store/registry.py",
+        'if upto > self.number("clock"):',
+        "if False:",
+    ),
+    Mutant(
+        "ties go to whoever delivers",
+        "sql/merge/arrival/stamp_is_newer.sql",
+        "(SELECT id FROM temp._crdt_from WHERE remote = ${new_s}) > (",
+        "${new_s} IS NOT NULL OR x'' > (",
+    ),
+    Mutant(
+        "a writer's clock that was set back is believed",
+        "sql/fold/folding/stamp_events.sql",
+        "    :clock,\n",
+        "    0,\n",
+    ),
+    Mutant(
+        "no record of what was merged before an event",
+        "fold/folding.py",
+        "        registry.record_merged(min(first for *_, first, _ in summary))\n",
+        "",
+    ),
+    Mutant(
+        "records of third sites are not forwarded",
+        "sql/export/exporting/merged.sql",
+        "WHERE merged.at > receiver.upto",
+        "WHERE merged.at > receiver.upto AND merged.site = (SELECT value FROM _crdt_meta WHERE name = 'self')",
+    ),
+    Mutant(
+        "the vector is raised too far",
+        "merge/merging.py",
+        "registry.raise_vector(batch, [(local[site.ordinal], site.upto)])",
+        "registry.raise_vector(batch, [(local[site.ordinal], site.upto + 1)])",
+    ),
+    Mutant(
+        "the vector is raised although changes are missing",
+        "merge/merging.py",
+        "if ours.get(site, 0) < needed\n",
+        "if ours.get(site, 0) < 0\n",
+    ),
+    Mutant(
+        "changes from the future are taken", "merge/merging.py", "if drift_ms > clock.MAXIMUM_DRIFT_MS:", "if False:"
+    ),
+    # -- identity
+    Mutant(
+        "a copied file keeps its site",
+        "store/copies.py",
+        "!= (here.machine, here.inode)",
+        "!= (here.machine, remembered.get('inode'))",
+    ),
+    Mutant("a restored file keeps its site", "store/copies.py", 'if note["generation"] > generation:', "if False:"),
+    # -- rows
+    Mutant(
+        "only one head is kept",
+        "sql/merge/meet/settle_heads.sql",
+        "complex = EXISTS (SELECT 1 FROM temp._crdt_head AS other WHERE other.id = met.id AND other.rank = 2)",
+        "complex = 0",
+    ),
+    Mutant(
+        "the newest head decides whether a row lives",
+        "sql/merge/meet/collect_heads.sql",
+        "ORDER BY ${comes_later}, t DESC",
+        "ORDER BY t DESC, ${comes_later}",
+    ),
+    Mutant(
+        "a pair of heads loses one",
+        "sql/merge/meet/meet.sql",
+        "WHEN (old_dot_t & 4611686018427387903) <= ifnull(",
+        "WHEN (old_dot_t & 4611686018427387903) > ifnull(",
+    ),
+    Mutant(
+        "deletes win under any policy",
+        "merge/meet.py",
+        'Sql("gone IS NULL" if _deletes_win(arrival) else "gone IS NOT NULL")',
+        'Sql("gone IS NULL")',
+    ),
+    Mutant(
+        "the values of a deleted row are not kept up to date",
+        "sql/merge/materialize/update_held.sql",
+        "AND (met.gone = 1 OR met.old_held IS NOT NULL)",
+        "AND 0",
+    ),
+    Mutant(
+        "an insert leaves old stamps on some cells",
+        "sql/fold/folding/stamp_kept.sql",
+        ", CASE WHEN inserted IS NULL THEN ${stamp_t} END, CASE WHEN inserted IS NULL THEN ${stamp_s} END",
+        ", ${stamp_t}, ${stamp_s}",
+    ),
+    Mutant(
+        "rows of which only a further head is new are not sent",
+        "sql/export/exporting/head_is_new.sql",
+        "clock.many = 1\n",
+        "0\n",
+    ),
+    Mutant("further heads are not sent", "sql/export/exporting/heads.sql", "WHERE sent.many = 1", "WHERE 0"),
+    Mutant(
+        "an export begins too late",
+        "sql/export/exporting/find_start.sql",
+        "SELECT min(progress.seq)",
+        "SELECT max(progress.seq)",
+    ),
+    Mutant(
+        "a genesis is not told from a write",
+        "sql/export/exporting/genesis_rows.sql",
+        "WHERE NOT EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_shown})",
+        "WHERE 0 AND NOT EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_shown})",
+    ),
+    # -- cells
+    Mutant(
+        "the older value wins", "sql/merge/arrival/stamp_is_newer.sql", "${new_t} > ${old_t}", "${new_t} < ${old_t}"
+    ),
+    Mutant(
+        "every overwrite counts as concurrent",
+        "sql/merge/arrival/cell_clashes.sql",
+        "AND at <= (${new_t} & 4611686018427387903)",
+        "AND at < 0",
+    ),
+    Mutant(
+        "a conflict names the wrong value",
+        "sql/merge/meet/record_conflicts.sql",
+        "CASE WHEN wins THEN theirs ELSE mine END",
+        "mine",
+    ),
+    Mutant(
+        "only the first mask bit is looked at",
+        "sql/fold/folding/latest_update.sql",
+        "(detail >> ${bit}) & 1",
+        "(detail >> (0 * ${bit})) & 1",
+    ),
+    # -- parts
+    Mutant(
+        "an increment is counted from nothing",
+        "sql/fold/foldparts/add_to_totals.sql",
+        "ifnull(cell.now, 0) - ifnull(cell.old, 0)",
+        "ifnull(cell.now, 0)",
+    ),
+    Mutant(
+        "a new base does not note what it had seen",
+        "sql/fold/foldparts/note_bases_seen.sql",
+        "WHERE cell.whole IS NOT NULL",
+        "WHERE 0",
+    ),
+    Mutant(
+        "a new base forgets the totals",
+        "fold/foldparts.py",
+        '"whole IS NOT NULL", "part <> \'+\'"',
+        '"whole IS NOT NULL"',
+    ),
+    Mutant(
+        "of two bases the one that saw less counts",
+        "sql/types/celltypes/show_counter.sql",
+        "ORDER BY seen.n DESC",
+        "ORDER BY seen.n",
+    ),
+    Mutant(
+        "totals of other sites are not added",
+        "sql/types/celltypes/show_counter.sql",
+        "WHERE total.id = base.id AND total.part = '+'",
+        "WHERE total.id = base.id AND total.part = '+' AND total.mine",
+    ),
+    Mutant(
+        "removals win over additions",
+        "sql/types/celltypes/show_set.sql",
+        "max(gone IS NULL AND part <> '') AS shown",
+        "min(gone IS NULL AND part <> '') AS shown",
+    ),
+    Mutant(
+        "an element that is there already gets a new event",
+        "sql/fold/foldparts/find_added.sql",
+        "(before.id IS NULL OR before.v IS NOT after.v)",
+        "1",
+    ),
+    Mutant(
+        "removed elements leave nothing behind",
+        "sql/fold/foldparts/store_changed_parts.sql",
+        "JOIN temp._crdt_cell AS cell ON cell.id = change.id\n",
+        "JOIN temp._crdt_cell AS cell ON cell.id = change.id AND change.gone IS NULL\n",
+    ),
+    Mutant(
+        "a removal is not believed",
+        "sql/merge/mergeparts/drop_my_parts.sql",
+        "sent.part = mine.part AND sent.theirs)",
+        "sent.part = mine.part AND 0)",
+    ),
+    Mutant(
+        "a whole write leaves parts that it had seen",
+        "sql/merge/mergeparts/drop_my_parts.sql",
+        "WHERE sent.id = mine.id AND sent.part = '' AND sent.theirs",
+        "WHERE sent.id = mine.id AND sent.part = '' AND 0",
+    ),
+    Mutant(
+        "what was seen and removed comes back",
+        "sql/merge/mergeparts/drop_their_parts.sql",
+        "WHERE sent.mine IS NULL\n",
+        "WHERE 0\n",
+    ),
+    Mutant(
+        "only the new heads of a part are sent",
+        "sql/export/exporting/parts.sql",
+        "max((part.t & 4611686018427387903) > receiver.upto) OVER (PARTITION BY sent.rowid, part.col, part.part)",
+        "((part.t & 4611686018427387903) > receiver.upto)",
+    ),
+    Mutant(
+        "a whole write is sent without its parts",
+        "sql/export/exporting/parts.sql",
+        "WHERE part = '' OR part_new OR whole_new",
+        "WHERE part = '' OR part_new",
+    ),
+    Mutant(
+        "a value that was not sent implies parts of the sender's",
+        "sql/export/exporting/parts.sql",
+        "CASE WHEN part <> '' OR whole_new OR NOT splits OR t = -4611686018427387904 THEN v END",
+        "v",
+    ),
+    Mutant(
+        "the stamp of a typed cell is the sender's",
+        "sql/merge/meet/typed_stamp_t.sql",
+        " AND ${newer} ",
+        " AND (${newer} OR 1) ",
+    ),
+    Mutant(
+        "a map shows its oldest leaf",
+        "sql/types/celltypes/show_map.sql",
+        "part.t DESC, site.id DESC",
+        "part.t, site.id",
+    ),
+    Mutant(
+        "a value over NULL is not a whole write",
+        "fold/foldparts.py",
+        "WHERE updated IS NOT NULL AND old IS NULL AND now IS NOT NULL",
+        "WHERE 0",
+    ),
+    Mutant("a maximum takes the last value", "types/celltypes/maximum.py", "    takes_best=True,\n", ""),
+    Mutant(
+        "a register forgets values that nobody saw",
+        "sql/merge/mergeparts/store_parts.sql",
+        "WHERE cell.id NOT IN (SELECT id FROM temp._crdt_alone)",
+        "WHERE 0",
+    ),
+    Mutant(
+        "updates before an insert count",
+        "fold/foldparts.py",
+        '        self._execute("fold/foldparts/drop_overwritten")\n',
+        "",
+    ),
+    # -- what tables show under constraints
+    Mutant(
+        "the newest claim takes a UNIQUE value",
+        "shown/contest.py",
+        "if row not in yielding), key=lambda row: claims[row][:2])",
+        "if row not in yielding), key=lambda row: claims[row][:2], reverse=True)",
+        constrained=True,
+    ),
+    Mutant(
+        "no claim yields",
+        "shown/contest.py",
+        "yielding = self._yielding(claims, holders)",
+        "yielding: set[int] = set()",
+        constrained=True,
+    ),
+    Mutant(
+        "an update of a UNIQUE column is no claim",
+        "shown/contest.py",
+        'pairs += [self.side.stamp_of(name, "clock") for name in sorted(fields)]',
+        'pairs += [self.side.stamp_of(name, "clock") for name in sorted(fields)[:0]]',
+        constrained=True,
+    ),
+    Mutant(
+        "a parent is restored although its delete had seen the reference",
+        "shown/settling.py",
+        "not any(self.causality.has_seen(delete, stamp) for delete in found)",
+        "found is not None",
+        constrained=True,
+    ),
+    Mutant(
+        "a row whose parent's default is gone is held",
+        "shown/references.py",
+        "reference.key.on_delete not in MASKS or",
+        'reference.key.on_delete != "SET NULL" or',
+        constrained=True,
+    ),
+    Mutant(
+        "a masked row that is updated loses its reference",
+        "shown/standins.py",
+        "if updated and is_shown:",
+        "if is_shown:",
+        constrained=True,
+    ),
+    Mutant(
+        "held rows are not sent",
+        "sql/export/exporting/held_rows.sql",
+        "(clock.gone = 1 OR clock.held IS NOT NULL)",
+        "(clock.gone = 1 OR 0)",
+        constrained=True,
+    ),
+    Mutant(
+        "a mask is sent as the value",
+        "sql/export/exporting/shown_rows.sql",
+        "AND clock.held IS NULL",
+        "AND (clock.held IS NULL OR 1)",
+        constrained=True,
+    ),
+    Mutant(
+        "a released row has the values that it was held with",
+        "sql/merge/materialize/update_held.sql",
+        "AND (met.gone = 1 OR met.old_held IS NOT NULL)",
+        "AND met.gone = 1",
+        constrained=True,
+    ),
+    Mutant(
+        "a held row that is inserted again keeps its held values",
+        "sql/fold/folding/release_held.sql",
+        "event.op = 1 AND clock.held",
+        "event.op = 0 AND clock.held",
+        constrained=True,
+    ),
+    Mutant(
+        "rows that REPLACE evicts stay",
+        "sql/fold/folding/with_removals.sql",
+        "max(op IN (2, 3)) AS removed",
+        "max(op = 2) AS removed",
+        constrained=True,
+    ),
+    Mutant(
+        "a reference to a row that never was is left as it is",
+        "sql/shown/references/is_dangling.sql",
+        "NOT EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_child} AND (${written_since}))",
+        "(1 OR EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_child} AND (${written_since})))",
+        constrained=True,
+    ),
+    # -- automatic ids
+    Mutant(
+        "the younger row keeps a number",
+        "base/numbers_rule.py",
+        "if claim.rank(number) < holder.rank(number):",
+        "if claim.rank(number) > holder.rank(number):",
+        constrained=True,
+    ),
+    Mutant(
+        "a number that is used again stays with the deleted row",
+        "base/numbers_rule.py",
+        "return self.root.age, -self.generation, age, self.number",
+        "return self.root.age, self.generation, age, self.number",
+        constrained=True,
+    ),
+    Mutant(
+        "whoever was here first keeps a number",
+        "base/numbers_rule.py",
+        "return self.root.age, -self.generation, age, self.number",
+        'return (int(self.here is None), b""), -self.generation, age, self.number',
+        constrained=True,
+    ),
+    Mutant(
+        "the numbers of a changeset are not translated",
+        "numbers/ids.py",
+        "renumber.incoming(registry, header, database, Moves(table, incoming))",
+        "renumber.incoming(registry, header, database, Moves(table, {}))",
+        constrained=True,
+    ),
+    Mutant(
+        "references do not follow a renumbered row",
+        "numbers/renumber.py",
+        "            _move_value(registry, follower, folding)\n",
+        "            pass\n",
+        constrained=True,
+    ),
+    Mutant(
+        "held references do not follow a renumbered row",
+        "numbers/renumber.py",
+        "    _translate(connection, table.held, naming.value(field.id), held)\n",
+        "",
+        constrained=True,
+    ),
+    Mutant(
+        "a row that is replaced is another row",
+        "sql/numbers/births/keep_replaced.sql",
+        "event.op = 1 AND clock.held IS NULL",
+        "event.op = 0 AND clock.held IS NULL",
+        constrained=True,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Random histories of rows with automatic numbers."""

@@ -1,0 +1,1 @@
+"""The simulation over tables with constraints."""

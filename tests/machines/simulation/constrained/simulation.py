@@ -1,0 +1,228 @@
+"""The simulation over tables with constraints: what tables show, and which rows are held, beside the model.
+
+Everything else of a history is as in `simulation.py`: files, changesets that are late, doubled or lost, and the clocks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from crdtsql.base.errors import WriteRefusedError
+from tests.machines.oracle import model
+from tests.machines.oracle.events import Row
+from tests.machines.oracle.numbers import Birth, labels, translate
+from tests.machines.oracle.shown import Shown, View
+from tests.machines.simulation import answers
+from tests.machines.simulation.constrained import situations as constrained_situations
+from tests.machines.simulation.constrained.tables import FAMILIES, TABLES, schema
+from tests.machines.simulation.constrained.writes import TOKENS, ConstrainedWriter
+from tests.machines.simulation.files import Peer
+from tests.machines.simulation.simulation import Simulation
+from tests.machines.simulation.tables import Shape
+from tests.machines.simulation.writes import Habits
+from tests.support import state
+
+
+@dataclass
+class Constrained(Simulation):
+    """One history of tables with constraints."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.rules = {name: TABLES[name].rules for name in self.habits.tables}
+        self.views: dict[Path, tuple[int, View]] = {}
+        self.labels: dict[Path, dict[Birth, int]] = {}
+
+    def choose_habits(self) -> Habits:
+        """Choose a family of tables."""
+        tables = dict(FAMILIES[self.random.choice(list(FAMILIES))])
+        if len(tables) > 3 and self.random.random() < 0.3:
+            tables.pop(list(tables)[-1])
+        return Habits({**tables}, {}, calm=False)
+
+    def schema(self) -> str:
+        return schema(self.habits.tables)
+
+    def open_writer(self, path: Path) -> ConstrainedWriter:
+        return ConstrainedWriter(path, self.habits, self.occurred)
+
+    def copy_twin(self, twin: model.Replica, site: bytes) -> model.Replica:
+        """Copy what the model knows of a file; rows whose insert was not folded are born in each of the two files."""
+        copied = twin.copy(site)
+        known = labels(self.world, twin.known, [name for name, rules in self.rules.items() if rules.numbered])
+        twins: dict[Birth, Birth] = {}
+
+        def other(value: Any) -> Any:
+            if not isinstance(value, Birth) or value in known:
+                return value
+            return twins.setdefault(value, replace(value, token=next(TOKENS)))
+
+        copied.pending = [
+            (kind, (table, tuple(map(other, key))), {column: other(value) for column, value in values.items()})
+            for kind, (table, key), values in copied.pending
+        ]
+        return copied
+
+    def actions(self) -> dict[Callable[[], None], float]:
+        answering = (answers.resolve, answers.undelete)
+        found = {action: n for action, n in super().actions().items() if getattr(action, "func", None) not in answering}
+        return {**found, self._undelete: 2}
+
+    def _undelete(self) -> None:
+        """Bring a deleted row back; what can't be shown is refused, and nothing has changed then."""
+        if self.numbered:
+            return
+        for peer in self.peers:
+            self.check(peer)
+        events = len(self.world.events)
+        contents = {peer.path: state.content(peer.replica.connection) for peer in self.peers}
+        try:
+            answers.undelete(self)
+        except WriteRefusedError:
+            self.occurred["an undelete was refused"] += 1
+            assert events == len(self.world.events)
+            assert contents == {peer.path: state.content(peer.replica.connection) for peer in self.peers}
+
+    # -- comparing --------------------------------------------------------------------------------
+
+    @property
+    def numbered(self) -> bool:
+        """Tell whether rows have automatic ids."""
+        return any(rules.numbered for rules in self.rules.values())
+
+    def check_new_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
+        if not self.numbered:  # the log keeps the numbers of its time
+            super().check_new_conflicts(peer, expected)
+
+    def check(self, peer: Peer) -> None:
+        """Fold, and compare truths, what is shown and what is held with the model."""
+        if self.numbered:
+            peer.replica.vector()
+            peer.fold(self)
+        else:
+            super().check(peer)
+        now = Shown(self.world, peer.twin.known, self.rules)
+        if self.numbered:
+            self._compare_truths(peer, now)
+        view = self._by_number(now)
+        self._compare(peer, view)
+        known, before = self.views.get(peer.path, (0, View()))
+        if self.numbered:
+            constrained_situations.note_numbers(self.occurred, self.labels.get(peer.path, {}), now)
+            self.labels[peer.path] = now.labels
+        else:
+            constrained_situations.note_view(
+                self.occurred, self.world, peer.twin.known, self.rules, (known, before), view
+            )
+        self.views[peer.path] = peer.twin.known, view
+
+    def _by_number(self, now: Shown) -> View:
+        """Name rows as people see them."""
+
+        def named(row: Row) -> Row:
+            return row[0], tuple(translate(part, now.labels) for part in row[1])
+
+        view = now.view
+        return View(
+            {named(row): record for row, record in view.shown.items()},
+            {named(row): held for row, held in view.held.items()},
+            {named(row) for row in view.dangling},
+        )
+
+    def _compare_truths(self, peer: Peer, now: Shown) -> None:
+        real, expected = state.rows(peer.replica.connection), {}
+        self.occurred["checks"] += 1
+        for (table, key), row in now.states.items():
+            cells = {c: (translate(value, now.labels), stamp) for c, (value, stamp) in row.cells.items()}
+            numbered = replace(row, cells=cells)
+            name = table, tuple(state.exact_of(translate(part, now.labels)) for part in key)
+            assert name not in expected
+            expected[name] = self._expected(table, numbered)
+        found = difference(real, expected)  # type: ignore[arg-type]
+        assert not found, f"{peer.path.name}:\n{found}"
+
+    def _compare(self, peer: Peer, view: View) -> None:
+        for table, shape in self.habits.tables.items():
+            real = {
+                (table, key): exactly({**dict(zip(shape.key, key, strict=True)), **values})
+                for key, values in peer.writer.rows(table).items()
+            }
+            expected = {row: exactly(record) for row, record in view.shown.items() if row[0] == table}
+            found = difference(real, expected)
+            assert not found, f"{peer.path.name} shows otherwise:\n{found}"
+        real_held = held(peer.replica.connection, self.habits.tables)
+        found = difference(
+            {row: (reason, exactly(values)) for row, (reason, values) in real_held.items()},
+            {
+                row: (reason_among(one.reasons, real_held.get(row)), exactly(one.truth))
+                for row, one in view.held.items()
+            },
+        )
+        assert not found, f"{peer.path.name} holds otherwise:\n{found}"
+        connection = peer.writer.connection
+        wrong = {table for table, *_ in connection.execute("PRAGMA foreign_key_check")}
+        assert wrong == {row[0] for row in view.dangling}, f"a row of {wrong} refers to nothing that is shown"
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+    def _end(self) -> None:
+        self.come_to_rest()
+        views = [
+            ({t: peer.writer.rows(t) for t in self.habits.tables}, held(peer.replica.connection, self.habits.tables))
+            for peer in self.peers
+        ]
+        assert all(view == views[0] for view in views), "replicas at rest show or hold different rows"
+
+
+def difference(real: dict[Row, Any], expected: dict[Row, Any]) -> str:
+    """Name the rows that differ."""
+    return "\n".join(
+        f"{row}: real  {real.get(row)}\n  model {expected.get(row)}"
+        for row in sorted(real.keys() | expected.keys(), key=repr)
+        if real.get(row) != expected.get(row)
+    )
+
+
+def exactly(values: Any) -> Any:
+    """Make the values of a row comparable."""
+    return sorted((column, state.exact_of(value)) for column, value in values.items())
+
+
+def held(connection: apsw.Connection, tables: Mapping[str, Shape]) -> dict[Row, tuple[str, dict[str, Any]]]:
+    """Read the held rows: their reasons and values, as (row -> (reason, column -> value))."""
+    found = {}
+    for table, shape in tables.items():
+        keys = ", ".join(f"held.k{n}" for n in range(1, len(shape.key) + 1))
+        values = ", ".join(["", *(f"held.v{n}" for n in range(len(shape.columns)))])
+        for reason, *rest in connection.execute(
+            f"SELECT held.reason, {keys}{values} FROM _crdt_held_{table} AS held "
+            f"JOIN _crdt_clock_{table} AS clock ON clock.held = held.id"
+        ):
+            key = tuple(rest[: len(shape.key)])
+            kind, _, masks = reason.partition(": ")
+            if kind == "masked" and masks.startswith("["):
+                reason = f"masked: {', '.join(json.loads(masks))}"
+            found[table, key] = reason, dict(zip((*shape.key, *shape.columns), rest, strict=True))
+    return found
+
+
+def reason_among(reasons: frozenset[str], real: tuple[str, Any] | None) -> str:
+    """Return the reason that the replica gave, if the model has it among its own; SQLite's own words count by their kind."""
+    if real is not None:
+        kind, _, rest = real[0].partition(": ")
+        for reason in sorted(reasons):
+            same_words = reason == real[0]
+            if same_words or (kind == "check" and reason.startswith(("CHECK ", "NOT NULL ")) and _names(reason, rest)):
+                return real[0]
+    return " or ".join(sorted(reasons))
+
+
+def _names(reason: str, words: str) -> bool:
+    """Tell whether SQLite's words speak of what the model names."""
+    kind, _, what = reason.rpartition(" ")
+    return kind in words and what.rpartition(".")[2] in words

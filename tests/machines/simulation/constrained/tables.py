@@ -1,0 +1,306 @@
+"""Tables with constraints for the simulation, a few families of them: as SQL, and as the model must know them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.machines.oracle.shown import Check, Record, Reference, Rules, Unique
+from tests.machines.simulation.tables import Shape
+
+
+@dataclass(frozen=True)
+class Constrained(Shape):
+    """A table with constraints.
+
+    Attributes:
+        rules: its constraints, for the model.
+        values: column -> the values that programs write.
+        indexes: the statements that create its indexes.
+    holds: column -> the table whose automatic ids it holds, for columns of the key too.
+    """
+
+    rules: Rules = field(default_factory=Rules)
+    values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    indexes: str = ""
+    holds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return what `enable` must be told."""
+        return super().options | ({"identity": "row"} if self.rules.numbered else {})
+
+
+def _table(
+    create: str,
+    pool: tuple[Any, ...],
+    values: Mapping[str, tuple[Any, ...]],
+    *,
+    key: tuple[str, ...] = ("id",),
+    types: Mapping[str, str] | None = None,
+    indexes: str = "",
+    holds: Mapping[str, str] | None = None,
+    **rules: Any,
+) -> Constrained:
+    keys = tuple(found if isinstance(found, tuple) else (found,) for found in pool)
+    kinds = {column: (types or {}).get(column, "lww") for column in values}
+    return Constrained(
+        create, key, kinds, keys, rules=Rules(key=key, **rules), values=values, indexes=indexes, holds=holds or {}
+    )
+
+
+def _refers(column: str, parent: str, on_delete: str = "NO ACTION", to: str = "id") -> Reference:
+    return Reference((column,), parent, (to,), on_delete)
+
+
+def _is_active(record: Record) -> bool:
+    return bool(record["active"] == 1)
+
+
+def _not_null(table: str, column: str) -> Check:
+    return Check(f"NOT NULL {table}.{column}", lambda record: record[column] is not None)
+
+
+V = (0, 1, 2)
+
+FAMILIES: dict[str, dict[str, Constrained]] = {
+    "accounts": {
+        "account": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, email TEXT COLLATE NOCASE, org TEXT, nick TEXT, active INTEGER, v)",
+            ("a1", "a2", "a3", "a4"),
+            {
+                "email": ("x", "x", "X", "y", None),
+                "org": ("o", "p", None),
+                "nick": ("a", "b"),
+                "active": (1, 1, 0),
+                "v": V,
+            },
+            indexes="CREATE UNIQUE INDEX account_email ON account (email) WHERE active = 1;"
+            "CREATE UNIQUE INDEX account_nick ON account (org, nick);",
+            uniques=(
+                Unique(
+                    "account_email",
+                    ("email",),
+                    nocase=True,
+                    where=_is_active,
+                    where_columns=("active",),
+                ),
+                Unique("org, nick", ("org", "nick")),
+            ),
+        ),
+    },
+    "shop": {
+        "customer": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, code TEXT, v)",
+            ("k1", "k2", "k3"),
+            {"code": ("x", "y", "z", None), "v": V},
+            indexes="CREATE UNIQUE INDEX customer_code ON customer (code);",
+            uniques=(Unique("code", ("code",)),),
+        ),
+        "purchase": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, customer TEXT REFERENCES customer ON DELETE RESTRICT ON UPDATE CASCADE, v)",
+            ("p1", "p2", "p3"),
+            {"customer": ("k1", "k2", "k2", "k3", None), "v": V},
+            references=(_refers("customer", "customer", "RESTRICT"),),
+        ),
+        "voucher": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, code TEXT REFERENCES customer (code) ON UPDATE CASCADE"
+            " DEFERRABLE INITIALLY DEFERRED, v)",
+            ("v1", "v2"),
+            {"code": ("x", "y", None), "v": V},
+            references=(_refers("code", "customer", to="code"),),
+        ),
+    },
+    "world": {
+        "continent": _table("(id TEXT PRIMARY KEY NOT NULL, v)", ("c1", "c2"), {"v": V}),
+        "country": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, continent TEXT REFERENCES continent ON DELETE CASCADE, name TEXT)",
+            ("l1", "l2", "l3"),
+            {"continent": ("c1", "c2", None), "name": ("x", "y", None)},
+            indexes="CREATE UNIQUE INDEX country_name ON country (name);",
+            uniques=(Unique("name", ("name",)),),
+            references=(_refers("continent", "continent", "CASCADE"),),
+        ),
+        "city": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, country TEXT REFERENCES country, v)",
+            ("t1", "t2"),
+            {"country": ("l1", "l2", "l2", "l3"), "v": V},
+            references=(_refers("country", "country"),),
+        ),
+        "person": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, city TEXT REFERENCES city ON DELETE RESTRICT, v)",
+            ("q1", "q2"),
+            {"city": ("t1", "t2"), "v": V},
+            references=(_refers("city", "city", "RESTRICT"),),
+        ),
+    },
+    "masks": {
+        "team": _table("(id TEXT PRIMARY KEY NOT NULL, v)", ("m0", "m1", "m2"), {"v": V}),
+        "player": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, team TEXT REFERENCES team ON DELETE SET NULL ON UPDATE CASCADE, shirt, v)",
+            ("r1", "r2", "r3"),
+            {"team": ("m0", "m1", "m1", "m2", None), "shirt": (1, 2), "v": V},
+            indexes="CREATE UNIQUE INDEX player_shirt ON player (team, shirt);",
+            uniques=(Unique("team, shirt", ("team", "shirt")),),
+            references=(_refers("team", "team", "SET NULL"),),
+        ),
+        "fan": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, team TEXT DEFAULT 'm0' REFERENCES team ON DELETE SET DEFAULT, v)",
+            ("f1", "f2"),
+            {"team": ("m0", "m1", "m2"), "v": V},
+            references=(_refers("team", "team", "SET DEFAULT"),),
+            defaults={"team": "m0"},
+        ),
+        "coach": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, team TEXT NOT NULL REFERENCES team ON DELETE SET NULL, v)",
+            ("h1", "h2"),
+            {"team": ("m1", "m2"), "v": V},
+            references=(_refers("team", "team", "SET NULL"),),
+            required=frozenset({"team"}),
+        ),
+    },
+    "tree": {
+        "folder": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, up TEXT REFERENCES folder ON DELETE CASCADE, name TEXT, v)",
+            ("d1", "d2", "d3", "d4"),
+            {"up": ("d1", "d2", "d3", None, None), "name": ("x", "x", "y"), "v": V},
+            indexes="CREATE UNIQUE INDEX folder_name ON folder (name, up);",
+            uniques=(Unique("name, up", ("name", "up")),),
+            references=(_refers("up", "folder", "CASCADE"),),
+        ),
+        "page": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, before TEXT REFERENCES page ON DELETE SET NULL, slug TEXT, v)",
+            ("e1", "e2", "e3"),
+            {"before": ("e1", "e2", "e3", None), "slug": ("x", "y"), "v": V},
+            indexes="CREATE UNIQUE INDEX page_slug ON page (slug);",
+            uniques=(Unique("slug", ("slug",)),),
+            references=(_refers("before", "page", "SET NULL"),),
+        ),
+        "step": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, after TEXT REFERENCES step DEFERRABLE INITIALLY DEFERRED, v)",
+            ("s1", "s2", "s3"),
+            {"after": ("s1", "s2", "s3", None), "v": V},
+            references=(_refers("after", "step"),),
+        ),
+    },
+    "circle": {
+        "boss": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, office TEXT REFERENCES office ON DELETE SET NULL, name TEXT)",
+            ("b1", "b2"),
+            {"office": ("w1", "w2", None), "name": ("x", "y")},
+            indexes="CREATE UNIQUE INDEX boss_name ON boss (name);",
+            uniques=(Unique("name", ("name",)),),
+            references=(_refers("office", "office", "SET NULL"),),
+        ),
+        "office": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, boss TEXT REFERENCES boss ON DELETE CASCADE, v)",
+            ("w1", "w2"),
+            {"boss": ("b1", "b2", None), "v": V},
+            references=(_refers("boss", "boss", "CASCADE"),),
+        ),
+    },
+    "bills": {
+        "bill": _table(
+            "(id INTEGER PRIMARY KEY, number TEXT, v)",
+            (1, 2, 3),
+            {"number": ("x", "y", None), "v": V},
+            indexes="CREATE UNIQUE INDEX bill_number ON bill (number);",
+            uniques=(Unique("number", ("number",)),),
+        ),
+        "line": _table(
+            "(bill INTEGER NOT NULL REFERENCES bill ON DELETE CASCADE ON UPDATE CASCADE, n INTEGER NOT NULL, v,"
+            " PRIMARY KEY (bill, n)) WITHOUT ROWID",
+            ((1, 1), (1, 2), (2, 1), (3, 1)),
+            {"v": V},
+            key=("bill", "n"),
+            references=(_refers("bill", "bill", "CASCADE"),),
+        ),
+        "remark": _table(
+            "(id INTEGER PRIMARY KEY, bill INTEGER NOT NULL, n INTEGER, v,"
+            " FOREIGN KEY (bill, n) REFERENCES line (bill, n) ON UPDATE CASCADE)",
+            (1, 2),
+            {"bill": (1, 2, 3), "n": (1, 1, 2, None), "v": V},
+            references=(Reference(("bill", "n"), "line", ("bill", "n")),),
+            checks=(_not_null("remark", "bill"),),
+        ),
+    },
+    "numbers": {
+        "client": _table(
+            "(id INTEGER PRIMARY KEY, code TEXT, v)",
+            (1, 2, 3),
+            {"code": ("x", "y", None, None), "v": V},
+            indexes="CREATE UNIQUE INDEX client_code ON client (code);",
+            uniques=(Unique("code", ("code",)),),
+            numbered=True,
+        ),
+        "project": _table(
+            "(id INTEGER PRIMARY KEY, client INTEGER REFERENCES client ON DELETE CASCADE, v)",
+            (1, 2, 3),
+            {"client": (1, 2, 3, None), "v": V},
+            holds={"client": "client"},
+            references=(_refers("client", "client", "CASCADE"),),
+            numbered=True,
+        ),
+        "share": _table(
+            "(client INTEGER NOT NULL REFERENCES client, n INTEGER NOT NULL, v, PRIMARY KEY (client, n)) WITHOUT ROWID",
+            ((1, 1), (1, 2), (2, 1), (3, 1)),
+            {"v": V},
+            key=("client", "n"),
+            holds={"client": "client"},
+            references=(_refers("client", "client"),),
+        ),
+        "post": _table(
+            "(id INTEGER PRIMARY KEY, re INTEGER REFERENCES post ON DELETE SET NULL, v)",
+            (1, 2, 3),
+            {"re": (1, 2, 3, None), "v": V},
+            holds={"re": "post"},
+            references=(_refers("re", "post", "SET NULL"),),
+            numbered=True,
+        ),
+    },
+    "stocks": {
+        "stock": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, n INTEGER NOT NULL DEFAULT 0 CHECK (n >= 0), low INTEGER, high INTEGER,"
+            " bin TEXT, CONSTRAINT bounds CHECK (low <= high)) STRICT",
+            ("s1", "s2"),
+            {"n": (0, 1, 2, 3), "low": (0, 5, 7, None), "high": (4, 6, 9, None), "bin": ("x", "y", None)},
+            types={"n": "counter"},
+            indexes="CREATE UNIQUE INDEX stock_bin ON stock (bin);",
+            uniques=(Unique("bin", ("bin",)),),
+            checks=(
+                Check("CHECK stock.n", lambda record: record["n"] >= 0),
+                Check("CHECK bounds", lambda r: r["low"] is None or r["high"] is None or r["low"] <= r["high"]),
+            ),
+        ),
+        "order_": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, stock TEXT REFERENCES stock ON DELETE RESTRICT, v)",
+            ("o1", "o2"),
+            {"stock": ("s1", "s2"), "v": V},
+            references=(_refers("stock", "stock", "RESTRICT"),),
+        ),
+    },
+    "kept": {
+        "top": _table("(id TEXT PRIMARY KEY NOT NULL, v)", ("t1", "t2"), {"v": V}),
+        "mid": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, top TEXT REFERENCES top ON DELETE RESTRICT)",
+            ("m1", "m2"),
+            {"top": ("t1", "t2")},
+            references=(_refers("top", "top", "RESTRICT"),),
+        ),
+        "low": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, mid TEXT REFERENCES mid)",
+            ("l1", "l2"),
+            {"mid": ("m1", "m2")},
+            references=(_refers("mid", "mid"),),
+        ),
+    },
+}
+"""The families; in each, a table comes after those that it refers to, where that is possible."""
+
+TABLES = {name: table for family in FAMILIES.values() for name, table in family.items()}
+
+
+def schema(names: Mapping[str, Shape]) -> str:
+    """Return the statements that create some of the tables."""
+    return "".join(f"CREATE TABLE {name} {TABLES[name].create};\n{TABLES[name].indexes}\n" for name in names)

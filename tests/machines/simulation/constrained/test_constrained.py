@@ -1,0 +1,133 @@
+"""Random networks of replicas with constrained tables against the model, and changesets in all orders.
+
+CRDTSQL_SEEDS=5000 runs more of them; CRDTSQL_SEED=17 runs one again, CRDTSQL_STEPS=3,8 some of its steps.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import apsw
+import pytest
+
+from crdtsql import Replica
+from tests.machines.oracle import model
+from tests.machines.simulation import histories
+from tests.machines.simulation.constrained import tables as constrained_tables
+from tests.machines.simulation.constrained.simulation import held
+from tests.machines.simulation.constrained.situations import REQUIRED
+from tests.machines.simulation.constrained.writes import ConstrainedWriter, Writes
+from tests.machines.simulation.writes import Habits
+from tests.support import state
+from tests.support.peers import START_MS, fast_directory
+
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "120"))
+ONE_SEED = os.environ.get("CRDTSQL_SEED")
+STEPS = os.environ.get("CRDTSQL_STEPS")
+PER_TEST = 60
+
+occurred: Counter[str] = Counter()
+
+
+@pytest.mark.skipif(ONE_SEED is not None, reason="one seed was asked for")
+@pytest.mark.parametrize("first", range(0, SEEDS, PER_TEST))
+def test_replicas_show_what_the_model_says(first: int) -> None:
+    """After every merge each table shows, and holds, what the known events define; every declared constraint is kept."""
+    seeds = range(first, min(first + PER_TEST, SEEDS))
+    for result in histories.run_all(histories.run_constrained, seeds):
+        occurred.update(result.occurred)
+        if result.failure is not None:
+            pytest.fail(histories.explain(result), pytrace=False)
+
+
+@pytest.mark.skipif(ONE_SEED is None, reason="repeats the run of one seed")
+def test_one_seed() -> None:
+    """The run of one seed can be repeated, all of it or some of its steps."""
+    steps = None if STEPS is None else [int(step) for step in STEPS.split(",") if step]
+    result = histories.run_constrained(int(ONE_SEED or 0), steps)
+    if result.failure is not None:
+        failure = result.failure if STEPS else histories.explain(result)
+        pytest.fail(failure, pytrace=False)
+
+
+@pytest.mark.skipif(ONE_SEED is not None, reason="one seed can't meet all situations")
+def test_every_situation_occurred() -> None:
+    """The random runs have met every situation that they are there to test."""
+    if sum(occurred.values()) == 0:
+        pytest.skip("the runs were not selected")
+    missing = [name for name in REQUIRED if not occurred[name]]
+    assert not missing, f"never occurred in {SEEDS} seeds: {missing}"
+
+
+# -- all orders -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", constrained_tables.FAMILIES)
+def test_any_order_of_four_changesets_gives_one_result(family: str) -> None:
+    """Four changesets from four replicas give the same tables, held rows and clocks in each of the 24 orders."""
+    tables = constrained_tables.FAMILIES[family]
+    habits = Habits({**tables}, {}, calm=False)
+    random = Random(family)
+    with fast_directory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRDTSQL_STATE_DIR", str(directory / "state"))
+        base = _base(directory, random, habits)
+        changesets = [_changes(directory / f"{n}.db", base, random, habits) for n in range(4)]
+        results = []
+        for number, order in enumerate(itertools.permutations(changesets)):
+            path = directory / f"order{number}.db"
+            base.clone(path)
+            with Replica.open(path, now=lambda: START_MS + 10_000) as replica:
+                for data in order:
+                    replica.merge(data)
+                results.append(_result(replica, habits))
+        base.close()
+    for number, result in enumerate(results):
+        for what, found in result.items():
+            assert found == results[0][what], f"order {number} differs in {what}"
+
+
+class _Untold(ConstrainedWriter):
+    """A program whose writes no model follows."""
+
+    def tell(self, twin: model.Replica, found: Writes) -> None:
+        pass
+
+
+def _base(directory: Path, random: Random, habits: Habits) -> Replica:
+    path = directory / "base.db"
+    connection = apsw.Connection(str(path))
+    connection.execute(constrained_tables.schema(habits.tables))
+    connection.close()
+    base = Replica.open(path, now=lambda: START_MS, make_site=lambda: random.randbytes(16))
+    for table, shape in habits.tables.items():
+        base.enable(table, **shape.options)
+    _write(path, random, habits, 12)
+    base.vector()
+    return base
+
+
+def _changes(path: Path, base: Replica, random: Random, habits: Habits) -> bytes:
+    base.clone(path)
+    skew_ms = random.choice((0, 1, 2, 3)) * 1000
+    with Replica.open(path, now=lambda: START_MS + skew_ms, make_site=lambda: random.randbytes(16)) as replica:
+        for _ in range(3):
+            _write(path, random, habits, 5)
+            replica.vector()
+        return replica.export(base.vector())
+
+
+def _write(path: Path, random: Random, habits: Habits, count: int) -> None:
+    writer = _Untold(path, habits, Counter())
+    for _ in range(count):
+        writer.write(random, model.Replica(model.World(), b""))
+    writer.close()
+
+
+def _result(replica: Replica, habits: Habits) -> dict[str, Any]:
+    shown = {table: sorted(map(repr, replica.connection.execute(f"SELECT * FROM {table}"))) for table in habits.tables}
+    return {"shown": shown, "held": held(replica.connection, habits.tables), "rows": state.rows(replica.connection)}

@@ -1,0 +1,250 @@
+"""A program that writes tables with constraints with ordinary SQL, and tells the model what became of its statements.
+
+SQLite's own cascades, and the rows that REPLACE evicts, are writes of the program like any other. What changed is read from
+the user's tables before and after; the log only says in which order, and that each change was captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import count
+from random import Random
+from typing import Any
+
+import apsw
+
+from tests.machines.oracle import model
+from tests.machines.oracle.events import Row
+from tests.machines.oracle.numbers import Birth, labels
+from tests.machines.oracle.parts import same
+from tests.machines.oracle.shown import Shown
+from tests.machines.simulation.constrained.tables import TABLES, Constrained
+from tests.machines.simulation.tables import Key
+from tests.machines.simulation.writes import Rows, Writer
+
+Statement = tuple[str, tuple[Any, ...]]
+Writes = list[tuple[str, Row, dict[str, Any]]]
+Names = dict[str, dict[Any, Birth]]
+INSERTED, DELETED, PERHAPS_EVICTED, UPDATED = 1, 2, 3, 4
+TOKENS = count(1)
+NOTHING: tuple[str, Row, dict[str, Any]] = ("nothing", ("", ()), {})
+
+
+class ConstrainedWriter(Writer):
+    """A connection of the user's, with foreign keys and recursive triggers on or off."""
+
+    @property
+    def numbered(self) -> list[str]:
+        """Return the tables with automatic ids."""
+        return [table for table in self.habits.tables if self._constrained(table).rules.numbered]
+
+    def genesis(self, table: str) -> dict[Row, dict[str, Any]]:
+        """Return the rows of a table that is about to be enabled, as the model names them."""
+        names: Names = {found: {key[0]: Birth(found, key[0]) for key in self.rows(found)} for found in self.numbered}
+        return {self._row(table, key, names): self._values_of(table, v, names) for key, v in self.rows(table).items()}
+
+    def everything(self) -> dict[str, Rows]:
+        return {table: self.rows(table) for table in self.habits.tables}
+
+    def fill(self, random: Random, table: str) -> None:
+        """Insert rows that are there before the table is enabled; they break no constraint."""
+        self.connection.execute("PRAGMA foreign_keys = ON")
+        for key in random.sample(self.shape(table).pool, random.choice((0, 1, 2))):
+            with suppress(apsw.ConstraintError):
+                self.connection.execute(*self._insertion(random, table, "INSERT", key))
+
+    def write(self, random: Random, twin: model.Replica) -> None:
+        """Run a random statement, or a transaction of some; what a constraint refuses changes nothing."""
+        enforced = random.random() < 0.85 or bool(self.numbered)
+        self.connection.execute(f"PRAGMA foreign_keys = {enforced}")
+        self.connection.execute(f"PRAGMA recursive_triggers = {random.random() < 0.3}")
+        many = random.choice((1, 1, 1, 1, 2, 3))
+        before = self.everything()
+        found = self._try([self._statement(random) for _ in range(many)])
+        if found is None:
+            self.occurred["a constraint refused a statement"] += 1
+            return
+        self._note(before, found, enforced)
+        self.tell(twin, found)
+
+    # -- statements -------------------------------------------------------------------------------
+
+    def _statement(self, random: Random) -> Statement:
+        table = random.choice(list(self.habits.tables))
+        there = list(self.rows(table))
+        kinds = {"insert": 4, "replace": 1.5, "upsert": 0.7}
+        if there:
+            kinds |= {"update": 6, "update or replace": 1, "update all": 0.6, "delete": 2.2, "key": 1}
+        kind = random.choices(list(kinds), list(kinds.values()))[0]
+        shape = self._constrained(table)
+        key = random.choice(shape.pool)
+        if kind == "insert":
+            free = [found for found in shape.pool if found not in there] or [key]
+            verb = random.choice(("INSERT", "INSERT", "INSERT", "INSERT OR IGNORE"))
+            return self._insertion(random, table, verb, random.choice(free))
+        if kind == "replace":
+            return self._insertion(random, table, random.choice(("INSERT OR REPLACE", "REPLACE")), key)
+        if kind == "upsert":
+            text, bindings = self._insertion(random, table, "INSERT", key)
+            column = random.choice(shape.columns)
+            return f"{text} ON CONFLICT ({', '.join(shape.key)}) DO UPDATE SET {column} = excluded.{column}", bindings
+        old = random.choice(there)
+        where = f"WHERE {' AND '.join(f'{name} = ?' for name in shape.key)}"
+        if kind == "delete":
+            return f"DELETE FROM {table} {where}", old
+        if kind == "key":
+            verb = random.choice(("UPDATE", "UPDATE OR REPLACE"))
+            return f"{verb} {table} SET {', '.join(f'{name} = ?' for name in shape.key)} {where}", (*key, *old)
+        columns = random.sample(shape.columns, min(len(shape.columns), random.choice((1, 1, 2))))
+        settings = [self._setting(random, shape, column) for column in columns]
+        text = ", ".join(setting for setting, _ in settings)
+        values = tuple(value for _, bound in settings for value in bound)
+        if kind == "update all":
+            return f"UPDATE OR IGNORE {table} SET {text}", values
+        verb = "UPDATE OR REPLACE" if kind == "update or replace" else "UPDATE"
+        return f"{verb} {table} SET {text} {where}", (*values, *old)
+
+    def _constrained(self, table: str) -> Constrained:
+        return TABLES[table]
+
+    def _setting(self, random: Random, shape: Constrained, column: str) -> Statement:
+        if shape.types[column] == "counter":
+            return f"{column} = {column} + ?", (random.choice((-2, -1, -1, 1)),)
+        return f"{column} = ?", (random.choice(shape.values[column]),)
+
+    def _insertion(self, random: Random, table: str, verb: str, key: Key) -> Statement:
+        shape = self._constrained(table)
+        return self._into(table, verb), (*key, *(random.choice(shape.values[column]) for column in shape.columns))
+
+    # -- automatic ids ----------------------------------------------------------------------------
+
+    def tell(self, twin: model.Replica, found: Writes) -> None:
+        """Tell the model what was written, with births in place of numbers."""
+        names, gone = self._names(twin) if self.numbered else ({}, set())
+        for kind, row, values in found:
+            table, key = row
+            if kind == "insert" and table in self.numbered:
+                known = names[table].get(key[0])
+                if known is None or known in gone:
+                    self.occurred["a number was used again"] += known is not None
+                    names[table][key[0]] = Birth(table, key[0], next(TOKENS), known)
+            if kind == "nothing":
+                twin.write(kind, row, values)
+            else:
+                twin.write(kind, self._row(table, key, names), self._values_of(table, values, names))
+        if self.numbered:
+            twin.pending = [*self._meant(twin, names)]
+
+    def _meant(self, twin: model.Replica, names: Names) -> Iterator[tuple[str, Row, dict[str, Any]]]:
+        """Say what the writes of a batch mean as a whole: a row is born with its last insert, and may be referred to before."""
+        born = {row[1][0]: n for n, (kind, row, _) in enumerate(twin.pending) if kind == "insert" and row[0] in names}
+        known = labels(twin.world, twin.known, self.numbered)
+        for number, (kind, row, values) in enumerate(twin.pending):
+            if kind == "nothing" or (row[0] in names and row[1][0] not in known and number < born[row[1][0]]):
+                yield NOTHING
+            else:
+                yield kind, self._row(*row, names), self._values_of(row[0], values, names)
+
+    def _names(self, twin: model.Replica) -> tuple[Names, set[Birth]]:
+        """Return which rows have which numbers here, and those of them that were not shown when the log was last empty."""
+        rules = {table: self._constrained(table).rules for table in self.habits.tables}
+        now = Shown(twin.world, twin.known, rules)
+        names: Names = {table: {} for table in self.numbered}
+        for table, key in now.states:
+            if table in names:
+                names[table][now.labels[key[0]]] = key[0]
+        gone = {row[1][0] for row in now.states if row[0] in names and row not in now.view.shown}
+        for kind, (table, key), _ in twin.pending:
+            if kind == "insert" and table in names and key[0] not in now.labels:
+                names[table][key[0].claimed] = key[0]
+        return names, gone
+
+    def _row(self, table: str, key: Key, names: Names) -> Row:
+        shape = self._constrained(table)
+        if shape.rules.numbered:
+            return table, (names[table].get(key[0], key[0]),)
+        held = (shape.holds.get(column) for column in shape.key)
+        return table, tuple(_named(part, names.get(found or "")) for part, found in zip(key, held, strict=True))
+
+    def _values_of(self, table: str, values: Mapping[str, Any], names: Names) -> dict[str, Any]:
+        holds = self._constrained(table).holds
+        return {column: _named(value, names.get(holds.get(column, ""))) for column, value in values.items()}
+
+    # -- what became of them ----------------------------------------------------------------------
+
+    def _try(self, statements: list[Statement]) -> Writes | None:
+        """Run statements in one transaction; return what they wrote, None if they were refused."""
+        found: Writes = []
+        self.connection.execute("SAVEPOINT program")
+        try:
+            for statement, bindings in statements:
+                found += self._run_one(statement, bindings)
+            self.connection.execute("RELEASE program")
+        except apsw.ConstraintError:
+            self.connection.execute("ROLLBACK TO program; RELEASE program")
+            return None
+        return found
+
+    def _run_one(self, statement: str, bindings: tuple[Any, ...]) -> Writes:
+        before, last = self.everything(), self.connection.execute("SELECT ifnull(max(seq), 0) FROM _crdt_log").get
+        self.connection.execute(statement, bindings)
+        after = self.everything()
+        found = self._captured(last, before, after)
+        changed = {
+            (table, key)
+            for table in after
+            for key in before[table].keys() | after[table].keys()
+            if not _alike(before[table].get(key), after[table].get(key))
+        }
+        missed = changed - {row for _, row, _ in found}
+        assert not missed, f"{statement} {bindings} changed {missed}, which was not captured"
+        return found
+
+    def _captured(self, last: int, before: Mapping[str, Rows], after: Mapping[str, Rows]) -> Writes:
+        names = dict(self.connection.execute("SELECT id, name FROM _crdt_table"))
+        found: Writes = []
+        for entry in self.connection.execute("SELECT * FROM _crdt_log WHERE seq > ? ORDER BY seq", (last,)):
+            columns = [name for name, *_ in self.connection.execute("SELECT name FROM pragma_table_info('_crdt_log')")]
+            values = dict(zip(columns, entry, strict=True))
+            table = names[values["tbl"]]
+            shape = self.shape(table)
+            key = tuple(values[f"k{n}"] for n in range(1, len(shape.key) + 1))
+            found.append(self._meaning(table, key, values, before[table], after[table]))
+        return found
+
+    def _meaning(
+        self, table: str, key: Key, entry: Mapping[str, Any], before: Rows, after: Rows
+    ) -> tuple[str, Row, dict[str, Any]]:
+        """Say what an entry of the log means, given the table before and after the statement."""
+        now = after.get(key)
+        if entry["op"] == PERHAPS_EVICTED:
+            evicted = key in before and now is None
+            self.occurred["REPLACE evicted a row"] += evicted
+            return ("delete", (table, key), {}) if evicted else NOTHING
+        if entry["op"] == DELETED:
+            return "delete", (table, key), {}
+        if entry["op"] == INSERTED:
+            return NOTHING if now is None else ("insert", (table, key), dict(now))
+        now = now or before.get(key)  # written, and then deleted by the same statement
+        if now is None:
+            return NOTHING
+        columns = [name for n, name in enumerate(self.shape(table).columns) if entry["detail"] >> n & 1]
+        return "update", (table, key), {column: now[column] for column in columns}
+
+    def _note(self, before: Mapping[str, Rows], found: Writes, enforced: bool) -> None:
+        tables = {row[0] for kind, row, _ in found if kind != "nothing"}
+        self.occurred["one statement changed several tables"] += len(tables) > 1
+        self.occurred["foreign keys were not enforced"] += not enforced and bool(found)
+        del before
+
+
+def _named(value: Any, names: Mapping[Any, Birth] | None) -> Any:
+    """Return the row that a number is meant to be, if there is one."""
+    return value if names is None or isinstance(value, Birth) else names.get(value, value)
+
+
+def _alike(left: Mapping[str, Any] | None, right: Mapping[str, Any] | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return all(same(left[column], right[column]) for column in left)

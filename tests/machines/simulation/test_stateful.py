@@ -1,0 +1,50 @@
+"""Random networks of replicas against the model.
+
+CRDTSQL_SEEDS=5000 runs more of them; CRDTSQL_SEED=17 runs one again, CRDTSQL_STEPS=3,8 some of its steps.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from tests.machines.simulation import histories
+from tests.machines.simulation.situations import REQUIRED
+
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "300"))
+ONE_SEED = os.environ.get("CRDTSQL_SEED")
+STEPS = os.environ.get("CRDTSQL_STEPS")
+PER_TEST = 60
+
+occurred: Counter[str] = Counter()
+
+
+@pytest.mark.skipif(ONE_SEED is not None, reason="one seed was asked for")
+@pytest.mark.parametrize("first", range(0, SEEDS, PER_TEST))
+def test_replicas_hold_what_the_model_says(first: int) -> None:
+    """After every merge, in whatever order changes arrive, a replica holds what the full causal history defines."""
+    seeds = range(first, min(first + PER_TEST, SEEDS))
+    for result in histories.run_all(histories.run, seeds):
+        occurred.update(result.occurred)
+        if result.failure is not None:
+            pytest.fail(histories.explain(result), pytrace=False)
+
+
+@pytest.mark.skipif(ONE_SEED is None, reason="repeats the run of one seed")
+def test_one_seed() -> None:
+    """The run of one seed can be repeated, all of it or some of its steps."""
+    steps = None if STEPS is None else [int(step) for step in STEPS.split(",") if step]
+    result = histories.run(int(ONE_SEED or 0), steps)
+    if result.failure is not None:
+        pytest.fail(result.failure if STEPS else histories.explain(result), pytrace=False)
+
+
+@pytest.mark.skipif(ONE_SEED is not None, reason="one seed can't meet all situations")
+def test_every_situation_occurred() -> None:
+    """The random runs have met every situation that they are there to test."""
+    if sum(occurred.values()) == 0:
+        pytest.skip("the runs were not selected")
+    missing = [name for name in REQUIRED if not occurred[name]]
+    assert not missing, f"never occurred in {SEEDS} seeds: {missing}"

@@ -1,0 +1,1 @@
+"""How a changeset gets into the clocks and the tables."""

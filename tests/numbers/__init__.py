@@ -1,0 +1,1 @@
+"""Which row has an automatic number."""

@@ -1,0 +1,86 @@
+"""A database that sqlite-utils built, with a full-text index that triggers keep, on two machines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.programs import tools
+
+PROGRAM = shutil.which("sqlite-utils", path=str(Path(sys.executable).parent)) or "sqlite-utils"
+
+
+def utils(*arguments: str | Path, rows: list[dict[str, Any]] | None = None) -> str:
+    """Run sqlite-utils."""
+    done = subprocess.run(
+        [PROGRAM, *map(str, arguments)],
+        input=json.dumps(rows) if rows is not None else "",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def search(path: Path, words: str) -> list[str]:
+    """Return the titles of the articles that have the words."""
+    return sorted(row["title"] for row in json.loads(utils("search", path, "article", words)))
+
+
+def build(path: Path) -> None:
+    """Build the database."""
+    people = [{"id": 1, "name": "Ada"}, {"id": 2, "name": "Bob"}]
+    articles = [
+        {"id": 1, "title": "On engines", "body": "The analytical engine weaves patterns", "author": 1},
+        {"id": 2, "title": "On looms", "body": "The loom weaves flowers", "author": 2},
+    ]
+    utils("insert", path, "person", "-", "--pk", "id", rows=people)
+    utils("insert", path, "article", "-", "--pk", "id", rows=articles)
+    utils("add-foreign-key", path, "article", "author", "person", "id")
+    utils("create-index", path, "person", "name", "--unique")
+    utils("enable-fts", path, "article", "title", "body", "--create-triggers", "--tokenize", "porter")
+    utils("insert", path, "tag", "-", "--pk", "article", "--pk", "label", rows=[{"article": 1, "label": "computing"}])
+
+
+def test_full_text_search_on_two_machines(folder: Path) -> None:
+    """Articles that others wrote, changed or removed are found, or not found, by the index of each machine."""
+    build(folder / "a.db")
+    a, b = tools.replicate(folder / "a.db", "b")
+    utils("insert", a, "article", "-", "--pk", "id", rows=[{"title": "On cards", "body": "Punched cards", "author": 1}])
+    utils(
+        "insert", b, "article", "-", "--pk", "id", rows=[{"title": "On valves", "body": "Glowing valves", "author": 2}]
+    )
+    utils("query", a, "UPDATE article SET body = 'The loom weaves carpets' WHERE id = 2")
+    utils("upsert", b, "article", "-", "--pk", "id", rows=[{"id": 2, "title": "On old looms"}])
+    utils("query", b, "DELETE FROM article WHERE id = 1")
+    utils("insert", a, "tag", "-", "--pk", "article", "--pk", "label", rows=[{"article": 2, "label": "weaving"}])
+    tools.sync(a, b)
+    tools.check(a, b)
+    for path in (a, b):
+        assert search(path, "weave") == ["On old looms"]
+        assert search(path, "carpets") == ["On old looms"]
+        assert search(path, "flowers") == []
+        assert search(path, "cards OR valves") == ["On cards", "On valves"]
+        assert json.loads(utils("rows", path, "article", "-c", "id"))[0] == {"id": 2}
+
+
+def test_bulk_writes_of_sqlite_utils(folder: Path) -> None:
+    """Rows that insert --replace and --ignore wrote on both machines converge, with the index and its UNIQUE name."""
+    build(folder / "a.db")
+    a, b = tools.replicate(folder / "a.db", "b")
+    people = [{"id": number, "name": f"person {number % 7}"} for number in range(3, 8)]
+    utils("insert", a, "person", "-", "--pk", "id", "--replace", rows=people)
+    utils("insert", b, "person", "-", "--pk", "id", "--ignore", rows=people[::-1])
+    more = [{"title": f"Title {n}", "body": f"words {n}", "author": 2} for n in range(20)]
+    utils("insert", a, "article", "-", "--pk", "id", rows=more[:12])
+    utils("insert", b, "article", "-", "--pk", "id", rows=more[12:])
+    tools.sync(a, b)
+    tools.check(a, b)
+    for path in (a, b):
+        assert len(search(path, "words")) == 20

@@ -1,0 +1,1 @@
+"""The public face: its lock, and the order of steps."""

@@ -1,0 +1,1 @@
+"""What the user's file looks like, and the facts about SQLite."""

@@ -1,0 +1,1 @@
+"""How a typed cell falls into parts, and is shown again."""

@@ -1,0 +1,1 @@
+"""What a person, SQL or sqlite-utils says."""

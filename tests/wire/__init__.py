@@ -1,0 +1,1 @@
+"""A changeset's bytes, and distrust of them."""

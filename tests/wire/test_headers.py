@@ -1,0 +1,73 @@
+"""What changesets say about tables and columns that have other names than before, and strangers who say something wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crdtsql.base.errors import InvalidChangesetError, SchemaMismatchError
+from crdtsql.wire.changeset import unpack
+from tests.support import forge
+from tests.support.changes import pair, rows
+from tests.support.state import content
+
+
+def test_uids_are_in_the_header_where_names_differ(tmp_path: Path) -> None:
+    """A changeset names uids only where they are not the names in lower case, and a reader understands both."""
+    with pair(tmp_path) as (one, other):
+        before, _ = forge.parts(one.export())
+        assert "uid" not in str(before["tables"])
+        one.alter("ALTER TABLE task RENAME COLUMN title TO name")
+        one.alter("ALTER TABLE task RENAME COLUMN id TO key")
+        one.alter("ALTER TABLE task RENAME TO job")
+        data = one.export()
+        (table,) = forge.parts(data)[0]["tables"]
+        assert (table["name"], table["uid"], table["key"], table["key_uids"]) == ("job", "task", ["key"], ["id"])
+        assert table["columns"] == [{"name": "name", "type": "lww", "uid": "title"}, {"name": "n", "type": "lww"}]
+        (header,) = unpack(data).header.tables
+        assert (header.uid, header.key_uids, header.uids) == ("task", ("id",), ("title", "n"))
+        other.merge(data)
+        assert rows(other) == rows(one, "job")
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a uid twice": lambda table: table["columns"][0].update(uid="n"),
+    "the key's uid twice": lambda table: table["columns"][0].update(uid="id"),
+    "no text": lambda table: table["columns"][0].update(uid=7),
+    "a NUL": lambda table: table.update(uid="a\0b"),
+    "too many of the key": lambda table: table.update(key_uids=["id", "title"]),
+    "none of the key": lambda table: table.update(key_uids=[]),
+    "the key's no list": lambda table: table.update(key_uids=7),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_wrong_uids_are_refused(change: str, tmp_path: Path) -> None:
+    """A header whose uids are no names, or name two columns alike, is refused, and nothing is changed."""
+    with pair(tmp_path) as (one, other):
+        one.connection.execute("UPDATE task SET n = 9")
+
+        def changed(header: dict[str, Any]) -> None:
+            CHANGES[change](header["tables"][0])
+
+        data = forge.with_header(one.export(), changed)
+        other.vector()
+        before = content(other.connection)
+        with pytest.raises(InvalidChangesetError):
+            other.merge(data)
+        assert content(other.connection) == before
+
+
+def test_another_key_by_uid_is_refused(tmp_path: Path) -> None:
+    """Keys are compared by uid: another key column under the old name does not pass for it."""
+    with pair(tmp_path) as (one, other):
+        one.connection.execute("UPDATE task SET n = 9")
+
+        def changed(header: dict[str, Any]) -> None:
+            header["tables"][0]["key_uids"] = ["id~2"]
+
+        with pytest.raises(SchemaMismatchError, match="primary key"):
+            other.merge(forge.with_header(one.export(), changed))
