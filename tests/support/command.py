@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from tests.support import warm
 
 COMMAND = [sys.executable, "-m", "crdtsql"]
 
@@ -20,12 +25,53 @@ def start(*arguments: str | bytes | Path, **options: Any) -> subprocess.Popen[by
     return subprocess.Popen([*COMMAND, *arguments], **options)
 
 
-def run(*arguments: str | bytes | Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """Run `crdtsql ARGUMENTS` to its end, whatever comes of it; nothing of ours takes a minute."""
-    options = {"capture_output": True, "timeout": 60} | options
-    if "input" not in options and "stdin" not in options:
-        options["stdin"] = subprocess.DEVNULL
-    return subprocess.run([*COMMAND, *arguments], check=False, **options)
+def seconds_of(*arguments: str | bytes | Path) -> float:
+    """Start `crdtsql ARGUMENTS` as `start` does, which must succeed; return how long it took."""
+    began = time.monotonic()
+    process = start(*arguments)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors.decode(errors="replace")
+    return time.monotonic() - began
+
+
+def run(
+    *arguments: str | bytes | Path,
+    input: bytes = b"",  # noqa: A002
+    stdin: int | IO[bytes] | None = None,
+    cwd: Path | None = None,
+    timeout: float = 60,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `crdtsql ARGUMENTS` in a process of its own to its end, whatever comes of it; nothing of ours takes a minute."""
+    words = [os.fsdecode(argument) for argument in arguments]
+    with ThreadPoolExecutor(3) as pool, ExitStack() as theirs:
+        if stdin is None:
+            stdin, given = _pipe(theirs, 0)
+            pool.submit(_write, given, input)
+        elif stdin == subprocess.DEVNULL:
+            stdin = theirs.enter_context(open(os.devnull, "rb"))
+        (output, out), (errors, err) = _pipe(theirs, 1), _pipe(theirs, 1)
+        shown = [pool.submit(_read, end) for end in (out, err)]
+        file = stdin if isinstance(stdin, int) else stdin.fileno()
+        code = warm.server().run(words, [file, output, errors], str(cwd or Path.cwd()), timeout)
+        theirs.close()
+        return subprocess.CompletedProcess(words, code, *(each.result() for each in shown))
+
+
+def _pipe(theirs: ExitStack, side: int) -> tuple[int, int]:
+    """Give the end of a new pipe that a command gets, which is closed here in the end, and our end."""
+    ends = os.pipe()
+    theirs.callback(os.close, ends[side])
+    return ends[side], ends[1 - side]
+
+
+def _read(end: int) -> bytes:
+    with open(end, "rb") as pipe:
+        return pipe.read()
+
+
+def _write(end: int, data: bytes) -> None:
+    with suppress(BrokenPipeError), open(end, "wb", buffering=0) as pipe:
+        pipe.write(data)
 
 
 def ok(*arguments: str | bytes | Path, **options: Any) -> str:

@@ -11,7 +11,6 @@ import random
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from crdtsql.wire.changeset import unpack
-from tests.support.command import execute, make, ok, query, start
+from tests.support.command import execute, make, ok, query, seconds_of, start
 
 KILLS = int(os.environ.get("CRDTSQL_KILLS", "40"))
 ROWS = 20_000
@@ -131,9 +130,7 @@ def test_a_kill_leaves_a_sound_file_and_repeating_finishes(name: str, journal: s
     """A command killed at any moment leaves sound files and whole or no output, and repeating it finishes the work."""
     scene = SCENES[name](scratch / "files", journal)
     at = scene.fresh(scratch / "unkilled")
-    started = time.monotonic()
-    ok(*scene.arguments(at))
-    duration = time.monotonic() - started
+    duration = seconds_of(*scene.arguments(at))
     wanted = _outcome(scene, at)
     seed = random.randrange(1 << 32)
     choice = random.Random(seed)

@@ -11,7 +11,7 @@ import pytest
 
 from crdtsql import Replica
 from tests.support.changes import TASK, exchange
-from tests.support.command import execute, make, ok, query, start
+from tests.support.command import execute, make, ok, query, seconds_of, start
 
 ROWS = [(f"{n:05x}", f"title {n}", n) for n in range(20_000)]
 KILLS = 4
@@ -28,9 +28,7 @@ def test_a_change_is_whole_or_not_at_all(change: str, tmp_path: Path) -> None:
     ok("vector", path)
     whole = tmp_path / "whole.db"
     shutil.copyfile(path, whole)
-    began = time.monotonic()
-    ok("alter", whole, change)
-    duration = time.monotonic() - began
+    duration = seconds_of("alter", whole, change)
     names = [set(_names(file)) for file in (path, whole)]
     choice = random.Random(1)
     for number in range(KILLS):

@@ -1,0 +1,142 @@
+"""A Python that has crdtsql loaded, and forks a process of its own for each command: `python -m tests.support.warm SOCKET`.
+
+Starting Python and loading everything takes several times as long as most commands do; here it is done once. A request
+says the arguments, the folder and the environment, and brings the three standard files; the child goes on as
+`python -m crdtsql` does. The server opens no database and starts no thread, so there is nothing that a fork could spoil.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import pkgutil
+import runpy
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import crdtsql
+
+NUMBER = struct.Struct("<q")
+LATE = ("difflib", "encodings.ascii", "encodings.idna", "rich.console", "rich.progress", "rich.table", "rich.text")
+"""What commands load only when they need it."""
+
+
+# -- in the process of the tests ------------------------------------------------------------------
+
+
+class Server:
+    """The loaded Python, which ends when this process does."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.channel, theirs = socket.socketpair()
+        path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.warm", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": path},
+        )
+        theirs.close()
+
+    def run(self, arguments: Sequence[str], files: Sequence[int], folder: str, seconds: float) -> int:
+        """Run `crdtsql ARGUMENTS` with these standard files; return its exit code as `subprocess` gives it."""
+        request = json.dumps({"arguments": arguments, "folder": folder, "environment": dict(os.environ)}).encode()
+        with self.lock:
+            socket.send_fds(self.channel, [NUMBER.pack(len(request))], files)
+            self.channel.sendall(request)
+            process = _number(self.channel)
+            self.channel.settimeout(seconds)
+            try:
+                return os.waitstatus_to_exitcode(_number(self.channel))
+            except TimeoutError:
+                os.kill(process, signal.SIGKILL)
+                self.channel.settimeout(None)
+                _number(self.channel)
+                raise subprocess.TimeoutExpired(["crdtsql", *arguments], seconds) from None
+            finally:
+                self.channel.settimeout(None)
+
+
+@cache
+def server() -> Server:
+    """Give the server of this process."""
+    return Server()
+
+
+def _number(channel: socket.socket) -> int:
+    (number,) = NUMBER.unpack(_bytes(channel, NUMBER.size))
+    return int(number)
+
+
+def _bytes(channel: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = channel.recv(size - len(data))
+        if not piece:
+            raise EOFError("the server has ended")
+        data += piece
+    return data
+
+
+# -- in the server --------------------------------------------------------------------------------
+
+
+def serve(channel: socket.socket) -> list[str] | None:
+    """Fork a child for each request until the channel is closed; return the arguments in the child, else None."""
+    while True:
+        head, files, _, _ = socket.recv_fds(channel, NUMBER.size, 3)
+        if not head:
+            return None
+        (size,) = NUMBER.unpack(head + _bytes(channel, NUMBER.size - len(head)))
+        request = json.loads(_bytes(channel, size))
+        process = os.fork()
+        if process == 0:
+            become(files, request["folder"], request["environment"])
+            return list(request["arguments"])
+        for file in files:
+            os.close(file)
+        channel.sendall(NUMBER.pack(process))
+        _, status = os.waitpid(process, 0)
+        channel.sendall(NUMBER.pack(status))
+
+
+def become(files: Sequence[int], folder: str, environment: dict[str, str]) -> None:
+    """Take over the standard files, the folder and the environment of a command."""
+    for standard, file in enumerate(files):
+        os.dup2(file, standard)
+        os.close(file)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.stdin = open(0, encoding=sys.stdin.encoding, errors=sys.stdin.errors, closefd=False)
+    sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)
+    sys.stderr = open(2, "w", buffering=1, encoding=sys.stderr.encoding, errors=sys.stderr.errors, closefd=False)
+
+
+def load() -> None:
+    """Load all of crdtsql, and what it loads late."""
+    for module in pkgutil.walk_packages(crdtsql.__path__, "crdtsql."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    for name in LATE:
+        import_module(name)
+
+
+if __name__ == "__main__":
+    load()
+    gc.freeze()
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        given = serve(channel)
+    if given is not None:
+        sys.argv = ["crdtsql", *given]
+        runpy.run_module("crdtsql", run_name="__main__", alter_sys=True)
