@@ -7,7 +7,7 @@ from crdtsql.base.errors import (
     CannotAdoptError,
     CannotAlterError,
     CannotEnableError,
-    ClockDriftError,
+    ClockSkewError,
     ColumnTypeError,
     ConflictError,
     ConflictResolvedError,
@@ -27,7 +27,7 @@ from crdtsql.base.errors import (
     WriteRefusedError,
 )
 from crdtsql.base.naming import WORD_BITS, is_ours
-from crdtsql.base.numbers_rule import DERIVED, MOST_ATTEMPTS, Claim, Stamp, derive, settle
+from crdtsql.base.numbers_rule import DERIVED, MOST_ATTEMPTS, Birth, Contender, assign, derive
 from crdtsql.base.progress import Progress, silent
 from crdtsql.base.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
 from crdtsql.base.values import SqliteValue, caseless, dumps, from_json, key_to_json, printable, show, show_key, to_json
@@ -39,16 +39,17 @@ __all__ = [
     "EMPTY",
     "MOST_ATTEMPTS",
     "WORD_BITS",
+    "Birth",
     "BusyError",
     "CannotAdoptError",
     "CannotAlterError",
     "CannotEnableError",
-    "Claim",
-    "ClockDriftError",
+    "ClockSkewError",
     "ColumnTypeError",
     "ConflictError",
     "ConflictResolvedError",
     "ConstraintViolationError",
+    "Contender",
     "CounterOverflowError",
     "CrdtsqlError",
     "DatabaseError",
@@ -62,12 +63,12 @@ __all__ = [
     "SchemaMismatchError",
     "Sql",
     "SqliteValue",
-    "Stamp",
     "UnknownConflictError",
     "UnknownRowError",
     "UsageError",
     "Vector",
     "WriteRefusedError",
+    "assign",
     "by_id",
     "caseless",
     "clock",
@@ -85,7 +86,6 @@ __all__ = [
     "policy",
     "printable",
     "query",
-    "settle",
     "show",
     "show_key",
     "silent",

@@ -21,7 +21,7 @@ HIGHEST_HLC = EVENT_MASK - (1 << 32)
 ABSENT = -GENESIS_OFFSET
 """The stamp of a cell that nobody ever wrote: older than any genesis, its event (0) seen by everybody."""
 
-MAXIMUM_DRIFT_MS = 5 * 60 * 1000
+MAXIMUM_SKEW_MS = 5 * 60 * 1000
 """How far a received stamp may be ahead of this machine's clock."""
 
 Now = Callable[[], int]

@@ -87,17 +87,17 @@ class MissingChangesError(ChangesetError):
         super().__init__(message)
 
 
-class ClockDriftError(ChangesetError):
+class ClockSkewError(ChangesetError):
     """The changeset carries stamps too far in the future.
 
     Attributes:
         site: id of the site whose clock is ahead, as hex.
-        drift_ms: how far its newest stamp is ahead of this machine's clock, in milliseconds.
+        skew_ms: how far its newest stamp is ahead of this machine's clock, in milliseconds.
     """
 
-    def __init__(self, message: str, site: str, drift_ms: int) -> None:
+    def __init__(self, message: str, site: str, skew_ms: int) -> None:
         self.site = site
-        self.drift_ms = drift_ms
+        self.skew_ms = skew_ms
         super().__init__(message)
 
 
@@ -130,7 +130,7 @@ class NotDeletedError(CrdtsqlError):
 
 
 class ConflictError(CrdtsqlError):
-    """An entry of the conflict log can't be settled as things are; nothing was changed."""
+    """An entry of the conflict log can't be resolved as things are; nothing was changed."""
 
 
 class UnknownConflictError(ConflictError):
@@ -138,7 +138,7 @@ class UnknownConflictError(ConflictError):
 
 
 class ConflictResolvedError(ConflictError):
-    """The entry is settled: its cell was written by somebody who had seen both values."""
+    """The entry is resolved: its cell was written by somebody who had seen both values."""
 
 
 class WriteRefusedError(CrdtsqlError):

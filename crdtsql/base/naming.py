@@ -44,7 +44,7 @@ def born(table: str) -> Sql:
 
 
 def born_index(table: str) -> Sql:
-    """Name the index of renumbered rows by the number that they claim."""
+    """Name the index of renumbered rows by the number that they ask for."""
     return identifier(f"_crdt_was_{table}")
 
 
@@ -59,7 +59,7 @@ def parked(table: str) -> Sql:
 
 
 def absent(table: str) -> str:
-    """Name the stand-in for a table that is not in this file; the caller quotes it."""
+    """Name the placeholder for a table that is not in this file; the caller quotes it."""
     return f"_crdt_absent_{table}"
 
 

@@ -1,6 +1,6 @@
-"""Claims: which of the rows that claim a number keeps it, and which numbers the others get (decision 0012).
+"""Numbers: which of the rows that ask for a number keeps it, and which numbers the others get (decision 0012).
 
-Pure: knows no database. A row claims the number that it was inserted under, and after that a row of numbers that follow
+Pure: knows no database. A row asks for the number that it was inserted under, and after that for a series of numbers that follow
 from its birth. Each number keeps the best of those that ask for it, so the result depends on the set of rows alone, and a row
 that lost a number never gets it back.
 """
@@ -19,7 +19,7 @@ MOST_ATTEMPTS = 64
 NO_SITE = bytes(16)
 
 
-class Stamp(NamedTuple):
+class Birth(NamedTuple):
     """The event that created a row: hlc, site id, and the site's ordinal in this file."""
 
     t: int
@@ -32,20 +32,20 @@ class Stamp(NamedTuple):
         return (-1, b"") if self.t < 0 else (self.t, self.site)
 
 
-def derive(stamp_t: int, site: bytes, claimed: int) -> int:
-    """Return the first number that a row gets in place of the one that it claims.
+def derive(stamp_t: int, site: bytes, asked: int) -> int:
+    """Return the first number that a row gets in place of the one that it asks for.
 
     >>> derive(7, bytes(16), 1) == derive(7, bytes(16), 2), derive(-7, bytes(16), 1) == derive(-7, bytes(16), 2)
     (True, False)
     """
-    told = (NO_SITE, claimed) if stamp_t < 0 else (site, stamp_t)
+    told = (NO_SITE, asked) if stamp_t < 0 else (site, stamp_t)
     digest = blake2b(told[0] + told[1].to_bytes(8, "big", signed=True), digest_size=8).digest()
     return DERIVED + (int.from_bytes(digest, "big") >> 13)
 
 
 @dataclass(slots=True, eq=False)
-class Claim:
-    """A row and the number that it claims.
+class Contender:
+    """A row, and the number that it asks for first.
 
     Attributes:
         root: birth of the first row in the line of rows that used the number again; its own birth, usually.
@@ -56,8 +56,8 @@ class Claim:
         covered: whether the sender knows it.
     """
 
-    birth: Stamp
-    root: Stamp
+    birth: Birth
+    root: Birth
     generation: int
     number: int
     here: int | None = None
@@ -89,34 +89,36 @@ class Claim:
             return self.root.age, -self.generation, age, self.number
         return age, 0, age, self.number
 
-    def successor(self, birth: Stamp, number: int) -> Claim:
-        """Return the claim of a row that was inserted under this row's number, when this one was gone."""
+    def successor(self, birth: Birth, number: int) -> Contender:
+        """Return a row that was inserted under this row's number, when this one was gone."""
         if number == self.number:
-            return Claim(birth, self.root, self.generation + 1, number)
-        return Claim(birth, self.birth, 1, number)
+            return Contender(birth, self.root, self.generation + 1, number)
+        return Contender(birth, self.birth, 1, number)
 
 
-def settle(claims: Iterable[Claim], load: Callable[[int], Iterable[Claim]] | None = None) -> dict[Claim, int]:
+def assign(
+    contenders: Iterable[Contender], load: Callable[[int], Iterable[Contender]] | None = None
+) -> dict[Contender, int]:
     """Give every row a number: each asks for its numbers in turn, and each number keeps the best that asked.
 
     Args:
-        load: tells which other rows claim or have a number that is asked for; asked once for each.
+        load: tells which other rows ask for or have a number that is asked for; asked once for each.
     """
-    holders: dict[int, Claim] = {}
-    attempts: dict[Claim, int] = {}
-    pending = list(claims)
+    holders: dict[int, Contender] = {}
+    attempts: dict[Contender, int] = {}
+    pending = list(contenders)
     while pending:
-        claim = pending.pop()
-        attempt = attempts.setdefault(claim, 0)
-        number = claim.wanted(attempt)
+        contender = pending.pop()
+        attempt = attempts.setdefault(contender, 0)
+        number = contender.wanted(attempt)
         if load is not None:
             pending.extend(load(number))
         holder = holders.get(number)
         if holder is None:
-            holders[number] = claim
+            holders[number] = contender
             continue
-        if claim.rank(number) < holder.rank(number):
-            holders[number], claim = claim, holder
-        attempts[claim] += 1
-        pending.append(claim)
-    return {claim: number for number, claim in holders.items()}
+        if contender.rank(number) < holder.rank(number):
+            holders[number], contender = contender, holder
+        attempts[contender] += 1
+        pending.append(contender)
+    return {contender: number for number, contender in holders.items()}

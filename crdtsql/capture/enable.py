@@ -206,8 +206,8 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
     connection = registry.connection
     if not table.absent:
         drop_triggers(connection, table.name)
-    stand_in = [table.quoted] if table.absent else []
-    for ours in (table.clock, table.held, table.heads, table.parts, table.born, table.cells_parked, *stand_in):
+    placeholder = [table.quoted] if table.absent else []
+    for ours in (table.clock, table.held, table.heads, table.parts, table.born, table.cells_parked, *placeholder):
         connection.execute(f"DROP TABLE IF EXISTS {ours}")
     if with_conflicts:
         connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))

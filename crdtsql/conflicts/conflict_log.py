@@ -1,7 +1,7 @@
 """Conflicts: the log of concurrent overwrites: read, kept up to date, and bounded.
 
-A merge appends to it (`meet`). An entry is settled while the cell's present value was written by an event that had seen both
-of its events; fold and merge look at that for the cells that they changed. Knows nothing of how one settles an entry.
+A merge appends to it (`meet`). An entry is resolved while the cell's present value was written by an event that had seen both
+of its events; fold and merge look at that for the cells that they changed. Knows nothing of how one resolves an entry.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Conflict:
         won_hlc: stamp of the write that won; negative if the value was there before the table was enabled.
         won_site: id of the site that wrote it, as hex.
         took: 'theirs' if the incoming value won, 'ours' if it did not.
-        resolved_hlc: stamp of the write that settled it, None while it is open.
+        resolved_hlc: stamp of the write that resolved it, None while it is open.
         resolved_site: id of the site that wrote that.
         present: stamp (hlc, site id as hex) of the value that the cell has now.
         deleted: the row is deleted.
@@ -65,7 +65,7 @@ class Conflict:
 
     @property
     def resolved(self) -> bool:
-        """Tell whether a write that had seen both values settled it."""
+        """Tell whether a write that had seen both values resolved it."""
         return self.resolved_hlc is not None
 
     @property
@@ -155,7 +155,7 @@ def _present(registry: Registry, table: Table, col: int, number: int | None) -> 
 
 
 def _conflict(row: tuple[Any, ...], present: tuple[int, bytes, int | None] | None) -> Conflict:
-    number, table, key_count, column, part, won, won_t, won_s, lost, lost_t, lost_s, took, resolved, settler = row[:14]
+    number, table, key_count, column, part, won, won_t, won_s, lost, lost_t, lost_s, took, resolved, resolver = row[:14]
     return Conflict(
         id=number,
         table=table,
@@ -170,7 +170,7 @@ def _conflict(row: tuple[Any, ...], present: tuple[int, bytes, int | None] | Non
         lost_site=lost_s.hex(),
         took=took,
         resolved_hlc=resolved,
-        resolved_site=None if settler is None else settler.hex(),
+        resolved_site=None if resolver is None else resolver.hex(),
         present=None if present is None else (present[0], present[1].hex()),
         deleted=present is not None and present[2] == 1,
     )
@@ -186,26 +186,26 @@ def record(registry: Registry, statement: str, values: Mapping[str, SqliteValue]
     return recorded
 
 
-def settle_written(registry: Registry, table: Table, seq: SqliteValue) -> None:
-    """Find out which entries the local writes of batch `seq` settle: they have seen everything that is here.
+def mark_resolved_written(registry: Registry, table: Table, seq: SqliteValue) -> None:
+    """Find out which entries the local writes of batch `seq` resolve: they have seen everything that is here.
 
     Costs one look at an index where the table has no open entry.
     """
-    _settle(registry, table, Sql("entry.resolved IS NULL"), Sql("clock.seq IS :seq"), {"seq": seq})
+    _mark_resolved(registry, table, Sql("entry.resolved IS NULL"), Sql("clock.seq IS :seq"), {"seq": seq})
 
 
-def settle_merged(registry: Registry, table: Table, seq: SqliteValue, last: int) -> None:
-    """Find out which entries up to the number `last` the cells that a merge wrote settle, and which of them no longer."""
-    _settle(registry, table, Sql("entry.id <= :last"), Sql("clock.seq IS :seq"), {"seq": seq, "last": last})
+def mark_resolved_merged(registry: Registry, table: Table, seq: SqliteValue, last: int) -> None:
+    """Find out which entries up to the number `last` the cells that a merge wrote resolve, and which of them no longer."""
+    _mark_resolved(registry, table, Sql("entry.id <= :last"), Sql("clock.seq IS :seq"), {"seq": seq, "last": last})
 
 
-def settle_everything(registry: Registry) -> None:
-    """Find out for the whole log which entries are settled."""
+def mark_resolved_everything(registry: Registry) -> None:
+    """Find out for the whole log which entries are resolved."""
     for table in registry.tables():
-        _settle(registry, table, Sql("1"), Sql("1"), {})
+        _mark_resolved(registry, table, Sql("1"), Sql("1"), {})
 
 
-def _settle(registry: Registry, table: Table, entries: Sql, rows: Sql, values: dict[str, SqliteValue]) -> None:
+def _mark_resolved(registry: Registry, table: Table, entries: Sql, rows: Sql, values: dict[str, SqliteValue]) -> None:
     connection = registry.connection
     columns = query.rows(
         connection,
@@ -214,7 +214,7 @@ def _settle(registry: Registry, table: Table, entries: Sql, rows: Sql, values: d
     )
     kinds = {field.id: TYPES[field.type].kind for field in table.fields}
     for (col,) in columns:
-        if col not in kinds:  # the column was dropped, which settled its entries
+        if col not in kinds:  # the column was dropped, which resolved its entries
             continue
         shared = {
             "clock": table.clock,
@@ -224,17 +224,20 @@ def _settle(registry: Registry, table: Table, entries: Sql, rows: Sql, values: d
             "entries": entries,
             "rows": rows,
         }
-        cells = [fragment("conflicts/conflict_log/settle_cells", **shared)]
+        cells = [fragment("conflicts/conflict_log/mark_resolved_cells", **shared)]
         if kinds[col] is Kind.PARTS:
             head_is_clock = table.same_keys("head", "clock")
             cells.append(
                 fragment(
-                    "conflicts/conflict_log/settle_parts", parts=table.parts, head_is_clock=head_is_clock, **shared
+                    "conflicts/conflict_log/mark_resolved_parts",
+                    parts=table.parts,
+                    head_is_clock=head_is_clock,
+                    **shared,
                 )
             )
         for found in cells:
             statement = sql(
-                "conflicts/conflict_log/settle",
+                "conflicts/conflict_log/mark_resolved",
                 has_seen_won=fragment("conflicts/conflict_log/has_seen", hlc=Sql("won_t"), site=Sql("won_s")),
                 has_seen_lost=fragment("conflicts/conflict_log/has_seen", hlc=Sql("lost_t"), site=Sql("lost_s")),
                 cells=found,
@@ -261,7 +264,7 @@ def limits(registry: Registry) -> tuple[int, int, int]:
 
 
 def prune(registry: Registry, tables: Iterable[Table]) -> int:
-    """Forget the entries beyond the limits, settled ones first, then the oldest; return how many.
+    """Forget the entries beyond the limits, resolved ones first, then the oldest; return how many.
 
     Args:
         tables: those that have new entries.

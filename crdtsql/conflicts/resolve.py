@@ -1,4 +1,4 @@
-"""Resolve: settle an entry of the conflict log by a write that has seen both values.
+"""Resolve: resolve an entry of the conflict log by a write that has seen both values.
 
 Runs inside the caller's write transaction on a folded registry; the caller folds afterwards. It is an ordinary write: the
 user's triggers fire, ours capture it, and a value that stays as it is gets a new stamp all the same.
@@ -54,12 +54,12 @@ def resolve(
 
     Args:
         fold: folds what was written so far.
-        again: also if the conflict is settled.
+        again: also if the conflict is resolved.
         seen: the entry as it was when the answer was found; what came in between must not be overwritten.
 
     Raises:
         UnknownConflictError: there is no such entry.
-        ConflictResolvedError: it is settled.
+        ConflictResolvedError: it is resolved.
         ConflictError: the row is deleted, or the cell was written since the answer was found.
         WriteRefusedError: a constraint of the table does not allow the value.
     """
@@ -136,10 +136,10 @@ def _write_leaf(
 
 
 def check_open(entry: Conflict, *, again: bool = False) -> None:
-    """Check that a conflict can be settled.
+    """Check that a conflict can be resolved.
 
     Raises:
-        ConflictResolvedError: it is settled.
+        ConflictResolvedError: it is resolved.
         ConflictError: its row is deleted.
     """
     row = f"row {show_key(entry.key)} of table {entry.table!r}"
@@ -147,11 +147,11 @@ def check_open(entry: Conflict, *, again: bool = False) -> None:
         raise ConflictError(f"conflict {entry.id} is about column {entry.column!r} of {row}, which was dropped here")
     if entry.deleted:
         raise ConflictError(
-            f"conflict {entry.id} can't be settled while {row} is deleted: bring it back with `crdtsql undelete` first"
+            f"conflict {entry.id} can't be resolved while {row} is deleted: bring it back with `crdtsql undelete` first"
         )
     if entry.resolved_hlc is not None and not again:
         raise ConflictResolvedError(
-            f"conflict {entry.id} is settled already: {entry.column!r} of {row} was written at "
+            f"conflict {entry.id} is resolved already: {entry.column!r} of {row} was written at "
             f"{clock.show_time(entry.resolved_hlc)} by site {entry.resolved_site}, which had seen both values; to write it once "
             "more, add --again (in Python again=True)"
         )

@@ -187,7 +187,7 @@ def see(registry: Registry) -> None:
             columns.see_columns(registry, table, shape)
 
 
-def settle(registry: Registry) -> None:
+def mark_seen(registry: Registry) -> None:
     """Remember that the schema as it is now was looked at."""
     (version,) = query.first(registry.connection, "PRAGMA main.schema_version")
     if version != registry.get("schema_version"):
@@ -214,7 +214,7 @@ def check(registry: Registry, *, strict: bool = True) -> bool:
     if problem is None:
         if any(any_kept(registry.connection, table) for table in registry.tables()):
             registry.set("unsettled", 1)  # rows that constraints kept out may be allowed now
-        settle(registry)
+        mark_seen(registry)
     elif strict:
         raise SchemaDriftError(
             f"{problem}; nothing was changed. See what would be done with `crdtsql repair {registry.path} --dry-run`, "

@@ -104,7 +104,7 @@ def _fold_table(registry: Registry, table: Table, batch: int, events: int, remov
             clock_is_heads=table.same_keys("clock", "heads"),
         )
         connection.execute(forget, values)
-    conflict_log.settle_written(registry, table, values["seq"])
+    conflict_log.mark_resolved_written(registry, table, values["seq"])
 
 
 def _hold_unseen(connection: apsw.Connection, table: Table, values: dict[str, SqliteValue]) -> None:

@@ -2,7 +2,7 @@
 
 from crdtsql.look.advice import Finding
 from crdtsql.look.blame import CellOrigin, blame
-from crdtsql.look.doctor import Report, TableReport, examine, notices
+from crdtsql.look.doctor import Report, TableFindings, examine, notices
 from crdtsql.look.status import Status, status
 
 __all__ = [
@@ -10,7 +10,7 @@ __all__ = [
     "Finding",
     "Report",
     "Status",
-    "TableReport",
+    "TableFindings",
     "blame",
     "examine",
     "notices",

@@ -24,7 +24,7 @@ MOST_ROWS_NAMED = 5
 
 
 @dataclass
-class TableReport:
+class TableFindings:
     """What there is to say about one table.
 
     Attributes:
@@ -53,7 +53,7 @@ class Report:
 
     path: str
     findings: list[Finding]
-    tables: list[TableReport]
+    tables: list[TableFindings]
 
     @property
     def broken(self) -> bool:
@@ -90,7 +90,7 @@ def examine(registry: Registry, names: Sequence[str] = ()) -> Report:
         if kind == "table":
             tables.append(_table(registry, world, name, enabled.get(key), refused.get(key)))
         elif kind == "virtual" or (names and kind in ("shadow", "view")):
-            tables.append(TableReport(name, kind, False, False, None, [*_virtual(world, name, kind)]))
+            tables.append(TableFindings(name, kind, False, False, None, [*_virtual(world, name, kind)]))
     findings = [*_file(world, [name for name, kind in kinds.values() if kind == "view"], bool(enabled))]
     return Report(registry.path, findings if not names else [], tables)
 
@@ -163,10 +163,10 @@ def _file(world: World, views: list[str], any_enabled: bool) -> Iterator[Finding
 
 def _table(
     registry: Registry, world: World, name: str, table: Table | None, refusal: CannotEnableError | None
-) -> TableReport:
+) -> TableFindings:
     shape = world.shapes.get(caseless(name))
     kind = "absent" if table is not None and table.absent else "table"
-    report = TableReport(name, kind, table is not None, table is not None or refusal is None, None)
+    report = TableFindings(name, kind, table is not None, table is not None or refusal is None, None)
     if table is None and refusal is not None:
         report.findings.append(Finding(REFUSED, "table", refusal.reason, _remedy(world, shape)))
     if table is not None:

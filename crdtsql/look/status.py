@@ -23,7 +23,7 @@ class TableStatus:
         changed_rows: rows with a clock row: changed, or received, since the table was enabled.
         held_rows: rows that are kept but not shown (deleted ones).
         conflicts: concurrent overwrites in the conflict log.
-        open_conflicts: those of them that nobody has settled.
+        open_conflicts: those of them that nobody has resolved.
         data_bytes: pages of the table and its indexes.
         clock_bytes: pages of its clocks, heads and held rows.
         problem: what is wrong with its capture, None if nothing is.
@@ -147,7 +147,7 @@ def _count(connection: apsw.Connection, table: Sql) -> int:
 def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> TableStatus:
     connection = registry.connection
     present = schema.read(connection, table.place) is not None
-    conflicts, settled = query.first(
+    conflicts, resolved = query.first(
         connection, "SELECT count(*), count(resolved) FROM _crdt_conflict WHERE tbl = ?", (table.id,)
     )
     (held,) = query.first(connection, f"SELECT count(*) FROM {table.clock} WHERE gone = 1 OR held IS NOT NULL")
@@ -159,7 +159,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> Ta
         changed_rows=_count(connection, table.clock),
         held_rows=held,
         conflicts=conflicts,
-        open_conflicts=conflicts - settled,
+        open_conflicts=conflicts - resolved,
         data_bytes=sizes.get(caseless(table.place), 0),
         clock_bytes=sum(
             sizes.get(caseless(f"_crdt_{part}_{table.name}"), 0)

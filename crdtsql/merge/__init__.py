@@ -2,13 +2,13 @@
 
 from crdtsql.merge import parking
 from crdtsql.merge.absent import set_uids
-from crdtsql.merge.merging import MergeReport, brings_news, check_drift, check_needs, merge
+from crdtsql.merge.merging import MergeReport, brings_news, check_needs, check_skew, merge
 
 __all__ = [
     "MergeReport",
     "brings_news",
-    "check_drift",
     "check_needs",
+    "check_skew",
     "merge",
     "parking",
     "set_uids",

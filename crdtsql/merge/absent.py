@@ -1,6 +1,6 @@
 """Absent: tables that other replicas have and this file does not (docs/decisions/0013).
 
-A stand-in with the names and collations of the others, without any constraint but the key, takes the place of the table, so that
+A placeholder with the names and collations of the others, without any constraint but the key, takes the place of the table, so that
 such a table is merged and exported like any other. Nothing is captured from it. `appear` moves its rows once the table is enabled.
 """
 
@@ -37,10 +37,10 @@ def admit(registry: Registry, header: TableHeader, era: int, notices: list[str])
     name = header.name
     while query.first(connection, "SELECT 1 FROM _crdt_table WHERE name = ?", (name,)) is not None:
         name = f"{name}~"
-    _create_stand_in(registry, header, name)
+    _create_placeholder(registry, header, name)
     shape = schema.read(connection, naming.absent(name))
     if shape is None:
-        raise SchemaMismatchError(f"no table can stand in for {name!r} in {registry.path}")
+        raise SchemaMismatchError(f"no placeholder can be made for {name!r} in {registry.path}")
     shape = replace(shape, name=name)
     registry.widen_log(len(header.key))
     table = _register(registry, shape, header)
@@ -82,7 +82,7 @@ def _check(registry: Registry, header: TableHeader, era: int) -> None:
         )
 
 
-def _create_stand_in(registry: Registry, header: TableHeader, name: str) -> None:
+def _create_placeholder(registry: Registry, header: TableHeader, name: str) -> None:
     collations = header.collations or ("BINARY",) * len(header.key)
     columns = [
         Sql(f"{identifier(column)} NOT NULL COLLATE {identifier(collation)}")
@@ -91,7 +91,7 @@ def _create_stand_in(registry: Registry, header: TableHeader, name: str) -> None
     columns += [identifier(column) for column, _ in header.columns]
     statement = sql(
         "merge/absent/create_absent",
-        stand_in=identifier(naming.absent(name)),
+        placeholder=identifier(naming.absent(name)),
         columns=joined(columns, ",\n  "),
         keys=joined(identifier(column) for column in header.key),
     )

@@ -96,9 +96,9 @@ def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
     if query.first(connection, f"SELECT 1 FROM temp._crdt_met GROUP BY {keys} HAVING count(*) > 1 LIMIT 1"):
         raise _one_row_twice(arrival)
     if query.first(connection, "SELECT 1 FROM temp._crdt_met WHERE complex = 1 LIMIT 1"):
-        _settle_heads(connection, arrival)
+        _join_heads(connection, arrival)
     if query.first(connection, "SELECT 1 FROM temp._crdt_met WHERE complex > 1 LIMIT 1"):
-        _settle_pairs(connection, arrival)
+        _join_pairs(connection, arrival)
 
 
 def _deletes_win(arrival: Arrival) -> bool:
@@ -112,13 +112,13 @@ def _one_row_twice(arrival: Arrival) -> InvalidChangesetError:
     )
 
 
-def _settle_pairs(connection: apsw.Connection, arrival: Arrival) -> None:
+def _join_pairs(connection: apsw.Connection, arrival: Arrival) -> None:
     table = arrival.table
     connection.execute(sql("merge/meet/store_pairs", heads=table.heads, keys=table.keys, met_keys=table.keys_of("met")))
-    connection.execute(sql("merge/meet/settle_pairs"))
+    connection.execute(sql("merge/meet/join_pairs"))
 
 
-def _settle_heads(connection: apsw.Connection, arrival: Arrival) -> None:
+def _join_heads(connection: apsw.Connection, arrival: Arrival) -> None:
     table = arrival.table
     with (
         temporary(connection, "_crdt_head", CREATE_HEAD),
@@ -135,7 +135,7 @@ def _settle_heads(connection: apsw.Connection, arrival: Arrival) -> None:
         connection.execute(
             sql("merge/meet/collect_heads", heads=table.heads, mine_is_met=mine_is_met, comes_later=comes_later)
         )
-        connection.execute(sql("merge/meet/settle_heads"))
+        connection.execute(sql("merge/meet/join_heads"))
         forget = sql(
             "merge/meet/forget_old_heads",
             heads=table.heads,

@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 
 from crdtsql.base import (
-    ClockDriftError,
+    ClockSkewError,
     MissingChangesError,
     Now,
     Progress,
@@ -136,27 +136,27 @@ def check_needs(registry: Registry, header: Header) -> None:
         )
 
 
-def check_drift(header: Header, now: Now) -> None:
+def check_skew(header: Header, now: Now) -> None:
     """Check that no stamp is too far in the future.
 
     Raises:
-        ClockDriftError: the clock of a site was ahead of this machine's by more than five minutes.
+        ClockSkewError: the clock of a site was ahead of this machine's by more than five minutes.
     """
     newest = max(header.sites, key=lambda site: site.upto, default=None)
     if newest is None:
         return
-    drift_ms = clock.to_ms(newest.upto) - now()
-    if drift_ms > clock.MAXIMUM_DRIFT_MS:
-        raise ClockDriftError(
-            f"site {newest.id.hex()} stamped changes {drift_ms / 60_000:,.0f} minutes ahead of this machine's clock "
-            f"(at most {clock.MAXIMUM_DRIFT_MS // 60_000} are taken): nothing was changed; set the clock that is wrong, "
+    skew_ms = clock.to_ms(newest.upto) - now()
+    if skew_ms > clock.MAXIMUM_SKEW_MS:
+        raise ClockSkewError(
+            f"site {newest.id.hex()} stamped changes {skew_ms / 60_000:,.0f} minutes ahead of this machine's clock "
+            f"(at most {clock.MAXIMUM_SKEW_MS // 60_000} are taken): nothing was changed; set the clock that is wrong, "
             "here or there, and import again once this machine's clock has reached that time",
             newest.id.hex(),
-            drift_ms,
+            skew_ms,
         )
 
 
-def settle_eras(registry: Registry, header: Header) -> None:
+def join_eras(registry: Registry, header: Header) -> None:
     """Check that no table forgot its history on one side only, and take over what the sender says of other tables.
 
     Disabling one table of several forgets its events, while the vector goes on to cover them: such a replica can't pass
@@ -228,7 +228,7 @@ def merge(
         ConstraintViolationError: rows of a table that is not replicated refer to rows that went.
     """
     connection = registry.connection
-    settle_eras(registry, header)
+    join_eras(registry, header)
     check_policies(registry, header)
     report = MergeReport(header.sender.hex())
     arrivals = [
@@ -365,7 +365,7 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
     report.inserted = new + revived
     meet.store_clocks(registry, arrival, values, fresh, known)
     if known:
-        conflict_log.settle_merged(registry, arrival.table, values["seq"], last_conflict)
+        conflict_log.mark_resolved_merged(registry, arrival.table, values["seq"], last_conflict)
     materialize.materialize(registry, arrival, values, fresh, known, new)
     return report
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from crdtsql.base import Claim, Stamp, query, settle, sql
+from crdtsql.base import Birth, Contender, assign, query, sql
 from crdtsql.numbers import renumber
-from crdtsql.numbers.claimants import Claimants
+from crdtsql.numbers.contenders import Contenders
 from crdtsql.numbers.renumber import Moves
 from crdtsql.store import Registry, Table
 
@@ -45,21 +45,21 @@ def _give_way(registry: Registry, table: Table) -> Moves:
         return Moves(table, {})
     me = registry.self_ordinal
     site = registry.site_id(me)
-    claimants = Claimants(registry, table)
-    successors: list[Claim] = []
+    contenders = Contenders(registry, table)
+    successors: list[Contender] = []
     for number, hlc in again:
-        claimants.load(number)
-        before = next(claim for claim in claimants.claims.values() if claim.here == number)
-        successors.append(before.successor(Stamp(hlc, site, me), number))
+        contenders.load(number)
+        before = next(contender for contender in contenders.contenders.values() if contender.here == number)
+        successors.append(before.successor(Birth(hlc, site, me), number))
     for successor in successors:
-        claimants.add(successor)
-    settled = settle(list(claimants.claims.values()), claimants.load)
-    moved = {claim: new for claim, new in settled.items() if claim.here not in (None, new)}
-    numbers = {claim.here: new for claim, new in moved.items() if claim.here is not None}
+        contenders.add(successor)
+    assigned = assign(list(contenders.contenders.values()), contenders.load)
+    moved = {contender: new for contender, new in assigned.items() if contender.here not in (None, new)}
+    numbers = {contender.here: new for contender, new in moved.items() if contender.here is not None}
     moves = Moves(table, numbers, {successor.number for successor in successors}, folding=True)
     renumber.rows_alone(registry, moves)
-    for claim, new in moved.items():
-        renumber.store(registry, table, claim, new)
+    for contender, new in moved.items():
+        renumber.store(registry, table, contender, new)
     for successor in successors:
-        renumber.store(registry, table, successor, settled[successor])
+        renumber.store(registry, table, successor, assigned[successor])
     return moves

@@ -1,4 +1,4 @@
-"""Ids: settle, before anything is merged, which number each row of both sides has (decision 0012).
+"""Ids: find out, before anything is merged, which number each row of both sides has (decision 0012).
 
 Runs inside the merge's transaction, with the checked image attached and its sites mapped. Rows here that lose their number are
 renumbered, and the image is translated to the numbers of this replica. What the sender showed under a number follows from the
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 import apsw
 
-from crdtsql.base import Claim, InvalidChangesetError, Sql, identifier, query, settle, sql
+from crdtsql.base import Contender, InvalidChangesetError, Sql, assign, identifier, query, sql
 from crdtsql.numbers import renumber
-from crdtsql.numbers.claimants import BothSides
+from crdtsql.numbers.contenders import BothSides
 from crdtsql.numbers.renumber import Moves
 from crdtsql.store import Registry, Table
 from crdtsql.wire import Header, TableHeader, image
@@ -37,7 +37,7 @@ def meet(registry: Registry, header: Header, database: str, local: Mapping[int, 
         contested = _contested(registry, table, theirs, number, database)
         if contested:
             sides = BothSides(registry, table, theirs, number, database, local, header.vector)
-            renumbered[table.name] = _settle(registry, header, database, sides, contested)
+            renumbered[table.name] = _assign(registry, header, database, sides, contested)
         if theirs.rows:
             slots = {"image": Sql(database), "born_table": image.born_table(number), "born": table.born}
             registry.connection.execute(sql("numbers/ids/store_incoming_born", **slots))
@@ -61,13 +61,13 @@ def _contested(registry: Registry, table: Table, theirs: TableHeader, number: in
     }
     if theirs.rows:
         statement = sql("numbers/ids/find_contested", table=table.quoted, key_column=identifier(table.key[0]), **slots)
-        found.update(claimed for (claimed,) in query.rows(connection, statement, values))
+        found.update(asked for (asked,) in query.rows(connection, statement, values))
         slots = {name: slots[name] for name in ("image", "born_table", "born")}
         for pair in query.rows(connection, sql("numbers/ids/find_renumbered_there", **slots)):
             found.update(pair)
     if _any(connection, table.born):
         statement = sql("numbers/ids/find_unknown_there", born=table.born, clock=table.clock)
-        found.update(claimed for (claimed,) in query.rows(connection, statement, values))
+        found.update(asked for (asked,) in query.rows(connection, statement, values))
     return sorted(found)
 
 
@@ -75,31 +75,33 @@ def _any(connection: apsw.Connection, table: Sql) -> bool:
     return query.first(connection, f"SELECT 1 FROM {table} LIMIT 1") is not None
 
 
-def _settle(registry: Registry, header: Header, database: str, sides: BothSides, contested: list[int]) -> int:
+def _assign(registry: Registry, header: Header, database: str, sides: BothSides, contested: list[int]) -> int:
     table = sides.table
     for number in contested:
         sides.load(number)
-    mine = settle(list(sides.claims.values()), sides.load)
-    theirs = settle([claim for claim in sides.claims.values() if claim.covered])
-    here = {claim.here: new for claim, new in mine.items() if claim.here not in (None, new)}
+    mine = assign(list(sides.contenders.values()), sides.load)
+    theirs = assign([contender for contender in sides.contenders.values() if contender.covered])
+    here = {contender.here: new for contender, new in mine.items() if contender.here not in (None, new)}
     incoming = _incoming(table, mine, theirs)
-    changed = sum(new != (claim.there if claim.here is None else claim.here) for claim, new in mine.items())
+    changed = sum(
+        new != (contender.there if contender.here is None else contender.here) for contender, new in mine.items()
+    )
     renumber.here(registry, Moves(table, {old: new for old, new in here.items() if old is not None}))
     renumber.incoming(registry, header, database, Moves(table, incoming))
-    for claim, new in mine.items():
-        if new != claim.number:
-            renumber.store(registry, table, claim, new)
+    for contender, new in mine.items():
+        if new != contender.number:
+            renumber.store(registry, table, contender, new)
     return changed
 
 
-def _incoming(table: Table, mine: Mapping[Claim, int], theirs: Mapping[Claim, int]) -> dict[int, int]:
+def _incoming(table: Table, mine: Mapping[Contender, int], theirs: Mapping[Contender, int]) -> dict[int, int]:
     """Say which number of the sender's is which of ours, where they differ."""
     found: dict[int, int] = {}
-    for claim, computed in theirs.items():
-        there = computed if claim.there is None else claim.there
-        if there in found or claim.attempts(there) > claim.attempts(mine[claim]):
+    for contender, computed in theirs.items():
+        there = computed if contender.there is None else contender.there
+        if there in found or contender.attempts(there) > contender.attempts(mine[contender]):
             raise InvalidChangesetError(
                 f"not a sound changeset: rows of table {table.name!r} can't have the numbers that it gives them"
             )
-        found[there] = mine[claim]
+        found[there] = mine[contender]
     return {old: new for old, new in found.items() if old != new}

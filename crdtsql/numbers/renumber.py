@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import EMPTY, Claim, InvalidChangesetError, Sql, fragment, identifier, integer, naming, query, sql
+from crdtsql.base import EMPTY, Contender, InvalidChangesetError, Sql, fragment, identifier, integer, naming, query, sql
 from crdtsql.capture import without_capture
 from crdtsql.numbers import followers
 from crdtsql.numbers.followers import Follower
@@ -82,16 +82,16 @@ def incoming(registry: Registry, header: Header, database: str, moves: Moves) ->
             _translate(connection, Sql(f"{database}.{table}"), column)
 
 
-def store(registry: Registry, table: Table, claim: Claim, number: int) -> None:
-    """Write down the birth of a row, and the number that it claims if it has another one."""
+def store(registry: Registry, table: Table, contender: Contender, number: int) -> None:
+    """Write down the birth of a row, and the number that it asks for if it has another one."""
     values = {
         "number": number,
-        "born_t": claim.birth.t,
-        "born_s": claim.birth.s,
-        "root_t": claim.root.t,
-        "root_s": claim.root.s,
-        "generation": claim.generation,
-        "was": None if number == claim.number else claim.number,
+        "born_t": contender.birth.t,
+        "born_s": contender.birth.s,
+        "root_t": contender.root.t,
+        "root_s": contender.root.s,
+        "generation": contender.generation,
+        "was": None if number == contender.number else contender.number,
     }
     registry.connection.execute(sql("numbers/renumber/store_born", born=table.born), values)
 

@@ -84,7 +84,7 @@ class Lookups(Session):
 
         Return how many were forgotten by that.
 
-        Settled entries are forgotten before open ones, and the oldest first.
+        Resolved entries are forgotten before open ones, and the oldest first.
         """
         with explained(self.path):
             self.registry.require()

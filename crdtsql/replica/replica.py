@@ -33,7 +33,7 @@ from crdtsql.conflicts import Answer, Conflict, conflict_log, resolve, undelete
 from crdtsql.evolve import appear, drift
 from crdtsql.export import Change, attached, changes, export
 from crdtsql.look import notices
-from crdtsql.merge import MergeReport, brings_news, check_drift, check_needs, merge
+from crdtsql.merge import MergeReport, brings_news, check_needs, check_skew, merge
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.schemaverbs import SchemaVerbs
 from crdtsql.replica.session import explained
@@ -171,7 +171,7 @@ class Replica(SchemaVerbs, Lookups):
             with self._foreign_keys_off(), self._writing():
                 self._ready({})
                 report = set_rows(self.registry, table, policy, granularity)
-                drift.settle(self.registry)
+                drift.mark_seen(self.registry)
                 self._changed()
         return report
 
@@ -205,7 +205,7 @@ class Replica(SchemaVerbs, Lookups):
         Raises:
             InvalidChangesetError: it is damaged, cut off, of another version, or no changeset at all.
             MissingChangesError: it builds on changes that are not here.
-            ClockDriftError: its stamps are too far in the future.
+            ClockSkewError: its stamps are too far in the future.
             SchemaMismatchError: it has tables or columns that are not replicated here.
             ConstraintViolationError: the merged rows would break a constraint of the receiving table.
         """
@@ -215,7 +215,7 @@ class Replica(SchemaVerbs, Lookups):
             self.registry.require()
             with self._folded():
                 check_needs(self.registry, header)
-                check_drift(header, self._now)
+                check_skew(header, self._now)
                 if not brings_news(self.registry, header):
                     return MergeReport(header.sender.hex(), known=True)
             with received.image() as content:
@@ -228,7 +228,7 @@ class Replica(SchemaVerbs, Lookups):
                         check_needs(self.registry, header)
                         report = merge(self.registry, header, database, self.on_progress)
                         self.registry.remember_peer(header.sender, header.vector)
-                        drift.settle(self.registry)
+                        drift.mark_seen(self.registry)
                         self._changed()
         for notice in report.notices:
             self._notice(notice)
@@ -293,17 +293,17 @@ class Replica(SchemaVerbs, Lookups):
         again: bool = False,
         seen: Conflict | None = None,
     ) -> Conflict:
-        """Settle a conflict by a write that has seen both values, and so wins everywhere; return the entry as it is then.
+        """Resolve a conflict by a write that has seen both values, and so wins everywhere; return the entry as it is then.
 
         Args:
             take: 'ours' for the value that this replica had before the merge, 'theirs' for the one that came in.
             value: any other value, in place of `take`.
-            again: write the cell also if the conflict is settled.
+            again: write the cell also if the conflict is resolved.
             seen: the entry that the answer is for; if its cell was written since it was read, nothing is.
 
         Raises:
             UnknownConflictError: there is none of that number.
-            ConflictResolvedError: it is settled.
+            ConflictResolvedError: it is resolved.
             ConflictError: its row is deleted, or its cell was written since `seen` was read.
             WriteRefusedError: a constraint of the table does not allow the value.
         """
@@ -332,7 +332,7 @@ class Replica(SchemaVerbs, Lookups):
                 self._ready({})
                 undelete(self.registry, table, key)
                 self._fold()
-                drift.settle(self.registry)
+                drift.mark_seen(self.registry)
 
     def remember_peer(self, site: str, vector: Vector) -> None:
         """Remember what a peer has, for `status`."""

@@ -39,7 +39,7 @@ class SchemaVerbs(Session):
             problem = found or ("foreign keys are enforced on this connection" if enforced else None)
             if problem is None:
                 appear.appear(self.registry, kept, self._now, appear.Options({}))
-                drift.settle(self.registry)
+                drift.mark_seen(self.registry)
                 self._changed()
                 self._unsaid.append(
                     f"{self.path}: table {kept.name!r} was created here: the rows kept for it are in it now"
@@ -95,7 +95,7 @@ class SchemaVerbs(Session):
                     raise _Undo
                 if self.registry.exists:
                     self._fold()
-                    drift.settle(self.registry)
+                    drift.mark_seen(self.registry)
                     self._changed()
         return done
 
@@ -136,7 +136,7 @@ class SchemaVerbs(Session):
             drift.check(self.registry)
             self._fold()
             changed = retype(self.registry, table, column, type, self._now)
-            drift.settle(self.registry)
+            drift.mark_seen(self.registry)
             self._changed()
         return changed
 
@@ -178,7 +178,7 @@ class SchemaVerbs(Session):
                     self._begin_as(self._make_site())
                 adopt(self.registry, diff, self._now, extras=extras)
                 self._fold()
-                drift.settle(self.registry)
+                drift.mark_seen(self.registry)
                 self._changed()
         return diff
 

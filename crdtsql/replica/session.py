@@ -169,15 +169,15 @@ class Session:
             moved = drift.has_moved(self.registry)
             if self.registry.upgrade():
                 enable.create_renumbered_view(self.registry)
-                conflict_log.settle_everything(self.registry)
+                conflict_log.mark_resolved_everything(self.registry)
                 if not moved:
                     drift.see(self.registry)
-                    drift.settle(self.registry)
+                    drift.mark_seen(self.registry)
 
     def _begin_as(self, site: bytes) -> None:
         self.registry.become(site)
         if self._file:
-            copies.settle(self.registry, self._file)
+            copies.remember_home(self.registry, self._file)
 
     def _become_new_site(self, reason: str) -> None:
         before = self.registry.site_id(self.registry.self_ordinal).hex()
@@ -202,9 +202,9 @@ class Session:
         if folded:
             self._changed()
             if not moved:
-                drift.settle(self.registry)  # fold may have dropped triggers and created them again
+                drift.mark_seen(self.registry)  # fold may have dropped triggers and created them again
             ahead_ms = clock.to_ms(self.registry.number("clock")) - self._now()
-            if ahead_ms > clock.MAXIMUM_DRIFT_MS:
+            if ahead_ms > clock.MAXIMUM_SKEW_MS:
                 self._notice(
                     f"{self.path}: its clock is {ahead_ms / 60_000:,.0f} minutes ahead of this machine's; other replicas "
                     "will wait that long before they take its changes"

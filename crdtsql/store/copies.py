@@ -89,7 +89,7 @@ def _remembered_home(registry: Registry) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def settle(registry: Registry, path: str) -> None:
+def remember_home(registry: Registry, path: str) -> None:
     """Remember in the file where it lives."""
     registry.set("home", Home.of(path).to_json())
 

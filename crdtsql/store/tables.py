@@ -69,7 +69,7 @@ class Table:
         uid: what the table is called in changesets, whatever its name is now.
         key_uids: the same for the key's columns.
         parked: columns of other replicas that the user's table does not have; their ids are `FIRST_PARKED` and more.
-        absent: the table is not in this file; a stand-in has its rows.
+        absent: the table is not in this file; a placeholder has its rows.
         unique: what a row shows that lost a UNIQUE value, by the uids of the index columns; those that are held are left out.
     """
 
@@ -136,7 +136,7 @@ class Table:
 
     @property
     def place(self) -> str:
-        """Return the name of the table that has the rows: the user's, or the stand-in of one that is not in this file."""
+        """Return the name of the table that has the rows: the user's, or the placeholder of one that is not in this file."""
         return naming.absent(self.name) if self.absent else self.name
 
     @property

@@ -15,9 +15,9 @@
     crdt_vector()           the version vector, as JSON
     crdt_export(vector)     a changeset (BLOB) for a receiver with this vector; NULL for everything
     crdt_import(changeset)  merge a changeset; returns the report as JSON
-    crdt_resolve(id, take)  settle a conflict of the view crdt_conflicts with the value 'ours' or 'theirs'; returns its id
+    crdt_resolve(id, take)  resolve a conflict of the view crdt_conflicts with the value 'ours' or 'theirs'; returns its id
     crdt_resolve(id, 'value', value)
-                            settle it with any other value
+                            resolve it with any other value
     crdt_undelete(table, key...)
                             bring a deleted row back; returns the table's name
     crdt_changes(since)     table-valued: one row per cell that crdt_export(since) would carry, with the columns

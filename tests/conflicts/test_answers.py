@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crdtsql.base.errors import ConflictError, ConflictResolvedError, UnknownConflictError, WriteRefusedError
-from tests.conflicts.test_conflicts import Clock, collide, rows, settled, three, write
+from tests.conflicts.test_conflicts import Clock, collide, rows, resolved, three, write
 from tests.support import state
 from tests.support.peers import come_to_rest, replica, send
 
@@ -26,12 +26,12 @@ def test_an_answer_wins_everywhere(tmp_path: Path, take: str) -> None:
     expected = {"ours": "of a", "theirs": "of b"}[take]
     come_to_rest([a, b, c])
     assert [rows(one) for one in (a, b, c)] == [[(1, expected, "first")]] * 3
-    assert settled(a) == settled(b) == [True]
+    assert resolved(a) == resolved(b) == [True]
     assert not [conflict for conflict in c.conflicts() if not conflict.resolved]
 
 
 def test_an_answer_is_any_value(tmp_path: Path) -> None:
-    """Any value can settle a conflict: NULL, numbers, blobs, and the very words ours and theirs."""
+    """Any value can resolve a conflict: NULL, numbers, blobs, and the very words ours and theirs."""
     a, b, _ = three(tmp_path)
     collide(a, b)
     for value in (None, 7, 1.5, b"\0\xff", "ours", "theirs", ""):
@@ -42,13 +42,13 @@ def test_an_answer_is_any_value(tmp_path: Path) -> None:
 
 
 def test_an_answer_comes_once(tmp_path: Path) -> None:
-    """A conflict that anybody settled is not settled again, unless that is asked for; an unknown one never."""
+    """A conflict that anybody resolved is not resolved again, unless that is asked for; an unknown one never."""
     a, b, _ = three(tmp_path)
     collide(a, b)
     b.resolve(1, "theirs")
     send(b, a)
     content = state.content(a.connection)
-    with pytest.raises(ConflictResolvedError, match=f"settled already.*{b.site}"):
+    with pytest.raises(ConflictResolvedError, match=f"resolved already.*{b.site}"):
         a.resolve(1, "ours")
     with pytest.raises(UnknownConflictError, match="has no conflict 7"):
         a.resolve(7, "ours")
@@ -58,7 +58,7 @@ def test_an_answer_comes_once(tmp_path: Path) -> None:
 
 
 def test_two_answers_collide_again(tmp_path: Path) -> None:
-    """Two replicas that settle a conflict without knowing of each other get a new conflict, and one more answer ends it."""
+    """Two replicas that resolve a conflict without knowing of each other get a new conflict, and one more answer ends it."""
     a, b, _ = three(tmp_path)
     collide(a, b)
     a.resolve(1, "ours")
@@ -66,11 +66,11 @@ def test_two_answers_collide_again(tmp_path: Path) -> None:
     send(a, b)
     send(b, a)
     assert rows(a) == rows(b) == [(1, "by b", "first")]
-    assert settled(a) == [True, False]
+    assert resolved(a) == [True, False]
     a.resolve(2, "ours")
     send(a, b)
     assert rows(b) == [(1, "of a", "first")]
-    assert settled(a) == settled(b) == [True, True]
+    assert resolved(a) == resolved(b) == [True, True]
 
 
 def test_an_answer_to_an_old_question_is_refused(tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_keys_that_have_several_spellings(tmp_path: Path) -> None:
     assert rows(a) == rows(b)
     (spelled,) = {row[0] for row in rows(a)}
     number = a.conflicts(open_only=True)[0].id
-    a.resolve(number, value="settled")
+    a.resolve(number, value="resolved")
     send(a, b)
-    assert rows(a) == rows(b) == [(spelled, 1, "settled")]
+    assert rows(a) == rows(b) == [(spelled, 1, "resolved")]
     assert a.connection.execute('SELECT "key", "column" FROM crdt_conflicts WHERE id = ?', (number,)).fetchall() in (
         [("'Key', 1", "a")],
         [("'KEY', 1", "a")],

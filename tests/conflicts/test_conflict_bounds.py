@@ -10,7 +10,7 @@ from tests.support.peers import send
 
 
 def clash(a: Replica, b: Replica, key: int) -> None:
-    """Add one conflict to b's log; b settles all of the cell that it has when it writes."""
+    """Add one conflict to b's log; b resolves all of the cell that it has when it writes."""
     write(a, f"UPDATE t SET a = 'of a ' || abs(random()) WHERE id = {key}")
     write(b, f"UPDATE t SET a = 'of b ' || abs(random()) WHERE id = {key}")
     send(a, b)
@@ -35,8 +35,8 @@ def test_the_log_keeps_the_newest_of_a_cell(tmp_path: Path) -> None:
     assert [conflict.id for conflict in b.conflicts()] == [25]
 
 
-def test_the_log_forgets_settled_entries_first(tmp_path: Path) -> None:
-    """Beyond the limit for the file, settled entries go first, then open ones, the oldest first of either kind."""
+def test_the_log_forgets_resolved_entries_first(tmp_path: Path) -> None:
+    """Beyond the limit for the file, resolved entries go first, then open ones, the oldest first of either kind."""
     a, b, _ = three(tmp_path)
     write(a, "INSERT INTO t SELECT value, 0, 0 FROM json_each('[1, 2, 3, 4, 5]')")
     send(a, b)

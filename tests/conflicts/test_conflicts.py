@@ -1,4 +1,4 @@
-"""The conflict log: which entries are settled, on every replica, by whatever way the write that settled them came."""
+"""The conflict log: which entries are resolved, on every replica, by whatever way the write that resolved them came."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rows(of: Replica, table: str = "t") -> list[tuple[object, ...]]:
     return of.connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
 
 
-def settled(of: Replica) -> list[bool]:
+def resolved(of: Replica) -> list[bool]:
     of.vector()
     shown = [bool(flag) for (flag,) in of.connection.execute("SELECT resolved FROM crdt_conflicts ORDER BY id")]
     assert shown == [conflict.resolved for conflict in of.conflicts()]
@@ -67,7 +67,7 @@ def collide(a: Replica, b: Replica, *others: Replica) -> None:
     a.merge(for_a)
 
 
-# -- what settles ---------------------------------------------------------------------------------
+# -- what resolves ---------------------------------------------------------------------------------
 
 
 def test_who_took_what(tmp_path: Path) -> None:
@@ -82,18 +82,18 @@ def test_who_took_what(tmp_path: Path) -> None:
     assert not of_a.resolved and of_a.to_json()["resolved_time"] is None
 
 
-def test_any_write_that_had_seen_both_settles(tmp_path: Path) -> None:
-    """An ordinary write by a replica that has both values settles the conflict there and wherever it arrives, by a relay too."""
+def test_any_write_that_had_seen_both_resolves(tmp_path: Path) -> None:
+    """An ordinary write by a replica that has both values resolves the conflict there and wherever it arrives, by a relay too."""
     a, b, c = three(tmp_path)
     collide(a, b, c)
-    assert (settled(a), settled(b)) == ([False], [False])
+    assert (resolved(a), resolved(b)) == ([False], [False])
     send(a, c)
-    write(c, "UPDATE t SET a = 'settled by c'")
+    write(c, "UPDATE t SET a = 'resolved by c'")
     send(c, a)
-    assert (settled(a), settled(b)) == ([True], [False])
+    assert (resolved(a), resolved(b)) == ([True], [False])
     assert a.conflicts()[0].resolved_site == c.site
     send(a, b)
-    assert settled(b) == [True]
+    assert resolved(b) == [True]
     assert b.conflicts()[0].resolved_hlc == a.conflicts()[0].resolved_hlc
 
 
@@ -102,7 +102,7 @@ def test_a_write_of_another_cell_settles_nothing(tmp_path: Path) -> None:
     a, b, _ = three(tmp_path)
     collide(a, b)
     write(a, "UPDATE t SET b = 'other'; INSERT INTO t VALUES (2, 'x', 'x')")
-    assert settled(a) == [False]
+    assert resolved(a) == [False]
 
 
 def test_a_write_that_had_seen_one_value_settles_nothing(tmp_path: Path) -> None:
@@ -116,46 +116,46 @@ def test_a_write_that_had_seen_one_value_settles_nothing(tmp_path: Path) -> None
     send(a, c)
     write(c, "UPDATE t SET a = 'of c, who has seen a'")
     send(b, a)
-    assert settled(a) == [False]
+    assert resolved(a) == [False]
     send(c, a)
     assert rows(a) == [(1, "of c, who has seen a", "first")]
-    assert settled(a) == [False, False]
+    assert resolved(a) == [False, False]
     write(a, "UPDATE t SET a = 'seen them all'")
-    assert settled(a) == [True, True]
+    assert resolved(a) == [True, True]
 
 
 def test_a_write_that_knew_nothing_opens_it_again(tmp_path: Path) -> None:
-    """A conflict that was settled is open again when a later write that knew of neither value takes the cell."""
+    """A conflict that was resolved is open again when a later write that knew of neither value takes the cell."""
     a, b, c = three(tmp_path)
     collide(a, b, c)
     a.resolve(1, "ours")
-    assert settled(a) == [True]
+    assert resolved(a) == [True]
     write(c, "UPDATE t SET a = 'c knows nothing'")
     send(c, a)
     assert rows(a) == [(1, "c knows nothing", "first")]
-    assert settled(a) == [False, False]
+    assert resolved(a) == [False, False]
     a.resolve(2, "ours")
     assert rows(a) == [(1, "of a", "first")]
-    assert settled(a) == [True, True]
+    assert resolved(a) == [True, True]
 
 
-def test_a_row_that_was_inserted_again_settles(tmp_path: Path) -> None:
+def test_a_row_that_was_inserted_again_resolves(tmp_path: Path) -> None:
     """A deleted row's conflicts stay open; when it is inserted again, its cells are written by somebody who had seen them."""
     a, b, _ = three(tmp_path)
     collide(a, b)
     write(a, "DELETE FROM t")
-    assert settled(a) == [False] and a.conflicts()[0].deleted
+    assert resolved(a) == [False] and a.conflicts()[0].deleted
     send(a, b)
-    assert settled(b) == [False] and b.conflicts()[0].deleted
+    assert resolved(b) == [False] and b.conflicts()[0].deleted
     with pytest.raises(ConflictError, match="crdtsql undelete"):
         a.resolve(1, "ours")
     write(b, "INSERT OR REPLACE INTO t VALUES (1, 'again', 'again')")
     send(b, a)
-    assert (settled(a), settled(b)) == ([True], [True])
+    assert (resolved(a), resolved(b)) == ([True], [True])
 
 
 def test_a_conflict_of_two_beginnings(tmp_path: Path) -> None:
-    """Values from before two files were enabled collide like writes, and are settled like these."""
+    """Values from before two files were enabled collide like writes, and are resolved like these."""
     now = Clock()
     replicas = []
     for n in (1, 2):
@@ -167,11 +167,11 @@ def test_a_conflict_of_two_beginnings(tmp_path: Path) -> None:
     a, b = replicas
     send(a, b)
     send(b, a)
-    assert (settled(a), settled(b)) == ([False], [False])
+    assert (resolved(a), resolved(b)) == ([False], [False])
     a.resolve(1, "ours")
     send(a, b)
     assert rows(a) == rows(b) == [(1, "of 1", "same")]
-    assert (settled(a), settled(b)) == ([True], [True])
+    assert (resolved(a), resolved(b)) == ([True], [True])
 
 
 @dataclass
@@ -277,20 +277,20 @@ class World:
         """Compare what each log says with what the present value of each cell had seen."""
         for n, one in enumerate(self.replicas):
             cells = self.cells(n)
-            flags = settled(one)
+            flags = resolved(one)
             for conflict, flag in zip(one.conflicts(), flags, strict=True):
                 both = {(conflict.won_hlc, conflict.won_site), (conflict.lost_hlc, conflict.lost_site)}
                 present = cells[conflict.key[0], conflict.column]
                 assert conflict.present == present
                 assert flag == (both <= self.seen[present]), conflict
-                self.met.add("settled" if flag else "open")
+                self.met.add("resolved" if flag else "open")
                 if flag:
                     assert both <= self.seen[conflict.resolved_hlc, conflict.resolved_site]
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("CRDTSQL_SEEDS", "12"))))
-def test_settled_is_exact(seed: int) -> None:
-    """An entry is settled exactly while the write of the cell's present value had seen both values, whatever came by which way."""
+def test_resolved_is_exact(seed: int) -> None:
+    """An entry is resolved exactly while the write of the cell's present value had seen both values, whatever came by which way."""
     with fast_directory() as directory:
         world = World(random.Random(seed), directory)
         for _ in range(60):

@@ -191,7 +191,7 @@ def test_names_of_triggers(tmp_path: Path) -> None:
 
 def test_limits() -> None:
     """The documented limits are those of the code."""
-    rows = re.findall(r"^\| `(\w+)\.(\w+)` \| (\d+) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z.]+)\.(\w+)` \| (\d+) \|$", PAGE, re.MULTILINE)
     assert len(rows) == len(documented_names("limit"))
     for module, name, value in rows:
         assert getattr(importlib.import_module(f"crdtsql.{module}"), name) == int(value), name

@@ -53,7 +53,7 @@ def test_tour(tmp_path: Path) -> None:
     assert "t2|" not in after_sync
     assert "t3|status|claimed|blocked|" in printed[4]
     assert (
-        "settled conflict 1" in printed[5] and "t2|call Ada|" in printed[5] and "t3|book a room|blocked|" in printed[5]
+        "resolved conflict 1" in printed[5] and "t2|call Ada|" in printed[5] and "t3|book a room|blocked|" in printed[5]
     )
     assert "t1|3\n" in printed[6]
     assert "3 rows" in printed[7] and "3 updated" in printed[7]

@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica, sync
-from crdtsql.base.errors import ClockDriftError, MissingChangesError
+from crdtsql.base.errors import ClockSkewError, MissingChangesError
 from tests.support import state
 from tests.support.peers import START_MS, come_to_rest, is_empty, replica, send
 
@@ -118,7 +118,7 @@ def test_a_refused_changeset_moves_nothing(tmp_path: Path, why: str) -> None:
     receiver = replica(tmp_path / "receiver.db", schema, site=2)
     write(receiver, "INSERT INTO t VALUES (7, 'taken', NULL)")
     write(sender, "INSERT INTO t VALUES (1, 'taken', NULL)")
-    errors: dict[str, type[Exception]] = {"missing": MissingChangesError, "drift": ClockDriftError}
+    errors: dict[str, type[Exception]] = {"missing": MissingChangesError, "drift": ClockSkewError}
     since = sender.vector() if why == "missing" else {}
     clock.ms += 400_000 if why == "drift" else 0
     write(sender, "UPDATE t SET a = 'free'")

@@ -31,7 +31,7 @@ def a() -> apsw.Connection:
 
 
 def test_settling_in_sql(a: apsw.Connection) -> None:
-    """crdt_resolve settles the conflicts of crdt_conflicts with a side, or with any value."""
+    """crdt_resolve resolves the conflicts of crdt_conflicts with a side, or with any value."""
     found = a.execute("""SELECT id, "column" FROM crdt_conflicts WHERE NOT resolved ORDER BY id""").fetchall()
     assert [column for _, column in found] == ["title", "n"]
     (title, _), (n, _) = found
@@ -43,7 +43,7 @@ def test_settling_in_sql(a: apsw.Connection) -> None:
 
 
 def test_settling_all_in_one_statement(a: apsw.Connection) -> None:
-    """One SELECT over the view settles everything that is open."""
+    """One SELECT over the view resolves everything that is open."""
     ids = a.execute("SELECT crdt_resolve(id, 'ours') FROM crdt_conflicts WHERE NOT resolved").fetchall()
     assert len(ids) == 2
     assert a.execute("SELECT title, n FROM task").fetchall() == [("of a", 3)]

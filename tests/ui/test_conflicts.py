@@ -65,7 +65,7 @@ def script(tmp_path: Path, body: str) -> str:
 
 
 def test_conflicts_says_who_wrote_what_when(app: Path) -> None:
-    """`conflicts` lists table, key, column, both values with writer and time, which side is shown, and whether it is settled."""
+    """`conflicts` lists table, key, column, both values with writer and time, which side is shown, and whether it is resolved."""
     text = ok("conflicts", app)
     found = listed(app)
     site, peer = json.loads(ok("status", app, "--json"))["site"], found["title"]["won_site"]
@@ -84,14 +84,14 @@ def test_conflicts_says_who_wrote_what_when(app: Path) -> None:
 def test_conflicts_are_chosen_by_table_and_state(app: Path) -> None:
     """--table and --open leave out the others; an unknown table is refused."""
     assert set(listed(app, "--table", "TASK")) == {"title", "votes"}
-    execute(app, "UPDATE task SET title = 'settled' WHERE id = 't1'")
+    execute(app, "UPDATE task SET title = 'resolved' WHERE id = 't1'")
     assert set(listed(app, "--open")) == {"v", "votes"}
-    assert "settled 20" in ok("conflicts", app, "--table", "task")
+    assert "resolved 20" in ok("conflicts", app, "--table", "task")
     assert "is not replicated" in refused("conflicts", app, "--table", "nothing")
 
 
 def test_the_view_says_the_same(app: Path) -> None:
-    """Any SQLite client reads the log in the view crdt_conflicts, with 1 for what is settled."""
+    """Any SQLite client reads the log in the view crdt_conflicts, with 1 for what is resolved."""
     ok("resolve", app, number(app, "title"), "--take", "ours")
     rows = query(
         app,
@@ -117,8 +117,8 @@ def test_the_view_says_the_same(app: Path) -> None:
     ],
 )  # fmt: skip
 def test_resolve_takes_a_side_or_a_value(app: Path, tmp_path: Path, options: list[str], stored: object) -> None:
-    """--take names a side or a text, --value anything as JSON; the answer reaches the peer and settles the conflict there."""
-    assert ok("resolve", app, number(app, "title"), *options) == f"settled conflict {number(app, 'title')}\n"
+    """--take names a side or a text, --value anything as JSON; the answer reaches the peer and resolves the conflict there."""
+    assert ok("resolve", app, number(app, "title"), *options) == f"resolved conflict {number(app, 'title')}\n"
     assert shown(app) == (stored, 6)
     ok("sync", app, tmp_path / "peer.db")
     assert shown(tmp_path / "peer.db") == (stored, 6)
@@ -126,12 +126,12 @@ def test_resolve_takes_a_side_or_a_value(app: Path, tmp_path: Path, options: lis
 
 
 def test_resolve_refuses_in_one_line(app: Path) -> None:
-    """What is settled, unknown, deleted or not allowed is refused with what to do, and nothing is changed."""
+    """What is resolved, unknown, deleted or not allowed is refused with what to do, and nothing is changed."""
     title, votes = number(app, "title"), number(app, "votes")
     assert "CHECK constraint failed: votes < 100" in refused("resolve", app, votes, "--take", "100")
     assert "has no conflict 99" in refused("resolve", app, "99", "--take", "ours")
     ok("resolve", app, title, "--take", "ours")
-    assert "settled already" in refused("resolve", app, title, "--take", "theirs")
+    assert "resolved already" in refused("resolve", app, title, "--take", "theirs")
     assert shown(app) == ("of app", 6)
     ok("resolve", app, title, "--take", "theirs", "--again")
     assert shown(app) == ("of peer", 6)
@@ -141,14 +141,14 @@ def test_resolve_refuses_in_one_line(app: Path) -> None:
 
 
 def test_resolve_takes_several(app: Path) -> None:
-    """Several conflicts are settled one by one; what fails is reported in a line each, the others are settled, exit code 1."""
+    """Several conflicts are resolved one by one; what fails is reported in a line each, the others are resolved, exit code 1."""
     title, votes = number(app, "title"), number(app, "votes")
     done = run("resolve", app, title, "99", votes, "--take", "ours")
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == [
         line for line in done.stderr.decode().splitlines() if "has no conflict 99" in line
     ]
-    assert done.stdout.decode().splitlines() == [f"settled conflict {title}", f"settled conflict {votes}"]
+    assert done.stdout.decode().splitlines() == [f"resolved conflict {title}", f"resolved conflict {votes}"]
     assert shown(app) == ("of app", 5)
 
 
@@ -180,7 +180,7 @@ print(json.dumps(answers.get(conflict["column"]) or {"value": conflict["ours"] +
     assert ok("resolve", app, "--with", command, "--table", "task") == ""
     assert ok("resolve", app, number(app, "v"), "--with", """echo '{"value": {"blob": "cc"}}'""") != ""
     assert query(app, "SELECT v FROM pair") == [(b"\xcc",)]
-    assert "settled already" in refused("resolve", app, number(app, "v"), "--with", command)
+    assert "resolved already" in refused("resolve", app, number(app, "v"), "--with", command)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ print('{{"take": "ours"}}')""",
 
 
 def test_entries_of_one_cell_are_asked_once(app: Path, tmp_path: Path) -> None:
-    """An answer settles all entries of its cell, so the command is not asked about the others."""
+    """An answer resolves all entries of its cell, so the command is not asked about the others."""
     peer = tmp_path / "peer.db"
     execute(app, "UPDATE task SET title = 'again app' WHERE id = 't1'")
     execute(peer, "UPDATE task SET title = 'again peer' WHERE id = 't1'")
@@ -246,7 +246,7 @@ def test_entries_of_one_cell_are_asked_once(app: Path, tmp_path: Path) -> None:
         "--with",
         f"""echo x >> '{log}'; echo '{{"take": "ours"}}'""",
     )
-    assert "was settled together with another one of its cell" in output
+    assert "was resolved together with another one of its cell" in output
     assert len(log.read_text().split()) == 1
 
 

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from crdtsql.base import clock
-from crdtsql.base.errors import ChangesetError, ClockDriftError, InvalidChangesetError, SchemaMismatchError
+from crdtsql.base.errors import ChangesetError, ClockSkewError, InvalidChangesetError, SchemaMismatchError
 from crdtsql.wire.changeset import unpack
 from tests.support.forge import Json, seal, unconstrained, with_header, with_image, with_sql
 from tests.support.victim import LATER_MS, keep, pair_of, twin
@@ -352,7 +352,7 @@ def test_a_header_may_say_more_than_this_version_knows(scene: tuple[bytes, bytes
 
 def test_the_error_says_what_is_wrong(scene: tuple[bytes, bytes]) -> None:
     """A future stamp, an unknown table and another key each have an error of their own."""
-    assert isinstance(keep(twin(scene[0]), HEADERS["a site of the year 2300"](scene[1])), ClockDriftError)
+    assert isinstance(keep(twin(scene[0]), HEADERS["a site of the year 2300"](scene[1])), ClockSkewError)
     assert isinstance(keep(twin(scene[0]), HEADERS["table 'mine'"](scene[1])), SchemaMismatchError)
     assert isinstance(keep(twin(scene[0]), HEADERS["a generated column"](scene[1])), SchemaMismatchError)
     assert json.dumps(str(keep(twin(scene[0]), HEADERS["a table twice"](scene[1]))))

@@ -28,7 +28,7 @@ def register(group: click.Group) -> None:
 @click.command()
 @DATABASE
 @click.option("--table", help="Of this table only.")
-@click.option("--open", "open_only", is_flag=True, help="Those only that nobody has settled.")
+@click.option("--open", "open_only", is_flag=True, help="Those only that nobody has resolved.")
 @click.option("--keep-per-cell", type=click.IntRange(min=0), help="Keep at most so many entries of one cell.")
 @click.option("--keep-total", type=click.IntRange(min=0), help="Keep at most so many entries in all.")
 @click.option("--keep-bytes", type=click.IntRange(min=0), help="Keep at most so many bytes of values.")
@@ -42,9 +42,9 @@ def conflicts(
     keep_bytes: int | None,
     as_json: bool,
 ) -> None:
-    """List the concurrent overwrites: both values, who wrote them and when, and whether somebody settled it.
+    """List the concurrent overwrites: both values, who wrote them and when, and whether somebody resolved it.
 
-    With --keep-per-cell, --keep-total or --keep-bytes, say how many are kept from now on instead; settled ones are forgotten
+    With --keep-per-cell, --keep-total or --keep-bytes, say how many are kept from now on instead; resolved ones are forgotten
     first, then the oldest.
     """
     with open_replica(database) as replica:
@@ -62,13 +62,13 @@ def conflicts(
     still_open = sum(not conflict.resolved for conflict in found)
     click.echo(f"{len(found):,} concurrent overwrites, {still_open:,} open")
     if still_open:
-        click.echo(f"  settle them: crdtsql resolve {database} ID --take theirs (or ours, or a value)")
+        click.echo(f"  resolve them: crdtsql resolve {database} ID --take theirs (or ours, or a value)")
 
 
 def _show(conflict: Conflict, me: str) -> None:
     if conflict.resolved_hlc is not None:
         mine = " (this file)" if conflict.resolved_site == me else ""
-        state = f"settled {clock.show_time(conflict.resolved_hlc)} by {conflict.resolved_site}{mine}"
+        state = f"resolved {clock.show_time(conflict.resolved_hlc)} by {conflict.resolved_site}{mine}"
     else:
         state = f"open, took {conflict.took}{', row deleted' if conflict.deleted else ''}"
     column = conflict.column + (f" {conflict.part}" if conflict.part else "")
@@ -101,7 +101,7 @@ def _show(conflict: Conflict, me: str) -> None:
     show_default=True,
     help="Seconds that the command may take.",
 )
-@click.option("--again", is_flag=True, help="Write the cell also if the conflict is settled.")
+@click.option("--again", is_flag=True, help="Write the cell also if the conflict is resolved.")
 @click.pass_context
 def resolve(
     ctx: click.Context,
@@ -114,7 +114,7 @@ def resolve(
     timeout: float,
     again: bool,
 ) -> None:
-    """Settle conflicts by a write that has seen both values, so that it wins on every replica.
+    """Resolve conflicts by a write that has seen both values, so that it wins on every replica.
 
     --with runs a shell command per conflict, which gets the conflict as JSON on standard input, as `conflicts --json` prints
     it, and answers on standard output with {"take": "ours"}, {"take": "theirs"}, {"value": ...} or {"skip": true}. Each
@@ -128,14 +128,14 @@ def resolve(
         raise click.UsageError("--table goes with --with, and without IDs")
     fixed = None if command is not None else _from_json_option(json_value) if json_value is not None else _side(take)
     with open_replica(database) as replica:
-        settler = _Settler(replica, again)
+        resolver = _Resolver(replica, again)
         for number in ids or _open_ids(replica, table):
-            with settler.reporting():
+            with resolver.reporting():
                 if fixed is not None:
-                    settler.write(number, fixed)
+                    resolver.write(number, fixed)
                 elif command is not None:
-                    settler.ask(number, command, timeout)
-    if settler.failures:
+                    resolver.ask(number, command, timeout)
+    if resolver.failures:
         ctx.exit(1)
 
 
@@ -167,8 +167,8 @@ def _open_ids(replica: Replica, table: str | None) -> list[int]:
     return [conflict.id for conflict in found if not conflict.deleted]
 
 
-class _Settler:
-    """Settles conflicts one by one, each in a transaction of its own, and counts the failures."""
+class _Resolver:
+    """Resolves conflicts one by one, each in a transaction of its own, and counts the failures."""
 
     def __init__(self, replica: Replica, again: bool) -> None:
         self.replica = replica
@@ -186,16 +186,16 @@ class _Settler:
             click.echo(f"Error: {one_line(error)}", err=True)
 
     def write(self, number: int, decision: _Decision, seen: Conflict | None = None) -> None:
-        """Settle a conflict."""
+        """Resolve a conflict."""
         done = self.replica.resolve(number, decision.take, value=decision.value, again=self.again, seen=seen)
         self.written.add((done.table, done.key, done.column, done.part))
-        click.echo(f"settled conflict {number}")
+        click.echo(f"resolved conflict {number}")
 
     def ask(self, number: int, command: str, timeout: float) -> None:
-        """Settle a conflict as a command says; nothing is locked while it runs."""
+        """Resolve a conflict as a command says; nothing is locked while it runs."""
         conflict = self.replica.conflict(number)
         if conflict.resolved and (conflict.table, conflict.key, conflict.column, conflict.part) in self.written:
-            click.echo(f"conflict {number} was settled together with another one of its cell")
+            click.echo(f"conflict {number} was resolved together with another one of its cell")
             return
         check_open(conflict, again=self.again)
         decision = _answer(conflict, command, timeout)

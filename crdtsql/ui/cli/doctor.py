@@ -7,7 +7,7 @@ import sys
 import click
 
 from crdtsql.base import UsageError, dumps, printable
-from crdtsql.look import Finding, Report, TableReport
+from crdtsql.look import Finding, Report, TableFindings
 from crdtsql.replica import Replica
 from crdtsql.ui.terminal import DATABASE, JSON, open_replica
 
@@ -59,7 +59,7 @@ def _show(report: Report) -> None:
     )
 
 
-def _state(table: TableReport) -> str:
+def _state(table: TableFindings) -> str:
     if table.kind == "absent":
         return "kept for other replicas"
     if table.enabled:

@@ -60,9 +60,7 @@ MUTANTS = (
         "if ours.get(site, 0) < needed\n",
         "if ours.get(site, 0) < 0\n",
     ),
-    Mutant(
-        "changes from the future are taken", "merge/merging.py", "if drift_ms > clock.MAXIMUM_DRIFT_MS:", "if False:"
-    ),
+    Mutant("changes from the future are taken", "merge/merging.py", "if skew_ms > clock.MAXIMUM_SKEW_MS:", "if False:"),
     # -- identity
     Mutant(
         "a copied file keeps its site",
@@ -74,7 +72,7 @@ MUTANTS = (
     # -- rows
     Mutant(
         "only one head is kept",
-        "sql/merge/meet/settle_heads.sql",
+        "sql/merge/meet/join_heads.sql",
         "complex = EXISTS (SELECT 1 FROM temp._crdt_head AS other WHERE other.id = met.id AND other.rank = 2)",
         "complex = 0",
     ),
@@ -354,8 +352,8 @@ MUTANTS = (
     Mutant(
         "the younger row keeps a number",
         "base/numbers_rule.py",
-        "if claim.rank(number) < holder.rank(number):",
-        "if claim.rank(number) > holder.rank(number):",
+        "if contender.rank(number) < holder.rank(number):",
+        "if contender.rank(number) > holder.rank(number):",
         constrained=True,
     ),
     Mutant(

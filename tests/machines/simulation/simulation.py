@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from crdtsql import Replica
-from crdtsql.base.errors import ClockDriftError, MissingChangesError
+from crdtsql.base.errors import ClockSkewError, MissingChangesError
 from crdtsql.wire.changeset import unpack
 from tests.machines.oracle import model
 from tests.machines.simulation import answers, at_rest, files, situations, writes
@@ -264,7 +264,7 @@ class Simulation:
         if verdict in ("missing", "drift"):
             del self.world.events[events:]  # a refused merge folds nothing either
             content = state.content(before)
-            error = MissingChangesError if verdict == "missing" else ClockDriftError
+            error = MissingChangesError if verdict == "missing" else ClockSkewError
             try:
                 receiver.replica.merge(parcel.data)
             except error:

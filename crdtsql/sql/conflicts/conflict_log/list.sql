@@ -12,7 +12,7 @@ SELECT
   loser.id,
   conflict.took,
   conflict.resolved,
-  settler.id,
+  resolver.id,
   known.id,
   field.id,
   ${keys}
@@ -21,7 +21,7 @@ JOIN _crdt_table AS known ON known.id = conflict.tbl
 JOIN _crdt_column AS field ON field.tbl = conflict.tbl AND field.id = conflict.col
 JOIN _crdt_site AS winner ON winner.ordinal = conflict.won_s
 JOIN _crdt_site AS loser ON loser.ordinal = conflict.lost_s
-LEFT JOIN _crdt_site AS settler ON settler.ordinal = conflict.resolved_s
+LEFT JOIN _crdt_site AS resolver ON resolver.ordinal = conflict.resolved_s
 WHERE (:tbl IS NULL OR conflict.tbl = :tbl)
   AND (:id IS NULL OR conflict.id = :id)
   AND (NOT :open_only OR conflict.resolved IS NULL)

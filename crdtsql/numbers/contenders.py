@@ -1,4 +1,4 @@
-"""Claimants: find the rows that claim or have a number, in a replica's file and in an attached image. Only reads."""
+"""Contenders: find the rows that ask for or have a number, in a replica's file and in an attached image. Only reads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from crdtsql.base import (
     DERIVED,
     MOST_ATTEMPTS,
-    Claim,
+    Birth,
+    Contender,
     InvalidChangesetError,
     Sql,
-    Stamp,
     clock,
     identifier,
     integer,
@@ -24,70 +24,74 @@ from crdtsql.wire import TableHeader, image
 Sites = Mapping[int, tuple[int, bytes]]
 
 
-class Claimants:
+class Contenders:
     """The rows of one table that have to do with some numbers, found one number at a time."""
 
     def __init__(self, registry: Registry, table: Table) -> None:
         self.table = table
-        self.claims: dict[tuple[tuple[int, bytes], int], Claim] = {}
+        self.contenders: dict[tuple[tuple[int, bytes], int], Contender] = {}
         self._connection = registry.connection
         self._sites: Sites = {ordinal: (ordinal, site) for ordinal, site, _ in registry.sites()}
         self._asked: set[int] = set()
         genesis_t, genesis_s = table.genesis or (None, None)
         self._values = {"genesis_t": genesis_t, "genesis_s": genesis_s, "derived": DERIVED, "most": MOST_ATTEMPTS}
         self._here = sql(
-            "numbers/claimants/rows_at",
+            "numbers/contenders/rows_at",
             table=table.quoted,
             key_column=identifier(table.key[0]),
             clock=table.clock,
             born=table.born,
         )
 
-    def load(self, number: int) -> list[Claim]:
-        """Find the rows that claim or have a number, those that were not found before."""
+    def load(self, number: int) -> list[Contender]:
+        """Find the rows that ask for or have a number, those that were not found before."""
         if number in self._asked:
             return []
         self._asked.add(number)
-        found = [self.add(self._claim(row, self._sites), here=row[0]) for row in self._rows(self._here, number)]
+        found = [self.add(self._contender(row, self._sites), here=row[0]) for row in self._rows(self._here, number)]
         found += self._others(number)
-        return [claim for claim in found if claim is not None]
+        return [contender for contender in found if contender is not None]
 
-    def add(self, claim: Claim, *, here: int | None = None, there: int | None = None) -> Claim | None:
+    def add(self, contender: Contender, *, here: int | None = None, there: int | None = None) -> Contender | None:
         """Add a row, or what else is known of a row that was found before; return it if it is new.
 
         Raises:
             InvalidChangesetError: the changeset says of a row what is not so.
         """
-        known = self.claims.setdefault(claim.identity, claim)
-        told = (known.number, known.generation, known.root.age) == (claim.number, claim.generation, claim.root.age)
+        known = self.contenders.setdefault(contender.identity, contender)
+        told = (known.number, known.generation, known.root.age) == (
+            contender.number,
+            contender.generation,
+            contender.root.age,
+        )
         if not told or (there is not None and known.there not in (None, there)):
             raise InvalidChangesetError(
                 f"not a sound changeset: it says of a row of table {self.table.name!r} that it was born as another one"
             )
         known.here = known.here if here is None else here
         known.there = known.there if there is None else there
-        return claim if known is claim else None
+        return contender if known is contender else None
 
-    def _others(self, _number: int) -> Iterable[Claim | None]:
+    def _others(self, _number: int) -> Iterable[Contender | None]:
         return ()
 
     def _rows(self, statement: str, number: int) -> list[tuple[Any, ...]]:
         return query.rows(self._connection, statement, self._values | {"number": number})
 
     @staticmethod
-    def _claim(row: tuple[Any, ...], sites: Sites) -> Claim:
+    def _contender(row: tuple[Any, ...], sites: Sites) -> Contender:
         number, born_t, born_s, root_t, root_s, generation, was = row
         birth = _stamp(born_t, born_s, sites)
         root = birth if root_t is None else _stamp(root_t, root_s, sites)
-        return Claim(birth, root, generation or 0, number if was is None else was)
+        return Contender(birth, root, generation or 0, number if was is None else was)
 
 
-def _stamp(t: int, s: int, sites: Sites) -> Stamp:
+def _stamp(t: int, s: int, sites: Sites) -> Birth:
     ordinal, site = sites[s]
-    return Stamp(t, site, ordinal)
+    return Birth(t, site, ordinal)
 
 
-class BothSides(Claimants):
+class BothSides(Contenders):
     """The rows of both sides of a merge; says of each whether the sender knows it, and under which number."""
 
     def __init__(
@@ -111,21 +115,21 @@ class BothSides(Claimants):
             "row_table": image.row_table(number),
             "born_table": image.born_table(number),
         }
-        self._connection.execute(sql("numbers/claimants/index_incoming", number=integer(number), **slots))
-        self._there = sql("numbers/claimants/incoming_at", **slots)
+        self._connection.execute(sql("numbers/contenders/index_incoming", number=integer(number), **slots))
+        self._there = sql("numbers/contenders/incoming_at", **slots)
 
-    def add(self, claim: Claim, *, here: int | None = None, there: int | None = None) -> Claim | None:
+    def add(self, contender: Contender, *, here: int | None = None, there: int | None = None) -> Contender | None:
         """Add a row as the base class does, and note whether the sender knows it."""
-        claim.covered = there is not None or self._knows(claim.birth)
-        found = super().add(claim, here=here, there=there)
+        contender.covered = there is not None or self._knows(contender.birth)
+        found = super().add(contender, here=here, there=there)
         if there is not None:
-            self.claims[claim.identity].covered = True
+            self.contenders[contender.identity].covered = True
         return found
 
-    def _knows(self, birth: Stamp) -> bool:
+    def _knows(self, birth: Birth) -> bool:
         covered = birth.t & clock.EVENT_MASK <= self._vector.get(birth.site, 0)
         return covered or (self._share_genesis and (birth.t, birth.s) == self.table.genesis)
 
-    def _others(self, number: int) -> Iterable[Claim | None]:
+    def _others(self, number: int) -> Iterable[Contender | None]:
         for row in self._rows(self._there, number):
-            yield self.add(self._claim(row, self._their_sites), there=row[0])
+            yield self.add(self._contender(row, self._their_sites), there=row[0])
