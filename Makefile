@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test wheel-test lint types bench soak mutants clean
+.PHONY: help demo test wheel-test cli-page lint types bench soak mutants clean
 
 help:            ## list these commands
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -29,6 +29,9 @@ wheel-test: $(READY)  ## build the wheel, install it into a fresh environment, r
 	$(PYTHON) -m venv build/wheel
 	build/wheel/bin/python -m pip install --quiet dist/*.whl pytest
 	cd build && wheel/bin/crdtsql demo > /dev/null && wheel/bin/python -m pytest -q -p no:cacheprovider --rootdir ../tests ../tests/docs/test_readme.py
+
+cli-page: $(READY)  ## write docs/CLI.md anew from the commands' --help
+	$(BIN)/python -m tests.docs.make_cli
 
 lint: $(READY)   ## ruff, and the house rules
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@
 ...     app.clone("other.db")
 """
 
+from crdtsql.base import errors
 from crdtsql.base.errors import CrdtsqlError
 from crdtsql.base.vector import Vector, parse_vector
 from crdtsql.merge.merging import MergeReport
@@ -13,4 +14,4 @@ from crdtsql.replica.replica import Replica, sync
 from crdtsql.ui.load import load
 
 __version__ = "0.1.0"
-__all__ = ["CrdtsqlError", "MergeReport", "Replica", "Vector", "__version__", "load", "parse_vector", "sync"]
+__all__ = ["CrdtsqlError", "MergeReport", "Replica", "Vector", "__version__", "errors", "load", "parse_vector", "sync"]

@@ -1,0 +1,59 @@
+"""Write docs/CLI.md from the commands themselves: `python -m tests.docs.make_cli`. A test fails when the page is stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from crdtsql.ui.cli import cli
+from tests.docs.blocks import ROOT
+
+PAGE = ROOT / "docs" / "CLI.md"
+WIDTH = 100
+INTRODUCTION = """# Commands
+
+Every command with its options, as `crdtsql COMMAND --help` prints them. This page is made by `make cli-page`; the
+[guide](GUIDE.md) shows how the commands are used.
+
+A command that fails prints one line to standard error and exits with 1; with 2 if it was called in a wrong way. Notices go to standard
+error too. With `--json`, standard output is JSON and nothing else.
+"""
+
+
+def commands(group: click.Group, parent: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
+    """Yield the commands below a group with their contexts, by name."""
+    for name in group.list_commands(parent):
+        command = group.get_command(parent, name)
+        assert command is not None
+        context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH)
+        yield command, context
+        if isinstance(command, click.Group):
+            yield from commands(command, context)
+
+
+def page() -> str:
+    """Make the page's text."""
+    top = click.Context(cli, info_name="crdtsql", **cli.context_settings)
+    found = list(commands(cli, top))
+    listed = "\n".join(
+        f"| [`{context.command_path}`](#{context.command_path.replace(' ', '-')}) | {summary(command)} |"
+        for command, context in found
+    )
+    sections = "\n".join(section(context) for _, context in found)
+    return f"{INTRODUCTION}\n| command | does |\n|---|---|\n{listed}\n\n{sections}"
+
+
+def summary(command: click.Command) -> str:
+    """Return the first sentence of a command's help."""
+    return command.get_short_help_str(limit=1000).replace("|", "\\|")
+
+
+def section(context: click.Context) -> str:
+    """Write a command's section."""
+    lines = "\n".join(line.rstrip() for line in context.get_help().split("\n"))
+    return f"## {context.command_path}\n\n```text\n{lines}\n```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
