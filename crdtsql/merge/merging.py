@@ -31,7 +31,7 @@ from crdtsql.conflicts import conflict_log
 from crdtsql.merge import absent, materialize, meet, mergeparts, parking
 from crdtsql.merge.arrival import Arrival
 from crdtsql.numbers import followers, ids
-from crdtsql.shown import Scene, check_children, count_kept, noting, settle
+from crdtsql.shown import Scene, count_kept, noting, settle, strangers
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table, temporary
 from crdtsql.wire import Header
@@ -243,6 +243,7 @@ def merge(
         temporary(connection, "_crdt_theirs", CREATE_THEIRS),
         noting(registry),
         without_capture(connection, _concerned(arrivals, scene)),
+        strangers.kept(registry, _concerned(arrivals, scene)),
     ):
         scene.lift()
         local = _map_sites(registry, header, {} if again else registry.vector())
@@ -259,7 +260,6 @@ def merge(
         for name, rows in renumbered.items():
             report.tables.setdefault(name, TableReport()).renumbered = rows
         settle(registry)
-        check_children(registry, [arrival.table for arrival in arrivals])
         for name, counts in report.tables.items():
             counts.held = count_kept(connection, registry.table(name))
     clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]

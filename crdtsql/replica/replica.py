@@ -152,7 +152,7 @@ class Replica(SchemaVerbs, Lookups):
                 enable.disable(self.registry, name)
             if self.registry.exists:
                 if drift.check(self.registry, strict=False):
-                    self._fold()
+                    self._fold_if_possible()
                 self._changed()
 
     def set_rows(self, table: str, policy: str, *, granularity: str | None = None) -> RowsReport:

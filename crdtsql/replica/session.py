@@ -16,7 +16,17 @@ from typing import Self
 
 import apsw
 
-from crdtsql.base import BusyError, DatabaseError, Now, Progress, UsageError, clock, query, silent
+from crdtsql.base import (
+    BusyError,
+    ConstraintViolationError,
+    DatabaseError,
+    Now,
+    Progress,
+    UsageError,
+    clock,
+    query,
+    silent,
+)
 from crdtsql.capture import addkey, enable
 from crdtsql.conflicts import conflict_log
 from crdtsql.evolve import drift
@@ -210,6 +220,19 @@ class Session:
                     "will wait that long before they take its changes"
                 )
 
+    def _fold_if_possible(self) -> None:
+        """Fold, unless that would leave rows of a table that is not replicated without the row they refer to.
+
+        Then what is in the log waits, so that looking still works, and so do the ways out.
+        """
+        self.connection.execute("SAVEPOINT crdtsql_fold")
+        try:
+            self._fold()
+        except ConstraintViolationError as error:
+            self.connection.execute("ROLLBACK TO crdtsql_fold")
+            self._notice(f"{self.path}: what was written is not folded yet: {error}")
+        self.connection.execute("RELEASE crdtsql_fold")
+
     def _ready(self, peer_vector: Mapping[bytes, int], *, strict: bool = True) -> None:
         """Bring the file up to date inside a write transaction.
 
@@ -220,7 +243,7 @@ class Session:
         if peer_vector.get(mine, 0) > self.registry.vector().get(mine, 0):
             self._become_new_site("a peer has later changes of it, so an older state of it was restored")
         if drift.check(self.registry, strict=strict):  # else what is in the log waits for `repair`
-            self._fold()
+            self._fold() if strict else self._fold_if_possible()
 
     def fold(self, peer_vector: Mapping[bytes, int] | None = None) -> None:
         """Fold what was written, and notice if a peer's vector proves that this file was rolled back."""

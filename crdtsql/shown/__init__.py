@@ -1,11 +1,10 @@
 """What does a table show of the merged state (decision 0011)?"""
 
-from crdtsql.shown import standins
+from crdtsql.shown import standins, strangers
 from crdtsql.shown.held import HeldRow, held
 from crdtsql.shown.holding import RESTORED, WAITING, Side, any_kept, count_kept, link_held, take_out
 from crdtsql.shown.rows import RowsReport, set_rows
 from crdtsql.shown.settling import Scene, note_folded, noting, settle
-from crdtsql.shown.strangers import check_children
 from crdtsql.shown.uniquepolicy import set_policy
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "Scene",
     "Side",
     "any_kept",
-    "check_children",
     "count_kept",
     "held",
     "link_held",
@@ -26,5 +24,6 @@ __all__ = [
     "set_rows",
     "settle",
     "standins",
+    "strangers",
     "take_out",
 ]

@@ -78,17 +78,25 @@ def any_kept(connection: apsw.Connection, table: Table) -> bool:
     return query.first(connection, f"SELECT 1 FROM {table.held} WHERE reason <> 'deleted' LIMIT 1") is not None
 
 
+def any_waits(connection: apsw.Connection, table: Table) -> bool:
+    """Tell whether a table has held rows of which nobody has decided whether they can be shown."""
+    statement = (
+        f"SELECT 1 FROM {table.held} WHERE reason <> 'deleted' AND reason IN ('{WAITING}', 'deleted, {WAITING}')"
+    )
+    return query.first(connection, statement) is not None
+
+
 def count_kept(connection: apsw.Connection, table: Table) -> int:
     """Count the rows that a table can't show, or not as they are."""
     (count,) = query.first(connection, f"SELECT count(*) FROM {table.held} WHERE reason <> 'deleted'")
     return int(count)
 
 
-def lift(connection: apsw.Connection, side: Side) -> None:
-    """Take the stand-ins out of the user's table, so that all held rows wait to be shown again."""
+def lift(connection: apsw.Connection, side: Side) -> bool:
+    """Take the stand-ins out of the user's table, so that all held rows wait to be shown again; tell whether there may be any."""
     table = side.table
     if not any_kept(connection, table):
-        return
+        return False
     connection.execute(
         sql(
             "shown/holding/remove_stand_ins",
@@ -99,11 +107,16 @@ def lift(connection: apsw.Connection, side: Side) -> None:
         )
     )
     connection.execute(sql("shown/holding/rename_stand_ins", held=table.held))
+    return True
 
 
-def take_out(registry: Registry, side: Side, reason: str = WAITING) -> int:
-    """Hold the rows whose keys `temp._crdt_out` has; return the id after which their held rows begin."""
+def take_out(registry: Registry, side: Side, reason: str = WAITING) -> list[int]:
+    """Hold the rows whose keys `temp._crdt_out` has, as they are shown; return the ids of their held rows.
+
+    The truth of a stand-in is held already, and only waits again.
+    """
     connection, table = registry.connection, side.table
+    stand_ins = _stand_ins_out(connection, table)
     (base,) = query.first(connection, f"SELECT ifnull(max(id), 0) FROM {table.held}")
     genesis_t, genesis_s = table.genesis or (None, None)
     hold = sql(
@@ -119,7 +132,27 @@ def take_out(registry: Registry, side: Side, reason: str = WAITING) -> int:
     connection.execute(
         sql("shown/holding/remove_out", table=table.quoted, key_columns=table.key_columns, keys=table.keys)
     )
-    return int(base)
+    new = query.rows(connection, f"SELECT id FROM {table.held} WHERE id > ?", (base,))
+    return stand_ins + [number for (number,) in new]
+
+
+def _stand_ins_out(connection: apsw.Connection, table: Table) -> list[int]:
+    """Let the truths of stand-ins among the rows in `temp._crdt_out` wait again, and take these out; return the held rows' ids."""
+    slots = {"table": table.quoted, "key_columns": table.key_columns, "keys": table.keys, "held": table.held}
+    find = sql(
+        "shown/holding/find_stand_ins_out",
+        held=table.held,
+        clock=table.clock,
+        clock_is_out=table.same_keys("clock", "out"),
+    )
+    found = [number for (number,) in query.rows(connection, find)]
+    for statement in (
+        sql("shown/holding/remove_stand_in", **slots),
+        sql("shown/holding/forget_out", keys=table.keys, held=table.held),
+        sql("shown/holding/await_stand_in", held=table.held),
+    ):
+        connection.executemany(statement, [(number,) for number in found])
+    return found
 
 
 def link_held(registry: Registry, table: Table, base: int, genesis: tuple[SqliteValue, SqliteValue]) -> None:

@@ -75,6 +75,7 @@ def _turn(registry: Registry, table: Table, shape: TableShape, rows: str) -> Row
         temporary(connection, "_crdt_turned", definition),
         settling.noting(registry),
         without_capture(connection, list(concerned.values())),
+        strangers.kept(registry, concerned.values()),
     ):
         scene.lift()
         (held_base,) = query.first(connection, f"SELECT ifnull(max(id), 0) FROM {table.held}")
@@ -96,7 +97,6 @@ def _turn(registry: Registry, table: Table, shape: TableShape, rows: str) -> Row
         connection.execute(clocks, values)
         connection.execute(sql("shown/rows/note_turned", keys=table.keys), {"tbl": table.id})
         settling.settle(registry)
-        strangers.check_children(registry, [table])
         (shown,) = query.first(
             connection,
             f"SELECT count(*) FROM temp._crdt_turned AS turned JOIN {table.quoted} AS shown "

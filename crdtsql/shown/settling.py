@@ -17,7 +17,7 @@ import apsw
 
 from crdtsql.base import caseless, integer, joined, naming, query, sql, text
 from crdtsql.capture import without_capture
-from crdtsql.shown import holding, references
+from crdtsql.shown import holding, references, strangers
 from crdtsql.shown.contest import Choice, Contest
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
@@ -61,9 +61,10 @@ class Scene:
         ]
 
     def lift(self) -> None:
-        """Take all stand-ins out of the user's tables."""
+        """Take all stand-ins out of the user's tables; whoever does owes a settling of these tables."""
         for side in self.sides:
-            holding.lift(self.connection, side)
+            if holding.lift(self.connection, side):
+                self.connection.execute("INSERT INTO temp._crdt_dirty (tbl) VALUES (?)", (side.table.id,))
 
     def needs_settling(self) -> bool:
         """Tell whether a table has rows that wait, or shows rows that refer to nothing shown."""
@@ -92,7 +93,11 @@ def _connected(touched: set[int], found: Sequence[Reference]) -> set[int]:
 
 
 def settle(registry: Registry, *, everything: bool = False) -> None:
-    """Settle what may have changed; with `everything`, all tables that have held rows, whatever changed."""
+    """Settle what may have changed; with `everything`, all tables that have held rows, whatever changed.
+
+    Raises:
+        ConstraintViolationError: rows of a table that is not replicated refer to rows that can't be shown.
+    """
     (enforced,) = query.first(registry.connection, "PRAGMA foreign_keys")
     if enforced:
         # Inside a transaction of the caller's it can't be switched off, and would carry out actions of its own.
@@ -101,7 +106,8 @@ def settle(registry: Registry, *, everything: bool = False) -> None:
     dirty = {table for (table,) in query.rows(registry.connection, "SELECT DISTINCT tbl FROM temp._crdt_dirty")}
     scene = Scene(registry, None if everything else dirty)
     if scene.sides and scene.needs_settling():
-        with without_capture(registry.connection, [side.table for side in scene.sides]):
+        tables = [side.table for side in scene.sides]
+        with without_capture(registry.connection, tables), strangers.kept(registry, tables):
             _Settling(scene, everything).run()
 
 
@@ -130,6 +136,9 @@ class _Settling:
                 self.connection.execute(sql("shown/settling/forget_waiting", held=side.table.held))
         if any(self._awaits_strangers(reference) for reference in self.scene.references):
             self.registry.set("unsettled", 1)
+        for side in self.scene.sides:
+            if holding.any_waits(self.connection, side.table):
+                raise RuntimeError(f"rows of table {side.table.name!r} were left undecided")
 
     def _awaits_strangers(self, reference: Reference) -> bool:
         """Tell whether rows wait for a table that is not replicated, of whose changes nobody tells us."""
@@ -253,9 +262,7 @@ class _Settling:
             references.find_dangling(self.connection, reference, waiting_count)
             if query.first(self.connection, "SELECT 1 FROM temp._crdt_out LIMIT 1") is None:
                 return []
-            base = holding.take_out(self.registry, side)
-        rows = query.rows(self.connection, f"SELECT id FROM {side.table.held} WHERE id > ?", (base,))
-        return [number for (number,) in rows]
+            return holding.take_out(self.registry, side)
 
     def _refuse(self, side: Side, number: int, why: str) -> bool:
         if number in self.refused[side.table.id]:

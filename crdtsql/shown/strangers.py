@@ -1,39 +1,59 @@
-"""Constraints: tables that are not replicated, and refer to rows that a merge takes away.
+"""Strangers: rows of tables that are not replicated, and refer to rows that a merge or settling takes away.
 
-Their rows can't be held, because nothing of ours stands beside them; so such a merge is refused as a whole. Runs inside the
-merge's transaction, after everything was settled.
+They can't be held, because nothing of ours stands beside them; so what would leave them without the row they refer to is
+refused as a whole. Runs inside the transaction, before anything was taken and after everything was settled. Rows that dangled
+before are nobody's fault here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-from crdtsql.base import ConstraintViolationError, Sql, caseless, identifier, joined, query, show_key
+from crdtsql.base import ConstraintViolationError, Sql, SqliteValue, caseless, identifier, joined, query, show_key
 from crdtsql.sqlite import ForeignKey, schema
 from crdtsql.store import Registry, Table
 
 MOST_ROWS_NAMED = 5
 
 
-def check_children(registry: Registry, tables: Iterable[Table]) -> None:
-    """Check the rows of tables that are not replicated and refer to tables that a merge touched.
+@contextmanager
+def kept(registry: Registry, tables: Iterable[Table]) -> Iterator[None]:
+    """Check after a block that it left no row of a table that is not replicated without the row it refers to.
+
+    Args:
+        tables: those from which the block may take rows.
 
     Raises:
-        ConstraintViolationError: a row is left without the row it refers to.
+        ConstraintViolationError: it left one.
     """
+    links = [*_links(registry, tables)]
+    before = [{*_dangling(registry, *link)} for link in links]
+    yield
+    for link, known in zip(links, before, strict=True):
+        rows = [row for row in _dangling(registry, *link) if row not in known]
+        if rows:
+            raise _violated(registry, link[0], link[1], rows)
+
+
+def _links(registry: Registry, tables: Iterable[Table]) -> Iterator[tuple[str, ForeignKey, Table]]:
+    """Yield the foreign keys of tables that are not replicated to some that are."""
     connection = registry.connection
     replicated = {caseless(table.name) for table in registry.tables()}
-    touched = {caseless(table.name): table for table in tables}
+    touched = {caseless(table.name): table for table in tables if not table.absent}
+    if not touched:
+        return
     for child in schema.tables_with_foreign_keys(connection):
         if caseless(child) in replicated:
             continue
         for key in schema.foreign_keys(connection, child):
             parent = touched.get(caseless(key.parent))
             if parent is not None and key.parent_columns:
-                _check(registry, child, key, parent)
+                yield child, key, parent
 
 
-def _check(registry: Registry, child: str, key: ForeignKey, parent: Table) -> None:
+def _dangling(registry: Registry, child: str, key: ForeignKey, parent: Table) -> list[tuple[SqliteValue, ...]]:
+    """Name the rows that refer to a row that is not there: by their keys if they have one."""
     connection = registry.connection
     same = joined(
         (
@@ -48,31 +68,23 @@ def _check(registry: Registry, child: str, key: ForeignKey, parent: Table) -> No
     named = (
         joined(Sql(f"child.{identifier(column.name)}") for column in shape.key) if shape and shape.key else references
     )
-    rows = query.rows(
+    return query.rows(
         connection,
         f"SELECT {named} FROM {identifier(child)} AS child WHERE {set_} "
-        f"AND NOT EXISTS (SELECT 1 FROM {parent.quoted} AS parent WHERE {same}) AND {_was_there(key, parent)} "
-        f"LIMIT {MOST_ROWS_NAMED}",
+        f"AND NOT EXISTS (SELECT 1 FROM {parent.quoted} AS parent WHERE {same})",
     )
-    if rows:
-        constraint = f"FOREIGN KEY ({', '.join(key.columns)}) REFERENCES {key.parent} ({', '.join(key.parent_columns)})"
-        raise ConstraintViolationError(
-            f"merging would leave rows of table {child!r}, which is not replicated, without the row they refer to ({constraint}; "
-            f"rows {', '.join(show_key(row) for row in rows)}): nothing was changed; replicate {child!r} too with `crdtsql "
-            f"enable {registry.path} {child}`, or change these rows, then merge again",
-            child,
-            constraint,
-            rows,
-        )
 
 
-def _was_there(key: ForeignKey, parent: Table) -> Sql:
-    """Say that the row that a child refers to was known, where that can be told: what was broken before is no reason to refuse."""
-    keys = dict(zip(map(caseless, parent.key), parent.key_names, strict=True))
-    if sorted(keys) != sorted(map(caseless, key.parent_columns)):
-        return Sql("1")
-    pairs = zip(key.parent_columns, key.columns, strict=True)
-    same = joined(
-        (Sql(f"known.{keys[caseless(target)]} = +child.{identifier(column)}") for target, column in pairs), " AND "
+def _violated(
+    registry: Registry, child: str, key: ForeignKey, rows: list[tuple[SqliteValue, ...]]
+) -> ConstraintViolationError:
+    constraint = f"FOREIGN KEY ({', '.join(key.columns)}) REFERENCES {key.parent} ({', '.join(key.parent_columns)})"
+    named = rows[:MOST_ROWS_NAMED]
+    return ConstraintViolationError(
+        f"this would leave rows of table {child!r}, which is not replicated, without the row they refer to ({constraint}; "
+        f"rows {', '.join(show_key(row) for row in named)}): nothing was changed; replicate {child!r} too with `crdtsql "
+        f"enable {registry.path} {child}`, or change these rows, then run this again",
+        child,
+        constraint,
+        [*named],
     )
-    return Sql(f"EXISTS (SELECT 1 FROM {parent.clock} AS known WHERE {same})")
