@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crdtsql.base.errors import ConflictError, ConflictResolvedError, UnknownConflictError, WriteRefusedError
-from tests.conflicts.test_conflicts import Clock, collide, rows, resolved, three, write
+from tests.conflicts.test_conflicts import Clock, collide, resolved, rows, three, write
 from tests.support import state
 from tests.support.peers import come_to_rest, replica, send
 
