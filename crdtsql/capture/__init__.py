@@ -1,12 +1,15 @@
 """How is a write of any program noticed?"""
 
-from crdtsql.capture import addkey, enable
+from crdtsql.capture import addkey, enable, shadows
 from crdtsql.capture.quiet import without_capture
-from crdtsql.capture.triggers import triggers
+from crdtsql.capture.triggers import create_triggers, drop_triggers, trigger_statements
 
 __all__ = [
     "addkey",
+    "create_triggers",
+    "drop_triggers",
     "enable",
-    "triggers",
+    "shadows",
+    "trigger_statements",
     "without_capture",
 ]

@@ -12,28 +12,20 @@ import apsw
 
 from crdtsql.base import (
     CannotEnableError,
-    CrdtsqlError,
     Now,
-    Sql,
     UsageError,
     caseless,
     clock,
-    fragment,
     identifier,
-    joined,
     naming,
     policy,
     query,
-    sql,
-    text,
 )
-from crdtsql.capture import triggers
-from crdtsql.sqlite import Column, TableShape, schema, usertriggers
+from crdtsql.capture import shadows, triggers
+from crdtsql.sqlite import Column, TableShape, schema
 from crdtsql.store import Registry, Table
 from crdtsql.types import columntype
 
-MOST_TERMS = 400
-"""SQLite allows 500 SELECTs in one UNION ALL."""
 BUILT_IN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
 MAXIMUM_COLUMNS = 600
 """A changeset has three columns per value column, and SQLite allows 2,000 columns."""
@@ -75,32 +67,11 @@ def enable(
         genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
     registry.widen_log(len(shape.key))
     table = registry.set_policies(registry.add_table(shape, genesis, chosen, identified), rows, granularity)
-    create_tables(registry, table, shape)
-    create_triggers(connection, table, shape)
+    shadows.create_tables(registry, table, shape)
+    triggers.create_triggers(connection, table, shape)
     if table.is_numbered or not schema.read(connection, "crdt_renumbered"):
-        create_renumbered_view(registry)
+        shadows.create_renumbered_view(registry)
     return table
-
-
-def create_renumbered_view(registry: Registry) -> None:
-    """Create the view for people on the rows that are shown under another number than they were inserted under."""
-    parts = [
-        fragment(
-            "capture/enable/renumbered_of_table",
-            name=text(table.name),
-            clock=table.clock,
-            born=table.born,
-            clock_is_born=table.same_keys("clock", "born"),
-        )
-        for table in registry.tables()
-        if table.is_numbered
-    ]
-    registry.connection.execute("DROP VIEW IF EXISTS crdt_renumbered")
-    if len(parts) > MOST_TERMS:
-        groups = [joined(parts[n : n + MOST_TERMS], "\nUNION ALL\n") for n in range(0, len(parts), MOST_TERMS)]
-        parts = [Sql(f"SELECT * FROM (\n{group}\n)") for group in groups]
-    renumbered = joined(parts, "\nUNION ALL\n") if parts else fragment("capture/enable/renumbered_of_none")
-    registry.connection.execute(sql("capture/enable/create_renumbered_view", renumbered=renumbered))
 
 
 def _identity(connection: apsw.Connection, shape: TableShape, asked: str | None) -> str:
@@ -140,47 +111,6 @@ def check_policies(rows: str, granularity: str) -> None:
             raise UsageError(f"there is no {what} {given!r}; use one of: {', '.join(known)}")
 
 
-def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
-    """Create a table's capture triggers and have SQLite compile them, so that no later write meets a broken one."""
-    try:
-        for statement in triggers.triggers(connection, table, shape):
-            connection.execute(statement)
-        names = joined(identifier(column.name) for column in shape.columns if not column.generated)
-        first = identifier(shape.key[0].name)
-        query.compile_only(connection, f"INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
-        quoted = [identifier(column.name) for column in shape.key + shape.values]
-        settings = joined(Sql(f"{name} = {name}") for name in quoted)
-        query.compile_only(connection, f"UPDATE {table.quoted} SET {settings}")
-        query.compile_only(connection, f"DELETE FROM {table.quoted} WHERE {first} IS NULL")
-    except apsw.SQLError as error:
-        raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
-
-
-def triggers_that_write_replicated(connection: apsw.Connection, table: Table) -> set[str]:
-    """Find the triggers that write to a table with capture triggers, or to tables of ours, when `table` is written.
-
-    SQLite's authorizer is told, while a statement compiles, which trigger writes to which table; triggers that fire
-    triggers are included.
-    """
-    captured = {
-        caseless(name)
-        for (name,) in connection.execute("SELECT tbl_name FROM sqlite_schema WHERE name GLOB '_crdt_delete_*'")
-    }
-    statements = usertriggers.statements(table.name, [*table.key, *(field.name for field in table.fields)])
-    written = usertriggers.writes_of(connection, statements)
-    return {name for name, targets in written.items() if any(t in captured or naming.is_ours(t) for t in targets)}
-
-
-def drop_triggers(connection: apsw.Connection, table: str) -> None:
-    """Drop the capture triggers of a table."""
-    rows = query.rows(
-        connection, "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table,)
-    )
-    for (name,) in rows:
-        if naming.is_ours(name):
-            connection.execute(f"DROP TRIGGER {identifier(name)}")
-
-
 def disable(registry: Registry, name: str) -> None:
     """Take everything of ours off a table; with the last one, off the file.
 
@@ -188,9 +118,9 @@ def disable(registry: Registry, name: str) -> None:
         NotEnabledError: the table is not replicated.
     """
     table = registry.table(name)
-    forget(registry, table)
+    shadows.forget(registry, table)
     if registry.tables():
-        create_renumbered_view(registry)
+        shadows.create_renumbered_view(registry)
         registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
     else:
         registry.drop()
@@ -199,25 +129,6 @@ def disable(registry: Registry, name: str) -> None:
 def left(name: str) -> str:
     """Say what the other replicas must do when a table is not replicated in one file any more."""
     return f"`crdtsql disable FILE {name}` for the other replicas too, before they exchange changes with this one again"
-
-
-def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> None:
-    """Drop our triggers and tables of a table, and what is registered of it."""
-    connection = registry.connection
-    if not table.absent:
-        drop_triggers(connection, table.name)
-    placeholder = [table.quoted] if table.absent else []
-    for ours in (table.clock, table.held, table.heads, table.parts, table.born, table.cells_parked, *placeholder):
-        connection.execute(f"DROP TABLE IF EXISTS {ours}")
-    if with_conflicts:
-        connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
-    connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
-    connection.execute(
-        "DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1, 'links:' || ?1, 'unique:' || ?1)",
-        (table.id,),
-    )
 
 
 def check(connection: apsw.Connection, name: str) -> TableShape:
@@ -308,64 +219,3 @@ def null_keys(connection: apsw.Connection, shape: TableShape) -> list[Column]:
 def lacks_key(connection: apsw.Connection, shape: TableShape) -> bool:
     """Tell whether an ordinary table has no primary key, or one that is NULL in some rows."""
     return shape.kind == "table" and (not shape.key or bool(null_keys(connection, shape)))
-
-
-def create_tables(registry: Registry, table: Table, shape: TableShape) -> None:
-    """Create our tables for a table."""
-    connection = registry.connection
-    definitions = key_definitions(table, shape)
-    stamps = joined(
-        (Sql(f"{naming.stamp_t(field.id)} INTEGER, {naming.stamp_s(field.id)} INTEGER,") for field in table.fields),
-        "\n  ",
-    )
-    held_columns = joined((*table.key_names, *(naming.value(field.id) for field in table.fields)))
-    for statement in (
-        sql(
-            "capture/enable/create_clock",
-            clock=table.clock,
-            key_definitions=definitions,
-            stamp_definitions=stamps,
-            key_columns=table.keys,
-        ),
-        sql("capture/enable/create_held", held=table.held, columns=held_columns),
-        sql("capture/enable/create_heads", heads=table.heads, key_definitions=definitions, key_columns=table.keys),
-    ):
-        try:
-            connection.execute(statement)
-        except apsw.SQLError as error:
-            raise CrdtsqlError(f"cannot set up {table.name!r}: {error}") from error
-    if table.is_numbered:
-        connection.execute(sql("capture/enable/create_born", born=table.born))
-    if table.typed_fields:
-        create_parts(connection, table, shape)
-    create_indexes(registry, table)
-
-
-def create_indexes(registry: Registry, table: Table) -> None:
-    """Create the indexes of our tables for a table."""
-    connection = registry.connection
-    connection.execute(sql("capture/enable/create_seq_index", index=naming.clock_index(table.name), clock=table.clock))
-    registry.create_kept_index(table.name)
-    if table.is_numbered:
-        connection.execute(
-            sql("capture/enable/create_born_index", index=naming.born_index(table.name), born=table.born)
-        )
-
-
-def key_definitions(table: Table, shape: TableShape) -> Sql:
-    """Define the key's columns in tables of ours, with the affinity and collation of the user's."""
-    return joined(
-        (
-            Sql(f"{key} {column.affinity} NOT NULL COLLATE {column.collation}")
-            for key, column in zip(table.key_names, shape.key, strict=True)
-        ),
-        ",\n  ",
-    )
-
-
-def create_parts(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
-    """Create the table of parts, which only a table with typed columns has, unless it is there."""
-    definitions = key_definitions(table, shape)
-    connection.execute(
-        sql("capture/enable/create_parts", parts=table.parts, key_definitions=definitions, key_columns=table.keys)
-    )

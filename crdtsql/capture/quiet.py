@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import apsw
 
 from crdtsql.base import caseless, identifier, naming, policy, query
-from crdtsql.capture import enable, triggers
-from crdtsql.sqlite import indexsql, schema
+from crdtsql.capture import triggers
+from crdtsql.sqlite import indexsql, schema, usertriggers
 from crdtsql.store import Table
 
 
@@ -55,7 +55,7 @@ def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterato
         finally:
             connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, before)
         return
-    writers = set().union(*(enable.triggers_that_write_replicated(connection, table) for table in tables))
+    writers = set().union(*(_triggers_that_write_replicated(connection, table) for table in tables))
     writers |= set().union(*(_that_must_not_refuse(connection, table) for table in tables))
     refusing = [table for table in tables if table.rows == policy.GROW_ONLY]
     writers |= {naming.trigger(table.name, what) for table in refusing for what in triggers.REFUSING}
@@ -68,3 +68,18 @@ def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterato
     yield
     for statement in statements:
         connection.execute(statement)
+
+
+def _triggers_that_write_replicated(connection: apsw.Connection, table: Table) -> set[str]:
+    """Find the triggers that write to a table with capture triggers, or to tables of ours, when `table` is written.
+
+    SQLite's authorizer is told, while a statement compiles, which trigger writes to which table; triggers that fire
+    triggers are included.
+    """
+    captured = {
+        caseless(name)
+        for (name,) in connection.execute("SELECT tbl_name FROM sqlite_schema WHERE name GLOB '_crdt_delete_*'")
+    }
+    statements = usertriggers.statements(table.name, [*table.key, *(field.name for field in table.fields)])
+    written = usertriggers.writes_of(connection, statements)
+    return {name for name, targets in written.items() if any(t in captured or naming.is_ours(t) for t in targets)}

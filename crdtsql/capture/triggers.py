@@ -11,7 +11,21 @@ from collections.abc import Iterator
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, fragment, identifier, integer, joined, naming, policy, sql, text, verbatim
+from crdtsql.base import (
+    EMPTY,
+    CannotEnableError,
+    Sql,
+    fragment,
+    identifier,
+    integer,
+    joined,
+    naming,
+    policy,
+    query,
+    sql,
+    text,
+    verbatim,
+)
 from crdtsql.sqlite import Column, TableShape, UniqueIndex, schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Table
 from crdtsql.types import TYPES
@@ -21,7 +35,7 @@ REFUSING = ("delete", "rekey", "kept_insert", "kept_update")
 """The triggers of a grow-only table that let no row go."""
 
 
-def triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> Iterator[str]:
+def trigger_statements(connection: apsw.Connection, table: Table, shape: TableShape) -> Iterator[str]:
     """Yield the CREATE TRIGGER statements that capture a table."""
     columns = {column.name: column for column in shape.columns}
     key = [columns[name] for name in table.key]
@@ -303,3 +317,29 @@ def _null_key_triggers(slots: _Slots, nullable: list[Column]) -> Iterator[str]:
             any_key_null=any_null,
             message=message,
         )
+
+
+def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
+    """Create a table's capture triggers and have SQLite compile them, so that no later write meets a broken one."""
+    try:
+        for statement in trigger_statements(connection, table, shape):
+            connection.execute(statement)
+        names = joined(identifier(column.name) for column in shape.columns if not column.generated)
+        first = identifier(shape.key[0].name)
+        query.compile_only(connection, f"INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
+        quoted = [identifier(column.name) for column in shape.key + shape.values]
+        settings = joined(Sql(f"{name} = {name}") for name in quoted)
+        query.compile_only(connection, f"UPDATE {table.quoted} SET {settings}")
+        query.compile_only(connection, f"DELETE FROM {table.quoted} WHERE {first} IS NULL")
+    except apsw.SQLError as error:
+        raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
+
+
+def drop_triggers(connection: apsw.Connection, table: str) -> None:
+    """Drop the capture triggers of a table."""
+    rows = query.rows(
+        connection, "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table,)
+    )
+    for (name,) in rows:
+        if naming.is_ours(name):
+            connection.execute(f"DROP TRIGGER {identifier(name)}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import apsw
 
 from crdtsql.base import CannotAlterError, CannotEnableError, UsageError, caseless, naming, query
-from crdtsql.capture import enable
+from crdtsql.capture import drop_triggers, enable
 from crdtsql.evolve import reshape
 from crdtsql.merge import parking
 from crdtsql.sqlite import TableShape, indexsql, schema
@@ -107,7 +107,7 @@ def _alter_table(registry: Registry, statement: Statement, table: Table) -> list
         done.append(
             f"{table.name}.{field.name}: {kept:,} values are kept, and passed on to replicas that have the column"
         )
-    enable.drop_triggers(connection, table.name)
+    drop_triggers(connection, table.name)
     _run(connection, statement)
     done.append(f"ran: {_short(statement)}")
     if schema.read(connection, table.name) is None:

@@ -23,7 +23,7 @@ from crdtsql.base import (
     silent,
     sql,
 )
-from crdtsql.capture import enable
+from crdtsql.capture import enable, shadows
 from crdtsql.export import attached, export
 from crdtsql.merge import merge, set_uids
 from crdtsql.sqlite import schema
@@ -103,7 +103,7 @@ def appear(registry: Registry, kept: Table, now: Now, options: Options, name: st
     (last,) = query.first(connection, "SELECT ifnull(max(id), 0) FROM _crdt_conflict")
     with attached(connection, "kept", nested=True) as database:
         header = export(registry, {}, now, database, silent, only=kept)
-        enable.forget(registry, kept, with_conflicts=False)
+        shadows.forget(registry, kept, with_conflicts=False)
         table = enable.enable(
             registry, name, now, types | dict(options.types), kept.rows, kept.granularity, kept.identity
         )

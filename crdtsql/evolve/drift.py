@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import apsw
 
 from crdtsql.base import SchemaDriftError, identifier, naming, query, sql
-from crdtsql.capture import enable, without_capture
+from crdtsql.capture import drop_triggers, without_capture
 from crdtsql.evolve import reshape
 from crdtsql.merge import parking
 from crdtsql.shown import any_kept
@@ -230,7 +230,7 @@ def mend(registry: Registry, state: State) -> tuple[Table, int]:
     """
     shape, table = state.present, state.table
     if state.moved:
-        enable.drop_triggers(registry.connection, shape.name)
+        drop_triggers(registry.connection, shape.name)
         table = reshape.rename_table(registry, table, shape.name)
     for uid, name in state.renamed.items():
         columns.rename_column(registry, table, uid, name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import apsw
 
 from crdtsql.base import SchemaDriftError, Sql, caseless, clock, identifier, integer, naming, query, sql, verbatim
-from crdtsql.capture import enable, triggers
+from crdtsql.capture import create_triggers, drop_triggers, shadows, trigger_statements
 from crdtsql.export import parkedcells
 from crdtsql.merge import parking
 from crdtsql.sqlite import TableShape, default_value, schema
@@ -105,7 +105,7 @@ def rename_table(registry: Registry, table: Table, name: str) -> Table:
         if query.first(connection, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (old,)):
             connection.execute(sql("evolve/reshape/rename_table", old=identifier(old), new=identifier(new)))
     renamed = columns.rename_table(registry, table, name)
-    enable.create_indexes(registry, renamed)
+    shadows.create_indexes(registry, renamed)
     return renamed
 
 
@@ -122,7 +122,7 @@ def are_outdated(connection: apsw.Connection, table: Table, shape: TableShape) -
 
     A newer trigger of the user's fires first, and RAISE(IGNORE) in it would cut ours off.
     """
-    expected, present = triggers(connection, table, shape), our_triggers(connection, table.name)
+    expected, present = trigger_statements(connection, table, shape), our_triggers(connection, table.name)
     if sorted(expected) != sorted(present.values()):
         return True
     newest, ours = query.first(
@@ -137,6 +137,6 @@ def are_outdated(connection: apsw.Connection, table: Table, shape: TableShape) -
 def renew_triggers(registry: Registry, table: Table) -> None:
     """Create a table's triggers anew, and remember its columns as they are now."""
     shape = shape_of(registry, table.name)
-    enable.drop_triggers(registry.connection, table.name)
-    enable.create_triggers(registry.connection, table, shape)
+    drop_triggers(registry.connection, table.name)
+    create_triggers(registry.connection, table, shape)
     columns.see_columns(registry, table, shape)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from crdtsql.base import ColumnTypeError, Now, SchemaDriftError, caseless, naming, query, show, show_key, sql
-from crdtsql.capture import enable
+from crdtsql.capture import create_triggers, drop_triggers, shadows
 from crdtsql.fold import folding
 from crdtsql.sqlite import schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
@@ -41,9 +41,9 @@ def retype(registry: Registry, name: str, column: str, wanted: str, now: Now) ->
         )
     table = registry.set_type(registry.table(table.name), field, wanted)
     if table.typed_fields:
-        enable.create_parts(registry.connection, table, shape)
-    enable.drop_triggers(registry.connection, table.name)
-    enable.create_triggers(registry.connection, table, shape)
+        shadows.create_parts(registry.connection, table, shape)
+    drop_triggers(registry.connection, table.name)
+    create_triggers(registry.connection, table, shape)
     return True
 
 

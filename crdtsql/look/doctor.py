@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 
 from crdtsql.base import CannotEnableError, caseless, identifier, naming, policy, query
-from crdtsql.capture import enable, triggers
+from crdtsql.capture import enable, trigger_statements
 from crdtsql.evolve import drift
 from crdtsql.look import advice
 from crdtsql.look.advice import BROKEN, NOTE, REFUSED, WATCH, Finding, World, listed
@@ -215,7 +215,7 @@ def _of_enabled(
     elif refusal is not None:
         yield Finding(BROKEN, "table", f"it could not be enabled any more: {refusal.reason}")
     elif shape is not None:
-        expected = {*triggers(registry.connection, table, shape)}
+        expected = {*trigger_statements(registry.connection, table, shape)}
         present = query.rows(
             registry.connection,
             "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE",

@@ -12,7 +12,7 @@ from dataclasses import replace
 import apsw
 
 from crdtsql.base import SchemaMismatchError, Sql, identifier, joined, naming, query, sql
-from crdtsql.capture import enable
+from crdtsql.capture import enable, shadows
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
 from crdtsql.types import TYPES
@@ -44,7 +44,7 @@ def admit(registry: Registry, header: TableHeader, era: int, notices: list[str])
     shape = replace(shape, name=name)
     registry.widen_log(len(header.key))
     table = _register(registry, shape, header)
-    enable.create_tables(registry, table, shape)
+    shadows.create_tables(registry, table, shape)
     notices.append(
         f"table {name!r} is not in {registry.path}: its rows are kept and passed on; run `crdtsql schema pull`, or create it and "
         f"run `crdtsql enable {registry.path} {name}`, to see them"

@@ -25,7 +25,7 @@ from crdtsql.base import (
     query,
     sql,
 )
-from crdtsql.capture import enable, without_capture
+from crdtsql.capture import enable, shadows, without_capture
 from crdtsql.export import parkedcells
 from crdtsql.merge import mergeparts
 from crdtsql.merge.arrival import Arrival, Pair
@@ -142,12 +142,12 @@ def _register(registry: Registry, table: Table, columns: dict[str, Field]) -> Ta
     statement = sql(
         "merge/parking/create",
         parked=table.cells_parked,
-        key_definitions=enable.key_definitions(table, shape),
+        key_definitions=shadows.key_definitions(table, shape),
         key_columns=table.keys,
     )
     registry.connection.execute(statement)
     if table.may_have_parts:
-        enable.create_parts(registry.connection, table, shape)
+        shadows.create_parts(registry.connection, table, shape)
     return table
 
 
@@ -313,7 +313,7 @@ def unpark(registry: Registry, table: Table, field: Field) -> int:
         shape = shape_of(registry, table)
         columntype.check(connection, shape, next(c for c in shape.columns if c.name == field.name), kept.type)
         table = registry.set_type(table, field, kept.type)
-        enable.create_parts(connection, table, shape)
+        shadows.create_parts(connection, table, shape)
     if count:
         _write_cells(registry, table, field, kept)
     _move_parts(registry, table, kept, field)

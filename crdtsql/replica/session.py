@@ -27,7 +27,7 @@ from crdtsql.base import (
     query,
     silent,
 )
-from crdtsql.capture import addkey, enable
+from crdtsql.capture import addkey, shadows
 from crdtsql.conflicts import conflict_log
 from crdtsql.evolve import drift
 from crdtsql.fold import fold, has_pending
@@ -178,7 +178,7 @@ class Session:
         with self._writing():
             moved = drift.has_moved(self.registry)
             if self.registry.upgrade():
-                enable.create_renumbered_view(self.registry)
+                shadows.create_renumbered_view(self.registry)
                 conflict_log.mark_resolved_everything(self.registry)
                 if not moved:
                     drift.see(self.registry)

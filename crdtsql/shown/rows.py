@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import apsw
 
 from crdtsql.base import NotEnabledError, Sql, SqliteValue, joined, policy, query, sql
-from crdtsql.capture import enable, without_capture
+from crdtsql.capture import create_triggers, drop_triggers, enable, without_capture
 from crdtsql.shown import settling, strangers
 from crdtsql.shown.holding import Side
 from crdtsql.sqlite import TableShape, schema
@@ -56,8 +56,8 @@ def set_rows(registry: Registry, name: str, rows: str, granularity: str | None) 
     if table.absent:
         registry.set_policies(table, rows, stamps)
     elif (rows, stamps) != (table.rows, table.granularity):
-        enable.drop_triggers(connection, table.name)
-        enable.create_triggers(connection, registry.set_policies(table, rows, stamps), shape)
+        drop_triggers(connection, table.name)
+        create_triggers(connection, registry.set_policies(table, rows, stamps), shape)
     return report
 
 

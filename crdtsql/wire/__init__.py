@@ -1,8 +1,9 @@
 """What are the bytes of a changeset, and why may they be trusted?"""
 
 from crdtsql.wire import image
-from crdtsql.wire.changeset import VERSION, Header, Site, TableHeader, pack, unpack
+from crdtsql.wire.envelope import VERSION, pack, unpack
 from crdtsql.wire.files import move_to_new, read_changeset, read_text, write_file
+from crdtsql.wire.header import Header, Site, TableHeader
 
 __all__ = [
     "VERSION",

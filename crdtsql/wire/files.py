@@ -11,7 +11,7 @@ from typing import IO
 import click
 
 from crdtsql.base import InvalidChangesetError, UsageError
-from crdtsql.wire import changeset
+from crdtsql.wire import envelope
 
 
 def read_text(path: str) -> str:
@@ -78,14 +78,14 @@ def read_stream(stream: IO[bytes]) -> bytes:
     Raises:
         InvalidChangesetError: the stream does not begin like a changeset, or is longer than it says.
     """
-    prefix = stream.read(changeset.PREFIX.size)
-    if len(prefix) < changeset.PREFIX.size or prefix[:8] != changeset.MAGIC:
-        changeset.unpack(prefix)
+    prefix = stream.read(envelope.PREFIX.size)
+    if len(prefix) < envelope.PREFIX.size or prefix[:8] != envelope.MAGIC:
+        envelope.unpack(prefix)
         raise InvalidChangesetError("not a changeset")
-    _, version, flags, head_length, body_length, image_length, _ = changeset.PREFIX.unpack(prefix)
-    changeset.check_version(version, flags)
-    if head_length > changeset.MAXIMUM_HEADER_BYTES or body_length > changeset.MAXIMUM_IMAGE_BYTES:
-        changeset.check_lengths(changeset.PREFIX.size, head_length, body_length, max(image_length, body_length))
+    _, version, flags, head_length, body_length, image_length, _ = envelope.PREFIX.unpack(prefix)
+    envelope.check_version(version, flags)
+    if head_length > envelope.MAXIMUM_HEADER_BYTES or body_length > envelope.MAXIMUM_IMAGE_BYTES:
+        envelope.check_lengths(envelope.PREFIX.size, head_length, body_length, max(image_length, body_length))
     return prefix + _read_at_most(stream, head_length + body_length + 1)
 
 

@@ -41,7 +41,7 @@ from crdtsql.base import (
     query,
     sql,
 )
-from crdtsql.wire.changeset import Header, TableHeader
+from crdtsql.wire.header import Header, TableHeader
 
 
 def row_table(number: int) -> Sql:

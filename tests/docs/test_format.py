@@ -15,7 +15,7 @@ import pytest
 from crdtsql import Replica
 from crdtsql.store.registry import FORMAT
 from crdtsql.store.tables import FIRST_UPDATE_OP
-from crdtsql.wire import changeset, image
+from crdtsql.wire import envelope, header, image
 
 PAGE = (Path(__file__).parents[2] / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 PARKED = "_crdt_parked_task"
@@ -57,15 +57,15 @@ def replica(tmp_path: Path) -> Any:
         yield opened
 
 
-def header() -> changeset.Header:
+def example_header() -> header.Header:
     """Return the page's example header, as the code reads it."""
     (example,) = blocks("json")
-    data = changeset.pack(changeset.Header(b"", 0, ()), b"")
+    data = envelope.pack(header.Header(b"", 0, ()), b"")
     head = json.dumps(json.loads(example), separators=(",", ":")).encode()
-    body = data[changeset.PREFIX.size + changeset.PREFIX.unpack_from(data)[3] :]
-    digest = changeset._digest(head, body, 0)
-    prefix = changeset.PREFIX.pack(changeset.MAGIC, changeset.VERSION, 0, len(head), len(body), 0, digest)
-    return changeset.unpack(prefix + head + body).header
+    body = data[envelope.PREFIX.size + envelope.PREFIX.unpack_from(data)[3] :]
+    digest = envelope._digest(head, body, 0)
+    prefix = envelope.PREFIX.pack(envelope.MAGIC, envelope.VERSION, 0, len(head), len(body), 0, digest)
+    return envelope.unpack(prefix + head + body).header
 
 
 def test_offsets_of_the_envelope() -> None:
@@ -74,17 +74,17 @@ def test_offsets_of_the_envelope() -> None:
     offsets = [(int(offset), length) for offset, length, _ in rows]
     lengths = [8, 2, 2, 4, 8, 8, 32]
     assert offsets == [(sum(lengths[:n]), str(length)) for n, length in enumerate(lengths)] + [(sum(lengths), "-")]
-    assert sum(lengths) == changeset.PREFIX.size
-    assert changeset.PREFIX.format == "<8sHHIQQ32s"
-    assert bytes.fromhex(re.findall(r"magic: `([0-9A-F ]+)`", PAGE)[0]) == changeset.MAGIC
-    assert f"format version: {changeset.VERSION} |" in PAGE
+    assert sum(lengths) == envelope.PREFIX.size
+    assert envelope.PREFIX.format == "<8sHHIQQ32s"
+    assert bytes.fromhex(re.findall(r"magic: `([0-9A-F ]+)`", PAGE)[0]) == envelope.MAGIC
+    assert f"format version: {envelope.VERSION} |" in PAGE
 
 
 def test_example_header_is_complete() -> None:
     """The example header is valid, and every key that the code writes is in it and in the table of keys."""
     (example,) = blocks("json")
-    assert header().to_json() == json.loads(example)
-    written = header().to_json()
+    assert example_header().to_json() == json.loads(example)
+    written = example_header().to_json()
     keys = {f"`{key}`" for key in written} | {"`eras`"}
     keys |= {"`tables[].row_policy`", "`tables[].granularity`", "`tables[].identity`"}
     keys |= {"`tables[].uid`", "`tables[].key_uids`", "`tables[].columns[].uid`"}
@@ -93,10 +93,10 @@ def test_example_header_is_complete() -> None:
     assert set(documented_names("key")) == keys
 
 
-def test_image_of_the_example_header() -> None:
+def test_image_of_the_example_example_header() -> None:
     """The documented image is, character by character, the one that the code demands for the example header."""
     documented = documented_sql()
-    assert [documented[name] for name in ("merged", "row_1", "head_1", "part_1")] == image.schema(header())
+    assert [documented[name] for name in ("merged", "row_1", "head_1", "part_1")] == image.schema(example_header())
 
 
 def test_births_of_numbered_rows(replica: Replica) -> None:
@@ -107,7 +107,9 @@ def test_births_of_numbered_rows(replica: Replica) -> None:
     for name in ("_crdt_born_note", "_crdt_was_note"):
         created = replica.connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchall()
         assert created == [(documented[name],)]
-    numbered = dataclasses.replace(header(), tables=(dataclasses.replace(header().tables[0], identity="row"),))
+    numbered = dataclasses.replace(
+        example_header(), tables=(dataclasses.replace(example_header().tables[0], identity="row"),)
+    )
     assert image.schema(numbered)[-1] == documented["born_1"]
 
 

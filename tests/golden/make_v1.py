@@ -19,7 +19,7 @@ import apsw
 
 from crdtsql import Replica
 from crdtsql.base.values import to_json
-from crdtsql.wire import changeset
+from crdtsql.wire import envelope
 
 FOLDER = Path(__file__).parent / "v1"
 START_MS = 1_700_000_000_000
@@ -85,7 +85,7 @@ def _write(folder: Path) -> None:
             "schema": SCHEMA,
             "tables": TABLES,
             "orders": [["base.crdt", "delta.crdt"], ["whole.crdt"], ["whole.crdt", "base.crdt", "delta.crdt"]],
-            "headers": {name: changeset.unpack(data).header.to_json() for name, data in files.items()},
+            "headers": {name: envelope.unpack(data).header.to_json() for name, data in files.items()},
             "vector": a.vector(),
             "images": {name: read_image(data) for name, data in files.items()},
             "rows": {table: _rows(a.connection, table) for table in TABLES},
@@ -145,7 +145,7 @@ def _write_last(connection: apsw.Connection) -> None:
 def read_image(data: bytes) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of an image as it is, by table; columns that are NULL are left out."""
     connection = apsw.Connection(":memory:")
-    with changeset.unpack(data).image() as image:
+    with envelope.unpack(data).image() as image:
         connection.deserialize("main", image)
     found = {}
     for (table,) in connection.execute("SELECT name FROM sqlite_schema ORDER BY name").fetchall():

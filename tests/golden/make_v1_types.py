@@ -16,7 +16,7 @@ import apsw
 
 from crdtsql import Replica
 from crdtsql.base.values import to_json
-from crdtsql.wire import changeset
+from crdtsql.wire import envelope
 from tests.golden.make_v1 import START_MS, _rows, read_image
 
 FOLDER = Path(__file__).parent / "v1-types"
@@ -74,7 +74,7 @@ def _write(folder: Path) -> None:
             "tables": ["task"],
             "options": {"types": TYPES, "rows": "delete-wins"},
             "orders": [["base.crdt", "delta.crdt"], ["whole.crdt"], ["whole.crdt", "base.crdt", "delta.crdt"]],
-            "headers": {name: changeset.unpack(data).header.to_json() for name, data in files.items()},
+            "headers": {name: envelope.unpack(data).header.to_json() for name, data in files.items()},
             "vector": a.vector(),
             "images": {name: read_image(data) for name, data in files.items()},
             "rows": {"task": _rows(a.connection, "task")},

@@ -12,7 +12,7 @@ import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import InvalidChangesetError, SchemaMismatchError, UsageError
-from crdtsql.wire.changeset import unpack
+from crdtsql.wire.envelope import unpack
 from tests.merge.test_policies import POLICIES, SCHEMA, made, three
 from tests.merge.test_traps import all_equal, rows, write
 from tests.support.forge import parts, with_header, with_sql

@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 import zstandard
 
-from crdtsql.wire.changeset import MAGIC, PREFIX, VERSION, _digest, unpack
+from crdtsql.wire.envelope import MAGIC, PREFIX, VERSION, _digest, unpack
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 
 from crdtsql import Replica
-from crdtsql.wire.changeset import unpack
+from crdtsql.wire.envelope import unpack
 
 START_MS = 1_700_000_000_000
 """A moment well before the machine's own clock, so that a test's time decides."""

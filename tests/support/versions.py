@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 
 from crdtsql import Replica, sync
-from crdtsql.wire.changeset import unpack
+from crdtsql.wire.envelope import unpack
 from tests.support import state
 from tests.support.peers import START_MS
 

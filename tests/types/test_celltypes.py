@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.wire.changeset import unpack
+from crdtsql.wire.envelope import unpack
 from tests.support.peers import send
 
 PLAIN = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v {declared}){suffix}"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crdtsql.base.errors import InvalidChangesetError, SchemaMismatchError
-from crdtsql.wire.changeset import unpack
+from crdtsql.wire.envelope import unpack
 from tests.support import forge
 from tests.support.changes import pair, rows
 from tests.support.state import content

@@ -16,7 +16,7 @@ import zstandard
 
 from crdtsql import Replica
 from crdtsql.base.errors import InvalidChangesetError
-from crdtsql.wire.changeset import MAXIMUM_IMAGE_BYTES, PREFIX, unpack
+from crdtsql.wire.envelope import MAXIMUM_IMAGE_BYTES, PREFIX, unpack
 from tests.support import command
 from tests.support.forge import parts, seal
 from tests.support.victim import keep, pair_of

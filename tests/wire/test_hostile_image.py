@@ -13,7 +13,7 @@ import pytest
 
 from crdtsql.base import clock
 from crdtsql.base.errors import ChangesetError, ClockSkewError, InvalidChangesetError, SchemaMismatchError
-from crdtsql.wire.changeset import unpack
+from crdtsql.wire.envelope import unpack
 from tests.support.forge import Json, seal, unconstrained, with_header, with_image, with_sql
 from tests.support.victim import LATER_MS, keep, pair_of, twin
 

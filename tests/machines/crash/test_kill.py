@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from crdtsql.wire.changeset import unpack
+from crdtsql.wire.envelope import unpack
 from tests.support.command import execute, make, ok, query, seconds_of, start
 
 KILLS = int(os.environ.get("CRDTSQL_KILLS", "40"))

@@ -17,7 +17,7 @@ import apsw
 import pytest
 
 from crdtsql.base.errors import InvalidChangesetError
-from crdtsql.wire.changeset import unpack
+from crdtsql.wire.envelope import unpack
 from tests.support.forge import parts, unconstrained, with_header, with_image
 from tests.support.victim import keep, pair_of, twin
 

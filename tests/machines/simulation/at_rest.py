@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from crdtsql.base.errors import ColumnTypeError, CrdtsqlError, SchemaMismatchError
-from crdtsql.wire.changeset import unpack
+from crdtsql.wire.envelope import unpack
 from tests.machines.oracle import parts
 from tests.machines.oracle.events import Row
 from tests.machines.simulation import values

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from crdtsql import Replica
 from crdtsql.base.errors import ClockSkewError, MissingChangesError
-from crdtsql.wire.changeset import unpack
+from crdtsql.wire.envelope import unpack
 from tests.machines.oracle import model
 from tests.machines.simulation import answers, at_rest, files, situations, writes
 from tests.machines.simulation.files import Peer
