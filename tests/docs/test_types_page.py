@@ -73,7 +73,7 @@ def sections(level: str) -> Iterator[tuple[str, int, str]]:
 def cases() -> Iterator[Case]:
     """Yield every case of the page."""
     for name, start, body in (*sections(TYPE), *sections(POLICY)):
-        create = re.search(r"^CREATE TABLE .*?\)$", body, re.MULTILINE | re.DOTALL)
+        create = re.search(r"^```sql fresh\n(CREATE TABLE .*?\))$", body, re.MULTILINE | re.DOTALL)
         command = re.search(r"^crdtsql enable app\.db (.*)$", body, re.MULTILINE)
         assert create and command, f"{name}: the section has no CREATE TABLE, or no crdtsql enable"
         assert HEADER in body, f"{name}: the section has no table of cases"
@@ -81,7 +81,7 @@ def cases() -> Iterator[Case]:
             if line.startswith("|") and line != HEADER and not line.startswith("|--"):
                 before, a, b, after = (cell.strip() for cell in line.strip("|").split(" | "))
                 options = tuple(shlex.split(command[1]))
-                yield Case(name, number, create[0], options, _one(before), _several(a), _several(b), _one(after))
+                yield Case(name, number, create[1], options, _one(before), _several(a), _several(b), _one(after))
 
 
 def _several(cell: str) -> tuple[Step, ...]:
