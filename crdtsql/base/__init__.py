@@ -1,6 +1,6 @@
 """Words that need no file."""
 
-from crdtsql.base import clock, naming, policy, query
+from crdtsql.base import clock, naming, policy, query, reasons
 from crdtsql.base.clock import ABSENT, Now
 from crdtsql.base.errors import (
     BusyError,
@@ -86,6 +86,7 @@ __all__ = [
     "policy",
     "printable",
     "query",
+    "reasons",
     "show",
     "show_key",
     "silent",

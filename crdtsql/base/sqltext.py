@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
+from crdtsql.base.reasons import SLOTS
+
 _SLOT = re.compile(r"\$\{([a-z_0-9]+)\}")
 
 
@@ -110,6 +112,8 @@ def _fill(template: Template, items: tuple[tuple[str, Sql], ...]) -> Sql:
 def template(name: str) -> Template:
     """Load `crdtsql/sql/<name>.sql`; `name` looks like `fold/group_events`."""
     body = (files("crdtsql") / "sql" / f"{name}.sql").read_text(encoding="utf-8").strip()
+    for slot, reason in SLOTS.items():
+        body = body.replace(f"${{{slot}}}", text(reason).text)
     return Template(name, body, frozenset(_SLOT.findall(body)))
 
 

@@ -17,12 +17,12 @@ from crdtsql.base import (
     identifier,
     joined,
     query,
+    reasons,
     show_key,
     sql,
 )
 from crdtsql.capture import without_capture
 from crdtsql.conflicts import rowwrite
-from crdtsql.shown import RESTORED
 from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
 
 
@@ -50,7 +50,7 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
         held_columns=joined(Sql(f"held.{column}") for column in held),
     )
     (reason,) = query.first(connection, f"SELECT reason FROM {table.held} WHERE id = ?", (values["held"],))
-    if reason != RESTORED:
+    if reason != reasons.RESTORED:
         with without_capture(connection, [table]):
             rowwrite.write(connection, table, tuple(key), show, values)
     log = sql("conflicts/undelete/log", keys=table.keys, held=table.held, held_keys=table.keys_of("held"))

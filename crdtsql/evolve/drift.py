@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from crdtsql.base import SchemaDriftError, identifier, naming, query, sql
+from crdtsql.base import SchemaDriftError, identifier, naming, query, reasons, sql
 from crdtsql.capture import drop_triggers, without_capture
 from crdtsql.evolve import reshape
 from crdtsql.merge import parking
@@ -108,7 +108,7 @@ def _place(connection: apsw.Connection, table: Table) -> str | None:
 def _names_in_triggers(table: Table, present: dict[str, str]) -> list[str] | None:
     """Return the columns as the delete trigger names them, which SQLite keeps up to date when a column is renamed."""
     statement = present.get(naming.trigger(table.name, "delete"), "")
-    _, values, rest = statement.partition("VALUES ('deleted', ")
+    _, values, rest = statement.partition(f"VALUES ('{reasons.DELETED}', ")
     names = [name[1:-1].replace('""', '"') for name in _OLD.findall(rest.partition(");\n  INSERT")[0])]
     return names if values and len(names) == len(table.uids) else None
 

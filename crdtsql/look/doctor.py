@@ -12,7 +12,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import CannotEnableError, caseless, identifier, naming, policy, query
+from crdtsql.base import CannotEnableError, caseless, identifier, naming, policy, query, reasons
 from crdtsql.capture import enable, trigger_statements
 from crdtsql.evolve import drift
 from crdtsql.look import advice
@@ -233,12 +233,12 @@ def _of_enabled(
     for reason, count in query.rows(
         registry.connection, f"SELECT reason, count(*) FROM {table.held} GROUP BY reason ORDER BY reason"
     ):
-        shown = reason or "deleted"
+        shown = reason or reasons.DELETED
         yield Finding(
-            NOTE if shown == "deleted" else WATCH,
+            NOTE if shown == reasons.DELETED else WATCH,
             "held",
             f"{count:,} held row{'' if count == 1 else 's'}: {shown}",
-            None if shown == "deleted" else world.command("held", "--table", table.name),
+            None if shown == reasons.DELETED else world.command("held", "--table", table.name),
         )
 
 

@@ -13,10 +13,10 @@ from contextlib import suppress
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, fragment, identifier, joined, naming, query, sql, text
+from crdtsql.base import EMPTY, Sql, fragment, identifier, joined, naming, query, reasons, sql, text
 from crdtsql.merge.arrival import Arrival
 from crdtsql.merge.meet import Values
-from crdtsql.shown import WAITING, link_held
+from crdtsql.shown import link_held
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry
 
@@ -239,7 +239,7 @@ def _show_fresh(connection: apsw.Connection, arrival: Arrival, values: Values, c
     is_missing = Sql(
         f"incoming.gone IS NULL AND NOT EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {arrival.is_key_of('shown', 'incoming')})"
     )
-    held = [("deleted", Sql("incoming.gone = 1")), *([] if all_taken else [(WAITING, is_missing)])]
+    held = [(reasons.DELETED, Sql("incoming.gone = 1")), *([] if all_taken else [(reasons.WAITING, is_missing)])]
     for reason, is_held in held:
         hold = sql(
             "merge/materialize/hold_fresh",

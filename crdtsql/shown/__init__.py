@@ -2,14 +2,12 @@
 
 from crdtsql.shown import standins, strangers
 from crdtsql.shown.held import HeldRow, held
-from crdtsql.shown.holding import RESTORED, WAITING, Side, any_kept, count_kept, link_held, take_out
+from crdtsql.shown.holding import Side, any_kept, count_kept, link_held, take_out
 from crdtsql.shown.rows import RowsReport, set_rows
 from crdtsql.shown.settling import Scene, note_folded, noting, settle
 from crdtsql.shown.uniquepolicy import set_policy
 
 __all__ = [
-    "RESTORED",
-    "WAITING",
     "HeldRow",
     "RowsReport",
     "Scene",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from crdtsql.base import Sql, SqliteValue, caseless, fragment, identifier, joined, policy, query, sql, verbatim
+from crdtsql.base import Sql, SqliteValue, caseless, fragment, identifier, joined, policy, query, reasons, sql, verbatim
 from crdtsql.shown.holding import Side
 from crdtsql.sqlite import UniqueIndex, indexsql, schema
 from crdtsql.store import Causality, Registry, Stamp, temporary
@@ -86,7 +86,7 @@ class Contest:
             blocked = sorted(number for number, group in values if (number, group) in taken)
             masks = self._masks(row, blocked)
             if masks is None:
-                choice.lost[row] = f"unique: {self._describe(self.indexes[blocked[0]])}"
+                choice.lost[row] = reasons.because(reasons.UNIQUE, self._describe(self.indexes[blocked[0]]))
                 continue
             choice.chosen.add(row)
             taken |= {value for value in values if value[0] not in blocked}

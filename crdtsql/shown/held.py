@@ -5,13 +5,11 @@ Only reads a folded registry.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from crdtsql.base import Sql, SqliteValue, identifier, joined, query, show, show_key, to_json
-from crdtsql.shown import holding
+from crdtsql.base import Sql, SqliteValue, identifier, joined, query, reasons, show, show_key, to_json
 from crdtsql.shown.holding import Side
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
@@ -67,26 +65,18 @@ def _of_table(registry: Registry, table: Table, deleted: bool) -> Iterator[HeldR
     connection = registry.connection
     shape = schema.read(connection, table.name)
     columns = [*table.key_names, *(Sql(f"v{field.id}") for field in table.fields)]
-    scope = "1" if deleted else "reason <> 'deleted'"
+    scope = "1" if deleted else reasons.IS_KEPT
     width = len(table.key)
     for found, *row in query.rows(
         connection, f"SELECT reason, {joined(columns)} FROM {table.held} WHERE {scope} ORDER BY {table.keys}"
     ):
-        reason, detail = _read(found)
+        reason, detail = reasons.read(found)
         key = tuple(row[:width])
         values = dict(zip((field.name for field in table.fields), row[width:], strict=True))
         side = Side(table, shape) if shape else None
         release = _release(registry, table, side, reason, detail, key, values)
-        shown = found == holding.RESTORED or found.startswith(holding.MASKED)
+        shown = reasons.is_stand_in(found)
         yield HeldRow(table.name, key, reason, detail, release, shown, values)
-
-
-def _read(reason: str) -> tuple[str, str]:
-    """Take a stored reason apart."""
-    if reason == holding.RESTORED:
-        return "referenced", ""
-    kind, _, detail = reason.partition(": ")
-    return kind, ", ".join(json.loads(detail)) if reason.startswith(holding.MASKED) else detail
 
 
 def _release(
@@ -99,24 +89,24 @@ def _release(
     values: dict[str, SqliteValue],
 ) -> str:
     anew = f"INSERT a row with the key {show_key(key)} into {table.name!r} to write it anew with other values"
-    if reason == "unique":
+    if reason == reasons.UNIQUE:
         rival = _rival(registry, side, detail, dict(zip(table.key, key, strict=True)) | values) if side else None
         other = f"row {show_key(rival)}" if rival else "the row that has its value"
         return f"change or delete {other}; or {anew}"
-    if reason == "foreign key":
+    if reason == reasons.FOREIGN_KEY:
         return f"insert the row of {detail!r} that it refers to, or undelete it with `crdtsql undelete`; or {anew}"
-    if reason == "masked":
+    if reason == reasons.MASKED:
         shown = ", ".join(f"{name} = {show(values.get(name))}" for name in detail.split(", ") if name in values)
         return (
             f"what is really there is {shown}: change or delete the row that has it, where it is UNIQUE; insert or undelete the row "
             f"that it refers to, where it is a foreign key; or set {detail} to another value"
         )
     return {
-        "check": anew,
-        "trigger": f"change the trigger, or {anew}",
-        "referenced": "it goes once nothing refers to it; to keep it, UPDATE it or `crdtsql undelete` it",
+        reasons.CHECK: anew,
+        reasons.TRIGGER: f"change the trigger, or {anew}",
+        reasons.REFERENCED: "it goes once nothing refers to it; to keep it, UPDATE it or `crdtsql undelete` it",
         "table": f"create the table {table.name!r} and enable it",
-        "deleted": f"`crdtsql undelete {registry.path} {table.name}` with its key",
+        reasons.DELETED: f"`crdtsql undelete {registry.path} {table.name}` with its key",
     }.get(reason, "run any crdtsql command")
 
 

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, SqliteValue, caseless, identifier, joined, naming, query, sql
+from crdtsql.base import EMPTY, Sql, SqliteValue, caseless, identifier, joined, naming, query, reasons, sql
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Registry, Table
 
-WAITING = "waiting"
-RESTORED = "deleted, shown: referenced"
-MASKED = "masked: "
 CREATE_REFUSED = "CREATE TEMP TABLE _crdt_refused (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 CREATE_RESTORED = "CREATE TEMP TABLE _crdt_restored (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 
@@ -75,20 +72,18 @@ class Side:
 
 def any_kept(connection: apsw.Connection, table: Table) -> bool:
     """Tell whether a table has held rows that are there for another reason than a plain delete."""
-    return query.first(connection, f"SELECT 1 FROM {table.held} WHERE reason <> 'deleted' LIMIT 1") is not None
+    return query.first(connection, f"SELECT 1 FROM {table.held} WHERE {reasons.IS_KEPT} LIMIT 1") is not None
 
 
 def any_waits(connection: apsw.Connection, table: Table) -> bool:
     """Tell whether a table has held rows of which nobody has decided whether they can be shown."""
-    statement = (
-        f"SELECT 1 FROM {table.held} WHERE reason <> 'deleted' AND reason IN ('{WAITING}', 'deleted, {WAITING}')"
-    )
+    statement = f"SELECT 1 FROM {table.held} WHERE {reasons.IS_KEPT} AND reason IN ('{reasons.WAITING}', '{reasons.DELETED_WAITING}')"
     return query.first(connection, statement) is not None
 
 
 def count_kept(connection: apsw.Connection, table: Table) -> int:
     """Count the rows that a table can't show, or not as they are."""
-    (count,) = query.first(connection, f"SELECT count(*) FROM {table.held} WHERE reason <> 'deleted'")
+    (count,) = query.first(connection, f"SELECT count(*) FROM {table.held} WHERE {reasons.IS_KEPT}")
     return int(count)
 
 
@@ -110,7 +105,7 @@ def lift(connection: apsw.Connection, side: Side) -> bool:
     return True
 
 
-def take_out(registry: Registry, side: Side, reason: str = WAITING) -> list[int]:
+def take_out(registry: Registry, side: Side, reason: str = reasons.WAITING) -> list[int]:
     """Hold the rows whose keys `temp._crdt_out` has, as they are shown; return the ids of their held rows.
 
     The truth of a stand-in is held already, and only waits again.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import Sql, caseless, fragment, identifier, integer, joined, query, sql
+from crdtsql.base import Sql, caseless, fragment, identifier, integer, joined, query, reasons, sql
 from crdtsql.shown.holding import Side
 from crdtsql.sqlite import Column, ForeignKey, TableShape, schema
 from crdtsql.store import Registry, Stamp
@@ -192,7 +192,7 @@ def _is_touched(connection: apsw.Connection, side: Side) -> bool:
     found = query.first(
         connection,
         f"SELECT EXISTS (SELECT 1 FROM temp._crdt_dirty WHERE tbl = ?) "
-        f"OR EXISTS (SELECT 1 FROM {side.table.held} WHERE reason <> 'deleted')",
+        f"OR EXISTS (SELECT 1 FROM {side.table.held} WHERE {reasons.IS_KEPT})",
         (side.table.id,),
     )
     return bool(found[0])
@@ -236,7 +236,7 @@ def dead_parents(connection: apsw.Connection, reference: Reference) -> set[int]:
     children = Sql(
         f"SELECT {shown} FROM temp._crdt_out AS out CROSS JOIN {child.table.quoted} AS shown "
         f"ON {child.table.row_has_key_of('shown', 'out')} "
-        f"UNION ALL SELECT {kept} FROM {child.table.held} AS held WHERE held.reason <> 'deleted' AND {_counts(child)}"
+        f"UNION ALL SELECT {kept} FROM {child.table.held} AS held WHERE held.{reasons.IS_KEPT} AND {_counts(child)}"
     )
     pairs = list(zip(reference.lost_columns, names, strict=True))
     if reference.to_key:
@@ -261,7 +261,7 @@ def dead_parents(connection: apsw.Connection, reference: Reference) -> set[int]:
 def _counts(side: Side) -> Sql:
     """Say that a held row `held` counts as one that refers: it is alive, or deleted and restored."""
     restored = f"SELECT id FROM temp._crdt_restored WHERE tbl = {side.table.id}"
-    return Sql(f"(NOT held.reason GLOB 'deleted*' OR held.id IN ({restored}))")
+    return Sql(f"(NOT held.reason GLOB '{reasons.DELETED}*' OR held.id IN ({restored}))")
 
 
 def reference_stamps(connection: apsw.Connection, reference: Reference, dead: int) -> list[Stamp]:
@@ -277,7 +277,7 @@ def reference_stamps(connection: apsw.Connection, reference: Reference, dead: in
         pairs = zip(reference.lost_columns, reference.columns("child", held), strict=True)
         source = child.table.held if held else child.table.quoted
         scope = (
-            Sql("child.reason <> 'deleted' AND " + _counts(child).text.replace("held.", "child.")) if held else Sql("1")
+            Sql(f"child.{reasons.IS_KEPT} AND " + _counts(child).text.replace("held.", "child.")) if held else Sql("1")
         )
         statement = sql(
             "shown/references/reference_stamps",

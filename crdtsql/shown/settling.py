@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import apsw
 
-from crdtsql.base import caseless, integer, joined, naming, query, sql, text
+from crdtsql.base import caseless, integer, joined, naming, query, reasons, sql, text
 from crdtsql.capture import without_capture
 from crdtsql.shown import holding, references, strangers
 from crdtsql.shown.contest import Choice, Contest
@@ -142,8 +142,8 @@ class _Settling:
 
     def _awaits_strangers(self, reference: Reference) -> bool:
         """Tell whether rows wait for a table that is not replicated, of whose changes nobody tells us."""
-        reason = f"foreign key: {reference.key.parent}"
-        held = f"SELECT 1 FROM {reference.child.table.held} WHERE reason <> 'deleted' AND reason = ?"
+        reason = reasons.because(reasons.FOREIGN_KEY, reference.key.parent)
+        held = f"SELECT 1 FROM {reference.child.table.held} WHERE {reasons.IS_KEPT} AND reason = ?"
         return reference.parent is None and query.first(self.connection, held, (reason,)) is not None
 
     # -- deleted rows that are referred to ---------------------------------------------------------
@@ -222,8 +222,8 @@ class _Settling:
             return
         rows = query.rows(
             self.connection,
-            f"SELECT id, reason FROM {side.table.held} WHERE reason <> 'deleted' "
-            "AND (reason GLOB 'check: *' OR reason GLOB 'trigger: *')",
+            f"SELECT id, reason FROM {side.table.held} WHERE {reasons.IS_KEPT} "
+            f"AND (reason GLOB '{reasons.CHECK}: *' OR reason GLOB '{reasons.TRIGGER}: *')",
         )
         for number, reason in rows:
             self._refuse(side, number, reason)
@@ -276,7 +276,7 @@ class _Settling:
         masks = self.masks[reference.child.table.id]
         columns = references.masked_columns(reference)
         if columns is None or masks.get(number, set()) >= set(columns):
-            return self._refuse(reference.child, number, f"foreign key: {reference.key.parent}")
+            return self._refuse(reference.child, number, reasons.because(reasons.FOREIGN_KEY, reference.key.parent))
         masks[number] = masks.get(number, set()) | set(columns)
         return True
 
@@ -303,7 +303,7 @@ class _Settling:
         """Refuse rows that are impossible by themselves, whatever else the table shows; return whether there are any."""
         impossible = {number: found for number, found in failed.items() if found[0] not in _UNIQUE}
         for number, (code, message) in impossible.items():
-            kind = "trigger" if code == apsw.SQLITE_CONSTRAINT_TRIGGER else "check"
+            kind = reasons.TRIGGER if code == apsw.SQLITE_CONSTRAINT_TRIGGER else reasons.CHECK
             self._refuse(side, number, f"{kind}: {message}")
         return bool(impossible)
 
@@ -357,6 +357,6 @@ class _Settling:
         connection.execute("RELEASE crdt_show")
         connection.executemany(
             "UPDATE temp._crdt_candidate SET chosen = 0, why = ?2 WHERE id = ?1",
-            [(number, f"unique: {message}") for number, (_, message) in failed.items()],
+            [(number, reasons.because(reasons.UNIQUE, message)) for number, (_, message) in failed.items()],
         )
         return True

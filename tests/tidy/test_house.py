@@ -141,3 +141,15 @@ def test_slots_are_safe(path: Path) -> None:
 def test_templates_name_their_columns(path: Path) -> None:
     """No template selects *, so that an added column changes no statement."""
     assert not re.search(r"SELECT\s+\*|\.\*", path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *TEMPLATES], ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_reasons_are_spelled_in_one_place(path: Path) -> None:
+    """Only `base/reasons.py` spells the reasons for which rows are held; others use its names and slots."""
+    if path.name == "reasons.py":
+        return
+    found = path.read_text(encoding="utf-8")
+    assert not re.search(
+        r"['\"](deleted|waiting)[,'\"*].{0,40}reason|reason.{0,40}['\"](deleted|waiting|masked|unique|check)[:,'\"*]",
+        found,
+    )

@@ -3,7 +3,7 @@ WHEN EXISTS (SELECT 1 FROM ${source} WHERE ${same_unique_key})
 BEGIN
   -- INSERT OR REPLACE deletes this row without firing a delete trigger; fold looks whether it is still there.
   INSERT INTO ${held} (reason, ${held_columns})
-  SELECT 'deleted', ${columns} FROM ${source} WHERE ${same_unique_key};
+  SELECT ${reason_deleted}, ${columns} FROM ${source} WHERE ${same_unique_key};
   INSERT INTO _crdt_log (at, op, tbl, detail, ${log_keys})
   SELECT julianday('now'), 3, ${table_id}, last_insert_rowid(), ${keys} FROM ${source} WHERE ${same_unique_key};
 END

@@ -2,7 +2,7 @@ CREATE TRIGGER ${trigger} AFTER UPDATE ${of_columns} ON ${table}
 WHEN ${any_changed}
 BEGIN
   INSERT INTO ${held} (reason, ${held_columns})
-  VALUES ('deleted', ${old_columns});
+  VALUES (${reason_deleted}, ${old_columns});
   INSERT INTO _crdt_log (at, op, tbl, detail, ${log_keys})
   VALUES (julianday('now'), 2, ${table_id}, last_insert_rowid(), ${old_keys});
   INSERT INTO _crdt_log (at, op, tbl, ${log_keys})

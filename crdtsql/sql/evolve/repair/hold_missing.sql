@@ -1,6 +1,6 @@
 INSERT INTO ${held} (reason, ${keys})
 -- Rows that were deleted while no trigger looked; their values are not known any more.
-SELECT 'deleted', ${clock_keys}
+SELECT ${reason_deleted}, ${clock_keys}
 FROM ${clock} AS clock
 WHERE clock.gone IS NULL
   AND clock.held IS NULL

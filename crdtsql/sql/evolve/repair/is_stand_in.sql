@@ -1,1 +1,1 @@
-held.reason GLOB '*shown*'
+held.reason GLOB ${reason_like_shown}

@@ -1,3 +1,3 @@
 UPDATE ${held}
-SET reason = CASE WHEN reason GLOB 'deleted*' THEN 'deleted, waiting' ELSE 'waiting' END
+SET reason = CASE WHEN reason GLOB ${reason_like_deleted} THEN ${reason_deleted_waiting} ELSE ${reason_waiting} END
 WHERE id = ?

@@ -1,3 +1,3 @@
 UPDATE ${held} AS held
-SET reason = CASE held.reason WHEN 'deleted, shown: referenced' THEN 'deleted, waiting' ELSE 'waiting' END
-WHERE held.reason <> 'deleted' AND (held.reason = 'deleted, shown: referenced' OR held.reason GLOB 'masked: *')
+SET reason = CASE held.reason WHEN ${reason_restored} THEN ${reason_deleted_waiting} ELSE ${reason_waiting} END
+WHERE held.reason <> ${reason_deleted} AND (held.reason = ${reason_restored} OR held.reason GLOB ${reason_like_masked})

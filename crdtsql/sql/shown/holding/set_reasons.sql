@@ -4,9 +4,9 @@ FROM (
   SELECT
     id,
     CASE
-      WHEN chosen AND dead THEN 'deleted, shown: referenced'
-      WHEN chosen THEN 'masked: ' || masks
-      WHEN dead THEN 'deleted, waiting'
+      WHEN chosen AND dead THEN ${reason_restored}
+      WHEN chosen THEN ${reason_masked_prefix} || masks
+      WHEN dead THEN ${reason_deleted_waiting}
       ELSE why
     END AS reason
   FROM temp._crdt_candidate

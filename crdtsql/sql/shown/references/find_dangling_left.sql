@@ -3,7 +3,7 @@ INSERT INTO temp._crdt_out (${keys})
 SELECT ${child_keys}
 FROM ${child} AS child
 WHERE (${references}) IN (
-  SELECT ${lost_values} FROM ${parent_held} AS lost WHERE lost.reason <> 'deleted'
+  SELECT ${lost_values} FROM ${parent_held} AS lost WHERE lost.reason <> ${reason_deleted}
   UNION ALL
   SELECT ${lost_values}
   FROM temp._crdt_dirty AS dirty

@@ -1,8 +1,8 @@
 NOT EXISTS (
     SELECT 1
     FROM ${parent_held} AS waiting
-    WHERE waiting.reason <> 'deleted'
+    WHERE waiting.reason <> ${reason_deleted}
       AND ${waiting_is_child}
-      AND (NOT waiting.reason GLOB 'deleted*' OR waiting.id IN (SELECT id FROM temp._crdt_restored WHERE tbl = ${parent_id}))
+      AND (NOT waiting.reason GLOB ${reason_like_deleted} OR waiting.id IN (SELECT id FROM temp._crdt_restored WHERE tbl = ${parent_id}))
       AND waiting.id NOT IN (SELECT id FROM temp._crdt_refused WHERE tbl = ${parent_id})
   )

@@ -1,3 +1,3 @@
 UPDATE ${held}
-SET reason = 'deleted'
-WHERE reason <> 'deleted' AND reason = 'deleted, waiting'
+SET reason = ${reason_deleted}
+WHERE reason <> ${reason_deleted} AND reason = ${reason_deleted_waiting}

@@ -1,1 +1,1 @@
-CREATE INDEX ${index} ON ${held} (reason) WHERE reason <> 'deleted'
+CREATE INDEX ${index} ON ${held} (reason) WHERE reason <> ${reason_deleted}
