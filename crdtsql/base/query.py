@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import apsw
@@ -15,6 +17,19 @@ def rows(connection: apsw.Connection, statement: str, values: Any = None) -> lis
 def first(connection: apsw.Connection, statement: str, values: Any = None) -> Any:
     """Return the first row as a tuple, None if there is none."""
     return connection.execute(statement, values).fetchone()
+
+
+@contextmanager
+def savepoint(connection: apsw.Connection, name: str) -> Iterator[None]:
+    """Undo everything that a block did if it raises."""
+    connection.execute(f"SAVEPOINT {name}")
+    try:
+        yield
+    except BaseException:
+        with suppress(apsw.Error):
+            connection.execute(f"ROLLBACK TO {name}; RELEASE {name}")
+        raise
+    connection.execute(f"RELEASE {name}")
 
 
 def compile_only(connection: apsw.Connection, statement: str) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import apsw
@@ -99,19 +99,14 @@ def add_key(connection: apsw.Connection, name: str) -> KeyPlan | None:
 @contextmanager
 def _savepoint(connection: apsw.Connection, table: str) -> Iterator[None]:
     """Undo everything that a block did if it fails, and say so in our words."""
-    connection.execute("SAVEPOINT crdt_add_key")
     try:
-        yield
-    except BaseException as error:
-        with suppress(apsw.Error):
-            connection.execute("ROLLBACK TO crdt_add_key; RELEASE crdt_add_key")
-        if isinstance(error, (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError, apsw.LockedError)):
-            reason = str(error).removeprefix(f"{type(error).__name__}: ")
-            raise CannotEnableError(
-                table, f"it can't be given a key ({reason}); nothing was changed, add one by hand"
-            ) from error
-        raise
-    connection.execute("RELEASE crdt_add_key")
+        with query.savepoint(connection, "crdt_add_key"):
+            yield
+    except (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError, apsw.LockedError) as error:
+        reason = str(error).removeprefix(f"{type(error).__name__}: ")
+        raise CannotEnableError(
+            table, f"it can't be given a key ({reason}); nothing was changed, add one by hand"
+        ) from error
 
 
 # -- a table without primary key ------------------------------------------------------------------

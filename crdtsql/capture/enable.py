@@ -21,7 +21,7 @@ from crdtsql.base import (
     policy,
     query,
 )
-from crdtsql.capture import shadows, triggers
+from crdtsql.capture import shadows, trial, triggers
 from crdtsql.sqlite import Column, TableShape, schema
 from crdtsql.store import Registry, Table
 from crdtsql.types import columntype
@@ -40,7 +40,7 @@ def enable(
     granularity: str = policy.BY_COLUMN,
     identity: str | None = None,
 ) -> Table:
-    """Make one table replicated.
+    """Make one table replicated; what was begun when this raises is the caller's to undo.
 
     Args:
         types: column name -> type; the others are `lww`.
@@ -58,6 +58,7 @@ def enable(
         raise CannotEnableError(shape.name, "it is enabled already")
     chosen = columntype.choose(connection, shape, types or {})
     identified = _identity(connection, shape, identity)
+    _refuse(shape, trial.refusal_of_followers(connection, shape) if identified == policy.BY_BIRTH else None)
     has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None
     genesis = None
     if has_rows:
@@ -69,6 +70,7 @@ def enable(
     table = registry.set_policies(registry.add_table(shape, genesis, chosen, identified), rows, granularity)
     shadows.create_tables(registry, table, shape)
     triggers.create_triggers(connection, table, shape)
+    _refuse(shape, trial.refusal(connection, shape))
     if table.is_numbered or not schema.read(connection, "crdt_renumbered"):
         shadows.create_renumbered_view(registry)
     return table
@@ -155,7 +157,13 @@ def check(connection: apsw.Connection, name: str) -> TableShape:
         raise CannotEnableError(name, f"there is no such table; tables in this file: {names}")
     _check_kind(shape)
     _check_columns(connection, shape)
+    _refuse(shape, trial.refusal(connection, shape))
     return shape
+
+
+def _refuse(shape: TableShape, reason: str | None) -> None:
+    if reason is not None:
+        raise CannotEnableError(shape.name, reason)
 
 
 def _check_kind(shape: TableShape) -> None:

@@ -7,6 +7,7 @@ as before, and fire in the same order.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 
 import apsw
@@ -44,7 +45,7 @@ def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterato
     Without triggers of the user's, all triggers are switched off on this connection. Else ours are dropped inside the
     transaction and created again, so that the user's (full-text indexes, say) still fire; but for those that write to
     replicated tables themselves, whose effects arrive with the changeset, and for those that may refuse a row for what
-    they find elsewhere. A row that a trigger refuses for itself is held.
+    they find elsewhere. A row that a trigger refuses for itself is held: RAISE(ROLLBACK) is RAISE(ABORT) meanwhile.
     """
     watched = schema.tables_with_other_triggers(connection)
     if not any(caseless(table.name) in watched for table in tables):
@@ -59,15 +60,39 @@ def without_capture(connection: apsw.Connection, tables: list[Table]) -> Iterato
     writers |= set().union(*(_that_must_not_refuse(connection, table) for table in tables))
     refusing = [table for table in tables if table.rows == policy.GROW_ONLY]
     writers |= {naming.trigger(table.name, what) for table in refusing for what in triggers.REFUSING}
+    gentle, beside = _aborting(connection)
+    stand_ins = [statement for name, statement in gentle.items() if name not in writers]
+    statements = _take_off(connection, writers | gentle.keys() | beside)
+    for statement in stand_ins:
+        connection.execute(statement)
+    yield
+    _take_off(connection, gentle.keys() - writers)
+    for statement in statements:
+        connection.execute(statement)
+
+
+def _take_off(connection: apsw.Connection, names: AbstractSet[str]) -> list[str]:
+    """Drop triggers, and return their statements; ours come last, because the trigger that is created last fires first."""
     statements = []
-    for name in sorted(writers, key=naming.is_ours):  # ours are created last, and so fire first
+    for name in sorted(names, key=naming.is_ours):
         found = query.first(connection, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,))
         if found:
             statements.append(found[0])
             connection.execute(f"DROP TRIGGER {identifier(name)}")
-    yield
-    for statement in statements:
-        connection.execute(statement)
+    return statements
+
+
+def _aborting(connection: apsw.Connection) -> tuple[dict[str, str], set[str]]:
+    """Return the user's triggers that would end a merge, as they refuse a row alone; and ours on the same tables."""
+    every = query.rows(connection, "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger'")
+    found = [
+        (name, table, gentle)
+        for name, table, statement in every
+        if not naming.is_ours(name) and (gentle := usertriggers.aborting(statement)) is not None
+    ]
+    on = {caseless(table) for _, table, _ in found}
+    ours = {name for name, table, _ in every if naming.is_ours(name) and caseless(table) in on}
+    return {name: gentle for name, _, gentle in found}, ours
 
 
 def _triggers_that_write_replicated(connection: apsw.Connection, table: Table) -> set[str]:

@@ -320,17 +320,10 @@ def _null_key_triggers(slots: _Slots, nullable: list[Column]) -> Iterator[str]:
 
 
 def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
-    """Create a table's capture triggers and have SQLite compile them, so that no later write meets a broken one."""
+    """Create a table's capture triggers."""
     try:
         for statement in trigger_statements(connection, table, shape):
             connection.execute(statement)
-        names = joined(identifier(column.name) for column in shape.columns if not column.generated)
-        first = identifier(shape.key[0].name)
-        query.compile_only(connection, f"INSERT INTO {table.quoted} ({names}) SELECT {names} FROM {table.quoted}")
-        quoted = [identifier(column.name) for column in shape.key + shape.values]
-        settings = joined(Sql(f"{name} = {name}") for name in quoted)
-        query.compile_only(connection, f"UPDATE {table.quoted} SET {settings}")
-        query.compile_only(connection, f"DELETE FROM {table.quoted} WHERE {first} IS NULL")
     except apsw.SQLError as error:
         raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
 from enum import Enum
 from pathlib import Path
@@ -18,6 +19,7 @@ import apsw
 
 from crdtsql.base import (
     CannotEnableError,
+    ChangesetError,
     CrdtsqlError,
     DatabaseError,
     SqliteValue,
@@ -38,6 +40,7 @@ from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.schemaverbs import SchemaVerbs
 from crdtsql.replica.session import explained
 from crdtsql.shown import RowsReport, set_rows
+from crdtsql.sqlite import schema
 from crdtsql.types import columntype
 from crdtsql.wire import image, move_to_new, pack, unpack
 
@@ -74,7 +77,8 @@ class Replica(SchemaVerbs, Lookups):
     ) -> list[str]:
         """Make tables replicated; return their names as the database spells them.
 
-        With `all`, every ordinary table that is not enabled yet; those that can't be are left out, with a notice.
+        With `all`, every ordinary table that is not enabled yet; those that can't be are left out, with a notice, and stay
+        wholly as they are.
 
         Args:
             types: column -> type (docs/TYPES.md), the column as `column` or `table.column`; the others are `lww`.
@@ -101,21 +105,17 @@ class Replica(SchemaVerbs, Lookups):
                 self._begin_as(self._make_site())
             else:
                 self._ready({}, strict=False)
-            names = list(tables)
-            if all:
-                names += [
-                    name for name in self.registry.not_enabled() if caseless(name) not in {caseless(n) for n in tables}
-                ]
+            names = [*tables, *(self._others(tables) if all else [])]
             by_table = columntype.by_table(names, types or {})
             enabled = []
             for name in names:
                 try:
                     options = appear.Options(by_table[name], rows, granularity, identity)
                     enabled.append(self._enable(name, options, add_key))
-                except CannotEnableError as error:
+                except (CannotEnableError, ChangesetError) as error:
                     if name in tables:
                         raise
-                    self._notice(f"left out: {error}")
+                    self._unsaid.append(f"left out: {error}")
             if not self.registry.tables():
                 raise CrdtsqlError(f"{self.path} has no table that can be enabled")
             drift.check(self.registry, strict=False)
@@ -123,15 +123,32 @@ class Replica(SchemaVerbs, Lookups):
             self._unsaid += notices(self.registry, enabled)
         return enabled
 
+    def _others(self, tables: tuple[str, ...]) -> Iterator[str]:
+        """Yield the tables that are not enabled yet nor named, but for those that a module keeps which is not here."""
+        named = {caseless(name) for name in tables}
+        for name in self.registry.not_enabled():
+            owner = schema.owner_of_unknown_module(self.connection, name)
+            if owner is not None and caseless(name) not in named:
+                self._unsaid.append(
+                    f"left out: table {name!r} may belong to the virtual table {owner[0]!r}, whose module {owner[1]} is not here; "
+                    f"if it is a table of yours: crdtsql enable {shlex.join([self.path, name])}"
+                )
+            elif caseless(name) not in named:
+                yield name
+
     def _enable(self, name: str, options: appear.Options, add_key: bool) -> str:
-        """Enable one table, which may be one whose rows wait for it; return its name."""
-        if add_key:
-            addkey.add_key(self.connection, name)
-        kept = appear.waiting(self.registry, name)
-        if kept is not None:
-            return appear.appear(self.registry, kept, self._now, options).name
-        chosen = (options.types, options.rows, options.granularity, options.identity)
-        return enable.enable(self.registry, name, self._now, *chosen).name
+        """Enable one table wholly or not at all, which may be one whose rows wait for it; return its name."""
+        try:
+            with query.savepoint(self.connection, "crdt_enable"):
+                if add_key:
+                    addkey.add_key(self.connection, name)
+                kept = appear.waiting(self.registry, name)
+                if kept is not None:
+                    return appear.appear(self.registry, kept, self._now, options).name
+                chosen = (options.types, options.rows, options.granularity, options.identity)
+                return enable.enable(self.registry, name, self._now, *chosen).name
+        except apsw.SQLError as error:
+            raise CannotEnableError(name, str(error).removeprefix("SQLError: ")) from error
 
     def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
         """Say what `enable(add_key=True)` would do to tables that have no usable primary key; changes nothing."""

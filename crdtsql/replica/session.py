@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -37,6 +39,7 @@ from crdtsql.types import parts
 
 log = logging.getLogger("crdtsql")
 BUSY_TIMEOUT_MS = 10_000
+_ONLY_PROGRAMS_HAVE = re.compile(r"(?:no such|unknown) (?:function|collation|module)")
 
 
 def now_ms() -> int:
@@ -383,6 +386,13 @@ class Session:
             self.connection.execute("PRAGMA foreign_keys = OFF")
 
 
+def _advice(path: str, message: str) -> str:
+    """Say what to do where a table of the user's calls what only the program that defines it has."""
+    if not _ONLY_PROGRAMS_HAVE.search(message):
+        return ""
+    return f"; `{shlex.join(['crdtsql', 'doctor', path])}` says what calls it"
+
+
 @contextmanager
 def explained(path: str) -> Iterator[None]:
     """Turn SQLite's errors into ours, with what to do about them."""
@@ -404,7 +414,7 @@ def explained(path: str) -> Iterator[None]:
     except (apsw.CantOpenError, apsw.IOError) as error:
         raise DatabaseError(f"{path} can't be opened or read: {error}") from error
     except apsw.Error as error:
-        raise DatabaseError(f"{path}: {error}") from error
+        raise DatabaseError(f"{path}: {error}{_advice(path, str(error))}") from error
     except UnicodeEncodeError as error:
         raise DatabaseError(
             f"{path!r}: SQLite takes paths, names and keys as UTF-8 only, and {error.object[-60:]!r} is not valid UTF-8"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import apsw
 
 from crdtsql.base import Sql, caseless, is_ours, joined, query, text, verbatim
-from crdtsql.sqlite import indexsql
+from crdtsql.sqlite import indexsql, tablesql
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +149,21 @@ def user_tables(connection: apsw.Connection) -> list[tuple[str, str]]:
         "SELECT name, type FROM pragma_table_list WHERE schema = 'main' ORDER BY name COLLATE NOCASE"
     )
     return [(name, kind) for name, kind in rows if not is_ours(name) and not name.lower().startswith("sqlite_")]
+
+
+def owner_of_unknown_module(connection: apsw.Connection, table: str) -> tuple[str, str] | None:
+    """Return the virtual table, and its module, that may keep a table, of modules that this connection does not have.
+
+    SQLite itself names a virtual table's own tables by it (`docs_content` of `docs`), and asks the module which they are.
+    """
+    known = {caseless(name) for (name,) in query.rows(connection, "SELECT name FROM pragma_module_list")}
+    for name, statement in query.rows(
+        connection, "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0"
+    ):
+        module = tablesql.module_of(statement)
+        if caseless(table).startswith(f"{caseless(name)}_") and module and caseless(module) not in known:
+            return name, module
+    return None
 
 
 def read(connection: apsw.Connection, table: str) -> TableShape | None:

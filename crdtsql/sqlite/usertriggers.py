@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import apsw
 
 from crdtsql.base import Sql, caseless, identifier, joined, naming, query
+from crdtsql.sqlite import indexsql
 
 _WRITES = (apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE)
 
@@ -47,6 +48,21 @@ def writes_of(connection: apsw.Connection, statements: Sequence[str]) -> dict[st
     finally:
         connection.authorizer = before
     return found
+
+
+def aborting(statement: str) -> str | None:
+    """Return a CREATE TRIGGER statement with RAISE(ABORT, ..) in place of RAISE(ROLLBACK, ..); None if it has none of these.
+
+    >>> aborting("CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT raise(rollback, 'rollback'); END")
+    "CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT raise(ABORT, 'rollback'); END"
+    """
+    pieces = indexsql.tokens(statement)
+    words = [number for number, piece in enumerate(pieces) if piece != " "]
+    for before, opening, here in zip(words, words[1:], words[2:], strict=False):
+        if [pieces[n].upper() for n in (before, opening, here)] == ["RAISE", "(", "ROLLBACK"]:
+            pieces[here] = "ABORT"
+    changed = "".join(pieces)
+    return None if changed == "".join(indexsql.tokens(statement)) else changed
 
 
 def statements(table: str, columns: Sequence[str]) -> list[str]:
