@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+import shlex
 import subprocess
 import sys
 import time
@@ -11,31 +11,45 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.blocks import Block
+from tests.docs.running import run
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted(path for path in EXAMPLES.iterdir() if path.suffix in (".py", ".sh"))
 
 
-def environment(path: str) -> dict[str, str]:
-    """Put the commands of this Python installation in front."""
-    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{path}"}
+def play(script: str, tools: tuple[str, ...] = ()) -> str:
+    """Run a shell example in an empty folder, with some tools alone if any are named; return what it printed.
+
+    It must leave nothing behind, neither where it runs nor among the temporary files.
+    """
+    path = "$OLDPWD/tools" if tools else "$PATH"
+    block = f"""mkdir here temporary tools
+for name in {" ".join(tools)}; do ln -s "$(command -v $name)" tools/$name; done
+cd here
+env PATH="{path}" TMPDIR="$OLDPWD/temporary" bash {shlex.quote(str(EXAMPLES / script))}
+find . ../temporary -mindepth 1 -exec echo left behind: {{}} \\;
+"""
+    (printed,) = run([Block(f"examples/{script}", 1, "sh", block)])
+    assert "left behind" not in printed
+    return printed
 
 
-def run(script: Path, folder: Path, path: str = os.environ["PATH"]) -> str:
-    """Run an example in an empty folder; return what it printed."""
+def execute(script: Path, folder: Path) -> str:
+    """Run a Python example in an empty folder; return what it printed."""
     (folder / "here").mkdir()
-    interpreter = sys.executable if script.suffix == ".py" else shutil.which("bash")
-    if interpreter is None:
-        pytest.skip("no bash")
     done = subprocess.run(
-        [interpreter, str(script)],
+        [sys.executable, str(script)],
         cwd=folder / "here",
-        env=environment(path) | {"TMPDIR": str(folder)},
+        env=os.environ | {"TMPDIR": str(folder)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
+    assert [path.name for path in folder.iterdir()] == ["here"]
+    assert list((folder / "here").iterdir()) == []
     return done.stdout
 
 
@@ -43,35 +57,12 @@ def run(script: Path, folder: Path, path: str = os.environ["PATH"]) -> str:
 def test_example(script: Path, tmp_path: Path) -> None:
     """An example exits with 0, says that the replicas are equal, is done within seconds, and leaves nothing behind."""
     start = time.perf_counter()
-    printed = run(script, tmp_path)
+    printed = execute(script, tmp_path) if script.suffix == ".py" else play(script.name)
     assert time.perf_counter() - start < 20  # about a second on a free machine
     assert "replicas are equal" in printed
-    assert [path.name for path in tmp_path.iterdir()] == ["here"]
-    assert list((tmp_path / "here").iterdir()) == []
 
 
-def test_shell_example_without_sqlite3(tmp_path: Path) -> None:
+def test_shell_example_without_sqlite3() -> None:
     """Without the sqlite3 shell, the shell example uses Python's sqlite3 module."""
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    for name in ("bash", "env", "mktemp", "rm", "cat", "diff", "python3"):
-        found = sys.executable if name == "python3" else shutil.which(name)
-        if found is None:
-            pytest.skip(f"no {name}")
-        (tools / name).symlink_to(found)
-    crdtsql = tools / "crdtsql"
-    crdtsql.write_text(f"#!{sys.executable}\nfrom crdtsql.ui.cli import main\nmain()\n")
-    crdtsql.chmod(0o755)
-    script = EXAMPLES / "from_the_shell.sh"
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    done = subprocess.run(
-        [str(tools / "bash"), str(script)],
-        cwd=folder,
-        env=os.environ | {"PATH": str(tools), "TMPDIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Grace: 22 is shown, 20 was overwritten" in done.stdout
+    printed = play("from_the_shell.sh", ("bash", "env", "mktemp", "rm", "cat", "diff", "python3", "crdtsql"))
+    assert "Grace: 22 is shown, 20 was overwritten" in printed
