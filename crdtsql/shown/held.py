@@ -98,7 +98,7 @@ def _release(
     if reason == reasons.MASKED:
         shown = ", ".join(f"{name} = {show(values.get(name))}" for name in detail.split(", ") if name in values)
         return (
-            f"what is really there is {shown}: change or delete the row that has it, where it is UNIQUE; insert or undelete the row "
+            f"its own value is {shown}: change or delete the row that has it, where it is UNIQUE; insert or undelete the row "
             f"that it refers to, where it is a foreign key; or set {detail} to another value"
         )
     return {

@@ -55,14 +55,24 @@ def cli() -> None:
     metavar="COLUMN=TYPE",
     help=f"Merge a column as a TYPE ({', '.join(TYPES)}); with several tables, TABLE.COLUMN=TYPE.",
 )
-@click.option("--rows", type=ROW_POLICY, default=policy.ADD_WINS, help="What a delete and a concurrent write make.")
-@click.option("--granularity", type=GRANULARITY, default=policy.BY_COLUMN, help="What an update stamps.")
+@click.option(
+    "--rows",
+    type=ROW_POLICY,
+    default=policy.ADD_WINS,
+    help="What becomes of a row that is deleted and written concurrently.",
+)
+@click.option(
+    "--granularity",
+    type=GRANULARITY,
+    default=policy.BY_COLUMN,
+    help="What an UPDATE counts as written: the columns it changed, or the row.",
+)
 @doctor.ADD_KEY
 @doctor.YES
 @click.option(
     "--identity",
     type=click.Choice(policy.IDENTITIES),
-    help="What a row is: what one INSERT made, whatever its number (row), or its primary key (key).",
+    help="What names a row: its primary key (key), or the INSERT that made it, so that its number may change (row).",
 )
 def enable(
     database: str,
@@ -113,7 +123,7 @@ TYPE_LINES = "\b\nTypes:\n" + "\n".join(f"  {name:13} {kind.summary}" for name, 
 @click.argument("column", metavar="TABLE.COLUMN")
 @click.argument("type_", metavar="TYPE", type=click.Choice(list(TYPES)))
 def type_(database: str, column: str, type_: str) -> None:
-    """Give a replicated column another TYPE; what is there stays.
+    """Give a replicated column another TYPE; its values stay.
 
     The same must be done on every replica: replicas whose types differ refuse each other's changesets of that table.
     """
@@ -147,9 +157,9 @@ def disable(database: str, tables: tuple[str, ...], all_tables: bool) -> None:
 @DATABASE
 @click.argument("table")
 @click.argument("policy", type=ROW_POLICY)
-@click.option("--granularity", type=GRANULARITY, help="What an update stamps; as it is without this.")
+@click.option("--granularity", type=GRANULARITY, help="What an UPDATE counts as written; without this, as before.")
 def rows(database: str, table: str, policy: str, granularity: str | None) -> None:
-    """Change how the rows of TABLE live: what a delete and a concurrent write make of a row.
+    """Change what becomes of a row of TABLE that is deleted on one replica and written on another.
 
     Run it on every replica: those with another policy refuse the changesets of this one.
     """

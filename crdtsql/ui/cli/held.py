@@ -41,7 +41,7 @@ def held(database: str, table: str | None, deleted: bool, as_json: bool) -> None
 @click.argument("columns")
 @click.argument("chosen", metavar="POLICY", type=click.Choice(policy.UNIQUE_POLICIES))
 def unique(database: str, table: str, columns: str, chosen: str) -> None:
-    """Say what a row of TABLE shows that lost its value in the UNIQUE index over COLUMNS (`a` or `a,b`).
+    """Say how TABLE shows a row whose UNIQUE value in COLUMNS (`a` or `a,b`) another row has.
 
     hold: the row is held. null: it is shown with NULL in these columns. suffix: it is shown with `#` and some digits after its
     text in the last column. Run it on every replica: those with another policy refuse the changesets of this one.
