@@ -9,7 +9,8 @@ from crdtsql.base import SqliteValue
 from crdtsql.conflicts import Conflict, conflict_log
 from crdtsql.look import CellOrigin, Report, Status, blame, examine, status
 from crdtsql.numbers import Renumbered, renumbered
-from crdtsql.replica.session import Session, explained
+from crdtsql.replica.session import Session
+from crdtsql.replica.transactions import explained, reading
 from crdtsql.shown import HeldRow, held
 
 
@@ -20,7 +21,7 @@ class Lookups(Session):
         """Describe the file: tables, sites, vector, sizes, peers."""
         with explained(self.path):
             self.registry.require()
-            with self._reading():
+            with reading(self.connection):
                 return status(self.registry)
 
     def doctor(self, *tables: str) -> Report:
@@ -28,7 +29,7 @@ class Lookups(Session):
 
         Works on any SQLite file, and changes nothing.
         """
-        with explained(self.path), self._reading():
+        with explained(self.path), reading(self.connection):
             return examine(self.registry, tables)
 
     def blame(self, table: str, *key: SqliteValue) -> list[CellOrigin]:
@@ -86,9 +87,6 @@ class Lookups(Session):
 
         Resolved entries are forgotten before open ones, and the oldest first.
         """
-        with explained(self.path):
-            self.registry.require()
-            with self._writing():
-                self._ready({}, strict=False)
-                conflict_log.set_limits(self.registry, per_cell, total, size)
-                return conflict_log.prune(self.registry, self.registry.tables())
+        with self._changing(strict=False):
+            conflict_log.set_limits(self.registry, per_cell, total, size)
+            return conflict_log.prune(self.registry, self.registry.tables())

@@ -1,7 +1,7 @@
 """The replica: one SQLite file, and the verbs that work on it.
 
-The only room that knows an order of steps: what a verb does between the lock and the commit that the session holds. Every
-verb is one transaction; whatever fails leaves the file as it was.
+What a verb does between the steps that the session holds around every one. Each verb is one transaction; whatever fails leaves
+the file as it was.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import secrets
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Final, Literal
@@ -32,13 +32,13 @@ from crdtsql.base import (
 )
 from crdtsql.capture import addkey, enable
 from crdtsql.conflicts import Answer, Conflict, conflict_log, resolve, undelete
-from crdtsql.evolve import appear, drift
+from crdtsql.evolve import appear
 from crdtsql.export import Change, attached, changes, export
 from crdtsql.look import notices
 from crdtsql.merge import MergeReport, brings_news, check_needs, check_skew, merge
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.schemaverbs import SchemaVerbs
-from crdtsql.replica.session import explained
+from crdtsql.replica.transactions import ForeignKeys, explained, reading
 from crdtsql.shown import RowsReport, set_rows
 from crdtsql.sqlite import schema
 from crdtsql.types import columntype
@@ -99,12 +99,8 @@ class Replica(SchemaVerbs, Lookups):
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
         awaited = self.registry.exists and any(table.absent for table in self.registry.tables())
-        with self._foreign_keys_off() if add_key or awaited else nullcontext(), self._writing():
-            if not self.registry.exists:
-                self.registry.create()
-                self._begin_as(self._make_site())
-            else:
-                self._ready({}, strict=False)
+        keys = ForeignKeys.OFF if add_key or awaited else ForeignKeys.AS_THEY_ARE
+        with self._changing(keys, strict=False, creating=True):
             names = [*tables, *(self._others(tables) if all else [])]
             by_table = columntype.by_table(names, types or {})
             enabled = []
@@ -118,8 +114,6 @@ class Replica(SchemaVerbs, Lookups):
                     self._unsaid.append(f"left out: {error}")
             if not self.registry.tables():
                 raise CrdtsqlError(f"{self.path} has no table that can be enabled")
-            drift.check(self.registry, strict=False)
-            self._changed()
             self._unsaid += notices(self.registry, enabled)
         return enabled
 
@@ -152,7 +146,7 @@ class Replica(SchemaVerbs, Lookups):
 
     def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
         """Say what `enable(add_key=True)` would do to tables that have no usable primary key; changes nothing."""
-        with explained(self.path), self._reading():
+        with explained(self.path), reading(self.connection):
             names = dict.fromkeys([*tables, *(self.registry.not_enabled() if all else [])])
             return [found for name in names if (found := addkey.plan(self.connection, name))]
 
@@ -162,15 +156,9 @@ class Replica(SchemaVerbs, Lookups):
         Raises:
             NotEnabledError: a table is not replicated.
         """
-        with self._writing():
-            self.registry.require()
-            self._ready({}, strict=False)
+        with self._changing(strict=False):
             for name in tables:
                 enable.disable(self.registry, name)
-            if self.registry.exists:
-                if drift.check(self.registry, strict=False):
-                    self._fold_if_possible()
-                self._changed()
 
     def set_rows(self, table: str, policy: str, *, granularity: str | None = None) -> RowsReport:
         """Change a table's row policy, and its granularity if one is given; do the same on every replica.
@@ -183,14 +171,8 @@ class Replica(SchemaVerbs, Lookups):
             UsageError: there is no such row policy or granularity.
             ConstraintViolationError: rows that go or come back would break a constraint of the table.
         """
-        with explained(self.path):
-            self.registry.require()
-            with self._foreign_keys_off(), self._writing():
-                self._ready({})
-                report = set_rows(self.registry, table, policy, granularity)
-                drift.mark_seen(self.registry)
-                self._changed()
-        return report
+        with self._changing(ForeignKeys.OFF):
+            return set_rows(self.registry, table, policy, granularity)
 
     def vector(self) -> dict[str, int]:
         """Return the version vector: site id as hex -> hlc up to which all its events are here."""
@@ -240,13 +222,10 @@ class Replica(SchemaVerbs, Lookups):
                 image.check(header, content)
                 with attached(self.connection, "incoming") as database:
                     self._load(database, content)
-                    with self._foreign_keys_off(), self._writing(durable=False):
-                        self._ready(header.vector)
+                    with self._changing(ForeignKeys.OFF, peer_vector=header.vector, durable=False):
                         check_needs(self.registry, header)
                         report = merge(self.registry, header, database, self.on_progress)
                         self.registry.remember_peer(header.sender, header.vector)
-                        drift.mark_seen(self.registry)
-                        self._changed()
         for notice in report.notices:
             self._notice(notice)
         return report
@@ -327,13 +306,10 @@ class Replica(SchemaVerbs, Lookups):
         if (take is None) == (value is UNSET):
             raise UsageError("say either which side to take, or which value")
         answer = Answer(take) if value is UNSET else Answer(value=value)
-        with explained(self.path):
-            self.registry.require()
-            with self._foreign_keys_on(), self._writing():
-                self._ready({})
-                resolve(self.registry, number, answer, self._fold, again=again, seen=seen)
-                self._fold()
-                return conflict_log.find(self.registry, number)
+        with self._changing(ForeignKeys.ON):
+            resolve(self.registry, number, answer, self._fold, again=again, seen=seen)
+            self._fold()
+            return conflict_log.find(self.registry, number)
 
     def undelete(self, table: str, *key: SqliteValue) -> None:
         """Bring a deleted row back with its last values; what is written to it elsewhere meanwhile still counts.
@@ -343,13 +319,8 @@ class Replica(SchemaVerbs, Lookups):
             NotDeletedError: it is not deleted.
             WriteRefusedError: a constraint of the table does not allow it.
         """
-        with explained(self.path):
-            self.registry.require()
-            with self._foreign_keys_on(), self._writing():
-                self._ready({})
-                undelete(self.registry, table, key)
-                self._fold()
-                drift.mark_seen(self.registry)
+        with self._changing(ForeignKeys.ON):
+            undelete(self.registry, table, key)
 
     def remember_peer(self, site: str, vector: Vector) -> None:
         """Remember what a peer has, for `status`."""

@@ -1,6 +1,6 @@
 """The verbs that change the schema, or mend what others changed, as methods of `Replica`.
 
-They know the order of their steps, as `replica` does for the others; each is one transaction.
+What each does between the steps that the session holds; each is one transaction.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from crdtsql.base import CrdtsqlError, query
 from crdtsql.evolve import RepairReport, SchemaDiff, TableSchema, adopt, alter, appear, compare, describe, drift, repair
 from crdtsql.fold import retype
-from crdtsql.replica.session import Session, explained
+from crdtsql.replica.session import Session
+from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading
 from crdtsql.shown import set_policy
 from crdtsql.store import Registry
 
@@ -60,13 +61,8 @@ class SchemaVerbs(Session):
             NotEnabledError: the table is not replicated.
             UsageError: there is no such policy, or no UNIQUE index over just these columns.
         """
-        with explained(self.path):
-            self.registry.require()
-            with self._foreign_keys_off(), self._writing():
-                self._ready({})
-                changed = set_policy(self.registry, table, columns, policy)
-                self._changed()
-        return changed
+        with self._changing(ForeignKeys.OFF):
+            return set_policy(self.registry, table, columns, policy)
 
     def alter(self, statement: str, *, dry_run: bool = False) -> list[str]:
         """Run one statement that changes the schema, and let what is replicated follow it; return what was done, a line each.
@@ -82,21 +78,14 @@ class SchemaVerbs(Session):
         """
         parsed = alter.parse(statement)
         done: list[str] = []
-        with explained(self.path), suppress(_Undo):
-            self.registry.require()
-            with self._foreign_keys_off(), self._writing():
-                self._ready({})
-                done = alter.alter(self.registry, parsed)
-                if self.registry.exists:
-                    self.registry.set("unsettled", 1)
-                    self._fold()
-                self._show_created()
-                if dry_run:
-                    raise _Undo
-                if self.registry.exists:
-                    self._fold()
-                    drift.mark_seen(self.registry)
-                    self._changed()
+        with suppress(_Undo), self._changing(ForeignKeys.OFF):
+            done = alter.alter(self.registry, parsed)
+            if self.registry.exists:
+                self.registry.set("unsettled", 1)
+                self._fold()
+            self._show_created()
+            if dry_run:
+                raise _Undo
         return done
 
     def repair(self, *, restamp: Collection[str] = (), dry_run: bool = False) -> RepairReport:
@@ -113,7 +102,10 @@ class SchemaVerbs(Session):
         report = RepairReport()
         with explained(self.path), suppress(_Undo):
             self.registry.require()
-            with self._foreign_keys_off(), self._writing():
+            with (
+                foreign_keys(self.connection, ForeignKeys.OFF),
+                self._writing(),
+            ):  # `repair` itself brings it up to date
                 report = repair(self.registry, restamp, self._fold)
                 report.dry_run = dry_run
                 self._show_created()
@@ -131,14 +123,8 @@ class SchemaVerbs(Session):
         Raises:
             ColumnTypeError: there is no such column or type, or the column can't have it.
         """
-        with self._writing():
-            self.registry.require()
-            drift.check(self.registry)
-            self._fold()
-            changed = retype(self.registry, table, column, type, self._now)
-            drift.mark_seen(self.registry)
-            self._changed()
-        return changed
+        with self._changing():
+            return retype(self.registry, table, column, type, self._now)
 
     def describe_schema(self) -> list[TableSchema]:
         """Describe the replicated tables: their statements, types and policies, and what is kept for what is not in the file."""
@@ -152,7 +138,7 @@ class SchemaVerbs(Session):
             NotEnabledError: the other file has no replicated tables.
             CannotAdoptError: the other file's schema is not one that SQLite and crdtsql wrote.
         """
-        with self._source(other) as source, self._reading():
+        with self._source(other) as source, reading(self.connection):
             return compare(self.registry, source)
 
     def adopt_schema(self, other: SchemaVerbs | str | os.PathLike[str], *, extras: bool = False) -> SchemaDiff:
@@ -168,19 +154,13 @@ class SchemaVerbs(Session):
             CannotAdoptError: a statement is not sound, or SQLite refuses it; then nothing is changed.
             CannotAlterError: a table could not be replicated after a statement; then nothing is changed.
         """
-        with self._source(other) as source, self._foreign_keys_off(), self._writing():
-            if self.registry.exists:
-                self._ready({})
-            diff = compare(self.registry, source)
-            if diff.steps or (extras and diff.extras):
-                if not self.registry.exists:
-                    self.registry.create()
-                    self._begin_as(self._make_site())
+        with self._source(other) as source:
+            with suppress(_Undo), self._changing(ForeignKeys.OFF, creating=True):
+                diff = compare(self.registry, source)
+                if not (diff.steps or (extras and diff.extras)):
+                    raise _Undo
                 adopt(self.registry, diff, self._now, extras=extras)
-                self._fold()
-                drift.mark_seen(self.registry)
-                self._changed()
-        return diff
+            return diff
 
     @contextmanager
     def schema_source(self) -> Iterator[Registry]:

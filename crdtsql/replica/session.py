@@ -1,7 +1,7 @@
-"""The session: the steps around every verb, on one connection.
+"""The session: the one place that knows the steps around a verb, on one connection.
 
-Opens the file and recognizes it, folds before anything is read, and holds the transactions. Knows no verb.
-Whatever fails leaves the file as it was.
+Opens the file and recognizes it. `_folded` holds what a verb that reads needs, `_changing` what a verb that changes something
+needs: lock, drift, fold, commit or undo. Knows no verb. Whatever fails leaves the file as it was.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from typing import Self
 import apsw
 
 from crdtsql.base import (
-    BusyError,
     ConstraintViolationError,
     DatabaseError,
     Now,
     Progress,
-    UsageError,
     clock,
     query,
     silent,
@@ -33,13 +31,13 @@ from crdtsql.capture import addkey, shadows
 from crdtsql.conflicts import conflict_log
 from crdtsql.evolve import drift
 from crdtsql.fold import fold, has_pending
+from crdtsql.replica import transactions
+from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading, synchronous
 from crdtsql.shown import noting, settle
 from crdtsql.store import FORMAT, Registry, copies
 from crdtsql.types import parts
 
 log = logging.getLogger("crdtsql")
-BUSY_TIMEOUT_MS = 10_000
-_ONLY_PROGRAMS_HAVE = re.compile(r"(?:no such|unknown) (?:function|collation|module)")
 
 
 def now_ms() -> int:
@@ -103,7 +101,7 @@ class Session:
             replica = cls(connection, now=now, make_site=make_site)
             replica.registry.given_path = name
             try:
-                connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+                connection.set_busy_timeout(transactions.BUSY_TIMEOUT_MS)
                 connection.set_progress_handler(lambda: False, 500_000)
                 connection.execute(
                     "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY"
@@ -144,8 +142,6 @@ class Session:
         with explained(self.path):
             self.registry.require()
             return self.registry.site_id(self.registry.self_ordinal).hex()
-
-    # -- the verbs --------------------------------------------------------------------------------
 
     # -- the steps --------------------------------------------------------------------------------
 
@@ -260,6 +256,48 @@ class Session:
             return self.registry.vector()
 
     @contextmanager
+    def _changing(
+        self,
+        keys: ForeignKeys = ForeignKeys.AS_THEY_ARE,
+        *,
+        peer_vector: Mapping[bytes, int] | None = None,
+        strict: bool = True,
+        durable: bool = True,
+        creating: bool = False,
+    ) -> Iterator[None]:
+        """Hold the steps around a verb that changes a file; the verb is the block.
+
+        1. The file has replicated tables; with `creating` it gets our tables if it has none.
+        2. Foreign keys are enforced as the verb needs it, and the write lock is taken.
+        3. The file is brought up to date (`_ready`).
+        4. The verb.
+        5. What the verb wrote through triggers is folded, and the schema as it is now counts as seen.
+        6. The file has come further; the transaction is committed. Whatever fails undoes all of it.
+
+        Args:
+            peer_vector: what a peer has, which may prove that this file was rolled back.
+            strict: no replicated table may have been altered in a way that only a person can judge.
+            durable: the commit survives a power cut.
+        """
+        with explained(self.path):
+            if not creating:
+                self.registry.require()
+            with foreign_keys(self.connection, keys), self._writing(durable=durable):
+                if self.registry.exists:
+                    self._ready(peer_vector or {}, strict=strict)
+                else:
+                    self.registry.create()
+                    self._begin_as(self._make_site())
+                yield
+                if not self.registry.exists:
+                    return
+                if strict or drift.check(self.registry, strict=False):
+                    if has_pending(self.connection):
+                        self._fold() if strict else self._fold_if_possible()
+                    drift.mark_seen(self.registry)
+                self._changed()
+
+    @contextmanager
     def _folded(
         self, peer_vector: Mapping[bytes, int] | None = None, *, durable: bool = False, strict: bool = True
     ) -> Iterator[None]:
@@ -272,7 +310,7 @@ class Session:
         peer = peer_vector or {}
         with explained(self.path):
             self.registry.require()
-            with self._reading():
+            with reading(self.connection):
                 mine = self.registry.site_id(self.registry.self_ordinal)
                 rolled_back = peer.get(mine, 0) > self.registry.vector().get(mine, 0)
                 unsynced = durable and self.registry.number("unsynced") == 1 and not self.connection.readonly("main")
@@ -283,7 +321,7 @@ class Session:
                 if not (has_pending(self.connection) or moved or rolled_back or unsynced or unsettled):
                     yield
                     return
-            with self._foreign_keys_off(if_possible=True), self._writing():
+            with foreign_keys(self.connection, ForeignKeys.OFF_IF_POSSIBLE), self._writing():
                 self._ready(peer, strict=strict)
                 yield
 
@@ -302,28 +340,13 @@ class Session:
                 self.connection.execute("ROLLBACK")
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Hold one committed state. Ends with COMMIT, because an attached image may be filled meanwhile."""
-        if self.connection.in_transaction:
-            yield
-            return
-        self.connection.execute("BEGIN")
-        try:
-            yield
-            self.connection.execute("COMMIT")
-        except BaseException:
-            with suppress(apsw.Error):
-                self.connection.execute("ROLLBACK")
-            raise
-
-    @contextmanager
     def _writing(self, *, durable: bool = True) -> Iterator[None]:
         """Hold the write lock; commit at the end, or undo everything.
 
         Inside a transaction of the caller's (SQL functions) a savepoint takes its place. Under WAL, a commit that is not
         `durable` may be undone by a power cut; the file remembers that, and the next export makes up for it.
         """
-        with explained(self.path), self._synchronous(durable):
+        with explained(self.path), synchronous(self.connection, durable):
             nested = self.connection.in_transaction
             self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")
             generation = self.registry.number("generation") if self.registry.exists else 0
@@ -341,86 +364,3 @@ class Session:
                 self._notice(self._unsaid.pop(0))
             if self._file and not nested and self.registry.exists and self.registry.number("generation") != generation:
                 copies.write_note(self.registry)
-
-    @contextmanager
-    def _synchronous(self, durable: bool) -> Iterator[None]:
-        if self.connection.in_transaction:
-            yield
-            return
-        (before,) = query.first(self.connection, "PRAGMA synchronous")
-        (mode,) = query.first(self.connection, "PRAGMA journal_mode")
-        self.connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' and not durable else 'FULL'}")
-        try:
-            yield
-        finally:
-            self.connection.execute(f"PRAGMA synchronous = {before}")
-
-    @contextmanager
-    def _foreign_keys_off(self, *, if_possible: bool = False) -> Iterator[None]:
-        """Keep SQLite from enforcing foreign keys row by row, and from carrying out their actions a second time."""
-        (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
-        if not enforced or (if_possible and self.connection.in_transaction):
-            yield
-            return
-        if self.connection.in_transaction:
-            raise UsageError(
-                "no merge and no other row policy inside a transaction with foreign_keys on: commit it first"
-            )
-        self.connection.execute("PRAGMA foreign_keys = OFF")
-        try:
-            yield
-        finally:
-            self.connection.execute("PRAGMA foreign_keys = ON")
-
-    @contextmanager
-    def _foreign_keys_on(self) -> Iterator[None]:
-        """Have SQLite enforce foreign keys on what is written; inside a transaction of the caller's it is the caller's choice."""
-        (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
-        if enforced or self.connection.in_transaction:
-            yield
-            return
-        self.connection.execute("PRAGMA foreign_keys = ON")
-        try:
-            yield
-        finally:
-            self.connection.execute("PRAGMA foreign_keys = OFF")
-
-
-def _advice(path: str, message: str) -> str:
-    """Say what to do where a table of the user's calls what only the program that defines it has."""
-    if not _ONLY_PROGRAMS_HAVE.search(message):
-        return ""
-    return f"; `{shlex.join(['crdtsql', 'doctor', path])}` says what calls it"
-
-
-@contextmanager
-def explained(path: str) -> Iterator[None]:
-    """Turn SQLite's errors into ours, with what to do about them."""
-    try:
-        yield
-    except apsw.BusyError as error:
-        raise BusyError(
-            f"{path} is locked by another program for more than {BUSY_TIMEOUT_MS / 1000:g} seconds: close its "
-            "transaction, then run this again"
-        ) from error
-    except apsw.NotADBError as error:
-        raise DatabaseError(f"{path} is not an SQLite database (or an encrypted one)") from error
-    except apsw.ReadOnlyError as error:
-        raise DatabaseError(f"{path} can't be written: no permission for the file or its folder") from error
-    except apsw.FullError as error:
-        raise DatabaseError(f"{path}: the disk is full; nothing was changed") from error
-    except apsw.CorruptError as error:
-        raise DatabaseError(f"{path} is damaged ({error}): restore a backup, or try sqlite3's .recover") from error
-    except (apsw.CantOpenError, apsw.IOError) as error:
-        raise DatabaseError(f"{path} can't be opened or read: {error}") from error
-    except apsw.Error as error:
-        raise DatabaseError(f"{path}: {error}{_advice(path, str(error))}") from error
-    except UnicodeEncodeError as error:
-        raise DatabaseError(
-            f"{path!r}: SQLite takes paths, names and keys as UTF-8 only, and {error.object[-60:]!r} is not valid UTF-8"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DatabaseError(
-            f"{path} holds text that is not valid UTF-8 ({error.object[:20]!r}...), which can't be shown here: it is "
-            "replicated as it is; to see it, SELECT CAST(column AS BLOB)"
-        ) from error

@@ -13,7 +13,7 @@ import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import BusyError
-from crdtsql.replica import session
+from crdtsql.replica import transactions
 from tests.support.command import make, ok, query, run
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT, n INTEGER NOT NULL DEFAULT 0)"
@@ -45,7 +45,7 @@ connection.execute("INSERT INTO task VALUES ('locked', NULL, 0)")
 print("locked", flush=True)
 sys.stdin.read()
 """
-IMPATIENT = "from crdtsql.replica import session; from crdtsql.ui import cli; session.BUSY_TIMEOUT_MS = 300; cli.main()"
+IMPATIENT = "from crdtsql.replica import transactions; from crdtsql.ui import cli; transactions.BUSY_TIMEOUT_MS = 300; cli.main()"
 
 
 class Writer:
@@ -116,7 +116,7 @@ def test_a_long_lock_is_an_error_that_says_so(
     tmp_path: Path, journal: str, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that another program keeps locked gives a BusyError that says what to do, and nothing is changed."""
-    monkeypatch.setattr(session, "BUSY_TIMEOUT_MS", 400)
+    monkeypatch.setattr(transactions, "BUSY_TIMEOUT_MS", 400)
     app = make(tmp_path / "app.db", SCHEMA + "; CREATE TABLE other (id TEXT PRIMARY KEY)", journal=journal)
     ok("enable", app, "task")
     peer = tmp_path / "peer.db"

@@ -1,0 +1,128 @@
+"""Transactions: what SQLite must be told around the steps of a verb, and how its errors are said.
+
+Knows connections only: no table of ours and no verb. Inside a transaction of the caller's (SQL functions) settings that can't be
+changed there stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+
+import apsw
+
+from crdtsql.base import BusyError, DatabaseError, UsageError, query
+
+BUSY_TIMEOUT_MS = 10_000
+_ONLY_PROGRAMS_HAVE = re.compile(r"(?:no such|unknown) (?:function|collation|module)")
+
+
+class ForeignKeys(Enum):
+    """How SQLite enforces foreign keys while a verb runs.
+
+    Attributes:
+        OFF: not row by row, and it carries out no action a second time.
+        OFF_IF_POSSIBLE: the same, but as the caller has it inside of a transaction of the caller's.
+        ON: on what is written; inside a transaction of the caller's it is the caller's choice.
+        AS_THEY_ARE: as on the connection.
+    """
+
+    OFF = "off"
+    OFF_IF_POSSIBLE = "off if possible"
+    ON = "on"
+    AS_THEY_ARE = "as they are"
+
+
+@contextmanager
+def foreign_keys(connection: apsw.Connection, wanted: ForeignKeys) -> Iterator[None]:
+    """Have foreign keys enforced, or not, for the length of a block.
+
+    Raises:
+        UsageError: they must be off, and can't be switched off inside the caller's transaction.
+    """
+    (enforced,) = query.first(connection, "PRAGMA foreign_keys")
+    fits = enforced if wanted is ForeignKeys.ON else not enforced
+    if fits or wanted is ForeignKeys.AS_THEY_ARE or (connection.in_transaction and wanted is not ForeignKeys.OFF):
+        yield
+        return
+    if connection.in_transaction:
+        raise UsageError("no merge and no other row policy inside a transaction with foreign_keys on: commit it first")
+    connection.execute(f"PRAGMA foreign_keys = {'OFF' if enforced else 'ON'}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if enforced else 'OFF'}")
+
+
+@contextmanager
+def reading(connection: apsw.Connection) -> Iterator[None]:
+    """Hold one committed state. Ends with COMMIT, because an attached image may be filled meanwhile."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(apsw.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def synchronous(connection: apsw.Connection, durable: bool) -> Iterator[None]:
+    """Have the commit of a block survive a power cut, or not wait for the disk where the journal allows that."""
+    if connection.in_transaction:
+        yield
+        return
+    (before,) = query.first(connection, "PRAGMA synchronous")
+    (mode,) = query.first(connection, "PRAGMA journal_mode")
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' and not durable else 'FULL'}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA synchronous = {before}")
+
+
+def _advice(path: str, message: str) -> str:
+    """Say what to do where a table of the user's calls what only the program that defines it has."""
+    if not _ONLY_PROGRAMS_HAVE.search(message):
+        return ""
+    return f"; `{shlex.join(['crdtsql', 'doctor', path])}` says what calls it"
+
+
+@contextmanager
+def explained(path: str) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with what to do about them."""
+    try:
+        yield
+    except apsw.BusyError as error:
+        raise BusyError(
+            f"{path} is locked by another program for more than {BUSY_TIMEOUT_MS / 1000:g} seconds: close its "
+            "transaction, then run this again"
+        ) from error
+    except apsw.NotADBError as error:
+        raise DatabaseError(f"{path} is not an SQLite database (or an encrypted one)") from error
+    except apsw.ReadOnlyError as error:
+        raise DatabaseError(f"{path} can't be written: no permission for the file or its folder") from error
+    except apsw.FullError as error:
+        raise DatabaseError(f"{path}: the disk is full; nothing was changed") from error
+    except apsw.CorruptError as error:
+        raise DatabaseError(f"{path} is damaged ({error}): restore a backup, or try sqlite3's .recover") from error
+    except (apsw.CantOpenError, apsw.IOError) as error:
+        raise DatabaseError(f"{path} can't be opened or read: {error}") from error
+    except apsw.Error as error:
+        raise DatabaseError(f"{path}: {error}{_advice(path, str(error))}") from error
+    except UnicodeEncodeError as error:
+        raise DatabaseError(
+            f"{path!r}: SQLite takes paths, names and keys as UTF-8 only, and {error.object[-60:]!r} is not valid UTF-8"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DatabaseError(
+            f"{path} holds text that is not valid UTF-8 ({error.object[:20]!r}...), which can't be shown here: it is "
+            "replicated as it is; to see it, SELECT CAST(column AS BLOB)"
+        ) from error
