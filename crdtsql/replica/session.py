@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import secrets
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from crdtsql import Replica
 from crdtsql.base.errors import CannotAdoptError, CrdtsqlError, NotEnabledError
-from crdtsql.evolve import adopt
+from crdtsql.evolve.adopt import checked
 from crdtsql.ui.cli.exchange import cli
 from tests.support.versions import CLOCK, OLD, exchange, make, read, told, write
 
@@ -163,7 +163,7 @@ HOSTILE = {
 def test_a_hostile_schema_is_refused(what: str) -> None:
     """A text of another file's schema that is not one statement of the kind and for the name that it is said to be is refused."""
     with pytest.raises(CannotAdoptError):
-        adopt.checked(HOSTILE[what], "TABLE", "invoice")
+        checked(HOSTILE[what], "TABLE", "invoice")
 
 
 @pytest.mark.parametrize(
@@ -178,16 +178,16 @@ def test_a_hostile_schema_is_refused(what: str) -> None:
 )
 def test_a_hostile_index_is_refused(statement: str) -> None:
     """An index is taken over only for the table that it is said to be for."""
-    assert adopt.checked("CREATE UNIQUE INDEX i ON invoice(nr) WHERE nr > 1", "INDEX", "i", "invoice")
+    assert checked("CREATE UNIQUE INDEX i ON invoice(nr) WHERE nr > 1", "INDEX", "i", "invoice")
     with pytest.raises(CannotAdoptError):
-        adopt.checked(statement, "INDEX", "i", "invoice")
+        checked(statement, "INDEX", "i", "invoice")
 
 
 def test_triggers_and_views_are_checked_too() -> None:
     """A trigger or view is taken over only if it is one, of its name, on its table."""
     trigger = "CREATE TRIGGER x AFTER INSERT ON task BEGIN SELECT 1; SELECT 2; END"
-    assert adopt.checked(trigger, "TRIGGER", "x", "task")
-    assert adopt.checked("CREATE VIEW v AS SELECT 1", "VIEW", "v", "v")
+    assert checked(trigger, "TRIGGER", "x", "task")
+    assert checked("CREATE VIEW v AS SELECT 1", "VIEW", "v", "v")
     for statement, kind, name, table in (
         (trigger, "TRIGGER", "x", "invoice"),
         (trigger, "TRIGGER", "y", "task"),
@@ -197,7 +197,7 @@ def test_triggers_and_views_are_checked_too() -> None:
         ("CREATE TABLE v (x)", "VIEW", "v", "v"),
     ):
         with pytest.raises(CannotAdoptError):
-            adopt.checked(statement, kind, name, table)
+            checked(statement, kind, name, table)
 
 
 def test_a_hostile_file_changes_nothing(tmp_path: Path) -> None:

@@ -153,3 +153,18 @@ def test_reasons_are_spelled_in_one_place(path: Path) -> None:
         r"['\"](deleted|waiting)[,'\"*].{0,40}reason|reason.{0,40}['\"](deleted|waiting|masked|unique|check)[:,'\"*]",
         found,
     )
+
+
+def named_functions() -> list[tuple[str, str]]:
+    """Return what documents call `file:function`."""
+    pages = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    return sorted(set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)(?::([a-z_]+))?`", text)))
+
+
+@pytest.mark.parametrize(("file", "function"), named_functions(), ids=lambda part: part)
+def test_documents_name_what_is_there(file: str, function: str) -> None:
+    """A file, or a function of one, that a document names exists."""
+    path = next((found for found in (PACKAGE / file, ROOT / file) if found.exists()), None)
+    assert path is not None, f"no {file}"
+    assert not function or f"def {function}(" in path.read_text(encoding="utf-8"), f"{file} has no {function}"
