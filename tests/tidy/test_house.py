@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,19 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TEMPLATES = sorted(SQL.rglob("*.sql"))
 
 
+@cache
+def texts_of_sources() -> dict[Path, str]:
+    """Return the text of every module, by its path below the package."""
+    return {source.relative_to(PACKAGE): source.read_text(encoding="utf-8") for source in SOURCES}
+
+
 def wing_of(source: Path) -> str:
     """Return the wing that a module stands in; "" for what stands above all of them."""
     parts = source.relative_to(PACKAGE).parts
     return parts[0] if len(parts) > 1 else ""
 
 
+@cache
 def imports_of(source: Path) -> set[tuple[str, str]]:
     """Return what a module imports of ours: (dotted module without `crdtsql.`, name), "" for the module as a whole."""
     found = set()
@@ -119,8 +127,7 @@ def test_templates_are_used_once(path: Path) -> None:
     """Each SQL file is rendered in exactly one module, and stands in the folder that is named after it."""
     name = path.relative_to(SQL).with_suffix("").as_posix()
     pattern = re.sub(r"_[a-z]+$", "_", name)
-    texts = {source.relative_to(PACKAGE): source.read_text(encoding="utf-8") for source in SOURCES}
-    users = [where for where, text in texts.items() if f'"{name}"' in text or f'"{pattern}{{' in text]
+    users = [where for where, text in texts_of_sources().items() if f'"{name}"' in text or f'"{pattern}{{' in text]
     assert len(users) == 1, users
     room = users[0].with_suffix("")
     assert path.relative_to(SQL).parent in (room, room.parent), f"{name} is rendered in {users[0]}"
