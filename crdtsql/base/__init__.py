@@ -31,8 +31,19 @@ from crdtsql.base.naming import WORD_BITS, is_ours
 from crdtsql.base.numbers_rule import DERIVED, MOST_ATTEMPTS, Birth, Contender, assign, derive
 from crdtsql.base.progress import Progress, silent
 from crdtsql.base.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
-from crdtsql.base.values import SqliteValue, caseless, dumps, from_json, key_to_json, printable, show, show_key, to_json
-from crdtsql.base.vector import Vector, by_id, parse_vector
+from crdtsql.base.values import (
+    SqliteValue,
+    caseless,
+    dumps,
+    from_json,
+    key_to_json,
+    printable,
+    show,
+    show_key,
+    to_json,
+    value_to_json,
+)
+from crdtsql.base.vector import Vector, by_id, parse_vector, vector_to_json
 
 __all__ = [
     "ABSENT",
@@ -95,5 +106,7 @@ __all__ = [
     "sql",
     "text",
     "to_json",
+    "value_to_json",
+    "vector_to_json",
     "verbatim",
 ]

@@ -1,17 +1,21 @@
 """SQLite values as JSON and as text for people.
 
-JSON has no blobs and no infinities, so these become one-key objects: `{"blob": "<hex>"}` and
-`{"real": "inf"}`. Everything else is itself.
+JSON has no blobs and no infinities, and many programs that read it have no whole numbers from 2^53 on, so these become one-key
+objects: `{"blob": "<hex>"}`, `{"real": "inf"}` and `{"integer": "9007199254740992"}`. Everything else is itself.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
+_WHOLE = re.compile("-?[0-9]{1,19}", re.ASCII)
 _LOWER = {ord(upper): upper.lower() for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 SqliteValue = None | int | float | str | bytes
+EXACT = (1 << 53) - 1
+"""Up to here a double holds every whole number (JavaScript's MAX_SAFE_INTEGER); programs of doubles round what is beyond."""
 
 
 def caseless(name: str) -> str:
@@ -36,8 +40,19 @@ def to_json(value: Any) -> Any:
     return value
 
 
+def value_to_json(value: SqliteValue) -> Any:
+    """Turn one SQLite value into what any program reads as it is from JSON, also one whose numbers are doubles.
+
+    >>> value_to_json(7), value_to_json(2**60)
+    (7, {'integer': '1152921504606846976'})
+    """
+    if isinstance(value, int) and abs(value) > EXACT:
+        return {"integer": str(value)}
+    return to_json(value)
+
+
 def from_json(value: Any) -> SqliteValue:
-    """Turn what `json.loads` gave into the SQLite value that `to_json` writes like that; true and false are 1 and 0.
+    """Turn what `json.loads` gave into the SQLite value that the two above write like that; true and false are 1 and 0.
 
     Raises:
         ValueError: it stands for no SQLite value.
@@ -47,11 +62,11 @@ def from_json(value: Any) -> SqliteValue:
     """
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        raise ValueError("an integer has at most 64 bits")
+    if isinstance(value, int):
+        return _of_64_bits(value)
     if isinstance(value, float) and math.isnan(value):
         raise ValueError("SQLite has no NaN")
-    if value is None or isinstance(value, (int, float, str)):
+    if value is None or isinstance(value, (float, str)):
         return value
     if isinstance(value, dict) and len(value) == 1:
         ((kind, written),) = value.items()
@@ -59,12 +74,32 @@ def from_json(value: Any) -> SqliteValue:
             return bytes.fromhex(written)
         if kind == "real" and written in ("inf", "-inf"):
             return float(written)
+        if kind == "integer" and isinstance(written, str) and _WHOLE.fullmatch(written):
+            return _of_64_bits(int(written))
     raise ValueError('a value is a string, a number, null, or {"blob": "<hex>"}; JSON text is given as a string')
 
 
-def dumps(value: Any) -> str:
-    """Write JSON as the command line prints it: indented, non-ASCII kept."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=to_json)
+def _of_64_bits(number: int) -> int:
+    if not -(1 << 63) <= number < 1 << 63:
+        raise ValueError("an integer has at most 64 bits")
+    return number
+
+
+def dumps(value: Any, indent: int | None = 2) -> str:
+    """Write JSON as the command line prints it: indented, non-ASCII kept, no whole number from 2^53 on.
+
+    >>> dumps({"n": [2**53 - 1, 2**60]}, None)
+    '{"n": [9007199254740991, "1152921504606846976"]}'
+    """
+    return json.dumps(_exact(value), indent=indent, ensure_ascii=False, default=to_json)
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _exact(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_exact(part) for part in value]
+    return str(value) if isinstance(value, int) and abs(value) > EXACT else value
 
 
 def key_to_json(key: tuple[SqliteValue, ...]) -> str:
@@ -73,7 +108,7 @@ def key_to_json(key: tuple[SqliteValue, ...]) -> str:
     >>> key_to_json(("t1",)), key_to_json((1, "a"))
     ('"t1"', '[1, "a"]')
     """
-    parts = [to_json(part) for part in key]
+    parts = [value_to_json(part) for part in key]
     return json.dumps(parts[0] if len(parts) == 1 else parts, ensure_ascii=False)
 
 

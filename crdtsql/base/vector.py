@@ -1,4 +1,8 @@
-"""Version vectors as people and programs exchange them: JSON, site ids as hex."""
+"""Version vectors as people and programs exchange them: JSON, site ids as hex, stamps as strings of digits.
+
+Stamps are far above 2^53, where programs whose numbers are doubles begin to round; a rounded vector is one that nobody has. So they
+are written as strings; numbers are read too.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,15 @@ from collections.abc import Mapping
 from crdtsql.base import clock
 from crdtsql.base.errors import UsageError
 
-Vector = Mapping[str, int]
-"""A version vector: site id as 32 hex digits -> highest hlc seen of that site."""
+Vector = Mapping[str, int | str]
+"""A version vector: site id as 32 hex digits -> highest hlc seen of that site, as a number or its digits."""
 
 _SITE = re.compile("[0-9a-fA-F]{32}")
+_DIGITS = re.compile("[0-9]{1,19}")
 
 
 def parse_vector(text: str) -> dict[str, int]:
-    """Read a version vector from JSON: `{"<site id>": hlc, ...}`.
+    """Read a version vector from JSON: `{"<site id>": "<hlc>", ...}`.
 
     Raises:
         UsageError: the text is not one.
@@ -25,21 +30,33 @@ def parse_vector(text: str) -> dict[str, int]:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"not a version vector: {error}; `crdtsql vector FILE` prints one") from error
-    if not isinstance(found, dict) or not all(
-        _SITE.fullmatch(site) and isinstance(hlc, int) and not isinstance(hlc, bool) and 0 <= hlc <= clock.HIGHEST_HLC
-        for site, hlc in found.items()
-    ):
-        raise UsageError('not a version vector: {"<site id, 32 hex digits>": number, ...} is expected')
-    return found
+    return {site.hex(): hlc for site, hlc in by_id(found).items()}
 
 
 def by_id(vector: Vector) -> dict[bytes, int]:
-    """Return a vector with site ids as bytes.
+    """Return a vector with site ids as bytes and stamps as numbers.
 
     Raises:
-        UsageError: a site id is not hex.
+        UsageError: it is not one.
     """
-    try:
-        return {bytes.fromhex(site): hlc for site, hlc in vector.items()}
-    except ValueError as error:
-        raise UsageError(f"not a version vector: {error}") from error
+    found = {}
+    for site, hlc in vector.items() if isinstance(vector, Mapping) else [("", 0)]:
+        if not isinstance(site, str) or not _SITE.fullmatch(site) or not _is_hlc(hlc):
+            raise UsageError('not a version vector: {"<site id, 32 hex digits>": "<number>", ...} is expected')
+        found[bytes.fromhex(site)] = int(hlc)
+    return found
+
+
+def vector_to_json(vector: Vector) -> dict[str, str]:
+    """Return a vector as JSON has it.
+
+    >>> vector_to_json({"a1" * 16: 111411200524288001})
+    {'a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1': '111411200524288001'}
+    """
+    return {site: str(hlc) for site, hlc in vector.items()}
+
+
+def _is_hlc(hlc: object) -> bool:
+    if isinstance(hlc, str):
+        return bool(_DIGITS.fullmatch(hlc)) and int(hlc) <= clock.HIGHEST_HLC
+    return isinstance(hlc, int) and not isinstance(hlc, bool) and 0 <= hlc <= clock.HIGHEST_HLC

@@ -22,7 +22,7 @@ from crdtsql.base import (
     naming,
     query,
     sql,
-    to_json,
+    value_to_json,
 )
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
@@ -80,27 +80,27 @@ class Conflict:
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as `--json` prints it; a key of one column is the value itself."""
-        key = [to_json(part) for part in self.key]
+        key = [value_to_json(part) for part in self.key]
         return {
             "id": self.id,
             "table": self.table,
             "key": key[0] if len(key) == 1 else key,
             "column": self.column,
             "part": self.part,
-            "won_value": to_json(self.won_value),
+            "won_value": value_to_json(self.won_value),
             "won_site": self.won_site,
-            "won_hlc": self.won_hlc,
+            "won_hlc": str(self.won_hlc),
             "won_time": clock.show_time(self.won_hlc),
-            "lost_value": to_json(self.lost_value),
+            "lost_value": value_to_json(self.lost_value),
             "lost_site": self.lost_site,
-            "lost_hlc": self.lost_hlc,
+            "lost_hlc": str(self.lost_hlc),
             "lost_time": clock.show_time(self.lost_hlc),
             "took": self.took,
-            "ours": to_json(self.ours),
-            "theirs": to_json(self.theirs),
+            "ours": value_to_json(self.ours),
+            "theirs": value_to_json(self.theirs),
             "resolved": self.resolved,
             "resolved_site": self.resolved_site,
-            "resolved_hlc": self.resolved_hlc,
+            "resolved_hlc": None if self.resolved_hlc is None else str(self.resolved_hlc),
             "resolved_time": None if self.resolved_hlc is None else clock.show_time(self.resolved_hlc),
             "deleted": self.deleted,
         }

@@ -6,6 +6,7 @@ user's triggers fire, ours capture it, and a value that stays as it is gets a ne
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +17,6 @@ from crdtsql.base import (
     SqliteValue,
     UsageError,
     clock,
-    dumps,
     identifier,
     query,
     show_key,
@@ -112,7 +112,7 @@ def _write_leaf(
             f"conflict {entry.id} is about a leaf of a map, and {entry.table}.{entry.column} is a {field.type} now: write the cell"
         )
     if answer.take is None:
-        leaf = answer.value if isinstance(answer.value, str) else dumps(to_json(answer.value))
+        leaf = answer.value if isinstance(answer.value, str) else _leaf(answer.value)
     else:
         leaf = str(entry.ours if answer.take == "ours" else entry.theirs)
     connection = registry.connection
@@ -133,6 +133,10 @@ def _write_leaf(
     fold()
     leaves[entry.part] = leaf
     _write(registry, table, field, entry, Sql(":value"), parts.join_leaves(connection, leaves))
+
+
+def _leaf(value: SqliteValue) -> str:
+    return json.dumps(value if isinstance(value, int) else to_json(value), ensure_ascii=False)
 
 
 def check_open(entry: Conflict, *, again: bool = False) -> None:

@@ -17,7 +17,7 @@ from crdtsql.base import (
     naming,
     query,
     show_key,
-    to_json,
+    value_to_json,
 )
 from crdtsql.sqlite import schema
 from crdtsql.store import Field, Registry, Table
@@ -47,9 +47,9 @@ class PartOrigin:
         """Return the part as `--json` prints it."""
         return {
             "part": self.part,
-            "value": to_json(self.value),
+            "value": value_to_json(self.value),
             "removed": self.removed,
-            "hlc": self.hlc,
+            "hlc": str(self.hlc),
             "time": clock.show_time(self.hlc),
             "site": self.site,
         }
@@ -87,8 +87,8 @@ class CellOrigin:
         """Return the cell as `--json` prints it."""
         return {
             "column": self.column,
-            "value": to_json(self.value),
-            "hlc": self.hlc,
+            "value": value_to_json(self.value),
+            "hlc": str(self.hlc),
             "time": self.time,
             "site": self.site,
             "genesis": self.genesis,

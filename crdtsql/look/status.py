@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import Sql, caseless, clock, query
+from crdtsql.base import Sql, caseless, clock, query, vector_to_json
 from crdtsql.evolve import drift
 from crdtsql.export import count_missing_rows
 from crdtsql.sqlite import schema
@@ -100,7 +100,7 @@ class Status:
         found = asdict(self)
         for table, shown in zip(self.tables, found["tables"], strict=True):
             shown["clock_percent"] = round(table.clock_percent, 1)
-        return found
+        return found | {"vector": vector_to_json(self.vector)}
 
 
 def status(registry: Registry) -> Status:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from crdtsql.base import query
+from crdtsql.base import query, value_to_json
 from crdtsql.store import Registry
 
 
@@ -26,7 +26,7 @@ class Renumbered:
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as `--json` prints it."""
-        return asdict(self)
+        return {"table": self.table, "old": value_to_json(self.old), "new": value_to_json(self.new), "when": self.when}
 
 
 def read(registry: Registry, table: str | None = None) -> list[Renumbered]:

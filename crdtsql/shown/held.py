@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from crdtsql.base import Sql, SqliteValue, identifier, joined, query, reasons, show, show_key, to_json
+from crdtsql.base import Sql, SqliteValue, identifier, joined, query, reasons, show, show_key, value_to_json
 from crdtsql.shown.holding import Side
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
@@ -42,12 +42,12 @@ class HeldRow:
         """Return the row as `--json` prints it."""
         return {
             "table": self.table,
-            "key": [to_json(part) for part in self.key],
+            "key": [value_to_json(part) for part in self.key],
             "reason": self.reason,
             "detail": self.detail,
             "release": self.release,
             "shown": self.shown,
-            "values": {name: to_json(value) for name, value in self.values.items()},
+            "values": {name: value_to_json(value) for name, value in self.values.items()},
         }
 
 

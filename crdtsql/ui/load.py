@@ -23,7 +23,8 @@
     crdt_changes(since)     table-valued: one row per cell that crdt_export(since) would carry, with the columns
                             "table", "key", "column", value, hlc, time, site, deleted
 
-They work inside a transaction of the caller's too, and are then part of it.
+They work inside a transaction of the caller's too, and are then part of it. Only statements of the caller's can call them, never a
+view, trigger, CHECK, DEFAULT, generated column or index of the file: who sends a file does not get to run them.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import SqliteValue, UsageError, dumps, parse_vector
+from crdtsql.base import DatabaseError, SqliteValue, UsageError, dumps, parse_vector, vector_to_json
 from crdtsql.export import Change
 from crdtsql.replica import Replica
 
@@ -43,7 +44,7 @@ def load(connection: apsw.Connection) -> Replica:
     """Register the SQL functions on a connection; return the replica that they work on.
 
     Raises:
-        DatabaseError: the file was copied, and taking a new site id failed.
+        DatabaseError: the file was copied, and taking a new site id failed; or its schema calls one of the functions.
     """
     from apsw.ext import make_virtual_module
 
@@ -60,7 +61,7 @@ def load(connection: apsw.Connection) -> Replica:
         return replica.site
 
     def vector() -> str:
-        return json.dumps(replica.vector())
+        return dumps(vector_to_json(replica.vector()), None)
 
     def export(since: SqliteValue = None) -> bytes:
         return replica.export(_vector(since, "crdt_export"))
@@ -68,7 +69,7 @@ def load(connection: apsw.Connection) -> Replica:
     def import_(data: SqliteValue) -> str:
         if not isinstance(data, bytes):
             raise UsageError("crdt_import(changeset) takes a BLOB")
-        return json.dumps(replica.merge(data).to_json())
+        return dumps(replica.merge(data).to_json(), None)
 
     functions: dict[str, tuple[Callable[..., SqliteValue], int]] = {
         "crdt_enable": (enable, -1),
@@ -84,9 +85,40 @@ def load(connection: apsw.Connection) -> Replica:
         "crdt_undelete": (_undelete(replica), -1),
     }
     for name, (function, arguments) in functions.items():
-        connection.create_scalar_function(name, function, arguments)
-    make_virtual_module(connection, "crdt_changes", _changes_table(replica))
+        connection.create_scalar_function(name, function, arguments, flags=apsw.SQLITE_DIRECTONLY)
+    make_virtual_module(_DirectOnly(connection), "crdt_changes", _changes_table(replica))  # type: ignore[arg-type]
+    _refuse_callers_in_the_file(replica)
     return replica
+
+
+def _refuse_callers_in_the_file(replica: Replica) -> None:
+    """Have SQLite read the schema anew: what it read before the functions were there may call them (docs/SQLITE_FACTS.md, 23)."""
+    try:
+        replica.connection.execute("PRAGMA writable_schema = RESET; SELECT 1 FROM sqlite_schema").fetchall()
+    except apsw.CorruptError as error:
+        what = str(error).removeprefix("CorruptError: ")
+        raise DatabaseError(
+            f"{replica.path}: {what}: a CHECK, a generated column or an index of this file calls a "
+            "function that only programs may call; was the file sent by somebody? Drop that table with sqlite3, or use another file"
+        ) from error
+
+
+class _DirectOnly:
+    """A connection that makes virtual tables which views and triggers can't use."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+
+    def create_module(self, name: str, module: Any, **options: Any) -> None:
+        """Register a module."""
+        create = module.Create
+
+        def connect(connection: apsw.Connection, *arguments: Any) -> Any:
+            connection.vtab_config(apsw.SQLITE_VTAB_DIRECTONLY)
+            return create(connection, *arguments)
+
+        module.Create = module.Connect = connect
+        self.connection.create_module(name, module, **options)
 
 
 def _options(given: SqliteValue) -> dict[str, Any]:

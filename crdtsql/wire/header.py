@@ -168,6 +168,15 @@ class Header:
             **({"eras": self.eras} if self.eras else {}),
         }
 
+    def for_people(self) -> dict[str, Any]:
+        """Return the header as `inspect --json` prints it: with stamps as strings, as all JSON has them that is not the file's own."""
+        found = self.to_json()
+        for site in found["sites"]:
+            site |= {"upto": str(site["upto"]), "needs": str(site["needs"])}
+        for table in found["tables"]:
+            table["genesis"] = table["genesis"] and [str(table["genesis"][0]), table["genesis"][1]]
+        return found
+
 
 def read_header(head: bytes) -> Header:
     """Read and check a header.

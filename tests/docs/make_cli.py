@@ -17,7 +17,8 @@ Every command with its options, as `crdtsql COMMAND --help` prints them. This pa
 [guide](GUIDE.md) shows how the commands are used.
 
 A command that fails prints one line to standard error and exits with 1; with 2 if it was called in a wrong way. Notices go to standard
-error too. With `--json`, standard output is JSON and nothing else.
+error too. With `--json`, standard output is JSON and nothing else; stamps (`hlc`, vectors) are strings in it, because as numbers
+they are beyond 2^53, where many programs round.
 """
 
 

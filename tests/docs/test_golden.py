@@ -65,6 +65,16 @@ def fresh(tmp_path: Path) -> Fresh:
     return make
 
 
+def as_printed(header: dict[str, Any]) -> dict[str, Any]:
+    """Return a header as `inspect` prints it: with stamps as strings, which no program rounds."""
+    sites = [site | {"upto": str(site["upto"]), "needs": str(site["needs"])} for site in header["sites"]]
+    tables = [
+        table | {"genesis": table["genesis"] and [str(table["genesis"][0]), table["genesis"][1]]}
+        for table in header["tables"]
+    ]
+    return header | {"sites": sites, "tables": tables}
+
+
 def test_golden_files_are_as_they_were_made() -> None:
     """Golden files are never regenerated: each still has the bytes that it was made with."""
     found = {f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in FILES}
@@ -78,7 +88,7 @@ def test_golden_file_is_readable_by_inspect(path: Path) -> None:
     assert done.exit_code == 0, done.output
     shown = json.loads(done.output)
     header = expected_of(path.parent)["headers"][path.name]
-    assert {name: shown[name] for name in header} == header
+    assert {name: shown[name] for name in header} == as_printed(header)
     assert shown["format"] == expected_of(path.parent)["format"]
     assert CliRunner().invoke(cli, ["inspect", str(path)]).exit_code == 0
 

@@ -146,3 +146,25 @@ def test_settings_against_hostile_files() -> None:
     with pytest.raises(apsw.SQLError, match="trap"):
         connection.execute("SELECT * FROM trap").fetchall()
     connection.close()
+
+
+@pytest.mark.parametrize("trap", ["x CHECK (f() IS NULL)", "x, y AS (f())"])
+def test_direct_only_functions(tmp_path: Path, trap: str) -> None:
+    """23: a CHECK that was read before a direct-only function was registered calls it; one that is read afterwards does not."""
+    path = str(tmp_path / "a.db")
+    maker = apsw.Connection(path)
+    maker.create_scalar_function("f", lambda: None, 0, deterministic=True)
+    maker.execute(f"CREATE TABLE trap ({trap})")
+    maker.close()
+    connection = apsw.Connection(path)
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    called = []
+    connection.create_scalar_function("f", lambda: called.append(1), 0, flags=apsw.SQLITE_DIRECTONLY)
+    if "CHECK" in trap:
+        connection.execute("INSERT INTO trap (x) VALUES (1)")
+        assert called == [1]
+    connection.execute("PRAGMA writable_schema = RESET")
+    with pytest.raises(apsw.CorruptError, match=r"malformed .* unsafe use of f\(\)"):
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    assert len(called) <= 1
+    connection.close()

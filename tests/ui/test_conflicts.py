@@ -14,6 +14,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica, sync
+from crdtsql.base.errors import UsageError
 from tests.support.command import COMMAND, execute, ok, query, refused, run
 
 SCHEMA = """
@@ -111,13 +112,13 @@ def test_the_view_says_the_same(app: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "stored"),
     [
-        (["--take", "ours"], "of app"), (["--take", "theirs"], "of peer"), (["--take", "both"], "both"), (["--take", "7"], "7"),
+        (["--take", "ours"], "of app"), (["--take", "theirs"], "of peer"), (["--value", '"both"'], "both"),
         (["--value", '"ours"'], "ours"), (["--value", "null"], None), (["--value", "7"], "7"), (["--value", '"it\'s"'], "it's"),
-        (["--value", '{"blob": "00ff"}'], b"\0\xff"), (["--value", "true"], "1"), (["--take", ""], ""),
+        (["--value", '{"blob": "00ff"}'], b"\0\xff"), (["--value", "true"], "1"), (["--value", '""'], ""),
     ],
 )  # fmt: skip
 def test_resolve_takes_a_side_or_a_value(app: Path, tmp_path: Path, options: list[str], stored: object) -> None:
-    """--take names a side or a text, --value anything as JSON; the answer reaches the peer and resolves the conflict there."""
+    """--take names a side, --value anything as JSON; the answer reaches the peer and resolves the conflict there."""
     assert ok("resolve", app, number(app, "title"), *options) == f"resolved conflict {number(app, 'title')}\n"
     assert shown(app) == (stored, 6)
     ok("sync", app, tmp_path / "peer.db")
@@ -125,10 +126,19 @@ def test_resolve_takes_a_side_or_a_value(app: Path, tmp_path: Path, options: lis
     assert set(listed(tmp_path / "peer.db", "--open")) == set(listed(app, "--open")) == {"v", "votes"}
 
 
+@pytest.mark.parametrize("word", ["their", "Theirs", "both", "", "7", "won"])
+def test_take_is_ours_or_theirs(app: Path, word: str) -> None:
+    """A typing error after --take is wrong usage, and no value."""
+    assert "'ours', 'theirs'" in refused("resolve", app, number(app, "title"), "--take", word, code=2)
+    assert shown(app) == ("of peer", 6)
+    with Replica.open(app) as replica, pytest.raises(UsageError, match="'ours' and 'theirs'"):
+        replica.resolve(1, word)  # type: ignore[arg-type]
+
+
 def test_resolve_refuses_in_one_line(app: Path) -> None:
     """What is resolved, unknown, deleted or not allowed is refused with what to do, and nothing is changed."""
     title, votes = number(app, "title"), number(app, "votes")
-    assert "CHECK constraint failed: votes < 100" in refused("resolve", app, votes, "--take", "100")
+    assert "CHECK constraint failed: votes < 100" in refused("resolve", app, votes, "--value", "100")
     assert "has no conflict 99" in refused("resolve", app, "99", "--take", "ours")
     ok("resolve", app, title, "--take", "ours")
     assert "resolved already" in refused("resolve", app, title, "--take", "theirs")

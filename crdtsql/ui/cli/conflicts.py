@@ -62,7 +62,9 @@ def conflicts(
     still_open = sum(not conflict.resolved for conflict in found)
     click.echo(f"{len(found):,} concurrent overwrites, {still_open:,} open")
     if still_open:
-        click.echo(f"  resolve them: crdtsql resolve {database} ID --take theirs (or ours, or a value)")
+        click.echo(
+            f"  resolve them: crdtsql resolve {database} ID --take theirs (or ours; or --value and any other as JSON)"
+        )
 
 
 def _show(conflict: Conflict, me: str) -> None:
@@ -87,7 +89,9 @@ def _show(conflict: Conflict, me: str) -> None:
 @DATABASE
 @click.argument("ids", nargs=-1, type=int)
 @click.option(
-    "--take", help="theirs (the value that came in), ours (the one from before), or any other text as the value."
+    "--take",
+    type=click.Choice(["ours", "theirs"]),
+    help="theirs: the value that came in; ours: the one from before.",
 )
 @click.option("--value", "json_value", help='The value as JSON: "ours", 7, null, {"blob": "00ff"}.')
 @click.option(
@@ -107,7 +111,7 @@ def resolve(
     ctx: click.Context,
     database: str,
     ids: tuple[int, ...],
-    take: str | None,
+    take: Literal["ours", "theirs"] | None,
     json_value: str | None,
     command: str | None,
     table: str | None,
@@ -126,7 +130,9 @@ def resolve(
         raise click.UsageError("name the conflicts by their IDs, as `crdtsql conflicts` shows them")
     if table is not None and (ids or command is None):
         raise click.UsageError("--table goes with --with, and without IDs")
-    fixed = None if command is not None else _from_json_option(json_value) if json_value is not None else _side(take)
+    fixed = (
+        None if command is not None else _from_json_option(json_value) if json_value is not None else _Decision(take)
+    )
     with open_replica(database) as replica:
         resolver = _Resolver(replica, again)
         for number in ids or _open_ids(replica, table):
@@ -145,12 +151,6 @@ class _Decision:
 
     take: Literal["ours", "theirs"] | None = None
     value: Any = UNSET
-
-
-def _side(word: str | None) -> _Decision:
-    if word == "ours":
-        return _Decision("ours")
-    return _Decision("theirs") if word == "theirs" else _Decision(value=word)
 
 
 def _from_json_option(written: str) -> _Decision:
@@ -212,7 +212,7 @@ def _answer(conflict: Conflict, command: str, timeout: float) -> _Decision:
         ConflictError: it fails, takes too long, or says something else.
     """
     try:
-        code, output = _run(command, json.dumps(conflict.to_json()).encode() + b"\n", timeout)
+        code, output = _run(command, dumps(conflict.to_json(), None).encode() + b"\n", timeout)
     except subprocess.TimeoutExpired as error:
         why = f"the command took longer than {timeout:g} seconds (--timeout)"
         raise ConflictError(f"conflict {conflict.id} is left as it was: {why}") from error
@@ -231,7 +231,7 @@ def _parsed(answer: Any) -> _Decision:
     if answer == {"skip": True}:
         return _Decision()
     if answer in ({"take": "ours"}, {"take": "theirs"}):
-        return _side(answer["take"])
+        return _Decision(answer["take"])
     if isinstance(answer, dict) and answer.keys() == {"value"}:
         return _Decision(value=from_json(answer["value"]))
     raise ValueError("it is none of them")

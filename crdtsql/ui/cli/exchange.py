@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from crdtsql import __version__
-from crdtsql.base import clock, dumps, parse_vector, policy, show
+from crdtsql.base import clock, dumps, parse_vector, policy, show, vector_to_json
 from crdtsql.merge import MergeReport
 from crdtsql.replica import sync
 from crdtsql.types import TYPES
@@ -249,7 +248,7 @@ def clone(database: str, copy: str) -> None:
 def vector(database: str) -> None:
     """Print the version vector as JSON: per site, up to which of its changes this replica has all."""
     with open_replica(database) as replica:
-        click.echo(json.dumps(replica.vector(), indent=2))
+        click.echo(dumps(vector_to_json(replica.vector())))
 
 
 @cli.command()
@@ -281,7 +280,7 @@ def inspect(file: str, as_json: bool) -> None:
     received = unpack(read_changeset(file))
     header = received.header
     if as_json:
-        found = header.to_json() | {"format": VERSION, "bytes": received.size_bytes}
+        found = header.for_people() | {"format": VERSION, "bytes": received.size_bytes}
         click.echo(dumps(found | {"image_bytes": received.image_bytes}))
         return
     rows = sum(table.rows for table in header.tables)
