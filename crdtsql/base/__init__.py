@@ -31,6 +31,7 @@ from crdtsql.base.naming import WORD_BITS, is_ours
 from crdtsql.base.numbers_rule import DERIVED, MOST_ATTEMPTS, Birth, Contender, assign, derive
 from crdtsql.base.progress import Progress, silent
 from crdtsql.base.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
+from crdtsql.base.temporary import TemporaryTable
 from crdtsql.base.values import (
     SqliteValue,
     caseless,
@@ -76,6 +77,7 @@ __all__ = [
     "SchemaMismatchError",
     "Sql",
     "SqliteValue",
+    "TemporaryTable",
     "UnknownConflictError",
     "UnknownRowError",
     "UsageError",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, LiteralString
 
 import apsw
+
+from crdtsql.base.sqltext import Sql
 
 
 def rows(connection: apsw.Connection, statement: str, values: Any = None) -> list[Any]:
@@ -30,6 +32,13 @@ def savepoint(connection: apsw.Connection, name: str) -> Iterator[None]:
             connection.execute(f"ROLLBACK TO {name}; RELEASE {name}")
         raise
     connection.execute(f"RELEASE {name}")
+
+
+def exists(
+    connection: apsw.Connection, table: Sql | LiteralString, where: Sql | LiteralString = "1", values: Any = None
+) -> bool:
+    """Tell whether a table (or a join of some) has a row, or one of which a condition holds."""
+    return first(connection, f"SELECT 1 FROM {table} WHERE {where} LIMIT 1", values) is not None
 
 
 def compile_only(connection: apsw.Connection, statement: str) -> None:

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from crdtsql.base import SchemaDriftError, identifier, naming, query, reasons, sql
+from crdtsql.base import SchemaDriftError, TemporaryTable, identifier, naming, query, reasons, sql
 from crdtsql.capture import drop_triggers, without_capture
 from crdtsql.evolve import reshape
 from crdtsql.merge import parking
 from crdtsql.shown import any_kept
 from crdtsql.sqlite import Column, TableShape, default_value, schema
-from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table, columns, temporary
+from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table, columns
 
+WRITTEN = TemporaryTable("_crdt_written", "evolve/drift/create_written")
 NUMERIC = {"INTEGER", "NUMERIC", "REAL"}
 _OLD = re.compile(r'\bOLD\.("(?:[^"]|"")*")')
 
@@ -257,7 +258,7 @@ def _take_written(registry: Registry, table: Table, shape: TableShape, added: Fi
         "mask": 1 << stamped.bit,
         "default": default_value(connection, column, shape.strict),
     }
-    with temporary(connection, "_crdt_written", f"CREATE TEMP TABLE _crdt_written ({table.keys}, v)"):
+    with WRITTEN.created(connection, log_keys=table.keys):
         keep = sql(
             "evolve/drift/keep_cells",
             log_keys=table.keys,

@@ -20,6 +20,7 @@ from crdtsql.base import (
     Now,
     Progress,
     Sql,
+    TemporaryTable,
     clock,
     fragment,
     identifier,
@@ -31,10 +32,11 @@ from crdtsql.base import (
 )
 from crdtsql.export import parkedcells
 from crdtsql.numbers import followers
-from crdtsql.store import Field, Registry, Table, temporary
+from crdtsql.store import Field, Registry, Table
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image
 
+RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells",))
 PREFIX = "crdt_attached_"
 _numbers = count(1)
 
@@ -91,8 +93,7 @@ def export(
 def _receiver(
     connection: apsw.Connection, sites: list[tuple[int, bytes, int]], receiver: Mapping[bytes, int]
 ) -> Iterator[None]:
-    definition = "CREATE TEMP TABLE _crdt_receiver (ordinal INTEGER PRIMARY KEY, upto INTEGER NOT NULL)"
-    with temporary(connection, "_crdt_receiver", definition):
+    with RECEIVER.created(connection):
         connection.executemany(
             "INSERT INTO temp._crdt_receiver VALUES (?, ?)",
             [(ordinal, receiver.get(site, 0)) for ordinal, site, _ in sites],

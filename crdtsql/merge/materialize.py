@@ -9,21 +9,23 @@ put them back, because two rows may exchange their keys.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, fragment, identifier, joined, naming, query, reasons, sql, text
+from crdtsql.base import EMPTY, Sql, TemporaryTable, fragment, identifier, joined, naming, query, reasons, sql, text
 from crdtsql.merge.arrival import Arrival
 from crdtsql.merge.meet import Values
 from crdtsql.shown import link_held
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry
 
+STAGED = TemporaryTable("_crdt_staged", "merge/materialize/create_staged")
 
-def create_staged(arrival: Arrival) -> str:
-    """Write the definition of the temporary table of rows that are taken out and put back."""
-    return f"CREATE TEMP TABLE _crdt_staged (id INTEGER PRIMARY KEY, {joined(arrival.staged_columns)})"
+
+def staged(connection: apsw.Connection, arrival: Arrival) -> AbstractContextManager[None]:
+    """Keep the temporary table of rows that are taken out and put back, for the length of a block."""
+    return STAGED.created(connection, staged_columns=joined(arrival.staged_columns))
 
 
 def materialize(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int, shown_fresh: int) -> None:

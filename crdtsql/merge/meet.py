@@ -10,12 +10,16 @@ of the design; ORSWOT for rows, Bieniusa et al. 2012):
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import apsw
 
 from crdtsql.base import (
     InvalidChangesetError,
     Sql,
     SqliteValue,
+    TemporaryTable,
     fragment,
     identifier,
     joined,
@@ -26,30 +30,31 @@ from crdtsql.base import (
 )
 from crdtsql.conflicts import conflict_log
 from crdtsql.merge.arrival import Arrival, Pair
-from crdtsql.store import Field, Registry, temporary
+from crdtsql.store import Field, Registry
 from crdtsql.wire import image
 
-CREATE_ARRIVED = "CREATE TEMP TABLE _crdt_arrived (id INTEGER PRIMARY KEY, fresh INTEGER NOT NULL)"
-CREATE_HEAD = (
-    "CREATE TEMP TABLE _crdt_head "
-    "(id INTEGER, t INTEGER, s INTEGER, gone INTEGER, rank INTEGER, PRIMARY KEY (id, rank)) WITHOUT ROWID"
+ARRIVED = TemporaryTable(
+    "_crdt_arrived",
+    "merge/meet/create_arrived",
+    read_by=("merge/materialize", "merge/mergeparts", "merge/merging", "merge/parking"),
 )
-CREATE_INCOMING_HEAD = (
-    "CREATE TEMP TABLE _crdt_incoming_head "
-    "(id INTEGER, s INTEGER, t INTEGER, gone INTEGER, is_new INTEGER, PRIMARY KEY (id, s, t)) WITHOUT ROWID"
-)
+MET = TemporaryTable("_crdt_met", "merge/meet/create_met", read_by=("merge/materialize",))
+HEAD = TemporaryTable("_crdt_head", "merge/meet/create_head")
+INCOMING_HEAD = TemporaryTable("_crdt_incoming_head", "merge/meet/create_incoming_head")
 
 Values = dict[str, SqliteValue]
 
 
-def create_met(arrival: Arrival) -> str:
-    """Write the definition of the temporary table of rows that both sides have."""
-    return sql(
-        "merge/meet/create_met",
-        keys=arrival.shape.define_key(arrival.table.key_names),
-        won_words=arrival.word_names("won"),
-        clash_words=arrival.word_names("clash"),
-    )
+@contextmanager
+def met(connection: apsw.Connection, arrival: Arrival) -> Iterator[None]:
+    """Keep the temporary tables of what arrived, and of the rows that both sides have, for the length of a block."""
+    slots = {
+        "keys": arrival.shape.define_key(arrival.table.key_names),
+        "won_words": arrival.word_names("won"),
+        "clash_words": arrival.word_names("clash"),
+    }
+    with ARRIVED.created(connection), MET.created(connection, **slots):
+        yield
 
 
 def arrive(connection: apsw.Connection, arrival: Arrival, values: Values) -> tuple[int, int]:
@@ -92,12 +97,13 @@ def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
         **arrival.image_slots,
     )
     connection.execute(statement, values)
-    keys = arrival.table.keys
-    if query.first(connection, f"SELECT 1 FROM temp._crdt_met GROUP BY {keys} HAVING count(*) > 1 LIMIT 1"):
+    if query.first(
+        connection, f"SELECT 1 FROM temp._crdt_met GROUP BY {arrival.table.keys} HAVING count(*) > 1 LIMIT 1"
+    ):
         raise _one_row_twice(arrival)
-    if query.first(connection, "SELECT 1 FROM temp._crdt_met WHERE complex = 1 LIMIT 1"):
+    if query.exists(connection, "temp._crdt_met", "complex = 1"):
         _join_heads(connection, arrival)
-    if query.first(connection, "SELECT 1 FROM temp._crdt_met WHERE complex > 1 LIMIT 1"):
+    if query.exists(connection, "temp._crdt_met", "complex > 1"):
         _join_pairs(connection, arrival)
 
 
@@ -120,10 +126,7 @@ def _join_pairs(connection: apsw.Connection, arrival: Arrival) -> None:
 
 def _join_heads(connection: apsw.Connection, arrival: Arrival) -> None:
     table = arrival.table
-    with (
-        temporary(connection, "_crdt_head", CREATE_HEAD),
-        temporary(connection, "_crdt_incoming_head", CREATE_INCOMING_HEAD),
-    ):
+    with HEAD.created(connection), INCOMING_HEAD.created(connection):
         mine_is_met = table.same_keys("mine", "met")
         incoming = sql(
             "merge/meet/collect_incoming_heads",

@@ -9,12 +9,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crdtsql.base import InvalidChangesetError, Sql, SqliteValue, identifier, integer, joined, naming, query, sql
+from crdtsql.base import (
+    InvalidChangesetError,
+    Sql,
+    SqliteValue,
+    TemporaryTable,
+    identifier,
+    integer,
+    joined,
+    naming,
+    query,
+    sql,
+)
 from crdtsql.conflicts import conflict_log
 from crdtsql.merge.arrival import Arrival, Pair
-from crdtsql.store import Registry, temporary
+from crdtsql.store import Registry
 from crdtsql.types import CellType, Kind, parts
 from crdtsql.wire import image
+
+INCOMING_CELL = TemporaryTable(
+    "_crdt_incoming_cell", "merge/mergeparts/create_incoming_cell", written_by=("merge/parking",)
+)
+ALONE = TemporaryTable("_crdt_alone", "merge/mergeparts/create_alone")
 
 
 def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteValue], fresh: int, known: int) -> int:
@@ -121,9 +137,9 @@ class Merge:
     def run(self) -> int:
         """Compare the parts, store those that result, and say what must be shown. Return how many conflicts were recorded."""
         keys = self.arrival.shape.define_key(self.table.key_names)
-        with parts.working(self.connection, ("_crdt_cell", sql("merge/mergeparts/create_cells", keys=keys))):
+        with parts.working(self.connection), INCOMING_CELL.created(self.connection, keys=keys):
             self._collect()
-            if query.first(self.connection, "SELECT 1 FROM temp._crdt_cell LIMIT 1") is None:
+            if not query.exists(self.connection, "temp._crdt_incoming_cell"):
                 return 0
             self._load()
             self._execute("merge/mergeparts/drop_my_parts")
@@ -199,13 +215,13 @@ class Merge:
 
     def _store(self) -> None:
         table = self.table
-        with temporary(self.connection, "_crdt_alone", sql("merge/mergeparts/create_alone")):
+        with ALONE.created(self.connection):
             if self.parts_here:
                 self._execute("merge/mergeparts/forget_parts_of_cells", parts=table.parts, keys=table.keys)
             self._execute(
                 "merge/mergeparts/store_parts", parts=table.parts, keys=table.keys, cell_keys=table.keys_of("cell")
             )
-            names = f"SELECT {table.keys} FROM temp._crdt_cell WHERE id = ?"
+            names = f"SELECT {table.keys} FROM temp._crdt_incoming_cell WHERE id = ?"
             parts.show(self.connection, table, self.pair.field, self.arrival.shape, names)
             self.connection.execute(
                 "INSERT OR REPLACE INTO temp._crdt_shown (id, value) SELECT id, value FROM temp._crdt_alone"

@@ -19,6 +19,7 @@ from crdtsql.base import (
     Progress,
     SchemaMismatchError,
     Sql,
+    TemporaryTable,
     caseless,
     clock,
     integer,
@@ -33,13 +34,19 @@ from crdtsql.merge.arrival import Arrival
 from crdtsql.numbers import followers, ids
 from crdtsql.shown import Scene, count_kept, noting, settle, strangers
 from crdtsql.sqlite import schema
-from crdtsql.store import Registry, Table, temporary
+from crdtsql.store import Registry, Table
 from crdtsql.wire import Header
 
-CREATE_FROM = (
-    "CREATE TEMP TABLE _crdt_from (remote INTEGER PRIMARY KEY, local INTEGER UNIQUE, seen INTEGER NOT NULL, id BLOB)"
+FROM = TemporaryTable(
+    "_crdt_from",
+    "merge/merging/create_from",
+    read_by=("merge/arrival", "merge/meet", "merge/mergeparts", "merge/parking", "numbers/ids"),
 )
-CREATE_THEIRS = "CREATE TEMP TABLE _crdt_theirs (ordinal INTEGER PRIMARY KEY, upto INTEGER NOT NULL)"
+THEIRS = TemporaryTable(
+    "_crdt_theirs",
+    "merge/merging/create_theirs",
+    read_by=("merge/meet", "merge/mergeparts", "merge/parking", "numbers/ids"),
+)
 
 
 @dataclass(slots=True)
@@ -239,8 +246,8 @@ def merge(
     batch = registry.next_batch()
     scene = Scene(registry, {arrival.table.id for arrival in arrivals})
     with (
-        temporary(connection, "_crdt_from", CREATE_FROM),
-        temporary(connection, "_crdt_theirs", CREATE_THEIRS),
+        FROM.created(connection),
+        THEIRS.created(connection),
         noting(registry),
         without_capture(connection, _concerned(arrivals, scene)),
         strangers.kept(registry, _concerned(arrivals, scene)),
@@ -331,11 +338,7 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
         "adopted": adopted is not None,
         "held_base": last_held,
     }
-    with (
-        temporary(connection, "_crdt_arrived", meet.CREATE_ARRIVED),
-        temporary(connection, "_crdt_met", meet.create_met(arrival)),
-        temporary(connection, "_crdt_staged", materialize.create_staged(arrival)),
-    ):
+    with meet.met(connection, arrival), materialize.staged(connection, arrival):
         fresh, known = meet.arrive(connection, arrival, values)
         if adopted:
             registry.adopt_genesis(table, adopted)

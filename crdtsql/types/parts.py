@@ -1,10 +1,7 @@
 """Parts: the temporary tables on which typed cells are split, compared and shown (docs/decisions/0009).
 
-Used by fold and by merge. Executes the statements that both share; knows neither the log nor a changeset.
-
-    _crdt_part    id, part, s, t, gone, v, n    heads of parts of the cells at work; id numbers the cells, s is a local site;
-                  mine, theirs                  who has the head: 1 if a row says so, 2 if a whole write implies it
-    _crdt_shown   id, value                     what a cell must show
+Used by fold and by merge. Executes the statements that both share; knows neither the log nor a changeset. `PART` has the
+heads of parts of the cells at work, `SHOWN` what these cells must show.
 
 A whole write of a set or map is stored as one row with its value; that implies a head of each part of that value, unless the
 cell has rows for this part, which then are all of its heads.
@@ -19,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 
 import apsw
 
-from crdtsql.base import CounterOverflowError, Sql, SqliteValue, query, show_key, sql
+from crdtsql.base import CounterOverflowError, Sql, SqliteValue, TemporaryTable, query, show_key, sql
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Field, Table, temporary
 from crdtsql.types.celltypes import TYPES, CellType, Kind
@@ -27,12 +24,14 @@ from crdtsql.types.celltypes.base import BOUND
 
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
-CREATE_PART = (
-    "CREATE TEMP TABLE _crdt_part (id INTEGER, part TEXT, s INTEGER, t INTEGER, gone INTEGER, v, n INTEGER, "
-    "mine INTEGER, theirs INTEGER, PRIMARY KEY (id, part, s, t)) WITHOUT ROWID"
+PART = TemporaryTable(
+    "_crdt_part",
+    "types/parts/create_part",
+    written_by=("fold/foldparts", "merge/mergeparts"),
+    read_by=("types/celltypes",),
 )
-CREATE_WHOLE = "CREATE TEMP TABLE _crdt_whole (id INTEGER PRIMARY KEY, cell INTEGER, s INTEGER, t INTEGER, value)"
-CREATE_SHOWN = "CREATE TEMP TABLE _crdt_shown (id INTEGER PRIMARY KEY, value)"
+SHOWN = TemporaryTable("_crdt_shown", "types/parts/create_shown", written_by=("fold/foldparts", "merge/mergeparts"))
+WHOLE = TemporaryTable("_crdt_whole", "types/parts/create_whole")
 
 
 def register_functions(connection: apsw.Connection) -> None:
@@ -116,7 +115,9 @@ def kind_of(field: Field) -> CellType:
 def working(connection: apsw.Connection, *definitions: tuple[str, str]) -> Iterator[None]:
     """Keep the temporary tables for one column, and further ones (name, definition), for the length of a block."""
     with ExitStack() as stack:
-        for name, definition in (("_crdt_part", CREATE_PART), ("_crdt_shown", CREATE_SHOWN), *definitions):
+        stack.enter_context(PART.created(connection))
+        stack.enter_context(SHOWN.created(connection))
+        for name, definition in definitions:
             stack.enter_context(temporary(connection, name, definition))
         yield
 
@@ -125,7 +126,7 @@ def have_parts(connection: apsw.Connection, table: Table) -> bool:
     """Tell whether any cell of a table has parts."""
     if not table.may_have_parts:
         return False
-    return query.first(connection, f"SELECT 1 FROM {table.parts} LIMIT 1") is not None
+    return query.exists(connection, table.parts)
 
 
 def imply(connection: apsw.Connection, kind: CellType, whose: str) -> None:
@@ -134,11 +135,8 @@ def imply(connection: apsw.Connection, kind: CellType, whose: str) -> None:
     split = kind.explode_sql(wholes)
     if split is None:
         return
-    with temporary(connection, "_crdt_whole", CREATE_WHOLE):
-        connection.execute(
-            "INSERT INTO temp._crdt_whole (cell, s, t, value) "
-            f"SELECT id, s, t, v FROM temp._crdt_part WHERE part = '' AND {whose} AND v IS NOT NULL"
-        )
+    with WHOLE.created(connection):
+        connection.execute(sql("types/parts/find_wholes", whose=Sql(whose)))
         connection.execute(sql("types/parts/imply", split=split, whose=Sql(whose)))
 
 

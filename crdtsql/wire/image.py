@@ -32,6 +32,7 @@ from crdtsql.base import (
     WORD_BITS,
     InvalidChangesetError,
     Sql,
+    TemporaryTable,
     clock,
     derive,
     fragment,
@@ -42,6 +43,8 @@ from crdtsql.base import (
     sql,
 )
 from crdtsql.wire.header import Header, TableHeader
+
+SITE = TemporaryTable("site", "wire/image/create_site")
 
 
 def row_table(number: int) -> Sql:
@@ -168,14 +171,15 @@ def _check_content(header: Header, connection: apsw.Connection) -> None:
     (verdict,) = query.first(connection, "PRAGMA quick_check(1)")
     if verdict != "ok":
         raise InvalidChangesetError(f"not a sound changeset: {verdict}")
-    connection.execute("CREATE TEMP TABLE site (ordinal INTEGER PRIMARY KEY, upto INTEGER)")
-    connection.executemany("INSERT INTO temp.site VALUES (?, ?)", [(site.ordinal, site.upto) for site in header.sites])
-    if query.rows(connection, sql("wire/image/merged_beyond_vector")):
-        raise InvalidChangesetError(
-            "not a sound changeset: it says of a site that it knew events that the sender's vector does not cover"
-        )
-    for number, table in enumerate(header.tables, 1):
-        _check_table(header, connection, table, number)
+    with SITE.created(connection):
+        sites = [(site.ordinal, site.upto) for site in header.sites]
+        connection.executemany("INSERT INTO temp.site (ordinal, upto) VALUES (?, ?)", sites)
+        if query.rows(connection, sql("wire/image/merged_beyond_vector")):
+            raise InvalidChangesetError(
+                "not a sound changeset: it says of a site that it knew events that the sender's vector does not cover"
+            )
+        for number, table in enumerate(header.tables, 1):
+            _check_table(header, connection, table, number)
 
 
 def _check_born(header: Header, connection: apsw.Connection, table: TableHeader, number: int) -> None:

@@ -1,4 +1,4 @@
-INSERT INTO temp._crdt_cell (id, ${keys}, theirs_split, theirs, their_t, their_s, mine_split, mine, mine_t, mine_s)
+INSERT INTO temp._crdt_incoming_cell (id, ${keys}, theirs_split, theirs, their_t, their_s, mine_split, mine, mine_t, mine_s)
 -- A whole write that supersedes a whole write needs no look at parts, nor does a cell that is new here.
 SELECT id, ${keys}, theirs_split, theirs, their_t, their_s, mine_split, mine, mine_t, mine_s
 FROM (

@@ -28,7 +28,7 @@ SELECT
   ${cell_keys}
 FROM value AS shown
 JOIN value AS other ON other.id = shown.id AND other.part = shown.part AND other.place > 1
-JOIN temp._crdt_cell AS cell ON cell.id = shown.id
+JOIN temp._crdt_incoming_cell AS cell ON cell.id = shown.id
 WHERE shown.place = 1
   AND shown.v IS NOT other.v
   AND (shown.mine IS NULL OR other.mine IS NULL)

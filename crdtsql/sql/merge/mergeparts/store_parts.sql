@@ -1,7 +1,7 @@
 INSERT INTO ${parts} (${keys}, col, part, s, t, gone, v, n)
 -- What whole writes imply is not stored, nor a cell of which one whole write says all.
 SELECT ${cell_keys}, :col, part.part, part.s, part.t, part.gone, part.v, part.n
-FROM temp._crdt_cell AS cell
+FROM temp._crdt_incoming_cell AS cell
 JOIN temp._crdt_part AS part ON part.id = cell.id
 WHERE cell.id NOT IN (SELECT id FROM temp._crdt_alone)
   AND EXISTS (

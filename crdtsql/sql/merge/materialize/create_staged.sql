@@ -1,0 +1,5 @@
+CREATE TEMP TABLE _crdt_staged (
+  -- Rows that are taken out of the user's table and put back, with the values that the merge came to.
+  id INTEGER PRIMARY KEY,  -- the key of the incoming row
+  ${staged_columns}
+)

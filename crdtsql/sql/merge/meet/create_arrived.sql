@@ -1,0 +1,5 @@
+CREATE TEMP TABLE _crdt_arrived (
+  -- Incoming rows with an event that is new here.
+  id INTEGER PRIMARY KEY,  -- the key of the incoming row
+  fresh INTEGER NOT NULL   -- 1 if this replica has never seen the row
+)

@@ -1,1 +1,0 @@
-CREATE TEMP TABLE _crdt_default (value ${declared} DEFAULT ${default}) ${strict}
