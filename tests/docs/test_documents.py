@@ -18,7 +18,6 @@ PAGES = sorted(
     for page in folder.glob("*.md")
 )
 README = ROOT / "README.md"
-BEING_WRITTEN = {ROOT / "CONTRIBUTING.md", ROOT / "docs" / "ARCHITECTURE.md"}
 FOR_USERS = [
     README,
     *(ROOT / "docs" / f"{name}.md" for name in ("GUIDE", "LIMITS", "PYTHON", "CLI", "TYPES", "FORMAT")),
@@ -26,6 +25,11 @@ FOR_USERS = [
 PLAYED = [page for page in PAGES if page != README and any(block.kind in RUN for block in read(page))]
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`(crdtsql [^`]+)`")
+NAMES = {found.name for folder in ("crdtsql", "tests", "benchmarks") for found in (ROOT / folder).rglob("*.*")}
+FILE = re.compile(r"`([a-z0-9_./-]+\.(?:py|sql|md|sh))(?::\w+)?`")
+PLACES = [ROOT, ROOT / "crdtsql", ROOT / "crdtsql" / "sql", ROOT / "docs"]
+PRESENT = [page for page in PAGES if page.parent.name != "decisions" and page.name != "CHANGELOG.md"]
+"""What speaks of the tree as it is; decisions and changes are of their day."""
 
 
 def name(page: Path) -> str:
@@ -45,7 +49,7 @@ def test_document(page: Path) -> None:
     check(page)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in BEING_WRITTEN], ids=name)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_block_is_classified(page: Path) -> None:
     """Every block says what it is, and an output stands behind what prints it."""
     before = ""
@@ -71,6 +75,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{name(page)}: {link}"
         assert not anchor or anchor in anchors(target), f"{name(page)}: {link}"
+
+
+@pytest.mark.parametrize("page", PRESENT, ids=name)
+def test_files_in_the_text_exist(page: Path) -> None:
+    """Every file of the tree that a document's text names is there: its path from the top or from the package, or its name."""
+    named = FILE.findall(prose(page))
+    assert [file for file in named if file not in NAMES and not any((place / file).exists() for place in PLACES)] == []
 
 
 def test_page_of_commands_is_fresh() -> None:
