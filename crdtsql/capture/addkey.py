@@ -117,12 +117,7 @@ def _plan_column(connection: apsw.Connection, shape: TableShape) -> KeyPlan:
         connection, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (shape.name,)
     )
     key = _free_name(connection, shape)
-    others = query.rows(
-        connection,
-        "SELECT sql FROM main.sqlite_schema WHERE type IN ('index', 'trigger') AND tbl_name = ? COLLATE NOCASE AND sql IS NOT NULL "
-        "ORDER BY rowid",
-        (shape.name,),
-    )
+    others = query.rows(connection, sql("capture/addkey/list_objects"), (shape.name,))
     stored = [column for column in shape.columns if not column.generated]
     moved = identifier(f"_crdt_moved_{shape.name}")
     places = [Sql(f"c{number}") for number in range(len(stored))]

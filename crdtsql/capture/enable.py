@@ -13,6 +13,7 @@ import apsw
 from crdtsql.base import (
     CannotEnableError,
     Now,
+    Sql,
     UsageError,
     caseless,
     clock,
@@ -59,7 +60,7 @@ def enable(
     chosen = columntype.choose(connection, shape, types or {})
     identified = _identity(connection, shape, identity)
     _refuse(shape, trial.refusal_of_followers(connection, shape) if identified == policy.BY_BIRTH else None)
-    has_rows = query.first(connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is not None
+    has_rows = query.exists(connection, identifier(shape.name))
     genesis = None
     if has_rows:
         hlc = registry.tick(now())
@@ -218,9 +219,7 @@ def null_keys(connection: apsw.Connection, shape: TableShape) -> list[Column]:
         column
         for column in shape.key
         if not column.not_null
-        and query.first(
-            connection, f"SELECT 1 FROM {identifier(shape.name)} WHERE {identifier(column.name)} IS NULL LIMIT 1"
-        )
+        and query.exists(connection, identifier(shape.name), Sql(f"{identifier(column.name)} IS NULL"))
     ]
 
 

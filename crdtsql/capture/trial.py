@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import apsw
 
-from crdtsql.base import Sql, caseless, identifier, joined, naming, query
+from crdtsql.base import Sql, caseless, identifier, joined, naming, query, sql
 from crdtsql.sqlite import TableShape, schema, tablesql, usertriggers
 
 _MISSING = re.compile(r"(?:no such|unknown) (function|collation sequence|table|column): (?:main\.)?(.*?)(?:\(\))?$")
@@ -24,7 +24,7 @@ def refusal(connection: apsw.Connection, shape: TableShape) -> str | None:
     columns = [column.name for column in shape.columns if not column.generated]
     listed = joined(identifier(name) for name in columns)
     table = identifier(shape.name)
-    insert = f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {table}"
+    insert = sql("capture/trial/insert_itself", table=table, columns=listed)
     return _refusal(connection, shape.name, [insert, *usertriggers.statements(shape.name, columns)])
 
 

@@ -121,12 +121,10 @@ def _write_leaf(
             f"conflict {entry.id} is about a leaf of a JSON object: give its value as JSON, not {leaf!r:.40}"
         )
     where = table.row_has_key_of("shown", "entry")
-    (present,) = query.first(
-        connection,
-        f"SELECT shown.{identifier(field.name)} FROM {table.quoted} AS shown JOIN _crdt_conflict AS entry ON {where} "
-        "WHERE entry.id = ?",
-        (entry.id,),
+    statement = sql(
+        "conflicts/resolve/present_value", column=identifier(field.name), table=table.quoted, shown_is_entry=where
     )
+    (present,) = query.first(connection, statement, (entry.id,))
     leaves = parts.leaves(connection, present)
     leaves = {path: text for path, text in leaves.items() if not f"{path},".startswith(f"{entry.part},")}
     _write(registry, table, field, entry, Sql(":value"), parts.join_leaves(connection, leaves))

@@ -69,6 +69,6 @@ def _held_row(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) ->
     if found is not None:
         return int(found[0])
     where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
-    if query.first(registry.connection, f"SELECT 1 FROM {table.quoted} WHERE {where}", key) is not None:
+    if query.exists(registry.connection, table.quoted, where, key):
         raise NotDeletedError(f"row {show_key(key)} of table {table.name!r} is not deleted: the table shows it")
     raise UnknownRowError(f"table {table.name!r} has no row {show_key(key)}, shown or held")

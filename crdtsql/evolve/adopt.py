@@ -162,8 +162,7 @@ def _create_table(ours: Registry, theirs: Registry, table: Table, diff: SchemaDi
 
 
 def _exists(connection: apsw.Connection, name: str) -> bool:
-    statement = "SELECT 1 FROM main.sqlite_schema WHERE name = ? COLLATE NOCASE"
-    return query.first(connection, statement, (name,)) is not None
+    return query.exists(connection, "main.sqlite_schema", "name = ? COLLATE NOCASE", (name,))
 
 
 def _compare_table(ours: Registry, theirs: Registry, own: Table, table: Table, diff: SchemaDiff) -> None:
@@ -213,7 +212,7 @@ def _add_column(ours: Registry, theirs: Registry, own: Table, table: Table, adde
 
 def _obstacle(ours: Registry, own: Table, shape: schema.TableShape, definition: str) -> str | None:
     """Try a definition on a table of the same columns elsewhere; return what SQLite has against it."""
-    (filled,) = query.first(ours.connection, f"SELECT EXISTS (SELECT 1 FROM {own.quoted})")
+    filled = query.exists(ours.connection, own.quoted)
     scratch = apsw.Connection(":memory:")
     try:
         columns = joined(identifier(column.name) for column in shape.columns)

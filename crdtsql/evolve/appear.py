@@ -56,8 +56,7 @@ def created(registry: Registry) -> list[tuple[Table, str | None]]:
         problem = None
         try:
             _check(registry, table, table.name)
-            statement = f"SELECT 1 FROM {identifier(table.name)} LIMIT 1"
-            if query.first(registry.connection, statement) is not None:
+            if query.exists(registry.connection, identifier(table.name)):
                 problem = "it has rows of its own"
         except (CannotEnableError, ColumnTypeError) as error:
             problem = str(error)

@@ -102,7 +102,7 @@ def rename_table(registry: Registry, table: Table, name: str) -> Table:
     for index in indexes:
         connection.execute(f"DROP INDEX IF EXISTS {index}")
     for old, new in zip(naming.tables_of(table.name), naming.tables_of(name), strict=True):
-        if query.first(connection, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (old,)):
+        if query.exists(connection, "sqlite_schema", "type = 'table' AND name = ?", (old,)):
             connection.execute(sql("evolve/reshape/rename_table", old=identifier(old), new=identifier(new)))
     renamed = columns.rename_table(registry, table, name)
     shadows.create_indexes(registry, renamed)
@@ -125,12 +125,7 @@ def are_outdated(connection: apsw.Connection, table: Table, shape: TableShape) -
     expected, present = trigger_statements(connection, table, shape), our_triggers(connection, table.name)
     if sorted(expected) != sorted(present.values()):
         return True
-    newest, ours = query.first(
-        connection,
-        "SELECT max(CASE WHEN name NOT GLOB '_crdt_*' THEN rowid END), min(CASE WHEN name GLOB '_crdt_*' THEN rowid END) "
-        "FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE",
-        (table.name,),
-    )
+    newest, ours = query.first(connection, sql("evolve/reshape/trigger_order"), (table.name,))
     return newest is not None and ours is not None and newest > ours
 
 

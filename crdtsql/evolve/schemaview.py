@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from crdtsql.base import caseless, policy, query
+from crdtsql.base import caseless, policy, query, sql
 from crdtsql.export import parkedcells
 from crdtsql.store import Registry, Table
 
@@ -53,12 +53,7 @@ def describe(registry: Registry) -> list[TableSchema]:
 
 def _describe(registry: Registry, table: Table) -> TableSchema:
     connection = registry.connection
-    statements = query.rows(
-        connection,
-        "SELECT sql FROM main.sqlite_schema WHERE tbl_name = ? COLLATE NOCASE AND type IN ('table', 'index') AND sql IS NOT NULL "
-        "ORDER BY type DESC, name",
-        (table.name,),
-    )
+    statements = query.rows(connection, sql("evolve/schemaview/list_statements"), (table.name,))
     kept = []
     if table.absent:
         (count,) = query.first(connection, f"SELECT count(*) FROM {table.quoted}")

@@ -221,7 +221,7 @@ def _export_table(
 
 
 def _any_since(connection: apsw.Connection, table: Table, start: int) -> bool:
-    return query.first(connection, f"SELECT 1 FROM {table.clock} WHERE seq >= ? LIMIT 1", (start,)) is not None
+    return query.exists(connection, table.clock, "seq >= ?", (start,))
 
 
 class _Statements:

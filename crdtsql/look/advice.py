@@ -128,7 +128,7 @@ def _key(world: World, shape: TableShape, *, enabled: bool, by_row: bool) -> Ite
                 f"two replicas that both insert {names} = 7 mean one row; have programs insert random text keys (uuid), or keys that "
                 "tell the writer",
             )
-    if not enabled and query.first(world.connection, f"SELECT 1 FROM {identifier(shape.name)} LIMIT 1") is None:
+    if not enabled and not query.exists(world.connection, identifier(shape.name)):
         yield Finding(NOTE, "rows", "no rows yet: replicas may enable it each by itself as well as be cloned")
 
 

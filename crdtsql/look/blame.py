@@ -17,6 +17,7 @@ from crdtsql.base import (
     naming,
     query,
     show_key,
+    sql,
     value_to_json,
 )
 from crdtsql.sqlite import schema
@@ -134,13 +135,8 @@ def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[Cel
 
 def _parts(registry: Registry, table: Table, field: Field, key: Sequence[SqliteValue]) -> tuple[PartOrigin, ...]:
     where = joined((Sql(f"part.{name} = ?{n}") for n, name in enumerate(table.key_names, 2)), " AND ")
-    found = query.rows(
-        registry.connection,
-        f"SELECT part.part, part.v, part.gone, part.t, lower(hex(site.id)) FROM {table.parts} AS part "
-        f"JOIN _crdt_site AS site ON site.ordinal = part.s WHERE part.col = ?1 AND {where} AND part.n IS NULL "
-        "ORDER BY part.part <> '', part.part <> '+', part.part, part.t",
-        (field.id, *key),
-    )
+    statement = sql("look/blame/list_parts", parts=table.parts, is_row=where)
+    found = query.rows(registry.connection, statement, (field.id, *key))
     names = {"": "whole", "+": "added"}
     return tuple(PartOrigin(names.get(part, part), v, gone == 1, t, site) for part, v, gone, t, site in found)
 

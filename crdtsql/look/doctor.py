@@ -226,9 +226,7 @@ def _of_enabled(
                 WATCH, "capture", "its capture triggers don't fit its indexes any more: the next operation mends that",
                 world.command("repair"),
             )  # fmt: skip
-    if not query.first(
-        registry.connection, "SELECT 1 FROM sqlite_schema WHERE name = ?", (f"_crdt_held_{table.name}",)
-    ):
+    if not query.exists(registry.connection, "sqlite_schema", "name = ?", (f"_crdt_held_{table.name}",)):
         return
     for reason, count in query.rows(
         registry.connection, f"SELECT reason, count(*) FROM {table.held} GROUP BY reason ORDER BY reason"

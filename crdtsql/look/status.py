@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import Sql, caseless, clock, query, vector_to_json
+from crdtsql.base import Sql, caseless, clock, query, sql, vector_to_json
 from crdtsql.evolve import drift
 from crdtsql.export import count_missing_rows
 from crdtsql.sqlite import schema
@@ -130,11 +130,7 @@ def status(registry: Registry) -> Status:
 def _sizes(connection: apsw.Connection) -> dict[str, int]:
     """Return how many bytes each table has with its indexes, by lower-case name; one pass, because files may have many tables."""
     found: dict[str, int] = {}
-    for table, size in query.rows(
-        connection,
-        "SELECT entry.tbl_name, size.bytes FROM (SELECT name, sum(pgsize) AS bytes FROM dbstat('main', 1) GROUP BY name) AS size "
-        "JOIN sqlite_schema AS entry ON entry.name = size.name AND entry.type IN ('table', 'index')",
-    ):
+    for table, size in query.rows(connection, sql("look/status/table_sizes")):
         found[caseless(table)] = found.get(caseless(table), 0) + size
     return found
 

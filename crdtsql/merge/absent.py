@@ -35,7 +35,7 @@ def admit(registry: Registry, header: TableHeader, era: int, notices: list[str])
     connection = registry.connection
     _check(registry, header, era)
     name = header.name
-    while query.first(connection, "SELECT 1 FROM _crdt_table WHERE name = ?", (name,)) is not None:
+    while query.exists(connection, "_crdt_table", "name = ?", (name,)):
         name = f"{name}~"
     _create_placeholder(registry, header, name)
     shape = schema.read(connection, naming.absent(name))

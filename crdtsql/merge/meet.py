@@ -97,9 +97,7 @@ def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
         **arrival.image_slots,
     )
     connection.execute(statement, values)
-    if query.first(
-        connection, f"SELECT 1 FROM temp._crdt_met GROUP BY {arrival.table.keys} HAVING count(*) > 1 LIMIT 1"
-    ):
+    if query.first(connection, sql("merge/meet/find_twice", keys=arrival.table.keys)):
         raise _one_row_twice(arrival)
     if query.exists(connection, "temp._crdt_met", "complex = 1"):
         _join_heads(connection, arrival)

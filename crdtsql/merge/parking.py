@@ -88,8 +88,8 @@ def _was_sent(registry: Registry, header: TableHeader, number: int, database: st
         return True
     if header.columns[position][1] == "lww":
         return False
-    statement = f"SELECT 1 FROM {database}.{image.part_table(number)} WHERE col = ? LIMIT 1"
-    return query.first(registry.connection, statement, (position,)) is not None
+    sent = Sql(f"{database}.{image.part_table(number)}")
+    return query.exists(registry.connection, sent, "col = ?", (position,))
 
 
 def _check(registry: Registry, table: Table, old: Field | None, name: str, kind: str) -> None:
@@ -120,10 +120,7 @@ def _check_name(registry: Registry, table: Table, name: str) -> None:
 
 
 def _has_parts(registry: Registry, table: Table, field: Field) -> bool:
-    if not table.may_have_parts:
-        return False
-    statement = f"SELECT 1 FROM {table.parts} WHERE col = ? LIMIT 1"
-    return query.first(registry.connection, statement, (field.id,)) is not None
+    return table.may_have_parts and query.exists(registry.connection, table.parts, "col = ?", (field.id,))
 
 
 def _next_id(columns: dict[str, Field]) -> int:
@@ -204,9 +201,8 @@ def merge_cells(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
 
 def _merge_parts(registry: Registry, arrival: Arrival, pair: Pair, values: dict[str, SqliteValue]) -> None:
     connection, table = registry.connection, arrival.table
-    part_table = f"{arrival.image_slots['image']}.{image.part_table(arrival.number)}"
-    statement = f"SELECT 1 FROM {part_table} WHERE col = ? LIMIT 1"
-    sent = query.first(connection, statement, (pair.position,)) is not None
+    part_table = Sql(f"{arrival.image_slots['image']}.{image.part_table(arrival.number)}")
+    sent = query.exists(connection, part_table, "col = ?", (pair.position,))
     reals = sql(
         "merge/parking/has_reals",
         value=pair.slots["value"],
@@ -284,11 +280,8 @@ def park(registry: Registry, table: Table, field: Field, *, lost: bool = False) 
     )
     connection.execute(statement, values)
     if lost:
-        connection.execute(
-            f"DELETE FROM {table.cells_parked} WHERE col = :col AND ({table.keys}) NOT IN "
-            f"(SELECT {table.keys} FROM {table.clock} WHERE held IS NOT NULL)",
-            values,
-        )
+        slots = {"parked": table.cells_parked, "keys": table.keys, "clock": table.clock}
+        connection.execute(sql("merge/parking/forget_shown", **slots), values)
     elif table.genesis is not None and not field.late:
         connection.execute(sql("merge/parking/park_genesis", user_keys=table.key_columns_of("shown"), **slots), values)
     _move_parts(registry, table, field, kept)

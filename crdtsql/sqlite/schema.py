@@ -210,8 +210,7 @@ def _read(connection: apsw.Connection, name: str, kind: str, without_rowid: int,
 
 def _has_key_index(connection: apsw.Connection, table: str) -> bool:
     """Tell whether the primary key is an index of its own; INTEGER PRIMARY KEY is not, INTEGER PRIMARY KEY DESC is."""
-    found = query.first(connection, "SELECT 1 FROM pragma_index_list(?, 'main') WHERE origin = 'pk'", (table,))
-    return found is not None
+    return query.exists(connection, "pragma_index_list(?, 'main')", "origin = 'pk'", (table,))
 
 
 def unique_indexes(connection: apsw.Connection, table: str) -> list[UniqueIndex]:

@@ -8,28 +8,20 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import SqliteValue, query
+from crdtsql.base import SqliteValue, query, sql
 from crdtsql.store.tables import Field, Table
-
-COLUMNS = "SELECT tbl, id, name, type, uid, since FROM _crdt_column WHERE NOT dropped"
-TABLE_FACTS = (
-    "SELECT name, value FROM main._crdt_meta "
-    "WHERE name GLOB 'parked:*' OR name GLOB 'absent:*' OR name GLOB 'unique:*' OR name GLOB 'links:*'"
-)
-TABLES = "SELECT id, name, genesis_t, genesis_s, bulk, rows, granularity, identity, uid FROM _crdt_table"
 
 
 def read(connection: apsw.Connection, *, name: str | None = None, uid: str | None = None) -> list[Table]:
     """Read all tables by name, or the one of a name or a uid."""
-    condition = "(?1 IS NULL OR name = ?1) AND (?2 IS NULL OR uid = ?2)"
-    tables = query.rows(connection, f"{TABLES} WHERE {condition} ORDER BY name", (name, uid))
+    tables = query.rows(connection, sql("store/catalogue/list_tables"), (name, uid))
     if not tables:
         return []
     one = tables[0][0] if len(tables) == 1 else None
     columns: dict[int, list[Any]] = {}
-    for number, *column in query.rows(connection, f"{COLUMNS} AND (?1 IS NULL OR tbl = ?1) ORDER BY tbl, id", (one,)):
+    for number, *column in query.rows(connection, sql("store/catalogue/list_columns"), (one,)):
         columns.setdefault(number, []).append(tuple(column))
-    facts = {str(fact): value for fact, value in query.rows(connection, TABLE_FACTS)}
+    facts = {str(fact): value for fact, value in query.rows(connection, sql("store/catalogue/list_facts"))}
     return [_table(row, columns.get(row[0], []), facts) for row in tables]
 
 

@@ -56,10 +56,7 @@ class Registry:
     @property
     def exists(self) -> bool:
         """Tell whether crdtsql is set up in this file."""
-        found = query.first(
-            self.connection, "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '_crdt_meta'"
-        )
-        return found is not None
+        return query.exists(self.connection, "main.sqlite_schema", "type = 'table' AND name = '_crdt_meta'")
 
     def require(self) -> None:
         """Check that crdtsql is set up in this file, in a format that this version knows.
@@ -232,11 +229,7 @@ class Registry:
                 (ordinal, upto),
             )
             if self.connection.changes():
-                self.connection.execute(
-                    "INSERT INTO _crdt_progress (seq, site, upto) VALUES (?1, ?2, ?3) "
-                    "ON CONFLICT (seq, site) DO UPDATE SET upto = excluded.upto",
-                    (batch, ordinal, upto),
-                )
+                self.connection.execute(sql("store/registry/record_progress"), (batch, ordinal, upto))
             if upto > self.number("clock"):
                 self.set("clock", upto)
 
@@ -266,19 +259,13 @@ class Registry:
         ordinal = self.add_site(peer)
         if ordinal == self.self_ordinal:
             return
-        self.connection.executemany(
-            "INSERT INTO _crdt_peer (site, known, upto) SELECT ?1, ordinal, ?3 FROM _crdt_site WHERE id = ?2 "
-            "ON CONFLICT (site, known) DO UPDATE SET upto = max(upto, excluded.upto)",
-            [(ordinal, site, upto) for site, upto in vector.items()],
-        )
+        known = [(ordinal, site, upto) for site, upto in vector.items()]
+        self.connection.executemany(sql("store/registry/remember_peer"), known)
 
     def peers(self) -> dict[bytes, dict[bytes, int]]:
         """Return the remembered vectors: peer's site id -> its vector."""
         found: dict[bytes, dict[bytes, int]] = {}
-        for peer, site, upto in self.connection.execute(
-            "SELECT peer.id, known.id, seen.upto FROM _crdt_peer AS seen "
-            "JOIN _crdt_site AS peer ON peer.ordinal = seen.site JOIN _crdt_site AS known ON known.ordinal = seen.known"
-        ):
+        for peer, site, upto in self.connection.execute(sql("store/registry/list_peers")):
             found.setdefault(bytes(peer), {})[bytes(site)] = upto
         return found
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import apsw
 
-from crdtsql.base import ColumnTypeError, UsageError, caseless, identifier, joined, query, show, show_key
+from crdtsql.base import ColumnTypeError, UsageError, caseless, identifier, joined, query, show, show_key, sql
 from crdtsql.sqlite import Column, TableShape, schema
 from crdtsql.types.celltypes import TYPES, CellType, Kind
 
@@ -102,7 +102,9 @@ def _check_values(connection: apsw.Connection, shape: TableShape, column: Column
     quoted = identifier(column.name)
     keys = joined(identifier(part.name) for part in shape.key)
     invalid = kind.invalid(quoted, column.affinity)
-    found = query.first(connection, f"SELECT {quoted}, {keys} FROM {identifier(shape.name)} WHERE {invalid} LIMIT 1")
+    table = identifier(shape.name)
+    statement = sql("types/columntype/find_invalid", column=quoted, key_columns=keys, table=table, invalid=invalid)
+    found = query.first(connection, statement)
     if found is not None:
         raise ColumnTypeError(
             shape.name,

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from crdtsql.base import identifier, query, show
+from crdtsql.base import identifier, integer, query, show, sql, text
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, sync
 from crdtsql.sqlite import user_tables
@@ -95,14 +95,10 @@ def _write(path: tuple[str, Path], chance: random.Random) -> list[str]:
     base = {"office": 10_000, "laptop": 20_000, "shop": 30_000}[name]
     statements = ["BEGIN;"]
     for number in range(base, base + 40):
-        statements.append(
-            "INSERT INTO Customer (CustomerId, FirstName, LastName, Email, Country) "
-            f"VALUES ({number}, 'Ada', 'From {name} {number}', 'ada{number}@example.org', 'Chile');"
-        )
-        statements.append(
-            "INSERT INTO Invoice (InvoiceId, CustomerId, InvoiceDate, Total) "
-            f"VALUES ({number}, {number}, '2026-01-01', {chance.randrange(100, 2000) / 100});"
-        )
+        names = {"last_name": text(f"From {name} {number}"), "email": text(f"ada{number}@example.org")}
+        statements.append(sql("ui/demo/new_customer", number=integer(number), **names) + ";")
+        cents = integer(chance.randrange(100, 2000))
+        statements.append(sql("ui/demo/new_invoice", number=integer(number), cents=cents) + ";")
     tracks = sorted(chance.sample(range(1, 3500), 200))
     numbers = ", ".join(str(track) for track in tracks)
     column = {"office": "UnitPrice = 1.49", "laptop": "Composer = 'from the laptop'", "shop": "Milliseconds = 0"}[name]
@@ -115,14 +111,18 @@ def _write(path: tuple[str, Path], chance: random.Random) -> list[str]:
 
 def _clash(paths: dict[str, Path]) -> list[list[str]]:
     writes = {
-        "office": "UPDATE Invoice SET Total = Total + 1, BillingCity = 'Oslo' WHERE InvoiceId <= 30;"
-        "UPDATE Artist SET Name = upper(Name) WHERE ArtistId <= 20;",
-        "laptop": "UPDATE Invoice SET BillingCity = 'Lima', BillingCountry = 'Peru' WHERE InvoiceId <= 20;"
-        "DELETE FROM InvoiceLine WHERE InvoiceId = 5;",
-        "shop": "UPDATE InvoiceLine SET Quantity = 2 WHERE InvoiceId = 5;",
+        "office": [
+            "UPDATE Invoice SET Total = Total + 1, BillingCity = 'Oslo' WHERE InvoiceId <= 30;",
+            "UPDATE Artist SET Name = upper(Name) WHERE ArtistId <= 20;",
+        ],
+        "laptop": [
+            "UPDATE Invoice SET BillingCity = 'Lima', BillingCountry = 'Peru' WHERE InvoiceId <= 20;",
+            "DELETE FROM InvoiceLine WHERE InvoiceId = 5;",
+        ],
+        "shop": ["UPDATE InvoiceLine SET Quantity = 2 WHERE InvoiceId = 5;"],
     }
     return [
-        [name, _execute(paths[name], statements, name == "laptop"), _pending(paths[name])]
+        [name, _execute(paths[name], "\n".join(statements), name == "laptop"), _pending(paths[name])]
         for name, statements in writes.items()
     ]
 

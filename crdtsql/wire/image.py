@@ -225,7 +225,7 @@ def _check_table(header: Header, connection: apsw.Connection, table: TableHeader
         strays = sql("wire/image/stray_parts", part=part_table(number), row=row, keys=keys, typed_columns=typed)
         if query.rows(connection, strays):
             raise InvalidChangesetError(f"not a sound changeset: the parts of table {table.name!r} don't fit its rows")
-    if many or query.rows(connection, f"SELECT 1 FROM {head} LIMIT 1"):
+    if many or query.exists(connection, head):
         kinds = [Sql("gone IS NULL"), Sql("gone = 1")]
         decides, does_not = reversed(kinds) if table.row_policy == policy.DELETE_WINS else kinds
         strays = sql("wire/image/stray_heads", head=head, row=row, keys=keys, decides=decides, does_not=does_not)

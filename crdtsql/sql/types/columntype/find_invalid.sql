@@ -1,0 +1,4 @@
+SELECT ${column}, ${key_columns}
+FROM ${table}
+WHERE ${invalid}
+LIMIT 1
