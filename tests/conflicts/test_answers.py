@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from crdtsql.base.errors import ConflictError, ConflictResolvedError, UnknownConflictError, WriteRefusedError
-from tests.conflicts.test_conflicts import Clock, collide, resolved, rows, three, write
+from tests.conflicts.test_conflicts import by_one_clock, collide, resolved
 from tests.support import state
-from tests.support.peers import come_to_rest, replica, send
+from tests.support.peers import Clock, come_to_rest, replica, rows, send, write
 
 
 @pytest.mark.parametrize("take", ["ours", "theirs"])
 def test_an_answer_wins_everywhere(tmp_path: Path, take: str) -> None:
     """An answer beats both values on every replica, also when it is the value that is shown already."""
-    a, b, c = three(tmp_path)
+    a, b, c = by_one_clock(tmp_path)
     collide(a, b, c)
     send(b, c)
     before = {(cell.hlc, cell.site) for cell in a.blame("t", 1)}
@@ -32,7 +32,7 @@ def test_an_answer_wins_everywhere(tmp_path: Path, take: str) -> None:
 
 def test_an_answer_is_any_value(tmp_path: Path) -> None:
     """Any value can resolve a conflict: NULL, numbers, blobs, and the very words ours and theirs."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = by_one_clock(tmp_path)
     collide(a, b)
     for value in (None, 7, 1.5, b"\0\xff", "ours", "theirs", ""):
         a.resolve(1, value=value, again=True)
@@ -43,7 +43,7 @@ def test_an_answer_is_any_value(tmp_path: Path) -> None:
 
 def test_an_answer_comes_once(tmp_path: Path) -> None:
     """A conflict that anybody resolved is not resolved again, unless that is asked for; an unknown one never."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = by_one_clock(tmp_path)
     collide(a, b)
     b.resolve(1, "theirs")
     send(b, a)
@@ -59,7 +59,7 @@ def test_an_answer_comes_once(tmp_path: Path) -> None:
 
 def test_two_answers_collide_again(tmp_path: Path) -> None:
     """Two replicas that resolve a conflict without knowing of each other get a new conflict, and one more answer ends it."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = by_one_clock(tmp_path)
     collide(a, b)
     a.resolve(1, "ours")
     b.resolve(1, value="by b")
@@ -75,7 +75,7 @@ def test_two_answers_collide_again(tmp_path: Path) -> None:
 
 def test_an_answer_to_an_old_question_is_refused(tmp_path: Path) -> None:
     """An answer is discarded if its cell was written since the conflict was read, be it by a merge that left it open."""
-    a, b, c = three(tmp_path)
+    a, b, c = by_one_clock(tmp_path)
     collide(a, b, c)
     (seen,) = a.conflicts()
     write(c, "UPDATE t SET a = 'meanwhile'")
@@ -100,7 +100,7 @@ CREATE TRIGGER veto BEFORE UPDATE OF a ON t WHEN NEW.a = 66 BEGIN SELECT RAISE(I
 @pytest.mark.parametrize("deferred", ["", "DEFERRABLE INITIALLY DEFERRED"])
 def test_an_answer_keeps_the_constraints(tmp_path: Path, clause: str, deferred: str) -> None:
     """An answer that a constraint does not allow is refused with the constraint, and changes nothing."""
-    now = Clock()
+    now = Clock(step=1000)
     schema = STRICT.format(clause=clause, deferred=deferred)
     a, b = (replica(tmp_path / f"{n}.db", schema, tables=("parent", "t"), now=now) for n in (1, 2))
     write(a, "INSERT INTO parent VALUES (1, 'one'); INSERT INTO t VALUES (1, 1, 1), (2, 2, 1)")
@@ -128,7 +128,7 @@ def test_an_answer_keeps_the_constraints(tmp_path: Path, clause: str, deferred: 
 
 def test_keys_that_have_several_spellings(tmp_path: Path) -> None:
     """A conflict finds its row by the table's own comparison, and settling it leaves the key's spelling alone."""
-    now = Clock()
+    now = Clock(step=1000)
     schema = "CREATE TABLE t (x TEXT COLLATE NOCASE, y INTEGER, a, PRIMARY KEY (x, y)) WITHOUT ROWID"
     a, b = (replica(tmp_path / f"{n}.db", schema, now=now) for n in (1, 2))
     write(a, "INSERT INTO t VALUES ('Key', 1, 'first')")

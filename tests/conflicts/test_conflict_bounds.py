@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from crdtsql import Replica
-from tests.conflicts.test_conflicts import three, write
-from tests.support.peers import send
+from tests.conflicts.test_conflicts import by_one_clock
+from tests.support.peers import send, write
 
 
 def clash(a: Replica, b: Replica, key: int) -> None:
@@ -18,7 +18,7 @@ def clash(a: Replica, b: Replica, key: int) -> None:
 
 def test_the_log_keeps_the_newest_of_a_cell(tmp_path: Path) -> None:
     """Of one cell the log keeps the newest twenty entries; what was forgotten is counted; a number is never used twice."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = by_one_clock(tmp_path)
     write(a, "INSERT INTO t VALUES (1, 0, 0), (2, 0, 0)")
     send(a, b)
     clash(a, b, 2)
@@ -37,7 +37,7 @@ def test_the_log_keeps_the_newest_of_a_cell(tmp_path: Path) -> None:
 
 def test_the_log_forgets_resolved_entries_first(tmp_path: Path) -> None:
     """Beyond the limit for the file, resolved entries go first, then open ones, the oldest first of either kind."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = by_one_clock(tmp_path)
     write(a, "INSERT INTO t SELECT value, 0, 0 FROM json_each('[1, 2, 3, 4, 5]')")
     send(a, b)
     b.limit_conflicts(total=4)
@@ -59,7 +59,7 @@ def test_the_log_forgets_resolved_entries_first(tmp_path: Path) -> None:
 
 def test_one_large_merge_stays_within_the_bounds(tmp_path: Path) -> None:
     """A merge with more conflicts than the log keeps reports them all, and keeps as many as it may."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = by_one_clock(tmp_path)
     write(a, "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500) INSERT INTO t SELECT i, 0, 0 FROM n")
     send(a, b)
     b.limit_conflicts(total=100)

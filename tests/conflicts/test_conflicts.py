@@ -14,38 +14,15 @@ import pytest
 from crdtsql import Replica
 from crdtsql.base.errors import ConflictError, MissingChangesError, NotDeletedError
 from tests.support import state
-from tests.support.peers import START_MS, come_to_rest, fast_directory, replica, send
+from tests.support.peers import Clock, come_to_rest, fast_directory, replica, rows, send, three, write
 
 SCHEMA = "CREATE TABLE t (id INTEGER PRIMARY KEY, a, b)"
 Stamp = tuple[int, str]
 
 
-class Clock:
-    """A machine's clock that goes on by a second with each look."""
-
-    def __init__(self, ms: int = START_MS) -> None:
-        self.ms = ms
-
-    def __call__(self) -> int:
-        self.ms += 1000
-        return self.ms
-
-
-def three(directory: Path, schema: str = SCHEMA) -> list[Replica]:
-    now = Clock()
-    return [replica(directory / f"{n}.db", schema, site=n, now=now) for n in (1, 2, 3)]
-
-
-def write(to: Replica, statement: str) -> None:
-    """Write like any program, on a connection of its own, and let crdtsql take note."""
-    connection = apsw.Connection(to.connection.filename)
-    connection.execute(statement)
-    connection.close()
-    to.vector()
-
-
-def rows(of: Replica, table: str = "t") -> list[tuple[object, ...]]:
-    return of.connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
+def by_one_clock(directory: Path, schema: str = SCHEMA) -> list[Replica]:
+    """Make three replicas whose clock goes on by a second with each look."""
+    return three(directory, schema, now=Clock(step=1000))
 
 
 def resolved(of: Replica) -> list[bool]:
@@ -72,7 +49,7 @@ def collide(a: Replica, b: Replica, *others: Replica) -> None:
 
 def test_who_took_what(tmp_path: Path) -> None:
     """`took` says for each replica whether the incoming value won there; `ours` is what it had before, `theirs` what came in."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = by_one_clock(tmp_path)
     collide(a, b)
     (of_a,), (of_b,) = a.conflicts(), b.conflicts()
     assert (of_a.took, of_a.ours, of_a.theirs) == ("theirs", "of a", "of b")
@@ -84,7 +61,7 @@ def test_who_took_what(tmp_path: Path) -> None:
 
 def test_any_write_that_had_seen_both_resolves(tmp_path: Path) -> None:
     """An ordinary write by a replica that has both values resolves the conflict there and wherever it arrives, by a relay too."""
-    a, b, c = three(tmp_path)
+    a, b, c = by_one_clock(tmp_path)
     collide(a, b, c)
     assert (resolved(a), resolved(b)) == ([False], [False])
     send(a, c)
@@ -99,7 +76,7 @@ def test_any_write_that_had_seen_both_resolves(tmp_path: Path) -> None:
 
 def test_a_write_of_another_cell_settles_nothing(tmp_path: Path) -> None:
     """Writing another column of the row, or another row, leaves a conflict open."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = by_one_clock(tmp_path)
     collide(a, b)
     write(a, "UPDATE t SET b = 'other'; INSERT INTO t VALUES (2, 'x', 'x')")
     assert resolved(a) == [False]
@@ -107,7 +84,7 @@ def test_a_write_of_another_cell_settles_nothing(tmp_path: Path) -> None:
 
 def test_a_write_that_had_seen_one_value_settles_nothing(tmp_path: Path) -> None:
     """A later write wins over both, but leaves the conflict open if its writer had seen one of them only."""
-    a, b, c = three(tmp_path)
+    a, b, c = by_one_clock(tmp_path)
     write(a, "INSERT INTO t VALUES (1, 'first', 'first')")
     for other in (b, c):
         send(a, other)
@@ -126,7 +103,7 @@ def test_a_write_that_had_seen_one_value_settles_nothing(tmp_path: Path) -> None
 
 def test_a_write_that_knew_nothing_opens_it_again(tmp_path: Path) -> None:
     """A conflict that was resolved is open again when a later write that knew of neither value takes the cell."""
-    a, b, c = three(tmp_path)
+    a, b, c = by_one_clock(tmp_path)
     collide(a, b, c)
     a.resolve(1, "ours")
     assert resolved(a) == [True]
@@ -141,7 +118,7 @@ def test_a_write_that_knew_nothing_opens_it_again(tmp_path: Path) -> None:
 
 def test_a_row_that_was_inserted_again_resolves(tmp_path: Path) -> None:
     """A deleted row's conflicts stay open; when it is inserted again, its cells are written by somebody who had seen them."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = by_one_clock(tmp_path)
     collide(a, b)
     write(a, "DELETE FROM t")
     assert resolved(a) == [False] and a.conflicts()[0].deleted
@@ -156,7 +133,7 @@ def test_a_row_that_was_inserted_again_resolves(tmp_path: Path) -> None:
 
 def test_a_conflict_of_two_beginnings(tmp_path: Path) -> None:
     """Values from before two files were enabled collide like writes, and are resolved like these."""
-    now = Clock()
+    now = Clock(step=1000)
     replicas = []
     for n in (1, 2):
         connection = apsw.Connection(str(tmp_path / f"{n}.db"))
@@ -180,7 +157,7 @@ class World:
 
     chance: random.Random
     directory: Path
-    now: Clock = field(default_factory=Clock)
+    now: Clock = field(default_factory=lambda: Clock(step=1000))
     seen: dict[Stamp, set[Stamp]] = field(default_factory=dict)
     known: list[set[Stamp]] = field(default_factory=lambda: [set(), set(), set()])
     backups: dict[int, tuple[Path, set[Stamp]]] = field(default_factory=dict)

@@ -11,14 +11,14 @@ import pytest
 from crdtsql import Replica
 from crdtsql.base.errors import NotDeletedError, WriteRefusedError
 from tests.conflicts.test_answers import STRICT
-from tests.conflicts.test_conflicts import Clock, rows, three, write
+from tests.conflicts.test_conflicts import by_one_clock
 from tests.support import state
-from tests.support.peers import come_to_rest, replica, send
+from tests.support.peers import Clock, come_to_rest, replica, rows, send, write
 
 
 def test_undelete_keeps_the_stamps_of_the_cells(tmp_path: Path) -> None:
     """A row that comes back has its last values with their stamps; a write to it from elsewhere still counts."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = by_one_clock(tmp_path)
     write(a, "INSERT INTO t VALUES (1, 'a', 'b')")
     send(a, b)
     before = a.blame("t", 1)
@@ -38,7 +38,7 @@ def test_undelete_keeps_the_stamps_of_the_cells(tmp_path: Path) -> None:
 @pytest.mark.parametrize("meeting", list(permutations(range(3))))
 def test_undelete_in_all_orders(tmp_path: Path, order: tuple[str, ...], meeting: tuple[int, ...]) -> None:
     """A row that one replica brings back lives on all, whatever others did who had not seen that, and in whatever order they meet."""
-    replicas = three(tmp_path)
+    replicas = by_one_clock(tmp_path)
     a = replicas[0]
     write(a, "INSERT INTO t VALUES (1, 'a', 'b'), (2, 'other', 'other')")
     come_to_rest(replicas)
@@ -65,7 +65,7 @@ def test_undelete_in_all_orders(tmp_path: Path, order: tuple[str, ...], meeting:
 
 def test_undelete_wins_over_the_delete_it_has_seen(tmp_path: Path) -> None:
     """The row comes back on every replica that has the deletion; a later deletion that had seen it removes it again."""
-    a, b, c = three(tmp_path)
+    a, b, c = by_one_clock(tmp_path)
     write(a, "INSERT INTO t VALUES (1, 'a', 'b')")
     come_to_rest([a, b, c])
     write(a, "DELETE FROM t")
@@ -85,7 +85,7 @@ def test_undelete_wins_over_the_delete_it_has_seen(tmp_path: Path) -> None:
 
 def test_undelete_does_not_beat_a_deletion_elsewhere_silently(tmp_path: Path) -> None:
     """A deletion that had not seen the row come back loses against it, like against any other write."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = by_one_clock(tmp_path)
     write(a, "INSERT INTO t VALUES (1, 'a', 'b')")
     send(a, b)
     write(a, "DELETE FROM t")
@@ -103,7 +103,7 @@ def test_undelete_of_rows_from_before_enabling(tmp_path: Path) -> None:
         "INSERT INTO t (x, y, v) VALUES ('Key', 1, x'00')"
     )
     connection.close()
-    now = Clock()
+    now = Clock(step=1000)
     with Replica.open(tmp_path / "1.db", now=now) as a:
         a.enable("t")
         before = a.blame("t", "key", "1")
@@ -126,7 +126,7 @@ def test_undelete_fires_the_users_triggers_alone(tmp_path: Path) -> None:
     CREATE TRIGGER fts_in AFTER INSERT ON t BEGIN INSERT INTO found (rowid, a) VALUES (NEW.id, NEW.a); END;
     CREATE TRIGGER fts_out AFTER DELETE ON t BEGIN INSERT INTO found (found, rowid, a) VALUES ('delete', OLD.id, OLD.a); END;
     """
-    a = replica(tmp_path / "1.db", schema, tables=("t",), now=Clock())
+    a = replica(tmp_path / "1.db", schema, tables=("t",), now=Clock(step=1000))
     write(a, "INSERT INTO t VALUES (1, 'hello')")
     before = a.blame("t", 1)
     objects = a.connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2").fetchall()
@@ -145,7 +145,9 @@ def test_undelete_fires_the_users_triggers_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("deferred", ["", "DEFERRABLE INITIALLY DEFERRED"])
 def test_undelete_keeps_the_constraints(tmp_path: Path, clause: str, deferred: str) -> None:
     """A row that would break a constraint stays deleted, with the constraint said, and nothing is changed."""
-    a = replica(tmp_path / "1.db", STRICT.format(clause=clause, deferred=deferred), tables=("parent", "t"), now=Clock())
+    a = replica(
+        tmp_path / "1.db", STRICT.format(clause=clause, deferred=deferred), tables=("parent", "t"), now=Clock(step=1000)
+    )
     write(a, "INSERT INTO parent VALUES (1, 'one'); INSERT INTO t VALUES (1, 1, NULL), (2, 2, 1)")
     write(a, "DELETE FROM t; DELETE FROM parent; INSERT INTO t VALUES (3, 1, NULL)")
     content = state.content(a.connection)

@@ -13,7 +13,8 @@ from crdtsql import Replica
 from crdtsql.base.errors import CannotAdoptError, CrdtsqlError, NotEnabledError
 from crdtsql.evolve.adopt import checked
 from crdtsql.ui.cli.exchange import cli
-from tests.support.versions import CLOCK, OLD, exchange, make, read, told, write
+from tests.support.peers import exchange, read, write
+from tests.support.versions import CLOCK, OLD, make, told
 
 RICH = """
 CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT, prio TEXT DEFAULT 'low' /* , ; ) */ CHECK (prio <> ')'),

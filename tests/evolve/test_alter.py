@@ -9,8 +9,9 @@ import pytest
 from crdtsql import Replica
 from crdtsql.base.errors import CannotAlterError, ConflictError, NotEnabledError, SchemaMismatchError, UsageError
 from crdtsql.base.sqltext import identifier
-from tests.support.changes import ROWS, TASK, exchange, fresh_triggers, pair, rows, shell, triggers
+from tests.support.changes import ROWS, TASK, fresh_triggers, pair, shell, triggers
 from tests.support.command import make, ok, refused
+from tests.support.peers import exchange, rows
 from tests.support.state import content
 
 ADD = "ALTER TABLE task ADD COLUMN due TEXT DEFAULT 'soon'"
@@ -96,7 +97,11 @@ def test_a_default_overwrites_nothing(tmp_path: Path) -> None:
         one.connection.execute("UPDATE task SET n = 7 WHERE id = 'g1'")
         with Replica.open(paths[1]) as other:
             exchange(one, other)
-            assert rows(one) == rows(other) == [("g1", "genesis", 7, "before g1"), ("g2", "genesis", 2, "before g2")]
+            assert (
+                rows(one, "task")
+                == rows(other, "task")
+                == [("g1", "genesis", 7, "before g1"), ("g2", "genesis", 2, "before g2")]
+            )
 
 
 def test_the_same_column_added_on_both_sides_is_one(tmp_path: Path) -> None:
@@ -106,7 +111,9 @@ def test_the_same_column_added_on_both_sides_is_one(tmp_path: Path) -> None:
             replica.alter(ADD)
             replica.connection.execute("UPDATE task SET due = 'by ' || id WHERE id = ?", (row,))
         exchange(one, other)
-        assert rows(one) == rows(other) == [("g1", "genesis", 1, "by g1"), ("g2", "genesis", 2, "by g2")]
+        assert (
+            rows(one, "task") == rows(other, "task") == [("g1", "genesis", 1, "by g1"), ("g2", "genesis", 2, "by g2")]
+        )
 
 
 def test_a_name_that_was_used_before_is_another_column(tmp_path: Path) -> None:
@@ -123,14 +130,14 @@ def test_a_name_that_was_used_before_is_another_column(tmp_path: Path) -> None:
         one.connection.execute("UPDATE task SET title = 'new title', n = 'new n' WHERE id = 'g1'")
         other.connection.execute("UPDATE task SET title = 'old title', n = 99 WHERE id = 'g1'")
         exchange(one, other)
-        assert rows(one)[0] == ("g1", "old title", "new title", "new n")
-        assert rows(other)[0] == ("g1", "old title", 99)
+        assert rows(one, "task")[0] == ("g1", "old title", "new title", "new n")
+        assert rows(other, "task")[0] == ("g1", "old title", 99)
         for change in changes:
             other.alter(change)
-        assert rows(one) == rows(other)
+        assert rows(one, "task") == rows(other, "task")
         other.connection.execute("UPDATE task SET n = 'by other'")
         exchange(one, other)
-        assert rows(one) == rows(other)
+        assert rows(one, "task") == rows(other, "task")
 
 
 def test_a_table_name_that_was_used_before_is_another_table(tmp_path: Path) -> None:
@@ -149,7 +156,7 @@ def test_a_table_name_that_was_used_before_is_another_table(tmp_path: Path) -> N
         other.enable("task")
         exchange(one, other)
         assert rows(other, "job") == rows(one, "job") == [("g1", "other", 5), ("g2", "genesis", 2)]
-        assert rows(other) == rows(one) == [("new", "new", 1)]
+        assert rows(other, "task") == rows(one, "task") == [("new", "new", 1)]
         assert [table.uid for table in one.registry.tables()] == ["task", "task~2"]
 
 
@@ -185,14 +192,14 @@ def test_more_columns_than_a_mask_word_has_bits(tmp_path: Path) -> None:
         exchange(one, other)
         for number in range(100):
             other.alter(f"ALTER TABLE task ADD COLUMN c{number} INTEGER")
-        assert rows(one) == rows(other)
+        assert rows(one, "task") == rows(other, "task")
         other.connection.execute("UPDATE task SET c99 = 5, c58 = 6")
         exchange(one, other)
-        assert rows(one) == rows(other)
+        assert rows(one, "task") == rows(other, "task")
         one.alter("ALTER TABLE task DROP COLUMN c0")
         one.connection.execute("UPDATE task SET c99 = 7, c1 = 8")
         exchange(one, other)
-        assert [row[:3] + row[4:] for row in rows(other)] == rows(one)
+        assert [row[:3] + row[4:] for row in rows(other, "task")] == rows(one, "task")
 
 
 TYPES = {"votes": "counter", "tags": "set", "extra": "map", "note": "register", "top": "max"}
@@ -216,16 +223,16 @@ def test_typed_columns_are_renamed_and_dropped(tmp_path: Path) -> None:
         one.connection.execute(mine.replace("'my_note", "'note"))
         other.connection.execute(writes.format(3))
         exchange(one, other)
-        assert rows(one)[0][:-1] == rows(other)[0]
-        assert rows(other)[0][1:4] == (6, '["a","x2","x3"]', '{"k":1,"x2":2,"x3":3}')
+        assert rows(one, "task")[0][:-1] == rows(other, "task")[0]
+        assert rows(other, "task")[0][1:4] == (6, '["a","x2","x3"]', '{"k":1,"x2":2,"x3":3}')
         for column in TYPES:
             other.alter(f"ALTER TABLE task DROP COLUMN {column}")
         one.connection.execute("UPDATE task SET my_votes = my_votes + 10")
         exchange(one, other)
-        assert rows(other) == [("g",)]
+        assert rows(other, "task") == [("g",)]
         with other.clone(tmp_path / "c.db") as third:
             exchange(third, one)
-            assert rows(one)[0][1] == 16
+            assert rows(one, "task")[0][1] == 16
 
 
 def test_a_type_is_given_to_an_added_column(tmp_path: Path) -> None:
@@ -236,7 +243,7 @@ def test_a_type_is_given_to_an_added_column(tmp_path: Path) -> None:
             replica.set_type("task", "votes", "counter")
             replica.connection.execute("UPDATE task SET votes = votes + 1")
         exchange(one, other)
-        assert [row[3] for row in rows(one)] == [row[3] for row in rows(other)] == [7, 7]
+        assert [row[3] for row in rows(one, "task")] == [row[3] for row in rows(other, "task")] == [7, 7]
 
 
 def test_deleted_rows_come_back_with_the_default(tmp_path: Path) -> None:
@@ -247,9 +254,9 @@ def test_deleted_rows_come_back_with_the_default(tmp_path: Path) -> None:
         one.alter("ALTER TABLE task ADD COLUMN due TEXT NOT NULL DEFAULT 'so''on'")
         one.alter("ALTER TABLE task DROP COLUMN n")
         one.undelete("task", "g1")
-        assert rows(one)[0] == ("g1", "genesis", "so'on")
+        assert rows(one, "task")[0] == ("g1", "genesis", "so'on")
         exchange(one, other)
-        assert rows(other)[0] == ("g1", "genesis", 1)
+        assert rows(other, "task")[0] == ("g1", "genesis", 1)
 
 
 def test_the_users_own_triggers_and_views_survive(tmp_path: Path) -> None:
@@ -283,7 +290,7 @@ def test_conflicts_of_a_dropped_column_are_settled(tmp_path: Path) -> None:
             one.resolve(found["n"].id, "ours", again=True)
         one.resolve(found["name"].id, value="both")
         exchange(one, other)
-        assert rows(other)[0][1] == "both"
+        assert rows(other, "task")[0][1] == "both"
         assert rows(one, "job")[0] == ("g1", "both", None)
 
 
@@ -293,7 +300,7 @@ def test_indexes(tmp_path: Path) -> None:
         assert any("triggers" in line for line in one.alter("CREATE UNIQUE INDEX by_n ON task (n)"))
         one.connection.execute("INSERT OR REPLACE INTO task VALUES ('new', 'took the place', 1)")
         exchange(one, other)
-        assert [row[0] for row in rows(one)] == [row[0] for row in rows(other)] == ["g2", "new"]
+        assert [row[0] for row in rows(one, "task")] == [row[0] for row in rows(other, "task")] == ["g2", "new"]
         one.alter("DROP INDEX by_n")
         assert not [name for name, _, _ in triggers(one) if "evict_insert0" in name]
         assert one.alter("CREATE INDEX by_title ON task (title)") == ["ran: CREATE INDEX by_title ON task (title)"]
@@ -305,12 +312,12 @@ def test_rows_that_an_index_kept_out_come_back_without_it(tmp_path: Path) -> Non
         one.connection.execute("INSERT INTO task VALUES ('x', 'same', 1)")
         other.connection.execute("INSERT INTO task VALUES ('y', 'same', 2)")
         exchange(one, other)
-        assert len(rows(one)) == 1 and rows(one) == rows(other)
+        assert len(rows(one, "task")) == 1 and rows(one, "task") == rows(other, "task")
         one.alter("ALTER TABLE task RENAME COLUMN title TO name")
         one.alter("DROP INDEX by_title")
         shell(other, "DROP INDEX by_title")
         other.vector()
-        assert rows(one) == rows(other) == [("x", "same", 1), ("y", "same", 2)]
+        assert rows(one, "task") == rows(other, "task") == [("x", "same", 1), ("y", "same", 2)]
 
 
 def test_tables_come_and_go(tmp_path: Path) -> None:
@@ -384,7 +391,7 @@ def test_semicolons_inside_of_a_statement(tmp_path: Path) -> None:
     """Semicolons in strings, names and comments end no statement."""
     with pair(tmp_path) as (one, _):
         one.alter("""ALTER TABLE task ADD COLUMN "a;b" TEXT DEFAULT ';' /* ; */ -- ;""")
-        assert rows(one)[0] == ("g1", "genesis", 1, ";")
+        assert rows(one, "task")[0] == ("g1", "genesis", 1, ";")
 
 
 def test_the_command(tmp_path: Path) -> None:

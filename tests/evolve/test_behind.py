@@ -11,8 +11,9 @@ import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import NotEnabledError, SchemaDriftError, SchemaMismatchError
-from tests.support.changes import ROWS, TASK, exchange, fresh_triggers, pair, rows, shell, transform, triggers
+from tests.support.changes import ROWS, TASK, fresh_triggers, pair, shell, transform, triggers
 from tests.support.command import make, ok, refused, run
+from tests.support.peers import exchange, rows
 from tests.support.state import content
 
 CERTAIN = {
@@ -52,15 +53,15 @@ def test_what_is_certain_is_mended_by_the_next_operation(change: str, tmp_path: 
         other.connection.execute("UPDATE task SET title = 'other' WHERE id = 'g1'")
         assert one.status().tables[0].problem is None
         exchange(one, other)
-        assert rows(other) == [("g1", "other", 100), ("new", "one", 5)]
+        assert rows(other, "task") == [("g1", "other", 100), ("new", "one", 5)]
         names = ", ".join(f'"{now[uid]}"' for uid in ("id", "title", "n"))
         found = one.connection.execute(f"SELECT {names} FROM {table.quoted} ORDER BY 1").fetchall()
-        assert found == rows(other)
+        assert found == rows(other, "task")
         assert [row[:2] for row in triggers(one)] == fresh_triggers(one, tmp_path)
         assert not one.repair().findings
         one.undelete(table.name, "g2")
         exchange(one, other)
-        assert rows(other)[1] == ("g2", "genesis", 2)
+        assert rows(other, "task")[1] == ("g2", "genesis", 2)
 
 
 def test_cells_of_an_added_column_that_were_written_before_it_was_noticed(tmp_path: Path) -> None:
@@ -74,11 +75,11 @@ def test_cells_of_an_added_column_that_were_written_before_it_was_noticed(tmp_pa
         exchange(one, other)
         shell(other, "ALTER TABLE task ADD COLUMN due TEXT DEFAULT 'soon'")
         exchange(one, other)
-        assert rows(one) == rows(other)
-        assert [row[3] for row in rows(other)] == ["early", "soon", "set", "soon"]
+        assert rows(one, "task") == rows(other, "task")
+        assert [row[3] for row in rows(other, "task")] == ["early", "soon", "set", "soon"]
         other.connection.execute("UPDATE task SET due = 'later'")
         exchange(one, other)
-        assert {row[3] for row in rows(one)} == {"later"}
+        assert {row[3] for row in rows(one, "task")} == {"later"}
 
 
 def test_what_others_wrote_is_shown_in_a_column_that_is_added_at_last(tmp_path: Path) -> None:
@@ -89,7 +90,11 @@ def test_what_others_wrote_is_shown_in_a_column_that_is_added_at_last(tmp_path: 
         exchange(one, other)
         shell(other, "ALTER TABLE task ADD COLUMN due TEXT; UPDATE task SET due = 'of other' WHERE id = 'g2'")
         exchange(one, other)
-        assert [row[3] for row in rows(one)] == [row[3] for row in rows(other)] == ["of one g1", "of other"]
+        assert (
+            [row[3] for row in rows(one, "task")]
+            == [row[3] for row in rows(other, "task")]
+            == ["of one g1", "of other"]
+        )
 
 
 def test_status_and_vector_of_an_altered_file(tmp_path: Path) -> None:
@@ -104,7 +109,7 @@ def test_status_and_vector_of_an_altered_file(tmp_path: Path) -> None:
             one.export()
         one.repair()
         exchange(one, other)
-        assert rows(other)[0] == ("g1", "genesis", 50)
+        assert rows(other, "task")[0] == ("g1", "genesis", 50)
 
 
 def test_enabling_another_table_hides_nothing(tmp_path: Path) -> None:
@@ -144,10 +149,10 @@ def test_dropped_triggers(tmp_path: Path) -> None:
         assert "can't be told from an old one" in done.findings[3].problem and done.findings[3].rows == 2
         assert "--restamp task" in done.findings[3].done
         exchange(one, other)
-        assert rows(other) == [("a", "a", 1), ("c", "c", 3), ("new", "new", 4)]
+        assert rows(other, "task") == [("a", "a", 1), ("c", "c", 3), ("new", "new", 4)]
         one.repair(restamp=["TASK"])
         exchange(one, other)
-        assert rows(one) == rows(other) == [("a", "a", 1), ("c", "c", 30), ("new", "new", 4)]
+        assert rows(one, "task") == rows(other, "task") == [("a", "a", 1), ("c", "c", 30), ("new", "new", 4)]
 
 
 def test_restamping_loses_nothing_without_a_trace(tmp_path: Path) -> None:
@@ -159,7 +164,11 @@ def test_restamping_loses_nothing_without_a_trace(tmp_path: Path) -> None:
         other.vector()
         one.repair(restamp=["task"])
         exchange(one, other)
-        assert rows(one) == rows(other) == [("g0", "unseen", 0), ("g1", "genesis", 10), ("g2", "genesis", 2)]
+        assert (
+            rows(one, "task")
+            == rows(other, "task")
+            == [("g0", "unseen", 0), ("g1", "genesis", 10), ("g2", "genesis", 2)]
+        )
         assert [conflict.lost_value for conflict in one.conflicts()] == [20]
 
 
@@ -177,8 +186,8 @@ def test_a_rebuilt_table_keeps_its_history(tmp_path: Path) -> None:
         assert not one.repair().findings
         one.connection.execute("UPDATE task SET n = 7 WHERE id = 'x'")
         exchange(one, other)
-        assert rows(other) == [("g1", "other", 1), ("x", "other", 7)]
-        assert one.connection.execute("SELECT id, title, n FROM task ORDER BY id").fetchall() == rows(other)
+        assert rows(other, "task") == [("g1", "other", 1), ("x", "other", 7)]
+        assert one.connection.execute("SELECT id, title, n FROM task ORDER BY id").fetchall() == rows(other, "task")
 
 
 TRANSFORMS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -201,16 +210,16 @@ def test_transformed_columns(change: str, tmp_path: Path) -> None:
         assert said in [finding.problem for finding in one.repair().findings]
         one.connection.execute("UPDATE task SET n = 8 WHERE id = 'g1'")
         exchange(one, other)
-        assert rows(other) == [("g1", "genesis", 8), ("g2", "genesis", 2), ("x", "other", 9)]
+        assert rows(other, "task") == [("g1", "genesis", 8), ("g2", "genesis", 2), ("x", "other", 9)]
         other.undelete("task", "gone")
         exchange(one, other)
-        assert rows(other)[2] == ("gone", "gone", 2)
-        assert [row[-1] for row in rows(one)] == [8, 2, 2, 9]
+        assert rows(other, "task")[2] == ("gone", "gone", 2)
+        assert [row[-1] for row in rows(one, "task")] == [8, 2, 2, 9]
         if change == "rename":
-            assert rows(one) == rows(other)
+            assert rows(one, "task") == rows(other, "task")
         with one.clone(tmp_path / "c.db") as third:
             exchange(third, other)
-            assert rows(third) == rows(one)
+            assert rows(third, "task") == rows(one, "task")
 
 
 def test_columns_that_were_dropped_and_added_at_once(tmp_path: Path) -> None:
@@ -225,7 +234,7 @@ def test_columns_that_were_dropped_and_added_at_once(tmp_path: Path) -> None:
         exchange(one, other)
         for name in ("a", "b"):
             other.alter(f"ALTER TABLE task ADD COLUMN {name} TEXT")
-        assert rows(other) == [("g1", "genesis", 1, "g1", "b"), ("g2", "genesis", 2, "g2", "b")]
+        assert rows(other, "task") == [("g1", "genesis", 1, "g1", "b"), ("g2", "genesis", 2, "g2", "b")]
 
 
 def test_a_dropped_table(tmp_path: Path) -> None:
@@ -243,7 +252,7 @@ def test_a_dropped_table(tmp_path: Path) -> None:
             other.merge(one.export(other.vector()))
         other.disable("task")
         exchange(one, other)
-        assert rows(other, "other") == [("x", 1)] and len(rows(other)) == 2
+        assert rows(other, "other") == [("x", 1)] and len(rows(other, "task")) == 2
 
 
 def test_a_table_that_was_dropped_and_created_again(tmp_path: Path) -> None:
@@ -256,7 +265,7 @@ def test_a_table_that_was_dropped_and_created_again(tmp_path: Path) -> None:
             one.export()
         one.repair(restamp=["task"])
         exchange(one, other)
-        assert rows(one) == rows(other) == [("b", "again", 2), ("c", "c", 3)]
+        assert rows(one, "task") == rows(other, "task") == [("b", "again", 2), ("c", "c", 3)]
 
 
 def test_a_table_that_was_renamed_without_its_triggers(tmp_path: Path) -> None:
@@ -269,7 +278,7 @@ def test_a_table_that_was_renamed_without_its_triggers(tmp_path: Path) -> None:
         assert findings[0].problem == "it was called 'task'"
         one.connection.execute("UPDATE job SET n = 10")
         exchange(one, other)
-        assert [row[2] for row in rows(other)] == [10, 10]
+        assert [row[2] for row in rows(other, "task")] == [10, 10]
         shell(other, f"{TASK.replace('task', 'job')}; INSERT INTO job VALUES ('z', 'another', 1); DROP TABLE task")
         other.repair()
         assert not other.registry.exists
@@ -305,7 +314,7 @@ def test_indexes_and_triggers_that_come_and_go(tmp_path: Path) -> None:
         assert [finding.problem for finding in one.repair().findings] == ["its triggers were out of date"]
         shell(one, "INSERT OR REPLACE INTO task VALUES ('new', 'new', 1); DROP INDEX by_n")
         exchange(one, other)
-        assert rows(one) == rows(other) == [("g2", "genesis", 2), ("new", "new", 1)]
+        assert rows(one, "task") == rows(other, "task") == [("g2", "genesis", 2), ("new", "new", 1)]
         assert [row[:2] for row in triggers(one)] == fresh_triggers(one, tmp_path)
 
 
@@ -341,10 +350,10 @@ def test_restamping_typed_columns(tmp_path: Path) -> None:
         shell(one, "UPDATE task SET votes = 10, tags = json_insert(tags, '$[#]', 'c')")
         assert one.repair(restamp=["task"]).mended
         exchange(one, other)
-        assert rows(one) == rows(other) == [("g", 11, '["a","b","c"]')]
+        assert rows(one, "task") == rows(other, "task") == [("g", 11, '["a","b","c"]')]
         one.connection.execute("UPDATE task SET votes = votes + 1")
         exchange(one, other)
-        assert rows(other)[0][1] == 12
+        assert rows(other, "task")[0][1] == 12
 
 
 def test_columns_behind_the_back_of_a_table_with_row_granularity(tmp_path: Path) -> None:
@@ -355,7 +364,7 @@ def test_columns_behind_the_back_of_a_table_with_row_granularity(tmp_path: Path)
         shell(one, "UPDATE task SET due = 'later' WHERE id = 'g2'")
         shell(other, "ALTER TABLE task ADD COLUMN due TEXT")
         exchange(one, other)
-        assert rows(one) == rows(other) == [("g1", "genesis", 1, "now"), ("g2", "genesis", 2, "later")]
+        assert rows(one, "task") == rows(other, "task") == [("g1", "genesis", 1, "now"), ("g2", "genesis", 2, "later")]
 
 
 def test_a_grow_only_table_is_altered(tmp_path: Path) -> None:
@@ -370,7 +379,7 @@ def test_a_grow_only_table_is_altered(tmp_path: Path) -> None:
             one.connection.execute("DELETE FROM job")
         one.connection.execute("UPDATE job SET name = 'new', due = 'now' WHERE id = 'g1'")
         exchange(one, other)
-        assert rows(other) == [("g1", "new", 1), ("g2", "genesis", 2)]
+        assert rows(other, "task") == [("g1", "new", 1), ("g2", "genesis", 2)]
 
 
 def test_restamped_rows_keep_their_numbers(tmp_path: Path) -> None:
@@ -387,4 +396,4 @@ def test_restamped_rows_keep_their_numbers(tmp_path: Path) -> None:
         shell(one, "UPDATE task SET title = 'unseen' WHERE id IN (1, 3)")
         one.repair(restamp=["task"])
         exchange(one, other)
-        assert rows(one) == rows(other) == [(1, "unseen"), (2, "genesis"), (3, "unseen")]
+        assert rows(one, "task") == rows(other, "task") == [(1, "unseen"), (2, "genesis"), (3, "unseen")]

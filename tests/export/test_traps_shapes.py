@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import apsw
 import pytest
 
 from crdtsql import Replica
@@ -13,19 +11,7 @@ from crdtsql.base.errors import SchemaMismatchError
 from crdtsql.base.naming import WORD_BITS
 from crdtsql.capture.enable import MAXIMUM_COLUMNS
 from tests.support import state
-from tests.support.peers import START_MS, come_to_rest, is_empty, replica, send
-
-
-def two(directory: Path, schema: str) -> tuple[Replica, Replica]:
-    a, b = (replica(directory / f"{n}.db", schema, site=n) for n in (1, 2))
-    return a, b
-
-
-def write(to: Replica, statements: str, *values: Any) -> None:
-    connection = apsw.Connection(to.connection.filename)
-    connection.execute(statements, values or None)
-    connection.close()
-    to.vector()
+from tests.support.peers import START_MS, come_to_rest, is_empty, replica, send, two, write
 
 
 def equal(a: Replica, b: Replica) -> bool:
@@ -154,7 +140,7 @@ def test_every_stored_value_arrives_as_it_is(tmp_path: Path) -> None:
     a, b = two(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
     write(a, "INSERT INTO t VALUES (1, 'x')")
     for value in BORDERS:
-        write(a, "UPDATE t SET v = ?", value)
+        write(a, "UPDATE t SET v = ?", values=(value,))
         send(a, b)
         assert equal(a, b), value
 

@@ -13,9 +13,8 @@ import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import SchemaMismatchError
-from tests.merge.test_traps import Clock, rows, write
 from tests.support import state
-from tests.support.peers import START_MS, come_to_rest, fast_directory, is_empty, send
+from tests.support.peers import START_MS, Clock, come_to_rest, fast_directory, is_empty, rows, send, write
 
 NUMBERS, DOCUMENTS = "INTEGER", "TEXT"
 CHAINS = (
@@ -63,7 +62,7 @@ def write_some(chance: random.Random, one: Replica, kind: str, declared: str) ->
         write(one, statement)
 
 
-def three(folder: Path, declared: str, kind: str, granularity: str) -> list[Replica]:
+def of_type(folder: Path, declared: str, kind: str, granularity: str) -> list[Replica]:
     """Make three replicas of a table with three rows."""
     found = []
     for n in (1, 2, 3):
@@ -119,7 +118,7 @@ def test_types_change_and_values_stay(declared: str, chain: tuple[str, ...], gra
         chance = random.Random(f"{seed} {chain} {granularity}")
         with fast_directory() as folder, pytest.MonkeyPatch.context() as patch:
             patch.setenv("CRDTSQL_STATE_DIR", str(folder / "state"))
-            replicas = three(folder, declared, chain[0], granularity)
+            replicas = of_type(folder, declared, chain[0], granularity)
             for old, new in pairwise(chain):
                 write_apart(chance, replicas, old, declared)
                 come_to_rest(replicas)
@@ -174,7 +173,7 @@ def test_a_backup_from_before_is_refused_until_it_has_the_type(
 ) -> None:
     """A file of before a new type refuses, and is refused, with the command to run; once that was run, all are equal."""
     chance = random.Random(f"{chain}")
-    replicas = three(tmp_path, declared, chain[0], "column")
+    replicas = of_type(tmp_path, declared, chain[0], "column")
     write_apart(chance, replicas, chain[0], declared)
     come_to_rest(replicas)
     shutil.copyfile(replicas[1].connection.filename, tmp_path / "kept.db")

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crdtsql import Replica, sync
-from tests.support.peers import fast_directory
+from tests.support.peers import read, write
 
 
-@pytest.fixture
-def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder in memory."""
-    with fast_directory() as directory:
-        monkeypatch.setenv("CRDTSQL_STATE_DIR", str(directory / "state"))
-        yield directory
-
-
-def write(path: Path, *statements: str, values: tuple[Any, ...] = ()) -> None:
-    """Execute statements as any program would."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    for statement in statements:
-        connection.execute(statement, values)
-    connection.close()
-
-
-def read(path: Path) -> list[Any]:
+def shown(path: Path) -> list[Any]:
     """Read the column v as any program would."""
-    connection = sqlite3.connect(path)
-    found = [value for (value,) in connection.execute("SELECT v FROM t ORDER BY id")]
-    connection.close()
-    return found
+    return [value for (value,) in read(path, "SELECT v FROM t ORDER BY id")]
 
 
-def three(folder: Path, kind: str, declared: str, base: str) -> list[Path]:
+def of_type(tmp_path: Path, kind: str, declared: str, base: str) -> list[Path]:
     """Make three replicas that share one row."""
-    files = [folder / f"{name}.db" for name in "abc"]
+    files = [tmp_path / f"{name}.db" for name in "abc"]
     write(
         files[0],
         f"CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v {declared})",
@@ -62,10 +41,10 @@ def three(folder: Path, kind: str, declared: str, base: str) -> list[Path]:
     ids=["max", "set", "counter"],
 )
 def test_a_check_keeps_what_was_written(
-    folder: Path, column: str, kind: str, base: str, statement: str, stays: Any
+    tmp_path: Path, column: str, kind: str, base: str, statement: str, stays: Any
 ) -> None:
     """Where a CHECK does not allow the value that a type would show, what was written stays, and the file goes on working."""
-    file = folder / "one.db"
+    file = tmp_path / "one.db"
     write(
         file,
         f"CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v {column})",
@@ -75,7 +54,7 @@ def test_a_check_keeps_what_was_written(
         replica.enable("t", types={"v": kind})
         write(file, statement)
         replica.export()
-        assert read(file) == [stays]
+        assert shown(file) == [stays]
         write(file, "INSERT INTO t (id) VALUES ('b')")
         assert len(replica.export()) > 0
 
@@ -83,49 +62,49 @@ def test_a_check_keeps_what_was_written(
 @pytest.mark.parametrize(
     ("kind", "value"), [("set", '["\\ud83d"]'), ("map", '{"\\ud83d":1}'), ("map", '{"a":"\\ud83d"}')]
 )
-def test_lone_surrogates_stay_escaped(folder: Path, kind: str, value: str) -> None:
+def test_lone_surrogates_stay_escaped(tmp_path: Path, kind: str, value: str) -> None:
     """An escaped lone surrogate stays escaped, so that every program can still read the row, on every replica."""
-    first, second, _ = three(folder, kind, "TEXT", "'[1]'" if kind == "set" else "'{}'")
+    first, second, _ = of_type(tmp_path, kind, "TEXT", "'[1]'" if kind == "set" else "'{}'")
     write(first, "UPDATE t SET v = ?", values=(value,))
     sync(first, second)
-    assert read(first) == read(second) == [value]
+    assert shown(first) == shown(second) == [value]
 
 
 @pytest.mark.parametrize("spelling", ['\'["a","a"]\'', "'[ \"a\" ]'"])
-def test_spelling_is_no_event(folder: Path, spelling: str) -> None:
+def test_spelling_is_no_event(tmp_path: Path, spelling: str) -> None:
     """An UPDATE that changes the spelling alone does not count against a concurrent removal."""
-    first, second, _ = three(folder, "set", "TEXT", "'[\"a\"]'")
+    first, second, _ = of_type(tmp_path, "set", "TEXT", "'[\"a\"]'")
     write(first, f"UPDATE t SET v = {spelling}")
     write(second, "UPDATE t SET v = '[]'")
     sync(first, second)
-    assert read(first) == read(second) == ["[]"]
+    assert shown(first) == shown(second) == ["[]"]
 
 
-def test_a_counter_that_began_as_null_travels_on(folder: Path) -> None:
+def test_a_counter_that_began_as_null_travels_on(tmp_path: Path) -> None:
     """Increments from NULL on two replicas reach a third one by way of the other."""
-    first, second, third = three(folder, "counter", "INTEGER", "NULL")
+    first, second, third = of_type(tmp_path, "counter", "INTEGER", "NULL")
     write(first, "UPDATE t SET v = 1")
     write(second, "UPDATE t SET v = 2")
     sync(first, third)
     sync(third, second)
     sync(first, third)
-    assert read(first) == read(second) == read(third) == [3]
+    assert shown(first) == shown(second) == shown(third) == [3]
 
 
-def test_a_relayed_map_keeps_the_leaves_of_both(folder: Path) -> None:
+def test_a_relayed_map_keeps_the_leaves_of_both(tmp_path: Path) -> None:
     """Leaves written on two replicas meet on a third one, and both come back to both."""
-    first, second, third = three(folder, "map", "TEXT", "'{\"a\":1}'")
+    first, second, third = of_type(tmp_path, "map", "TEXT", "'{\"a\":1}'")
     write(first, "UPDATE t SET v = json_set(v, '$.a', 2)")
     write(second, "UPDATE t SET v = json_set(v, '$.b', 1)")
     sync(first, third)
     sync(third, second)
     sync(first, third)
-    assert read(first) == read(second) == read(third) == ['{"a":2,"b":1}']
+    assert shown(first) == shown(second) == shown(third) == ['{"a":2,"b":1}']
 
 
-def test_a_deleted_real_counter_stays_real(folder: Path) -> None:
+def test_a_deleted_real_counter_stays_real(tmp_path: Path) -> None:
     """A counter in a REAL column holds a real number also in a row that is deleted, so that every replica takes it."""
-    first, second, third = three(folder, "counter", "REAL", "NULL")
+    first, second, third = of_type(tmp_path, "counter", "REAL", "NULL")
     for file in (first, second):
         write(file, "INSERT INTO t VALUES ('x', NULL)", "DELETE FROM t")
     sync(first, second)
@@ -133,4 +112,4 @@ def test_a_deleted_real_counter_stays_real(folder: Path) -> None:
     sync(third, first)
     with Replica.open(third) as replica:
         replica.undelete("t", "x")
-    assert read(third) == [0.0]
+    assert shown(third) == [0.0]

@@ -12,7 +12,8 @@ from crdtsql import Replica, sync
 from crdtsql.base.errors import CannotEnableError, SchemaMismatchError, UsageError
 from crdtsql.merge import absent
 from tests.support.forge import with_header
-from tests.support.versions import INVOICE, OLD, exchange, is_at_rest, make, read, told, write
+from tests.support.peers import exchange, read, write
+from tests.support.versions import INVOICE, OLD, is_at_rest, make, told
 
 ALL = "SELECT * FROM invoice ORDER BY nr"
 COUNTER = {"invoice.votes": "counter"}

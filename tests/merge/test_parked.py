@@ -12,7 +12,8 @@ from crdtsql import Replica, sync
 from crdtsql.base.errors import SchemaMismatchError
 from crdtsql.export import parkedcells
 from tests.support.forge import with_header
-from tests.support.versions import CLOCK, NEW, OLD, TYPES, exchange, is_at_rest, make, read, told, write
+from tests.support.peers import exchange, read, write
+from tests.support.versions import CLOCK, NEW, OLD, TYPES, is_at_rest, make, told
 
 ALL = "SELECT * FROM task ORDER BY id"
 ADDED = [

@@ -11,9 +11,8 @@ import pytest
 
 from crdtsql import Replica, sync
 from tests.machines.simulation.simulation import Simulation
-from tests.merge.test_traps import Clock, all_equal, rows, write
 from tests.support import state
-from tests.support.peers import START_MS, come_to_rest, fast_directory, replica, send
+from tests.support.peers import START_MS, Clock, all_equal, come_to_rest, fast_directory, replica, rows, send, write
 
 SCHEMA = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, a, b)"
 POLICIES = ("add-wins", "delete-wins", "grow-only")
@@ -30,7 +29,7 @@ def made(path: Path, site: int, schema: str = SCHEMA, now: Any = lambda: START_M
     return opened
 
 
-def three(folder: Path, schema: str = SCHEMA, **policies: str) -> list[Replica]:
+def of_one_row(folder: Path, schema: str = SCHEMA, **policies: str) -> list[Replica]:
     """Make three replicas that share row x."""
     folder.mkdir(parents=True, exist_ok=True)
     found = [made(folder / f"{n}.db", n, schema, **policies) for n in (1, 2, 3)]
@@ -97,7 +96,7 @@ WRITES = {
 }
 
 
-def exchange(replicas: list[Replica], order: tuple[int, ...]) -> None:
+def send_around(replicas: list[Replica], order: tuple[int, ...]) -> None:
     """Send around in an order, then until all have all."""
     for sender, receiver in zip(order, order[1:] + order[:1], strict=True):
         send(replicas[sender], replicas[receiver])
@@ -109,10 +108,10 @@ def exchange(replicas: list[Replica], order: tuple[int, ...]) -> None:
 def test_a_delete_meets_writes_in_every_order(tmp_path: Path, policy: str, order: tuple[int, ...]) -> None:
     """Under delete-wins a concurrent delete takes a row along, whatever two others did to it; under add-wins any write keeps it."""
     for number, (second, third) in enumerate(product(("update", "replace", "again", "delete", "nothing"), repeat=2)):
-        replicas = three(tmp_path / str(number), rows=policy)
+        replicas = of_one_row(tmp_path / str(number), rows=policy)
         for one, name in zip(replicas, ("delete", second, third), strict=True):
             write(one, WRITES[name])
-        exchange(replicas, order)
+        send_around(replicas, order)
         adds = {second, third} - {"delete", "nothing"}
         assert [bool(rows(one)) for one in replicas] == [bool(adds) and policy == "add-wins"] * 3, (second, third)
         assert all_equal(replicas)
@@ -122,7 +121,7 @@ def test_a_delete_meets_writes_in_every_order(tmp_path: Path, policy: str, order
 
 def test_a_row_that_a_delete_took_along_keeps_its_values(tmp_path: Path) -> None:
     """The values of a row that went with a delete are those of the concurrent update, on every replica."""
-    replicas = three(tmp_path, rows="delete-wins")
+    replicas = of_one_row(tmp_path, rows="delete-wins")
     write(replicas[0], "DELETE FROM t")
     write(replicas[1], "UPDATE t SET a = 'new'")
     write(replicas[2], "UPDATE t SET b = 'newer'")
@@ -135,7 +134,7 @@ def test_a_row_that_a_delete_took_along_keeps_its_values(tmp_path: Path) -> None
 
 def test_an_insert_that_saw_the_delete_brings_the_row_back(tmp_path: Path) -> None:
     """A row that is inserted by somebody who saw the delete lives again, also when an update from before arrives late."""
-    replicas = three(tmp_path, rows="delete-wins")
+    replicas = of_one_row(tmp_path, rows="delete-wins")
     write(replicas[0], "DELETE FROM t")
     write(replicas[1], "UPDATE t SET a = 'late'")
     send(replicas[0], replicas[2])
@@ -150,7 +149,7 @@ def test_an_insert_that_saw_the_delete_brings_the_row_back(tmp_path: Path) -> No
 
 def test_a_local_write_of_a_row_that_went_is_an_insert(tmp_path: Path) -> None:
     """A row of several heads that went can be inserted here, and the insert settles all of them everywhere."""
-    replicas = three(tmp_path, rows="delete-wins")
+    replicas = of_one_row(tmp_path, rows="delete-wins")
     write(replicas[0], "DELETE FROM t")
     write(replicas[1], "UPDATE t SET a = 'new'")
     write(replicas[2], "INSERT OR REPLACE INTO t VALUES ('x', 'whole', NULL)")
@@ -165,7 +164,7 @@ def test_a_local_write_of_a_row_that_went_is_an_insert(tmp_path: Path) -> None:
 
 def test_a_relay_passes_on_what_a_delete_took_along(tmp_path: Path) -> None:
     """A replica that never saw the row alive learns from a relay all that decides whether it lives."""
-    replicas = three(tmp_path, rows="delete-wins")
+    replicas = of_one_row(tmp_path, rows="delete-wins")
     write(replicas[0], "DELETE FROM t")
     write(replicas[1], "UPDATE t SET a = 'new'")
     send(replicas[0], replicas[1])
@@ -196,7 +195,7 @@ def test_rows_of_a_genesis_can_be_deleted(tmp_path: Path) -> None:
 
 def test_rows_of_a_grow_only_table_gather(tmp_path: Path) -> None:
     """Rows that anybody added are in all replicas of a grow-only table, and their columns merge as ever."""
-    replicas = three(tmp_path, rows="grow-only")
+    replicas = of_one_row(tmp_path, rows="grow-only")
     write(replicas[0], "UPDATE t SET a = 'one'; INSERT INTO t VALUES ('y', 1, 1)")
     write(replicas[1], "UPDATE t SET b = 'two'; INSERT INTO t VALUES ('z', 2, 2)")
     write(replicas[2], "INSERT OR REPLACE INTO t VALUES ('y', 3, 3)")
@@ -212,7 +211,7 @@ def test_a_merge_may_exchange_unique_values_of_a_grow_only_table(tmp_path: Path)
     for number, more in enumerate(
         ("", "; CREATE TRIGGER mine AFTER UPDATE ON t BEGIN INSERT INTO plain_log VALUES (NEW.id); END")
     ):
-        replicas = three(tmp_path / str(number), schema + more, rows="grow-only")
+        replicas = of_one_row(tmp_path / str(number), schema + more, rows="grow-only")
         write(replicas[0], "INSERT INTO t VALUES ('y', 'why', NULL)")
         come_to_rest(replicas)
         write(
@@ -261,7 +260,7 @@ def test_wide_rows_don_t_mix(tmp_path: Path, order: tuple[int, ...]) -> None:
         replicas[2], f"INSERT OR REPLACE INTO t VALUES ('x', {values.replace('0', '3')}); UPDATE t SET c129 = 'three'"
     )
     candidates = [rows(one)[0] for one in replicas]
-    exchange(replicas, order)
+    send_around(replicas, order)
     assert rows(replicas[0])[0] in candidates
     assert all_equal(replicas)
 

@@ -13,10 +13,9 @@ import pytest
 from crdtsql import Replica
 from crdtsql.base.errors import InvalidChangesetError, SchemaMismatchError, UsageError
 from crdtsql.wire.envelope import unpack
-from tests.merge.test_policies import POLICIES, SCHEMA, made, three
-from tests.merge.test_traps import all_equal, rows, write
+from tests.merge.test_policies import POLICIES, SCHEMA, made, of_one_row
 from tests.support.forge import parts, with_header, with_sql
-from tests.support.peers import come_to_rest, replica, send
+from tests.support.peers import all_equal, come_to_rest, replica, rows, send, write
 from tests.support.victim import keep, refused
 
 # -- what both sides must agree on ----------------------------------------------------------------
@@ -114,7 +113,7 @@ def test_a_policy_of_a_later_version_is_refused(tmp_path: Path, key: str, value:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_heads_that_don_t_fit_the_policy_are_refused(tmp_path: Path, policy: str) -> None:
     """A changeset in which the first head of a row is not of the kind that decides is no sound changeset."""
-    replicas = three(tmp_path, rows="delete-wins" if policy == "delete-wins" else "add-wins")
+    replicas = of_one_row(tmp_path, rows="delete-wins" if policy == "delete-wins" else "add-wins")
     write(replicas[0], "DELETE FROM t")
     write(replicas[1], "UPDATE t SET a = 'new'")
     send(replicas[0], replicas[1])
@@ -135,7 +134,7 @@ def test_heads_that_don_t_fit_the_policy_are_refused(tmp_path: Path, policy: str
 
 def contested(folder: Path, schema: str = SCHEMA, **policies: str) -> list[Replica]:
     """Make three replicas at rest on which row x was deleted and updated concurrently."""
-    replicas = three(folder, schema, **policies)
+    replicas = of_one_row(folder, schema, **policies)
     write(replicas[0], "DELETE FROM t WHERE id = 'x'")
     write(replicas[1], "UPDATE t SET a = 'new' WHERE id = 'x'")
     come_to_rest(replicas)

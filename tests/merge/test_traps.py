@@ -5,48 +5,15 @@ from __future__ import annotations
 import shutil
 from itertools import permutations
 from pathlib import Path
-from typing import Any
 
-import apsw
 import pytest
 
 from crdtsql import Replica, sync
 from crdtsql.base.errors import ClockSkewError, MissingChangesError
 from tests.support import state
-from tests.support.peers import START_MS, come_to_rest, is_empty, replica, send
+from tests.support.peers import START_MS, Clock, all_equal, come_to_rest, is_empty, replica, rows, send, three, write
 
 SCHEMA = "CREATE TABLE t (id INTEGER PRIMARY KEY, a, b)"
-
-
-class Clock:
-    """A machine's clock that a test sets."""
-
-    def __init__(self, ms: int = START_MS) -> None:
-        self.ms = ms
-
-    def __call__(self) -> int:
-        return self.ms
-
-
-def three(directory: Path, schema: str = SCHEMA, **options: Any) -> list[Replica]:
-    return [replica(directory / f"{n}.db", schema, site=n, **options) for n in (1, 2, 3)]
-
-
-def rows(of: Replica, table: str = "t") -> list[Any]:
-    return of.connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
-
-
-def write(to: Replica, statement: str) -> None:
-    """Write like any program, on a connection of its own, and let crdtsql take note."""
-    connection = apsw.Connection(to.connection.filename)
-    connection.execute(statement)
-    connection.close()
-    to.vector()
-
-
-def all_equal(replicas: list[Replica]) -> bool:
-    found = [state.shared(one.connection) for one in replicas]
-    return all(one == found[0] for one in found)
 
 
 # -- clocks ---------------------------------------------------------------------------------------
@@ -55,7 +22,7 @@ def all_equal(replicas: list[Replica]) -> bool:
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_a_tie_goes_to_the_writers_site(tmp_path: Path, order: tuple[int, ...]) -> None:
     """Writes at the very same time are decided by the writers' site ids, not by who delivers them nor by local numbers."""
-    replicas = three(tmp_path)
+    replicas = three(tmp_path, SCHEMA)
     for n, one in enumerate(replicas):
         write(one, f"INSERT INTO t VALUES (1, 'site {n + 1}', NULL)")
     stamps = {vector for one in replicas for vector in one.vector().values()}
@@ -71,7 +38,7 @@ def test_a_tie_goes_to_the_writers_site(tmp_path: Path, order: tuple[int, ...]) 
 
 def test_a_relay_equals_a_direct_delivery(tmp_path: Path) -> None:
     """What came from A by way of B is the same, stamps included, as what came from A."""
-    a, b, c = three(tmp_path)
+    a, b, c = three(tmp_path, SCHEMA)
     d = replica(tmp_path / "4.db", SCHEMA, site=0)
     write(a, "INSERT INTO t VALUES (1, 'a', 'a')")
     write(a, "UPDATE t SET b = 'later'")
@@ -85,7 +52,7 @@ def test_a_relay_equals_a_direct_delivery(tmp_path: Path) -> None:
 
 def test_two_sites_delete_the_same_row(tmp_path: Path) -> None:
     """A row that two sites deleted without knowing of each other stays deleted, and can be inserted again."""
-    a, b, c = three(tmp_path)
+    a, b, c = three(tmp_path, SCHEMA)
     write(a, "INSERT INTO t VALUES (1, 'x', 'y')")
     come_to_rest([a, b, c])
     write(a, "DELETE FROM t")
@@ -130,7 +97,7 @@ def test_a_refused_changeset_moves_nothing(tmp_path: Path, why: str) -> None:
 
 def test_an_old_change_that_arrives_late_is_passed_on(tmp_path: Path) -> None:
     """A change that was made long ago but arrived only now is still sent to peers that are further in time."""
-    a, b, c = three(tmp_path)
+    a, b, c = three(tmp_path, SCHEMA)
     slow = replica(tmp_path / "slow.db", SCHEMA, now=lambda: START_MS - 3_600_000, site=4)
     write(slow, "INSERT INTO t VALUES (9, 'slow', NULL)")
     write(a, "INSERT INTO t VALUES (1, 'quick', NULL)")
@@ -145,7 +112,7 @@ def test_an_old_change_that_arrives_late_is_passed_on(tmp_path: Path) -> None:
 
 def test_events_of_one_millisecond_are_all_sent(tmp_path: Path) -> None:
     """Of several changes in the same millisecond an export for a peer that has the first brings all others."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = three(tmp_path, SCHEMA)
     write(a, "INSERT INTO t VALUES (1, 0, 0)")
     send(a, b)
     for n in range(2, 6):
@@ -160,7 +127,7 @@ def test_events_of_one_millisecond_are_all_sent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", list(permutations(range(4))))
 def test_delete_insert_delete_against_an_update(tmp_path: Path, order: tuple[int, ...]) -> None:
     """A row deleted, inserted and deleted again, against an update that saw none of it, is there again in any order."""
-    a, b, c = three(tmp_path)
+    a, b, c = three(tmp_path, SCHEMA)
     write(a, "INSERT INTO t VALUES (1, 'x', 'y')")
     come_to_rest([a, b, c])
     base = b.vector()
@@ -195,7 +162,7 @@ def test_a_write_of_a_new_replica_does_not_win_by_being_new(tmp_path: Path) -> N
 
 def test_a_file_set_back_unnoticed_is_found_out_by_a_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If an older state returns in place and no note remembers, the first peer's vector gives it a new site id; nothing is lost."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = three(tmp_path, SCHEMA)
     write(a, "INSERT INTO t VALUES (1, 'kept', NULL)")
     path, saved = tmp_path / "1.db", tmp_path / "saved.db"
     a.close()
@@ -218,7 +185,7 @@ def test_a_file_set_back_unnoticed_is_found_out_by_a_peer(tmp_path: Path, monkey
 
 def test_copies_of_one_file_write_as_two_sites(tmp_path: Path) -> None:
     """A copied file gets a site id of its own, so that none of its changes is taken for one that was seen."""
-    a, b, _ = three(tmp_path)
+    a, b, _ = three(tmp_path, SCHEMA)
     write(a, "INSERT INTO t VALUES (1, 'x', NULL)")
     a.close()
     shutil.copyfile(tmp_path / "1.db", tmp_path / "copy.db")
@@ -307,7 +274,7 @@ def test_values_that_only_look_alike_are_a_conflict(tmp_path: Path, left: str, r
 
 def test_an_overwrite_that_was_seen_is_no_conflict(tmp_path: Path) -> None:
     """A value that was overwritten by somebody who had seen it is no conflict, also by way of a third replica."""
-    a, b, c = three(tmp_path)
+    a, b, c = three(tmp_path, SCHEMA)
     write(a, "INSERT INTO t VALUES (1, 'first', NULL)")
     send(a, b)
     send(b, c)

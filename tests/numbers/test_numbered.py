@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from crdtsql import Replica
-from tests.support.versions import OLD, exchange, is_at_rest, make, read, told, write
+from tests.support.peers import exchange, read, write
+from tests.support.versions import OLD, is_at_rest, make, told
 
 TICKET = "CREATE TABLE ticket (id INTEGER PRIMARY KEY, title TEXT, prio TEXT)"
 NOTE = "CREATE TABLE note (id INTEGER PRIMARY KEY, ticket INTEGER REFERENCES ticket (id), body TEXT)"

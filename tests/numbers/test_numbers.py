@@ -14,7 +14,7 @@ import pytest
 
 from crdtsql import Replica, sync
 from crdtsql.base.errors import CannotEnableError, MissingChangesError, SchemaMismatchError, UsageError
-from tests.support.peers import START_MS, come_to_rest, send
+from tests.support.peers import START_MS, come_to_rest, read, send, write
 
 SCHEMA = """
 CREATE TABLE artist (id INTEGER PRIMARY KEY, name TEXT, boss REFERENCES artist (id));
@@ -48,22 +48,10 @@ def shop(tmp_path: Path) -> Any:
         replica.close()
 
 
-def write(replica: Replica, *statements: str) -> None:
-    """Let a program write, and fold."""
-    for statement in statements:
-        replica.connection.execute(statement)
-    replica.fold()
-
-
-def rows(replica: Replica, query: str) -> list[tuple[Any, ...]]:
-    """Return what a query finds."""
-    return replica.connection.execute(query).fetchall()
-
-
 def dump(replica: Replica) -> list[Any]:
     """Return all tables and the renumbered rows."""
     return [
-        rows(replica, f"SELECT * FROM {t} ORDER BY 1, 2")
+        read(replica, f"SELECT * FROM {t} ORDER BY 1, 2")
         for t in ("artist", "track", "playlist_track", "crdt_renumbered")
     ]
 
@@ -77,7 +65,7 @@ def test_two_rows_of_one_number_stay_two(shop: Open) -> None:
     write(a, "INSERT INTO artist VALUES (7, 'of a', NULL)")
     write(b, "INSERT INTO artist VALUES (7, 'of b', 7)")
     into_a, into_b = sync(a, b)
-    ((first, older, _), (second, newer, boss)) = rows(a, "SELECT * FROM artist ORDER BY id")
+    ((first, older, _), (second, newer, boss)) = read(a, "SELECT * FROM artist ORDER BY id")
     assert (first, older, newer) == (7, "of a", "of b")
     assert FIRST_DERIVED <= second < 2**53
     assert boss == second
@@ -106,9 +94,9 @@ def test_any_order_gives_the_same_numbers(shop: Open, order: tuple[int, ...]) ->
     reader = shop()
     for number in order:
         reader.merge(changesets[number])
-    assert rows(reader, TITLES) == [(f"track {number}", f"artist {number}") for number in range(4)]
-    assert rows(reader, "SELECT name FROM artist WHERE id = 1") == [("artist 0",)]
-    assert rows(
+    assert read(reader, TITLES) == [(f"track {number}", f"artist {number}") for number in range(4)]
+    assert read(reader, "SELECT name FROM artist WHERE id = 1") == [("artist 0",)]
+    assert read(
         reader, "SELECT p.note, t.title FROM playlist_track AS p JOIN track AS t ON t.id = p.track ORDER BY 1"
     ) == [(f"note {number}", f"track {number}") for number in range(4)]
     for writer in writers:
@@ -131,7 +119,7 @@ def test_children_follow_wherever_they_are_written(shop: Open) -> None:
     write(c, "UPDATE track SET title = 'again' WHERE id = 10", "INSERT INTO track VALUES (30, 'late, at c', 1)")
     come_to_rest([a, b, c])
     come_to_rest([a, b, c])
-    assert rows(a, TITLES) == [
+    assert read(a, TITLES) == [
         ("after, of a", "of a"),
         ("after, of b", "of b"),
         ("again", "of b"),
@@ -150,14 +138,14 @@ def test_an_update_by_its_old_number_finds_the_row(shop: Open) -> None:
     sync(a, b)
     write(c, "UPDATE artist SET name = 'of b, at c' WHERE id = 1")
     send(c, a)
-    assert rows(a, "SELECT name FROM artist ORDER BY id") == [("of a",), ("of b, at c",)]
+    assert read(a, "SELECT name FROM artist ORDER BY id") == [("of a",), ("of b, at c",)]
     write(c, "DELETE FROM artist WHERE id = 1")
     send(c, a)
-    assert rows(a, "SELECT id, name FROM artist") == [(1, "of a")]
+    assert read(a, "SELECT id, name FROM artist") == [(1, "of a")]
     assert a.renumbered() == []
     c.undelete("artist", 1)
     come_to_rest([a, b, c])
-    assert rows(b, "SELECT name FROM artist ORDER BY id") == [("of a",), ("of b, at c",)]
+    assert read(b, "SELECT name FROM artist ORDER BY id") == [("of a",), ("of b, at c",)]
     assert dump(a) == dump(b) == dump(c)
 
 
@@ -171,8 +159,8 @@ def test_a_number_used_again_is_a_new_row(shop: Open) -> None:
     assert a.renumbered() == []
     write(b, "UPDATE artist SET name = 'updated' WHERE id = 7", "INSERT INTO track VALUES (1, 'of the old one', 7)")
     sync(a, b)
-    assert rows(a, "SELECT name FROM artist ORDER BY id") == [("new",), ("updated",)]
-    assert rows(a, TITLES) == [("of the old one", "updated")]
+    assert read(a, "SELECT name FROM artist ORDER BY id") == [("new",), ("updated",)]
+    assert read(a, TITLES) == [("of the old one", "updated")]
     assert dump(a) == dump(b)
     assert [row.old for row in a.renumbered()] == [7]
     b.close()
@@ -188,8 +176,8 @@ def test_a_number_used_again_on_both_sides(shop: Open) -> None:
     write(b, "INSERT INTO artist VALUES (7, 'new of b', NULL)")
     write(a, "INSERT INTO artist VALUES (7, 'new of a', NULL)", "INSERT INTO track VALUES (1, 't', 7)")
     sync(a, b)
-    assert rows(a, "SELECT name FROM artist ORDER BY id") == [("new of b",), ("new of a",)]
-    assert rows(b, TITLES) == [("t", "new of a")]
+    assert read(a, "SELECT name FROM artist ORDER BY id") == [("new of b",), ("new of a",)]
+    assert read(b, TITLES) == [("t", "new of a")]
     assert dump(a) == dump(b)
     b.close()
 
@@ -203,10 +191,10 @@ def test_replace_keeps_the_row(shop: Open) -> None:
     write(a, "DELETE FROM artist WHERE id = 2; INSERT INTO artist VALUES (2, 'replaced 2', NULL)")
     write(b, "UPDATE artist SET boss = 1")
     sync(a, b)
-    assert rows(a, "SELECT id, name, boss FROM artist") == [(n, f"replaced {n}", 1) for n in (1, 2, 3)]
+    assert read(a, "SELECT id, name, boss FROM artist") == [(n, f"replaced {n}", 1) for n in (1, 2, 3)]
     write(b, "INSERT OR REPLACE INTO artist VALUES (1, 'once more', NULL)")
     sync(a, b)
-    assert rows(a, "SELECT count(*) FROM artist") == [(3,)]
+    assert read(a, "SELECT count(*) FROM artist") == [(3,)]
     assert dump(a) == dump(b)
     b.close()
 
@@ -219,8 +207,8 @@ def test_a_new_key_is_a_new_row(shop: Open) -> None:
     write(a, "UPDATE artist SET id = 9 WHERE id = 1")
     write(b, "UPDATE artist SET id = 9 WHERE id = 2")
     sync(a, b)
-    assert rows(a, "SELECT name FROM artist ORDER BY id") == [("one",), ("two",)]
-    assert rows(a, "SELECT id FROM artist WHERE name = 'one'") == [(9,)]
+    assert read(a, "SELECT name FROM artist ORDER BY id") == [("one",), ("two",)]
+    assert read(a, "SELECT id FROM artist WHERE name = 'one'") == [(9,)]
     assert dump(a) == dump(b)
     b.close()
 
@@ -232,8 +220,8 @@ def test_rows_from_before_enabling_are_matched_by_number(shop: Open) -> None:
     write(empty, "INSERT INTO artist VALUES (1, 'new', NULL)", "INSERT INTO track VALUES (1, 't', 1)")
     come_to_rest([empty, a, b])
     come_to_rest([empty, a, b])
-    assert rows(a, "SELECT name FROM artist ORDER BY id") == [("g",), ("new",)]
-    assert rows(a, TITLES) == [("t", "new")]
+    assert read(a, "SELECT name FROM artist ORDER BY id") == [("g",), ("new",)]
+    assert read(a, TITLES) == [("t", "new")]
     assert dump(a) == dump(b) == dump(empty)
 
 
@@ -246,7 +234,7 @@ def test_automatic_numbers_go_on_above(shop: Open) -> None:
     for name, replica in (("a", a), ("b", b)):
         write(replica, f"INSERT INTO track (title) VALUES ('second of {name}')")
     sync(a, b)
-    assert rows(a, "SELECT count(*), count(DISTINCT title) FROM track") == [(4, 3)]
+    assert read(a, "SELECT count(*), count(DISTINCT title) FROM track") == [(4, 3)]
     assert dump(a) == dump(b)
 
 
@@ -257,14 +245,14 @@ def test_a_deleted_derived_number_used_again(shop: Open) -> None:
         write(replica, f"INSERT INTO artist VALUES (1, 'of {name}', NULL)")
     sync(a, b)
     c = a.clone(Path(a.path).with_name("c.db"))
-    ((number,),) = rows(a, "SELECT max(id) FROM artist")
+    ((number,),) = read(a, "SELECT max(id) FROM artist")
     write(a, f"DELETE FROM artist WHERE id = {number}")
     write(a, f"INSERT INTO artist VALUES ({number}, 'again', NULL)")
     write(c, f"UPDATE artist SET name = 'kept' WHERE id = {number}")
     sync(a, b)
     sync(b, c)
     sync(a, b)
-    assert rows(a, "SELECT name FROM artist ORDER BY id") == [("of a",), ("again",), ("kept",)]
+    assert read(a, "SELECT name FROM artist ORDER BY id") == [("of a",), ("again",), ("kept",)]
     assert dump(a) == dump(b) == dump(c)
     c.close()
 
@@ -286,16 +274,16 @@ def test_typed_cells_and_conflicts_move_along(shop: Open) -> None:
     other._now = lambda: START_MS - 1000
     write(other, "INSERT INTO t VALUES (1, 'older', 7, NULL)")
     send(other, b)
-    ((number,),) = rows(b, "SELECT id FROM t WHERE id > 1")
-    assert rows(b, "SELECT n, tags FROM t WHERE id > 1") == [(21, '["b","c","x"]')]
+    ((number,),) = read(b, "SELECT id FROM t WHERE id > 1")
+    assert read(b, "SELECT n, tags FROM t WHERE id > 1") == [(21, '["b","c","x"]')]
     assert [(entry.key, entry.column) for entry in b.conflicts()] == [((number,), "name")]
     write(c, "UPDATE t SET n = n + 100")
     write(b, f"UPDATE t SET n = n + 1000 WHERE id = {number}")
     sync(b, c)
-    assert rows(c, "SELECT n FROM t ORDER BY id") == [(7,), (1121,)]
+    assert read(c, "SELECT n FROM t ORDER BY id") == [(7,), (1121,)]
     b.resolve(b.conflicts()[0].id, value="resolved")
     sync(b, c)
-    assert rows(c, "SELECT name FROM t WHERE id > 1") == [("resolved",)]
+    assert read(c, "SELECT name FROM t WHERE id > 1") == [("resolved",)]
     c.close()
 
 
@@ -309,7 +297,7 @@ def test_clones_and_copies_go_on(shop: Open) -> None:
     clone = a.clone(Path(a.path).with_name("clone.db"))
     write(c, "INSERT INTO track VALUES (1, 't', 1)")
     send(c, clone)
-    assert rows(clone, TITLES) == [("t", "of b")]
+    assert read(clone, TITLES) == [("t", "of b")]
     come_to_rest([a, b, c, clone])
     come_to_rest([a, b, c, clone])
     assert dump(a) == dump(b) == dump(c) == dump(clone)
@@ -332,7 +320,7 @@ def test_a_child_may_come_before_its_parent_collides(shop: Open) -> None:
     send(older, c)
     send(a, c)
     c.merge(delta)
-    assert rows(c, TITLES) == [("delta", "of b")]
+    assert read(c, TITLES) == [("delta", "of b")]
     with pytest.raises(MissingChangesError):
         a.merge(delta)
 
@@ -347,8 +335,8 @@ def test_a_row_whose_new_number_a_check_refuses_is_held(shop: Open) -> None:
         write(replica, f"INSERT INTO t VALUES (1, 'of {name}')", f"INSERT INTO u VALUES (1, 'of {name}')")
     sync(a, b)
     for replica in (a, b):
-        assert rows(replica, "SELECT id, name FROM t") == [(1, "of a")]
-        assert rows(replica, "SELECT v FROM u ORDER BY id") == [("of a",), ("of b",)]
+        assert read(replica, "SELECT id, name FROM t") == [(1, "of a")]
+        assert read(replica, "SELECT v FROM u ORDER BY id") == [("of a",), ("of b",)]
 
 
 def test_references_stored_as_text_and_twice_removed_follow(shop: Open) -> None:
@@ -372,7 +360,7 @@ def test_references_stored_as_text_and_twice_removed_follow(shop: Open) -> None:
     query = """SELECT p.name, q.v, r.id, profile.v, typeof(r.q) FROM r JOIN q ON q.p = r.q JOIN p ON p.id = q.p
     JOIN profile ON profile.id = p.id ORDER BY 1"""
     for replica in (a, b):
-        assert rows(replica, query) == [("of a",) * 4 + ("text",), ("of b",) * 4 + ("text",)]
+        assert read(replica, query) == [("of a",) * 4 + ("text",), ("of b",) * 4 + ("text",)]
     assert [table.identity for table in a.status().tables] == ["row", "key", "key", "key"]
 
 
@@ -389,8 +377,8 @@ def test_unique_indexes_on_references_do_not_break(shop: Open) -> None:
     sync(a, b)
     wrong = "SELECT c.id, p.n FROM c LEFT JOIN p ON p.id = c.p WHERE p.n IS NOT c.id"
     for replica in (a, b):
-        assert rows(replica, wrong) == []
-        assert rows(replica, "SELECT count(*) FROM c") == [(10,)]
+        assert read(replica, wrong) == []
+        assert read(replica, "SELECT count(*) FROM c") == [(10,)]
 
 
 def test_parked_cells_move_along(shop: Open) -> None:
@@ -401,9 +389,9 @@ def test_parked_cells_move_along(shop: Open) -> None:
     write(a, "INSERT INTO t VALUES (1, 'of a', 'kept')")
     send(a, middle)
     send(older, middle)
-    assert rows(middle, "SELECT v FROM t ORDER BY id") == [("older",), ("of a",)]
+    assert read(middle, "SELECT v FROM t ORDER BY id") == [("older",), ("of a",)]
     send(middle, other)
-    assert rows(other, "SELECT v, extra FROM t ORDER BY id") == [("older", None), ("of a", "kept")]
+    assert read(other, "SELECT v, extra FROM t ORDER BY id") == [("older", None), ("of a", "kept")]
 
 
 def test_triggers_of_the_user_fire_for_renumbered_rows(shop: Open) -> None:
@@ -419,7 +407,7 @@ def test_triggers_of_the_user_fire_for_renumbered_rows(shop: Open) -> None:
     write(a, "INSERT INTO t VALUES (1, 'of a')")
     write(b, "INSERT INTO t VALUES (1, 'of b')")
     send(a, b)
-    assert rows(b, "SELECT id, body FROM seen ORDER BY id") == rows(b, "SELECT id, body FROM t ORDER BY id")
+    assert read(b, "SELECT id, body FROM seen ORDER BY id") == read(b, "SELECT id, body FROM t ORDER BY id")
 
 
 def test_what_an_identity_can_be(shop: Open) -> None:
@@ -440,7 +428,7 @@ def test_what_an_identity_can_be(shop: Open) -> None:
             b.enable("k", identity=wrong)
     assert b.enable("t", identity="row") == ["t"]
     b.disable("t")
-    assert rows(b, "SELECT name FROM sqlite_schema WHERE name GLOB '*crdt*'") == []
+    assert read(b, "SELECT name FROM sqlite_schema WHERE name GLOB '*crdt*'") == []
 
 
 def test_equal_numbers_are_one_row_by_key(shop: Open) -> None:
@@ -450,5 +438,5 @@ def test_equal_numbers_are_one_row_by_key(shop: Open) -> None:
     write(a, "INSERT INTO t VALUES (1, 'of a')")
     write(b, "INSERT INTO t VALUES (1, 'of b')")
     sync(a, b)
-    assert rows(a, "SELECT * FROM t") == rows(b, "SELECT * FROM t") == [(1, "of b")]
+    assert read(a, "SELECT * FROM t") == read(b, "SELECT * FROM t") == [(1, "of b")]
     assert a.renumbered() == []

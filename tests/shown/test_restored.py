@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from crdtsql import Replica
-from tests.support.peers import come_to_rest, replica, send
+from tests.support import peers
+from tests.support.peers import come_to_rest, send, three
 
 SCHEMA = """
 CREATE TABLE top (id TEXT PRIMARY KEY NOT NULL);
@@ -17,15 +17,7 @@ CREATE TABLE low (id TEXT PRIMARY KEY NOT NULL, mid TEXT REFERENCES mid);
 """
 
 
-def three(directory: Path) -> list[Replica]:
-    return [replica(directory / f"{n}.db", SCHEMA, site=n) for n in (1, 2, 3)]
-
-
-def write(to: Replica, statements: str, foreign_keys: bool = True) -> None:
-    connection = apsw.Connection(to.connection.filename)
-    connection.execute(f"PRAGMA foreign_keys = {foreign_keys}; {statements}")
-    connection.close()
-    to.vector()
+write = partial(peers.write, foreign_keys=True)
 
 
 def shown(of: Replica) -> dict[str, list[Any]]:
@@ -38,7 +30,7 @@ def reasons(of: Replica, table: str) -> list[str]:
 
 def test_a_chain_of_parents_is_shown_again(tmp_path: Path) -> None:
     """Restoring goes from children up to parents, as far as no delete had seen the reference to its row."""
-    a, b, c = replicas = three(tmp_path)
+    a, b, c = replicas = three(tmp_path, SCHEMA)
     write(a, "INSERT INTO top VALUES ('t')")
     come_to_rest(replicas)
     write(a, "INSERT INTO mid VALUES ('m', 't')")
@@ -58,7 +50,7 @@ def test_a_chain_of_parents_is_shown_again(tmp_path: Path) -> None:
 
 def test_one_delete_that_had_seen_the_reference_is_enough(tmp_path: Path) -> None:
     """Of two concurrent deletes of a parent one had seen the reference: the parent stays deleted, and the child is held."""
-    a, b, c = replicas = three(tmp_path)
+    a, b, c = replicas = three(tmp_path, SCHEMA)
     write(a, "INSERT INTO top VALUES ('t')")
     come_to_rest(replicas)
     write(a, "INSERT INTO mid VALUES ('m', 't')")

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import ConstraintViolationError
-from tests.support import state
-from tests.support.peers import come_to_rest, replica, send
+from tests.support import peers, state
+from tests.support.peers import come_to_rest, replica, rows, send, two
 
-
-def two(directory: Path, schema: str, *tables: str) -> tuple[Replica, Replica]:
-    a, b = (replica(directory / f"{n}.db", schema, site=n, tables=tables) for n in (1, 2))
-    return a, b
-
-
-def rows(of: Replica, table: str = "t") -> list[Any]:
-    return of.connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
-
-
-def write(to: Replica, statements: str, foreign_keys: bool = True) -> None:
-    connection = apsw.Connection(to.connection.filename)
-    connection.execute(f"PRAGMA foreign_keys = {foreign_keys}; BEGIN; {statements}; COMMIT")
-    connection.close()
-    to.vector()
+write = partial(peers.write, foreign_keys=True)
 
 
 def sound(of: Replica) -> bool:
@@ -61,7 +47,7 @@ def meets(a: Replica, b: Replica) -> None:
 @pytest.mark.parametrize("index", ["a UNIQUE", "a COLLATE NOCASE UNIQUE", "a); CREATE UNIQUE INDEX i ON t (lower(a)"])
 def test_a_unique_value_taken_twice_is_held(tmp_path: Path, index: str) -> None:
     """Of two rows that took one UNIQUE value without knowing of each other, the older is shown and the other held; the rest goes on."""
-    a, b = two(tmp_path, f"CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, {index})", "t")
+    a, b = two(tmp_path, f"CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, {index})", tables=("t",))
     write(a, "INSERT INTO t VALUES ('1', 'x'), ('5', 'fine')")
     write(b, "INSERT INTO t VALUES ('2', 'x')")
     meets(a, b)
@@ -217,7 +203,7 @@ def test_rows_that_refer_to_each_other_travel_together(tmp_path: Path) -> None:
 
 def test_a_foreign_key_to_a_table_that_is_not_replicated_is_kept(tmp_path: Path) -> None:
     """A child refers to a table that each replica fills by itself: it is held where the parent is missing, until it is there."""
-    a, b = two(tmp_path, family(), "child")
+    a, b = two(tmp_path, family(), tables=("child",))
     write(a, "INSERT INTO parent VALUES (1, 0); INSERT INTO child VALUES (1, 1, 0)")
     send(a, b)
     assert rows(b, "child") == []
@@ -228,7 +214,7 @@ def test_a_foreign_key_to_a_table_that_is_not_replicated_is_kept(tmp_path: Path)
 
 def test_a_table_that_is_not_replicated_keeps_its_parents(tmp_path: Path) -> None:
     """A merge that takes away a row to which a table that is not replicated refers is refused, and changes nothing."""
-    a, b = two(tmp_path, family(), "parent")
+    a, b = two(tmp_path, family(), tables=("parent",))
     write(a, "INSERT INTO parent VALUES (1, 0)")
     send(a, b)
     write(b, "INSERT INTO child VALUES (7, 1, 0)")
@@ -303,7 +289,7 @@ END;
 
 def test_full_text_indexes_stay_right(tmp_path: Path) -> None:
     """A full-text index that the user's triggers keep finds what was merged, and nothing that went."""
-    a, b = two(tmp_path, FULL_TEXT, "doc")
+    a, b = two(tmp_path, FULL_TEXT, tables=("doc",))
     write(a, "INSERT INTO doc VALUES (1, 'apple', 'red', 1), (2, 'pear', 'green', 2), (3, 'plum', 'blue', 3)")
     send(a, b)
     write(a, "UPDATE doc SET body = 'yellow' WHERE id = 2; UPDATE doc SET u = NULL WHERE id < 3")
@@ -348,7 +334,7 @@ END;
 
 def test_effects_of_triggers_are_not_doubled(tmp_path: Path) -> None:
     """What a user's trigger wrote to a replicated table arrives once; triggers that write elsewhere run on each replica."""
-    a, b = two(tmp_path, AUDIT, "t", "audit")
+    a, b = two(tmp_path, AUDIT, tables=("t", "audit"))
     write(a, "INSERT INTO t (id, v) VALUES (1, 'x')")
     send(a, b)
     write(a, "UPDATE t SET v = 'y'")

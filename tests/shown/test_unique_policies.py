@@ -5,26 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import SchemaMismatchError, UsageError
 from tests.support import state
-from tests.support.peers import come_to_rest, replica
+from tests.support.peers import come_to_rest, read, replica, three, write
 
 SCHEMA = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, mail TEXT UNIQUE, room INT, day TEXT, n, UNIQUE (room, day))"
 
 
-def write(to: Replica, statements: str) -> None:
-    connection = apsw.Connection(to.connection.filename)
-    connection.execute(statements)
-    connection.close()
-    to.vector()
-
-
-def three(folder: Path, **policies: str) -> list[Replica]:
-    replicas = [replica(folder / f"{n}.db", SCHEMA, site=n) for n in (1, 2, 3)]
+def with_policies(folder: Path, **policies: str) -> list[Replica]:
+    replicas = three(folder, SCHEMA)
     for one in replicas:
         for columns, policy in policies.items():
             assert one.set_unique("t", columns.split("_"), policy)
@@ -32,13 +24,13 @@ def three(folder: Path, **policies: str) -> list[Replica]:
 
 
 def shown(of: Replica) -> list[Any]:
-    return of.connection.execute("SELECT id, mail, room, day FROM t ORDER BY id").fetchall()
+    return read(of, "SELECT id, mail, room, day FROM t ORDER BY id")
 
 
 @pytest.mark.parametrize("policy", ["null", "suffix"])
 def test_losers_are_shown_and_get_their_values_back(tmp_path: Path, policy: str) -> None:
     """With null or suffix all rows are shown on every replica alike; the value returns when it is free, other updates count."""
-    replicas = three(tmp_path, mail=policy)
+    replicas = with_policies(tmp_path, mail=policy)
     for number, one in enumerate(replicas):
         write(one, f"INSERT INTO t (id, mail, n) VALUES ('{number}', 'm', {number})")
     come_to_rest(replicas)
@@ -58,7 +50,7 @@ def test_losers_are_shown_and_get_their_values_back(tmp_path: Path, policy: str)
 
 def test_an_index_of_several_columns(tmp_path: Path) -> None:
     """All columns of the index show NULL, or the last one gets the suffix; an index without a policy still holds its losers."""
-    replicas = three(tmp_path, room_day="null")
+    replicas = with_policies(tmp_path, room_day="null")
     write(replicas[0], "INSERT INTO t VALUES ('a', 'm', 1, 'mon', 0)")
     write(replicas[1], "INSERT INTO t VALUES ('b', 'x', 1, 'mon', 0), ('c', 'm', 2, 'mon', 0)")
     come_to_rest(replicas)

@@ -12,8 +12,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql import Replica, sync
-from crdtsql.base.sqltext import identifier
+from crdtsql import Replica
 from tests.support.command import execute
 from tests.support.peers import START_MS
 
@@ -43,18 +42,6 @@ def transform(replica: Replica, table: str, *options: str) -> None:
     """Rebuild a table as `sqlite-utils transform` does, which drops its triggers."""
     command = [sys.executable, "-m", "sqlite_utils", "transform", replica.path, table, *options]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
-
-
-def rows(replica: Replica, table: str = "task", order: int = 1) -> list[tuple[Any, ...]]:
-    """Return a table's rows."""
-    return replica.connection.execute(f"SELECT * FROM {identifier(table)} ORDER BY {order}").fetchall()
-
-
-def exchange(one: Replica, other: Replica) -> None:
-    """Sync both ways; afterwards neither has news for the other."""
-    sync(one, other)
-    into_one, into_other = sync(one, other)
-    assert into_one.known and into_other.known
 
 
 def triggers(replica: Replica) -> list[tuple[Any, ...]]:

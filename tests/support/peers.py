@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
+from typing import Any
 
 import apsw
 
-from crdtsql import Replica
+from crdtsql import Replica, sync
+from crdtsql.base.sqltext import identifier
 from crdtsql.wire.envelope import unpack
+from tests.support import state
 
 START_MS = 1_700_000_000_000
 """A moment well before the machine's own clock, so that a test's time decides."""
@@ -46,6 +49,64 @@ def replica(
     return opened
 
 
+class Clock:
+    """A machine's clock that a test sets, or that goes on by some milliseconds with each look."""
+
+    def __init__(self, ms: int = START_MS, step: int = 0) -> None:
+        self.ms, self.step = ms, step
+
+    def __call__(self) -> int:
+        self.ms += self.step
+        return self.ms
+
+
+def two(directory: Path, schema: str, **options: Any) -> tuple[Replica, Replica]:
+    """Make two replicas with one schema."""
+    one, other = (replica(directory / f"{n}.db", schema, site=n, **options) for n in (1, 2))
+    return one, other
+
+
+def three(directory: Path, schema: str, **options: Any) -> list[Replica]:
+    """Make three replicas with one schema."""
+    return [replica(directory / f"{n}.db", schema, site=n, **options) for n in (1, 2, 3)]
+
+
+def write(to: Replica | Path, *statements: str, values: Sequence[Any] = (), foreign_keys: bool = False) -> None:
+    """Write like any program, on a connection of its own and in one transaction; a replica takes note of it, a path does not."""
+    connection = apsw.Connection(str(to) if isinstance(to, Path) else to.connection.filename)
+    try:
+        connection.execute(f"PRAGMA foreign_keys = {foreign_keys}; BEGIN")
+        for statement in statements:
+            connection.execute(statement, values or None)
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    if isinstance(to, Replica):
+        to.fold()
+
+
+def read(of: Replica | Path, query: str) -> list[tuple[Any, ...]]:
+    """Return what a query finds."""
+    if isinstance(of, Replica):
+        return of.connection.execute(query).fetchall()
+    connection = apsw.Connection(str(of), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def rows(of: Replica, table: str = "t", order: int = 1) -> list[tuple[Any, ...]]:
+    """Return a table's rows."""
+    return read(of, f"SELECT * FROM {identifier(table)} ORDER BY {order}")
+
+
+def all_equal(replicas: Sequence[Replica]) -> bool:
+    """Tell whether replicas have all alike that replicas with the same events must have alike."""
+    found = [state.shared(one.connection) for one in replicas]
+    return all(one == found[0] for one in found)
+
+
 def send(sender: Replica, receiver: Replica) -> bytes:
     """Send what the receiver lacks; return the changeset."""
     data = sender.export(receiver.vector())
@@ -65,6 +126,15 @@ def come_to_rest(replicas: list[Replica]) -> None:
         send(receiver, replicas[0])
     for receiver in replicas[1:]:
         send(replicas[0], receiver)
+
+
+def exchange(*replicas: Replica) -> None:
+    """Sync each replica with the next one, there and back, so that all have all; then none has news for its neighbour."""
+    pairs = list(pairwise(replicas))
+    for one, other in [*pairs, *reversed(pairs)]:
+        sync(one, other)
+    for one, other in pairs:
+        assert all(report.known for report in sync(one, other))
 
 
 @contextmanager

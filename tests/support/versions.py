@@ -7,10 +7,10 @@ from typing import Any
 
 import apsw
 
-from crdtsql import Replica, sync
+from crdtsql import Replica
 from crdtsql.wire.envelope import unpack
 from tests.support import state
-from tests.support.peers import START_MS
+from tests.support.peers import Clock
 
 OLD = "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT)"
 NEW = (
@@ -21,18 +21,8 @@ TYPES = {"votes": "counter", "tags": "set", "setup": "map", "owner": "register"}
 INVOICE = "CREATE TABLE invoice (nr TEXT COLLATE NOCASE PRIMARY KEY, amount REAL DEFAULT 1, votes INTEGER, note TEXT)"
 
 
-class Clock:
-    """A clock that goes on with each look, the same for all replicas."""
-
-    def __init__(self) -> None:
-        self.ms = START_MS
-
-    def __call__(self) -> int:
-        self.ms += 1
-        return self.ms
-
-
-CLOCK = Clock()
+CLOCK = Clock(step=1)
+"""The same for all replicas."""
 
 
 def make(path: Path, schema: str, *tables: str, **options: Any) -> Replica:
@@ -43,24 +33,6 @@ def make(path: Path, schema: str, *tables: str, **options: Any) -> Replica:
     opened = Replica.open(path, now=CLOCK)
     opened.enable(*tables or ("task",), **options)
     return opened
-
-
-def write(replica: Replica, statement: str) -> None:
-    """Write, and have it stamped at once."""
-    replica.connection.execute(statement)
-    replica.fold()
-
-
-def read(replica: Replica, query: str) -> list[Any]:
-    """Return the rows of a query."""
-    return replica.connection.execute(query).fetchall()
-
-
-def exchange(*replicas: Replica) -> None:
-    """Sync each replica with the next one, there and back, so that all that any of them has comes to all."""
-    pairs = list(zip(replicas, replicas[1:], strict=False))
-    for one, other in [*pairs, *reversed(pairs)]:
-        sync(one, other)
 
 
 def is_at_rest(*replicas: Replica) -> bool:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from crdtsql import Replica
 from crdtsql.base.errors import CounterOverflowError
 from tests.support import state
-from tests.support.peers import START_MS, come_to_rest, fast_directory, send
+from tests.support.peers import START_MS, come_to_rest, fast_directory, send, write
 
 LIMIT = 1 << 62
 LARGE = LIMIT - (1 << 40)
@@ -29,7 +29,7 @@ REAL_WRITES = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["add", "add
 ONCE = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 
 
-def three(folder: Path, declared: str, value: float) -> list[Replica]:
+def of_counter(folder: Path, declared: str, value: float) -> list[Replica]:
     """Make three replicas of a counter."""
     connection = apsw.Connection(str(folder / "0.db"))
     connection.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, n {declared})")
@@ -40,15 +40,6 @@ def three(folder: Path, declared: str, value: float) -> list[Replica]:
     return [first, *(first.clone(folder / f"{n}.db") for n in (1, 2))]
 
 
-def write(one: Replica, statement: str, *values: float) -> None:
-    """Write like any program."""
-    connection = apsw.Connection(one.connection.filename)
-    try:
-        connection.execute(statement, values)
-    finally:
-        connection.close()
-
-
 def shown(one: Replica) -> float:
     one.vector()
     value = one.connection.execute("SELECT n FROM t").get
@@ -56,7 +47,7 @@ def shown(one: Replica) -> float:
     return value
 
 
-def exchange(sender: Replica, receiver: Replica) -> bool:
+def was_taken(sender: Replica, receiver: Replica) -> bool:
     """Send; tell whether the receiver took it. One that did not is as it was."""
     data = sender.export(receiver.vector())
     receiver.export(receiver.vector())
@@ -75,10 +66,10 @@ def add(one: Replica, number: int) -> bool:
     before = shown(one)
     if abs(before + number) > LIMIT:
         with pytest.raises(apsw.ConstraintError, match="must be a number within plus and minus 2"):
-            write(one, "UPDATE t SET n = n + ?", number)
+            write(Path(one.path), "UPDATE t SET n = n + ?", values=(number,))
         assert shown(one) == before
         return False
-    write(one, "UPDATE t SET n = n + ?", number)
+    write(Path(one.path), "UPDATE t SET n = n + ?", values=(number,))
     assert shown(one) == before + number
     return True
 
@@ -91,8 +82,8 @@ def bring_down(replicas: list[Replica], large: list[int]) -> None:
         assert done, "no replica can be brought down"
         left -= done
         for pair in permutations(replicas, 2):
-            exchange(*pair)
-    assert all([exchange(*pair) for pair in [*permutations(replicas, 2)] * 2])
+            was_taken(*pair)
+    assert all([was_taken(*pair) for pair in [*permutations(replicas, 2)] * 2])
 
 
 @given(small=st.lists(SMALL, max_size=10), large=LARGE_STEPS, at=st.integers(0, 10), begin=st.sampled_from([0, 7]))
@@ -103,13 +94,13 @@ def test_beyond_the_limit_a_merge_changes_nothing(
     """A sum beyond plus and minus 2^62 is refused and changes nothing; once the counter was brought down, replicas go on."""
     with fast_directory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRDTSQL_STATE_DIR", str(folder / "state"))
-        replicas = three(folder, "INTEGER", begin)
+        replicas = of_counter(folder, "INTEGER", begin)
         added, expected = list(large), begin
         for number, (n, action, step) in enumerate([*small, (0, "send", 0)]):
             if number == min(at, len(small)):
                 added = [step if add(one, step) else 0 for one, step in zip(replicas, large, strict=True)]
             if action == "send":
-                exchange(replicas[n], replicas[(n + 1 + step % 2) % 3])
+                was_taken(replicas[n], replicas[(n + 1 + step % 2) % 3])
             elif add(replicas[n], step):
                 expected += step
         bring_down(replicas, added)
@@ -122,14 +113,14 @@ def test_beyond_the_limit_a_merge_changes_nothing(
 
 def test_a_refused_sum_can_be_brought_down(tmp_path: Path) -> None:
     """Of two counters near the limit neither replica takes the other's; lowering one of them lets both go on, with the sum."""
-    first, second, _ = three(tmp_path, "INTEGER", 0)
-    write(first, "UPDATE t SET n = ?", LIMIT - 5)
-    write(second, "UPDATE t SET n = 10")
-    assert not exchange(first, second)
-    assert not exchange(second, first)
-    write(second, "UPDATE t SET n = n - 7")
-    assert exchange(second, first)
-    assert exchange(first, second)
+    first, second, _ = of_counter(tmp_path, "INTEGER", 0)
+    write(Path(first.path), "UPDATE t SET n = ?", values=(LIMIT - 5,))
+    write(Path(second.path), "UPDATE t SET n = 10")
+    assert not was_taken(first, second)
+    assert not was_taken(second, first)
+    write(Path(second.path), "UPDATE t SET n = n - 7")
+    assert was_taken(second, first)
+    assert was_taken(first, second)
     assert shown(first) == shown(second) == LIMIT - 2
 
 
@@ -148,12 +139,12 @@ def test_real_counters_are_equal_to_the_last_bit(script: list[tuple[int, str, fl
     """Sums that floating-point numbers can't hold exactly are rounded in the same way on every replica, in any order of merges."""
     with fast_directory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRDTSQL_STATE_DIR", str(folder / "state"))
-        replicas = three(folder, "REAL", 0.1)
+        replicas = of_counter(folder, "REAL", 0.1)
         for n, action, number in script:
             if action == "send":
                 send(replicas[n], replicas[order[n]])
             elif math.isfinite(new := shown(replicas[n]) + number if action == "add" else number):
-                write(replicas[n], "UPDATE t SET n = ?", new)
+                write(Path(replicas[n].path), "UPDATE t SET n = ?", values=(new,))
         for n in order:
             for m in order:
                 if n != m:

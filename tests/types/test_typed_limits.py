@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import ConflictError, CounterOverflowError
-from tests.support.peers import fast_directory
+from tests.support.peers import read, write
 
 
-@pytest.fixture
-def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder in memory."""
-    with fast_directory() as directory:
-        monkeypatch.setenv("CRDTSQL_STATE_DIR", str(directory / "state"))
-        yield directory
-
-
-def write(path: Path, *statements: str) -> None:
-    """Execute statements as any program would."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    for statement in statements:
-        connection.execute(statement)
-    connection.close()
-
-
-def test_a_total_that_would_be_inexact_is_refused(folder: Path) -> None:
+def test_a_total_that_would_be_inexact_is_refused(tmp_path: Path) -> None:
     """What a site added in all, also before its rows were inserted anew, is counted exactly or not at all."""
-    file = folder / "a.db"
+    file = tmp_path / "a.db"
     write(file, "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n INTEGER)")
     with Replica.open(file) as replica:
         replica.enable("t", types={"n": "counter"})
@@ -45,9 +27,9 @@ def test_a_total_that_would_be_inexact_is_refused(folder: Path) -> None:
             replica.vector()
 
 
-def three_leaves(folder: Path) -> tuple[Replica, Path]:
+def three_leaves(tmp_path: Path) -> tuple[Replica, Path]:
     """Make a replica with a conflict about a leaf in whose place a third one wrote an object."""
-    files = [folder / f"{name}.db" for name in "abc"]
+    files = [tmp_path / f"{name}.db" for name in "abc"]
     write(files[0], "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, m TEXT)", "INSERT INTO t VALUES ('k', '{}')")
     first = Replica.open(files[0])
     first.enable("t", types={"m": "map"})
@@ -60,20 +42,18 @@ def three_leaves(folder: Path) -> tuple[Replica, Path]:
     return first, files[0]
 
 
-def test_a_hidden_leaf_can_be_settled(folder: Path) -> None:
+def test_a_hidden_leaf_can_be_settled(tmp_path: Path) -> None:
     """Taking a leaf in whose place an object is shown takes the object away."""
-    replica, file = three_leaves(folder)
+    replica, file = three_leaves(tmp_path)
     with replica:
         (conflict,) = replica.conflicts()
         assert replica.resolve(conflict.id, "ours").resolved
-        connection = sqlite3.connect(file)
-        assert connection.execute("SELECT m FROM t").fetchone() == ('{"a":1}',)
-        connection.close()
+        assert read(file, "SELECT m FROM t") == [('{"a":1}',)]
 
 
-def test_another_type_settles_the_leaves(folder: Path) -> None:
+def test_another_type_settles_the_leaves(tmp_path: Path) -> None:
     """Conflicts of leaves are settled by giving the column another type, and can't be answered then."""
-    replica, _ = three_leaves(folder)
+    replica, _ = three_leaves(tmp_path)
     with replica:
         replica.set_type("t", "m", "lww")
         (conflict,) = replica.conflicts()
@@ -82,9 +62,9 @@ def test_another_type_settles_the_leaves(folder: Path) -> None:
             replica.resolve(conflict.id, "ours", again=True)
 
 
-def test_a_leaf_that_a_later_whole_write_lacks_is_its_writers(folder: Path) -> None:
+def test_a_leaf_that_a_later_whole_write_lacks_is_its_writers(tmp_path: Path) -> None:
     """A conflict of a leaf stays open if the leaf that is shown stems from somebody who had seen neither value."""
-    files = [folder / f"{name}.db" for name in "abcd"]
+    files = [tmp_path / f"{name}.db" for name in "abcd"]
     write(files[0], "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, m TEXT)", "INSERT INTO t VALUES ('k', '{}')")
     with Replica.open(files[0]) as first:
         first.enable("t", types={"m": "map"})

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from crdtsql import Replica
-from tests.support.changes import TASK, exchange
+from tests.support.changes import TASK
 from tests.support.command import execute, make, ok, query, seconds_of, start
+from tests.support.peers import exchange
 
 ROWS = [(f"{n:05x}", f"title {n}", n) for n in range(20_000)]
 KILLS = 4
