@@ -11,7 +11,10 @@ import apsw
 import pytest
 
 from crdtsql import Replica
+from crdtsql.types.celltypes import TYPES
 from crdtsql.wire.envelope import unpack
+from tests.machines.oracle import parts
+from tests.machines.simulation.tables import TABLES
 from tests.support.peers import send
 
 PLAIN = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v {declared}){suffix}"
@@ -345,3 +348,9 @@ def test_many_rows_keep_apart() -> None:
     for key, value in found:
         number = int(key[1:])
         assert json.loads(value) == [-1000 * number, number, 1000 * number]
+
+
+def test_the_oracle_knows_every_type() -> None:
+    """A type of the package is one of the oracle, and there are columns of it in the simulation; neither knows another one."""
+    assert set(TYPES) == set(parts.TYPES)
+    assert {kind for table in TABLES.values() for kind in table.types.values()} == set(TYPES)
