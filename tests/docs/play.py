@@ -37,12 +37,15 @@ sys.exit(int(server.recv(16) or b"70"))
 SQLITE = """#!{python}
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-if len(sys.argv) < 3:
-    connection.executescript(sys.stdin.read())
-for statement in sys.argv[2:]:
-    for row in connection.execute(statement):
-        print("|".join("" if value is None else str(value) for value in row))
+statement = ""
+for piece in (sys.argv[2] if len(sys.argv) > 2 else sys.stdin.read()).split(";"):
+    statement += piece + ";"
+    if sqlite3.complete_statement(statement):
+        for row in connection.execute(statement):
+            print("|".join("" if value is None else str(value) for value in row))
+        statement = ""
 """
+"""What stands in for the sqlite3 shell where there is none."""
 SECONDS = 60
 """No block takes longer."""
 
