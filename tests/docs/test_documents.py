@@ -85,8 +85,8 @@ def test_files_in_the_text_exist(page: Path) -> None:
 
 
 def test_page_of_commands_is_fresh() -> None:
-    """docs/CLI.md is what the commands say of themselves; `make cli-page` writes it anew."""
-    assert PAGE.read_text(encoding="utf-8") == make_cli.page()
+    """docs/CLI.md is what the commands say of themselves, however click breaks its lines; `make cli-page` writes it anew."""
+    assert PAGE.read_text(encoding="utf-8").split() == make_cli.page().split()
 
 
 @pytest.mark.parametrize("page", [page for page in FOR_USERS if page != PAGE], ids=name)
