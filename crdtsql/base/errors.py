@@ -102,11 +102,11 @@ class ClockSkewError(ChangesetError):
 
 
 class SchemaMismatchError(ChangesetError):
-    """Sender and receiver don't have the same tables or columns."""
+    """Sender and receiver differ in a table's key, types or policies, or a table of the file is not replicated."""
 
 
 class ConstraintViolationError(ChangesetError):
-    """Merging would break a constraint that the receiving table declares.
+    """Rows of a table that is not replicated would be left without the rows that they refer to.
 
     Attributes:
         table: the table whose constraint would be broken.

@@ -31,7 +31,7 @@ from crdtsql.types import TYPES, Kind
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """One concurrent overwrite, as this replica met it.
+    """One concurrent overwrite, as a merge here found it.
 
     Attributes:
         id: its number in this file.

@@ -42,7 +42,7 @@ class Lookups(Session):
             return blame(self.registry, table, key)
 
     def conflicts(self, table: str | None = None, *, open_only: bool = False) -> list[Conflict]:
-        """List the concurrent overwrites that this replica has met, oldest first.
+        """List the concurrent overwrites that merges on this replica found, oldest first.
 
         Raises:
             NotEnabledError: the table is not replicated.

@@ -84,7 +84,7 @@ class Replica(SchemaVerbs, Lookups):
             types: column -> type (docs/TYPES.md), the column as `column` or `table.column`; the others are `lww`.
             rows: the row policy. `add-wins`: a write survives a delete that did not know of it; `delete-wins`: the delete takes
                 it along; `grow-only`: rows can't be deleted.
-            granularity: what an update stamps. `column`: the columns that it changed; `row`: all, so that of concurrent updates
+            granularity: what an UPDATE counts as written. `column`: the columns that it changed; `row`: all, so that of concurrent updates
                 of a row the later one wins as a whole.
             add_key: give tables without a usable primary key one first, as `key_plans` shows it.
             identity: what a row is. `row`: what one INSERT made; of rows that were inserted under one number on several replicas
@@ -169,7 +169,7 @@ class Replica(SchemaVerbs, Lookups):
         Raises:
             NotEnabledError: the table is not replicated.
             UsageError: there is no such row policy or granularity.
-            ConstraintViolationError: rows that go or come back would break a constraint of the table.
+            ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
         """
         with self._changing(ForeignKeys.OFF):
             return set_rows(self.registry, table, policy, granularity)
@@ -205,8 +205,8 @@ class Replica(SchemaVerbs, Lookups):
             InvalidChangesetError: it is damaged, cut off, of another version, or no changeset at all.
             MissingChangesError: it builds on changes that are not here.
             ClockSkewError: its stamps are too far in the future.
-            SchemaMismatchError: it has tables or columns that are not replicated here.
-            ConstraintViolationError: the merged rows would break a constraint of the receiving table.
+            SchemaMismatchError: a table has another key, type or policy there, or is in this file and not replicated.
+            ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
         """
         received = unpack(data)
         header = received.header
