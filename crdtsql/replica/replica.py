@@ -84,8 +84,8 @@ class Replica(SchemaVerbs, Lookups):
             types: column -> type (docs/TYPES.md), the column as `column` or `table.column`; the others are `lww`.
             rows: the row policy. `add-wins`: a write survives a delete that did not know of it; `delete-wins`: the delete takes
                 it along; `grow-only`: rows can't be deleted.
-            granularity: what an UPDATE counts as written. `column`: the columns that it changed; `row`: all, so that of concurrent updates
-                of a row the later one wins as a whole.
+            granularity: what an UPDATE counts as written. `column`: the columns that it changed; `row`: all, so that of
+                concurrent updates of a row the later one wins as a whole.
             add_key: give tables without a usable primary key one first, as `key_plans` shows it.
             identity: what a row is. `row`: what one INSERT made; of rows that were inserted under one number on several replicas
                 all but one get another number, and foreign keys follow. `key`: its primary key. None: `row` for tables with
