@@ -113,9 +113,7 @@ def _savepoint(connection: apsw.Connection, table: str) -> Iterator[None]:
 
 
 def _plan_column(connection: apsw.Connection, shape: TableShape) -> KeyPlan:
-    (statement,) = query.first(
-        connection, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (shape.name,)
-    )
+    statement = schema.definition(connection, "table", shape.name)
     key = _free_name(connection, shape)
     others = query.rows(connection, sql("capture/addkey/list_objects"), (shape.name,))
     stored = [column for column in shape.columns if not column.generated]

@@ -24,13 +24,8 @@ def _that_must_not_refuse(connection: apsw.Connection, table: Table) -> set[str]
     A DELETE was allowed where the row was deleted. And what a trigger finds in other rows depends on what arrived first, so that
     replicas would not agree; what it says of NEW alone, they do.
     """
-    rows = query.rows(
-        connection,
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE",
-        (table.name,),
-    )
     found = set()
-    for name, statement in rows:
+    for name, statement in schema.triggers(connection, table.name).items():
         words = {word.lower() for word in indexsql.words(statement)}
         deletes = indexsql.trigger_event(statement) == "DELETE"
         if not naming.is_ours(name) and "raise" in words and (deletes or "from" in words):
@@ -75,9 +70,9 @@ def _take_off(connection: apsw.Connection, names: AbstractSet[str]) -> list[str]
     """Drop triggers, and return their statements; ours come last, because the trigger that is created last fires first."""
     statements = []
     for name in sorted(names, key=naming.is_ours):
-        found = query.first(connection, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,))
-        if found:
-            statements.append(found[0])
+        statement = schema.definition(connection, "trigger", name)
+        if statement:
+            statements.append(statement)
             connection.execute(f"DROP TRIGGER {identifier(name)}")
     return statements
 

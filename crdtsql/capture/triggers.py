@@ -21,7 +21,6 @@ from crdtsql.base import (
     joined,
     naming,
     policy,
-    query,
     sql,
     text,
     verbatim,
@@ -330,9 +329,6 @@ def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape
 
 def drop_triggers(connection: apsw.Connection, table: str) -> None:
     """Drop the capture triggers of a table."""
-    rows = query.rows(
-        connection, "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table,)
-    )
-    for (name,) in rows:
+    for name in schema.triggers(connection, table):
         if naming.is_ours(name):
             connection.execute(f"DROP TRIGGER {identifier(name)}")

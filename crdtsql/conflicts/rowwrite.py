@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, SqliteValue, WriteRefusedError, query, show_key
+from crdtsql.base import EMPTY, Sql, SqliteValue, WriteRefusedError, show_key
+from crdtsql.sqlite import schema
 from crdtsql.store import Table
 
 _ON_CONFLICT = re.compile(r"\bON\s+CONFLICT\b", re.IGNORECASE)
@@ -21,9 +22,7 @@ def or_abort(connection: apsw.Connection, table: Table) -> Sql:
 
     Only there, because it would change what the statements inside the user's triggers do too.
     """
-    (definition,) = query.first(
-        connection, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE", (table.name,)
-    )
+    definition = schema.definition(connection, "table", table.name)
     return Sql("OR ABORT") if _ON_CONFLICT.search(definition) else EMPTY
 
 

@@ -136,17 +136,8 @@ def _parents_first(registry: Registry, tables: list[Table]) -> list[Table]:
     return ordered
 
 
-def _statement_of(registry: Registry, kind: str, name: str) -> str:
-    found = query.first(
-        registry.connection,
-        "SELECT sql FROM main.sqlite_schema WHERE type = ? AND name = ? COLLATE NOCASE",
-        (kind, name),
-    )
-    return str(found[0]) if found and isinstance(found[0], str) else ""
-
-
 def _create_table(ours: Registry, theirs: Registry, table: Table, diff: SchemaDiff) -> None:
-    statement = checked(_statement_of(theirs, "table", table.name), "TABLE", table.name)
+    statement = checked(schema.definition(theirs.connection, "table", table.name), "TABLE", table.name)
     diff.steps.append(Step("create table", table.name, statement, table))
     rows = query.rows(
         theirs.connection,
@@ -198,7 +189,7 @@ def _add_column(ours: Registry, theirs: Registry, own: Table, table: Table, adde
         advice = "rename that one first, then run this again"
         diff.by_hand.append(ByHand(what, f"{own.name} has another column of that name", advice))
         return
-    definition = column_definition(_statement_of(theirs, "table", table.name), added.name)
+    definition = column_definition(schema.definition(theirs.connection, "table", table.name), added.name)
     if not definition:
         raise CannotAdoptError(f"{theirs.path}: the definition of {what} can't be read from its schema; add it by hand")
     problem = _obstacle(ours, own, shape, definition)

@@ -111,10 +111,7 @@ def rename_table(registry: Registry, table: Table, name: str) -> Table:
 
 def our_triggers(connection: apsw.Connection, table: str) -> dict[str, str]:
     """Return the capture triggers that are on a table of the user's: name -> statement."""
-    rows = connection.execute(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table,)
-    )
-    return {name: statement for name, statement in rows if naming.is_ours(name)}
+    return {name: statement for name, statement in schema.triggers(connection, table).items() if naming.is_ours(name)}
 
 
 def are_outdated(connection: apsw.Connection, table: Table, shape: TableShape) -> bool:

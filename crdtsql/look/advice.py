@@ -100,7 +100,7 @@ def of_table(world: World, shape: TableShape, *, enabled: bool, by_row: bool) ->
 
 def _key(world: World, shape: TableShape, *, enabled: bool, by_row: bool) -> Iterator[Finding]:
     names = ", ".join(column.name for column in shape.key)
-    definition = definition_of(world.connection, shape.name)
+    definition = schema.definition(world.connection, "table", shape.name)
     if by_row:
         choice = None if enabled else world.command("enable", shape.name, "--identity", "key")
         yield Finding(
@@ -258,7 +258,7 @@ def _foreign_keys(world: World, shape: TableShape) -> Iterator[Finding]:
 
 def _checks(world: World, shape: TableShape) -> Iterator[Finding]:
     columns = {caseless(column.name): column for column in shape.values}
-    for expression in tablesql.checks(definition_of(world.connection, shape.name)):
+    for expression in tablesql.checks(schema.definition(world.connection, "table", shape.name)):
         named = [columns[name] for name in sorted(tablesql.names(expression) & columns.keys())]
         counted = [column.name for column in named if (caseless(shape.name), caseless(column.name)) in world.counters]
         if counted:
@@ -350,14 +350,6 @@ def _counts(world: World, trigger: UserTrigger) -> Iterator[Finding]:
                     "column is a counter",
                     world.command(*change if table in world.enabled else ["enable", shown, "-c", f"{column}=counter"]),
                 )
-
-
-def definition_of(connection: apsw.Connection, table: str) -> str:
-    """Return the CREATE statement of a table."""
-    found = query.first(
-        connection, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE", (table,)
-    )
-    return str(found[0]) if found else ""
 
 
 def listed(names: list[str]) -> str:

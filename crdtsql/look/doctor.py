@@ -216,12 +216,8 @@ def _of_enabled(
         yield Finding(BROKEN, "table", f"it could not be enabled any more: {refusal.reason}")
     elif shape is not None:
         expected = {*trigger_statements(registry.connection, table, shape)}
-        present = query.rows(
-            registry.connection,
-            "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE",
-            (table.name,),
-        )
-        if expected != {statement for name, statement in present if naming.is_ours(name)}:
+        present = schema.triggers(registry.connection, table.name)
+        if expected != {statement for name, statement in present.items() if naming.is_ours(name)}:
             yield Finding(
                 WATCH, "capture", "its capture triggers don't fit its indexes any more: the next operation mends that",
                 world.command("repair"),
@@ -271,7 +267,7 @@ def _virtual(world: World, name: str, kind: str) -> Iterator[Finding]:
     if kind == "view":
         yield Finding(REFUSED, "view", "it is a view, and needs nothing: enable the tables that it reads")
         return
-    statement = advice.definition_of(world.connection, name)
+    statement = schema.definition(world.connection, "table", name)
     module = tablesql.module_of(statement)
     if kind == "shadow" or not module:
         yield Finding(REFUSED, "virtual", "it belongs to a virtual table, which keeps it")

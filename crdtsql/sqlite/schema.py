@@ -227,10 +227,7 @@ def unique_indexes(connection: apsw.Connection, table: str) -> list[UniqueIndex]
         columns = tuple(column for column, _ in terms)
         parts = None
         if partial or None in columns:
-            (statement,) = query.first(
-                connection, "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?", (name,)
-            )
-            parts = indexsql.parse(statement)
+            parts = indexsql.parse(definition(connection, "index", name))
         found.append(UniqueIndex(name, columns, tuple(collation for _, collation in terms), parts))
     return found
 
@@ -267,18 +264,25 @@ def generated(connection: apsw.Connection, shape: TableShape) -> dict[str, str]:
     """Return the expressions of a table's generated columns, in the table's order."""
     if not any(column.generated for column in shape.columns):
         return {}
-    (statement,) = query.first(
-        connection, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (shape.name,)
-    )
-    return indexsql.generated(statement)
+    return indexsql.generated(definition(connection, "table", shape.name))
+
+
+def definition(connection: apsw.Connection, kind: str, name: str) -> str:
+    """Return the CREATE statement of a table, index, trigger or view; "" if there is none."""
+    statement = "SELECT sql FROM main.sqlite_schema WHERE type = ? AND name = ? COLLATE NOCASE"
+    found = query.first(connection, statement, (kind, name))
+    return str(found[0]) if found and found[0] is not None else ""
+
+
+def triggers(connection: apsw.Connection, table: str) -> dict[str, str]:
+    """Return the triggers on a table, ours too: name -> CREATE statement."""
+    statement = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE"
+    return dict(query.rows(connection, statement, (table,)))
 
 
 def other_triggers(connection: apsw.Connection, table: str) -> list[str]:
     """List the triggers on a table that are not ours."""
-    rows = connection.execute(
-        "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE ORDER BY name", (table,)
-    )
-    return [name for (name,) in rows if not is_ours(name)]
+    return sorted(name for name in triggers(connection, table) if not is_ours(name))
 
 
 def tables_with_other_triggers(connection: apsw.Connection) -> set[str]:
