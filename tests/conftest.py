@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 MEMORY = Path("/dev/shm")
+NUMBERS = count(1)
 
 
 def pytest_configure() -> None:
@@ -16,6 +19,19 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+def pytest_collection_finish() -> None:
+    """Leave what is loaded by now out of every garbage collection to come."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
-def _own_state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CRDTSQL_STATE_DIR", str(tmp_path / "state"))
+def _own_state_directory(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Name a folder that is not there yet; most tests never have it made."""
+    if "tmp_path" in request.fixturenames:
+        own = request.getfixturevalue("tmp_path") / "state"
+    else:
+        own = tmp_path_factory.getbasetemp() / f"state {next(NUMBERS)}"
+    monkeypatch.setenv("CRDTSQL_STATE_DIR", str(own))

@@ -13,7 +13,7 @@ from crdtsql.base.errors import NotDeletedError, WriteRefusedError
 from tests.conflicts.test_answers import STRICT
 from tests.conflicts.test_conflicts import by_one_clock
 from tests.support import state
-from tests.support.peers import Clock, come_to_rest, replica, rows, send, write
+from tests.support.peers import START_MS, Clock, come_to_rest, in_memory, replica, rows, send, write
 
 
 def test_undelete_keeps_the_stamps_of_the_cells(tmp_path: Path) -> None:
@@ -34,15 +34,20 @@ def test_undelete_keeps_the_stamps_of_the_cells(tmp_path: Path) -> None:
     assert state.shared(a.connection) == state.shared(b.connection)
 
 
+def of_two_rows(folder: Path) -> list[Replica]:
+    """Make three replicas that share two rows."""
+    replicas = by_one_clock(folder)
+    write(replicas[0], "INSERT INTO t VALUES (1, 'a', 'b'), (2, 'other', 'other')")
+    come_to_rest(replicas)
+    return replicas
+
+
 @pytest.mark.parametrize("order", list(permutations(("undelete", "edit", "delete"))))
 @pytest.mark.parametrize("meeting", list(permutations(range(3))))
-def test_undelete_in_all_orders(tmp_path: Path, order: tuple[str, ...], meeting: tuple[int, ...]) -> None:
+def test_undelete_in_all_orders(order: tuple[str, ...], meeting: tuple[int, ...]) -> None:
     """A row that one replica brings back lives on all, whatever others did who had not seen that, and in whatever order they meet."""
-    replicas = by_one_clock(tmp_path)
-    a = replicas[0]
-    write(a, "INSERT INTO t VALUES (1, 'a', 'b'), (2, 'other', 'other')")
-    come_to_rest(replicas)
-    write(a, "DELETE FROM t WHERE id = 1")
+    replicas = in_memory("two rows", of_two_rows, Clock(START_MS + 1_000_000, step=1000))
+    write(replicas[0], "DELETE FROM t WHERE id = 1")
     if order[0] != "edit":
         come_to_rest(replicas)
     for one, action in zip(replicas, order, strict=True):
@@ -60,7 +65,7 @@ def test_undelete_in_all_orders(tmp_path: Path, order: tuple[str, ...], meeting:
     come_to_rest(replicas)
     found = [state.shared(one.connection) for one in replicas]
     assert found[0] == found[1] == found[2]
-    assert [row[0] for row in rows(a)] == [1, 2]
+    assert [row[0] for row in rows(replicas[0])] == [1, 2]
 
 
 def test_undelete_wins_over_the_delete_it_has_seen(tmp_path: Path) -> None:

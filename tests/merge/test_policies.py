@@ -12,7 +12,18 @@ import pytest
 from crdtsql import Replica, sync
 from tests.machines.simulation.simulation import Simulation
 from tests.support import state
-from tests.support.peers import START_MS, Clock, all_equal, come_to_rest, fast_directory, replica, rows, send, write
+from tests.support.peers import (
+    START_MS,
+    Clock,
+    all_equal,
+    come_to_rest,
+    fast_directory,
+    in_memory,
+    replica,
+    rows,
+    send,
+    write,
+)
 
 SCHEMA = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, a, b)"
 POLICIES = ("add-wins", "delete-wins", "grow-only")
@@ -29,13 +40,16 @@ def made(path: Path, site: int, schema: str = SCHEMA, now: Any = lambda: START_M
     return opened
 
 
-def of_one_row(folder: Path, schema: str = SCHEMA, **policies: str) -> list[Replica]:
-    """Make three replicas that share row x."""
-    folder.mkdir(parents=True, exist_ok=True)
-    found = [made(folder / f"{n}.db", n, schema, **policies) for n in (1, 2, 3)]
-    write(found[0], "INSERT INTO t VALUES ('x', 'old', 'old')")
-    come_to_rest(found)
-    return found
+def of_one_row(schema: str = SCHEMA, **policies: str) -> list[Replica]:
+    """Give three replicas that share row x."""
+
+    def make(folder: Path) -> list[Replica]:
+        found = [made(folder / f"{n}.db", n, schema, **policies) for n in (1, 2, 3)]
+        write(found[0], "INSERT INTO t VALUES ('x', 'old', 'old')")
+        come_to_rest(found)
+        return found
+
+    return in_memory(("one row", schema, *policies.items()), make, lambda: START_MS)
 
 
 # -- against the model ----------------------------------------------------------------------------
@@ -105,10 +119,10 @@ def send_around(replicas: list[Replica], order: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 @pytest.mark.parametrize("policy", ["add-wins", "delete-wins"])
-def test_a_delete_meets_writes_in_every_order(tmp_path: Path, policy: str, order: tuple[int, ...]) -> None:
+def test_a_delete_meets_writes_in_every_order(policy: str, order: tuple[int, ...]) -> None:
     """Under delete-wins a concurrent delete takes a row along, whatever two others did to it; under add-wins any write keeps it."""
     for number, (second, third) in enumerate(product(("update", "replace", "again", "delete", "nothing"), repeat=2)):
-        replicas = of_one_row(tmp_path / str(number), rows=policy)
+        replicas = of_one_row(rows=policy)
         for one, name in zip(replicas, ("delete", second, third), strict=True):
             write(one, WRITES[name])
         send_around(replicas, order)
@@ -119,9 +133,9 @@ def test_a_delete_meets_writes_in_every_order(tmp_path: Path, policy: str, order
             one.close()
 
 
-def test_a_row_that_a_delete_took_along_keeps_its_values(tmp_path: Path) -> None:
+def test_a_row_that_a_delete_took_along_keeps_its_values() -> None:
     """The values of a row that went with a delete are those of the concurrent update, on every replica."""
-    replicas = of_one_row(tmp_path, rows="delete-wins")
+    replicas = of_one_row(rows="delete-wins")
     write(replicas[0], "DELETE FROM t")
     write(replicas[1], "UPDATE t SET a = 'new'")
     write(replicas[2], "UPDATE t SET b = 'newer'")
@@ -132,9 +146,9 @@ def test_a_row_that_a_delete_took_along_keeps_its_values(tmp_path: Path) -> None
         assert [cell.value for cell in one.blame("t", "x") if cell.column != "id"] == ["new", "newer"]
 
 
-def test_an_insert_that_saw_the_delete_brings_the_row_back(tmp_path: Path) -> None:
+def test_an_insert_that_saw_the_delete_brings_the_row_back() -> None:
     """A row that is inserted by somebody who saw the delete lives again, also when an update from before arrives late."""
-    replicas = of_one_row(tmp_path, rows="delete-wins")
+    replicas = of_one_row(rows="delete-wins")
     write(replicas[0], "DELETE FROM t")
     write(replicas[1], "UPDATE t SET a = 'late'")
     send(replicas[0], replicas[2])
@@ -147,9 +161,9 @@ def test_an_insert_that_saw_the_delete_brings_the_row_back(tmp_path: Path) -> No
     assert all_equal(replicas)
 
 
-def test_a_local_write_of_a_row_that_went_is_an_insert(tmp_path: Path) -> None:
+def test_a_local_write_of_a_row_that_went_is_an_insert() -> None:
     """A row of several heads that went can be inserted here, and the insert settles all of them everywhere."""
-    replicas = of_one_row(tmp_path, rows="delete-wins")
+    replicas = of_one_row(rows="delete-wins")
     write(replicas[0], "DELETE FROM t")
     write(replicas[1], "UPDATE t SET a = 'new'")
     write(replicas[2], "INSERT OR REPLACE INTO t VALUES ('x', 'whole', NULL)")
@@ -164,7 +178,7 @@ def test_a_local_write_of_a_row_that_went_is_an_insert(tmp_path: Path) -> None:
 
 def test_a_relay_passes_on_what_a_delete_took_along(tmp_path: Path) -> None:
     """A replica that never saw the row alive learns from a relay all that decides whether it lives."""
-    replicas = of_one_row(tmp_path, rows="delete-wins")
+    replicas = of_one_row(rows="delete-wins")
     write(replicas[0], "DELETE FROM t")
     write(replicas[1], "UPDATE t SET a = 'new'")
     send(replicas[0], replicas[1])
@@ -193,9 +207,9 @@ def test_rows_of_a_genesis_can_be_deleted(tmp_path: Path) -> None:
 # -- grow-only ------------------------------------------------------------------------------------
 
 
-def test_rows_of_a_grow_only_table_gather(tmp_path: Path) -> None:
+def test_rows_of_a_grow_only_table_gather() -> None:
     """Rows that anybody added are in all replicas of a grow-only table, and their columns merge as ever."""
-    replicas = of_one_row(tmp_path, rows="grow-only")
+    replicas = of_one_row(rows="grow-only")
     write(replicas[0], "UPDATE t SET a = 'one'; INSERT INTO t VALUES ('y', 1, 1)")
     write(replicas[1], "UPDATE t SET b = 'two'; INSERT INTO t VALUES ('z', 2, 2)")
     write(replicas[2], "INSERT OR REPLACE INTO t VALUES ('y', 3, 3)")
@@ -205,13 +219,13 @@ def test_rows_of_a_grow_only_table_gather(tmp_path: Path) -> None:
     assert all_equal(replicas)
 
 
-def test_a_merge_may_exchange_unique_values_of_a_grow_only_table(tmp_path: Path) -> None:
+def test_a_merge_may_exchange_unique_values_of_a_grow_only_table() -> None:
     """A merge takes rows out and puts them back where UNIQUE values are exchanged, though programs can't delete any."""
     schema = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, a UNIQUE, b); CREATE TABLE plain_log (note)"
     for number, more in enumerate(
         ("", "; CREATE TRIGGER mine AFTER UPDATE ON t BEGIN INSERT INTO plain_log VALUES (NEW.id); END")
     ):
-        replicas = of_one_row(tmp_path / str(number), schema + more, rows="grow-only")
+        replicas = of_one_row(schema + more, rows="grow-only")
         write(replicas[0], "INSERT INTO t VALUES ('y', 'why', NULL)")
         come_to_rest(replicas)
         write(

@@ -113,7 +113,7 @@ def test_a_policy_of_a_later_version_is_refused(tmp_path: Path, key: str, value:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_heads_that_don_t_fit_the_policy_are_refused(tmp_path: Path, policy: str) -> None:
     """A changeset in which the first head of a row is not of the kind that decides is no sound changeset."""
-    replicas = of_one_row(tmp_path, rows="delete-wins" if policy == "delete-wins" else "add-wins")
+    replicas = of_one_row(rows="delete-wins" if policy == "delete-wins" else "add-wins")
     write(replicas[0], "DELETE FROM t")
     write(replicas[1], "UPDATE t SET a = 'new'")
     send(replicas[0], replicas[1])
@@ -132,18 +132,18 @@ def test_heads_that_don_t_fit_the_policy_are_refused(tmp_path: Path, policy: str
 # -- another policy, later ------------------------------------------------------------------------
 
 
-def contested(folder: Path, schema: str = SCHEMA, **policies: str) -> list[Replica]:
+def contested(schema: str = SCHEMA, **policies: str) -> list[Replica]:
     """Make three replicas at rest on which row x was deleted and updated concurrently."""
-    replicas = of_one_row(folder, schema, **policies)
+    replicas = of_one_row(schema, **policies)
     write(replicas[0], "DELETE FROM t WHERE id = 'x'")
     write(replicas[1], "UPDATE t SET a = 'new' WHERE id = 'x'")
     come_to_rest(replicas)
     return replicas
 
 
-def test_rows_go_and_come_back_with_the_policy(tmp_path: Path) -> None:
+def test_rows_go_and_come_back_with_the_policy() -> None:
     """Rows written and deleted concurrently go with delete-wins and come back with add-wins; all replicas are equal again."""
-    replicas = contested(tmp_path)
+    replicas = contested()
     assert [rows(one) for one in replicas] == [[("x", "new", "old")]] * 3
     before = [one.vector() for one in replicas]
     for one in replicas:
@@ -162,7 +162,7 @@ def test_rows_go_and_come_back_with_the_policy(tmp_path: Path) -> None:
     assert [rows(one) for one in replicas] == [[("x", "new", "on")]] * 3
 
 
-def test_triggers_of_the_user_see_rows_go_and_come_back(tmp_path: Path) -> None:
+def test_triggers_of_the_user_see_rows_go_and_come_back() -> None:
     """Triggers of the user's own run for rows that a policy lets go or come back, and nothing of it is captured."""
     schema = (
         SCHEMA
@@ -170,7 +170,7 @@ def test_triggers_of_the_user_see_rows_go_and_come_back(tmp_path: Path) -> None:
       CREATE TRIGGER went AFTER DELETE ON t BEGIN INSERT INTO plain_seen VALUES ('went ' || OLD.id); END;
       CREATE TRIGGER came AFTER INSERT ON t BEGIN INSERT INTO plain_seen VALUES ('came ' || NEW.id); END;"""
     )
-    one = contested(tmp_path, schema)[2]
+    one = contested(schema)[2]
     one.connection.execute("DELETE FROM plain_seen")
     one.set_rows("t", "delete-wins")
     one.set_rows("t", "add-wins")
@@ -178,10 +178,10 @@ def test_triggers_of_the_user_see_rows_go_and_come_back(tmp_path: Path) -> None:
     assert one.connection.execute("SELECT count(*) FROM _crdt_log").fetchall() == [(0,)]
 
 
-def test_a_policy_that_meets_constraints(tmp_path: Path) -> None:
+def test_a_policy_that_meets_constraints() -> None:
     """Rows that can't come back are held; rows that a table which is not replicated refers to stop a change of the policy."""
     schema = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, a UNIQUE, b); CREATE TABLE plain_child (id INTEGER PRIMARY KEY, t REFERENCES t (id))"
-    one = contested(tmp_path / "1", schema, rows="delete-wins")[2]
+    one = contested(schema, rows="delete-wins")[2]
     write(one, "INSERT INTO t VALUES ('y', 'new', NULL)")
     assert one.set_rows("t", "add-wins").revived == 0
     assert [(row.key, row.reason) for row in one.held()] == [(("x",), "unique")]

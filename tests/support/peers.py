@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count, pairwise
 from pathlib import Path
@@ -71,16 +71,40 @@ def three(directory: Path, schema: str, **options: Any) -> list[Replica]:
     return [replica(directory / f"{n}.db", schema, site=n, **options) for n in (1, 2, 3)]
 
 
+_MADE: dict[Hashable, list[bytes]] = {}
+
+
+def in_memory(name: Hashable, make: Callable[[Path], Sequence[Replica]], now: Callable[[], int]) -> list[Replica]:
+    """Give replicas in memory that are as `make` leaves them; it runs once for each name, in a folder of its own."""
+    if name not in _MADE:
+        with fast_directory() as folder:
+            made = make(folder)
+            _MADE[name] = [one.connection.serialize("main") for one in made]
+            for one in made:
+                one.close()
+    replicas = []
+    for image in _MADE[name]:
+        connection = apsw.Connection(":memory:")
+        connection.deserialize("main", image)
+        replicas.append(Replica.on(connection, now=now))
+    return replicas
+
+
 def write(to: Replica | Path, *statements: str, values: Sequence[Any] = (), foreign_keys: bool = False) -> None:
-    """Write like any program, on a connection of its own and in one transaction; a replica takes note of it, a path does not."""
-    connection = apsw.Connection(str(to) if isinstance(to, Path) else to.connection.filename)
+    """Write like any program, in one transaction; a replica takes note of it, a path does not.
+
+    A file is written on a connection of its own; a replica in memory has only one.
+    """
+    file = str(to) if isinstance(to, Path) else to.connection.filename
+    connection = apsw.Connection(file) if file else to.connection
     try:
         connection.execute(f"PRAGMA foreign_keys = {foreign_keys}; BEGIN")
         for statement in statements:
             connection.execute(statement, values or None)
         connection.execute("COMMIT")
     finally:
-        connection.close()
+        if file:
+            connection.close()
     if isinstance(to, Replica):
         to.fold()
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from crdtsql import Replica
 from crdtsql.base.errors import CounterOverflowError
 from tests.support import state
-from tests.support.peers import START_MS, come_to_rest, fast_directory, send, write
+from tests.support.peers import START_MS, come_to_rest, in_memory, send
 
 LIMIT = 1 << 62
 LARGE = LIMIT - (1 << 40)
@@ -29,15 +29,19 @@ REAL_WRITES = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["add", "add
 ONCE = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 
 
-def of_counter(folder: Path, declared: str, value: float) -> list[Replica]:
-    """Make three replicas of a counter."""
-    connection = apsw.Connection(str(folder / "0.db"))
-    connection.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, n {declared})")
-    connection.execute("INSERT INTO t VALUES (1, ?)", (value,))
-    connection.close()
-    first = Replica.open(folder / "0.db", now=lambda: START_MS)
-    first.enable("t", types={"n": "counter"})
-    return [first, *(first.clone(folder / f"{n}.db") for n in (1, 2))]
+def of_counter(declared: str, value: float) -> list[Replica]:
+    """Give three replicas of a counter."""
+
+    def make(folder: Path) -> list[Replica]:
+        connection = apsw.Connection(str(folder / "0.db"))
+        connection.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, n {declared})")
+        connection.execute("INSERT INTO t VALUES (1, ?)", (value,))
+        connection.close()
+        first = Replica.open(folder / "0.db", now=lambda: START_MS)
+        first.enable("t", types={"n": "counter"})
+        return [first, *(first.clone(folder / f"{n}.db") for n in (1, 2))]
+
+    return in_memory(("counter", declared, value), make, lambda: START_MS)
 
 
 def shown(one: Replica) -> float:
@@ -66,10 +70,10 @@ def add(one: Replica, number: int) -> bool:
     before = shown(one)
     if abs(before + number) > LIMIT:
         with pytest.raises(apsw.ConstraintError, match="must be a number within plus and minus 2"):
-            write(Path(one.path), "UPDATE t SET n = n + ?", values=(number,))
+            one.connection.execute("UPDATE t SET n = n + ?", (number,))
         assert shown(one) == before
         return False
-    write(Path(one.path), "UPDATE t SET n = n + ?", values=(number,))
+    one.connection.execute("UPDATE t SET n = n + ?", (number,))
     assert shown(one) == before + number
     return True
 
@@ -92,33 +96,31 @@ def test_beyond_the_limit_a_merge_changes_nothing(
     small: list[tuple[int, str, int]], large: tuple[int, ...], at: int, begin: int
 ) -> None:
     """A sum beyond plus and minus 2^62 is refused and changes nothing; once the counter was brought down, replicas go on."""
-    with fast_directory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CRDTSQL_STATE_DIR", str(folder / "state"))
-        replicas = of_counter(folder, "INTEGER", begin)
-        added, expected = list(large), begin
-        for number, (n, action, step) in enumerate([*small, (0, "send", 0)]):
-            if number == min(at, len(small)):
-                added = [step if add(one, step) else 0 for one, step in zip(replicas, large, strict=True)]
-            if action == "send":
-                was_taken(replicas[n], replicas[(n + 1 + step % 2) % 3])
-            elif add(replicas[n], step):
-                expected += step
-        bring_down(replicas, added)
-        assert {shown(one) for one in replicas} == {expected}
-        found = [state.shared(one.connection) for one in replicas]
-        assert found[0] == found[1] == found[2]
-        for one in replicas:
-            one.close()
+    replicas = of_counter("INTEGER", begin)
+    added, expected = list(large), begin
+    for number, (n, action, step) in enumerate([*small, (0, "send", 0)]):
+        if number == min(at, len(small)):
+            added = [step if add(one, step) else 0 for one, step in zip(replicas, large, strict=True)]
+        if action == "send":
+            was_taken(replicas[n], replicas[(n + 1 + step % 2) % 3])
+        elif add(replicas[n], step):
+            expected += step
+    bring_down(replicas, added)
+    assert {shown(one) for one in replicas} == {expected}
+    found = [state.shared(one.connection) for one in replicas]
+    assert found[0] == found[1] == found[2]
+    for one in replicas:
+        one.close()
 
 
-def test_a_refused_sum_can_be_brought_down(tmp_path: Path) -> None:
+def test_a_refused_sum_can_be_brought_down() -> None:
     """Of two counters near the limit neither replica takes the other's; lowering one of them lets both go on, with the sum."""
-    first, second, _ = of_counter(tmp_path, "INTEGER", 0)
-    write(Path(first.path), "UPDATE t SET n = ?", values=(LIMIT - 5,))
-    write(Path(second.path), "UPDATE t SET n = 10")
+    first, second, _ = of_counter("INTEGER", 0)
+    first.connection.execute("UPDATE t SET n = ?", (LIMIT - 5,))
+    second.connection.execute("UPDATE t SET n = 10")
     assert not was_taken(first, second)
     assert not was_taken(second, first)
-    write(Path(second.path), "UPDATE t SET n = n - 7")
+    second.connection.execute("UPDATE t SET n = n - 7")
     assert was_taken(second, first)
     assert was_taken(first, second)
     assert shown(first) == shown(second) == LIMIT - 2
@@ -137,20 +139,18 @@ def parts_of(one: Replica) -> set[tuple[object, ...]]:
 @ONCE
 def test_real_counters_are_equal_to_the_last_bit(script: list[tuple[int, str, float]], order: list[int]) -> None:
     """Sums that floating-point numbers can't hold exactly are rounded in the same way on every replica, in any order of merges."""
-    with fast_directory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CRDTSQL_STATE_DIR", str(folder / "state"))
-        replicas = of_counter(folder, "REAL", 0.1)
-        for n, action, number in script:
-            if action == "send":
-                send(replicas[n], replicas[order[n]])
-            elif math.isfinite(new := shown(replicas[n]) + number if action == "add" else number):
-                write(Path(replicas[n].path), "UPDATE t SET n = ?", values=(new,))
-        for n in order:
-            for m in order:
-                if n != m:
-                    send(replicas[n], replicas[m])
-        come_to_rest(replicas)
-        assert len({struct.pack("<d", shown(one)) for one in replicas}) == 1
-        assert all(parts_of(one) == parts_of(replicas[0]) for one in replicas)
-        for one in replicas:
-            one.close()
+    replicas = of_counter("REAL", 0.1)
+    for n, action, number in script:
+        if action == "send":
+            send(replicas[n], replicas[order[n]])
+        elif math.isfinite(new := shown(replicas[n]) + number if action == "add" else number):
+            replicas[n].connection.execute("UPDATE t SET n = ?", (new,))
+    for n in order:
+        for m in order:
+            if n != m:
+                send(replicas[n], replicas[m])
+    come_to_rest(replicas)
+    assert len({struct.pack("<d", shown(one)) for one in replicas}) == 1
+    assert all(parts_of(one) == parts_of(replicas[0]) for one in replicas)
+    for one in replicas:
+        one.close()

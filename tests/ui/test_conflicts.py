@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -314,7 +315,8 @@ def test_the_log_is_bounded(app: Path, tmp_path: Path) -> None:
 
 def test_an_interrupted_command_is_ended(app: Path, tmp_path: Path) -> None:
     """Ctrl-C ends the command that was asked too, and leaves the conflict open."""
-    mark = tmp_path / "late"
+    mark, alive = tmp_path / "late", tmp_path / "alive"
+    os.mkfifo(alive)
     process = subprocess.Popen(
         [
             *COMMAND,
@@ -322,17 +324,17 @@ def test_an_interrupted_command_is_ended(app: Path, tmp_path: Path) -> None:
             app,
             number(app, "title"),
             "--with",
-            f"touch '{tmp_path}/begun'; sleep 8; touch '{mark}'",
+            f"exec 3> '{alive}'; echo >&3; sleep 8; touch '{mark}'",
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
     )
-    while not (tmp_path / "begun").exists():
-        time.sleep(0.02)
-    process.send_signal(2)
-    process.communicate(timeout=20)
-    assert process.returncode == 1
-    time.sleep(8.5)
+    with alive.open("rb") as pipe:
+        assert pipe.read(1)
+        process.send_signal(2)
+        process.communicate(timeout=20)
+        assert process.returncode == 1
+        assert pipe.read() == b"", "the pipe ends when all of the command has ended"
     assert not mark.exists()
     assert set(listed(app, "--open")) == {"v", "title", "votes"}

@@ -5,6 +5,7 @@ The environment's CRDTSQL_SEED and CRDTSQL_STEPS name one history: its seed, and
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from unittest import mock
 
 from tests.machines.simulation.constrained.simulation import Constrained
@@ -51,11 +53,17 @@ def _quiet() -> Iterator[None]:
 
 def run_all(run_one: Callable[[int], Result], seeds: Iterable[int]) -> Iterator[Result]:
     """Run histories on all cores; those that are left are dropped when the caller stops looking."""
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as workers:
-        try:
-            yield from workers.map(run_one, seeds, chunksize=5)
-        finally:
-            workers.shutdown(cancel_futures=True)
+    results = _workers().map(run_one, seeds, chunksize=5)
+    try:
+        yield from results
+    finally:
+        results.close()
+
+
+@cache
+def _workers() -> ProcessPoolExecutor:
+    """Give the processes that run histories; they have loaded everything, and end with this one."""
+    return ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"), initializer=gc.freeze)
 
 
 def run(seed: int, steps: Sequence[int] | None = None, *, constrained: bool = False) -> Result:
