@@ -31,7 +31,7 @@ from crdtsql.base import (
 )
 from crdtsql.capture import enable
 from crdtsql.capture.triggers import ROWID_NAMES
-from crdtsql.sqlite import Column, TableShape, schema, tablesql, usertriggers
+from crdtsql.sqlite import Column, TableShape, schema, tablesql, usertriggers, writing
 
 KEY_NAMES = ("id", "crdt_id", *(f"crdt_id{number}" for number in range(2, 100)))
 DEFINITION = "TEXT PRIMARY KEY NOT NULL DEFAULT (lower(hex(randomblob(16))))"
@@ -200,6 +200,7 @@ def _plan_fill(connection: apsw.Connection, shape: TableShape, empty: list[Colum
     statements = [
         sql(
             "capture/addkey/fill_null",
+            on_conflict=EMPTY if schema.other_triggers(connection, shape.name) else writing.OR_ABORT,
             table=identifier(shape.name),
             key=identifier(column.name),
             content=_content("number" if column.affinity in ("INTEGER", "NUMERIC", "REAL") else "text", content),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from crdtsql.base import (
     ConflictError,
@@ -92,9 +93,9 @@ def resolve(
 
 
 def _write(registry: Registry, table: Table, field: Field, entry: Conflict, value: Sql, bound: SqliteValue) -> None:
-    statement = sql(
+    statement = partial(
+        sql,
         "conflicts/resolve/write",
-        or_abort=rowwrite.or_abort(registry.connection, table),
         table=table.quoted,
         column=identifier(field.name),
         value=value,

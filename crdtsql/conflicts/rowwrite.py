@@ -5,42 +5,30 @@ Runs inside the caller's write transaction, which undoes everything when this ra
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, SqliteValue, WriteRefusedError, show_key
-from crdtsql.sqlite import schema
+from crdtsql.base import SqliteValue, WriteRefusedError, show_key
+from crdtsql.sqlite import writing
 from crdtsql.store import Table
-
-_ON_CONFLICT = re.compile(r"\bON\s+CONFLICT\b", re.IGNORECASE)
-
-
-def or_abort(connection: apsw.Connection, table: Table) -> Sql:
-    """Return OR ABORT where the table's own constraints might replace or ignore rows instead of refusing.
-
-    Only there, because it would change what the statements inside the user's triggers do too.
-    """
-    definition = schema.definition(connection, "table", table.name)
-    return Sql("OR ABORT") if _ON_CONFLICT.search(definition) else EMPTY
 
 
 def write(
     connection: apsw.Connection,
     table: Table,
     key: tuple[SqliteValue, ...],
-    statement: str,
+    statement: Callable[..., str],
     values: Mapping[str, SqliteValue],
 ) -> None:
-    """Execute a statement that writes exactly one row.
+    """Execute a statement that writes exactly one row; `statement` renders it, given `on_conflict`.
 
     Raises:
         WriteRefusedError: a constraint or a trigger of the table does not allow it.
     """
     waiting = _awaits_parents(connection)
     try:
-        connection.execute(statement, values)
+        writing.prepare(connection, table.name, statement).execute(connection, values)
     except (apsw.ConstraintError, apsw.MismatchError) as error:
         raise _refused(table, key, str(error).removeprefix("ConstraintError: ")) from error
     except apsw.SQLError as error:

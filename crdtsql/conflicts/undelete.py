@@ -7,6 +7,7 @@ seen the delete, and its cells keep their stamps: an INSERT would stamp them ane
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from crdtsql.base import (
     NotDeletedError,
@@ -40,9 +41,9 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
     connection, table = registry.connection, registry.present_table(name)
     values = {"held": _held_row(registry, table, tuple(key)), "tbl": table.id, "op": FIRST_UPDATE_OP}
     held = [*table.key_names, *(Sql(f"v{field.id}") for field in table.fields)]
-    show = sql(
+    show = partial(
+        sql,
         "conflicts/undelete/show",
-        or_abort=rowwrite.or_abort(connection, table),
         table=table.quoted,
         key_columns=table.key_columns,
         columns=joined((Sql(f", {identifier(field.name)}") for field in table.fields), ""),

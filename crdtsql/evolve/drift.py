@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 
 import apsw
 
@@ -17,7 +18,7 @@ from crdtsql.capture import drop_triggers, without_capture
 from crdtsql.evolve import reshape
 from crdtsql.merge import parking
 from crdtsql.shown import any_kept
-from crdtsql.sqlite import Column, TableShape, default_value, schema
+from crdtsql.sqlite import Column, TableShape, default_value, schema, writing
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table, columns
 
 WRITTEN = TemporaryTable("_crdt_written", "evolve/drift/create_written")
@@ -272,11 +273,12 @@ def _take_written(registry: Registry, table: Table, shape: TableShape, added: Fi
             connection.execute(sql("evolve/drift/log_cells", log_keys=table.keys), values)
         if parking.unpark(registry, table, added) and written:
             with without_capture(connection, [table]):
-                show = sql(
+                show = partial(
+                    sql,
                     "evolve/drift/show_cells",
                     table=table.quoted,
                     column=identifier(added.name),
                     target_is_written=table.row_has_key_of("target", "written"),
                 )
-                connection.execute(show)
+                writing.prepare(connection, table.name, show).execute(connection)
     return written

@@ -7,13 +7,15 @@ column that was written; none for rows that were only inserted.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, SqliteValue, identifier, joined, naming, query, sql
+from crdtsql.base import Sql, SqliteValue, identifier, joined, naming, query, sql
 from crdtsql.capture import without_capture
-from crdtsql.sqlite import schema
+from crdtsql.sqlite import schema, writing
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 from crdtsql.types import CellType, Kind, parts
 
@@ -202,17 +204,22 @@ class _Fold:
         if query.first(self.connection, "SELECT 1 FROM temp._crdt_shown LIMIT 1") is None:
             return
         with without_capture(self.connection, [self.table]):
-            try:
-                self._show_in_table(EMPTY)
-            except apsw.ConstraintError:  # what was written stays where the table does not allow what must be shown
-                self._show_in_table(Sql("OR IGNORE"))
+            self._show_in_table()
         self._execute("fold/foldparts/show_held", held=self.table.held, value=naming.value(self.field.id))
 
-    def _show_in_table(self, or_ignore: Sql) -> None:
-        self._execute(
+    def _show_in_table(self) -> None:
+        """Write the user's table; what was written stays where the table does not allow what must be shown."""
+        statement = partial(
+            sql,
             "fold/foldparts/show_table",
-            or_ignore=or_ignore,
             table=self.table.quoted,
             column=identifier(self.field.name),
             target_is_cell=self.table.row_has_key_of("target", "cell"),
         )
+        write = writing.prepare(self.connection, self.table.name, statement)
+        with suppress(apsw.ConstraintError, apsw.MismatchError):
+            write.execute(self.connection, {"first": 0, "last": 2**62})
+            return
+        for (cell,) in query.rows(self.connection, "SELECT id FROM temp._crdt_shown ORDER BY id"):
+            with suppress(apsw.ConstraintError, apsw.MismatchError):
+                write.execute(self.connection, {"first": cell, "last": cell})

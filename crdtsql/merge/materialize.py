@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 
 import apsw
 
@@ -17,7 +18,7 @@ from crdtsql.base import EMPTY, Sql, TemporaryTable, fragment, identifier, joine
 from crdtsql.merge.arrival import Arrival
 from crdtsql.merge.meet import Values
 from crdtsql.shown import link_held
-from crdtsql.sqlite import schema
+from crdtsql.sqlite import schema, writing
 from crdtsql.store import Registry
 
 STAGED = TemporaryTable("_crdt_staged", "merge/materialize/create_staged")
@@ -130,7 +131,8 @@ def _update_shown(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> 
     """Write the won cells in place, but for the rows that are taken apart."""
     settings = _settings(arrival, of_held=False)
     if settings.text:
-        statement = sql(
+        statement = partial(
+            sql,
             "merge/materialize/update_shown",
             table=arrival.table.quoted,
             settings=settings,
@@ -138,7 +140,7 @@ def _update_shown(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> 
             changed=Sql(f"({arrival.changed}) AND NOT ({apart})"),
             **arrival.image_slots,
         )
-        connection.execute(statement)
+        writing.prepare(connection, arrival.table.name, statement).execute(connection)
 
 
 def _replace_shown(connection: apsw.Connection, arrival: Arrival, values: Values, exchanging: Sql) -> None:
@@ -149,16 +151,14 @@ def _replace_shown(connection: apsw.Connection, arrival: Arrival, values: Values
     _update_apart(connection, arrival, exchanging)
     (count,) = query.first(connection, "SELECT count(*) FROM temp._crdt_staged")
 
-    def insert(or_ignore: Sql) -> str:
-        return sql(
-            "merge/materialize/insert_staged",
-            or_ignore=or_ignore,
-            table=table.quoted,
-            key_columns=table.key_columns,
-            columns=joined((Sql(f", {identifier(field.name)}") for field in table.fields), ""),
-            staged_columns=staged,
-        )
-
+    insert = partial(
+        sql,
+        "merge/materialize/insert_staged",
+        table=table.quoted,
+        key_columns=table.key_columns,
+        columns=joined((Sql(f", {identifier(field.name)}") for field in table.fields), ""),
+        staged_columns=staged,
+    )
     if not _inserts(connection, arrival, insert, count):
         hold = sql(
             "merge/materialize/hold_staged",
@@ -204,16 +204,19 @@ def _update_apart(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> 
     connection.execute("RELEASE crdt_update")
 
 
-def _inserts(connection: apsw.Connection, arrival: Arrival, insert: Callable[[Sql], str], count: int) -> bool:
+def _inserts(connection: apsw.Connection, arrival: Arrival, insert: Callable[..., str], count: int) -> bool:
     """Insert rows; return False if the table did not take all of them.
 
     OR IGNORE would change what statements in the user's triggers do, so such a table gets all rows or none.
     """
     connection.execute("SAVEPOINT crdt_insert")
-    forms = [EMPTY] if schema.other_triggers(connection, arrival.table.name) else [EMPTY, Sql("OR IGNORE")]
+    name = arrival.table.name
+    forms = [writing.prepare(connection, name, insert)]
+    if not schema.other_triggers(connection, name):
+        forms.append(writing.Write(insert(on_conflict=writing.OR_IGNORE), None))
     for form in forms:
         with suppress(apsw.ConstraintError, apsw.MismatchError):
-            connection.execute(insert(form))
+            form.execute(connection)
             all_taken = connection.changes() == count
             connection.execute("RELEASE crdt_insert")
             return all_taken
@@ -226,17 +229,15 @@ def _show_fresh(connection: apsw.Connection, arrival: Arrival, values: Values, c
     """Show the rows that are new here, and hold those that are deleted; return False if some of the others wait."""
     table = arrival.table
 
-    def show(or_ignore: Sql) -> str:
-        return sql(
-            "merge/materialize/show_fresh",
-            or_ignore=or_ignore,
-            table=table.quoted,
-            key_columns=table.key_columns,
-            columns=arrival.user_columns,
-            incoming_values=arrival.incoming_values,
-            **arrival.image_slots,
-        )
-
+    show = partial(
+        sql,
+        "merge/materialize/show_fresh",
+        table=table.quoted,
+        key_columns=table.key_columns,
+        columns=arrival.user_columns,
+        incoming_values=arrival.incoming_values,
+        **arrival.image_slots,
+    )
     all_taken = _inserts(connection, arrival, show, count)
     is_missing = Sql(
         f"incoming.gone IS NULL AND NOT EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {arrival.is_key_of('shown', 'incoming')})"

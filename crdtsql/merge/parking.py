@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from functools import partial
 
 import apsw
 
@@ -30,7 +31,7 @@ from crdtsql.export import parkedcells
 from crdtsql.merge import mergeparts
 from crdtsql.merge.arrival import Arrival, Pair
 from crdtsql.shown import Side, take_out
-from crdtsql.sqlite import Column, TableShape, default_value, schema
+from crdtsql.sqlite import Column, TableShape, default_value, schema, writing
 from crdtsql.store import FIRST_PARKED, Field, Registry, Table, temporary
 from crdtsql.types import TYPES, columntype, parts
 from crdtsql.wire import TableHeader, image
@@ -365,24 +366,26 @@ def _show_cells(registry: Registry, table: Table, field: Field, kept: Field) -> 
         "shown_is_parked": table.row_has_key_of("shown", "parked"),
         "parked": table.cells_parked,
     }
-    if _takes(connection, sql("merge/parking/unpark_shown", which=Sql("1"), **slots), (kept.id,)):
+    unpark = partial(sql, "merge/parking/unpark_shown", **slots)
+    write = writing.prepare(connection, table.name, partial(unpark, which=Sql("1")))
+    if _takes(connection, write, (kept.id,)):
         return
     which = joined((Sql(f"parked.{key} = ?{n}") for n, key in enumerate(table.key_names, 2)), " AND ")
-    statement = sql("merge/parking/unpark_shown", which=which, **slots)
+    write = writing.prepare(connection, table.name, partial(unpark, which=which))
     keys = query.rows(connection, f"SELECT {table.keys} FROM {table.cells_parked} WHERE col = ?", (kept.id,))
     side = Side(table, shape_of(registry, table))
     with temporary(connection, "_crdt_out", side.create_out):
         marks = joined(Sql("?") for _ in table.key)
-        refused = [key for key in keys if not _takes(connection, statement, (kept.id, *key))]
+        refused = [key for key in keys if not _takes(connection, write, (kept.id, *key))]
         connection.executemany(f"INSERT INTO temp._crdt_out ({table.keys}) VALUES ({marks})", refused)
         take_out(registry, side)
 
 
-def _takes(connection: apsw.Connection, statement: str, values: tuple[SqliteValue, ...]) -> bool:
+def _takes(connection: apsw.Connection, write: writing.Write, values: tuple[SqliteValue, ...]) -> bool:
     """Run a statement unless a constraint of the table refuses it; tell whether it was run."""
     connection.execute("SAVEPOINT crdt_unpark")
     try:
-        connection.execute(statement, values)
+        write.execute(connection, values)
     except (apsw.ConstraintError, apsw.MismatchError):
         connection.execute("ROLLBACK TO crdt_unpark; RELEASE crdt_unpark")
         return False

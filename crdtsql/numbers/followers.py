@@ -34,11 +34,6 @@ class Follower:
     position: int = 0
     field: Field | None = None
 
-    @property
-    def quoted(self) -> Sql:
-        """Return the quoted name of the user's table."""
-        return identifier(self.name)
-
 
 def to_table(registry: Registry, table: Table) -> list[Follower]:
     """List the columns that hold the numbers of a table, but for its own key."""

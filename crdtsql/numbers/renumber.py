@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import apsw
 
@@ -19,7 +20,7 @@ from crdtsql.capture import without_capture
 from crdtsql.numbers import followers
 from crdtsql.numbers.followers import Follower
 from crdtsql.shown import Side, take_out
-from crdtsql.sqlite import schema
+from crdtsql.sqlite import schema, writing
 from crdtsql.store import FIRST_PARKED, FIRST_UPDATE_OP, Registry, Table, temporary
 from crdtsql.wire import Header, TableHeader, image
 
@@ -119,24 +120,26 @@ def _waves(connection: apsw.Connection, moves: Moves) -> Iterator[None]:
 
 
 def _translate(connection: apsw.Connection, table: Sql, column: Sql, condition: Sql = EMPTY) -> None:
-    connection.execute(sql("numbers/renumber/translate", table=table, column=column, condition=condition))
+    """Translate a column of a table of ours."""
+    connection.execute(
+        sql("numbers/renumber/translate", on_conflict=EMPTY, table=table, column=column, condition=condition)
+    )
 
 
-def _translate_shown(registry: Registry, table: Table | None, name: Sql, column: Sql, condition: Sql) -> None:
+def _translate_shown(registry: Registry, table: Table | None, name: str, column: Sql, condition: Sql) -> None:
     """Translate a column of the user's table, if it has anything to translate, without capturing it.
 
     Rows that a constraint refuses with the new number wait among the held rows, which are translated next.
     """
     connection = registry.connection
-    if (
-        query.first(connection, sql("numbers/renumber/holds_moved", table=name, column=column, condition=condition))
-        is None
-    ):
+    slots = {"table": identifier(name), "column": column, "condition": condition}
+    if query.first(connection, sql("numbers/renumber/holds_moved", **slots)) is None:
         return
     with without_capture(connection, [] if table is None else [table]):
         connection.execute("SAVEPOINT crdt_move")
         try:
-            _translate(connection, name, column, condition)
+            translate = partial(sql, "numbers/renumber/translate", **slots)
+            writing.prepare(connection, name, translate).execute(connection)
         except (apsw.ConstraintError, apsw.MismatchError):
             connection.execute("ROLLBACK TO crdt_move")
             shape = None if table is None else schema.read(connection, table.place)
@@ -144,10 +147,9 @@ def _translate_shown(registry: Registry, table: Table | None, name: Sql, column:
                 raise
             side = Side(table, shape)
             with temporary(connection, "_crdt_out", side.create_out):
-                slots = {"table": name, "column": column, "condition": condition, "keys": table.keys}
-                connection.execute(
-                    sql("numbers/renumber/take_out", key_columns=table.key_columns_of("target"), **slots)
-                )
+                key_columns = table.key_columns_of("target")
+                take = sql("numbers/renumber/take_out", key_columns=key_columns, keys=table.keys, **slots)
+                connection.execute(take)
                 take_out(registry, side)
         finally:
             connection.execute("RELEASE crdt_move")
@@ -172,7 +174,7 @@ def _move_rows(registry: Registry, moves: Moves) -> None:
     """Renumber the rows themselves: what is kept of them, and where the user's table shows them."""
     connection, table = registry.connection, moves.table
     key, column = table.key_names[0], identifier(table.key[0])
-    _translate_shown(registry, table, table.quoted, column, fragment("numbers/renumber/is_shown", column=column))
+    _translate_shown(registry, table, table.name, column, fragment("numbers/renumber/is_shown", column=column))
     _translate(connection, table.held, key, Sql(f"AND {_is_held(table)}"))
     for ours in (*_ours(connection, table), table.born):
         _translate(connection, ours, key)
@@ -183,7 +185,7 @@ def _move_value(registry: Registry, follower: Follower, folding: bool) -> None:
     """Let a column outside of a key follow, but where an event that is about to be folded wrote it."""
     connection, table, field = registry.connection, follower.table, follower.field
     if table is None or field is None:
-        _translate_shown(registry, table, follower.quoted, follower.column, EMPTY)
+        _translate_shown(registry, table, follower.name, follower.column, EMPTY)
         return
     if field.id >= FIRST_PARKED:
         _translate(connection, table.cells_parked, Sql("v"), Sql(f"AND target.col = {field.id}"))
@@ -200,7 +202,7 @@ def _move_value(registry: Registry, follower: Follower, folding: bool) -> None:
             "numbers/renumber/was_not_written", target_is_event=table.row_has_key_of("target", "event"), **slots
         )
         held = fragment("numbers/renumber/was_not_written", target_is_event=table.same_keys("target", "event"), **slots)
-    _translate_shown(registry, table, follower.quoted, follower.column, shown)
+    _translate_shown(registry, table, follower.name, follower.column, shown)
     _translate(connection, table.held, naming.value(field.id), held)
     for logged in ("won", "lost"):
         of_column = Sql(f"AND target.tbl = {table.id} AND target.col = {field.id}")
@@ -226,7 +228,7 @@ def _move_key(registry: Registry, follower: Follower, table: Table, folding: boo
             table_id=table_id,
             target_is_event=table.row_has_key_of("target", "event"),
         )
-    _translate_shown(registry, table, follower.quoted, follower.column, shown)
+    _translate_shown(registry, table, follower.name, follower.column, shown)
     _translate(connection, table.held, key, Sql(f"AND {held}"))
     for ours in _ours(connection, table):
         _translate(connection, ours, key)

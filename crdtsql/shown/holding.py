@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import apsw
 
 from crdtsql.base import EMPTY, Sql, SqliteValue, caseless, identifier, joined, naming, query, reasons, sql
-from crdtsql.sqlite import TableShape
+from crdtsql.sqlite import TableShape, writing
 from crdtsql.store import Registry, Table
 
 CREATE_REFUSED = "CREATE TEMP TABLE _crdt_refused (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
@@ -197,13 +198,15 @@ def create_candidates(side: Side) -> str:
     )
 
 
-def _put_back(side: Side) -> str:
-    return sql(
+def _put_back(connection: apsw.Connection, side: Side) -> writing.Write:
+    statement = partial(
+        sql,
         "shown/holding/put_back",
         table=side.table.quoted,
         columns=joined(side.columns),
         candidate_columns=joined(Sql(f"candidate.{name}") for name in side.held_columns),
     )
+    return writing.prepare(connection, side.table.name, statement)
 
 
 def probe(connection: apsw.Connection, side: Side) -> dict[int, tuple[int, str]]:
@@ -218,7 +221,7 @@ def probe(connection: apsw.Connection, side: Side) -> dict[int, tuple[int, str]]
     connection.execute("SAVEPOINT crdt_probe")
     try:
         refused: dict[int, tuple[int, str]] = {}
-        insert = _put_back(side)
+        insert = _put_back(connection, side)
         for number in unprobed:
             found = _put_back_one(connection, insert, number)
             refused |= found
@@ -231,28 +234,28 @@ def probe(connection: apsw.Connection, side: Side) -> dict[int, tuple[int, str]]
 
 def put_back(connection: apsw.Connection, side: Side) -> dict[int, tuple[int, str]]:
     """Show the chosen candidates; return those that SQLite refuses: id -> (extended error code, what it says)."""
-    statement = _put_back(side)
+    insert = _put_back(connection, side)
     (count,) = query.first(connection, "SELECT count(*) FROM temp._crdt_candidate WHERE chosen")
     connection.execute("SAVEPOINT crdt_put_back")
     with suppress(apsw.ConstraintError, apsw.MismatchError):
-        connection.execute(statement, {"first": 0, "last": 2**62})
+        insert.execute(connection, {"first": 0, "last": 2**62})
         if connection.changes() == count:
             connection.execute("RELEASE crdt_put_back")
             return {}
     connection.execute("ROLLBACK TO crdt_put_back; RELEASE crdt_put_back")
-    return _put_back_one_by_one(connection, statement)
+    return _put_back_one_by_one(connection, insert)
 
 
-def _put_back_one_by_one(connection: apsw.Connection, statement: str) -> dict[int, tuple[int, str]]:
+def _put_back_one_by_one(connection: apsw.Connection, insert: writing.Write) -> dict[int, tuple[int, str]]:
     refused: dict[int, tuple[int, str]] = {}
     for (number,) in query.rows(connection, "SELECT id FROM temp._crdt_candidate WHERE chosen ORDER BY id"):
-        refused |= _put_back_one(connection, statement, number)
+        refused |= _put_back_one(connection, insert, number)
     return refused
 
 
-def _put_back_one(connection: apsw.Connection, statement: str, number: int) -> dict[int, tuple[int, str]]:
+def _put_back_one(connection: apsw.Connection, insert: writing.Write, number: int) -> dict[int, tuple[int, str]]:
     try:
-        connection.execute(statement, {"first": number, "last": number})
+        insert.execute(connection, {"first": number, "last": number})
     except (apsw.ConstraintError, apsw.MismatchError) as error:
         message = str(error).removeprefix("ConstraintError: ").removeprefix("MismatchError: ")
         return {number: (getattr(error, "extendedresult", apsw.SQLITE_MISMATCH), message)}

@@ -1,6 +1,6 @@
 """What does the user's file look like? Knows nothing of us."""
 
-from crdtsql.sqlite import indexsql, schema, tablesql, usertriggers
+from crdtsql.sqlite import indexsql, schema, tablesql, usertriggers, writing
 from crdtsql.sqlite.default_values import default_value
 from crdtsql.sqlite.schema import Column, ForeignKey, TableShape, UniqueIndex, user_tables
 from crdtsql.sqlite.usertriggers import UserTrigger
@@ -17,4 +17,5 @@ __all__ = [
     "tablesql",
     "user_tables",
     "usertriggers",
+    "writing",
 ]

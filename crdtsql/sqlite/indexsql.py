@@ -148,6 +148,25 @@ def trigger_event(statement: str) -> str:
     return next(word for word in after_name if word in ("DELETE", "INSERT", "UPDATE"))
 
 
+def has_conflict_clause(statement: str) -> bool:
+    """Tell whether a constraint in a `CREATE TABLE` statement says `ON CONFLICT` with another word than ABORT.
+
+    >>> has_conflict_clause("CREATE TABLE t(a UNIQUE ON/**/CONFLICT replace)")
+    True
+    >>> has_conflict_clause("CREATE TABLE t(a DEFAULT 'on conflict fail', b NOT NULL ON CONFLICT ABORT)")
+    False
+    """
+    found = [
+        match[0].upper() if match.lastgroup == "word" else ""
+        for match in _TOKEN.finditer(statement)
+        if match.lastgroup != "space"
+    ]
+    return any(
+        (first, second) == ("ON", "CONFLICT") and third != "ABORT"
+        for first, second, third in zip(found, found[1:], found[2:], strict=False)
+    )
+
+
 def words(expression: str) -> set[str]:
     """Return the words of an expression that may be names of columns.
 

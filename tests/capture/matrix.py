@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apsw
 
 from crdtsql import Replica
+from tests.support.clauses import with_clauses
 from tests.support.judge import Statement, fold
 
 TABLES = ("parent", "t", "child")
@@ -124,10 +125,10 @@ def row_of(shape: Shape, n: int, family: str = "NULL, NULL", verb: str = "INSERT
     )
 
 
-def replica_of(shape: Shape, file: str = ":memory:") -> Replica:
+def replica_of(shape: Shape, file: str = ":memory:", clauses: str = "") -> Replica:
     """Make a folded replica that has genesis rows, rows of its own, changed rows and a deleted one."""
     connection = apsw.Connection(file)
-    connection.execute(schema_of(shape))
+    connection.execute(with_clauses(schema_of(shape), clauses))
     connection.execute(rows_of(shape))
     replica = Replica.on(connection)
     replica.enable(*TABLES, identity="key")  # a judge knows rows by their keys
@@ -303,7 +304,9 @@ SECONDS = (
 )
 
 
-def statements(shape: Shape) -> list[Statement]:
-    """List every statement for one shape."""
-    filled = [Statement(s.name, shape.fill(s.sql), s.reinserts, s.mixes) for s in STATEMENTS]
-    return filled + rowid_statements(shape)
+def statements(shape: Shape, clauses: str = "") -> list[Statement]:
+    """List every statement for one shape; where constraints say REPLACE, each may do what OR REPLACE does."""
+    filled = [Statement(s.name, shape.fill(s.sql), s.reinserts, s.mixes) for s in STATEMENTS] + rowid_statements(shape)
+    if "REPLACE" not in clauses:
+        return filled
+    return [replace(one, reinserts=True, mixes=one.mixes or " all" in one.name) for one in filled]

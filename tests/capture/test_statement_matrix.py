@@ -15,6 +15,7 @@ import pytest
 
 from crdtsql import Replica
 from tests.capture import matrix
+from tests.support.clauses import CLAUSES
 from tests.support.judge import Judge, Statement, fold
 from tests.support.peers import fast_directory
 
@@ -24,29 +25,30 @@ PRAGMAS = [(recursive, foreign) for recursive in (0, 1) for foreign in (0, 1)]
 
 
 @cache
-def _replica(shape: str, recursive: int, foreign: int) -> tuple[Replica, Judge]:
-    """Make one replica per shape and pragmas; each case works in a transaction that is rolled back."""
-    replica = matrix.replica_of(matrix.SHAPES[shape])
+def _replica(shape: str, recursive: int, foreign: int, clauses: str) -> tuple[Replica, Judge]:
+    """Make one replica per shape, pragmas and clauses; each case works in a transaction that is rolled back."""
+    replica = matrix.replica_of(matrix.SHAPES[shape], clauses=clauses)
     replica.connection.execute(f"PRAGMA recursive_triggers = {recursive}; PRAGMA foreign_keys = {foreign}")
     return replica, Judge(replica)
 
 
-def _judge(shape: str, pragmas: tuple[int, int], *statements: Statement) -> None:
-    replica, judge = _replica(shape, *pragmas)
+def _judge(shape: str, pragmas: tuple[int, int], *statements: Statement, clauses: str = "") -> None:
+    replica, judge = _replica(shape, *pragmas, clauses)
     connection = replica.connection
     judge.start(judge.before)
     connection.execute("BEGIN")
     try:
         for statement in statements:
             judge.run(statement)
-            if not connection.in_transaction:
+            if not connection.in_transaction:  # ROLLBACK undid the statements before as well
                 connection.execute("BEGIN")
+                judge.start(judge.before)
         judge.check()
     except AssertionError as error:
         recursive, foreign = pragmas
         story = "\n".join(f"{statement.sql};" for statement in statements)
         raise AssertionError(
-            f"{shape}, recursive_triggers={recursive}, foreign_keys={foreign}:\n{story}\n{error}"
+            f"{shape} {clauses}, recursive_triggers={recursive}, foreign_keys={foreign}:\n{story}\n{error}"
         ) from None
     finally:
         connection.execute("ROLLBACK")
@@ -65,6 +67,19 @@ def test_every_statement_and_a_second_one_after_it_are_captured(shape: str, prag
                 _judge(shape, pragmas, first, second)
         elif (position + turn) % len(PRAGMAS) == PRAGMAS.index(pragmas):
             _judge(shape, pragmas, first, seconds[(position + 3 * turn) % len(seconds)])
+
+
+@pytest.mark.parametrize("clauses", CLAUSES)
+@pytest.mark.parametrize("shape", matrix.SHAPES)
+def test_every_statement_is_captured_whatever_the_constraints_say(shape: str, clauses: str) -> None:
+    """Conflict clauses of UNIQUE, PRIMARY KEY and NOT NULL in CREATE TABLE change what statements do, and that is captured."""
+    firsts = matrix.statements(matrix.SHAPES[shape], clauses)
+    seconds = [statement for statement in firsts if statement.name in matrix.SECONDS]
+    turn, part = [*matrix.SHAPES].index(shape), CLAUSES.index(clauses)
+    for position, first in enumerate(firsts):
+        if WHOLE_PRODUCT or (position + turn) % len(CLAUSES) == part:
+            pragmas = PRAGMAS[(position // len(CLAUSES) + turn) % len(PRAGMAS)]
+            _judge(shape, pragmas, first, seconds[(position + 3 * turn) % len(seconds)], clauses=clauses)
 
 
 @pytest.mark.parametrize("recursive", [0, 1])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from random import Random
 
 import apsw
@@ -13,10 +14,11 @@ import pytest
 
 from crdtsql import Replica
 from tests.support import state
+from tests.support.clauses import with_clauses
 from tests.support.judge import Judge, Statement
 
 STATEMENTS = int(os.environ.get("CRDTSQL_STATEMENTS", "2000"))
-SEEDS = max(4, STATEMENTS // 1000)
+SEEDS = max(6, STATEMENTS // 1000)
 SCHEMA = """
 CREATE TABLE a (id TEXT PRIMARY KEY, u UNIQUE, v, p, q, UNIQUE (p, q));
 CREATE TABLE b (
@@ -55,14 +57,27 @@ UPDATE c SET b = NULL WHERE b NOT IN (SELECT id FROM b);
 """
 
 
-class Writer:
-    """Makes random statements."""
+DECLARED = ("", "REPLACE", "IGNORE", "REPLACE IGNORE", "FAIL REPLACE", "ROLLBACK IGNORE REPLACE")
+"""Conflict clauses of the constraints; each seed takes some of them."""
 
-    def __init__(self, random: Random) -> None:
+
+class Writer:
+    """Makes random statements.
+
+    Attributes:
+        declared: the conflict clauses of the tables' constraints.
+    """
+
+    def __init__(self, random: Random, declared: str = "") -> None:
         self.random = random
+        self.declared = declared
 
     def statement(self) -> Statement:
-        """Make one."""
+        """Make one; where a constraint says REPLACE, any of them may do what OR REPLACE does."""
+        made = self._statement()
+        return replace(made, reinserts=True, mixes=True) if "REPLACE" in self.declared else made
+
+    def _statement(self) -> Statement:
         forms = (
             self.insert,
             self.insert,
@@ -160,17 +175,17 @@ class Writer:
         return Statement("undone", sql, kept.reinserts, mixes=True)
 
 
-def _replica() -> Replica:
+def _replica(declared: str) -> Replica:
     replica = Replica.on(apsw.Connection(":memory:"))
-    replica.connection.execute(SCHEMA)
+    replica.connection.execute(with_clauses(SCHEMA, declared))
     replica.enable(*TABLES, identity="key")
     return replica
 
 
-def _begin(seed: int) -> Replica:
+def _begin(seed: int, declared: str) -> Replica:
     """Make a replica some of whose rows are older than it."""
     connection = apsw.Connection(":memory:")
-    connection.execute(SCHEMA)
+    connection.execute(with_clauses(SCHEMA, declared))
     writer = Writer(Random(seed))
     for table in TABLES:
         for _ in range(seed % 3 * 4):
@@ -184,7 +199,8 @@ def _begin(seed: int) -> Replica:
 def test_random_statements_are_captured(seed: int) -> None:
     """After any statements the clocks agree with the tables, and other replicas come to the same state."""
     random = Random(seed)
-    writer, replica, follower = Writer(random), _begin(seed), _replica()
+    declared = DECLARED[seed % len(DECLARED)]
+    writer, replica, follower = Writer(random, declared), _begin(seed, declared), _replica(declared)
     judge = Judge(replica)
     left = STATEMENTS // SEEDS
     while left > 0:
@@ -207,7 +223,7 @@ def test_random_statements_are_captured(seed: int) -> None:
             raise AssertionError(
                 f"seed {seed}, {left} left, {pragmas}:\n{story}\n{type(error).__name__}: {error}"
             ) from error
-    empty = _replica()
+    empty = _replica(declared)
     _follow(replica, empty)
 
 

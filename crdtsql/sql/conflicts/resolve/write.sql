@@ -1,4 +1,4 @@
-UPDATE ${or_abort} ${table} AS target
+UPDATE ${on_conflict} ${table} AS target
 SET ${column} = ${value}
 FROM _crdt_conflict AS entry
 WHERE entry.id = :id

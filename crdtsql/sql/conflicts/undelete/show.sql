@@ -1,4 +1,4 @@
-INSERT ${or_abort} INTO ${table} (${key_columns}${columns})
+INSERT ${on_conflict} INTO ${table} (${key_columns}${columns})
 SELECT ${held_columns}
 FROM ${held} AS held
 WHERE held.id = :held

@@ -1,4 +1,4 @@
-UPDATE ${table} AS target
+UPDATE ${on_conflict} ${table} AS target
 -- What was written here after all others wrote takes the place of what they wrote.
 SET ${column} = written.v
 FROM temp._crdt_written AS written

@@ -1,4 +1,4 @@
-INSERT ${or_ignore} INTO ${table} (${key_columns}${columns})
+INSERT ${on_conflict} INTO ${table} (${key_columns}${columns})
 SELECT ${incoming_values}
 FROM temp._crdt_arrived AS arrived
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id

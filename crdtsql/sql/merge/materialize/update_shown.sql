@@ -1,4 +1,4 @@
-UPDATE ${table} AS target
+UPDATE ${on_conflict} ${table} AS target
 SET ${settings}
 FROM temp._crdt_met AS met
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id

@@ -1,4 +1,4 @@
-UPDATE ${table} AS shown
+UPDATE ${on_conflict} ${table} AS shown
 SET ${column} = parked.v
 FROM ${parked} AS parked
 WHERE parked.col = ?1

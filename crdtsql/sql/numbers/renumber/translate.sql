@@ -1,4 +1,4 @@
-UPDATE ${table} AS target
+UPDATE ${on_conflict} ${table} AS target
 SET ${column} = (
   SELECT CASE WHEN typeof(target.${column}) = 'text' THEN CAST(moved.new AS TEXT) ELSE moved.new END
   FROM temp._crdt_moved AS moved

@@ -6,6 +6,7 @@ Everything else of a history is as in `simulation.py`: files, changesets that ar
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.machines.simulation.simulation import Simulation
 from tests.machines.simulation.tables import Shape
 from tests.machines.simulation.writes import Habits
 from tests.support import state
+from tests.support.clauses import CLAUSES
 
 
 @dataclass
@@ -47,7 +49,13 @@ class Constrained(Simulation):
         return Habits({**tables}, {}, calm=False)
 
     def schema(self) -> str:
-        return schema(self.habits.tables)
+        """Return the tables of one file; what they say of conflicts, and the user's triggers, may be its own."""
+        chance = random.Random(f"{self.seed} {self.count} clauses")
+        clauses = chance.choice(("", "", *CLAUSES))
+        triggers = chance.random() < (0.3 if clauses else 0.05)
+        self.occurred["tables with conflict clauses"] += bool(clauses)
+        self.occurred["tables with conflict clauses and triggers"] += bool(clauses) and triggers
+        return schema(self.habits.tables, clauses, triggers=triggers)
 
     def open_writer(self, path: Path) -> ConstrainedWriter:
         return ConstrainedWriter(path, self.habits, self.occurred)

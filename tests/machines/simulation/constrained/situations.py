@@ -12,6 +12,9 @@ from tests.machines.oracle.shown import Rules, Shown, View
 
 REQUIRED = (
     "a constraint refused a statement",
+    "a constraint's own clause undid a transaction",
+    "tables with conflict clauses",
+    "tables with conflict clauses and triggers",
     "one statement changed several tables",
     "foreign keys were not enforced",
     "REPLACE evicted a row",

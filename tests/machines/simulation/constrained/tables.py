@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.machines.oracle.shown import Check, Record, Reference, Rules, Unique
 from tests.machines.simulation.tables import Shape
+from tests.support.clauses import with_clauses, with_constraints
 
 
 @dataclass(frozen=True)
@@ -298,9 +299,29 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
 }
 """The families; in each, a table comes after those that it refers to, where that is possible."""
 
+SEEN = """
+CREATE TABLE seen_{table} (k PRIMARY KEY, what);
+CREATE TRIGGER insert_{table} AFTER INSERT ON {table} BEGIN INSERT OR IGNORE INTO seen_{table} VALUES (NEW.{key}, 'new'); END;
+CREATE TRIGGER update_{table} AFTER UPDATE ON {table} BEGIN INSERT OR REPLACE INTO seen_{table} VALUES (NEW.{key}, 'old'); END;
+"""
+"""A derived table, for whose triggers a conflict is nothing special."""
+
 TABLES = {name: table for family in FAMILIES.values() for name, table in family.items()}
 
 
-def schema(names: Mapping[str, Shape]) -> str:
-    """Return the statements that create some of the tables."""
-    return "".join(f"CREATE TABLE {name} {TABLES[name].create};\n{TABLES[name].indexes}\n" for name in names)
+def schema(names: Mapping[str, Shape], clauses: str = "", *, triggers: bool = False) -> str:
+    """Return the statements that create some of the tables.
+
+    Args:
+        clauses: the conflict clauses of their constraints, in turn.
+        triggers: whether they have triggers of the user's, which meet conflicts of their own.
+    """
+    found = []
+    for name in names:
+        create, indexes = TABLES[name].create, TABLES[name].indexes
+        if clauses:
+            create, indexes = with_constraints(create, indexes)
+        found.append(f"{with_clauses(f'CREATE TABLE {name} {create};', clauses)}\n{indexes}\n")
+        if triggers:
+            found.append(SEEN.format(table=name, key=TABLES[name].key[0]))
+    return "".join(found)
