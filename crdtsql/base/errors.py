@@ -55,6 +55,16 @@ class CounterOverflowError(CrdtsqlError):
     """A counter would leave the range in which SQLite counts exactly; nothing was changed."""
 
 
+class RolledBackError(CrdtsqlError):
+    """What a trigger of the user's does rolled back the transaction that crdtsql was in; nothing was changed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"a trigger of the user's rolled everything back ({reason}), so nothing was changed: the table that it writes "
+            "has a constraint, or a trigger, that says ROLLBACK; let it say ABORT, then run this again"
+        )
+
+
 class SchemaDriftError(CrdtsqlError):
     """A replicated table was altered so that its registration no longer fits."""
 

@@ -209,7 +209,7 @@ def _obstacle(ours: Registry, own: Table, shape: schema.TableShape, definition: 
         columns = joined(identifier(column.name) for column in shape.columns)
         scratch.execute(f"CREATE TABLE {own.quoted} ({columns})")
         if filled:
-            scratch.execute(f"INSERT INTO {own.quoted} DEFAULT VALUES")
+            scratch.execute(f"INSERT OR ABORT INTO {own.quoted} DEFAULT VALUES")
         _run_one(scratch, f"ALTER TABLE {own.quoted} ADD COLUMN {definition}")
     except apsw.ConstraintError:
         return None  # its CHECK and the values here: the table itself will say

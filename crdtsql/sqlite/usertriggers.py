@@ -51,15 +51,18 @@ def writes_of(connection: apsw.Connection, statements: Sequence[str]) -> dict[st
 
 
 def aborting(statement: str) -> str | None:
-    """Return a CREATE TRIGGER statement with RAISE(ABORT, ..) in place of RAISE(ROLLBACK, ..); None if it has none of these.
+    """Return a CREATE TRIGGER statement that aborts where it would roll back: with RAISE(ABORT, ..), OR ABORT; None if it does not.
 
     >>> aborting("CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT raise(rollback, 'rollback'); END")
     "CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT raise(ABORT, 'rollback'); END"
+    >>> aborting("CREATE TRIGGER x AFTER INSERT ON t BEGIN UPDATE OR ROLLBACK u SET rollback = 1; END")
+    'CREATE TRIGGER x AFTER INSERT ON t BEGIN UPDATE OR ABORT u SET rollback = 1; END'
     """
     pieces = indexsql.tokens(statement)
     words = [number for number, piece in enumerate(pieces) if piece != " "]
     for before, opening, here in zip(words, words[1:], words[2:], strict=False):
-        if [pieces[n].upper() for n in (before, opening, here)] == ["RAISE", "(", "ROLLBACK"]:
+        three = [pieces[n].upper() for n in (before, opening, here)]
+        if three == ["RAISE", "(", "ROLLBACK"] or three[1:] == ["OR", "ROLLBACK"]:
             pieces[here] = "ABORT"
     changed = "".join(pieces)
     return None if changed == "".join(indexsql.tokens(statement)) else changed

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, SqliteValue, query
+from crdtsql.base import EMPTY, RolledBackError, Sql, SqliteValue, query
 from crdtsql.sqlite import indexsql, schema
 
 OR_ABORT = Sql("OR ABORT")
@@ -36,11 +36,17 @@ class Write:
 
         Raises:
             apsw.ConstraintError, apsw.MismatchError: the table does not take the rows; nothing was written.
+            RolledBackError: what a trigger of the user's does rolled everything back.
         """
         if self.rehearsal is not None:
             with _undone(connection):
                 connection.execute(self.rehearsal, values)
-        connection.execute(self.statement, values)
+        try:
+            connection.execute(self.statement, values)
+        except apsw.ConstraintError as error:
+            if not connection.in_transaction:
+                raise RolledBackError(str(error).removeprefix("ConstraintError: ")) from error
+            raise
 
 
 def prepare(connection: apsw.Connection, table: str, statement: Callable[..., str]) -> Write:

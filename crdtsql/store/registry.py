@@ -409,7 +409,7 @@ def temporary(connection: apsw.Connection, name: str, definition: str) -> Iterat
         yield
     finally:
         try:
-            connection.execute(f"DROP TABLE temp.{name}")
+            connection.execute(f"DROP TABLE IF EXISTS temp.{name}")  # a ROLLBACK undoes its CREATE
         except apsw.LockedError:
             connection.execute(f"DELETE FROM temp.{name}")
             connection.execute(f"ALTER TABLE temp.{name} RENAME TO {name}_{next(_leftovers)}")

@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base.errors import WriteRefusedError
+from crdtsql.base.errors import RolledBackError, WriteRefusedError
 from tests.support import state
 from tests.support.peers import START_MS, come_to_rest, replica, send
 
@@ -188,3 +188,18 @@ def test_numbers_move_under_any_clause(tmp_path: Path, clause: str) -> None:
             ("a", "a"),
             ("b", "b"),
         ]
+
+
+def test_a_derived_table_that_rolls_back_is_named() -> None:
+    """A merge that a trigger's own writes roll back changes nothing, and says so."""
+    derived = """
+    CREATE TABLE once (k PRIMARY KEY ON CONFLICT ROLLBACK);
+    CREATE TRIGGER once AFTER UPDATE ON t BEGIN INSERT INTO once VALUES (1); END;
+    """
+    a, b = pair("", derived)
+    b.connection.execute("UPDATE t SET low = 1 WHERE k = 'k1'")
+    a.connection.execute("INSERT INTO once VALUES (1)")
+    before = seen(a)
+    with pytest.raises(RolledBackError, match="once"):
+        send(b, a)
+    assert seen(a) == before

@@ -344,6 +344,49 @@ def test_attached_memory_database_is_part_of_the_transaction(run: Run) -> None:
     run("COMMIT; BEGIN; DETACH image; COMMIT")
 
 
+DECLARED = "CREATE TABLE t (k TEXT PRIMARY KEY ON CONFLICT {0}, u UNIQUE ON CONFLICT {0}, n NOT NULL ON CONFLICT {0} DEFAULT 7);"
+
+
+@pytest.mark.parametrize(("clause", "left"), [
+    ("REPLACE", [("a", 1, 1), ("c", 2, 7)]),
+    ("IGNORE", [("a", 1, 1), ("b", 2, 2)]),
+])  # fmt: skip
+def test_constraints_have_conflict_clauses_of_their_own(run: Run, clause: str, left: Rows) -> None:
+    """24: REPLACE and IGNORE of a constraint hold for plain statements; a clause of the statement, also OR ABORT, goes before them."""
+    run(DECLARED.format(clause) + "INSERT INTO t VALUES ('a', 1, 1), ('b', 2, 2)")
+    for values in ("'a', 9, 9", "'d', 1, 9", "'d', 9, NULL"):
+        with pytest.raises(ERRORS, match="constraint failed"):
+            run(f"INSERT OR ABORT INTO t VALUES ({values})")
+    with pytest.raises(ERRORS, match="UNIQUE"):
+        run("UPDATE OR ABORT t SET u = 1 WHERE k = 'b'")
+    run("INSERT INTO t VALUES ('c', 2, NULL)")
+    assert run("SELECT * FROM t ORDER BY k") == left
+
+
+def test_rollback_of_a_constraint_ends_the_transaction(run: Run) -> None:
+    """24: a plain statement that breaks a constraint with ON CONFLICT ROLLBACK rolls the transaction back; OR ABORT does not."""
+    run(
+        DECLARED.format("ROLLBACK")
+        + "INSERT INTO t VALUES ('a', 1, 1); BEGIN; DELETE FROM t WHERE k = 'x'; SAVEPOINT one"
+    )
+    with pytest.raises(ERRORS, match="UNIQUE"):
+        run("INSERT OR ABORT INTO t VALUES ('b', 1, 1)")
+    run("ROLLBACK TO one")
+    with pytest.raises(ERRORS, match="UNIQUE"):
+        run("INSERT INTO t VALUES ('b', 1, 1)")
+    with pytest.raises(ERRORS, match="no such savepoint"):
+        run("ROLLBACK TO one")
+
+
+def test_or_abort_overrides_the_clauses_in_triggers(run: Run) -> None:
+    """24: OR ABORT of a statement goes before the OR IGNORE inside of a trigger that it fires."""
+    run("CREATE TABLE t (k); CREATE TABLE seen (k UNIQUE); INSERT INTO seen VALUES (1)")
+    run("CREATE TRIGGER note AFTER INSERT ON t BEGIN INSERT OR IGNORE INTO seen VALUES (NEW.k); END")
+    run("INSERT INTO t VALUES (1)")
+    with pytest.raises(ERRORS, match="UNIQUE"):
+        run("INSERT OR ABORT INTO t VALUES (1)")
+
+
 def test_every_fact_has_a_test() -> None:
     """Every fact of docs/SQLITE_FACTS.md has a test that names its number, and every number here has its fact."""
     page = (PROJECT / "docs" / "SQLITE_FACTS.md").read_text(encoding="utf-8")

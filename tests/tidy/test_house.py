@@ -134,6 +134,21 @@ def test_templates_are_used_once(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_statements_that_write_a_users_table_say_what_a_conflict_does(path: Path) -> None:
+    """No INSERT or UPDATE of a user's table leaves it to the table's constraints what a conflict does (SQLITE_FACTS.md, 24)."""
+    text = path.read_text(encoding="utf-8")
+    for clause in re.findall(r"^(?:INSERT\b(.*?)\bINTO|UPDATE\b(.*?)) \$\{table\}", text, re.MULTILINE):
+        assert "".join(clause).strip() in ("${on_conflict}", "OR ABORT"), text
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_no_module_writes_a_users_table_by_itself(source: Path) -> None:
+    """Statements that write a user's table stand in SQL files, where they say what a conflict does."""
+    text = source.read_text(encoding="utf-8")
+    assert not re.search(r"execute\w*\(\s*f?\"(?:INSERT|REPLACE|UPDATE)\b(?! OR ABORT)[^\"]*\{[^}\"]*\.quoted\}", text)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_slots_are_safe(path: Path) -> None:
     """No slot stands in a comment or inside quotes, where a name with a newline or a quote would end it."""
     text = path.read_text(encoding="utf-8")

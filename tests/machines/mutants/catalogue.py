@@ -398,4 +398,26 @@ MUTANTS = (
         "event.op = 0 AND clock.held IS NULL",
         constrained=True,
     ),
+    # -- conflict clauses
+    Mutant(
+        "the constraints' own clauses decide what a merge does",
+        "sqlite/writing.py",
+        "return Write(statement(on_conflict=OR_ABORT), None)",
+        "return Write(statement(on_conflict=EMPTY), None)",
+        constrained=True,
+    ),
+    Mutant(
+        "statements that fire triggers are not rehearsed",
+        "sqlite/writing.py",
+        "if self.rehearsal is not None:",
+        "if self.rehearsal is not None and not self.statement:",
+        constrained=True,
+    ),
+    Mutant(
+        "a statement's clause overrides those in the user's triggers",
+        "sqlite/writing.py",
+        "return Write(statement(on_conflict=EMPTY), rehearsal)",
+        "return Write(statement(on_conflict=OR_ABORT), rehearsal)",
+        constrained=True,
+    ),
 )
