@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import EMPTY, RolledBackError, Sql, SqliteValue, query
+from crdtsql.base import EMPTY, RolledBackError, Sql, SqliteValue
 from crdtsql.sqlite import indexsql, schema
 
 OR_ABORT = Sql("OR ABORT")
@@ -63,10 +63,7 @@ def prepare(connection: apsw.Connection, table: str, statement: Callable[..., st
 
 def has_clauses(connection: apsw.Connection, table: str) -> bool:
     """Tell whether a constraint of a table says that a conflict does something else than to abort the statement."""
-    found = query.first(
-        connection, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE", (table,)
-    )
-    return found is not None and indexsql.has_conflict_clause(found[0])
+    return indexsql.has_conflict_clause(schema.definition(connection, "table", table))
 
 
 @contextmanager
