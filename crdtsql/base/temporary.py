@@ -48,7 +48,7 @@ class TemporaryTable:
         finally:
             name = identifier(self.name)
             try:
-                connection.execute(f"DROP TABLE temp.{name}")
+                connection.execute(f"DROP TABLE IF EXISTS temp.{name}")  # a ROLLBACK undoes its CREATE
             except apsw.LockedError:
                 aside = identifier(f"{self.name}_{next(_leftovers)}")
                 connection.execute(f"DELETE FROM temp.{name}")

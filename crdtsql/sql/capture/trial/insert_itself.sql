@@ -1,2 +1,2 @@
-INSERT INTO ${table} (${columns})
+INSERT OR ABORT INTO ${table} (${columns})
 SELECT ${columns} FROM ${table}
