@@ -1,6 +1,6 @@
 """Words that need no file."""
 
-from crdtsql.base import clock, naming, policy, query, reasons
+from crdtsql.base import clock, naming, policy, query, reasons, suggest
 from crdtsql.base.clock import ABSENT, Now
 from crdtsql.base.errors import (
     BusyError,
@@ -108,6 +108,7 @@ __all__ = [
     "show_key",
     "silent",
     "sql",
+    "suggest",
     "text",
     "to_json",
     "value_to_json",

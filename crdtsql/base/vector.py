@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from crdtsql.base import clock
+from crdtsql.base import clock, suggest
 from crdtsql.base.errors import UsageError
 
 Vector = Mapping[str, int | str]
@@ -29,7 +29,7 @@ def parse_vector(text: str) -> dict[str, int]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"not a version vector: {error}; `crdtsql vector FILE` prints one") from error
+        raise UsageError(f"not a version vector: {error}; {suggest.verb('vector')} prints one") from error
     return {site.hex(): hlc for site, hlc in by_id(found).items()}
 
 

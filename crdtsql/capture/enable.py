@@ -21,6 +21,7 @@ from crdtsql.base import (
     naming,
     policy,
     query,
+    suggest,
 )
 from crdtsql.capture import shadows, trial, triggers
 from crdtsql.sqlite import Column, TableShape, schema
@@ -131,7 +132,7 @@ def disable(registry: Registry, name: str) -> None:
 
 def left(name: str) -> str:
     """Say what the other replicas must do when a table is not replicated in one file any more."""
-    return f"`crdtsql disable FILE {name}` for the other replicas too, before they exchange changes with this one again"
+    return f"{suggest.verb('disable')} for {name!r} on the other replicas too, before they exchange changes with this one again"
 
 
 def check(connection: apsw.Connection, name: str) -> TableShape:
@@ -154,9 +155,9 @@ def check(connection: apsw.Connection, name: str) -> TableShape:
     except apsw.SQLError as error:
         raise CannotEnableError(name, f"SQLite can't read its columns here: {error}") from error
     if shape is None:
-        names = ", ".join(table for table, kind in schema.user_tables(connection) if kind == "table") or "none"
-        raise CannotEnableError(name, f"there is no such table; tables in this file: {names}")
-    _check_kind(shape)
+        names = [table for table, kind in schema.user_tables(connection) if kind == "table"]
+        raise CannotEnableError(name, f"there is no such table; {suggest.instead(name, names, 'tables in this file')}")
+    _check_kind(connection, shape)
     _check_columns(connection, shape)
     _refuse(shape, trial.refusal(connection, shape))
     return shape
@@ -167,7 +168,7 @@ def _refuse(shape: TableShape, reason: str | None) -> None:
         raise CannotEnableError(shape.name, reason)
 
 
-def _check_kind(shape: TableShape) -> None:
+def _check_kind(connection: apsw.Connection, shape: TableShape) -> None:
     if shape.kind == "view":
         raise CannotEnableError(shape.name, "it is a view; enable the tables that it reads from")
     if shape.kind in ("virtual", "shadow"):
@@ -179,9 +180,13 @@ def _check_kind(shape: TableShape) -> None:
     if not shape.key:
         raise CannotEnableError(
             shape.name,
-            "it has no primary key, so its rows have no name that other replicas could know; let `crdtsql enable FILE "
-            f"{shape.name} --add-key` give it one, or rebuild it, for example `sqlite-utils transform FILE {shape.name} --pk id`",
+            "it has no primary key, so its rows have no name that other replicas could know; let "
+            f"{_with_key(connection, shape.name)} give it one, or rebuild it, for example with sqlite-utils' `transform --pk`",
         )
+
+
+def _with_key(connection: apsw.Connection, name: str) -> str:
+    return suggest.command("enable", connection.filename, name, options=["--add-key"])
 
 
 def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
@@ -206,7 +211,7 @@ def _check_columns(connection: apsw.Connection, shape: TableShape) -> None:
         raise CannotEnableError(
             shape.name,
             f"its primary key column {empty[0].name!r} is NULL in some rows, and NULL names no row; give these rows a "
-            f"key, for example with `crdtsql enable FILE {shape.name} --add-key`, or UPDATE {shape.name} SET {empty[0].name} = "
+            f"key, for example with {_with_key(connection, shape.name)}, or UPDATE {shape.name} SET {empty[0].name} = "
             f"lower(hex(randomblob(16))) WHERE {empty[0].name} IS NULL",
         )
 

@@ -22,6 +22,7 @@ from crdtsql.base import (
     naming,
     query,
     sql,
+    suggest,
     value_to_json,
 )
 from crdtsql.sqlite import schema
@@ -136,7 +137,7 @@ def find(registry: Registry, number: int) -> Conflict:
     if not found:
         raise UnknownConflictError(
             f"{registry.path} has no conflict {number}: it was pruned, its table was disabled, or it never was; "
-            f"`crdtsql conflicts {registry.path}` lists them"
+            f"{suggest.command('conflicts', registry.path)} lists them"
         )
     return found[0]
 

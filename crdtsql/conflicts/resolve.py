@@ -22,6 +22,7 @@ from crdtsql.base import (
     query,
     show_key,
     sql,
+    suggest,
     to_json,
 )
 from crdtsql.conflicts import conflict_log, rowwrite
@@ -68,9 +69,10 @@ def resolve(
     if seen is not None and seen.present != entry.present:
         raise ConflictError(
             f"conflict {number} is left as it was: {entry.column!r} of row {show_key(entry.key)} of table {entry.table!r} was "
-            f"written meanwhile, so the answer may be out of date; look at `crdtsql conflicts {registry.path}`, and answer again"
+            f"written meanwhile, so the answer may be out of date; look at "
+            f"{suggest.command('conflicts', registry.path)}, and answer again"
         )
-    check_open(entry, again=again)
+    check_open(entry, registry.path, again=again)
     connection, table = registry.connection, registry.present_table(entry.table)
     field = next(field for field in table.fields if field.name == entry.column)
     if entry.part:
@@ -138,7 +140,7 @@ def _leaf(value: SqliteValue) -> str:
     return json.dumps(value if isinstance(value, int) else to_json(value), ensure_ascii=False)
 
 
-def check_open(entry: Conflict, *, again: bool = False) -> None:
+def check_open(entry: Conflict, path: str, *, again: bool = False) -> None:
     """Check that a conflict can be resolved.
 
     Raises:
@@ -149,8 +151,9 @@ def check_open(entry: Conflict, *, again: bool = False) -> None:
     if entry.present is None:
         raise ConflictError(f"conflict {entry.id} is about column {entry.column!r} of {row}, which was dropped here")
     if entry.deleted:
+        undelete = suggest.row_command("undelete", path, entry.table, entry.key)
         raise ConflictError(
-            f"conflict {entry.id} can't be resolved while {row} is deleted: bring it back with `crdtsql undelete` first"
+            f"conflict {entry.id} can't be resolved while {row} is deleted: bring it back with {undelete} first"
         )
     if entry.resolved_hlc is not None and not again:
         raise ConflictResolvedError(

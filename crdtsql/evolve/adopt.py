@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import CannotAdoptError, Now, caseless, identifier, joined, naming, query
+from crdtsql.base import CannotAdoptError, Now, caseless, identifier, joined, naming, query, suggest
 from crdtsql.capture import enable
 from crdtsql.evolve import alter, appear
 from crdtsql.merge import parking, set_uids
@@ -112,7 +112,9 @@ def compare(ours: Registry, theirs: Registry) -> SchemaDiff:
             missing.append(table)
         else:
             why = "a table of that name is in this file, but not replicated"
-            diff.by_hand.append(ByHand(f"table {table.name!r}", why, f"run `crdtsql enable {ours.path} {table.name}`"))
+            diff.by_hand.append(
+                ByHand(f"table {table.name!r}", why, f"run {suggest.command('enable', ours.path, table.name)}")
+            )
     for table in _parents_first(theirs, missing):
         _create_table(ours, theirs, table, diff)
     _list_extras(ours, theirs, {table.name for table in missing}, diff)

@@ -7,11 +7,12 @@ statement itself is looked at only for what it is and which table and column it 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import CannotAlterError, CannotEnableError, UsageError, caseless, naming, query
+from crdtsql.base import CannotAlterError, CannotEnableError, UsageError, caseless, naming, query, suggest
 from crdtsql.capture import drop_triggers, enable
 from crdtsql.evolve import reshape
 from crdtsql.merge import parking
@@ -163,13 +164,29 @@ def _run(connection: apsw.Connection, statement: Statement) -> None:
     try:
         connection.execute(statement.text)
     except apsw.SQLError as error:
+        said = str(error).removeprefix("SQLError: ")
         raise CannotAlterError(
-            f"SQLite refuses {_short(statement)[:200]!r}: {str(error).removeprefix('SQLError: ')}"
+            f"SQLite refuses {_short(statement)[:200]!r}: {said}{_meant(connection, statement, said)}"
         ) from error
     except apsw.ConstraintError as error:
         raise CannotAlterError(f"the rows that are there don't allow {_short(statement)[:200]!r}: {error}") from error
     if _ours(connection) != before:
         raise CannotAlterError(f"{_short(statement)[:200]!r} would change what crdtsql keeps, or take one of its names")
+
+
+def _meant(connection: apsw.Connection, statement: Statement, said: str) -> str:
+    """Say which names there are where SQLite knows none of the kind."""
+    found = re.match(r"no such (table|index|column): (.*)", said)
+    if found is None:
+        return ""
+    kind, name = found[1], indexsql.unquoted(found[2]).removeprefix("main.")
+    if kind == "column":
+        shape = schema.read(connection, statement.table)
+        known = [column.name for column in shape.columns] if shape else []
+    else:
+        rows = query.rows(connection, "SELECT name FROM main.sqlite_schema WHERE type = ? ORDER BY name", (kind,))
+        known = [name for (name,) in rows if not naming.is_ours(name) and not name.startswith("sqlite_")]
+    return f"; {suggest.instead(name, known, 'there are')}"
 
 
 def _ours(connection: apsw.Connection) -> set[tuple[object, ...]]:

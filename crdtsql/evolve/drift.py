@@ -13,7 +13,7 @@ from functools import partial
 
 import apsw
 
-from crdtsql.base import SchemaDriftError, TemporaryTable, identifier, naming, query, reasons, sql
+from crdtsql.base import SchemaDriftError, TemporaryTable, identifier, naming, query, reasons, sql, suggest
 from crdtsql.capture import drop_triggers, without_capture
 from crdtsql.evolve import reshape
 from crdtsql.merge import parking
@@ -219,7 +219,8 @@ def check(registry: Registry, *, strict: bool = True) -> bool:
         mark_seen(registry)
     elif strict:
         raise SchemaDriftError(
-            f"{problem}; nothing was changed. See what would be done with `crdtsql repair {registry.path} --dry-run`, "
+            f"{problem}; nothing was changed. See what would be done with "
+            f"{suggest.command('repair', registry.path, options=['--dry-run'])}, "
             "and do it without --dry-run"
         )
     return problem is None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from crdtsql.base import Sql, caseless, fragment, identifier, query, sql
+from crdtsql.base import Sql, caseless, fragment, identifier, query, sql, suggest
 from crdtsql.capture import enable
 from crdtsql.evolve import drift, reshape
 from crdtsql.evolve.drift import State
@@ -78,11 +78,8 @@ def repair(registry: Registry, restamp: Collection[str], fold: Callable[[], obje
     states = [_found_again(registry, state) if state.shape is None else state for state in states]
     rekeyed = [state.table.name for state in states if state.rekeyed]
     if rekeyed:
-        command = "nothing was changed; run `crdtsql disable {0} {1}`, and `crdtsql enable {0} {1}` on every replica"
         problem = "its primary key was changed"
-        return RepairReport(
-            [Finding(name, problem, command.format(registry.path, name), mended=False) for name in rekeyed]
-        )
+        return RepairReport([Finding(name, problem, _anew(registry.path, name), mended=False) for name in rekeyed])
     report, blind = RepairReport(), []
     for state in states:
         blind += _mend(registry, state, report)
@@ -98,6 +95,11 @@ def repair(registry: Registry, restamp: Collection[str], fold: Callable[[], obje
     fold()
     drift.mark_seen(registry)
     return report
+
+
+def _anew(path: str, name: str) -> str:
+    disable, enable_ = suggest.command("disable", path, name), suggest.command("enable", path, name)
+    return f"nothing was changed; run {disable}, and {enable_}; and the same on every replica"
 
 
 def _found_again(registry: Registry, state: State) -> State:
@@ -188,13 +190,14 @@ def _find_writes(registry: Registry, table: Table, report: RepairReport) -> None
         done = "they count as deleted now; their last values are not known"
         report.findings.append(Finding(table.name, f"{missing:,} rows went that no trigger saw", done, rows=missing))
     if doubtful:
-        before = " or a row that came, or went, from those of before `crdtsql enable`," if table.genesis else ""
+        before = " or a row that came, or went, from those of before it was enabled," if table.genesis else ""
+        restamp = suggest.command("repair", registry.path, options=["--restamp", table.name])
         report.findings.append(
             Finding(
                 table.name,
                 f"in {doubtful:,} rows a value that was changed meanwhile,{before} can't be told from an old one",
-                f"they keep their stamps; if somebody wrote to {table.name} meanwhile, `crdtsql repair {registry.path} "
-                f"--restamp {table.name}` makes all that it shows count as written now",
+                f"they keep their stamps; if somebody wrote to {table.name} meanwhile, "
+                f"{restamp} makes all that it shows count as written now",
                 rows=doubtful,
             )
         )

@@ -9,7 +9,19 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql.base import SchemaDriftError, Sql, caseless, clock, identifier, integer, naming, query, sql, verbatim
+from crdtsql.base import (
+    SchemaDriftError,
+    Sql,
+    caseless,
+    clock,
+    identifier,
+    integer,
+    naming,
+    query,
+    sql,
+    suggest,
+    verbatim,
+)
 from crdtsql.capture import create_triggers, drop_triggers, shadows, trigger_statements
 from crdtsql.export import parkedcells
 from crdtsql.merge import parking
@@ -25,7 +37,7 @@ def shape_of(registry: Registry, name: str) -> TableShape:
     """
     shape = schema.read(registry.connection, name)
     if shape is None:
-        raise SchemaDriftError(f"replicated table {name!r} is gone: run `crdtsql repair {registry.path}`")
+        raise SchemaDriftError(f"replicated table {name!r} is gone: run {suggest.command('repair', registry.path)}")
     return shape
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from crdtsql.base import caseless, policy, query, sql
+from crdtsql.base import caseless, policy, query, sql, suggest
 from crdtsql.export import parkedcells
 from crdtsql.store import Registry, Table
 
@@ -58,7 +58,7 @@ def _describe(registry: Registry, table: Table) -> TableSchema:
     if table.absent:
         (count,) = query.first(connection, f"SELECT count(*) FROM {table.quoted}")
         kept.append(
-            f"{count:,} rows are kept and passed on; `crdtsql schema pull` from a file that has the table shows them"
+            f"{count:,} rows are kept and passed on; {suggest.verb('schema pull')} from a file that has the table shows them"
         )
     for field in table.parked:
         count = parkedcells.count_cells(connection, table, field)

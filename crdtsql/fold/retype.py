@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from crdtsql.base import ColumnTypeError, Now, SchemaDriftError, caseless, naming, query, show, show_key, sql
+from crdtsql.base import ColumnTypeError, Now, SchemaDriftError, caseless, naming, query, show, show_key, sql, suggest
 from crdtsql.capture import create_triggers, drop_triggers, shadows
 from crdtsql.fold import folding
 from crdtsql.sqlite import schema
@@ -27,7 +27,9 @@ def retype(registry: Registry, name: str, column: str, wanted: str, now: Now) ->
     table = registry.present_table(name)
     shape = schema.read(registry.connection, table.name)
     if shape is None:
-        raise SchemaDriftError(f"replicated table {table.name!r} is gone")
+        raise SchemaDriftError(
+            f"replicated table {table.name!r} is gone: run {suggest.command('repair', registry.path)}"
+        )
     chosen = columntype.choose(registry.connection, shape, {column: wanted})
     field = next(field for field in table.fields if caseless(field.name) == caseless(column))
     if field.type == chosen[field.name]:
@@ -69,11 +71,12 @@ def _check_held(registry: Registry, table: Table, field: Field, shape: schema.Ta
         f"SELECT {value}, {table.keys} FROM {table.held} WHERE {kind.invalid(value, affinity)} LIMIT 1",
     )
     if found is not None:
+        undelete = suggest.row_command("undelete", registry.path, table.name, found[1:])
         raise ColumnTypeError(
             table.name,
             field.name,
             f"a {kind.name} must be {kind.takes}, and the deleted row {show_key(found[1:])} has {show(found[0])}: bring it back "
-            "with `crdtsql undelete`, change it, and delete it again",
+            f"with {undelete}, change it, and delete it again",
         )
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import apsw
 
-from crdtsql.base import caseless, identifier, query
+from crdtsql.base import caseless, identifier, query, suggest
 from crdtsql.sqlite import Column, ForeignKey, TableShape, UserTrigger, schema, tablesql, usertriggers
 
 BROKEN, REFUSED, WATCH, NOTE = "broken", "refused", "watch", "note"
@@ -81,7 +81,8 @@ class World:
     def command(self, *words: str) -> str:
         """Write a command of ours on this file."""
         verb, *rest = words
-        return shlex.join(["crdtsql", verb, self.path, *rest])
+        first_option = next((n for n, word in enumerate(rest) if word.startswith("--") or word == "-c"), len(rest))
+        return suggest.plain_command(verb, self.path, *rest[:first_option], options=rest[first_option:])
 
 
 def of_table(world: World, shape: TableShape, *, enabled: bool, by_row: bool) -> Iterator[Finding]:

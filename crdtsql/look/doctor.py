@@ -12,7 +12,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import CannotEnableError, caseless, identifier, naming, policy, query, reasons
+from crdtsql.base import CannotEnableError, caseless, identifier, naming, policy, query, reasons, suggest
 from crdtsql.capture import enable, trigger_statements
 from crdtsql.evolve import drift
 from crdtsql.look import advice
@@ -79,8 +79,8 @@ def examine(registry: Registry, names: Sequence[str] = ()) -> Report:
     kinds = {caseless(name): (name, kind) for name, kind in schema.user_tables(connection)}
     for name in names:
         if caseless(name) not in kinds and caseless(name) not in enabled:
-            known = ", ".join(name for name, _ in kinds.values()) or "none"
-            raise CannotEnableError(name, f"there is no such table; tables in this file: {known}")
+            known = suggest.instead(name, [name for name, _ in kinds.values()], "tables in this file")
+            raise CannotEnableError(name, f"there is no such table; {known}")
     chosen = [caseless(name) for name in names] or [*dict.fromkeys((*kinds, *enabled))]
     shapes, refused = _shapes(connection, [name for name, kind in kinds.values() if kind == "table"])
     world = _world(registry, shapes, (shapes.keys() - refused.keys()) | enabled.keys(), enabled)
@@ -149,7 +149,9 @@ def _file(world: World, views: list[str], any_enabled: bool) -> Iterator[Finding
             "sqlite3 OLD.db .dump | sqlite3 NEW.db",
         )  # fmt: skip
     if not any_enabled:
-        yield Finding(NOTE, "copies", "nothing is replicated yet: enable first, then make copies with `crdtsql clone`")
+        yield Finding(
+            NOTE, "copies", f"nothing is replicated yet: enable first, then make copies with {suggest.verb('clone')}"
+        )
     newest = "3.37, for the STRICT tables" if any(shape.strict for shape in world.shapes.values()) else "3.35"
     yield Finding(NOTE, "versions", f"programs that write replicated tables need SQLite {newest}, or newer")
     if views:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import apsw
 
-from crdtsql.base import SchemaMismatchError, Sql, identifier, joined, naming, query, sql
+from crdtsql.base import SchemaMismatchError, Sql, identifier, joined, naming, query, sql, suggest
 from crdtsql.capture import enable, shadows
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
@@ -46,8 +46,8 @@ def admit(registry: Registry, header: TableHeader, era: int, notices: list[str])
     table = _register(registry, shape, header)
     shadows.create_tables(registry, table, shape)
     notices.append(
-        f"table {name!r} is not in {registry.path}: its rows are kept and passed on; run `crdtsql schema pull`, or create it and "
-        f"run `crdtsql enable {registry.path} {name}`, to see them"
+        f"table {name!r} is not in {registry.path}: its rows are kept and passed on; to see them, get it with "
+        f"{suggest.verb('schema pull')}, or create it and run {suggest.command('enable', registry.path, name)}"
     )
     return table
 
@@ -60,8 +60,8 @@ def _check(registry: Registry, header: TableHeader, era: int) -> None:
         )
     if registry.eras().get(header.uid, 0) > era:
         raise SchemaMismatchError(
-            f"table {name!r} was disabled on this replica and forgot its history, on the sender not: nothing was changed; run "
-            "`crdtsql disable` and `crdtsql enable` for it on the other side too"
+            f"table {name!r} was disabled on this replica and forgot its history, on the sender not: nothing was changed; "
+            "disable it and enable it again on the other side too"
         )
     if len(header.key) + len(header.columns) > enable.MAXIMUM_COLUMNS:
         raise SchemaMismatchError(
@@ -78,7 +78,7 @@ def _check(registry: Registry, header: TableHeader, era: int) -> None:
     if kept >= MAXIMUM_TABLES:
         raise SchemaMismatchError(
             f"the changeset has table {name!r}, which is not in this file, and {kept} such tables are kept already: nothing was "
-            "changed; was this changeset meant for another file? If not, run `crdtsql schema pull` first"
+            f"changed; was this changeset meant for another file? If not, use {suggest.verb('schema pull')} first"
         )
 
 

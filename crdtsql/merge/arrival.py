@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crdtsql.base import WORD_BITS, SchemaMismatchError, Sql, fragment, identifier, integer, joined, naming
+from crdtsql.base import WORD_BITS, SchemaMismatchError, Sql, fragment, identifier, integer, joined, naming, suggest
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Field, Table
 from crdtsql.wire import TableHeader, image
@@ -71,7 +71,9 @@ class Pair:
 class Arrival:
     """One table of an attached changeset and the local table that it merges into."""
 
-    def __init__(self, header: TableHeader, number: int, database: str, table: Table, shape: TableShape) -> None:
+    def __init__(
+        self, header: TableHeader, number: int, database: str, table: Table, shape: TableShape, path: str
+    ) -> None:
         self.header = header
         self.table = table
         self.shape = shape
@@ -79,12 +81,12 @@ class Arrival:
         self.image_slots = {"image": Sql(database), "row_table": image.row_table(number)}
         self.head_slots = self.image_slots | {"head_table": image.head_table(number)}
         fields = {field.uid: field for field in table.fields}
-        self._check(fields)
+        self._check(fields, path)
         self.pairs = self._paired(fields)
         self.parked = self._paired({field.uid: field for field in table.parked})
         self.local_only = [field for field in table.fields if field.id not in {pair.field.id for pair in self.pairs}]
 
-    def _check(self, fields: dict[str, Field]) -> None:
+    def _check(self, fields: dict[str, Field], path: str) -> None:
         name = self.table.name
         if self.header.key_uids != self.table.key_uids:
             raise SchemaMismatchError(
@@ -94,10 +96,11 @@ class Arrival:
         for (column, kind), uid in zip(self.header.columns, self.header.uids, strict=True):
             field = fields.get(uid)
             if field is not None and field.type != kind and column not in self.header.parked:
+                change = suggest.command("type", path, f"{name}.{field.name}", kind)
                 raise SchemaMismatchError(
                     f"column {name}.{column} has the type {field.type} here and {kind} in the changeset: nothing was changed; "
-                    f"give it the same type on both replicas with `crdtsql type FILE {name}.{column} {kind}` here or "
-                    f"`... {field.type}` there, then export again"
+                    f"give it the same type on both replicas with {change} here, or give "
+                    f"it the type {field.type} there, then export again"
                 )
 
     def _paired(self, fields: dict[str, Field]) -> list[Pair]:

@@ -22,10 +22,12 @@ from crdtsql.base import (
     TemporaryTable,
     caseless,
     clock,
+    identifier,
     integer,
     policy,
     query,
     sql,
+    suggest,
 )
 from crdtsql.capture import without_capture
 from crdtsql.conflicts import conflict_log
@@ -138,7 +140,8 @@ def check_needs(registry: Registry, header: Header) -> None:
         )
         raise MissingChangesError(
             f"the changeset builds on changes that {registry.path} does not have yet ({named}): nothing was changed; "
-            "import the changesets in between first, or export one with `--for` this replica's `crdtsql vector`",
+            "import the changesets in between first, or export one --for what "
+            f"{suggest.command('vector', registry.path)} prints",
             missing,
         )
 
@@ -182,7 +185,7 @@ def join_eras(registry: Registry, header: Header) -> None:
             where = "the sender" if there > here else "this replica"
             raise SchemaMismatchError(
                 f"table {replicated[key]!r} was disabled on {where} and forgot its history, on the other side not: nothing was "
-                f"changed; run `crdtsql disable` and `crdtsql enable` for it on the other side too"
+                "changed; disable it and enable it again on the other side too"
             )
 
 
@@ -196,20 +199,23 @@ def check_policies(registry: Registry, header: Header) -> None:
     for theirs in header.tables:
         table = replicated.get(theirs.uid)
         if table is not None and table.identity != theirs.identity:
+            disable = suggest.command("disable", registry.path, table.name)
+            enable_ = suggest.command("enable", registry.path, table.name, options=["--identity", theirs.identity])
             raise SchemaMismatchError(
                 f"table {table.name!r} has the identity {table.identity} here and {theirs.identity} in the changeset: nothing was "
-                f"changed; choose one for all replicas, for example run `crdtsql disable {registry.path} {table.name}` and "
-                f"`crdtsql enable {registry.path} {table.name} --identity {theirs.identity}` here, export again and import again"
+                f"changed; choose one for all replicas, for example run {disable} and {enable_} here, export again and import again"
             )
         if table is not None and dict(table.unique) != dict(theirs.unique):
             raise _other_unique(registry, table, dict(theirs.unique))
         if table is None or (table.rows, table.granularity) == (theirs.row_policy, theirs.granularity):
             continue
+        there = suggest.command(
+            "rows", registry.path, table.name, theirs.row_policy, options=["--granularity", theirs.granularity]
+        )
         raise SchemaMismatchError(
             f"table {table.name!r} is {table.rows} by {table.granularity} here and {theirs.row_policy} by "
             f"{theirs.granularity} in the changeset: nothing was changed; choose one for all replicas, for example "
-            f"`crdtsql rows {registry.path} {table.name} {theirs.row_policy} --granularity {theirs.granularity}`, export "
-            "again and import again"
+            f"{there}, export again and import again"
         )
 
 
@@ -217,11 +223,12 @@ def _other_unique(registry: Registry, table: Table, theirs: dict[tuple[str, ...]
     ours = dict(table.unique)
     columns = min(found for found in ours.keys() | theirs.keys() if ours.get(found) != theirs.get(found))
     here, there = ours.get(columns, policy.HOLD), theirs.get(columns, policy.HOLD)
-    named = ", ".join(columns)
+    names = dict(zip(table.uids, table.names, strict=True))
+    named = [names.get(uid, uid) for uid in columns]
+    change = suggest.command("unique", registry.path, table.name, ",".join(named), there)
     return SchemaMismatchError(
-        f"rows of table {table.name!r} that lost a value in UNIQUE ({named}) get the policy {here} here and {there} in the "
-        f"changeset: nothing was changed; choose one for all replicas, for example `crdtsql unique {registry.path} {table.name} "
-        f"{named!r} {there}`, export again and import again"
+        f"rows of table {table.name!r} that lost a value in UNIQUE ({', '.join(named)}) get the policy {here} here and {there} in the "
+        f"changeset: nothing was changed; choose one for all replicas, for example {change}, export again and import again"
     )
 
 
@@ -288,22 +295,23 @@ def _arrival(registry: Registry, header: Header, number: int, database: str, not
     table = registry.find_uid(theirs.uid)
     if table is None:
         if any(caseless(known.name) == caseless(theirs.name) and not known.absent for known in registry.tables()):
+            statement = f"ALTER TABLE {identifier(theirs.name)} RENAME TO {identifier(f'{theirs.name}_of_here')}"
             raise SchemaMismatchError(
                 f"the changeset has a table {theirs.name!r} that is another one ({theirs.uid!r}) than the table of that name here: "
-                f'nothing was changed; rename this one, as the sender did (`crdtsql alter {registry.path} "ALTER TABLE .. RENAME '
-                f'TO .."`), create and enable {theirs.name!r}, and import again'
+                f"nothing was changed; rename this one, as the sender did (for example "
+                f"{suggest.command('alter', registry.path, statement)}), create and enable {theirs.name!r}, and import again"
             )
         if schema.read(registry.connection, theirs.name) is not None:
             raise SchemaMismatchError(
                 f"the changeset has table {theirs.name!r}, which is not replicated here: nothing was changed; "
-                f"run `crdtsql enable {registry.path} {theirs.name}`, and import again"
+                f"run {suggest.command('enable', registry.path, theirs.name)}, and import again"
             )
         table = absent.admit(registry, theirs, header.eras.get(theirs.uid, 0), notices)
     shape = parking.shape_of(registry, table)
     table = parking.admit(registry, table, theirs, number, database, notices)
     if theirs.links and (table.absent or table.parked):
         followers.learn(registry, table, theirs)
-    return Arrival(theirs, number, database, table, shape)
+    return Arrival(theirs, number, database, table, shape, registry.path)
 
 
 def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> dict[int, int]:

@@ -25,6 +25,7 @@ from crdtsql.base import (
     naming,
     query,
     sql,
+    suggest,
 )
 from crdtsql.capture import enable, shadows, without_capture
 from crdtsql.export import parkedcells
@@ -58,7 +59,7 @@ def admit(
         if old is None:
             notices.append(
                 f"column {name!r} of table {table.name!r} is not in {registry.path}: its cells are kept and passed on; add it "
-                "with ALTER TABLE or `crdtsql schema pull` to see them"
+                f"with ALTER TABLE or {suggest.verb('schema pull')} to see them"
             )
         id_ = _next_id(columns) if old is None else old.id
         columns[uid] = known[uid] = Field(id_, name, kind, uid)
@@ -101,10 +102,11 @@ def _check(registry: Registry, table: Table, old: Field | None, name: str, kind:
         )
     if old is None or (old.id >= FIRST_PARKED and not _has_parts(registry, table, old)):
         return
+    change = suggest.command("type", registry.path, f"{table.name}.{old.name}", kind)
     raise SchemaMismatchError(
         f"column {table.name}.{name} has the type {old.type} here and {kind} in the changeset: nothing was changed; "
-        f"give it the same type on both replicas with `crdtsql type FILE {table.name}.{name} {kind}` here or `... {old.type}` "
-        "there, then export again"
+        f"give it the same type on both replicas with {change} here, or give it the type "
+        f"{old.type} there, then export again"
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from enum import Enum
@@ -29,6 +28,7 @@ from crdtsql.base import (
     caseless,
     policy,
     query,
+    suggest,
 )
 from crdtsql.capture import addkey, enable
 from crdtsql.conflicts import Answer, Conflict, conflict_log, resolve, undelete
@@ -125,7 +125,7 @@ class Replica(SchemaVerbs, Lookups):
             if owner is not None and caseless(name) not in named:
                 self._unsaid.append(
                     f"left out: table {name!r} may belong to the virtual table {owner[0]!r}, whose module {owner[1]} is not here; "
-                    f"if it is a table of yours: crdtsql enable {shlex.join([self.path, name])}"
+                    f"if it is a table of yours, run {suggest.command('enable', self.path, name)}"
                 )
             elif caseless(name) not in named:
                 yield name
@@ -248,7 +248,9 @@ class Replica(SchemaVerbs, Lookups):
         if not self._file:
             raise DatabaseError("an in-memory database can't be cloned; export from it instead")
         if target.exists():
-            raise DatabaseError(f"{target}: there is a file already; clone to another path, or use `crdtsql sync`")
+            raise DatabaseError(
+                f"{target}: there is a file already; clone to another path, or use {suggest.verb('sync')}"
+            )
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         try:
             with explained(str(target)), self._at_rest():

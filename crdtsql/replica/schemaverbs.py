@@ -9,7 +9,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from crdtsql.base import CrdtsqlError, query
+from crdtsql.base import CrdtsqlError, query, suggest
 from crdtsql.evolve import RepairReport, SchemaDiff, TableSchema, adopt, alter, appear, compare, describe, drift, repair
 from crdtsql.fold import retype
 from crdtsql.replica.session import Session
@@ -48,7 +48,7 @@ class SchemaVerbs(Session):
             else:
                 self._notice(
                     f"{self.path}: table {kept.name!r} is in this file, but not the rows kept for it ({problem}); run "
-                    f"`crdtsql enable {self.path} {kept.name}`"
+                    f"{suggest.command('enable', self.path, kept.name)}"
                 )
 
     def set_unique(self, table: str, columns: Sequence[str], policy: str) -> bool:

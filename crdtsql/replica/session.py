@@ -34,6 +34,7 @@ from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, r
 from crdtsql.shown import noting, settle
 from crdtsql.store import FORMAT, Registry, copies
 from crdtsql.types import parts
+from crdtsql.wire import no_such_file
 
 log = logging.getLogger("crdtsql")
 
@@ -88,7 +89,7 @@ class Session:
         """
         name = os.fspath(path)
         if not os.path.isfile(name):
-            raise DatabaseError(f"{name}: no such file; crdtsql works on SQLite files that exist")
+            raise DatabaseError(no_such_file(name))
         if not os.access(name, os.R_OK):
             raise DatabaseError(f"{name}: no permission to read it")
         writable = os.access(name, os.W_OK)

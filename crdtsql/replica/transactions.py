@@ -7,14 +7,13 @@ changed there stay as they are.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 
 import apsw
 
-from crdtsql.base import BusyError, DatabaseError, UsageError, query
+from crdtsql.base import BusyError, DatabaseError, UsageError, query, suggest
 
 BUSY_TIMEOUT_MS = 10_000
 _ONLY_PROGRAMS_HAVE = re.compile(r"(?:no such|unknown) (?:function|collation|module)")
@@ -92,7 +91,7 @@ def _advice(path: str, message: str) -> str:
     """Say what to do where a table of the user's calls what only the program that defines it has."""
     if not _ONLY_PROGRAMS_HAVE.search(message):
         return ""
-    return f"; `{shlex.join(['crdtsql', 'doctor', path])}` says what calls it"
+    return f"; {suggest.command('doctor', path)} says what calls it"
 
 
 @contextmanager

@@ -9,7 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from crdtsql.base import Sql, SqliteValue, identifier, joined, query, reasons, show, show_key, value_to_json
+from crdtsql.base import (
+    Sql,
+    SqliteValue,
+    caseless,
+    identifier,
+    joined,
+    query,
+    reasons,
+    show,
+    show_key,
+    suggest,
+    value_to_json,
+)
 from crdtsql.shown.holding import Side
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
@@ -88,26 +100,66 @@ def _release(
     key: tuple[SqliteValue, ...],
     values: dict[str, SqliteValue],
 ) -> str:
+    row = dict(zip(table.key, key, strict=True)) | values
     anew = f"INSERT a row with the key {show_key(key)} into {table.name!r} to write it anew with other values"
     if reason == reasons.UNIQUE:
-        rival = _rival(registry, side, detail, dict(zip(table.key, key, strict=True)) | values) if side else None
+        rival = _rival(registry, side, detail, row) if side else None
         other = f"row {show_key(rival)}" if rival else "the row that has its value"
         return f"change or delete {other}; or {anew}"
     if reason == reasons.FOREIGN_KEY:
-        return f"insert the row of {detail!r} that it refers to, or undelete it with `crdtsql undelete`; or {anew}"
+        keys = [link for link in _foreign_keys(registry, table) if caseless(link.parent) == caseless(detail)]
+        return "; or ".join([*_parents(registry, keys, row), anew])
     if reason == reasons.MASKED:
-        shown = ", ".join(f"{name} = {show(values.get(name))}" for name in detail.split(", ") if name in values)
-        return (
-            f"its own value is {shown}: change or delete the row that has it, where it is UNIQUE; insert or undelete the row "
-            f"that it refers to, where it is a foreign key; or set {detail} to another value"
-        )
+        masked = detail.split(", ")
+        shown = ", ".join(f"{name} = {show(values.get(name))}" for name in masked if name in values)
+        keys = [link for link in _foreign_keys(registry, table) if set(link.columns) & set(masked)]
+        ways = _parents(registry, keys, row) or ["change or delete the row that has it"]
+        return f"its own value is {shown}: {'; '.join(ways)}; or set {detail} to another value"
+    undelete = suggest.row_command("undelete", registry.path, table.name, key)
     return {
         reasons.CHECK: anew,
         reasons.TRIGGER: f"change the trigger, or {anew}",
-        reasons.REFERENCED: "it goes once nothing refers to it; to keep it, UPDATE it or `crdtsql undelete` it",
+        reasons.REFERENCED: f"it goes once nothing refers to it; to keep it, UPDATE it or run {undelete}",
         "table": f"create the table {table.name!r} and enable it",
-        reasons.DELETED: f"`crdtsql undelete {registry.path} {table.name}` with its key",
-    }.get(reason, "run any crdtsql command")
+        reasons.DELETED: undelete,
+    }.get(reason, f"run {suggest.command('status', registry.path)}")
+
+
+def _foreign_keys(registry: Registry, table: Table) -> list[schema.ForeignKey]:
+    return schema.foreign_keys(registry.connection, table.name)
+
+
+def _parents(registry: Registry, keys: list[schema.ForeignKey], row: dict[str, SqliteValue]) -> list[str]:
+    """Say how the rows that a row refers to, and that their tables don't show, can be shown."""
+    ways = []
+    for key in keys:
+        wanted = tuple(row.get(name) for name in key.columns)
+        if None in wanted:
+            continue
+        columns = joined((Sql(f"{identifier(name)} = ?") for name in key.parent_columns), " AND ")
+        shown = f"SELECT 1 FROM {identifier(key.parent)} WHERE {columns}"
+        if schema.read(registry.connection, key.parent) and query.first(registry.connection, shown, wanted):
+            continue
+        ways.append(_way_back(registry, key, wanted))
+    return ways
+
+
+def _way_back(registry: Registry, link: schema.ForeignKey, wanted: tuple[SqliteValue, ...]) -> str:
+    parent = registry.find(link.parent)
+    named = f"row {show_key(wanted)} of {link.parent!r} that it refers to"
+    if parent is None:
+        return f"insert the {named}"
+    kept = dict(zip(parent.key, parent.key_names, strict=True))
+    kept |= {field.name: Sql(f"v{field.id}") for field in parent.fields}
+    where = joined((Sql(f"{kept[name]} = ?") for name in link.parent_columns if name in kept), " AND ")
+    found = query.first(registry.connection, f"SELECT reason, {parent.keys} FROM {parent.held} WHERE {where}", wanted)
+    if found is None:
+        return f"insert the {named}"
+    reason, _ = reasons.read(found[0])
+    if reason == reasons.DELETED:
+        undelete = suggest.row_command("undelete", registry.path, parent.name, found[1:])
+        return f"bring back the {named} with {undelete}"
+    return f"the {named} is held itself ({reason}): release that one, and this one comes back with it"
 
 
 def _rival(

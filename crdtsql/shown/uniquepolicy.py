@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crdtsql.base import UsageError, caseless, policy
+from crdtsql.base import UsageError, caseless, policy, suggest
 from crdtsql.shown import settling
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry
@@ -27,6 +27,11 @@ def set_policy(registry: Registry, name: str, columns: Sequence[str], chosen: st
         )
     table = registry.present_table(name)
     wanted = tuple(map(caseless, columns))
+    for column in columns:
+        if caseless(column) not in set(map(caseless, table.names)):
+            raise UsageError(
+                f"table {table.name!r} has no column {column!r}; {suggest.instead(column, table.names, 'columns')}"
+            )
     indexes = [index for index in schema.unique_indexes(registry.connection, table.name) if index.is_plain]
     found = [index for index in indexes if tuple(caseless(str(part)) for part in index.columns) == wanted]
     if not found:

@@ -27,6 +27,7 @@ from crdtsql.base import (
     policy,
     query,
     sql,
+    suggest,
 )
 from crdtsql.sqlite import schema
 from crdtsql.store import catalogue
@@ -67,7 +68,8 @@ class Registry:
         """
         if not self.exists:
             raise NotEnabledError(
-                f"{self.path} is not replicated yet: run `crdtsql enable {self.path} TABLE` (or --all) first"
+                f"{self.path} is not replicated yet: run {suggest.command('enable', self.path, options=['--all'])} first, or "
+                "name tables in place of --all"
             )
         found = self.number("format")
         if found < FORMAT:
@@ -283,8 +285,19 @@ class Registry:
         """
         found = self.find(name)
         if found is None:
-            raise NotEnabledError(f"table {name!r} is not replicated: run `crdtsql enable {self.path} {name}` first")
+            raise NotEnabledError(self._not_replicated(name))
         return found
+
+    def _not_replicated(self, name: str) -> str:
+        kinds = {caseless(known): (known, kind) for known, kind in schema.user_tables(self.connection)}
+        spelled, kind = kinds.get(caseless(name), (name, None))
+        if kind == "table":
+            return f"table {spelled!r} is not replicated: run {suggest.command('enable', self.path, spelled)} first"
+        if kind is not None:
+            kind += " table" if kind in ("virtual", "shadow") else ""
+            return f"{spelled!r} is a {kind}, and only tables can be replicated"
+        known = suggest.instead(name, [table.name for table in self.tables()], "replicated tables")
+        return f"table {name!r} is not replicated, and {self.path} has none of that name; {known}"
 
     def find(self, name: str) -> Table | None:
         """Return one replicated table, None if it is not replicated."""
@@ -310,7 +323,7 @@ class Registry:
         if table.absent:
             raise NotEnabledError(
                 f"table {name!r} is not in {self.path}, which only keeps its rows for other replicas: create it and run "
-                f"`crdtsql enable {self.path} {name}`, or run `crdtsql schema pull`, first"
+                f"{suggest.command('enable', self.path, table.name)}, or get it with {suggest.verb('schema pull')}, first"
             )
         return table
 

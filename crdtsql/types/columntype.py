@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import apsw
 
-from crdtsql.base import ColumnTypeError, UsageError, caseless, identifier, joined, query, show, show_key, sql
+from crdtsql.base import ColumnTypeError, UsageError, caseless, identifier, joined, query, show, show_key, sql, suggest
 from crdtsql.sqlite import Column, TableShape, schema
 from crdtsql.types.celltypes import TYPES, CellType, Kind
 
@@ -44,8 +44,8 @@ def choose(connection: apsw.Connection, shape: TableShape, types: Mapping[str, s
     for name, wanted in types.items():
         column = columns.get(caseless(name))
         if column is None:
-            known = ", ".join(column.name for column in shape.values)
-            raise ColumnTypeError(shape.name, name, f"there is no such column; columns that can have a type: {known}")
+            known = suggest.instead(name, [column.name for column in shape.values], "columns that can have a type")
+            raise ColumnTypeError(shape.name, name, f"there is no such column; {known}")
         check(connection, shape, column, wanted)
         chosen[column.name] = wanted
     return chosen
@@ -59,7 +59,9 @@ def check(connection: apsw.Connection, shape: TableShape, column: Column, wanted
     """
     kind = TYPES.get(wanted)
     if kind is None:
-        raise ColumnTypeError(shape.name, column.name, f"there is no type {wanted!r}; types: {', '.join(TYPES)}")
+        raise ColumnTypeError(
+            shape.name, column.name, f"there is no type {wanted!r}; {suggest.instead(wanted, list(TYPES), 'types')}"
+        )
     if kind.kind is Kind.LWW:
         return
     if column.key_position:

@@ -2,7 +2,7 @@
 
 from crdtsql.wire import image
 from crdtsql.wire.envelope import VERSION, pack, unpack
-from crdtsql.wire.files import move_to_new, read_changeset, read_text, write_file
+from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
 from crdtsql.wire.header import Header, Site, TableHeader
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "TableHeader",
     "image",
     "move_to_new",
+    "no_such_file",
     "pack",
     "read_changeset",
     "read_text",

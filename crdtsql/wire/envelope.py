@@ -31,7 +31,7 @@ from typing import Any
 
 import zstandard
 
-from crdtsql.base import InvalidChangesetError
+from crdtsql.base import InvalidChangesetError, suggest
 from crdtsql.wire.header import Header, read_header
 
 MAGIC = b"\x89CRDT\r\n\x1a"
@@ -161,7 +161,7 @@ def check_lengths(size: int, head_length: int, body_length: int, image_length: i
     if head_length > MAXIMUM_HEADER_BYTES or image_length > MAXIMUM_IMAGE_BYTES:
         raise InvalidChangesetError(
             f"the changeset is too large: it announces {image_length:,} bytes, at most {MAXIMUM_IMAGE_BYTES:,} are "
-            "taken; use `crdtsql clone` for a replica of that size"
+            f"taken; use {suggest.verb('clone')} for a replica of that size"
         )
     if size < expected:
         raise InvalidChangesetError(

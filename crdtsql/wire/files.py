@@ -4,14 +4,45 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 
-from crdtsql.base import InvalidChangesetError, UsageError
+from crdtsql.base import DatabaseError, InvalidChangesetError, UsageError, suggest
 from crdtsql.wire import envelope
+
+
+def no_such_file(path: str) -> str:
+    """Say that a file is not there, with the one beside it that was perhaps meant."""
+    folder, name = os.path.split(path)
+    with suppress(OSError):
+        if os.path.isdir(path):
+            return f"{path}: it is a folder, not a file"
+        near = suggest.meant(name, [entry.name for entry in os.scandir(folder or ".") if entry.is_file()])
+        if near is not None:
+            return f"{path}: no such file; did you mean {os.path.join(folder, near)}?"
+        return f"{path}: no such file"
+    return f"{path}: no such file; there is no folder {folder}"
+
+
+@contextmanager
+def _opened(path: str, mode: str, encoding: str | None = None) -> Iterator[IO[Any]]:
+    """Open a file to read, standard input for -.
+
+    Raises:
+        DatabaseError: there is no such file, or it can't be read.
+    """
+    try:
+        opened = click.open_file(path, mode, encoding=encoding)
+    except FileNotFoundError as error:
+        raise DatabaseError(no_such_file(path)) from error
+    except OSError as error:
+        raise DatabaseError(f"{path}: it can't be read: {error.strerror}") from error
+    with opened as file:
+        yield file
 
 
 def read_text(path: str) -> str:
@@ -21,19 +52,37 @@ def read_text(path: str) -> str:
         UsageError: it is not text.
     """
     try:
-        with click.open_file(path, encoding="utf-8") as file:
+        with _opened(path, "r", "utf-8") as file:
             return str(file.read())
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not a version vector: it is not text") from error
 
 
 def write_file(path: str, data: bytes) -> None:
-    """Write a file so that a reader sees all of it or nothing."""
+    """Write a file so that a reader sees all of it or nothing; - is standard output.
+
+    Raises:
+        DatabaseError: it can't be written.
+    """
     target = Path(path)
-    if path == "-" or (target.exists() and not target.is_file()):
+    if path == "-":
         with click.open_file(path, "wb") as stream:
             stream.write(data)
         return
+    if target.is_dir():
+        raise DatabaseError(f"{path}: it can't be written: it is a folder")
+    if target.exists() and not target.is_file():
+        target.write_bytes(data)  # a pipe or a device
+        return
+    try:
+        _write_whole(target, data)
+    except FileNotFoundError as error:
+        raise DatabaseError(f"{path}: it can't be written: there is no folder {target.parent}") from error
+    except OSError as error:
+        raise DatabaseError(f"{path}: it can't be written: {error.strerror}") from error
+
+
+def _write_whole(target: Path, data: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -56,7 +105,7 @@ def read_changeset(path: str) -> bytes:
     Raises:
         InvalidChangesetError: it does not begin like a changeset, or is longer than it says.
     """
-    with click.open_file(path, "rb") as stream:
+    with _opened(path, "rb") as stream:
         return read_stream(stream)
 
 

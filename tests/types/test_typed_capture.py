@@ -348,9 +348,9 @@ def test_different_types_are_refused_and_mended(declared: str, old: str, new: st
         send(changed, other)
     message = str(caught.value)
     assert f"column t.v has the type {old} here and {new} in the changeset: nothing was changed" in message
-    assert f"`crdtsql type FILE t.v {new}` here" in message
+    assert f"`crdtsql type {other.path} t.v {new}` here, or give it the type {old} there" in message
     assert rows(other) == before
-    with pytest.raises(SchemaMismatchError, match=f"crdtsql type FILE t.v {old}"):
+    with pytest.raises(SchemaMismatchError, match=f"crdtsql type {changed.path} t.v {old}"):
         send(other, changed)
     other.set_type("t", "v", new)
     send(changed, other)
@@ -368,7 +368,7 @@ def test_the_command_that_the_message_names_mends_it(tmp_path: Path) -> None:
     for file, step in ((app, 1), (laptop, 2)):
         command.execute(file, f"UPDATE t SET v = v + {step}")
     message = command.refused("sync", app, laptop)
-    assert "crdtsql type FILE t.v max" in message
+    assert f"`crdtsql type {laptop} t.v max`" in message
     command.ok("type", laptop, "t.v", "max")
     command.ok("sync", app, laptop)
     assert command.query(app, "SELECT * FROM t") == command.query(laptop, "SELECT * FROM t") == [("a", 7)]

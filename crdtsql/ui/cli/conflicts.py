@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import click
 
-from crdtsql.base import ConflictError, CrdtsqlError, clock, dumps, from_json, printable, show, show_key
+from crdtsql.base import ConflictError, CrdtsqlError, clock, dumps, from_json, printable, show, show_key, suggest
 from crdtsql.conflicts import Conflict, check_open
 from crdtsql.replica import UNSET, Replica
 from crdtsql.ui.terminal import DATABASE, JSON, one_line, open_replica
@@ -61,10 +61,10 @@ def conflicts(
         _show(conflict, me)
     still_open = sum(not conflict.resolved for conflict in found)
     click.echo(f"{len(found):,} concurrent overwrites, {still_open:,} open")
-    if still_open:
-        click.echo(
-            f"  resolve them: crdtsql resolve {database} ID --take theirs (or ours; or --value and any other as JSON)"
-        )
+    first = next((str(conflict.id) for conflict in found if not conflict.resolved and not conflict.deleted), None)
+    if first:
+        take = suggest.plain_command("resolve", database, first, options=["--take", "theirs"])
+        click.echo(f"  resolve the first: {take} (or ours; or --value and any other as JSON)")
 
 
 def _show(conflict: Conflict, me: str) -> None:
@@ -127,7 +127,9 @@ def resolve(
     if sum(option is not None for option in (take, json_value, command)) != 1:
         raise click.UsageError("give one of --take, --value and --with")
     if not ids and command is None:
-        raise click.UsageError("name the conflicts by their IDs, as `crdtsql conflicts` shows them")
+        raise click.UsageError(
+            f"name the conflicts by their IDs, as {suggest.command('conflicts', database)} shows them"
+        )
     if table is not None and (ids or command is None):
         raise click.UsageError("--table goes with --with, and without IDs")
     fixed = (
@@ -197,7 +199,7 @@ class _Resolver:
         if conflict.resolved and (conflict.table, conflict.key, conflict.column, conflict.part) in self.written:
             click.echo(f"conflict {number} was resolved together with another one of its cell")
             return
-        check_open(conflict, again=self.again)
+        check_open(conflict, self.replica.path, again=self.again)
         decision = _answer(conflict, command, timeout)
         if decision == _Decision():
             click.echo(f"skipped conflict {number}")

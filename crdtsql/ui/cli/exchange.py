@@ -10,7 +10,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from crdtsql import __version__
-from crdtsql.base import clock, dumps, parse_vector, policy, show, vector_to_json
+from crdtsql.base import clock, dumps, parse_vector, policy, show, suggest, vector_to_json
 from crdtsql.merge import MergeReport
 from crdtsql.replica import sync
 from crdtsql.types import TYPES
@@ -345,11 +345,13 @@ def _show_reports(reports: dict[str, MergeReport], as_json: bool) -> None:
             f"{total.cells_won:,} cells won, {total.cells_lost:,} lost, {total.concurrent:,} concurrent overwrites"
         )
         if total.renumbered:
-            click.echo(f"  {total.renumbered:,} rows renumbered, see them: crdtsql renumbered {path}")
+            click.echo(f"  {total.renumbered:,} rows renumbered, see them: {suggest.plain_command('renumbered', path)}")
         if total.concurrent:
-            click.echo(f"  see them: crdtsql conflicts {path}")
+            click.echo(f"  see them: {suggest.plain_command('conflicts', path)}")
         if total.held:
-            click.echo(f"  {total.held:,} rows can't be shown, or not as they are; why: crdtsql held {path}")
+            click.echo(
+                f"  {total.held:,} rows can't be shown, or not as they are; why: {suggest.plain_command('held', path)}"
+            )
 
 
 @cli.command()
