@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from crdtsql.base import ConstraintViolationError, Sql, SqliteValue, caseless, identifier, joined, query, show_key
+from crdtsql.base import (
+    ConstraintViolationError,
+    Sql,
+    SqliteValue,
+    caseless,
+    identifier,
+    joined,
+    query,
+    show_key,
+    suggest,
+)
 from crdtsql.sqlite import ForeignKey, schema
 from crdtsql.store import Registry, Table
 
@@ -82,8 +92,8 @@ def _violated(
     named = rows[:MOST_ROWS_NAMED]
     return ConstraintViolationError(
         f"this would leave rows of table {child!r}, which is not replicated, without the row they refer to ({constraint}; "
-        f"rows {', '.join(show_key(row) for row in named)}): nothing was changed; replicate {child!r} too with `crdtsql "
-        f"enable {registry.path} {child}`, or change these rows, then run this again",
+        f"rows {', '.join(show_key(row) for row in named)}): nothing was changed; replicate {child!r} too with "
+        f"{suggest.command('enable', registry.path, child)}, or change these rows, then run this again",
         child,
         constraint,
         [*named],

@@ -147,7 +147,7 @@ def test_resolve_refuses_in_one_line(app: Path) -> None:
     ok("resolve", app, title, "--take", "theirs", "--again")
     assert shown(app) == ("of peer", 6)
     execute(app, "DELETE FROM task WHERE id = 't1'")
-    assert "bring it back with `crdtsql undelete`" in refused("resolve", app, votes, "--take", "ours")
+    assert "bring it back with `crdtsql undelete" in refused("resolve", app, votes, "--take", "ours")
     assert "row deleted" in ok("conflicts", app, "--open")
 
 
