@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import apsw
@@ -35,6 +35,18 @@ class TemporaryTable:
     written_by: tuple[str, ...] = ()
     read_by: tuple[str, ...] = ()
 
+    @property
+    def quoted(self) -> Sql:
+        """Return what statements call it."""
+        return Sql(f"temp.{identifier(self.name)}")
+
+    def of(self, number: int) -> TemporaryTable:
+        """Return the table of this kind for one of the user's tables; its SQL file takes the name as a slot.
+
+        Only its owner can name it, so that all others come by it through an import.
+        """
+        return replace(self, name=f"{self.name}_{int(number)}")
+
     @contextmanager
     def created(self, connection: apsw.Connection, **slots: Sql) -> Iterator[None]:
         """Keep the table for the length of a block; `slots` are those of its SQL file.
@@ -46,10 +58,9 @@ class TemporaryTable:
         try:
             yield
         finally:
-            name = identifier(self.name)
             try:
-                connection.execute(f"DROP TABLE IF EXISTS temp.{name}")  # a ROLLBACK undoes its CREATE
+                connection.execute(f"DROP TABLE IF EXISTS {self.quoted}")  # a ROLLBACK undoes its CREATE
             except apsw.LockedError:
-                aside = identifier(f"{self.name}_{next(_leftovers)}")
-                connection.execute(f"DELETE FROM temp.{name}")
-                connection.execute(f"ALTER TABLE temp.{name} RENAME TO {aside}")
+                aside = identifier(f"{self.name}_left_{next(_leftovers)}")
+                connection.execute(f"DELETE FROM {self.quoted}")
+                connection.execute(f"ALTER TABLE {self.quoted} RENAME TO {aside}")
