@@ -19,7 +19,7 @@ from crdtsql import Replica, sync
 REPEATS = 3
 IMPORT = """
 import pathlib, re, resource, sys, time
-from crdtsql.cli import cli
+from crdtsql.ui.cli import cli
 begin = time.perf_counter()
 cli(["import", *sys.argv[1:]], standalone_mode=False)
 print(time.perf_counter() - begin)
