@@ -50,10 +50,7 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
     connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
-    connection.execute(
-        "DELETE FROM _crdt_meta WHERE name IN ('parked:' || ?1, 'absent:' || ?1, 'links:' || ?1, 'unique:' || ?1)",
-        (table.id,),
-    )
+    connection.executemany("DELETE FROM _crdt_meta WHERE name = ?", [(name,) for name in table.facts])
 
 
 def create_tables(registry: Registry, table: Table, shape: TableShape) -> None:

@@ -32,7 +32,7 @@ def listed(table: Table) -> list[Field]:
 def register(registry: Registry, table: Table, columns: Iterable[Field]) -> Table:
     """Register which columns of other replicas the user's table does not have."""
     values = [[field.id, field.name, field.type, field.uid] for field in columns]
-    registry.set(f"parked:{table.id}", json.dumps(values))
+    registry.set(table.fact("parked"), json.dumps(values))
     return registry.table(table.name)
 
 

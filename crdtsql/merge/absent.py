@@ -106,7 +106,7 @@ def _create_placeholder(registry: Registry, header: TableHeader, name: str) -> N
 def _register(registry: Registry, shape: schema.TableShape, header: TableHeader) -> Table:
     table = registry.add_table(shape, None, dict(header.columns), header.identity)
     set_uids(registry, table, header.uid, (*header.key_uids, *header.uids))
-    registry.set(f"absent:{table.id}", 1)
+    registry.set(table.fact("absent"), 1)
     for columns, name in header.unique:
         registry.set_unique(registry.table(table.name), columns, name)
     return registry.set_policies(table, header.row_policy, header.granularity)

@@ -69,13 +69,13 @@ def learn(registry: Registry, table: Table, theirs: TableHeader) -> None:
     """Remember what the columns refer to that are not in the user's table, which can't declare it."""
     kept = {field.uid for field in table.parked}
     links = [list(link) for link in theirs.links if table.absent or link[0] in kept]
-    if links and json.dumps(links) != registry.get(f"links:{table.id}"):
-        registry.set(f"links:{table.id}", json.dumps(links))
+    if links and json.dumps(links) != registry.get(table.fact("links")):
+        registry.set(table.fact("links"), json.dumps(links))
 
 
 def _learned(registry: Registry, table: Table) -> list[tuple[str, str, str]]:
     present = {field.uid for field in table.parked} | (set(table.uids) if table.absent else set())
-    found = json.loads(str(registry.get(f"links:{table.id}") or "[]"))
+    found = json.loads(str(registry.get(table.fact("links")) or "[]"))
     return [(uid, parent, target) for uid, parent, target in found if uid in present]
 
 

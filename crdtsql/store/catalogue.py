@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import apsw
 
-from crdtsql.base import SqliteValue, query, sql
-from crdtsql.store.tables import Field, Table
+from crdtsql.base import Sql, SqliteValue, joined, query, sql
+from crdtsql.store.tables import Fact, Field, Table
 
 
 def read(connection: apsw.Connection, *, name: str | None = None, uid: str | None = None) -> list[Table]:
@@ -21,8 +21,13 @@ def read(connection: apsw.Connection, *, name: str | None = None, uid: str | Non
     columns: dict[int, list[Any]] = {}
     for number, *column in query.rows(connection, sql("store/catalogue/list_columns"), (one,)):
         columns.setdefault(number, []).append(tuple(column))
-    facts = {str(fact): value for fact, value in query.rows(connection, sql("store/catalogue/list_facts"))}
+    facts = {str(fact): value for fact, value in query.rows(connection, _list_facts())}
     return [_table(row, columns.get(row[0], []), facts) for row in tables]
+
+
+def _list_facts() -> str:
+    about_a_table = joined((Sql(f"name GLOB '{word}:*'") for word in get_args(Fact)), " OR ")
+    return sql("store/catalogue/list_facts", about_a_table=about_a_table)
 
 
 def _table(row: tuple[Any, ...], columns: list[Any], facts: Mapping[str, SqliteValue]) -> Table:

@@ -373,7 +373,7 @@ class Registry:
         """Register what a row shows that lost its value in a UNIQUE index over columns (their uids)."""
         found = {**table.unique, columns: chosen}
         kept = sorted((list(uids), name) for uids, name in found.items() if name != policy.HOLD)
-        self.set(f"unique:{table.id}", json.dumps(kept) if kept else None)
+        self.set(table.fact("unique"), json.dumps(kept) if kept else None)
         return self.table(table.name)
 
     def set_policies(self, table: Table, rows: str, granularity: str) -> Table:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from crdtsql.base import ABSENT, Sql, caseless, identifier, joined, naming, policy
 
 FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
 
+
+Fact = Literal["parked", "absent", "unique", "links"]
+"""A word for a fact about one table, which `_crdt_meta` calls `<word>:<id>`: read with the table, and forgotten with it."""
 
 FIRST_PARKED = 1_000_000
 """The first id of a column that is not in the user's table; ids of those that are stay far below."""
@@ -87,6 +91,15 @@ class Table:
     parked: tuple[Field, ...] = ()
     absent: bool = False
     unique: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+
+    def fact(self, word: Fact) -> str:
+        """Return what a fact about this table is called."""
+        return f"{word}:{self.id}"
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Return what all facts about this table are called."""
+        return tuple(self.fact(word) for word in get_args(Fact))
 
     @property
     def names(self) -> tuple[str, ...]:

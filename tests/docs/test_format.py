@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import json
 import re
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base import policy
+from crdtsql.base import policy, reasons
 from crdtsql.store.registry import FORMAT
-from crdtsql.store.tables import FIRST_UPDATE_OP
+from crdtsql.store.tables import FIRST_UPDATE_OP, Fact
+from crdtsql.types.celltypes import TYPES
 from crdtsql.wire import envelope, header, image
 
-PAGE = (Path(__file__).parents[2] / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 PARKED = "_crdt_parked_task"
 CREATED = re.compile(r'CREATE (?:TABLE|INDEX) "?(\w+)"?')
 
@@ -190,19 +193,38 @@ def test_clock_columns_are_explained(replica: Replica) -> None:
 
 
 def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
-    """The documented facts are those that a file has once it has been enabled and merged into; `format` is the documented one."""
+    """The documented facts are those of a file that was enabled and merged into, and those that there can be about one table."""
     replica.clone(tmp_path / "other.db")
     with Replica.open(tmp_path / "other.db") as other:
         other.connection.execute("INSERT INTO task (id) VALUES ('o')")
         replica.merge(other.export(replica.vector()))
     names = {f"`{name}`" for (name,) in replica.connection.execute("SELECT name FROM _crdt_meta")}
-    assert set(documented_names("name")) == names | {
-        "`era:<uid>`",
-        "`parked:<table>`",
-        "`absent:<table>`",
-        "`links:<table>`",
-    }
+    about_one = {f"`{word}:<table>`" for word in typing.get_args(Fact)}
+    assert set(documented_names("name")) == names | about_one | {"`era:<uid>`"}
     assert f"`format` | version of the tables described here: {FORMAT} |" in PAGE
+
+
+def test_reasons_of_held_rows() -> None:
+    """The documented reasons are those that rows can be held for, as they are stored here and as people see them in docs/PYTHON.md."""
+    stored = re.findall(r"`(.*?)`", " ".join(documented_names("`reason`")))
+    assert {reasons.read(reason.replace("<JSON array>", "[]"))[0] for reason in stored} == reasons.KINDS.keys()
+    (seen,) = re.findall(
+        r"^\| `HeldRow` \| .*?`reason`: (.*?); ",
+        (ROOT / "docs" / "PYTHON.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert set(re.findall(r"`(.*?)`", seen)) == {*reasons.KINDS, "table"}
+
+
+def test_column_types() -> None:
+    """The page, and the table of the README, name all column types."""
+    (line,) = re.findall(
+        r"^\| `tables\[\]\.columns` \| .*?`type` is how the column merges: (.*) \(", PAGE, re.MULTILINE
+    )
+    assert re.findall(r"`(.*?)`", line) == list(TYPES)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").split("## Column types")[1].split("\n## ")[0]
+    named = re.findall(r"`(.*?)`", " ".join(re.findall(r"^\| (`.*?) \|", readme, re.MULTILINE)))
+    assert sorted(named) == sorted(TYPES)
 
 
 def test_operations_in_the_log(replica: Replica) -> None:

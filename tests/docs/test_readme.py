@@ -14,4 +14,4 @@ def test_readme() -> None:
     assert "1: task 't3' title: open, took theirs" in tour
     assert "won  'book a boat'" in tour and "lost 'book room 4'" in tour
     assert "app.db: 0 rows inserted, 1 updated, 0 deleted" in printed[-2]
-    assert printed[-1] == "1 row updated in app.db\n"
+    assert printed[-1] == "1 row updated in app.db\nwrite it today\n"

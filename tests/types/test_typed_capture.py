@@ -198,7 +198,7 @@ INSERT INTO t (id, text, number, json) VALUES ('r1', '[1]', 1, '[]'), ('r2', 'no
 """
 WRONG = (
     ("missing=counter", "there is no such column; columns that can have a type: text, number, real, any, json, flag, one, up, label"),
-    ("number=vote", "there is no type 'vote'; types: lww, register, max, min, counter, grow-counter, set, grow-set, map"),
+    ("number=vote", f"there is no type 'vote'; types: {', '.join(TYPES)}"),
     ("id=register", "it belongs to the primary key, which names the row and has no type"),
     ("made=counter", "it is generated, so it is never written and has no type"),
     ("text=counter", "a counter needs a column of affinity INTEGER or REAL, and it is declared as TEXT (affinity TEXT)"),

@@ -46,7 +46,8 @@ class CellType:
         show_order: the slot `order` of that template, if it has one.
         valid_part: name of the template of a condition on a received `part` that a sound changeset fulfils.
         keeps_values: values of a part that were written concurrently are conflicts until somebody writes who has seen them.
-        takes_best: of several values that are written one after the other, the first by `show_order` counts, not the last.
+        takes_best: of several values that are written one after the other, the first by `show_order` counts, not the last. `part.t`
+            falls with time there: of values that are equally good, the oldest counts.
     """
 
     name: str

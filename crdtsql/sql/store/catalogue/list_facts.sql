@@ -1,3 +1,3 @@
 SELECT name, value
 FROM main._crdt_meta
-WHERE name GLOB 'parked:*' OR name GLOB 'absent:*' OR name GLOB 'unique:*' OR name GLOB 'links:*'
+WHERE ${about_a_table}
