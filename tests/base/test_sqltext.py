@@ -63,6 +63,7 @@ def test_what_fills_a_slot_is_not_looked_at_again() -> None:
 
 SQL = Path(crdtsql.__file__).parent / "sql"
 FILES = sorted(SQL.rglob("*.sql"))
+SOURCES = "".join(file.read_text() for file in SQL.parent.rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -75,5 +76,4 @@ def test_every_sql_file_is_used_and_keeps_slots_out_of_quotes(path: Path) -> Non
         assert "${" not in comment, line
         for literal in line.split("'")[1::2]:
             assert "${" not in literal, line
-    sources = "".join(file.read_text() for file in SQL.parent.rglob("*.py"))
-    assert f'"{name}"' in sources or f'"{name.rpartition("_")[0]}_{{' in sources, f"nothing loads {name}"
+    assert f'"{name}"' in SOURCES or f'"{name.rpartition("_")[0]}_{{' in SOURCES, f"nothing loads {name}"

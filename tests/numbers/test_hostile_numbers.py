@@ -13,6 +13,7 @@ from crdtsql.base.errors import ChangesetError, InvalidChangesetError
 from tests.support import state
 from tests.support.forge import with_header, with_sql
 from tests.support.peers import fast_directory
+from tests.support.victim import victim_of
 
 SCHEMA = (
     "CREATE TABLE t (id INTEGER PRIMARY KEY, v); CREATE TABLE c (id TEXT PRIMARY KEY NOT NULL, t REFERENCES t (id))"
@@ -47,13 +48,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[bytes, byt
         yield victim.connection.serialize("main"), data
         for replica in opened:
             replica.close()
-
-
-def victim_of(scene: tuple[bytes, bytes]) -> Replica:
-    """Make the victim anew."""
-    connection = apsw.Connection(":memory:")
-    connection.deserialize("main", scene[0])
-    return Replica.on(connection)
 
 
 def test_the_scene_is_valid(scene: tuple[bytes, bytes]) -> None:

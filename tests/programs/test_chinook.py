@@ -70,9 +70,9 @@ def ask(path: Path, statement: str) -> list[str]:
 
 
 @pytest.mark.parametrize("autoincrement", [False, True])
-def test_two_offices_of_the_music_shop(folder: Path, autoincrement: bool) -> None:
+def test_two_offices_of_the_music_shop(tmp_path: Path, autoincrement: bool) -> None:
     """New rows of one number are kept side by side with all that refers to them, and a sold track comes back."""
-    office, shop = tools.replicate(chinook(folder / "office.db", autoincrement), "shop")
+    office, shop = tools.replicate(chinook(tmp_path / "office.db", autoincrement), "shop")
     command.execute(office, OFFICE)
     command.execute(shop, SHOP)
     tools.sync(office, shop)

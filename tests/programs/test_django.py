@@ -103,10 +103,10 @@ User.objects.get(username=sys.argv[1]).delete()
 
 
 @pytest.fixture
-def project(folder: Path) -> Path:
-    (folder / "shop_settings.py").write_text(SETTINGS)
-    (folder / "shop_urls.py").write_text(URLS)
-    return folder
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "shop_settings.py").write_text(SETTINGS)
+    (tmp_path / "shop_urls.py").write_text(URLS)
+    return tmp_path
 
 
 def manage(database: Path, script: str, *arguments: str) -> Any:

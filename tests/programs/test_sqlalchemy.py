@@ -116,10 +116,10 @@ def orm(path: Path, script: str) -> Any:
     return tools.python(MODEL + script, path, folder=path.parent)
 
 
-def test_a_model_with_relationships_on_two_machines(folder: Path) -> None:
+def test_a_model_with_relationships_on_two_machines(tmp_path: Path) -> None:
     """Objects of one number keep their relationships; an object that is on loan elsewhere comes back; equal names wait."""
-    orm(folder / "a.db", CREATE)
-    a, b = tools.replicate(folder / "a.db", "b")
+    orm(tmp_path / "a.db", CREATE)
+    a, b = tools.replicate(tmp_path / "a.db", "b")
     orm(a, AT_A)
     orm(b, AT_B)
     tools.sync(a, b)

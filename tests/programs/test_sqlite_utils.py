@@ -48,10 +48,10 @@ def build(path: Path) -> None:
     utils("insert", path, "tag", "-", "--pk", "article", "--pk", "label", rows=[{"article": 1, "label": "computing"}])
 
 
-def test_full_text_search_on_two_machines(folder: Path) -> None:
+def test_full_text_search_on_two_machines(tmp_path: Path) -> None:
     """Articles that others wrote, changed or removed are found, or not found, by the index of each machine."""
-    build(folder / "a.db")
-    a, b = tools.replicate(folder / "a.db", "b")
+    build(tmp_path / "a.db")
+    a, b = tools.replicate(tmp_path / "a.db", "b")
     utils("insert", a, "article", "-", "--pk", "id", rows=[{"title": "On cards", "body": "Punched cards", "author": 1}])
     utils(
         "insert", b, "article", "-", "--pk", "id", rows=[{"title": "On valves", "body": "Glowing valves", "author": 2}]
@@ -70,10 +70,10 @@ def test_full_text_search_on_two_machines(folder: Path) -> None:
         assert json.loads(utils("rows", path, "article", "-c", "id"))[0] == {"id": 2}
 
 
-def test_bulk_writes_of_sqlite_utils(folder: Path) -> None:
+def test_bulk_writes_of_sqlite_utils(tmp_path: Path) -> None:
     """Rows that insert --replace and --ignore wrote on both machines converge, with the index and its UNIQUE name."""
-    build(folder / "a.db")
-    a, b = tools.replicate(folder / "a.db", "b")
+    build(tmp_path / "a.db")
+    a, b = tools.replicate(tmp_path / "a.db", "b")
     people = [{"id": number, "name": f"person {number % 7}"} for number in range(3, 8)]
     utils("insert", a, "person", "-", "--pk", "id", "--replace", rows=people)
     utils("insert", b, "person", "-", "--pk", "id", "--ignore", rows=people[::-1])

@@ -113,3 +113,10 @@ def twin(image: bytes) -> Replica:
     connection = apsw.Connection(":memory:")
     connection.deserialize("main", image)
     return Replica.on(connection, now=lambda: LATER_MS)
+
+
+def victim_of(scene: tuple[bytes, bytes]) -> Replica:
+    """Make a victim anew, in memory, of a serialized one; the other one of the two is a changeset for it."""
+    connection = apsw.Connection(":memory:")
+    connection.deserialize("main", scene[0])
+    return Replica.on(connection)

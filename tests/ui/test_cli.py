@@ -145,17 +145,6 @@ def test_changesets_travel_through_pipes(app: Path, tmp_path: Path) -> None:
     assert ok("export", app, "-o", "/dev/null") == ""
 
 
-def test_blame_finds_rows_by_any_kind_of_key(app: Path) -> None:
-    """A key part is given as text and finds integers too; a deleted row is said to be one."""
-    execute(app, "UPDATE pair SET v = 'new'; DELETE FROM task WHERE id = 't1'")
-    assert "'new'" in ok("blame", app, "pair", "1", "a")
-    assert ok("blame", app, "task", "t1").startswith("this row is deleted; these are its last values")
-    assert "has no row '7', shown or held" in refused("blame", app, "task", "7")
-    assert "give 2 value(s)" in refused("blame", app, "pair", "1", code=2)
-    assert "is not replicated" in refused("blame", app, "nokey", "1")
-    refused("blame", app, "task", code=2)
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
     """--help and -h of each command say what it does."""

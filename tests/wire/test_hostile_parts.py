@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterator
 
 import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base.errors import ChangesetError, CrdtsqlError, InvalidChangesetError
+from crdtsql.base.errors import ChangesetError, CrdtsqlError
 from tests.support import state
 from tests.support.forge import with_header, with_sql
 from tests.support.peers import fast_directory
+from tests.support.victim import victim_of
 
 SCHEMA = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n INTEGER DEFAULT 0, s TEXT, m TEXT, r, x REAL, b TEXT)"
 TYPES = {"n": "counter", "s": "set", "m": "map", "r": "register", "x": "grow-counter", "b": "max"}
@@ -40,13 +40,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[bytes, byt
                 peer.connection.execute("UPDATE t SET n = n + 1, s = json_remove(s, '$[0]')")
                 data = peer.export(victim.vector())
             yield victim.connection.serialize("main"), data
-
-
-def victim_of(scene: tuple[bytes, bytes]) -> Replica:
-    """Make the victim anew."""
-    connection = apsw.Connection(":memory:")
-    connection.deserialize("main", scene[0])
-    return Replica.on(connection)
 
 
 def test_the_scene_is_valid(scene: tuple[bytes, bytes]) -> None:
@@ -122,43 +115,3 @@ def test_unknown_types_are_refused(scene: tuple[bytes, bytes], kind: str) -> Non
 
     with pytest.raises(ChangesetError):
         victim_of(scene).merge(with_header(scene[1], change))
-
-
-def test_random_parts_never_break_a_replica(scene: tuple[bytes, bytes]) -> None:
-    """Random edits of parts are refused with an error of ours, or taken; the replica stays sound and goes on working."""
-    chance = random.Random(11)
-    values = (
-        "NULL",
-        "0",
-        "1",
-        "-1",
-        "1.5",
-        "'x'",
-        "x'ff'",
-        "'\"z\"'",
-        "'[]'",
-        "'{}'",
-        "9223372036854775807",
-        "4611686018427387904",
-    )
-    columns = ("col", "part", "s", "t", "gone", "v", "n")
-    taken = 0
-    for _ in range(150):
-        script = ";".join(
-            f"UPDATE OR IGNORE part_1 SET {chance.choice(columns)} = {chance.choice(values)} WHERE abs(random()) % 4 = 0"
-            for _ in range(chance.randint(1, 2))
-        )
-        victim = victim_of(scene)
-        try:
-            victim.merge(with_sql(scene[1], script))
-            taken += 1
-        except InvalidChangesetError:
-            pass
-        except CrdtsqlError as error:
-            assert "range" in str(error)
-        except apsw.ConstraintError:
-            continue
-        assert victim.connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        victim.connection.execute("UPDATE t SET n = n + 1, s = json_insert(s, '$[#]', 'after')")
-        assert victim.export()
-    assert taken

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from crdtsql import Replica
 from tests.machines.numbers.shop import SCHEMA, Shop, Thing, Trade
-from tests.support.peers import START_MS, fast_directory
+from tests.support.peers import START_MS
 
 SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "24"))
 
@@ -45,13 +44,6 @@ def open_trade(folder: Path, rng: random.Random) -> Trade:
     return trade
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Give a directory in memory."""
-    with fast_directory() as found:
-        yield found
-
-
 def play(folder: Path, seed: int, steps: int = 60) -> None:
     """Play one history and compare all the way."""
     rng = random.Random(seed)
@@ -71,7 +63,7 @@ def play(folder: Path, seed: int, steps: int = 60) -> None:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_rows_keep_their_identity_and_references_follow(folder: Path, seed: int) -> None:
+def test_rows_keep_their_identity_and_references_follow(tmp_path: Path, seed: int) -> None:
     """Whatever is inserted under one number on several replicas, in whatever order it meets: rows stay apart, and refer to what
     they were made to refer to, at every moment and everywhere."""
-    play(folder, seed)
+    play(tmp_path, seed)

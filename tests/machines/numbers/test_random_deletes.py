@@ -13,7 +13,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from tests.support.peers import START_MS, fast_directory
+from tests.support.peers import START_MS
 
 SCHEMA = """
 CREATE TABLE artist (id INTEGER PRIMARY KEY, tag TEXT, boss INTEGER REFERENCES artist (id), meant TEXT);
@@ -39,13 +39,6 @@ SELECT born.k1, born.born_t, site.id, born.root_t, root.id, born.generation, bor
 FROM _crdt_born_{} AS born JOIN _crdt_site AS site ON site.ordinal = born.born_s JOIN _crdt_site AS root ON root.ordinal = born.root_s
 ORDER BY born.k1
 """
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Give a directory in memory."""
-    with fast_directory() as found:
-        yield found
 
 
 def write(replica: Replica, rng: random.Random, numbers: Iterator[int]) -> None:
@@ -85,18 +78,18 @@ def state_of(replica: Replica) -> list[Any]:
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("CRDTSQL_SEEDS", "16"))))
-def test_references_lead_to_the_rows_that_were_meant(folder: Path, seed: int) -> None:
+def test_references_lead_to_the_rows_that_were_meant(tmp_path: Path, seed: int) -> None:
     """With rows deleted, held, shown again and numbers used again everywhere, no reference ever leads to another row."""
     rng, clock, sites, numbers = random.Random(seed), count(START_MS), count(1), count(1)
     replicas = []
     for number in range(3):
-        connection = apsw.Connection(str(folder / f"{number}.db"))
+        connection = apsw.Connection(str(tmp_path / f"{number}.db"))
         connection.execute(SCHEMA)
         if number == 0 and seed % 2:
             connection.execute("INSERT INTO artist VALUES (1, 'g1', NULL, NULL), (2, 'g2', 1, 'g1')")
         connection.close()
         make_site = lambda: rng.randbytes(15) + bytes([next(sites)])  # noqa: E731
-        replicas.append(Replica.open(folder / f"{number}.db", now=lambda: next(clock), make_site=make_site))
+        replicas.append(Replica.open(tmp_path / f"{number}.db", now=lambda: next(clock), make_site=make_site))
         replicas[-1].enable(all=True)
     for _ in range(50):
         replica, other = rng.sample(replicas, 2)
