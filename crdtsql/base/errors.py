@@ -19,6 +19,20 @@ class BusyError(DatabaseError):
     """Another program held the database locked for longer than the busy timeout."""
 
 
+class DamagedError(DatabaseError):
+    """Somebody has dropped or altered what crdtsql keeps in the file.
+
+    Attributes:
+        damage: what is not as it was left, and what is lost with it, a phrase each.
+        advice: what to do now.
+    """
+
+    def __init__(self, path: str, damage: list[str], advice: str) -> None:
+        self.damage = damage
+        self.advice = advice
+        super().__init__(f"{path}: what crdtsql keeps there is damaged: {'; '.join(damage)}. {advice}")
+
+
 class NotEnabledError(CrdtsqlError):
     """The database, or the named table, is not replicated by crdtsql."""
 

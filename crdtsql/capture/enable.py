@@ -121,11 +121,15 @@ def disable(registry: Registry, name: str) -> None:
     Raises:
         NotEnabledError: the table is not replicated.
     """
-    table = registry.table(name)
-    shadows.forget(registry, table)
+    known = registry.find(name)
+    uid = caseless(name) if known is None else known.uid
+    if known is not None:
+        shadows.forget(registry, known)
+    elif not shadows.forget_unregistered(registry, name):
+        registry.table(name)
     if registry.tables():
         shadows.create_renumbered_view(registry)
-        registry.set_era(table.uid, registry.eras().get(table.uid, 0) + 1)
+        registry.set_era(uid, registry.eras().get(uid, 0) + 1)
     else:
         registry.drop()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql.base import CrdtsqlError, Sql, fragment, joined, naming, sql, text
+from crdtsql.base import CannotEnableError, Sql, caseless, fragment, identifier, joined, naming, query, sql, text
 from crdtsql.capture import triggers
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Registry, Table
@@ -27,7 +27,7 @@ def create_renumbered_view(registry: Registry) -> None:
             clock_is_born=table.same_keys("clock", "born"),
         )
         for table in registry.tables()
-        if table.is_numbered
+        if table.is_numbered and table.key
     ]
     registry.connection.execute("DROP VIEW IF EXISTS crdt_renumbered")
     if len(parts) > MOST_TERMS:
@@ -51,37 +51,54 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
     connection.executemany("DELETE FROM _crdt_meta WHERE name = ?", [(name,) for name in table.facts])
+    registry.count_columns()
+
+
+def forget_unregistered(registry: Registry, name: str) -> bool:
+    """Drop our triggers and tables of a table whose registration is gone; return whether there were any."""
+    connection = registry.connection
+    ours = {*naming.tables_of(name), naming.absent(name)}
+    found = [
+        (kind, entry)
+        for kind, entry, on in query.rows(
+            connection, "SELECT type, name, tbl_name FROM main.sqlite_schema WHERE type IN ('table', 'trigger')"
+        )
+        if entry in ours or (kind == "trigger" and caseless(on) == caseless(name) and naming.is_ours(entry))
+    ]
+    for kind, entry in found:
+        connection.execute(f"DROP {kind} IF EXISTS {identifier(entry)}")
+    return bool(found)
 
 
 def create_tables(registry: Registry, table: Table, shape: TableShape) -> None:
     """Create our tables for a table."""
-    connection = registry.connection
-    definitions = key_definitions(table, shape)
-    stamps = joined(
-        (Sql(f"{naming.stamp_t(field.id)} INTEGER, {naming.stamp_s(field.id)} INTEGER,") for field in table.fields),
-        "\n  ",
-    )
-    held_columns = joined((*table.key_names, *(naming.value(field.id) for field in table.fields)))
-    for statement in (
-        sql(
-            "capture/shadows/create_clock",
-            clock=table.clock,
-            key_definitions=definitions,
-            stamp_definitions=stamps,
-            key_columns=table.keys,
-        ),
-        sql("capture/shadows/create_held", held=table.held, columns=held_columns),
-        sql("capture/shadows/create_heads", heads=table.heads, key_definitions=definitions, key_columns=table.keys),
-    ):
+    born = ("born",) if table.is_numbered else ()
+    parts = ("parts",) if table.typed_fields else ()
+    for kind in ("clock", "held", "heads", *born, *parts):
         try:
-            connection.execute(statement)
+            create_table(registry, table, shape, kind)
         except apsw.SQLError as error:
-            raise CrdtsqlError(f"cannot set up {table.name!r}: {error}") from error
-    if table.is_numbered:
-        connection.execute(sql("capture/shadows/create_born", born=table.born))
-    if table.typed_fields:
-        create_parts(connection, table, shape)
+            raise CannotEnableError(table.name, f"what crdtsql needs can't be set up: {error}") from error
     create_indexes(registry, table)
+
+
+def create_table(registry: Registry, table: Table, shape: TableShape, kind: str) -> None:
+    """Create one of our tables for a table: clock, held, heads, born or parts."""
+    keys = {"key_definitions": key_definitions(table, shape), "key_columns": table.keys}
+    if kind == "clock":
+        pairs = ((naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in table.fields)
+        stamps = joined((Sql(f"{t} INTEGER, {s} INTEGER,") for t, s in pairs), "\n  ")
+        statement = sql("capture/shadows/create_clock", clock=table.clock, stamp_definitions=stamps, **keys)
+    elif kind == "held":
+        columns = joined((*table.key_names, *(naming.value(field.id) for field in table.fields)))
+        statement = sql("capture/shadows/create_held", held=table.held, columns=columns)
+    elif kind == "heads":
+        statement = sql("capture/shadows/create_heads", heads=table.heads, **keys)
+    elif kind == "born":
+        statement = sql("capture/shadows/create_born", born=table.born)
+    else:
+        statement = sql("capture/shadows/create_parts", parts=table.parts, **keys)
+    registry.connection.execute(statement)
 
 
 def create_indexes(registry: Registry, table: Table) -> None:
@@ -103,12 +120,4 @@ def key_definitions(table: Table, shape: TableShape) -> Sql:
             for key, column in zip(table.key_names, shape.key, strict=True)
         ),
         ",\n  ",
-    )
-
-
-def create_parts(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
-    """Create the table of parts, which only a table with typed columns has, unless it is there."""
-    definitions = key_definitions(table, shape)
-    connection.execute(
-        sql("capture/shadows/create_parts", parts=table.parts, key_definitions=definitions, key_columns=table.keys)
     )

@@ -2,6 +2,7 @@
 
 from crdtsql.evolve import alter, appear, drift
 from crdtsql.evolve.adopt import SchemaDiff, adopt, compare
+from crdtsql.evolve.rebuild import rebuild
 from crdtsql.evolve.repair import RepairReport, repair
 from crdtsql.evolve.schemaview import TableSchema, describe
 
@@ -15,5 +16,6 @@ __all__ = [
     "compare",
     "describe",
     "drift",
+    "rebuild",
     "repair",
 ]

@@ -13,13 +13,14 @@ from functools import partial
 
 import apsw
 
-from crdtsql.base import SchemaDriftError, TemporaryTable, identifier, naming, query, reasons, sql, suggest
+from crdtsql.base import DamagedError, SchemaDriftError, TemporaryTable, identifier, naming, query, reasons, sql, suggest
 from crdtsql.capture import drop_triggers, without_capture
 from crdtsql.evolve import reshape
+from crdtsql.evolve.rebuild import certain
 from crdtsql.merge import parking
 from crdtsql.shown import any_kept
 from crdtsql.sqlite import Column, TableShape, default_value, schema, writing
-from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table, columns
+from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table, columns, damage
 
 WRITTEN = TemporaryTable("_crdt_written", "evolve/drift/create_written")
 NUMERIC = {"INTEGER", "NUMERIC", "REAL"}
@@ -170,15 +171,13 @@ def _is_alike(declared: str, affinity: str, strict: bool) -> bool:
 
 def problem_of(registry: Registry, table: Table) -> str | None:
     """Say what is wrong with a table's registration or triggers, None if nothing is."""
-    if table.absent:
-        return None
-    return "; ".join(look(registry, table).problems) or None
+    return None if table.absent else "; ".join(look(registry, table).problems) or None
 
 
 def has_moved(registry: Registry) -> bool:
-    """Tell whether the schema was changed since the last look."""
+    """Tell whether the schema was changed since the last look, or what we keep does not fit together."""
     (version,) = query.first(registry.connection, "PRAGMA main.schema_version")
-    return bool(version != registry.get("schema_version"))
+    return bool(version != registry.get("schema_version")) or not damage.fits(registry.connection)
 
 
 def see(registry: Registry) -> None:
@@ -200,10 +199,14 @@ def check(registry: Registry, *, strict: bool = True) -> bool:
     """Check all tables, and mend what is certain; return whether all are as registered then.
 
     Raises:
+        DamagedError: something of ours is gone, and something else with it.
         SchemaDriftError: with `strict`, a table was altered in a way that only a person can judge.
     """
     if not has_moved(registry):
         return True
+    lost = certain(registry)
+    if lost:
+        raise DamagedError(registry.path, [str(one) for one in lost], damage.advice(lost, registry.path))
     problem = None
     for table in registry.tables():
         if table.absent:

@@ -16,8 +16,9 @@ from crdtsql.base import Sql, caseless, fragment, identifier, query, sql, sugges
 from crdtsql.capture import enable
 from crdtsql.evolve import drift, reshape
 from crdtsql.evolve.drift import State
+from crdtsql.evolve.rebuild import hold_values_lost, rebuild
 from crdtsql.sqlite import schema
-from crdtsql.store import Registry, Table, columns
+from crdtsql.store import Damage, Registry, Remedy, Table, columns, damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +75,23 @@ def repair(registry: Registry, restamp: Collection[str], fold: Callable[[], obje
     Raises:
         NotEnabledError: a table to restamp is not replicated.
     """
+    report = RepairReport()
+    rebuilt = _rebuild(registry, report)
+    if not report.mended:
+        return report
     states = [drift.look(registry, table) for table in registry.tables() if not table.absent]
     states = [_found_again(registry, state) if state.shape is None else state for state in states]
     rekeyed = [state.table.name for state in states if state.rekeyed]
     if rekeyed:
         problem = "its primary key was changed"
         return RepairReport([Finding(name, problem, _anew(registry.path, name), mended=False) for name in rekeyed])
-    report, blind = RepairReport(), []
+    blind: list[Table] = []
     for state in states:
         blind += _mend(registry, state, report)
     if not registry.exists:
         return report
+    if any(one.what == "_crdt_log" for one in rebuilt):
+        blind = [table for table in registry.tables() if not table.absent]
     fold()
     for table in blind:
         if caseless(table.name) not in {caseless(name) for name in restamp}:
@@ -100,6 +107,28 @@ def repair(registry: Registry, restamp: Collection[str], fold: Callable[[], obje
 def _anew(path: str, name: str) -> str:
     disable, enable_ = suggest.command("disable", path, name), suggest.command("enable", path, name)
     return f"nothing was changed; run {disable}, and {enable_}; and the same on every replica"
+
+
+def _rebuild(registry: Registry, report: RepairReport) -> list[Damage]:
+    """Rebuild what is gone of ours; return what was."""
+    found = damage.look(registry.connection, deep=True)
+    for one in found:
+        if one.remedy != Remedy.REBUILD:
+            done = f"it can't be rebuilt, and nothing was changed: {damage.advice([one], registry.path)}"
+            report.findings.append(Finding(one.table or one.what, str(one), done, mended=False))
+    if not report.mended:
+        return []
+    rebuilt = rebuild(registry, found)
+    for one in rebuilt:
+        lost = f"it was created anew, without {one.lost}" if one.lost else "it was created anew; nothing is lost"
+        report.findings.append(Finding(one.table or one.what, f"{one.what} {one.problem}", lost))
+    for table in registry.tables():
+        if rows := 0 if table.absent else hold_values_lost(registry, table):
+            problem = f"the values of {rows:,} deleted rows are gone"
+            report.findings.append(
+                Finding(table.name, problem, "they stay deleted, and can't be brought back", rows=rows)
+            )
+    return rebuilt
 
 
 def _found_again(registry: Registry, state: State) -> State:

@@ -43,7 +43,7 @@ def retype(registry: Registry, name: str, column: str, wanted: str, now: Now) ->
         )
     table = registry.set_type(registry.table(table.name), field, wanted)
     if table.typed_fields:
-        shadows.create_parts(registry.connection, table, shape)
+        shadows.create_table(registry, table, shape, "parts")
     drop_triggers(registry.connection, table.name)
     create_triggers(registry.connection, table, shape)
     return True

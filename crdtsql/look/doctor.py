@@ -18,7 +18,7 @@ from crdtsql.evolve import drift
 from crdtsql.look import advice
 from crdtsql.look.advice import BROKEN, NOTE, REFUSED, WATCH, Finding, World, listed
 from crdtsql.sqlite import TableShape, schema, tablesql, usertriggers
-from crdtsql.store import Registry, Table
+from crdtsql.store import Damage, Registry, Remedy, Table, damage
 
 MOST_ROWS_NAMED = 5
 
@@ -75,24 +75,42 @@ def examine(registry: Registry, names: Sequence[str] = ()) -> Report:
         CannotEnableError: there is no table of a given name.
     """
     connection = registry.connection
-    enabled = {caseless(table.name): table for table in registry.tables()} if registry.exists else {}
+    lost = damage.look(connection, deep=True)
+    damaged = {caseless(one.table): one.table for one in lost if one.table}
+    usable = registry.exists and not any(one.remedy == Remedy.DISABLE_ALL for one in lost)
+    enabled = {caseless(table.name): table for table in registry.tables()} if usable else {}
+    enabled = {name: table for name, table in enabled.items() if name not in damaged}
     kinds = {caseless(name): (name, kind) for name, kind in schema.user_tables(connection)}
     for name in names:
-        if caseless(name) not in kinds and caseless(name) not in enabled:
+        if caseless(name) not in {*kinds, *enabled, *damaged}:
             known = suggest.instead(name, [name for name, _ in kinds.values()], "tables in this file")
             raise CannotEnableError(name, f"there is no such table; {known}")
-    chosen = [caseless(name) for name in names] or [*dict.fromkeys((*kinds, *enabled))]
+    chosen = [caseless(name) for name in names] or [*dict.fromkeys((*kinds, *enabled, *damaged))]
     shapes, refused = _shapes(connection, [name for name, kind in kinds.values() if kind == "table"])
     world = _world(registry, shapes, (shapes.keys() - refused.keys()) | enabled.keys(), enabled)
     tables = []
     for key in dict.fromkeys(chosen):
         name, kind = kinds.get(key, (enabled[key].name if key in enabled else key, "table"))
-        if kind == "table":
+        if key in damaged:
+            tables.append(TableFindings(damaged[key], "table", True, True, None, [*_damage(world, lost, damaged[key])]))
+        elif kind == "table":
             tables.append(_table(registry, world, name, enabled.get(key), refused.get(key)))
         elif kind == "virtual" or (names and kind in ("shadow", "view")):
             tables.append(TableFindings(name, kind, False, False, None, [*_virtual(world, name, kind)]))
-    findings = [*_file(world, [name for name, kind in kinds.values() if kind == "view"], bool(enabled))]
-    return Report(registry.path, findings if not names else [], tables)
+    views = [name for name, kind in kinds.values() if kind == "view"]
+    findings = [] if names else [*_file(world, views, bool(enabled))]
+    return Report(registry.path, [*_damage(world, lost, ""), *findings], tables)
+
+
+def _damage(world: World, lost: Sequence[Damage], table: str) -> Iterator[Finding]:
+    """Say what is gone of our own tables, of those for one table of the user's, or for the file."""
+    for one in lost:
+        if one.table == table:
+            harmless = one.remedy == Remedy.REBUILD and not one.lost
+            said = f"{one}: {damage.advice([one], world.path)}"
+            yield Finding(
+                WATCH if harmless else BROKEN, "damage", f"{one}; the next operation rebuilds it" if harmless else said
+            )
 
 
 def _world(registry: Registry, shapes: dict[str, TableShape], replicated: set[str], enabled: dict[str, Table]) -> World:

@@ -7,11 +7,11 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import Sql, caseless, clock, query, sql, vector_to_json
+from crdtsql.base import Sql, caseless, clock, policy, query, sql, vector_to_json
 from crdtsql.evolve import drift
 from crdtsql.export import count_missing_rows
 from crdtsql.sqlite import schema
-from crdtsql.store import Registry, Table
+from crdtsql.store import Damage, Registry, Table, damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class TableStatus:
     data_bytes: int
     clock_bytes: int
     problem: str | None
-    row_policy: str
-    granularity: str
-    identity: str
-    renumbered: int
+    row_policy: str = policy.ADD_WINS
+    granularity: str = policy.BY_COLUMN
+    identity: str = policy.BY_KEY
+    renumbered: int = 0
 
     @property
     def clock_percent(self) -> float:
@@ -107,8 +107,18 @@ def status(registry: Registry) -> Status:
     """Describe the file. Cost: reads the size of every page run, and counts rows."""
     connection = registry.connection
     sizes = _sizes(connection)
-    tables = [_table_status(registry, table, sizes) for table in registry.tables()]
-    (log_rows,) = query.first(connection, "SELECT count(*) FROM _crdt_log")
+    lost = damage.look(connection)
+    tables = [
+        _table_status(registry, table, sizes, [one for one in lost if one.table in ("", table.name)])
+        for table in registry.tables()
+    ]
+    known = {table.name for table in tables}
+    tables += [
+        TableStatus(one.table, [], 0, 0, 0, 0, 0, 0, 0, f"{one}: {damage.advice([one], registry.path)}")
+        for one in lost
+        if one.table and one.table not in known
+    ]
+    (log_rows,) = (0,) if lost else query.first(connection, "SELECT count(*) FROM _crdt_log")
     vector = registry.vector()
     return Status(
         path=registry.path,
@@ -122,7 +132,7 @@ def status(registry: Registry) -> Status:
         conflicts_bytes=registry.number("conflicts_bytes"),
         conflicts_pruned=registry.number("conflicts_pruned"),
         tables=tables,
-        peers=[_peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
+        peers=[] if lost else [_peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
         not_enabled=registry.not_enabled(),
     )
 
@@ -140,8 +150,20 @@ def _count(connection: apsw.Connection, table: Sql) -> int:
     return int(count)
 
 
-def _table_status(registry: Registry, table: Table, sizes: dict[str, int]) -> TableStatus:
+def _damaged(registry: Registry, table: Table, sizes: dict[str, int], lost: list[Damage]) -> TableStatus:
+    """Describe a table of which something that we keep is gone, and so can't be counted."""
+    present = schema.read(registry.connection, table.place) is not None
+    problem = f"{'; '.join(map(str, lost))}: {damage.advice(lost, registry.path)}"
+    return TableStatus(
+        table.name, list(table.key), _count(registry.connection, table.quoted) if present else 0, 0, 0, 0, 0,
+        sizes.get(caseless(table.place), 0), 0, problem, table.rows, table.granularity, table.identity,
+    )  # fmt: skip
+
+
+def _table_status(registry: Registry, table: Table, sizes: dict[str, int], lost: list[Damage]) -> TableStatus:
     connection = registry.connection
+    if lost:
+        return _damaged(registry, table, sizes, lost)
     present = schema.read(connection, table.place) is not None
     conflicts, resolved = query.first(
         connection, "SELECT count(*), count(resolved) FROM _crdt_conflict WHERE tbl = ?", (table.id,)

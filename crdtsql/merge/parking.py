@@ -147,7 +147,7 @@ def _register(registry: Registry, table: Table, columns: dict[str, Field]) -> Ta
     )
     registry.connection.execute(statement)
     if table.may_have_parts:
-        shadows.create_parts(registry.connection, table, shape)
+        shadows.create_table(registry, table, shape, "parts")
     return table
 
 
@@ -309,7 +309,7 @@ def unpark(registry: Registry, table: Table, field: Field) -> int:
         shape = shape_of(registry, table)
         columntype.check(connection, shape, next(c for c in shape.columns if c.name == field.name), kept.type)
         table = registry.set_type(table, field, kept.type)
-        shadows.create_parts(connection, table, shape)
+        shadows.create_table(registry, table, shape, "parts")
     if count:
         _write_cells(registry, table, field, kept)
     _move_parts(registry, table, kept, field)

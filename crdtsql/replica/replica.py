@@ -32,7 +32,7 @@ from crdtsql.base import (
 )
 from crdtsql.capture import addkey, enable
 from crdtsql.conflicts import Answer, Conflict, conflict_log, resolve, undelete
-from crdtsql.evolve import appear
+from crdtsql.evolve import appear, rebuild
 from crdtsql.export import Change, attached, changes, export
 from crdtsql.look import notices
 from crdtsql.merge import MergeReport, brings_news, check_needs, check_skew, merge
@@ -41,6 +41,7 @@ from crdtsql.replica.schemaverbs import SchemaVerbs
 from crdtsql.replica.transactions import ForeignKeys, explained, reading
 from crdtsql.shown import RowsReport, set_rows
 from crdtsql.sqlite import schema
+from crdtsql.store import Remedy, damage
 from crdtsql.types import columntype
 from crdtsql.wire import image, move_to_new, pack, unpack
 
@@ -150,15 +151,32 @@ class Replica(SchemaVerbs, Lookups):
             names = dict.fromkeys([*tables, *(self.registry.not_enabled() if all else [])])
             return [found for name in names if (found := addkey.plan(self.connection, name))]
 
-    def disable(self, *tables: str) -> None:
-        """Take everything of ours off tables; with the last one, off the file.
+    def disable(self, *tables: str, all: bool = False) -> list[str]:  # noqa: A002 - as in enable
+        """Take everything of ours off tables, all with `all`; with the last one, off the file. Return their names.
+
+        It always gets out: where what crdtsql needs in the file is gone itself, everything of ours leaves it, with a notice.
 
         Raises:
             NotEnabledError: a table is not replicated.
         """
-        with self._changing(strict=False):
-            for name in tables:
-                enable.disable(self.registry, name)
+        with explained(self.path), self._writing():
+            lost = damage.look(self.connection, deep=True)
+            if any(one.remedy == Remedy.DISABLE_ALL for one in lost):
+                damage.take_off(self.connection)
+                self._unsaid.append(f"{self.path}: {lost[0]}: nothing is replicated in this file any more")
+                return list(tables)
+            self.registry.require()
+            rebuild(self.registry, lost)
+            if not damage.look(self.connection, deep=True):
+                self._ready({}, strict=False)
+            known = [table.name for table in self.registry.tables()]
+            names = [*dict.fromkeys((*(one.table for one in lost if one.table), *known))] if all else list(tables)
+            for name in names:
+                if self.registry.exists or name in known:
+                    enable.disable(self.registry, name)
+            if self.registry.exists and not damage.look(self.connection, deep=True):
+                self._come_further(strict=False)
+        return names
 
     def set_rows(self, table: str, policy: str, *, granularity: str | None = None) -> RowsReport:
         """Change a table's row policy, and its granularity if one is given; do the same on every replica.

@@ -18,6 +18,7 @@ import apsw
 
 from crdtsql.base import (
     ConstraintViolationError,
+    DamagedError,
     DatabaseError,
     Now,
     Progress,
@@ -32,7 +33,7 @@ from crdtsql.fold import fold, has_pending
 from crdtsql.replica import transactions
 from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading, synchronous
 from crdtsql.shown import noting, settle
-from crdtsql.store import FORMAT, Registry, copies
+from crdtsql.store import FORMAT, Registry, copies, damage
 from crdtsql.types import parts
 from crdtsql.wire import no_such_file
 
@@ -285,16 +286,20 @@ class Session:
                 if self.registry.exists:
                     self._ready(peer_vector or {}, strict=strict)
                 else:
+                    self.registry.check_remains()
                     self.registry.create()
                     self._begin_as(self._make_site())
                 yield
-                if not self.registry.exists:
-                    return
-                if strict or drift.check(self.registry, strict=False):
-                    if has_pending(self.connection):
-                        self._fold() if strict else self._fold_if_possible()
-                    drift.mark_seen(self.registry)
-                self._changed()
+                if self.registry.exists:
+                    self._come_further(strict=strict)
+
+    def _come_further(self, *, strict: bool) -> None:
+        """Fold what the verb wrote through triggers, and mark the transaction as one that brings the replica further."""
+        if strict or drift.check(self.registry, strict=False):
+            if has_pending(self.connection):
+                self._fold() if strict else self._fold_if_possible()
+            drift.mark_seen(self.registry)
+        self._changed()
 
     @contextmanager
     def _folded(
@@ -307,7 +312,7 @@ class Session:
         folded then.
         """
         peer = peer_vector or {}
-        with explained(self.path):
+        with explained(self.path), self._undamaged():
             self.registry.require()
             with reading(self.connection):
                 mine = self.registry.site_id(self.registry.self_ordinal)
@@ -345,7 +350,7 @@ class Session:
         Inside a transaction of the caller's (SQL functions) a savepoint takes its place. Under WAL, a commit that is not
         `durable` may be undone by a power cut; the file remembers that, and the next export makes up for it.
         """
-        with explained(self.path), synchronous(self.connection, durable):
+        with explained(self.path), self._undamaged(), synchronous(self.connection, durable):
             nested = self.connection.in_transaction
             self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")
             generation = self.registry.number("generation") if self.registry.exists else 0
@@ -363,3 +368,18 @@ class Session:
                 self._notice(self._unsaid.pop(0))
             if self._file and not nested and self.registry.exists and self.registry.number("generation") != generation:
                 copies.write_note(self.registry)
+
+    @contextmanager
+    def _undamaged(self) -> Iterator[None]:
+        """Look whether something of ours is gone, where a block fails and nothing else explains it.
+
+        Raises:
+            DamagedError: it is.
+        """
+        try:
+            yield
+        except (apsw.SQLError, LookupError, TypeError, ValueError, AttributeError) as error:
+            lost = [one for one in damage.look(self.connection, deep=True) if one.lost]
+            if lost:
+                raise DamagedError(self.path, [str(one) for one in lost], damage.advice(lost, self.path)) from error
+            raise

@@ -1,20 +1,25 @@
 """What do our own tables in the file say?"""
 
-from crdtsql.store import columns, copies
+from crdtsql.store import columns, copies, damage
 from crdtsql.store.causality import Causality, Stamp
-from crdtsql.store.registry import FORMAT, Registry, temporary
+from crdtsql.store.damage import Damage, Remedy
+from crdtsql.store.registry import FORMAT, LIMITS, Registry, temporary
 from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, Field, Table
 
 __all__ = [
     "FIRST_PARKED",
     "FIRST_UPDATE_OP",
     "FORMAT",
+    "LIMITS",
     "Causality",
+    "Damage",
     "Field",
     "Registry",
+    "Remedy",
     "Stamp",
     "Table",
     "columns",
     "copies",
+    "damage",
     "temporary",
 ]

@@ -29,6 +29,7 @@ def add_column(registry: Registry, table: Table, name: str) -> Field:
         "INSERT INTO _crdt_column (tbl, id, name, uid, since) VALUES (?, ?, ?, ?, ?)",
         (table.id, number, name, uid, int(late)),
     )
+    registry.count_columns()
     return Field(number, name, "lww", uid, late)
 
 

@@ -15,13 +15,13 @@ from itertools import count
 import apsw
 
 from crdtsql.base import (
+    DamagedError,
     DatabaseError,
     NotEnabledError,
     Sql,
     SqliteValue,
     caseless,
     clock,
-    identifier,
     joined,
     naming,
     policy,
@@ -30,7 +30,7 @@ from crdtsql.base import (
     suggest,
 )
 from crdtsql.sqlite import schema
-from crdtsql.store import catalogue
+from crdtsql.store import catalogue, damage
 from crdtsql.store.tables import Field, Table
 
 FORMAT = 3
@@ -39,6 +39,12 @@ CONFLICTS_PER_CELL = 20
 CONFLICTS_TOTAL = 10_000
 CONFLICTS_BYTES = 64 << 20
 """How many entries the conflict log keeps of one cell and in all, and how many bytes of values, until somebody says otherwise."""
+
+LIMITS = {
+    "conflicts_per_cell": CONFLICTS_PER_CELL,
+    "conflicts_total": CONFLICTS_TOTAL,
+    "conflicts_bytes": CONFLICTS_BYTES,
+}
 
 PROGRESS_DETAIL = ((512, 16), (4_096, 256), (65_536, 4_096))
 """From which age (in batches) on how many batches share one entry of `_crdt_progress`: an export for a peer that was away
@@ -56,8 +62,8 @@ class Registry:
 
     @property
     def exists(self) -> bool:
-        """Tell whether crdtsql is set up in this file."""
-        return query.exists(self.connection, "main.sqlite_schema", "type = 'table' AND name = '_crdt_meta'")
+        """Tell whether crdtsql is set up in this file, and what it needs to go on is there."""
+        return damage.is_sound(self.connection)
 
     def require(self) -> None:
         """Check that crdtsql is set up in this file, in a format that this version knows.
@@ -67,6 +73,7 @@ class Registry:
             DatabaseError: a newer version of crdtsql wrote the file, or an older one, and it can't be upgraded.
         """
         if not self.exists:
+            self.check_remains()
             raise NotEnabledError(
                 f"{self.path} is not replicated yet: run {suggest.command('enable', self.path, options=['--all'])} first, or "
                 "name tables in place of --all"
@@ -81,6 +88,16 @@ class Registry:
             raise DatabaseError(
                 f"{self.path} has crdtsql format {found}, this version knows format {FORMAT}: install a newer crdtsql"
             )
+
+    def check_remains(self) -> None:
+        """Check that a file in which nothing is set up has nothing of ours in it.
+
+        Raises:
+            DamagedError: somebody has dropped or altered a part of what was.
+        """
+        found = damage.look(self.connection)
+        if found:
+            raise DamagedError(self.path, [str(one) for one in found], damage.advice(found, self.path))
 
     @property
     def path(self) -> str:
@@ -123,20 +140,14 @@ class Registry:
 
     def _bound_conflicts(self) -> None:
         (last,) = query.first(self.connection, "SELECT ifnull(max(id), 0) FROM _crdt_conflict")
-        self.set("conflicts_per_cell", CONFLICTS_PER_CELL)
-        self.set("conflicts_total", CONFLICTS_TOTAL)
-        self.set("conflicts_bytes", CONFLICTS_BYTES)
+        for name, value in LIMITS.items():
+            self.set(name, value)
         self.set("conflicts_pruned", 0)
         self.set("conflicts_last", last)
 
     def drop(self) -> None:
-        """Remove everything of ours that is not bound to a table."""
-        self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts; DROP VIEW IF EXISTS crdt_renumbered")
-        names = query.rows(
-            self.connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name GLOB '_crdt_*'"
-        )
-        for (name,) in names:
-            self.connection.execute(f"DROP TABLE {identifier(name)}")
+        """Remove everything of ours that is left."""
+        damage.take_off(self.connection)
 
     def create_conflicts_view(self, key_count: int) -> None:
         """Create the view for people on the conflict log, for keys of up to `key_count` columns."""
@@ -351,7 +362,13 @@ class Registry:
             "INSERT INTO _crdt_column (tbl, id, name, type, uid) VALUES (?, ?, ?, ?, ?)",
             [(*column, caseless(column[2])) for column in columns],
         )
+        self.count_columns()
         return self.table(shape.name)
+
+    def count_columns(self) -> None:
+        """Write down how many columns are registered, so that it is noticed if one is not any more."""
+        (count,) = query.first(self.connection, "SELECT count(*) FROM _crdt_column")
+        self.set("columns", count)
 
     def _table_uid(self, name: str) -> str:
         """Choose what a table is called in changesets: its name, unless another table was registered under it."""

@@ -50,7 +50,8 @@ def _show(report: Report) -> None:
         click.echo(printable(f"{table.name}: {_state(table)}"))
         for finding in table.findings:
             _line(finding)
-    count = sum(finding.level == "broken" for table in report.tables for finding in table.findings)
+    found = [*report.findings, *(finding for table in report.tables for finding in table.findings)]
+    count = sum(finding.level == "broken" for finding in found)
     ready = [table.name for table in report.tables if table.can_enable and not table.enabled]
     click.echo(
         printable(

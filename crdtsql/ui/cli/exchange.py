@@ -146,9 +146,7 @@ def disable(database: str, tables: tuple[str, ...], all_tables: bool) -> None:
     if not tables and not all_tables:
         raise click.UsageError("name the tables to disable, or give --all")
     with open_replica(database) as replica:
-        names = [table.name for table in replica.status().tables] if all_tables else list(tables)
-        replica.disable(*names)
-        for name in names:
+        for name in replica.disable(*tables, all=all_tables):
             click.echo(f"disabled {name}")
 
 
