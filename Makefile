@@ -46,9 +46,9 @@ bench: $(READY)  ## measure against plain SQLite in the same run; ARGS="--rows 1
 soak: $(READY)   ## long runs: random histories for SECONDS, then many kills, statements and hostile files
 	$(BIN)/python -m tests.machines.simulation.soak --seconds $(SECONDS)
 	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
-	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) CRDTSQL_SCHEMA_SEEDS=$(SECONDS) \
+	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) CRDTSQL_SCHEMA_SEEDS=$(SECONDS) CRDTSQL_TAMPERINGS=1000 CRDTSQL_TAMPERING_VERBS=4 \
 	  $(BIN)/python -m pytest -q tests/machines --ignore tests/machines/simulation tests/programs \
-	  tests/capture/test_statement_matrix.py tests/conflicts/test_conflicts.py
+	  tests/capture/test_statement_matrix.py tests/evolve/test_tampering.py tests/conflicts/test_conflicts.py
 
 mutants: $(READY)  ## seed bugs one by one; the simulation must notice each of them within 1,000 histories
 	$(BIN)/python -m tests.machines.mutants --seeds 1000

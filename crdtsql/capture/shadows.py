@@ -45,6 +45,8 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
     placeholder = [table.quoted] if table.absent else []
     for ours in (table.clock, table.held, table.heads, table.parts, table.born, table.cells_parked, *placeholder):
         connection.execute(f"DROP TABLE IF EXISTS {ours}")
+    for index in (naming.clock_index(table.name), naming.kept_index(table.name), naming.born_index(table.name)):
+        connection.execute(f"DROP INDEX IF EXISTS {index}")
     if with_conflicts:
         connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))

@@ -7,6 +7,8 @@ pages spills its journal to a file (docs/SQLITE_FACTS.md, 13).
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 
 import apsw
@@ -325,6 +327,24 @@ def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape
             connection.execute(statement)
     except apsw.SQLError as error:
         raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
+    note_triggers(connection, table)
+
+
+def note_triggers(connection: apsw.Connection, table: Table) -> None:
+    """Write down what a table's capture triggers say now, so that it is noticed if somebody alters them."""
+    rows = query.rows(
+        connection, "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?", (table.name,)
+    )
+    prints = {name: fingerprint(statement) for name, statement in rows if naming.is_ours(name)}
+    connection.execute(
+        "INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)",
+        (f"triggers:{table.id}", json.dumps(prints)),
+    )
+
+
+def fingerprint(statement: str) -> str:
+    """Return a few digits that tell statements apart."""
+    return hashlib.blake2b(statement.encode(), digest_size=6).hexdigest()
 
 
 def drop_triggers(connection: apsw.Connection, table: str) -> None:

@@ -7,6 +7,7 @@ column or the table was renamed: then everything is certain, and mended at once.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ from functools import partial
 import apsw
 
 from crdtsql.base import DamagedError, SchemaDriftError, TemporaryTable, identifier, naming, query, reasons, sql, suggest
-from crdtsql.capture import drop_triggers, without_capture
+from crdtsql.capture import drop_triggers, fingerprint, note_triggers, without_capture
 from crdtsql.evolve import reshape
 from crdtsql.evolve.rebuild import certain
 from crdtsql.merge import parking
@@ -36,13 +37,15 @@ class State:
         renamed: uid -> present name, of the columns that were renamed.
         added: value columns that are not registered.
         dropped: registered columns that the table has not.
-        captured: all capture triggers are on the table, so that no write went unseen.
+        captured: all capture triggers are on the table, as they were created, so that no write went unseen.
+        altered: those that say something else than they did.
         rekeyed: the primary key is another one.
     """
 
     table: Table
     shape: TableShape | None
     captured: bool = False
+    altered: tuple[str, ...] = ()
     renamed: dict[str, str] = field(default_factory=dict)
     added: list[Column] = field(default_factory=list)
     dropped: list[Field] = field(default_factory=list)
@@ -79,7 +82,11 @@ class State:
             found.append(f"column {', '.join(repr(column.name) for column in self.dropped)} was dropped or renamed")
         if self.rekeyed:
             found.append("its primary key was changed")
-        if not self.captured:
+        if self.altered:
+            found.append(
+                f"its capture trigger {', '.join(self.altered)} was altered, so writes since then may be missing"
+            )
+        elif not self.captured:
             found.append("its capture triggers are gone, so writes since then were not recorded")
         return found
 
@@ -95,7 +102,17 @@ def look(registry: Registry, table: Table) -> State:
     state = State(table, shape, captured=set(reshape.core_triggers(table)) <= set(present))
     compare(state, _names_in_triggers(table, present), columns.columns_seen(registry, table))
     state.rekeyed |= not _same_key(connection, table, shape)
+    if not state.moved and not state.renamed:  # SQLite rewrites triggers where a name is changed
+        state.altered = _altered(registry, table, present)
+        state.captured &= not state.altered
     return state
+
+
+def _altered(registry: Registry, table: Table, present: dict[str, str]) -> tuple[str, ...]:
+    """Return the capture triggers that say something else than when they were created; nothing where that is not known."""
+    prints = json.loads(str(registry.get(f"triggers:{table.id}") or "{}"))
+    core = set(reshape.core_triggers(table)) & present.keys() & prints.keys()
+    return tuple(sorted(name for name in core if fingerprint(present[name]) != prints[name]))
 
 
 def _place(connection: apsw.Connection, table: Table) -> str | None:
@@ -248,6 +265,8 @@ def mend(registry: Registry, state: State) -> tuple[Table, int]:
         table = registry.table(table.name)
     if reshape.are_outdated(registry.connection, table, shape):
         reshape.renew_triggers(registry, table)
+    elif state.renamed:
+        note_triggers(registry.connection, table)
     columns.see_columns(registry, table, shape)
     return table, cells
 

@@ -26,7 +26,7 @@ def rebuild(registry: Registry, found: Iterable[Damage]) -> list[Damage]:
     for one in done:
         if one.table:
             _of_table(registry, one)
-        elif one.what in damage.statements():
+        elif one.what in damage.statements().keys() - set(damage.CORE):
             _of_file(registry, one.what)
     if any(not one.table for one in done):
         _facts(registry)
@@ -38,8 +38,11 @@ def rebuild(registry: Registry, found: Iterable[Damage]) -> list[Damage]:
 def _of_file(registry: Registry, name: str) -> None:
     """Create a table or an index of ours anew that every file has."""
     connection = registry.connection
-    kind = "INDEX" if name == "_crdt_conflict_open" else "TABLE"
-    connection.execute(f"DROP {kind} IF EXISTS {name}")
+    index = "_crdt_conflict_open"
+    if name in (index, "_crdt_conflict"):
+        connection.execute(f"DROP INDEX IF EXISTS {index}")
+    if name != index:
+        connection.execute(f"DROP TABLE IF EXISTS {name}")
     connection.execute(damage.statements()[name])
     if name == "_crdt_conflict":
         connection.execute(damage.statements()["_crdt_conflict_open"])

@@ -196,7 +196,8 @@ def _mend(registry: Registry, state: State, report: RepairReport) -> list[Table]
     if outdated:
         report.findings.append(Finding(table.name, "its triggers were out of date", "they were created anew"))
     if not state.captured:
-        report.findings.append(Finding(table.name, "its capture triggers were gone", "they were created anew"))
+        problem = "its capture triggers were altered" if state.altered else "its capture triggers were gone"
+        report.findings.append(Finding(table.name, problem, "they were created anew"))
     return [] if state.captured else [table]
 
 

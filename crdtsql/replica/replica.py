@@ -99,7 +99,8 @@ class Replica(SchemaVerbs, Lookups):
         """
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
-        awaited = self.registry.exists and any(table.absent for table in self.registry.tables())
+        with explained(self.path), self._undamaged():
+            awaited = self.registry.exists and any(table.absent for table in self.registry.tables())
         keys = ForeignKeys.OFF if add_key or awaited else ForeignKeys.AS_THEY_ARE
         with self._changing(keys, strict=False, creating=True):
             names = [*tables, *(self._others(tables) if all else [])]

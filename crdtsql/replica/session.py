@@ -33,7 +33,7 @@ from crdtsql.fold import fold, has_pending
 from crdtsql.replica import transactions
 from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading, synchronous
 from crdtsql.shown import noting, settle
-from crdtsql.store import FORMAT, Registry, copies, damage
+from crdtsql.store import FORMAT, Registry, Remedy, copies, damage
 from crdtsql.types import parts
 from crdtsql.wire import no_such_file
 
@@ -159,7 +159,7 @@ class Session:
             return
         self._upgrade()
         self.registry.require()
-        if not self._file:
+        if not self._file or not self._knows_its_sites():
             return
         if copies.reason_for_new_site(self.registry, self._file) is None:
             return
@@ -169,6 +169,11 @@ class Session:
             reason = copies.reason_for_new_site(self.registry, self._file)
             if reason is not None:
                 self._become_new_site(reason)
+
+    def _knows_its_sites(self) -> bool:
+        """Tell whether a new site could get an ordinal that no other one has; every verb says so where not."""
+        found = [] if damage.fits(self.connection) else damage.look(self.connection)
+        return not any(one.remedy == Remedy.DISABLE_ALL for one in found)
 
     def _upgrade(self) -> None:
         """Bring a file that an earlier version of crdtsql wrote up to this one's format, if it can be written."""
@@ -379,7 +384,7 @@ class Session:
         try:
             yield
         except (apsw.SQLError, LookupError, TypeError, ValueError, AttributeError) as error:
-            lost = [one for one in damage.look(self.connection, deep=True) if one.lost]
+            lost = damage.look(self.connection, deep=True)
             if lost:
                 raise DamagedError(self.path, [str(one) for one in lost], damage.advice(lost, self.path)) from error
             raise

@@ -171,7 +171,7 @@ def statements() -> dict[str, str]:
 
 def _scratch() -> apsw.Connection:
     scratch = apsw.Connection(":memory:")
-    scratch.execute(sql("store/registry/create"))
+    scratch.execute(sql("store/create"))
     return scratch
 
 
@@ -196,7 +196,7 @@ def _of_core(connection: apsw.Connection, present: dict[str, set[str]]) -> Itera
             "_crdt_meta or _crdt_site", "lacks the rows that say which replica this is", Remedy.DISABLE_ALL, lost
         )
         return
-    if "_crdt_progress" in present and query.first(
+    if "site" in present.get("_crdt_progress", ()) and query.first(
         connection, "SELECT 1 FROM _crdt_progress WHERE site NOT IN (SELECT ordinal FROM _crdt_site)"
     ):
         yield Damage("_crdt_site", "lacks sites whose changes are here", Remedy.DISABLE_ALL, "who wrote what")
@@ -222,8 +222,8 @@ def _of_file(connection: apsw.Connection, present: dict[str, set[str]], tables: 
     indexes = _indexes(connection)
     if "_crdt_conflict" in present and "_crdt_conflict_open" not in indexes:
         yield Damage("_crdt_conflict_open", "is gone", Remedy.REBUILD)
-    if "_crdt_progress" in present and not fits(connection):
-        yield Damage("_crdt_meta", "lacks facts, or has older ones", Remedy.REBUILD)
+    if _lacking(present, "_crdt_progress", _declared()["_crdt_progress"]) is None and not fits(connection):
+        yield Damage("facts in _crdt_meta", "are gone, or older than the rest", Remedy.REBUILD)
 
 
 def _indexes(connection: apsw.Connection) -> set[str]:
@@ -326,7 +326,7 @@ def _strangers(connection: apsw.Connection, present: dict[str, set[str]], tables
 
 def take_off(connection: apsw.Connection) -> None:
     """Take everything of ours off the file, whatever is left of it; the user's tables stay as they are."""
-    for kind in ("trigger", "view", "table"):
+    for kind in ("trigger", "view", "table", "index"):  # an index stays with a table that was given another name
         rows = query.rows(connection, "SELECT name FROM main.sqlite_schema WHERE type = ?", (kind,))
         for (name,) in rows:
             if name.startswith("_crdt_") or (kind == "view" and name in VIEWS):

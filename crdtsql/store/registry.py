@@ -106,7 +106,8 @@ class Registry:
 
     def create(self) -> None:
         """Create our tables, without any site."""
-        self.connection.execute(sql("store/registry/create"))
+        for statement in damage.statements().values():
+            self.connection.execute(statement)
         self.create_conflicts_view(1)
         self.set("format", FORMAT)
         self.set("clock", 0)
@@ -131,6 +132,7 @@ class Registry:
             self.create_kept_index(name)
         self.set("unsettled", 0)
         self.set("format", FORMAT)
+        self.count_columns()
         return True
 
     def create_kept_index(self, table: str) -> None:

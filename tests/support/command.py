@@ -100,7 +100,7 @@ def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[byte
     # What is loaded late must be loaded before, because the interpreter's own folder may be private.
     script = (
         "import difflib, encodings.ascii, encodings.idna, os, rich.console, rich.table; from crdtsql.ui.cli import main; from crdtsql.base.sqltext import template;"
-        "template('store/registry/create'); os.geteuid() or os.setuid(65534); main()"
+        "template('store/create'); os.geteuid() or os.setuid(65534); main()"
     )
     command = [sys.executable, "-c", script, *arguments]
     return subprocess.run(command, capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL)

@@ -2,7 +2,7 @@ SELECT
   EXISTS (
     SELECT 1
     FROM ${held} AS held
-    WHERE held.reason <> 'deleted'
+    WHERE held.reason <> ${reason_deleted}
       AND NOT EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_held} AND clock.held = held.id)
   )
   OR EXISTS (
