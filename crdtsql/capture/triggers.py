@@ -332,10 +332,8 @@ def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape
 
 def note_triggers(connection: apsw.Connection, table: Table) -> None:
     """Write down what a table's capture triggers say now, so that it is noticed if somebody alters them."""
-    rows = query.rows(
-        connection, "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?", (table.name,)
-    )
-    prints = {name: fingerprint(statement) for name, statement in rows if naming.is_ours(name)}
+    present = schema.triggers(connection, table.name)
+    prints = {name: fingerprint(statement) for name, statement in present.items() if naming.is_ours(name)}
     connection.execute(
         "INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)",
         (f"triggers:{table.id}", json.dumps(prints)),

@@ -193,8 +193,13 @@ def problem_of(registry: Registry, table: Table) -> str | None:
 
 def has_moved(registry: Registry) -> bool:
     """Tell whether the schema was changed since the last look, or what we keep does not fit together."""
+    return schema_has_moved(registry) or not damage.fits(registry.connection)
+
+
+def schema_has_moved(registry: Registry) -> bool:
+    """Tell whether the schema was changed since the last look."""
     (version,) = query.first(registry.connection, "PRAGMA main.schema_version")
-    return bool(version != registry.get("schema_version")) or not damage.fits(registry.connection)
+    return bool(version != registry.get("schema_version"))
 
 
 def see(registry: Registry) -> None:

@@ -26,7 +26,7 @@ from crdtsql.base import (
     query,
     silent,
 )
-from crdtsql.capture import addkey, shadows
+from crdtsql.capture import addkey, note_triggers, shadows
 from crdtsql.conflicts import conflict_log
 from crdtsql.evolve import drift
 from crdtsql.fold import fold, has_pending
@@ -180,10 +180,12 @@ class Session:
         if self.registry.number("format") >= FORMAT or self.connection.readonly("main"):
             return
         with self._writing():
-            moved = drift.has_moved(self.registry)
+            moved = drift.schema_has_moved(self.registry)
             if self.registry.upgrade():
                 shadows.create_renumbered_view(self.registry)
                 conflict_log.mark_resolved_everything(self.registry)
+                for table in self.registry.tables():
+                    note_triggers(self.connection, table)
                 if not moved:
                     drift.see(self.registry)
                     drift.mark_seen(self.registry)
