@@ -14,7 +14,17 @@ from functools import partial
 
 import apsw
 
-from crdtsql.base import DamagedError, SchemaDriftError, TemporaryTable, identifier, naming, query, reasons, sql, suggest
+from crdtsql.base import (
+    DamagedError,
+    SchemaDriftError,
+    TemporaryTable,
+    identifier,
+    naming,
+    query,
+    reasons,
+    sql,
+    suggest,
+)
 from crdtsql.capture import drop_triggers, fingerprint, note_triggers, without_capture
 from crdtsql.evolve import reshape
 from crdtsql.evolve.rebuild import certain

@@ -7,7 +7,6 @@ operation; the rest is asked once the schema was changed.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -15,7 +14,7 @@ from functools import cache
 
 import apsw
 
-from crdtsql.base import caseless, identifier, joined, naming, query, sql, text
+from crdtsql.base import caseless, identifier, joined, naming, query, sql, suggest, text
 from crdtsql.store import catalogue
 from crdtsql.store.tables import Table
 
@@ -82,12 +81,13 @@ def advice(found: list[Damage], path: str) -> str:
     """Say what to do about damage, and what becomes of the user's tables."""
     remedies = {damage.remedy for damage in found}
     if Remedy.DISABLE_ALL in remedies:
-        return f"`{shlex.join(['crdtsql', 'disable', path, '--all'])}` takes crdtsql off this file; your tables stay as they are"
+        command = suggest.command("disable", path, options=["--all"])
+        return f"{command} takes crdtsql off this file; your tables stay as they are"
     tables = [*dict.fromkeys(damage.table for damage in found if damage.remedy == Remedy.DISABLE)]
     if tables:
-        command = shlex.join(["crdtsql", "disable", path, *tables])
-        return f"`{command}` takes crdtsql off {', '.join(tables)}; what you have in there stays as it is"
-    return f"`{shlex.join(['crdtsql', 'repair', path])}` rebuilds it"
+        command = suggest.command("disable", path, *tables)
+        return f"{command} takes crdtsql off {', '.join(tables)}; what you have in there stays as it is"
+    return f"{suggest.command('repair', path)} rebuilds it"
 
 
 def is_sound(connection: apsw.Connection) -> bool:
