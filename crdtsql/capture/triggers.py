@@ -336,7 +336,7 @@ def note_triggers(connection: apsw.Connection, table: Table) -> None:
     prints = {name: fingerprint(statement) for name, statement in present.items() if naming.is_ours(name)}
     connection.execute(
         "INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)",
-        (f"triggers:{table.id}", json.dumps(prints)),
+        (table.fact("triggers"), json.dumps(prints)),
     )
 
 

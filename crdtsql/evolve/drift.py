@@ -120,7 +120,7 @@ def look(registry: Registry, table: Table) -> State:
 
 def _altered(registry: Registry, table: Table, present: dict[str, str]) -> tuple[str, ...]:
     """Return the capture triggers that say something else than when they were created; nothing where that is not known."""
-    prints = json.loads(str(registry.get(f"triggers:{table.id}") or "{}"))
+    prints = json.loads(str(registry.get(table.fact("triggers")) or "{}"))
     core = set(reshape.core_triggers(table)) & present.keys() & prints.keys()
     return tuple(sorted(name for name in core if fingerprint(present[name]) != prints[name]))
 

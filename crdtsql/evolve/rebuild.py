@@ -75,7 +75,7 @@ def _of_table(registry: Registry, one: Damage) -> None:
     """Create what is kept for a table of the user's anew."""
     connection, table = registry.connection, registry.table(one.table)
     if one.what == "_crdt_meta":
-        registry.set(f"absent:{table.id}", 1)
+        registry.set(table.fact("absent"), 1)
         return
     shape = schema.read(connection, table.place)
     if shape is None:
