@@ -1,5 +1,5 @@
 """`python -m crdtsql` is `crdtsql`."""
 
-from crdtsql.ui.cli.exchange import main
+from crdtsql.ui.cli.group import main
 
 main()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 import sqlite_utils
 
-from crdtsql.ui.cli.exchange import cli as crdtsql_cli
+from crdtsql.ui.cli.group import cli as crdtsql_cli
 
 
 @sqlite_utils.hookimpl

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from crdtsql import Replica
 from crdtsql.base.values import to_json
-from crdtsql.ui.cli.exchange import cli
+from crdtsql.ui.cli.group import cli
 from tests.golden.make_v1 import read_image
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from crdtsql import Replica
 from crdtsql.base.errors import CannotAdoptError, CrdtsqlError, NotEnabledError
 from crdtsql.evolve.adopt import checked
-from crdtsql.ui.cli.exchange import cli
+from crdtsql.ui.cli.group import cli
 from tests.support.peers import exchange, read, write
 from tests.support.versions import CLOCK, OLD, make, told
 

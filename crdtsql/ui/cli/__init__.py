@@ -1,5 +1,5 @@
 """The command line, a group of verbs a module."""
 
-from crdtsql.ui.cli.exchange import cli, main
+from crdtsql.ui.cli.group import cli, main
 
 __all__ = ["cli", "main"]

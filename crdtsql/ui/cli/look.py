@@ -1,0 +1,130 @@
+"""The commands that tell what is in a file: `status`, `blame`, `renumbered`."""
+
+from __future__ import annotations
+
+import click
+
+from crdtsql.base import clock, dumps, show
+from crdtsql.ui.terminal import DATABASE, JSON, open_replica, print_table
+
+
+def register(group: click.Group) -> None:
+    """Add the commands to the others."""
+    for command in (status, blame, renumbered):
+        group.add_command(command)
+
+
+@click.command()
+@DATABASE
+@JSON
+def status(database: str, as_json: bool) -> None:
+    """Show what is replicated, how large the clocks are, and how far peers are behind."""
+    with open_replica(database) as replica:
+        found = replica.status()
+    if as_json:
+        click.echo(dumps(found.to_json()))
+        return
+    click.echo(f"{found.path}: site {found.site}, {found.sites} sites known, {found.log_rows} changes to fold")
+    print_table(
+        [
+            "table",
+            "policy",
+            "identity",
+            ">rows",
+            ">changed",
+            ">held",
+            ">conflicts",
+            ">open",
+            ">data",
+            ">clocks",
+            ">of data",
+            "capture",
+        ],
+        [
+            [
+                table.name,
+                f"{table.row_policy} by {table.granularity}",
+                table.identity,
+                f"{table.rows:,}",
+                f"{table.changed_rows:,}",
+                f"{table.held_rows:,}",
+                f"{table.conflicts:,}",
+                f"{table.open_conflicts:,}",
+                f"{table.data_bytes:,} B",
+                f"{table.clock_bytes:,} B",
+                f"{table.clock_percent:.0f} %",
+                table.problem or "ok",
+            ]
+            for table in found.tables
+        ],
+    )
+    if found.conflicts_pruned or any(table.conflicts for table in found.tables):
+        click.echo(
+            f"conflict log: at most {found.conflicts_per_cell:,} entries per cell, {found.conflicts_total:,} in all and "
+            f"{found.conflicts_bytes:,} bytes of values are kept, "
+            f"{found.conflicts_pruned:,} were forgotten (pruned) so far"
+        )
+    if found.not_enabled:
+        click.echo(f"not replicated: {', '.join(found.not_enabled)}")
+    for site, upto in found.vector.items():
+        click.echo(f"has site {site} up to {clock.show_time(upto)}{' (this file)' if site == found.site else ''}")
+    for peer in found.peers:
+        behind = (
+            f"lacks {peer.missing_rows:,} rows, {peer.behind_ms / 1000:,.1f} s behind"
+            if peer.missing_sites
+            else "has all"
+        )
+        click.echo(f"peer {peer.site}, when last seen: {behind}")
+
+
+@click.command()
+@DATABASE
+@click.option("--table", help="Only rows of this table.")
+@JSON
+def renumbered(database: str, table: str | None, as_json: bool) -> None:
+    """List rows that have another number than they were inserted under.
+
+    When several replicas insert rows under one number, one row keeps it and the others get numbers from 2^52 on; foreign keys
+    follow. References that are not declared as foreign keys can't, and must be changed by hand.
+    """
+    with open_replica(database) as replica:
+        found = replica.renumbered(table)
+    if as_json:
+        click.echo(dumps([row.to_json() for row in found]))
+        return
+    if not found:
+        click.echo("no row was renumbered")
+        return
+    print_table(
+        ["table", ">old number", ">new number", "inserted"],
+        [[row.table, str(row.old), str(row.new), row.when] for row in found],
+    )
+
+
+@click.command()
+@DATABASE
+@click.argument("table")
+@click.argument("key", nargs=-1, required=True)
+@JSON
+def blame(database: str, table: str, key: tuple[str, ...], as_json: bool) -> None:
+    """Show per column of a row: the value, which site wrote it, and when."""
+    with open_replica(database) as replica:
+        cells = replica.blame(table, *key)
+        me = replica.site
+    if as_json:
+        click.echo(dumps([cell.to_json() for cell in cells]))
+        return
+    if cells and not cells[0].shown:
+        click.echo("this row is deleted; these are its last values")
+    rows = []
+    for cell in cells:
+        written = f"before {cell.time} (when the table was enabled)" if cell.genesis else cell.time
+        rows.append([cell.column, show(cell.value), _named(cell.site, me), written])
+        for part in cell.parts:
+            value = "removed" if part.removed else show(part.value) if part.value is not None else ""
+            rows.append([f"  {part.part}", value, _named(part.site, me), clock.show_time(part.hlc)])
+    print_table(["column", "value", "site", "written"], rows)
+
+
+def _named(site: str, me: str) -> str:
+    return f"{site} (this file)" if site == me else site
