@@ -51,10 +51,12 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
         held_columns=joined(Sql(f"held.{column}") for column in held),
     )
     (reason,) = query.first(connection, f"SELECT reason FROM {table.held} WHERE id = ?", (values["held"],))
-    if reason != reasons.RESTORED:
-        with without_capture(connection, [table]):
-            rowwrite.write(connection, table, tuple(key), show, values)
     log = sql("conflicts/undelete/log", keys=table.keys, held=table.held, held_keys=table.keys_of("held"))
+    if reason == reasons.RESTORED:  # its held row stays its truth: what is shown need not be all true
+        connection.execute(log, values)
+        return
+    with without_capture(connection, [table]):
+        rowwrite.write(connection, table, tuple(key), show, values)
     connection.execute(log, values)
     connection.execute(f"DELETE FROM {table.held} WHERE id = ?", (values["held"],))
 

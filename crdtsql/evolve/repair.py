@@ -17,6 +17,7 @@ from crdtsql.capture import enable
 from crdtsql.evolve import drift, reshape
 from crdtsql.evolve.drift import State
 from crdtsql.evolve.rebuild import hold_values_lost, rebuild
+from crdtsql.shown import settle_anew
 from crdtsql.sqlite import schema
 from crdtsql.store import Damage, Registry, Remedy, Table, columns, damage
 
@@ -98,8 +99,11 @@ def repair(registry: Registry, restamp: Collection[str], fold: Callable[[], obje
             _find_writes(registry, table, report)
     for name in restamp:
         _restamp(registry, name, report)
-    registry.set("unsettled", 1)
     fold()
+    for difference in settle_anew(registry):
+        count = len(difference.keys)
+        problem = f"{count:,} rows were shown or held otherwise than follows from what is known"
+        report.findings.append(Finding(difference.table, problem, "they were settled anew", rows=count))
     drift.mark_seen(registry)
     return report
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import CannotEnableError, caseless, identifier, naming, policy, query, reasons, suggest
+from crdtsql.base import CannotEnableError, caseless, identifier, naming, policy, query, reasons, show_key, suggest
 from crdtsql.capture import enable, trigger_statements
 from crdtsql.evolve import drift
 from crdtsql.look import advice
 from crdtsql.look.advice import BROKEN, NOTE, REFUSED, WATCH, Finding, World, listed
+from crdtsql.shown import Difference
 from crdtsql.sqlite import TableShape, schema, tablesql, usertriggers
 from crdtsql.store import Damage, Registry, Remedy, Table, damage
 
@@ -66,8 +67,11 @@ class Report:
         return {**asdict(self), "broken": self.broken}
 
 
-def examine(registry: Registry, names: Sequence[str] = ()) -> Report:
+def examine(registry: Registry, names: Sequence[str] = (), differing: Sequence[Difference] = ()) -> Report:
     """Examine the named tables, or all.
+
+    Args:
+        differing: rows that were found to be shown or held otherwise than they must be.
 
     Cost: looks for foreign keys without a parent in every row of the tables, and at most at one row of a table otherwise.
 
@@ -97,6 +101,10 @@ def examine(registry: Registry, names: Sequence[str] = ()) -> Report:
             tables.append(_table(registry, world, name, enabled.get(key), refused.get(key)))
         elif kind == "virtual" or (names and kind in ("shadow", "view")):
             tables.append(TableFindings(name, kind, False, False, None, [*_virtual(world, name, kind)]))
+    for difference in differing:
+        for table in tables:
+            if caseless(table.name) == caseless(difference.table):
+                table.findings.append(_shown_otherwise(world, difference))
     views = [name for name, kind in kinds.values() if kind == "view"]
     findings = [] if names else [*_file(world, views, bool(enabled))]
     return Report(registry.path, [*_damage(world, lost, ""), *findings], tables)
@@ -199,6 +207,18 @@ def _table(
         report.findings += advice.of_table(world, shape, enabled=table is not None, by_row=by_row)
     report.findings += _orphans(world, shape)
     return report
+
+
+def _shown_otherwise(world: World, difference: Difference) -> Finding:
+    count = len(difference.keys)
+    named = ", ".join(show_key(key) for key in difference.keys[:MOST_ROWS_NAMED])
+    more = ", ..." if count > MOST_ROWS_NAMED else ""
+    return Finding(
+        BROKEN,
+        "shown",
+        f"{count:,} row{' is' if count == 1 else 's are'} shown or held otherwise than follows from what is known ({named}{more})",
+        world.command("repair"),
+    )
 
 
 def _identity(registry: Registry, shape: TableShape, table: Table | None) -> str:

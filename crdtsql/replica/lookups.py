@@ -5,13 +5,17 @@ Each looks at one committed state in which nothing is left to fold.
 
 from __future__ import annotations
 
-from crdtsql.base import SqliteValue
+import apsw
+
+from crdtsql.base import CrdtsqlError, SqliteValue
 from crdtsql.conflicts import Conflict, conflict_log
+from crdtsql.fold import has_pending
 from crdtsql.look import CellOrigin, Report, Status, blame, examine, status
 from crdtsql.numbers import Renumbered, renumbered
 from crdtsql.replica.session import Session
-from crdtsql.replica.transactions import explained, reading
-from crdtsql.shown import HeldRow, held
+from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading
+from crdtsql.shown import Difference, HeldRow, find_differences, held
+from crdtsql.store import damage
 
 
 class Lookups(Session):
@@ -29,8 +33,31 @@ class Lookups(Session):
 
         Works on any SQLite file, and changes nothing.
         """
-        with explained(self.path), reading(self.connection):
-            return examine(self.registry, tables)
+        with explained(self.path):
+            differing = self._shown_otherwise()
+            with reading(self.connection):
+                return examine(self.registry, tables, differing)
+
+    def _shown_otherwise(self) -> list[Difference]:
+        """Settle everything from scratch, say what was shown otherwise, and undo it; nothing is said where that can't be done."""
+        connection = self.connection
+        if connection.in_transaction or connection.readonly("main") or not self.registry.exists:
+            return []
+        if damage.look(connection, deep=True):
+            return []
+        unsaid = list(self._unsaid)
+        with foreign_keys(connection, ForeignKeys.OFF):
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                self.registry.require()
+                self._ready({}, strict=False)
+                return [] if has_pending(connection) else find_differences(self.registry)
+            except (apsw.Error, CrdtsqlError):
+                return []  # what hinders it is among the other findings
+            finally:
+                self._unsaid = unsaid
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     def blame(self, table: str, *key: SqliteValue) -> list[CellOrigin]:
         """List who wrote each cell of a row, and when.

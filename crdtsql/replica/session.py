@@ -303,7 +303,7 @@ class Session:
     def _come_further(self, *, strict: bool) -> None:
         """Fold what the verb wrote through triggers, and mark the transaction as one that brings the replica further."""
         if strict or drift.check(self.registry, strict=False):
-            if has_pending(self.connection):
+            if has_pending(self.connection) or self.registry.number("unsettled"):
                 self._fold() if strict else self._fold_if_possible()
             drift.mark_seen(self.registry)
         self._changed()

@@ -4,16 +4,19 @@ from crdtsql.shown import standins, strangers
 from crdtsql.shown.held import HeldRow, held
 from crdtsql.shown.holding import Side, any_kept, count_kept, link_held, take_out
 from crdtsql.shown.rows import RowsReport, set_rows
+from crdtsql.shown.scratch import Difference, find_differences, settle_anew
 from crdtsql.shown.settling import Scene, note_folded, noting, settle
 from crdtsql.shown.uniquepolicy import set_policy
 
 __all__ = [
+    "Difference",
     "HeldRow",
     "RowsReport",
     "Scene",
     "Side",
     "any_kept",
     "count_kept",
+    "find_differences",
     "held",
     "link_held",
     "note_folded",
@@ -21,6 +24,7 @@ __all__ = [
     "set_policy",
     "set_rows",
     "settle",
+    "settle_anew",
     "standins",
     "strangers",
     "take_out",

@@ -6,17 +6,14 @@ leads to it. Runs inside the caller's write transaction, with capture off and fo
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, SqliteValue, caseless, identifier, joined, naming, query, reasons, sql
-from crdtsql.sqlite import TableShape, writing
+from crdtsql.base import Sql, SqliteValue, caseless, identifier, joined, naming, query, reasons, sql
+from crdtsql.sqlite import TableShape
 from crdtsql.store import Registry, Table
 
-CREATE_REFUSED = "CREATE TEMP TABLE _crdt_refused (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 CREATE_RESTORED = "CREATE TEMP TABLE _crdt_restored (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 
 
@@ -106,6 +103,12 @@ def lift(connection: apsw.Connection, side: Side) -> bool:
     return True
 
 
+def remove_deleted(connection: apsw.Connection, table: Table) -> None:
+    """Take rows out of the user's table that are deleted; there are none but after a fault."""
+    slots = {"table": table.quoted, "key_columns": table.key_columns, "keys": table.keys, "clock": table.clock}
+    connection.execute(sql("shown/holding/remove_deleted", **slots))
+
+
 def take_out(registry: Registry, side: Side, reason: str = reasons.WAITING) -> list[int]:
     """Hold the rows whose keys `temp._crdt_out` has, as they are shown; return the ids of their held rows.
 
@@ -172,103 +175,3 @@ def link_held(registry: Registry, table: Table, base: int, genesis: tuple[Sqlite
         registry.connection.execute(note, values)
     link = sql("shown/holding/link_held", clock=table.clock, held=table.held, clock_is_held=clock_is_held)
     registry.connection.execute(link, values)
-
-
-def list_candidates(connection: apsw.Connection, side: Side) -> list[int]:
-    """Fill `temp._crdt_candidate` with the held rows that the table might show; return their ids."""
-    columns = joined((Sql(f", {name}") for name in side.held_columns[len(side.table.key) :]), "")
-    statement = sql(
-        "shown/holding/list_candidates",
-        keys=side.table.keys,
-        value_columns=columns if side.table.fields else EMPTY,
-        held_columns=joined(Sql(f"held.{name}") for name in side.held_columns),
-        held=side.table.held,
-        table_id=Sql(str(side.table.id)),
-    )
-    connection.execute("DELETE FROM temp._crdt_candidate")
-    connection.execute(statement)
-    return [number for (number,) in query.rows(connection, "SELECT id FROM temp._crdt_candidate")]
-
-
-def create_candidates(side: Side) -> str:
-    """Define the temporary table of held rows that the table might show, with the values that it would show."""
-    return (
-        "CREATE TEMP TABLE _crdt_candidate (id INTEGER PRIMARY KEY, dead INTEGER NOT NULL, chosen INTEGER NOT NULL DEFAULT 0, "
-        f"refused INTEGER NOT NULL DEFAULT 0, masks TEXT, why TEXT, {side.definitions})"
-    )
-
-
-def _put_back(connection: apsw.Connection, side: Side) -> writing.Write:
-    statement = partial(
-        sql,
-        "shown/holding/put_back",
-        table=side.table.quoted,
-        columns=joined(side.columns),
-        candidate_columns=joined(Sql(f"candidate.{name}") for name in side.held_columns),
-    )
-    return writing.prepare(connection, side.table.name, statement)
-
-
-def probe(connection: apsw.Connection, side: Side) -> dict[int, tuple[int, str]]:
-    """Find out what SQLite says to each candidate by itself, showing none: id -> (extended error code, what it says).
-
-    It looks at CHECK, NOT NULL and types before UNIQUE; so a candidate that lost a UNIQUE value before needs no look.
-    """
-    statement = sql("shown/holding/list_unprobed", held=side.table.held)
-    unprobed = [number for (number,) in query.rows(connection, statement)]
-    if not unprobed:
-        return {}
-    connection.execute("SAVEPOINT crdt_probe")
-    try:
-        refused: dict[int, tuple[int, str]] = {}
-        insert = _put_back(connection, side)
-        for number in unprobed:
-            found = _put_back_one(connection, insert, number)
-            refused |= found
-            if not found:
-                connection.execute("ROLLBACK TO crdt_probe")
-        return refused
-    finally:
-        connection.execute("ROLLBACK TO crdt_probe; RELEASE crdt_probe")
-
-
-def put_back(connection: apsw.Connection, side: Side) -> dict[int, tuple[int, str]]:
-    """Show the chosen candidates; return those that SQLite refuses: id -> (extended error code, what it says)."""
-    insert = _put_back(connection, side)
-    (count,) = query.first(connection, "SELECT count(*) FROM temp._crdt_candidate WHERE chosen")
-    connection.execute("SAVEPOINT crdt_put_back")
-    with suppress(apsw.ConstraintError, apsw.MismatchError):
-        insert.execute(connection, {"first": 0, "last": 2**62})
-        if connection.changes() == count:
-            connection.execute("RELEASE crdt_put_back")
-            return {}
-    connection.execute("ROLLBACK TO crdt_put_back; RELEASE crdt_put_back")
-    return _put_back_one_by_one(connection, insert)
-
-
-def _put_back_one_by_one(connection: apsw.Connection, insert: writing.Write) -> dict[int, tuple[int, str]]:
-    refused: dict[int, tuple[int, str]] = {}
-    for (number,) in query.rows(connection, "SELECT id FROM temp._crdt_candidate WHERE chosen ORDER BY id"):
-        refused |= _put_back_one(connection, insert, number)
-    return refused
-
-
-def _put_back_one(connection: apsw.Connection, insert: writing.Write, number: int) -> dict[int, tuple[int, str]]:
-    try:
-        insert.execute(connection, {"first": number, "last": number})
-    except (apsw.ConstraintError, apsw.MismatchError) as error:
-        message = str(error).removeprefix("ConstraintError: ").removeprefix("MismatchError: ")
-        return {number: (getattr(error, "extendedresult", apsw.SQLITE_MISMATCH), message)}
-    if connection.changes() != 1:
-        return {number: (apsw.SQLITE_CONSTRAINT_TRIGGER, "a trigger of the table ignored the row")}
-    return {}
-
-
-def settle_shown(connection: apsw.Connection, side: Side) -> None:
-    """Forget the held rows of what is shown as it is, and say of the others why they are held."""
-    table = side.table
-    connection.execute(
-        sql("shown/holding/unlink_shown", clock=table.clock, clock_is_candidate=table.same_keys("clock", "candidate"))
-    )
-    connection.execute(sql("shown/holding/forget_shown", held=table.held))
-    connection.execute(sql("shown/holding/set_reasons", held=table.held))

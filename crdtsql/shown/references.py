@@ -18,6 +18,7 @@ from crdtsql.store import Registry, Stamp
 
 KEEPS_PARENT = ("RESTRICT", "NO ACTION")
 MASKS = ("SET NULL", "SET DEFAULT")
+ALWAYS = Sql("1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +88,26 @@ def read(registry: Registry, sides: Sequence[Side]) -> list[Reference]:
     return found
 
 
-def _is_dangling(reference: Reference, held: bool, waiting_count: bool) -> Sql:
+def _is_dangling(
+    reference: Reference,
+    columns: list[Sql],
+    clock_is_child: Sql,
+    *,
+    waiting_count: bool = False,
+    is_truth: Sql = ALWAYS,
+) -> Sql:
     """Say that a row `child` refers to nothing that is shown (nor waits, if that counts), and was not found like that."""
-    child, table = reference.columns("child", held), reference.child.table
     written = [reference.child.stamp_of(column, "clock")[0] for column in reference.key.columns]
     return fragment(
         "shown/references/is_dangling",
-        all_set=joined((Sql(f"{column} IS NOT NULL") for column in child), " AND "),
-        no_parent=_no_parent(reference, child),
-        none_waits=_none_waits(reference, child) if waiting_count else Sql("1"),
-        clock=table.clock,
-        clock_is_child=table.same_keys("clock", "child") if held else _clock_is_shown(reference.child),
+        all_set=joined((Sql(f"{column} IS NOT NULL") for column in columns), " AND "),
+        no_parent=_no_parent(reference, columns),
+        none_waits=_none_waits(reference, columns) if waiting_count else ALWAYS,
+        clock=reference.child.table.clock,
+        clock_is_child=clock_is_child,
         written_since=joined((Sql(f"{stamp} >= 0") for stamp in written), " OR "),
-        parent_unknown=_parent_unknown(reference, child),
+        parent_unknown=_parent_unknown(reference, columns),
+        is_truth=is_truth,
     )
 
 
@@ -150,14 +158,21 @@ def _parent_unknown(reference: Reference, child: list[Sql]) -> Sql:
     )
 
 
-def find_dangling(connection: apsw.Connection, reference: Reference, waiting_count: bool) -> None:
+def find_dangling(
+    connection: apsw.Connection, reference: Reference, *, waiting_count: bool, scratch: bool = False
+) -> None:
     """Add to `temp._crdt_out` the shown rows that refer to nothing shown, among those that may have come to that.
 
-    These are rows that were written, and rows that refer to one that went or is held.
+    These are rows that were written, and rows that refer to one that went or is held; with `scratch`, all rows.
     """
     child, parent = reference.child.table, reference.parent
-    shared = {"keys": child.keys, "child": child.quoted, "is_dangling": _is_dangling(reference, False, waiting_count)}
+    columns = [Sql(f"child.{identifier(column)}") for column in reference.key.columns]
+    is_dangling = _is_dangling(reference, columns, _clock_is_shown(reference.child), waiting_count=waiting_count)
+    shared = {"keys": child.keys, "child": child.quoted, "is_dangling": is_dangling}
     child_keys = child.key_columns_of("child")
+    if scratch:
+        connection.execute(sql("shown/references/find_dangling_all", child_keys=child_keys, **shared))
+        return
     connection.execute(
         sql(
             "shown/references/find_dangling_written",
@@ -170,7 +185,7 @@ def find_dangling(connection: apsw.Connection, reference: Reference, waiting_cou
     if parent is None or not _is_touched(connection, parent):
         return
     if not reference.to_key:
-        connection.execute(sql("shown/references/find_dangling_all", child_keys=child_keys, **shared))
+        find_dangling(connection, reference, waiting_count=waiting_count, scratch=True)
         return
     connection.execute(
         sql(
@@ -211,14 +226,31 @@ def _compared(reference: Reference) -> Iterator[Sql]:
             yield Sql(f"{converted.get(parent.affinity, Sql(f'CAST({plain} AS NUMERIC)'))} COLLATE {parent.collation}")
 
 
-def dangling_candidates(connection: apsw.Connection, reference: Reference, waiting_count: bool) -> list[int]:
-    """Return the candidates that are not refused and refer to nothing that is shown (nor waits, if that counts)."""
-    if not reference.is_kept:
-        return []
-    statement = sql(
-        "shown/references/find_dangling_candidates", is_dangling=_is_dangling(reference, True, waiting_count)
+def dangling_candidates(
+    connection: apsw.Connection, reference: Reference, candidate: Sql, columns: list[Sql], marks: int
+) -> set[tuple[int, int]]:
+    """Return the candidates (id, form) that refer to nothing that is shown; `marks` are those that change the reference."""
+    is_dangling = _is_dangling(
+        reference,
+        [Sql(f"child.{column}") for column in columns],
+        reference.child.table.same_keys("clock", "child"),
+        is_truth=Sql("child.form = 0"),
     )
-    return [number for (number,) in query.rows(connection, statement)]
+    statement = sql("shown/references/find_dangling_candidates", candidate=candidate, is_dangling=is_dangling)
+    return {(number, form) for number, form in query.rows(connection, statement, {"other_marks": ~marks})}
+
+
+def find_meant(
+    connection: apsw.Connection, candidates: tuple[Sql, Sql], columns: list[tuple[Sql, Sql]], marks: tuple[int, int]
+) -> list[tuple[int, int, int, int]]:
+    """Return which candidates (id, form) refer to which candidates (id, form); all arguments are pairs of child and parent."""
+    statement = sql(
+        "shown/references/find_meant",
+        child=candidates[0],
+        parent=candidates[1],
+        parent_is_child=joined((Sql(f"parent.{its} = +child.{mine}") for mine, its in columns), " AND "),
+    )
+    return query.rows(connection, statement, {"other_marks": ~marks[0], "other_parent_marks": ~marks[1]})
 
 
 def dead_parents(connection: apsw.Connection, reference: Reference) -> set[int]:
@@ -253,6 +285,15 @@ def dead_parents(connection: apsw.Connection, reference: Reference) -> set[int]:
             parent_held=parent.table.held,
             parent_clock=parent.table.clock,
             lost_is_child=joined((Sql(f"lost.{lost} = child.{name}") for lost, name in pairs), " AND "),
+            waiting_is_child=joined((Sql(f"waiting.{lost} = child.{name}") for lost, name in pairs), " AND "),
+            parent=parent.table.quoted,
+            alive_is_child=joined(
+                (
+                    Sql(f"alive.{identifier(column)} = child.{name}")
+                    for column, name in zip(reference.key.parent_columns, names, strict=True)
+                ),
+                " AND ",
+            ),
             gone_is_lost=parent.table.same_keys("gone", "lost"),
         )
     return {number for (number,) in query.rows(connection, statement)}
@@ -307,51 +348,3 @@ def deletes(connection: apsw.Connection, side: Side, dead: int) -> list[Stamp]:
         heads_is_lost=table.same_keys("heads", "lost"),
     )
     return [(t, s) for t, s in query.rows(connection, statement, {"id": dead})]
-
-
-def masked_columns(reference: Reference) -> list[str] | None:
-    """Return the columns that are shown as NULL or default where a reference leads nowhere; None if the row must be held."""
-    if reference.key.on_delete not in MASKS or not reference.is_kept:
-        return None
-    columns = {caseless(column.name): column for column in reference.child.shape.columns}
-    found = [columns[caseless(name)] for name in reference.key.columns]
-    if any(column.key_position for column in found):
-        return None
-    if reference.key.on_delete == "SET NULL" and any(column.not_null for column in found):
-        return None
-    return [column.name for column in found]
-
-
-def grouped(sides: Sequence[Side], references: Sequence[Reference]) -> list[list[Side]]:
-    """Put the tables into groups that refer to each other in a circle, referenced groups first (Tarjan's algorithm)."""
-    parents: dict[int, list[int]] = {side.table.id: [] for side in sides}
-    for reference in references:
-        if (
-            reference.parent is not None
-            and reference.child.table.id in parents
-            and reference.parent.table.id in parents
-        ):
-            parents[reference.child.table.id].append(reference.parent.table.id)
-    by_id = {side.table.id: side for side in sides}
-    order: dict[int, int] = {}
-    lowest: dict[int, int] = {}
-    path: list[int] = []
-    groups: list[list[Side]] = []
-
-    def visit(number: int) -> None:
-        order[number] = lowest[number] = len(order)
-        path.append(number)
-        for parent in parents[number]:
-            if parent not in order:
-                visit(parent)
-            if parent in path:
-                lowest[number] = min(lowest[number], lowest[parent])
-        if lowest[number] == order[number]:
-            start = path.index(number)
-            groups.append([by_id[member] for member in path[start:]])
-            del path[start:]
-
-    for number in parents:
-        if number not in order:
-            visit(number)
-    return groups

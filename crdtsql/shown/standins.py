@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from crdtsql.base import Sql, identifier, naming, query, sql
+from crdtsql.base import Sql, identifier, naming, query, reasons, sql
 from crdtsql.shown import holding
 from crdtsql.shown.holding import Side
 from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
@@ -19,7 +19,8 @@ DELETES = (2, 3)
 def learn(registry: Registry, side: Side) -> list[int]:
     """Have the stand-ins learn what `temp._crdt_event` says of them; return the held rows that stay the truth of theirs.
 
-    A restored row that was written is an ordinary row again, and so is one that a program replaced or deleted.
+    A stand-in that a program replaced or deleted is an ordinary row again. A restored row that was updated lives, and is masked as
+    long as nothing is settled, since what it shows need not be all true.
     """
     connection, table = registry.connection, side.table
     if not holding.any_kept(connection, table):
@@ -27,7 +28,7 @@ def learn(registry: Registry, side: Side) -> list[int]:
     statement = sql("shown/standins/find_written", held=table.held, held_is_event=table.same_keys("held", "event"))
     kept = []
     for number, masks in query.rows(connection, statement, {"tbl": table.id}):
-        if _learn(registry, table, number, json.loads(masks) if masks else []):
+        if _learn(registry, table, number, json.loads(masks) if masks else None):
             kept.append(number)
             continue
         unlink = sql(
@@ -38,16 +39,21 @@ def learn(registry: Registry, side: Side) -> list[int]:
     return kept
 
 
-def _learn(registry: Registry, table: Table, number: int, masks: list[str]) -> bool:
-    """Have one stand-in learn what was written; return whether its held row stays."""
+def _learn(registry: Registry, table: Table, number: int, masks: list[str] | None) -> bool:
+    """Have one stand-in learn what was written; return whether its held row stays.
+
+    Args:
+        masks: the columns that show something else than the truth; None of a restored row, where any may.
+    """
     connection = registry.connection
     same = table.same_keys("held", "event")
     events = query.rows(
         connection, sql("shown/standins/events", held=table.held, held_is_event=same), {"tbl": table.id, "id": number}
     )
     removed = [held for op, held in events if op in DELETES]
-    if not masks or any(op == 1 for op, _ in events):
+    if any(op == 1 for op, _ in events):
         return False
+    masked = [field.name for field in table.fields] if masks is None else masks
     shown = (
         f"SELECT 1 FROM {table.held} AS held JOIN {table.quoted} AS shown ON {table.row_has_key_of('shown', 'held')}"
     )
@@ -69,11 +75,14 @@ def _learn(registry: Registry, table: Table, number: int, masks: list[str]) -> b
                 shown_is_held=table.row_has_key_of("shown", table.held.text),
             )
             connection.execute(statement, {"id": number})
-        elif field.name in masks and not updated:
+        elif field.name in masked and not updated:
             truth = Sql(f"(SELECT {value} FROM {table.held} WHERE id = ?1)")
             connection.executemany(
                 f"UPDATE {table.held} SET {value} = {truth} WHERE id = ?2", [(number, held) for held in removed]
             )
+    if masks is None and is_shown and any(op >= FIRST_UPDATE_OP for op, _ in events):
+        reason = reasons.because(reasons.MASKED, json.dumps(sorted(masked)))
+        connection.execute(f"UPDATE {table.held} SET reason = ? WHERE id = ?", (reason, number))
     return is_shown
 
 

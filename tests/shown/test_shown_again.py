@@ -12,6 +12,7 @@ from crdtsql import Replica
 from crdtsql.base import ConstraintViolationError
 from tests.support import state
 from tests.support.peers import come_to_rest, replica, send
+from tests.support.settled import assert_settled
 
 OTHER = "CREATE TABLE other (k TEXT PRIMARY KEY NOT NULL, t TEXT);"
 
@@ -42,7 +43,7 @@ def assert_sound(*replicas: Replica) -> None:
     for one in replicas:
         assert one.connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert not one.connection.execute("PRAGMA foreign_key_check").fetchall()
-        assert not [reason for reason in reasons(one).values() if "waiting" in reason]
+        assert_settled(one)
 
 
 def assert_alike(replicas: list[Replica]) -> None:

@@ -6,10 +6,10 @@ A record is a row's column -> value, its key's columns included; the *truth* of 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from hashlib import blake2b
+from typing import Any, TypeVar
 
 from tests.machines.oracle.events import Event, Row
 from tests.machines.oracle.model import RowState, World
@@ -20,17 +20,19 @@ Record = Mapping[str, Any]
 
 KEEPS_PARENT = ("RESTRICT", "NO ACTION")
 MASKS = ("SET NULL", "SET DEFAULT")
+KINDS = ("suffix", "SET DEFAULT", "null")
 
 
 @dataclass(frozen=True)
 class Unique:
-    """A UNIQUE index; `of` makes the value that must be unique of a record, `where` says which records it has."""
+    """A UNIQUE index: `where` says which records it has, `policy` what becomes of a row that lost its value: hold, null or suffix."""
 
     name: str
     columns: tuple[str, ...]
     nocase: bool = False
     where: Callable[[Record], bool] = lambda record: True
     where_columns: tuple[str, ...] = ()
+    policy: str = "hold"
 
     def value(self, record: Record) -> tuple[Any, ...] | None:
         """Return what no two shown rows may share; None if the index has no entry that could collide."""
@@ -106,12 +108,17 @@ def comparable(value: Any, nocase: bool = False) -> Any:
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
+Mark = Reference | Unique
+"""What a row may show otherwise: where a reference leads, or the value in an index."""
+
+
 class Shown:
     """The function, one step a method; `view` is its result.
 
     Attributes:
         truths: the merged record of every known row, dead or alive.
         rows: the rows that may be shown: those that live, and those that are restored.
+        order: these, the best claim first.
     """
 
     def __init__(self, world: World, known: int, rules: Mapping[str, Rules]) -> None:
@@ -123,9 +130,15 @@ class Shown:
         self.events = {event.stamp: event for event in world.of(known)}
         self.live = {row for row, state in self.states.items() if state.alive}
         self.restored = self._restored()
+        self.rows = self.live | self.restored
+        self.forms = {row: [*self._forms(row)] for row in self.rows}
+        self.values = {row: {v for form in self.forms[row] for v in self._values(row, form)} for row in self.rows}
+        self.order = self._in_claim_order()
+        self.parents = {row: self._may_mean(row) for row in self.rows}
+        self.reasons: dict[Row, set[str]] = {}
         self.view = View()
-        for tables in in_order(rules):
-            self._decide(tables)
+        self._take_turns()
+        self._hold()
 
     def _truth(self, row: Row, state: RowState) -> Record:
         values = {column: value for column, (value, _) in state.cells.items()}
@@ -145,7 +158,7 @@ class Shown:
         uniques = self.rules[row[0]].uniques
         return self._event(row, {c for u in uniques for c in (*u.columns, *u.where_columns)}, insert=True)
 
-    # -- 2. restored rows -------------------------------------------------------------------------
+    # -- 1. restored rows -------------------------------------------------------------------------
 
     def _restored(self) -> set[Row]:
         found: set[Row] = set()
@@ -171,44 +184,171 @@ class Shown:
         """Return the rows, dead or alive, whose truth is what a record refers to."""
         return {row for row, truth in self.truths.items() if refers(child, reference, row, truth)}
 
-    # -- 3. foreign keys, 6. cycles ---------------------------------------------------------------
+    # -- 2. who comes first -----------------------------------------------------------------------
 
-    def _decide(self, tables: frozenset[str]) -> None:
-        """Decide what some tables show that refer to each other, once all others that they refer to are decided.
+    def _in_claim_order(self) -> list[Row]:
+        """Order rows: first those that don't yield, the oldest claim first; then those that do, the newest first."""
+        claims = {row: self.claim(row) for row in self.rows}
+        truths = {row: self._values(row, self.truths[row]) for row in self.rows}
+        yielding = {
+            row
+            for row in self.rows
+            if any(
+                truths[row] & truths[rival] and self.world.happened_before(claims[row], claims[rival])
+                for rival in self.rows
+                if rival != row
+            )
+        }
+        by_key = sorted(self.rows, key=lambda row: (row[0], [comparable(translate(k, self.labels)) for k in row[1]]))
+        firm = sorted((row for row in by_key if row not in yielding), key=lambda row: claims[row].stamp)
+        rest = sorted((row for row in by_key if row in yielding), key=lambda row: claims[row].stamp, reverse=True)
+        return firm + rest
 
-        `broken` counts the references that turned out to refer to nothing shown; it only grows, so this comes to an end. The
-        first time a row is shown without that reference, if it may be; then it is not shown.
+    def _values(self, row: Row, record: Record) -> set[tuple[Any, ...]]:
+        """Return what no other row may have in a UNIQUE index where a row is shown like that."""
+        found = {(row[0], unique.name, unique.value(record)) for unique in self.rules[row[0]].uniques}
+        return {value for value in found if value[2] is not None}
+
+    # -- 3. turns ---------------------------------------------------------------------------------
+
+    def _forms(self, row: Row) -> Iterable[Record]:
+        """Yield what a row might be shown as: its truth, and that with any of its references and values marked."""
+        rules = self.rules[row[0]]
+        marks = [mark for mark in (*rules.references, *rules.uniques) if self._may_mark(row, mark)]
+        for bits in range(1 << len(marks)):
+            yield self._record(row, {mark for n, mark in enumerate(marks) if bits >> n & 1})
+
+    def _record(self, row: Row, marks: set[Mark]) -> Record:
+        """Return a row as it is shown under some marks: where several change a column, NULL goes before a default, that before a suffix."""
+        record, defaults = dict(self.truths[row]), self.rules[row[0]].defaults
+        for kind in ("suffix", "SET DEFAULT", "null"):
+            for column in {column for mark in marks for column in self._marked(row, mark, kind)}:
+                value = record[column]
+                suffixed = value + self._suffix(row) if kind == "suffix" and isinstance(value, str) else value
+                record[column] = {"suffix": suffixed, "SET DEFAULT": defaults.get(column), "null": None}[kind]
+        return record
+
+    def _marked(self, row: Row, mark: Mark, kind: str) -> Iterable[str]:
+        """Return the columns in which a mark shows a suffix, the default or NULL."""
+        if isinstance(mark, Reference):
+            return mark.columns if kind == mark.on_delete or (kind == "null" and mark.on_delete == "SET NULL") else ()
+        if mark.policy != kind:
+            return ()
+        columns = [column for column in mark.columns if column not in self.rules[row[0]].key]
+        return columns[-1:] if kind == "suffix" else [c for c in columns if c not in self.rules[row[0]].required]
+
+    def _suffix(self, row: Row) -> str:
+        key = [translate(part, self.labels) for part in row[1]]
+        parts = [f"{'text' if isinstance(part, str) else 'integer'}{str(part).encode().hex().upper()}" for part in key]
+        return "#" + blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()[:8]
+
+    def _may_mark(self, row: Row, mark: Mark) -> bool:
+        rules = self.rules[row[0]]
+        if isinstance(mark, Reference):
+            return (
+                mark.on_delete in MASKS
+                and not set(mark.columns) & set(rules.key)
+                and not (mark.on_delete == "SET NULL" and set(mark.columns) & rules.required)
+            )
+        used = {column for reference in rules.references for column in reference.columns}
+        used |= {c for r in self.rules.values() for f in r.references if f.parent == row[0] for c in f.parent_columns}
+        suffixed = set(self._marked(row, mark, "suffix"))
+        return bool(self._marked(row, mark, "null")) or bool(suffixed and not suffixed & used)
+
+    def _may_mean(self, row: Row) -> set[Row]:
+        """Return the rows that a row may come to refer to, however it and they are shown."""
+        return {
+            parent
+            for reference in self.rules[row[0]].references
+            for parent in self.rows
+            if any(refers(mine, reference, parent, its) for mine in self.forms[row] for its in self.forms[parent])
+        }
+
+    def _take_turns(self) -> None:
+        """Let all rows have their turn, and those that may refer to each other in a circle one together.
+
+        A row waits for those that it may refer to, and for better ones that may have one of its values. Of rows that all wait for one
+        another, the best of those that only wait for better ones goes all the same. What had its turn is decided for good.
         """
-        rows = {row for row in self.live | self.restored if row[0] in tables}
-        broken: Counter[tuple[Row, Reference]] = Counter()
+        units = circles(self.parents)
+        above = {u: {v for row in u for v in units if v & self.parents[row]} - {u} for u in units}
+        better = {u: {v for v in units if self._is_better(v, u)} - {u} for u in units}
+        rank = {u: min(self.order.index(row) for row in u) for u in units}
+        waiting = set(units)
+        while waiting:
+            turns = [u for u in waiting if not (above[u] | better[u]) & waiting]
+            if not turns:
+                knots = circles({u: (above[u] | better[u]) & waiting for u in waiting})
+                last = next(k for k in knots if all((above[u] | better[u]) & waiting <= k for u in k))
+                turns = [min((u for u in last if not above[u] & waiting), key=lambda u: rank[u])]
+            for unit in turns:
+                self._turn(unit)
+            waiting -= set(turns)
+
+    def _is_better(self, unit: frozenset[Row], other: frozenset[Row]) -> bool:
+        """Tell whether a row of a unit comes before one of another and may have one of its values."""
+        return any(
+            self.values[one] & self.values[two] and self.order.index(one) < self.order.index(two)
+            for one in unit
+            for two in other
+        )
+
+    def _turn(self, unit: frozenset[Row]) -> None:
+        """Decide what is shown of some rows, beside what was decided before.
+
+        All are shown as they are; then rounds, of which each does the first of these that there is to do: references that lead to
+        nothing are marked, or take their row out if they can't be or were; the best row of which others have values is marked, if it
+        can do without all of these; rows that a CHECK refuses go out; so does the best row of which a better one has a value. Marks
+        and rows that are out only grow.
+        """
+        marks: dict[Row, set[Mark]] = {row: set() for row in unit}
+        out: dict[Row, set[str]] = {}
         while True:
-            taken = self._without_losers(self._sound(rows, broken))
-            dangling = self._dangling(taken)
-            if not dangling:
+            found = {row: self._record(row, marks[row]) for row in self.order if row in unit and row not in out}
+            nowhere = self._dangling(found, marks)
+            for row, reference in nowhere:
+                if self._may_mark(row, reference) and reference not in marks[row]:
+                    marks[row].add(reference)
+                else:
+                    out.setdefault(row, set()).add(f"foreign key: {reference.parent}")
+            if nowhere or self._give_up(found, marks):
+                continue
+            failed = {row: {c.reason for c in self.rules[row[0]].checks if not c.holds(found[row])} for row in found}
+            broken = {row: reasons for row, reasons in failed.items() if reasons}
+            loser = {} if broken else dict([*self._losers(found)][:1])
+            if not broken and not loser:
                 break
-            broken.update(dangling)
-        self.view.shown |= taken
-        self.view.dangling |= {row for row, _ in self._leading_nowhere(taken)}
-        for row in self.states:
-            if row[0] in tables:
-                self._hold(row, broken, taken)
+            out |= broken or {row: {f"unique: {unique.name}" for unique in lost} for row, lost in loser.items()}
+        self.view.shown |= found
+        self.view.dangling |= {row for row, _ in self._leading_nowhere(found)}
+        self.reasons |= out
 
-    def _sound(self, rows: set[Row], broken: Counter[tuple[Row, Reference]]) -> dict[Row, Record]:
-        """Return the records that break nothing but UNIQUE."""
-        while True:
-            found = {}
-            for row in rows:
-                record = self._record(row, broken)
-                if record is not None and all(check.holds(record) for check in self.rules[row[0]].checks):
-                    found[row] = record
-            dangling = self._dangling(found)
-            if not dangling:
-                return found
-            broken.update(dangling)
+    def _give_up(self, found: dict[Row, Record], marks: dict[Row, set[Mark]]) -> bool:
+        """Mark the best row of which others have values, if it can be shown without all of them."""
+        for row, lost in self._losers(found):
+            if all(self._may_mark(row, unique) and unique not in marks[row] for unique in lost):
+                marks[row] |= lost
+                return True
+        return False
 
-    def _dangling(self, shown: dict[Row, Record]) -> set[tuple[Row, Reference]]:
-        """Return the references of shown rows that refer to nothing shown, but for those that were found so."""
-        return {found for found in self._leading_nowhere(shown) if not self._was_found_so(*found)}
+    def _losers(self, found: dict[Row, Record]) -> Iterable[tuple[Row, set[Unique]]]:
+        """Yield the rows that have a value of a better one, the best first, and in which indexes."""
+        taken = {value for row, record in self.view.shown.items() for value in self._values(row, record)}
+        for row, record in found.items():
+            values = self._values(row, record)
+            names = {name for _, name, _ in values & taken}
+            if names:
+                yield row, {unique for unique in self.rules[row[0]].uniques if unique.name in names}
+            taken |= values
+
+    def _dangling(self, shown: dict[Row, Record], marks: dict[Row, set[Mark]]) -> set[tuple[Row, Reference]]:
+        """Return the references of shown rows that refer to nothing shown, but for those that were found so and show it."""
+        return {
+            (row, reference)
+            for row, reference in self._leading_nowhere(shown)
+            if not self._was_found_so(row, reference)
+            or any(set(self._marked(row, mark, kind)) & set(reference.columns) for mark in marks[row] for kind in KINDS)
+        }
 
     def _leading_nowhere(self, shown: dict[Row, Record]) -> set[tuple[Row, Reference]]:
         everything = {**self.view.shown, **shown}
@@ -239,89 +379,22 @@ class Shown:
     def _rows_of(self, reference: Reference) -> list[Row]:
         return [parent for parent in self.states if parent[0] == reference.parent]
 
-    def _record(self, row: Row, broken: Counter[tuple[Row, Reference]]) -> Record | None:
-        """Return a row as it is shown where some of its references are broken; None if it can't be shown."""
-        rules = self.rules[row[0]]
-        record = dict(self.truths[row])
-        for reference in rules.references:
-            if broken[row, reference] and not self._may_mask(row, reference, broken):
-                return None
-            if broken[row, reference]:
-                by_default = reference.on_delete == "SET DEFAULT"
-                record |= {c: rules.defaults.get(c) if by_default else None for c in reference.columns}
-        return record
-
-    def _may_mask(self, row: Row, reference: Reference, broken: Counter[tuple[Row, Reference]]) -> bool:
-        return (
-            reference.on_delete in MASKS
-            and broken[row, reference] == 1
-            and not set(reference.columns) & set(self.rules[row[0]].key)
-            and not (reference.on_delete == "SET NULL" and set(reference.columns) & self.rules[row[0]].required)
-        )
-
-    # -- 5. UNIQUE --------------------------------------------------------------------------------
-
-    def _without_losers(self, records: dict[Row, Record]) -> dict[Row, Record]:
-        """Let rows take their values in order, and leave out those that come too late."""
-        taken: set[tuple[Any, ...]] = set()
-        found = {}
-        for row in self._in_claim_order(records):
-            wanted = self._values(row, records[row])
-            if not wanted & taken:
-                taken |= wanted
-                found[row] = records[row]
-        return found
-
-    def _values(self, row: Row, record: Record) -> set[tuple[Any, ...]]:
-        found = {(row[0], unique.name, unique.value(record)) for unique in self.rules[row[0]].uniques}
-        return {value for value in found if value[2] is not None}
-
-    def _in_claim_order(self, records: dict[Row, Record]) -> list[Row]:
-        """Order rows: first those that don't yield, the oldest claim first; then those that do, the newest first."""
-        claims = {row: self.claim(row) for row in records}
-        values = {row: self._values(row, record) for row, record in records.items()}
-        yielding = {
-            row
-            for row in records
-            if any(
-                values[row] & values[rival] and self.world.happened_before(claims[row], claims[rival])
-                for rival in records
-                if rival != row and rival[0] == row[0] and values[row]
-            )
-        }
-        rest = sorted((row for row in records if row not in yielding), key=lambda row: (claims[row].stamp, repr(row)))
-        return rest + sorted(yielding, key=lambda row: (claims[row].stamp, repr(row)), reverse=True)
-
     # -- held rows --------------------------------------------------------------------------------
 
-    def _hold(self, row: Row, broken: Counter[tuple[Row, Reference]], taken: Mapping[Row, Record]) -> None:
-        """Hold a row whose truth is not shown."""
-        truth, record = self.truths[row], taken.get(row)
-        if row not in self.live:
-            reasons = {"deleted" if record is None else "deleted, shown: referenced"}
-        elif record is None:
-            reasons = self._reasons(row, broken, taken)
-        else:
-            masked = [column for column, value in truth.items() if record[column] != value]
-            if not masked:
-                return
-            reasons = {f"masked: {', '.join(masked)}"}
-        self.view.held[row] = Held(frozenset(reasons), truth)
-
-    def _reasons(self, row: Row, broken: Counter[tuple[Row, Reference]], taken: Mapping[Row, Record]) -> set[str]:
-        """Say what keeps a live row out."""
-        rules, record = self.rules[row[0]], self._record(row, broken)
-        if record is None:
-            return {
-                f"foreign key: {reference.parent}"
-                for reference in rules.references
-                if broken[row, reference] and not self._may_mask(row, reference, broken)
-            }
-        failed = {check.reason for check in rules.checks if not check.holds(record)}
-        if failed:
-            return failed
-        others = {value for other, found in taken.items() if other[0] == row[0] for value in self._values(other, found)}
-        return {f"unique: {name}" for _, name, _ in self._values(row, record) & others}
+    def _hold(self) -> None:
+        """Hold the rows whose truth is not shown."""
+        for row, truth in self.truths.items():
+            record = self.view.shown.get(row)
+            if row not in self.live:
+                reasons = {"deleted" if record is None else "deleted, shown: referenced"}
+            elif record is None:
+                reasons = self.reasons[row]
+            else:
+                masked = [column for column, value in truth.items() if record[column] != value]
+                if not masked:
+                    continue
+                reasons = {f"masked: {', '.join(sorted(masked))}"}
+            self.view.held[row] = Held(frozenset(reasons), truth)
 
 
 def refers(record: Record, reference: Reference, parent: Row, found: Record) -> bool:
@@ -332,13 +405,17 @@ def refers(record: Record, reference: Reference, parent: Row, found: Record) -> 
     return all(record[c] is not None and comparable(record[c]) == comparable(found[p]) for c, p in pairs)
 
 
-def in_order(rules: Mapping[str, Rules]) -> list[frozenset[str]]:
-    """Group tables that refer to each other, and order the groups: what is referred to comes first."""
-    reach = {name: {r.parent for r in found.references if r.parent in rules} for name, found in rules.items()}
-    for _ in rules:
-        reach = {name: found.union(*(reach[other] for other in found)) for name, found in reach.items()}
-    groups = {frozenset({name} | {o for o in found if name in reach[o]}) for name, found in reach.items()}
-    return sorted(groups, key=lambda group: (len(set().union(*(reach[name] for name in group)) | group), sorted(group)))
+Node = TypeVar("Node", bound=Hashable)
+
+
+def circles(graph: Mapping[Node, Iterable[Node]]) -> set[frozenset[Node]]:
+    """Group what leads to one another in a circle; what does not is a group of its own."""
+    reach = {node: {other for other in nodes if other in graph} for node, nodes in graph.items()}
+    while True:
+        wider = {node: found.union(*(reach[other] for other in found)) for node, found in reach.items()}
+        if wider == reach:
+            return {frozenset({node} | {o for o in found if node in reach[o]}) for node, found in reach.items()}
+        reach = wider
 
 
 def shown(world: World, known: int, rules: Mapping[str, Rules]) -> View:

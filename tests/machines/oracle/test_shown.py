@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.machines.oracle.events import Row
 from tests.machines.oracle.model import Replica, World
-from tests.machines.oracle.shown import Check, Reference, Rules, Unique, in_order, shown
+from tests.machines.oracle.shown import Check, Reference, Rules, Unique, circles, shown
 
 NOW = 1_000_000
 U, V = Unique("u", ("u",)), Unique("v", ("v",))
@@ -121,7 +121,7 @@ def test_a_chain_of_collisions_shows_what_it_can() -> None:
     net.write(2, "insert", "t", 3, u="c", v="b")
     net.meet()
     assert set(net.shown("t")) == {1, 3}
-    assert net.held("t") == {2: "unique: u|unique: v"}
+    assert net.held("t") == {2: "unique: u"}, "the row in the way is a better one"
 
 
 def test_one_claim_for_all_indexes() -> None:
@@ -323,7 +323,7 @@ def test_rows_that_refer_to_each_other_stay() -> None:
     net.write(1, "insert", "m", 2, n=2, u="x")
     net.meet()
     assert set(net.shown("m")) == set(net.shown("n")) == {1}
-    assert net.held("m") == {2: "foreign key: n"}, "without its row of n it does not even ask for its value"
+    assert net.held("m") == {2: "unique: u"}
     assert net.held("n") == {2: "foreign key: m"}
 
 
@@ -340,14 +340,63 @@ def test_a_row_without_its_parent_takes_no_value() -> None:
     assert net.held("t") == {2: "unique: u", 3: "foreign key: t"}
 
 
-def test_tables_are_decided_after_those_they_refer_to() -> None:
-    """Referenced tables come first; tables in a cycle are decided together."""
+def test_what_leads_to_one_another_is_one_circle() -> None:
+    """Things that lead to one another belong together; all others stand alone."""
+    found = circles({"z": "m", "m": "n", "n": "ma", "a": ["a", "elsewhere"]})
+    assert found == {frozenset("z"), frozenset("mn"), frozenset("a")}
 
-    def rules(*parents: str) -> Rules:
-        return Rules(references=tuple(Reference((parent,), parent) for parent in parents))
 
-    found = in_order({"z": rules("m"), "m": rules("n"), "n": rules("m", "a"), "a": rules("a", "elsewhere")})
-    assert found == [{"a"}, {"m", "n"}, {"z"}]
+def test_a_row_that_was_left_without_its_parent_for_a_while_is_shown() -> None:
+    """What a row refers to is decided before the row, so that no row is held for one that is shown in the end."""
+    tree = Rules(references=(Reference(("up",), "t", on_delete="CASCADE"),), uniques=(U,))
+    net = Network({"t": tree})
+    for at, key, up, u in ((0, "s", None, "1"), (0, "q", "r", "2"), (1, "r", None, "1"), (1, "p", None, "2")):
+        net.write(at, "insert", "t", key, up=up, u=u)
+    net.write(1, "insert", "t", "x", up="p", u="3")
+    net.meet()
+    assert set(net.shown("t")) == {"s", "p", "x"}
+    assert net.held("t") == {"r": "unique: u", "q": "foreign key: t"}
+
+
+def test_a_row_that_needs_the_row_in_its_way_comes_after_it() -> None:
+    """Of rows that wait for one another the best goes that needs none of the others, although a better one wants its value."""
+    for action, held in (("CASCADE", "unique: u"), ("SET NULL", "unique: u")):
+        tree = Rules(references=(Reference(("up",), "t", on_delete=action),), uniques=(U,))
+        net = Network({"t": tree})
+        net.write(0, "insert", "t", 1, up=2, u="x")
+        net.write(1, "insert", "t", 2, up=None, u="x")
+        net.meet()
+        assert net.shown("t") == {2: {"id": 2, "up": None, "u": "x"}}
+        assert net.held("t") == {1: held}
+
+
+def test_two_references_of_one_row_are_masked_each_for_itself() -> None:
+    """A row of which one reference leads nowhere keeps the other, whatever else it competes for."""
+    both = (Reference(("boss",), "t", on_delete="SET NULL"), Reference(("deputy",), "t", on_delete="SET NULL"))
+    net = Network({"t": Rules(references=both, uniques=(U,))})
+    net.write(0, "insert", "t", "ann", boss=None, deputy=None, u="one")
+    net.write(0, "insert", "t", "ben", boss=None, deputy=None, u="two")
+    net.meet()
+    net.write(0, "insert", "t", "eve", boss="ann", deputy="ben", u="same")
+    net.write(1, "delete", "t", "ben")
+    net.write(1, "update", "t", "ann", u="same")
+    net.meet()
+    assert net.held("t") == {"ben": "deleted", "eve": "unique: u"}, "ann is needed by eve, and so comes first"
+    net.write(1, "update", "t", "ann", u="another")
+    net.meet()
+    assert net.shown("t")["eve"] == {"id": "eve", "boss": "ann", "deputy": None, "u": "same"}
+    assert net.held("t") == {"ben": "deleted", "eve": "masked: deputy"}
+
+
+def test_null_is_shown_before_a_default() -> None:
+    """A column of two masked references shows NULL if one of them says so, whichever is declared first."""
+    one, other = Reference(("a",), "p", on_delete="SET DEFAULT"), Reference(("a",), "q", on_delete="SET NULL")
+    for references in ((one, other), (other, one)):
+        net = Network({"p": Rules(), "q": Rules(), "c": Rules(references=references, defaults={"a": 1})})
+        net.write(0, "insert", "p", 1)
+        net.write(0, "insert", "c", 7, a=2)
+        net.meet()
+        assert net.shown("c") == {7: {"id": 7, "a": None}}
 
 
 # -- CHECK ----------------------------------------------------------------------------------------

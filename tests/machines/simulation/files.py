@@ -72,6 +72,7 @@ def create(simulation: Simulation) -> None:
         peer.replica.enable(table, **shape.options)
         peer.twin.site = bytes.fromhex(peer.replica.site)
         peer.twin.enable(rows, simulation.now_of(skew_ms))
+        simulation.enabled(peer, table)
     simulation.peers.append(peer)
     simulation.check(peer)
 

@@ -89,6 +89,9 @@ class Simulation:
         """Open a program's connection."""
         return writes.Writer(path, self.habits, self.occurred)
 
+    def enabled(self, peer: Peer, table: str) -> None:
+        """Do what is to be done once a table of a new file is enabled."""
+
     def copy_twin(self, twin: model.Replica, site: bytes) -> model.Replica:
         """Copy what the model knows of a file, with what was not folded yet."""
         return twin.copy(site)

@@ -1,4 +1,4 @@
-SELECT child.id
-FROM temp._crdt_candidate AS child
-WHERE NOT child.refused
+SELECT child.id, child.form
+FROM ${candidate} AS child
+WHERE child.form & :other_marks = 0
   AND ${is_dangling}

@@ -4,5 +4,4 @@ NOT EXISTS (
     WHERE waiting.reason <> ${reason_deleted}
       AND ${waiting_is_child}
       AND (NOT waiting.reason GLOB ${reason_like_deleted} OR waiting.id IN (SELECT id FROM temp._crdt_restored WHERE tbl = ${parent_id}))
-      AND waiting.id NOT IN (SELECT id FROM temp._crdt_refused WHERE tbl = ${parent_id})
   )

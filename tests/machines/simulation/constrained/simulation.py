@@ -21,7 +21,7 @@ from tests.machines.oracle.numbers import Birth, labels, translate
 from tests.machines.oracle.shown import Shown, View
 from tests.machines.simulation import answers
 from tests.machines.simulation.constrained import situations as constrained_situations
-from tests.machines.simulation.constrained.tables import FAMILIES, TABLES, schema
+from tests.machines.simulation.constrained.tables import FAMILIES, OTHER, TABLES, schema
 from tests.machines.simulation.constrained.writes import TOKENS, ConstrainedWriter
 from tests.machines.simulation.files import Peer
 from tests.machines.simulation.simulation import Simulation
@@ -29,6 +29,7 @@ from tests.machines.simulation.tables import Shape
 from tests.machines.simulation.writes import Habits
 from tests.support import state
 from tests.support.clauses import CLAUSES
+from tests.support.settled import assert_settled
 
 
 @dataclass
@@ -46,6 +47,8 @@ class Constrained(Simulation):
         tables = dict(FAMILIES[self.random.choice(list(FAMILIES))])
         if len(tables) > 3 and self.random.random() < 0.3:
             tables.pop(list(tables)[-1])
+        if self.random.random() < 0.4:
+            tables |= OTHER
         return Habits({**tables}, {}, calm=False)
 
     def schema(self) -> str:
@@ -59,6 +62,12 @@ class Constrained(Simulation):
 
     def open_writer(self, path: Path) -> ConstrainedWriter:
         return ConstrainedWriter(path, self.habits, self.occurred)
+
+    def enabled(self, peer: Peer, table: str) -> None:
+        """Say what becomes of rows that lost a UNIQUE value."""
+        for unique in self.rules[table].uniques:
+            if unique.policy != "hold":
+                peer.replica.set_unique(table, unique.columns, unique.policy)
 
     def copy_twin(self, twin: model.Replica, site: bytes) -> model.Replica:
         """Copy what the model knows of a file; rows whose insert was not folded are born in each of the two files."""
@@ -80,7 +89,24 @@ class Constrained(Simulation):
     def actions(self) -> dict[Callable[[], None], float]:
         answering = (answers.resolve, answers.undelete)
         found = {action: n for action, n in super().actions().items() if getattr(action, "func", None) not in answering}
-        return {**found, self._undelete: 2}
+        return {**found, self._undelete: 2, self._send_again: 6}
+
+    def _step(self) -> None:
+        """Take a step; whatever it was, what every file shows then follows from what it knows."""
+        super()._step()
+        for peer in self.peers:
+            connection = peer.replica.connection
+            if not connection.execute("SELECT 1 FROM _crdt_log LIMIT 1").fetchone():
+                assert_settled(peer.replica)
+
+    def _send_again(self) -> None:
+        """Send what the receiver knows already: everything, or what is new to a vector of long ago, once or twice."""
+        sender, receiver = self.random.sample(self.peers, 2)
+        parcel = self.export(sender, self.random.choice([{}, {}, *self.vectors[-5:]]))
+        known = sum(row in receiver.twin.rows for row in sender.twin.rows)
+        for _ in range(self.random.choice((1, 2))):
+            self.deliver(parcel, receiver)
+            self.occurred["known rows arrived again"] += bool(known)
 
     def _undelete(self) -> None:
         """Bring a deleted row back; what can't be shown is refused, and nothing has changed then."""

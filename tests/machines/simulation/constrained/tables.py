@@ -281,6 +281,134 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             references=(_refers("stock", "stock", "RESTRICT"),),
         ),
     },
+    "people": {
+        "mate": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, boss TEXT REFERENCES mate ON DELETE SET NULL, deputy TEXT DEFAULT 'u0'"
+            " REFERENCES mate ON DELETE SET DEFAULT, mail TEXT)",
+            ("u0", "u1", "u2", "u3"),
+            {"boss": ("u1", "u2", "u3", None), "deputy": ("u0", "u1", "u2", None), "mail": ("x", "x", "y", None)},
+            indexes="CREATE UNIQUE INDEX mate_mail ON mate (mail);",
+            uniques=(Unique("mail", ("mail",)),),
+            references=(_refers("boss", "mate", "SET NULL"), _refers("deputy", "mate", "SET DEFAULT")),
+            defaults={"deputy": "u0"},
+        ),
+        "desk": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, mate TEXT DEFAULT 'u0' REFERENCES mate ON DELETE SET DEFAULT,"
+            " other TEXT REFERENCES mate ON DELETE SET NULL) WITHOUT ROWID",
+            ("d1", "d2", "d3"),
+            {"mate": ("u0", "u1", "u2", None), "other": ("u1", "u2", None)},
+            indexes="CREATE UNIQUE INDEX desk_mate ON desk (mate);",
+            uniques=(Unique("mate", ("mate",)),),
+            references=(_refers("mate", "mate", "SET DEFAULT"), _refers("other", "mate", "SET NULL")),
+            defaults={"mate": "u0"},
+        ),
+    },
+    "guests": {
+        "room": _table("(id TEXT PRIMARY KEY NOT NULL, v)", ("r0", "r1", "r2"), {"v": V}),
+        "guest": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, room TEXT REFERENCES room ON DELETE SET NULL, paid INTEGER, v,"
+            " CONSTRAINT housed CHECK (typeof(room) <> 'null' OR paid = 1))",
+            ("g1", "g2", "g3"),
+            {"room": ("r1", "r2", "r2", None), "paid": (0, 0, 1), "v": V},
+            indexes="CREATE UNIQUE INDEX guest_v ON guest (v);",
+            uniques=(Unique("v", ("v",)),),
+            references=(_refers("room", "room", "SET NULL"),),
+            checks=(Check("CHECK housed", lambda r: r["room"] is not None or r["paid"] == 1),),
+        ),
+        "key_": _table(
+            "(id INTEGER PRIMARY KEY, room TEXT DEFAULT 'r0' REFERENCES room ON DELETE SET DEFAULT, n INTEGER,"
+            " CONSTRAINT front CHECK (room <> 'r0' OR n < 2))",
+            (1, 2),
+            {"room": ("r0", "r1", "r2", None), "n": (1, 2)},
+            references=(_refers("room", "room", "SET DEFAULT"),),
+            defaults={"room": "r0"},
+            checks=(Check("CHECK front", lambda r: r["room"] in (None, *("r1", "r2")) or r["n"] < 2),),
+        ),
+    },
+    "crew": {
+        "ship": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, captain TEXT DEFAULT 's1' REFERENCES sailor ON DELETE SET DEFAULT, name TEXT)",
+            ("h1", "h2"),
+            {"captain": ("s1", "s2", "s3", None), "name": ("x", "y")},
+            indexes="CREATE UNIQUE INDEX ship_name ON ship (name); CREATE UNIQUE INDEX ship_captain ON ship (captain);",
+            uniques=(Unique("captain", ("captain",)), Unique("name", ("name",))),
+            references=(_refers("captain", "sailor", "SET DEFAULT"),),
+            defaults={"captain": "s1"},
+        ),
+        "sailor": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, ship TEXT REFERENCES ship ON DELETE SET NULL,"
+            " mate TEXT REFERENCES sailor ON DELETE CASCADE, rank INTEGER)",
+            ("s1", "s2", "s3"),
+            {"ship": ("h1", "h2", None), "mate": ("s1", "s2", None, None), "rank": (1, 2)},
+            indexes="CREATE UNIQUE INDEX sailor_rank ON sailor (ship, rank);",
+            uniques=(Unique("ship, rank", ("ship", "rank")),),
+            references=(_refers("ship", "ship", "SET NULL"), _refers("mate", "sailor", "CASCADE")),
+        ),
+    },
+    "grid": {
+        "cell": _table(
+            "(x INTEGER NOT NULL, y INTEGER NOT NULL, code TEXT, PRIMARY KEY (x, y)) WITHOUT ROWID",
+            ((1, 1), (1, 2), (2, 2)),
+            {"code": ("p", "q", None)},
+            key=("x", "y"),
+            indexes="CREATE UNIQUE INDEX cell_code ON cell (code);",
+            uniques=(Unique("code", ("code",)),),
+        ),
+        "pin": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, x INTEGER DEFAULT 1, y INTEGER DEFAULT 1, code TEXT, z INTEGER,"
+            " FOREIGN KEY (x, y) REFERENCES cell ON DELETE SET DEFAULT, FOREIGN KEY (code) REFERENCES cell (code)"
+            " ON DELETE SET NULL, FOREIGN KEY (z, y) REFERENCES cell (x, y) ON DELETE SET NULL)",
+            ("n1", "n2", "n3"),
+            {"x": (1, 2, None), "y": (1, 2, 2), "code": ("p", "q", None), "z": (1, 2, None, None)},
+            indexes="CREATE UNIQUE INDEX pin_at ON pin (x, y);",
+            uniques=(Unique("x, y", ("x", "y")),),
+            references=(
+                Reference(("x", "y"), "cell", ("x", "y"), "SET DEFAULT"),
+                Reference(("code",), "cell", ("code",), "SET NULL"),
+                Reference(("z", "y"), "cell", ("x", "y"), "SET NULL"),
+            ),
+            defaults={"x": 1, "y": 1},
+        ),
+    },
+    "kin": {
+        "elder": _table("(id TEXT PRIMARY KEY NOT NULL, v)", ("e1", "e2"), {"v": V}),
+        "parent": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, elder TEXT REFERENCES elder ON DELETE RESTRICT,"
+            " friend TEXT REFERENCES elder ON DELETE SET NULL, v)",
+            ("p1", "p2"),
+            {"elder": ("e1", "e2", None), "friend": ("e1", "e2", None), "v": V},
+            references=(_refers("elder", "elder", "RESTRICT"), _refers("friend", "elder", "SET NULL")),
+        ),
+        "child": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, parent TEXT REFERENCES parent, twin TEXT REFERENCES child ON DELETE SET NULL)",
+            ("c1", "c2", "c3"),
+            {"parent": ("p1", "p2", None), "twin": ("c1", "c2", None)},
+            references=(_refers("parent", "parent"), _refers("twin", "child", "SET NULL")),
+        ),
+    },
+    "marked": {
+        "user": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, name TEXT, mail TEXT, n INTEGER)",
+            ("a1", "a2", "a3", "a4"),
+            {"name": ("x", "x", "y", "x#00", None), "mail": ("m", "m", "o"), "n": (1, 2)},
+            indexes="CREATE UNIQUE INDEX user_name ON user (name); CREATE UNIQUE INDEX user_mail ON user (mail);"
+            "CREATE UNIQUE INDEX user_n ON user (n, name);",
+            uniques=(
+                Unique("mail", ("mail",), policy="null"),
+                Unique("n, name", ("n", "name")),
+                Unique("name", ("name",), policy="suffix"),
+            ),
+        ),
+        "note": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, mail TEXT REFERENCES user (mail) ON DELETE SET NULL,"
+            " re TEXT REFERENCES note ON DELETE CASCADE, title TEXT)",
+            ("n1", "n2", "n3"),
+            {"mail": ("m", "o", None), "re": ("n1", "n2", None, None), "title": ("x", "x", "y")},
+            indexes="CREATE UNIQUE INDEX note_title ON note (title);",
+            uniques=(Unique("title", ("title",), policy="suffix"),),
+            references=(_refers("mail", "user", "SET NULL", to="mail"), _refers("re", "note", "CASCADE")),
+        ),
+    },
     "kept": {
         "top": _table("(id TEXT PRIMARY KEY NOT NULL, v)", ("t1", "t2"), {"v": V}),
         "mid": _table(
@@ -306,7 +434,10 @@ CREATE TRIGGER update_{table} AFTER UPDATE ON {table} BEGIN INSERT OR REPLACE IN
 """
 """A derived table, for whose triggers a conflict is nothing special."""
 
-TABLES = {name: table for family in FAMILIES.values() for name, table in family.items()}
+OTHER = {"other": _table("(id TEXT PRIMARY KEY NOT NULL, v)", ("o1", "o2"), {"v": V})}
+"""A table that has nothing to do with the others."""
+
+TABLES = {name: table for family in (*FAMILIES.values(), OTHER) for name, table in family.items()}
 
 
 def schema(names: Mapping[str, Shape], clauses: str = "", *, triggers: bool = False) -> str:

@@ -9,6 +9,7 @@ FROM (
       WHEN dead THEN ${reason_deleted_waiting}
       ELSE why
     END AS reason
-  FROM temp._crdt_candidate
+  FROM ${candidate}
+  WHERE decided
 ) AS candidate
 WHERE held.id = candidate.id AND held.reason <> candidate.reason

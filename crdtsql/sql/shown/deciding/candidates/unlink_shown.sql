@@ -1,5 +1,5 @@
 UPDATE ${clock} AS clock
 SET held = NULL
-FROM temp._crdt_candidate AS candidate
+FROM ${candidate} AS candidate
 WHERE candidate.chosen AND NOT candidate.dead AND candidate.masks IS NULL
   AND ${clock_is_candidate}

@@ -1,4 +1,4 @@
 SELECT candidate.id, ${stamps}
-FROM temp._crdt_candidate AS candidate
+FROM ${candidate} AS candidate
 JOIN ${clock} AS clock ON ${clock_is_candidate}
-WHERE NOT candidate.refused
+WHERE candidate.form = 0

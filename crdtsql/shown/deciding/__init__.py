@@ -1,0 +1,6 @@
+"""Which rows are shown, and how, of those that may not be shown as they are (decision 0015)?"""
+
+from crdtsql.shown.deciding.group import Group
+from crdtsql.shown.deciding.turns import components
+
+__all__ = ["Group", "components"]

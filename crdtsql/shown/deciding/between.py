@@ -1,0 +1,162 @@
+"""Between: the shown rows by which one candidate refers to another.
+
+Rows wait for those that they refer to, through others too; so a row that stands between two candidates is one itself, although
+nothing else is in its way. Only where candidates may also wait for one another's values does that matter. Looks upward from the
+candidates alone, never at what refers to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+
+from crdtsql.base import Sql, identifier, joined, sql
+from crdtsql.shown.deciding.candidates import Candidates
+from crdtsql.shown.holding import Side
+from crdtsql.shown.references import Reference
+from crdtsql.store import Registry, temporary
+
+
+def take_out(
+    registry: Registry,
+    candidates: Mapping[int, Candidates],
+    references: Sequence[Reference],
+    take: Callable[[Side], None],
+) -> bool:
+    """Take the rows out that stand between candidates; tell whether there were any.
+
+    Args:
+        references: those within the tables of the group.
+        take: holds the rows whose keys `temp._crdt_out` has.
+    """
+    contested = sum(len(found.rows()) for found in candidates.values() if found.indexes)
+    if contested < 2:
+        return False
+    sides = {side.table.id: side for found in references for side in (found.child, found.parent) if side}
+    with ExitStack() as stack:
+        for side in sides.values():
+            definition = sql(
+                "shown/deciding/between/create",
+                above=_above(side),
+                key_definitions=side.key_definitions,
+                keys=side.table.keys,
+            )
+            stack.enter_context(temporary(registry.connection, f"_crdt_above_{side.table.id}", definition))
+        looking = _Looking(registry, candidates, references)
+        if not looking.find():
+            return False
+        return sum(_take(registry, side, take) for side in sides.values()) > 0
+
+
+def _take(registry: Registry, side: Side, take: Callable[[Side], None]) -> bool:
+    connection, keys = registry.connection, side.table.keys
+    with temporary(connection, "_crdt_out", side.create_out):
+        connection.execute(f"INSERT INTO temp._crdt_out ({keys}) SELECT {keys} FROM {_above(side)} WHERE leads")
+        if not connection.changes():
+            return False
+        take(side)
+        return True
+
+
+def _above(side: Side) -> Sql:
+    return Sql(f"temp._crdt_above_{side.table.id}")
+
+
+class _Looking:
+    """One look upward."""
+
+    def __init__(
+        self, registry: Registry, candidates: Mapping[int, Candidates], references: Sequence[Reference]
+    ) -> None:
+        self.connection = registry.connection
+        self.candidates = candidates
+        self.references = references
+
+    def find(self) -> bool:
+        """Find the shown rows above candidates, and mark those that lead to candidates; tell whether there are any."""
+        if not self._run("shown/deciding/between/begin", self._begin()):
+            return False
+        depth = 0
+        while self._run("shown/deciding/between/go_up", self._up(), depth):
+            depth += 1
+        if not self._run("shown/deciding/between/lead", self._lead()):
+            return False
+        while self._run("shown/deciding/between/lead_on", self._down()):
+            pass
+        return True
+
+    def _run(self, name: str, slots: Iterator[dict[str, Sql]], depth: int | None = None) -> int:
+        changes = 0
+        for each in slots:
+            self.connection.execute(sql(name, **each), None if depth is None else {"depth": depth})
+            changes += self.connection.changes()
+        return changes
+
+    def _begin(self) -> Iterator[dict[str, Sql]]:
+        for reference in self.references:
+            found, parent = self.candidates.get(reference.child.table.id), reference.parent
+            if found is not None and parent is not None:
+                yield {
+                    "above": _above(parent),
+                    "keys": parent.table.keys,
+                    "parent_keys": parent.table.key_columns_of("parent"),
+                    "candidate": found.name,
+                    "parent": parent.table.quoted,
+                    "parent_is_child": joined(
+                        (
+                            Sql(f"parent.{identifier(its)} = +child.{found.column(mine)}")
+                            for mine, its in zip(reference.key.columns, reference.key.parent_columns, strict=True)
+                        ),
+                        " AND ",
+                    ),
+                }
+
+    def _up(self) -> Iterator[dict[str, Sql]]:
+        for reference in self.references:
+            if (parent := reference.parent) is not None:
+                names = {"keys": parent.table.keys, "parent_keys": parent.table.key_columns_of("parent")}
+                yield _pair(reference, parent) | names
+
+    def _down(self) -> Iterator[dict[str, Sql]]:
+        for reference in self.references:
+            if (parent := reference.parent) is not None:
+                child = reference.child.table
+                names = {"child_keys": child.keys, "above_keys": child.keys_of("above")}
+                yield _pair(reference, parent) | names | {"parent_is_up": parent.table.row_has_key_of("parent", "up")}
+
+    def _lead(self) -> Iterator[dict[str, Sql]]:
+        for reference in self.references:
+            child, parent = reference.child, reference.parent
+            found = self.candidates.get(parent.table.id) if parent else None
+            if found is not None:
+                pairs = zip(reference.key.columns, reference.key.parent_columns, strict=True)
+                yield {
+                    "keys": child.table.keys,
+                    "above_keys": child.table.keys_of("above"),
+                    "above": _above(child),
+                    "child": child.table.quoted,
+                    "child_is_above": child.table.row_has_key_of("child", "above"),
+                    "candidate": found.name,
+                    "candidate_is_child": joined(
+                        (Sql(f"candidate.{found.column(its)} = +child.{identifier(mine)}") for mine, its in pairs),
+                        " AND ",
+                    ),
+                }
+
+
+def _parent_is_child(reference: Reference) -> Sql:
+    pairs = zip(reference.key.columns, reference.key.parent_columns, strict=True)
+    return joined((Sql(f"parent.{identifier(its)} = +child.{identifier(mine)}") for mine, its in pairs), " AND ")
+
+
+def _pair(reference: Reference, parent: Side) -> dict[str, Sql]:
+    """Name the tables of a reference, those of shown rows and those of rows above candidates."""
+    child = reference.child
+    return {
+        "above": _above(child),
+        "above_parent": _above(parent),
+        "child": child.table.quoted,
+        "child_is_above": child.table.row_has_key_of("child", "above"),
+        "parent": parent.table.quoted,
+        "parent_is_child": _parent_is_child(reference),
+    }

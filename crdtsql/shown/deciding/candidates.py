@@ -1,0 +1,271 @@
+"""Candidates: the held rows that a table might show, in each form in which it might show them, and those that it shows in the end.
+
+A temporary table beside the user's, with the columns' own types and collations, so that everything compares there as it does in
+the user's table. Decides nothing. Runs inside the caller's write transaction, with capture off and foreign keys not enforced.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
+
+import apsw
+
+from crdtsql.base import Sql, caseless, fragment, identifier, integer, joined, query, sql
+from crdtsql.shown.deciding.marks import Marks, subsets, suffix
+from crdtsql.shown.holding import Side
+from crdtsql.shown.references import Reference
+from crdtsql.sqlite import UniqueIndex, indexsql, schema, writing
+from crdtsql.store import Registry, temporary
+
+UNIQUE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID)
+
+
+class Candidates:
+    """The candidates of one table.
+
+    Attributes:
+        generated: the table's generated columns and their expressions.
+    """
+
+    def __init__(self, registry: Registry, side: Side, references: Sequence[Reference]) -> None:
+        self.connection = registry.connection
+        self.side = side
+        self.indexes = schema.unique_indexes(self.connection, side.table.name)
+        self.generated = schema.generated(self.connection, side.shape)
+        self.marks = Marks(side, references, self.indexes)
+        self.needed = {0}
+        for reference in references:
+            for mine, columns in (
+                (reference.child is side, reference.key.columns),
+                (reference.parent is side, reference.key.parent_columns),
+            ):
+                if mine:
+                    self.needed |= {*subsets(self.marks.touching(self.inputs(columns), "DEFAULT", "SUFFIX"))}
+        for index in self.indexes:
+            self.needed |= {*subsets(self.relevant(index))}
+
+    @property
+    def name(self) -> Sql:
+        """Return the table of candidates."""
+        return Sql(f"temp._crdt_candidate_{self.side.table.id}")
+
+    def column(self, name: str) -> Sql:
+        """Return what the candidates call a column of the user's."""
+        held = self.side.held_name(name)
+        if held is not None:
+            return held
+        return Sql(f"g{[*map(caseless, self.generated)].index(caseless(name))}")
+
+    def inputs(self, columns: Iterable[str], words: Iterable[str] = ()) -> set[str]:
+        """Return the columns that some columns and words of SQL depend on, by generated ones too."""
+        names = {caseless(name) for name in (*columns, *words)}
+        for name, computed in reversed(self.generated.items()):
+            if caseless(name) in names:
+                names |= set(map(caseless, indexsql.words(computed)))
+        return names
+
+    def inputs_of(self, index: UniqueIndex) -> set[str]:
+        """Return the columns that an index may depend on."""
+        parts = () if index.parts is None else (*index.parts.terms, index.parts.where)
+        columns = [name for name in index.columns if name is not None]
+        return self.inputs(columns, (word for part in parts for word in indexsql.words(part)))
+
+    def relevant(self, index: UniqueIndex) -> int:
+        """Return the marks that may change a row's value in an index, but for those that take it away."""
+        every = self.marks.touching(self.inputs_of(index))
+        return every & ~self.emptying(index)
+
+    def emptying(self, index: UniqueIndex) -> int:
+        """Return the marks under which a row surely has no value in an index: NULL in one of its columns."""
+        return self.marks.touching(map(str, index.columns), "NULL") if index.is_plain else 0
+
+    def rows(self) -> list[int]:
+        """Return the ids of the candidates."""
+        return [number for (number,) in query.rows(self.connection, f"SELECT id FROM {self.name} WHERE form = 0")]
+
+    # -- filling ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the table for the length of a block."""
+        side = self.side
+        columns = {caseless(column.name): column for column in side.shape.columns}
+        computed = joined(
+            (
+                Sql(
+                    f", {self.column(name)} {columns[caseless(name)].affinity} COLLATE {columns[caseless(name)].collation}"
+                )
+                for name in self.generated
+            ),
+            "",
+        )
+        definition = sql(
+            "shown/deciding/candidates/create", candidate=self.name, columns=side.definitions, computed=computed
+        )
+        with temporary(self.connection, f"_crdt_candidate_{side.table.id}", definition):
+            yield
+
+    def fill(self) -> None:
+        """List the held rows that the table might show, in all forms that must be compared."""
+        side = self.side
+        self.connection.execute(f"DELETE FROM {self.name}")
+        statement = sql(
+            "shown/deciding/candidates/list",
+            candidate=self.name,
+            columns=joined(side.held_columns),
+            held_columns=joined(Sql(f"held.{name}") for name in side.held_columns),
+            held=side.table.held,
+            table_id=integer(side.table.id),
+        )
+        self.connection.execute(statement)
+        if any(mark.kind == "SUFFIX" for mark in self.marks.every):
+            self._note_suffixes()
+        for form in self.needed - {0}:
+            self._add_form(form)
+        if self.generated:
+            self._compute()
+
+    def _note_suffixes(self) -> None:
+        keys = joined(Sql(f"typeof({key}) || hex({key})") for key in self.side.table.key_names)
+        found = query.rows(self.connection, f"SELECT id, {keys} FROM {self.name}")
+        statement = f"UPDATE {self.name} SET suffix = ? WHERE id = ?"
+        self.connection.executemany(statement, [(suffix(key), number) for number, *key in found])
+
+    def _add_form(self, form: int, number: int | None = None) -> None:
+        """Add a form of all candidates, or of one."""
+        side, shown = self.side, self.marks.shown(form)
+        columns = {caseless(column.name): column for column in side.shape.columns}
+        names = (*side.table.key, *(field.name for field in side.table.fields))
+        values = [self.marks.expression(columns[caseless(n)], shown.get(caseless(n)), "truth") for n in names]
+        statement = sql(
+            "shown/deciding/candidates/add_form",
+            candidate=self.name,
+            columns=joined(side.held_columns),
+            values=joined(values),
+        )
+        self.connection.execute(statement, {"form": form, "id": number})
+
+    def _compute(self, number: int | None = None) -> None:
+        """Compute the generated columns; each may depend on those before it."""
+        for name in self.generated:
+            value = self.term(identifier(name))
+            statement = sql(
+                "shown/deciding/candidates/compute", candidate=self.name, column=self.column(name), value=value
+            )
+            self.connection.execute(statement, {"id": number})
+
+    def term(self, expression: Sql) -> Sql:
+        """Compute an expression on a row of the user's table for a candidate."""
+        table = self.side.table.quoted
+        row = joined(
+            Sql(f"candidate.{held} AS {column}")
+            for held, column in zip(self.side.held_columns, self.side.columns, strict=True)
+        )
+        for name, computed in self.generated.items():
+            row = Sql(f"*, ({computed}) AS {identifier(name)} FROM (SELECT {row}) AS {table}")
+        return fragment("shown/deciding/candidates/term_of", expression=expression, row=row, table=table)
+
+    # -- showing ----------------------------------------------------------------------------------
+
+    def probe(self, number: int, form: int) -> tuple[int, str] | None:
+        """Return what SQLite says to a candidate by itself (extended error code, words), None if it takes it; shows nothing.
+
+        SQLite looks at CHECK, NOT NULL and types before UNIQUE, so what it says of UNIQUE is no answer.
+        """
+        self._have(number, form)
+        self.connection.execute("SAVEPOINT crdt_probe")
+        try:
+            return self._put_one(number, form)
+        finally:
+            self.connection.execute("ROLLBACK TO crdt_probe; RELEASE crdt_probe")
+
+    def _have(self, number: int, form: int) -> None:
+        if form not in self.needed:
+            self._add_form(form, number)
+            if self.generated:
+                self._compute(number)
+
+    def choose(self, chosen: Mapping[int, int], out: Mapping[int, str]) -> None:
+        """Say which candidates are shown in which form, and why the others are not."""
+        for number, form in chosen.items():
+            self._have(number, form)
+        self.connection.execute(f"UPDATE {self.name} SET chosen = 0, decided = 0, masks = NULL, why = NULL")
+        self.connection.executemany(
+            f"UPDATE {self.name} SET chosen = 1, decided = 1, masks = ?3 WHERE id = ?1 AND form = ?2",
+            ((number, form, self._masked(number, form)) for number, form in chosen.items()),
+        )
+        self.connection.executemany(
+            f"UPDATE {self.name} SET decided = 1, why = ?2 WHERE id = ?1 AND form = 0", out.items()
+        )
+
+    def _masked(self, number: int, form: int) -> str | None:
+        """Name, as JSON, the columns that a form shows otherwise than the row is; None if there are none."""
+        if not form:
+            return None
+        columns = {caseless(field.name): field.name for field in self.side.table.fields}
+        found = []
+        for name in self.marks.shown(form):
+            column = self.column(name)
+            statement = sql("shown/deciding/candidates/differs", candidate=self.name, column=column)
+            if query.first(self.connection, statement, {"id": number, "form": form}) is not None:
+                found.append(columns[name])
+        return json.dumps(sorted(found)) if found else None
+
+    def put_back(self) -> dict[int, tuple[int, str]]:
+        """Show the chosen candidates; return those that SQLite refuses: id -> (extended error code, what it says)."""
+        (count,) = query.first(self.connection, f"SELECT count(*) FROM {self.name} WHERE chosen")
+        if not count:
+            return {}
+        self.connection.execute("SAVEPOINT crdt_put_back")
+        with suppress(apsw.ConstraintError, apsw.MismatchError):
+            self._put_back.execute(self.connection, {"id": None, "form": None})
+            if self.connection.changes() == count:
+                self.connection.execute("RELEASE crdt_put_back")
+                return {}
+        self.connection.execute("ROLLBACK TO crdt_put_back; RELEASE crdt_put_back")
+        refused = {}
+        for number, form in query.rows(self.connection, f"SELECT id, form FROM {self.name} WHERE chosen ORDER BY id"):
+            if (found := self._put_one(number, form)) is not None:
+                refused[number] = found
+        return refused
+
+    @cached_property
+    def _put_back(self) -> writing.Write:
+        statement = partial(
+            sql,
+            "shown/deciding/candidates/put_back",
+            table=self.side.table.quoted,
+            columns=joined(self.side.columns),
+            candidate_columns=joined(Sql(f"candidate.{name}") for name in self.side.held_columns),
+            candidate=self.name,
+        )
+        return writing.prepare(self.connection, self.side.table.name, statement)
+
+    def _put_one(self, number: int, form: int) -> tuple[int, str] | None:
+        try:
+            self._put_back.execute(self.connection, {"id": number, "form": form})
+        except (apsw.ConstraintError, apsw.MismatchError) as error:
+            message = str(error).removeprefix("ConstraintError: ").removeprefix("MismatchError: ")
+            return getattr(error, "extendedresult", apsw.SQLITE_MISMATCH), message
+        if self.connection.changes() != 1:
+            return apsw.SQLITE_CONSTRAINT_TRIGGER, "a trigger of the table ignored the row"
+        return None
+
+    def settle_shown(self) -> None:
+        """Forget the held rows of what is shown as it is, and say of the others why they are held."""
+        table = self.side.table
+        same = table.same_keys("clock", "candidate")
+        slots = {"held": table.held, "candidate": self.name}
+        self.connection.execute(
+            sql(
+                "shown/deciding/candidates/unlink_shown",
+                clock=table.clock,
+                clock_is_candidate=same,
+                candidate=self.name,
+            )
+        )
+        self.connection.execute(sql("shown/deciding/candidates/forget_shown", **slots))
+        self.connection.execute(sql("shown/deciding/candidates/set_reasons", **slots))

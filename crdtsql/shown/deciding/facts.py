@@ -1,0 +1,213 @@
+"""Facts: what there is to know about the candidates of some tables, read at once, for `turns` to decide by.
+
+Reads the candidates, what the user's tables show besides, clocks and indexes. Writes nothing that stays.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import apsw
+
+from crdtsql.base import Sql, SqliteValue, query, reasons
+from crdtsql.shown import references
+from crdtsql.shown.deciding import contest
+from crdtsql.shown.deciding.candidates import UNIQUE, Candidates
+from crdtsql.shown.deciding.contest import Contest
+from crdtsql.shown.deciding.turns import Row, Value
+from crdtsql.shown.references import Reference
+from crdtsql.store import Causality, Registry
+
+Form = tuple[Row, int]
+Key = tuple[tuple[int, Any], ...]
+Entry = tuple[tuple[str, Key], tuple[int, bytes], Row]
+
+
+@dataclass(slots=True)
+class Link:
+    """A reference of the candidates' tables, and where it leads.
+
+    Attributes:
+        mark: what masks it, 0 if nothing may.
+        changing, emptying: the marks that change it, and those under which it refers to nothing.
+        nowhere: the forms that refer to nothing that is shown besides the candidates.
+        meant: form -> the candidates, each in its form, that it refers to.
+        parent_changing, parent_emptying: the same of the parent's columns.
+    """
+
+    reference: Reference
+    mark: int
+    changing: int
+    emptying: int
+    nowhere: set[Form]
+    meant: dict[Form, list[Form]] = field(default_factory=lambda: defaultdict(list))
+    parent_changing: int = 0
+    parent_emptying: int = 0
+    why: str = ""
+
+
+class Known:
+    """What is known of the candidates of tables that refer to each other in a circle, or of one table.
+
+    Attributes:
+        refused: what SQLite said to rows when they were shown: (row, marks) -> why.
+        sound: rows that the tables showed until now as they are.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        candidates: Mapping[int, Candidates],
+        own: Sequence[Reference],
+        causality: Causality,
+        refused: Mapping[Form, str],
+        sound: set[Row],
+    ) -> None:
+        self.connection = registry.connection
+        self.candidates = candidates
+        self.refused = refused
+        self.sound = sound
+        self._values: dict[int, list[dict[tuple[int, int], int]]] = {}
+        self._probed: dict[Form, str | None] = {}
+        self.rows = self._in_order(registry, causality)
+        self.links: dict[int, list[Link]] = defaultdict(list)
+        for reference in own:
+            if reference.child.table.id in candidates:
+                self.links[reference.child.table.id].append(self._link(reference))
+        self._parents: dict[Row, set[Row]] = defaultdict(set)
+        for links in self.links.values():
+            for link in links:
+                for (child, _), found in link.meant.items():
+                    self._parents[child] |= {parent for parent, _ in found}
+        self._may_have: dict[Row, set[Value]] = defaultdict(set)
+        for table, indexes in self._values.items():
+            for number, values in enumerate(indexes):
+                for (candidate, _), group in values.items():
+                    self._may_have[table, candidate].add((table, number, group))
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def _in_order(self, registry: Registry, causality: Causality) -> list[Row]:
+        """List all candidates, the best claim first: those that don't yield, oldest first; then those that do, newest first."""
+        firm: list[Entry] = []
+        rest: list[Entry] = []
+        for table, candidates in self.candidates.items():
+            found = Contest(registry, candidates, causality)
+            self._values[table] = found.values()
+            claims = found.claims()
+            yielding = found.yielding(claims, self._values[table])
+            keys = self._keys(candidates)
+            for row, claim in claims.items():
+                entry: Entry = ((candidates.side.table.uid, keys[row]), claim[:2], (table, row))
+                (rest if row in yielding else firm).append(entry)
+        firm.sort(key=lambda entry: (entry[1], entry[0]))
+        rest.sort(key=lambda entry: entry[0])
+        rest.sort(key=lambda entry: entry[1], reverse=True)
+        return [row for *_, row in (*firm, *rest)]
+
+    def _keys(self, candidates: Candidates) -> dict[int, Key]:
+        keys = candidates.side.table.keys
+        rows = query.rows(self.connection, f"SELECT id, {keys} FROM {candidates.name} WHERE form = 0")
+        return {number: tuple(map(_sortable, key)) for number, *key in rows}
+
+    def _link(self, reference: Reference) -> Link:
+        child = self.candidates[reference.child.table.id]
+        inputs = child.inputs(reference.key.columns)
+        mark = child.marks.of(reference)
+        changing = child.marks.touching(inputs, "DEFAULT", "SUFFIX")
+        columns = [child.column(name) for name in reference.key.columns]
+        nowhere = references.dangling_candidates(self.connection, reference, child.name, columns, changing)
+        link = Link(
+            reference,
+            mark.bit if mark else 0,
+            changing,
+            child.marks.touching(reference.key.columns, "NULL"),
+            {((reference.child.table.id, row), form) for row, form in nowhere},
+            why=reasons.because(reasons.FOREIGN_KEY, reference.key.parent),
+        )
+        if reference.parent is not None and reference.parent.table.id in self.candidates and nowhere:
+            self._find_meant(link, child, self.candidates[reference.parent.table.id], columns)
+        return link
+
+    def _find_meant(self, link: Link, child: Candidates, parent: Candidates, columns: list[Sql]) -> None:
+        names = link.reference.key.parent_columns
+        link.parent_changing = parent.marks.touching(parent.inputs(names), "DEFAULT", "SUFFIX")
+        link.parent_emptying = parent.marks.touching(names, "NULL")
+        pairs = [*zip(columns, [parent.column(name) for name in names], strict=True)]
+        marks = (link.changing, link.parent_changing)
+        mine, its = child.side.table.id, parent.side.table.id
+        for row, form, other, its_form in references.find_meant(
+            self.connection, (child.name, parent.name), pairs, marks
+        ):
+            if ((mine, row), form) in link.nowhere:
+                link.meant[(mine, row), form].append(((its, other), its_form))
+
+    # -- what turns ask ---------------------------------------------------------------------------
+
+    def above(self, row: Row) -> Iterable[Row]:
+        """Return the candidates that a candidate may come to refer to."""
+        return sorted(self._parents.get(row, ()))
+
+    def may_have(self, row: Row) -> Iterable[Value]:
+        """Return the values that a candidate may come to have."""
+        return self._may_have.get(row, ())
+
+    def values(self, row: Row, marks: int) -> Mapping[Value, tuple[int, str]]:
+        """Return the values that a candidate has under some marks, each with the mark that gives it up, and why it is held without."""
+        table, number = row
+        candidates, found = self.candidates[table], {}
+        for position, index in enumerate(candidates.indexes):
+            if marks & candidates.emptying(index):
+                continue
+            group = self._values[table][position].get((number, marks & candidates.relevant(index)))
+            if group is not None:
+                mark = candidates.marks.of(index)
+                found[table, position, group] = (mark.bit if mark else 0, contest.because(index))
+        return found
+
+    def lost(self, row: Row, marks: int, shown: Mapping[Row, int]) -> Iterator[tuple[int, str]]:
+        """Yield the references that lead to nothing beside the rows in `shown`: the mark of each, and why the row is held without."""
+        for link in self.links.get(row[0], ()):
+            form = (row, marks & link.changing)
+            if marks & link.emptying or form not in link.nowhere:
+                continue
+            if not any(self._is_shown_as(link, parent, its, shown) for parent, its in link.meant.get(form, ())):
+                yield link.mark, link.why
+
+    @staticmethod
+    def _is_shown_as(link: Link, parent: Row, form: int, shown: Mapping[Row, int]) -> bool:
+        marks = shown.get(parent)
+        return marks is not None and not marks & link.parent_emptying and marks & link.parent_changing == form
+
+    def refuses(self, row: Row, marks: int) -> str | None:
+        """Say why SQLite does not take a candidate by itself; None if it does."""
+        if (row, marks) in self.refused:
+            return self.refused[row, marks]
+        if marks == 0 and row in self.sound:
+            return None
+        if (row, marks) not in self._probed:
+            found = self.candidates[row[0]].probe(row[1], marks)
+            self._probed[row, marks] = None if found is None or found[0] in UNIQUE else why_refused(*found)
+        return self._probed[row, marks]
+
+    def most_marks(self, row: Row) -> int:
+        """Return how many marks a candidate may have."""
+        return len(self.candidates[row[0]].marks.every)
+
+
+def why_refused(code: int, words: str) -> str:
+    """Say why a row is held that SQLite did not take."""
+    if code in UNIQUE:
+        return reasons.because(reasons.UNIQUE, words)
+    kind = reasons.TRIGGER if code == apsw.SQLITE_CONSTRAINT_TRIGGER else reasons.CHECK
+    return reasons.because(kind, words)
+
+
+def _sortable(part: SqliteValue) -> tuple[int, Any]:
+    """Make a part of a key comparable as SQLite orders values: numbers, text, blobs."""
+    if isinstance(part, bytes):
+        return 2, part
+    return (1, part.encode()) if isinstance(part, str) else (0, part)

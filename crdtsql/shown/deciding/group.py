@@ -1,0 +1,166 @@
+"""Group: settle tables that refer to each other in a circle, or one that does not, after all that they refer to.
+
+Takes out what can't stay as it is, until the candidates are all rows that may matter to one another; lets `turns` decide; shows
+what came of it. Then rows may be left that refer to what is not shown any more: they become candidates too, and all begins
+again. Why it ends: each time there are more candidates, or SQLite refused a form of a row that is not tried again.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from crdtsql.base import Sql, joined, query, reasons
+from crdtsql.shown import holding, references
+from crdtsql.shown.deciding import between
+from crdtsql.shown.deciding.candidates import Candidates
+from crdtsql.shown.deciding.contest import Contest
+from crdtsql.shown.deciding.facts import Form, Known, why_refused
+from crdtsql.shown.deciding.turns import Outcome, Row, Turns
+from crdtsql.shown.holding import Side
+from crdtsql.shown.references import Reference
+from crdtsql.store import Causality, Registry, temporary
+
+
+class Group:
+    """One run over the tables of a group.
+
+    Args:
+        every_reference: those of all tables that matter, whoever declares them.
+        everything: try again what SQLite refused before.
+        scratch: look for rows that refer to nothing among all rows.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        sides: list[Side],
+        every_reference: list[Reference],
+        *,
+        everything: bool,
+        scratch: bool,
+    ) -> None:
+        self.registry = registry
+        self.connection = registry.connection
+        self.sides = sides
+        self.every_reference = every_reference
+        self.everything = everything
+        self.scratch = scratch
+        ids = {side.table.id for side in sides}
+        self.own = [found for found in every_reference if found.child.table.id in ids]
+        self.inner = [found for found in self.own if found.parent is not None and found.parent.table.id in ids]
+        self.candidates: dict[int, Candidates] = {}
+        self.causality = Causality(self.connection)
+        self.refused: dict[Form, str] = {}
+        self.sound: set[Row] = set()
+        self.count = -1
+
+    def settle(self) -> None:
+        """Decide what the tables show, and show it."""
+        with ExitStack() as stack:
+            while self._gather(stack):
+                known = Known(self.registry, self.candidates, self.own, self.causality, self.refused, self.sound)
+                if self._show(Turns(known).decide()):
+                    return
+
+    # -- gathering --------------------------------------------------------------------------------
+
+    def _gather(self, stack: ExitStack) -> bool:
+        """List the rows that must be decided, taking shown ones out that may not stay as they are; tell whether there are any."""
+        while True:
+            for reference in self.own:
+                self._take_dangling_out(reference)
+            rivals = [self._take_rivals_out(side, stack) for side in self.sides]
+            if any(rivals):
+                continue
+            if not (self.inner and between.take_out(self.registry, self.candidates, self.inner, self._take_out)):
+                break
+        count = sum(len(candidates.rows()) for candidates in self.candidates.values()) + len(self.refused)
+        if count == self.count:
+            raise RuntimeError(f"settling {', '.join(side.table.name for side in self.sides)} did not come further")
+        self.count = count
+        return any(candidates.rows() for candidates in self.candidates.values())
+
+    def _take_rivals_out(self, side: Side, stack: ExitStack) -> bool:
+        """List a table's candidates, and take the shown rows out that have a value that these may come to have."""
+        if not holding.any_kept(self.connection, side.table):
+            return False
+        if side.table.id not in self.candidates:
+            self._open(side, stack)
+        candidates = self.candidates[side.table.id]
+        candidates.fill()
+        with temporary(self.connection, "_crdt_out", side.create_out):
+            found = Contest(self.registry, candidates, self.causality).find_rivals()
+            if found:
+                self._take_out(side)
+        return bool(found)
+
+    def _open(self, side: Side, stack: ExitStack) -> None:
+        candidates = Candidates(self.registry, side, self.every_reference)
+        stack.enter_context(candidates.kept())
+        self.candidates[side.table.id] = candidates
+        if self.everything or candidates.marks.every:
+            return
+        # Without marks there is one form of a row, and what SQLite says to it was found out before.
+        held = f"SELECT id, reason FROM {side.table.held} WHERE {reasons.IS_KEPT}"
+        for number, reason in query.rows(self.connection, held):
+            kind, _ = reasons.read(reason)
+            if kind in (reasons.CHECK, reasons.TRIGGER):
+                self.refused[(side.table.id, number), 0] = reason
+            elif kind == reasons.UNIQUE:
+                self.sound.add((side.table.id, number))
+
+    def _take_dangling_out(self, reference: Reference) -> None:
+        """Hold the shown rows that refer to nothing that is shown; a row of these tables that waits may yet be shown."""
+        with temporary(self.connection, "_crdt_out", reference.child.create_out):
+            inner = reference in self.inner
+            references.find_dangling(self.connection, reference, waiting_count=inner, scratch=self.scratch)
+            if query.first(self.connection, "SELECT 1 FROM temp._crdt_out LIMIT 1") is not None:
+                self._take_out(reference.child)
+
+    def _take_out(self, side: Side) -> None:
+        (last,) = query.first(self.connection, f"SELECT ifnull(max(id), 0) FROM {side.table.held}")
+        taken = holding.take_out(self.registry, side)
+        self.sound |= {(side.table.id, number) for number in taken if number > last}
+
+    # -- showing ----------------------------------------------------------------------------------
+
+    def _show(self, outcomes: dict[Row, Outcome]) -> bool:
+        """Show what was decided; return False if there is more to decide, and nothing is shown."""
+        self.connection.execute("SAVEPOINT crdt_show")
+        refused = [found for table in self.candidates for found in self._put_back(table, outcomes)]
+        left = [] if refused else self._find_left()
+        if refused or left:
+            self.connection.execute("ROLLBACK TO crdt_show; RELEASE crdt_show")
+            self.refused |= refused
+            for side, keys in left:
+                self._take_left_out(side, keys)
+            return False
+        self.connection.execute("RELEASE crdt_show")
+        for candidates in self.candidates.values():
+            candidates.settle_shown()
+        return True
+
+    def _put_back(self, table: int, outcomes: dict[Row, Outcome]) -> list[tuple[Form, str]]:
+        mine = {row: found for (number, row), found in outcomes.items() if number == table}
+        chosen = {row: found.marks for row, found in mine.items() if found.why is None}
+        candidates = self.candidates[table]
+        candidates.choose(chosen, {row: found.why for row, found in mine.items() if found.why is not None})
+        refused = candidates.put_back()
+        return [(((table, row), chosen[row]), why_refused(*found)) for row, found in refused.items()]
+
+    def _find_left(self) -> list[tuple[Side, list[tuple[object, ...]]]]:
+        """Find the keys of shown rows that refer to what is not shown any more."""
+        found = []
+        for reference in self.inner:
+            with temporary(self.connection, "_crdt_out", reference.child.create_out):
+                references.find_dangling(self.connection, reference, waiting_count=False, scratch=self.scratch)
+                keys = query.rows(self.connection, f"SELECT {reference.child.table.keys} FROM temp._crdt_out")
+            if keys:
+                found.append((reference.child, keys))
+        return found
+
+    def _take_left_out(self, side: Side, keys: list[tuple[object, ...]]) -> None:
+        with temporary(self.connection, "_crdt_out", side.create_out):
+            marks = joined([Sql("?")] * len(side.table.key))
+            self.connection.executemany(f"INSERT INTO temp._crdt_out ({side.table.keys}) VALUES ({marks})", keys)
+            self._take_out(side)

@@ -1,3 +1,0 @@
-SELECT claim.id, dense_rank() OVER (ORDER BY ${order})
-FROM temp._crdt_claim AS claim
-WHERE claim.number = :number

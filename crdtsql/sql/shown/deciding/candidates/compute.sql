@@ -1,0 +1,3 @@
+UPDATE ${candidate} AS candidate
+SET ${column} = ${value}
+WHERE :id IS NULL OR candidate.id = :id

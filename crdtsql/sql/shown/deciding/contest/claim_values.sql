@@ -1,0 +1,5 @@
+INSERT INTO temp._crdt_claim (number, id, form, ${terms})
+SELECT :number, candidate.id, candidate.form, ${values}
+FROM ${candidate} AS candidate
+WHERE candidate.form & :other_marks = 0
+  AND ${is_claimed}
