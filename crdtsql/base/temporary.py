@@ -26,7 +26,7 @@ class TemporaryTable:
     Attributes:
         name: what statements call it, after `temp.`.
         definition: the SQL file that creates it, in the folder of the module that owns it.
-        written_by: other modules that change its rows, as `wing/module`.
+        written_by: other modules that change its rows, as `wing/module`; a folder if its modules share their SQL.
         read_by: other modules that only read it.
     """
 

@@ -33,7 +33,7 @@ from crdtsql.merge import mergeparts
 from crdtsql.merge.arrival import Arrival, Pair
 from crdtsql.shown import Side, take_out
 from crdtsql.sqlite import Column, TableShape, default_value, schema, writing
-from crdtsql.store import FIRST_PARKED, Field, Registry, Table, temporary
+from crdtsql.store import FIRST_PARKED, Field, Registry, Table
 from crdtsql.types import TYPES, columntype, parts
 from crdtsql.wire import TableHeader, image
 
@@ -376,7 +376,7 @@ def _show_cells(registry: Registry, table: Table, field: Field, kept: Field) -> 
     write = writing.prepare(connection, table.name, partial(unpark, which=which))
     keys = query.rows(connection, f"SELECT {table.keys} FROM {table.cells_parked} WHERE col = ?", (kept.id,))
     side = Side(table, shape_of(registry, table))
-    with temporary(connection, "_crdt_out", side.create_out):
+    with side.out(connection):
         marks = joined(Sql("?") for _ in table.key)
         refused = [key for key in keys if not _takes(connection, write, (kept.id, *key))]
         connection.executemany(f"INSERT INTO temp._crdt_out ({table.keys}) VALUES ({marks})", refused)

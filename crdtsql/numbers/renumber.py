@@ -146,7 +146,7 @@ def _translate_shown(registry: Registry, table: Table | None, name: str, column:
             if table is None or shape is None:
                 raise
             side = Side(table, shape)
-            with temporary(connection, "_crdt_out", side.create_out):
+            with side.out(connection):
                 key_columns = table.key_columns_of("target")
                 take = sql("numbers/renumber/take_out", key_columns=key_columns, keys=table.keys, **slots)
                 connection.execute(take)

@@ -19,6 +19,7 @@ from crdtsql.base import (
     reasons,
     show,
     show_key,
+    sql,
     suggest,
     value_to_json,
 )
@@ -77,11 +78,10 @@ def _of_table(registry: Registry, table: Table, deleted: bool) -> Iterator[HeldR
     connection = registry.connection
     shape = schema.read(connection, table.name)
     columns = [*table.key_names, *(Sql(f"v{field.id}") for field in table.fields)]
-    scope = "1" if deleted else reasons.IS_KEPT
+    scope = Sql("1" if deleted else reasons.IS_KEPT)
+    slots = {"columns": joined(columns), "held": table.held, "scope": scope, "keys": table.keys}
     width = len(table.key)
-    for found, *row in query.rows(
-        connection, f"SELECT reason, {joined(columns)} FROM {table.held} WHERE {scope} ORDER BY {table.keys}"
-    ):
+    for found, *row in query.rows(connection, sql("shown/held/list", **slots)):
         reason, detail = reasons.read(found)
         key = tuple(row[:width])
         values = dict(zip((field.name for field in table.fields), row[width:], strict=True))
@@ -137,8 +137,8 @@ def _parents(registry: Registry, keys: list[schema.ForeignKey], row: dict[str, S
         if None in wanted:
             continue
         columns = joined((Sql(f"{identifier(name)} = ?") for name in key.parent_columns), " AND ")
-        shown = f"SELECT 1 FROM {identifier(key.parent)} WHERE {columns}"
-        if schema.read(registry.connection, key.parent) and query.first(registry.connection, shown, wanted):
+        is_there = schema.read(registry.connection, key.parent) is not None
+        if is_there and query.exists(registry.connection, identifier(key.parent), columns, wanted):
             continue
         ways.append(_way_back(registry, key, wanted))
     return ways

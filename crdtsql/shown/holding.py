@@ -6,15 +6,28 @@ leads to it. Runs inside the caller's write transaction, with capture off and fo
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, caseless, identifier, joined, naming, query, reasons, sql
+from crdtsql.base import Sql, SqliteValue, TemporaryTable, caseless, identifier, joined, naming, query, reasons, sql
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Registry, Table
 
-CREATE_RESTORED = "CREATE TEMP TABLE _crdt_restored (tbl, id, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
+OUT = TemporaryTable(
+    "_crdt_out",
+    "shown/holding/create_out",
+    written_by=(
+        "merge/parking",
+        "numbers/renumber",
+        "shown/deciding/between",
+        "shown/deciding/contest",
+        "shown/deciding/group",
+        "shown/references",
+    ),
+    read_by=("shown/settling",),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +75,20 @@ class Side:
                 return Sql(f"ifnull({alias}.{t}, {alias}.t)"), Sql(f"ifnull({alias}.{s}, {alias}.s)")
         return Sql(f"{alias}.t"), Sql(f"{alias}.s")
 
-    @property
-    def create_out(self) -> str:
-        """Define the temporary table of keys of rows that are taken out of the user's table."""
-        return f"CREATE TEMP TABLE _crdt_out ({self.key_definitions}, PRIMARY KEY ({self.table.keys})) WITHOUT ROWID"
+    def out(self, connection: apsw.Connection) -> AbstractContextManager[None]:
+        """Keep the temporary table of keys of rows that are taken out of the user's table, for the length of a block."""
+        return OUT.created(connection, key_definitions=self.key_definitions, keys=self.table.keys)
 
 
 def any_kept(connection: apsw.Connection, table: Table) -> bool:
     """Tell whether a table has held rows that are there for another reason than a plain delete."""
-    return query.first(connection, f"SELECT 1 FROM {table.held} WHERE {reasons.IS_KEPT} LIMIT 1") is not None
+    return query.exists(connection, table.held, Sql(reasons.IS_KEPT))
 
 
 def any_waits(connection: apsw.Connection, table: Table) -> bool:
     """Tell whether a table has held rows of which nobody has decided whether they can be shown."""
-    statement = f"SELECT 1 FROM {table.held} WHERE {reasons.IS_KEPT} AND reason IN ('{reasons.WAITING}', '{reasons.DELETED_WAITING}')"
-    return query.first(connection, statement) is not None
+    which = Sql(f"{reasons.IS_KEPT} AND reason IN ('{reasons.WAITING}', '{reasons.DELETED_WAITING}')")
+    return query.exists(connection, table.held, which)
 
 
 def count_kept(connection: apsw.Connection, table: Table) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import apsw
 
 from crdtsql.base import Sql, caseless, fragment, identifier, integer, joined, query, reasons, sql
-from crdtsql.shown.holding import Side
+from crdtsql.shown.holding import Side, any_kept
 from crdtsql.sqlite import Column, ForeignKey, TableShape, schema
 from crdtsql.store import Registry, Stamp
 
@@ -204,13 +204,7 @@ def find_dangling(
 
 def _is_touched(connection: apsw.Connection, side: Side) -> bool:
     """Tell whether rows of a table may have gone, or changed."""
-    found = query.first(
-        connection,
-        f"SELECT EXISTS (SELECT 1 FROM temp._crdt_dirty WHERE tbl = ?) "
-        f"OR EXISTS (SELECT 1 FROM {side.table.held} WHERE {reasons.IS_KEPT})",
-        (side.table.id,),
-    )
-    return bool(found[0])
+    return query.exists(connection, "temp._crdt_dirty", "tbl = ?", (side.table.id,)) or any_kept(connection, side.table)
 
 
 def _compared(reference: Reference) -> Iterator[Sql]:
@@ -265,10 +259,14 @@ def dead_parents(connection: apsw.Connection, reference: Reference) -> set[int]:
     kept = joined(
         Sql(f"{column} AS {name}") for column, name in zip(reference.columns("held", held=True), names, strict=True)
     )
-    children = Sql(
-        f"SELECT {shown} FROM temp._crdt_out AS out CROSS JOIN {child.table.quoted} AS shown "
-        f"ON {child.table.row_has_key_of('shown', 'out')} "
-        f"UNION ALL SELECT {kept} FROM {child.table.held} AS held WHERE held.{reasons.IS_KEPT} AND {_counts(child)}"
+    children = fragment(
+        "shown/references/children",
+        shown_columns=shown,
+        child=child.table.quoted,
+        shown_is_out=child.table.row_has_key_of("shown", "out"),
+        held_columns=kept,
+        held=child.table.held,
+        counts=_counts(child),
     )
     pairs = list(zip(reference.lost_columns, names, strict=True))
     if reference.to_key:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import NotEnabledError, Sql, SqliteValue, joined, policy, query, sql
+from crdtsql.base import NotEnabledError, Sql, SqliteValue, TemporaryTable, joined, policy, query, sql
 from crdtsql.capture import create_triggers, drop_triggers, enable, without_capture
 from crdtsql.shown import settling, strangers
 from crdtsql.shown.holding import Side
 from crdtsql.sqlite import TableShape, schema
-from crdtsql.store import Registry, Table, temporary
+from crdtsql.store import Registry, Table
+
+TURNED = TemporaryTable("_crdt_turned", "shown/rows/create_turned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,11 @@ def _turn(registry: Registry, table: Table, shape: TableShape, rows: str) -> Row
     """Make the newest head of the kind that decides now the first one, and show or hold the rows accordingly."""
     connection, side = registry.connection, Side(table, shape)
     gone = 1 if rows == policy.DELETE_WINS else None
-    definition = (
-        f"CREATE TEMP TABLE _crdt_turned (id INTEGER PRIMARY KEY, {side.key_definitions}, t, s, old_t, old_s, old_held)"
-    )
     ours = {"clock": table.clock, "heads": table.heads, "keys": table.keys}
     scene = settling.Scene(registry, {table.id})
     concerned = {found.table.id: found.table for found in (side, *scene.sides)}
     with (
-        temporary(connection, "_crdt_turned", definition),
+        TURNED.created(connection, key_definitions=side.key_definitions),
         settling.noting(registry),
         without_capture(connection, list(concerned.values())),
         strangers.kept(registry, concerned.values()),
@@ -97,11 +96,8 @@ def _turn(registry: Registry, table: Table, shape: TableShape, rows: str) -> Row
         connection.execute(clocks, values)
         connection.execute(sql("shown/rows/note_turned", keys=table.keys), {"tbl": table.id})
         settling.settle(registry)
-        (shown,) = query.first(
-            connection,
-            f"SELECT count(*) FROM temp._crdt_turned AS turned JOIN {table.quoted} AS shown "
-            f"ON {table.row_has_key_of('shown', 'turned')}",
-        )
+        slots = {"table": table.quoted, "shown_is_turned": table.row_has_key_of("shown", "turned")}
+        (shown,) = query.first(connection, sql("shown/rows/count_shown", **slots))
     return RowsReport(table.name, deleted=count if gone else 0, revived=0 if gone else shown)
 
 

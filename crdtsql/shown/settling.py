@@ -11,21 +11,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from crdtsql.base import caseless, integer, joined, naming, query, reasons, sql
+from crdtsql.base import Sql, TemporaryTable, caseless, integer, joined, naming, query, reasons, sql
 from crdtsql.capture import without_capture
 from crdtsql.shown import holding, references, strangers
 from crdtsql.shown.deciding import Group, components
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
 from crdtsql.sqlite import schema
-from crdtsql.store import Causality, Registry, temporary
+from crdtsql.store import Causality, Registry
+
+DIRTY = TemporaryTable(
+    "_crdt_dirty",
+    "shown/settling/create_dirty",
+    written_by=("merge/merging", "shown/rows"),
+    read_by=("shown/references",),
+)
+RESTORED = TemporaryTable(
+    "_crdt_restored", "shown/settling/create_restored", read_by=("shown/deciding/candidates", "shown/references")
+)
 
 
 @contextmanager
 def noting(registry: Registry) -> Iterator[None]:
     """Keep note of rows that may have changed, for the length of a block."""
     keys = joined(naming.key(position) for position in range(1, registry.log_key_count() + 1))
-    with temporary(registry.connection, "_crdt_dirty", f"CREATE TEMP TABLE _crdt_dirty (tbl, {keys})"):
+    with DIRTY.created(registry.connection, log_keys=keys):
         yield
 
 
@@ -68,9 +78,9 @@ class Scene:
 
     def find_dangling(self, reference: Reference) -> bool:
         """Tell whether a table shows rows that refer to nothing shown."""
-        with temporary(self.connection, "_crdt_out", reference.child.create_out):
+        with reference.child.out(self.connection):
             references.find_dangling(self.connection, reference, waiting_count=False)
-            return query.first(self.connection, "SELECT 1 FROM temp._crdt_out LIMIT 1") is not None
+            return query.exists(self.connection, "temp._crdt_out")
 
 
 def _connected(touched: set[int], found: Sequence[Reference]) -> set[int]:
@@ -125,7 +135,7 @@ class _Settling:
         if self.scratch:
             for side in self.scene.sides:
                 holding.remove_deleted(self.connection, side.table)
-        with temporary(self.connection, "_crdt_restored", holding.CREATE_RESTORED):
+        with RESTORED.created(self.connection):
             self._restore()
             for sides in self._groups():
                 group = Group(
@@ -152,8 +162,9 @@ class _Settling:
     def _awaits_strangers(self, reference: Reference) -> bool:
         """Tell whether rows wait for a table that is not replicated, of whose changes nobody tells us."""
         reason = reasons.because(reasons.FOREIGN_KEY, reference.key.parent)
-        held = f"SELECT 1 FROM {reference.child.table.held} WHERE {reasons.IS_KEPT} AND reason = ?"
-        return reference.parent is None and query.first(self.connection, held, (reason,)) is not None
+        which = Sql(f"{reasons.IS_KEPT} AND reason = ?")
+        held = reference.child.table.held
+        return reference.parent is None and query.exists(self.connection, held, which, (reason,))
 
     # -- deleted rows that are referred to ---------------------------------------------------------
 
@@ -182,7 +193,7 @@ class _Settling:
                 self.connection.execute(statement)
 
     def _dead_parents(self, reference: Reference) -> set[int]:
-        with temporary(self.connection, "_crdt_out", reference.child.create_out):
+        with reference.child.out(self.connection):
             references.find_dangling(self.connection, reference, waiting_count=False, scratch=self.scratch)
             return references.dead_parents(self.connection, reference)
 

@@ -54,10 +54,8 @@ def _learn(registry: Registry, table: Table, number: int, masks: list[str] | Non
     if any(op == 1 for op, _ in events):
         return False
     masked = [field.name for field in table.fields] if masks is None else masks
-    shown = (
-        f"SELECT 1 FROM {table.held} AS held JOIN {table.quoted} AS shown ON {table.row_has_key_of('shown', 'held')}"
-    )
-    is_shown = query.first(connection, f"{shown} WHERE held.id = ?", (number,)) is not None
+    pairs = Sql(f"{table.held} AS held JOIN {table.quoted} AS shown ON {table.row_has_key_of('shown', 'held')}")
+    is_shown = query.exists(connection, pairs, "held.id = ?", (number,))
     for field in table.fields:
         stamped = table.stamped_with(field)
         updated = any(

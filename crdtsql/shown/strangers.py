@@ -19,6 +19,7 @@ from crdtsql.base import (
     joined,
     query,
     show_key,
+    sql,
     suggest,
 )
 from crdtsql.sqlite import ForeignKey, schema
@@ -78,11 +79,14 @@ def _dangling(registry: Registry, child: str, key: ForeignKey, parent: Table) ->
     named = (
         joined(Sql(f"child.{identifier(column.name)}") for column in shape.key) if shape and shape.key else references
     )
-    return query.rows(
-        connection,
-        f"SELECT {named} FROM {identifier(child)} AS child WHERE {set_} "
-        f"AND NOT EXISTS (SELECT 1 FROM {parent.quoted} AS parent WHERE {same})",
-    )
+    slots = {
+        "named": named,
+        "child": identifier(child),
+        "is_set": set_,
+        "parent": parent.quoted,
+        "parent_is_meant": same,
+    }
+    return query.rows(connection, sql("shown/strangers/find_dangling", **slots))
 
 
 def _violated(

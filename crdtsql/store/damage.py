@@ -148,11 +148,7 @@ def _hopeless(table: str, what: str, problem: str, lost: str) -> Damage:
 def _present(connection: apsw.Connection) -> dict[str, set[str]]:
     """Return the columns of all tables of ours that are there: name -> columns."""
     found: dict[str, set[str]] = {}
-    for name, column in query.rows(
-        connection,
-        "SELECT entry.name, field.name FROM main.sqlite_schema AS entry JOIN pragma_table_info(entry.name, 'main') AS field "
-        "WHERE entry.type = 'table' AND entry.name GLOB '_crdt_*'",
-    ):
+    for name, column in query.rows(connection, sql("store/damage/list_columns")):
         found.setdefault(name, set()).add(column)
     return found
 
@@ -196,8 +192,8 @@ def _of_core(connection: apsw.Connection, present: dict[str, set[str]]) -> Itera
             "_crdt_meta or _crdt_site", "lacks the rows that say which replica this is", Remedy.DISABLE_ALL, lost
         )
         return
-    if "site" in present.get("_crdt_progress", ()) and query.first(
-        connection, "SELECT 1 FROM _crdt_progress WHERE site NOT IN (SELECT ordinal FROM _crdt_site)"
+    if "site" in present.get("_crdt_progress", ()) and query.exists(
+        connection, "_crdt_progress", "site NOT IN (SELECT ordinal FROM _crdt_site)"
     ):
         yield Damage("_crdt_site", "lacks sites whose changes are here", Remedy.DISABLE_ALL, "who wrote what")
     others = query.first(connection, "SELECT count(*) FROM _crdt_site WHERE upto > 0")[0] > 1
@@ -285,11 +281,12 @@ def _rows_lost(connection: apsw.Connection, present: dict[str, set[str]], table:
     if kind in ("clock", "parked", "absent") or not {"many", "held", "gone"} <= clock:
         return ROWS
     condition = {"heads": "many IS NOT NULL", "held": "held IS NOT NULL"}.get(kind, "1")
-    if query.first(connection, f"SELECT 1 FROM {table.clock} WHERE {condition} LIMIT 1") is None:
+    if not query.exists(connection, table.clock, condition):
         alone = query.first(connection, "SELECT count(*) FROM _crdt_site WHERE upto > 0")[0] <= 1
         return NONE if alone or kind in ("heads", "held") else ROWS
-    live = f"SELECT 1 FROM {table.clock} WHERE held IS NOT NULL AND gone IS NULL LIMIT 1"
-    return ONLY_VALUES if kind == "held" and query.first(connection, live) is None else ROWS
+    if kind == "held" and not query.exists(connection, table.clock, "held IS NOT NULL AND gone IS NULL"):
+        return ONLY_VALUES
+    return ROWS
 
 
 def _of_rows(connection: apsw.Connection, table: Table) -> Iterator[Damage]:

@@ -28,7 +28,7 @@ PART = TemporaryTable(
     "_crdt_part",
     "types/parts/create_part",
     written_by=("fold/foldparts", "merge/mergeparts"),
-    read_by=("types/celltypes",),
+    read_by=("types/celltypes", "types/celltypes/base"),
 )
 SHOWN = TemporaryTable("_crdt_shown", "types/parts/create_shown", written_by=("fold/foldparts", "merge/mergeparts"))
 WHOLE = TemporaryTable("_crdt_whole", "types/parts/create_whole")

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
-from crdtsql.base import Sql, identifier, joined, sql
+from crdtsql.base import Sql, TemporaryTable, identifier, joined, sql
 from crdtsql.shown.deciding.candidates import Candidates
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
-from crdtsql.store import Registry, temporary
+from crdtsql.store import Registry
+
+ABOVE = TemporaryTable("_crdt_above", "shown/deciding/between/create")
 
 
 def take_out(
@@ -35,13 +37,8 @@ def take_out(
     sides = {side.table.id: side for found in references for side in (found.child, found.parent) if side}
     with ExitStack() as stack:
         for side in sides.values():
-            definition = sql(
-                "shown/deciding/between/create",
-                above=_above(side),
-                key_definitions=side.key_definitions,
-                keys=side.table.keys,
-            )
-            stack.enter_context(temporary(registry.connection, f"_crdt_above_{side.table.id}", definition))
+            slots = {"above": _above(side), "key_definitions": side.key_definitions, "keys": side.table.keys}
+            stack.enter_context(ABOVE.of(side.table.id).created(registry.connection, **slots))
         looking = _Looking(registry, candidates, references)
         if not looking.find():
             return False
@@ -50,7 +47,7 @@ def take_out(
 
 def _take(registry: Registry, side: Side, take: Callable[[Side], None]) -> bool:
     connection, keys = registry.connection, side.table.keys
-    with temporary(connection, "_crdt_out", side.create_out):
+    with side.out(connection):
         connection.execute(f"INSERT INTO temp._crdt_out ({keys}) SELECT {keys} FROM {_above(side)} WHERE leads")
         if not connection.changes():
             return False
@@ -59,7 +56,7 @@ def _take(registry: Registry, side: Side, take: Callable[[Side], None]) -> bool:
 
 
 def _above(side: Side) -> Sql:
-    return Sql(f"temp._crdt_above_{side.table.id}")
+    return ABOVE.of(side.table.id).quoted
 
 
 class _Looking:

@@ -13,12 +13,14 @@ from functools import cached_property, partial
 
 import apsw
 
-from crdtsql.base import Sql, caseless, fragment, identifier, integer, joined, query, sql
+from crdtsql.base import Sql, TemporaryTable, caseless, fragment, identifier, integer, joined, query, sql
 from crdtsql.shown.deciding.marks import Marks, subsets, suffix
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
 from crdtsql.sqlite import UniqueIndex, indexsql, schema, writing
-from crdtsql.store import Registry, temporary
+from crdtsql.store import Registry
+
+CANDIDATE = TemporaryTable("_crdt_candidate", "shown/deciding/candidates/create")
 
 UNIQUE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID)
 
@@ -50,7 +52,7 @@ class Candidates:
     @property
     def name(self) -> Sql:
         """Return the table of candidates."""
-        return Sql(f"temp._crdt_candidate_{self.side.table.id}")
+        return CANDIDATE.of(self.side.table.id).quoted
 
     def column(self, name: str) -> Sql:
         """Return what the candidates call a column of the user's."""
@@ -102,10 +104,8 @@ class Candidates:
             ),
             "",
         )
-        definition = sql(
-            "shown/deciding/candidates/create", candidate=self.name, columns=side.definitions, computed=computed
-        )
-        with temporary(self.connection, f"_crdt_candidate_{side.table.id}", definition):
+        slots = {"candidate": self.name, "columns": side.definitions, "computed": computed}
+        with CANDIDATE.of(side.table.id).created(self.connection, **slots):
             yield
 
     def fill(self) -> None:

@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from crdtsql.base import Sql, caseless, identifier, joined, query, reasons, sql, verbatim
+from crdtsql.base import Sql, TemporaryTable, caseless, identifier, joined, query, reasons, sql, verbatim
 from crdtsql.shown.deciding.candidates import Candidates
 from crdtsql.sqlite import UniqueIndex
-from crdtsql.store import Causality, Registry, Stamp, temporary
+from crdtsql.store import Causality, Registry, Stamp
+
+CLAIM = TemporaryTable("_crdt_claim", "shown/deciding/contest/create_claim")
 
 Claims = dict[int, tuple[int, bytes, int]]
 """Candidate -> its claim: hlc, site id, local ordinal of the site."""
@@ -114,9 +116,8 @@ class Contest:
     def _claimed(self) -> Iterator[None]:
         """Keep a table of the values that the candidates may come to have, for the length of a block."""
         width = max(len(index.columns) for index in self.indexes)
-        columns = ", ".join(f"x{position}" for position in range(width))
-        definition = f"CREATE TEMP TABLE _crdt_claim (number, id, form, {columns})"
-        with temporary(self.connection, "_crdt_claim", definition):
+        terms = joined(Sql(f"x{position}") for position in range(width))
+        with CLAIM.created(self.connection, terms=terms):
             for number, index in enumerate(self.indexes):
                 values = [self.candidates.term(term) for term in _terms(index)]
                 conditions = [Sql(f"{value} IS NOT NULL") for value in values]

@@ -18,7 +18,7 @@ from crdtsql.shown.deciding.facts import Form, Known, why_refused
 from crdtsql.shown.deciding.turns import Outcome, Row, Turns
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
-from crdtsql.store import Causality, Registry, temporary
+from crdtsql.store import Causality, Registry
 
 
 class Group:
@@ -88,7 +88,7 @@ class Group:
             self._open(side, stack)
         candidates = self.candidates[side.table.id]
         candidates.fill()
-        with temporary(self.connection, "_crdt_out", side.create_out):
+        with side.out(self.connection):
             found = Contest(self.registry, candidates, self.causality).find_rivals()
             if found:
                 self._take_out(side)
@@ -111,10 +111,10 @@ class Group:
 
     def _take_dangling_out(self, reference: Reference) -> None:
         """Hold the shown rows that refer to nothing that is shown; a row of these tables that waits may yet be shown."""
-        with temporary(self.connection, "_crdt_out", reference.child.create_out):
+        with reference.child.out(self.connection):
             inner = reference in self.inner
             references.find_dangling(self.connection, reference, waiting_count=inner, scratch=self.scratch)
-            if query.first(self.connection, "SELECT 1 FROM temp._crdt_out LIMIT 1") is not None:
+            if query.exists(self.connection, "temp._crdt_out"):
                 self._take_out(reference.child)
 
     def _take_out(self, side: Side) -> None:
@@ -152,7 +152,7 @@ class Group:
         """Find the keys of shown rows that refer to what is not shown any more."""
         found = []
         for reference in self.inner:
-            with temporary(self.connection, "_crdt_out", reference.child.create_out):
+            with reference.child.out(self.connection):
                 references.find_dangling(self.connection, reference, waiting_count=False, scratch=self.scratch)
                 keys = query.rows(self.connection, f"SELECT {reference.child.table.keys} FROM temp._crdt_out")
             if keys:
@@ -160,7 +160,7 @@ class Group:
         return found
 
     def _take_left_out(self, side: Side, keys: list[tuple[object, ...]]) -> None:
-        with temporary(self.connection, "_crdt_out", side.create_out):
+        with side.out(self.connection):
             marks = joined([Sql("?")] * len(side.table.key))
             self.connection.executemany(f"INSERT INTO temp._crdt_out ({side.table.keys}) VALUES ({marks})", keys)
             self._take_out(side)

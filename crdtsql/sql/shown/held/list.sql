@@ -1,0 +1,4 @@
+SELECT reason, ${columns}
+FROM ${held}
+WHERE ${scope}
+ORDER BY ${keys}

@@ -1,0 +1,4 @@
+SELECT entry.name, field.name
+FROM main.sqlite_schema AS entry
+JOIN pragma_table_info(entry.name, 'main') AS field
+WHERE entry.type = 'table' AND entry.name GLOB '_crdt_*'
