@@ -26,6 +26,7 @@ from crdtsql.base.errors import (
     SchemaMismatchError,
     UnknownConflictError,
     UnknownRowError,
+    UnsafeUseError,
     UsageError,
     WriteRefusedError,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "TemporaryTable",
     "UnknownConflictError",
     "UnknownRowError",
+    "UnsafeUseError",
     "UsageError",
     "Vector",
     "WriteRefusedError",

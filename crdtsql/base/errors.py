@@ -33,6 +33,14 @@ class DamagedError(DatabaseError):
         super().__init__(f"{path}: what crdtsql keeps there is damaged: {'; '.join(damage)}. {advice}")
 
 
+class UnsafeUseError(DatabaseError):
+    """A file or a `Replica` is used in a way that could damage the file: nothing was done.
+
+    Another SQLite library of this process has the file open, a connection was carried through a fork, or a verb was called from
+    within another one.
+    """
+
+
 class NotEnabledError(CrdtsqlError):
     """The database, or the named table, is not replicated by crdtsql."""
 

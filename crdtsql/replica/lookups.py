@@ -14,6 +14,7 @@ from crdtsql.look import CellOrigin, Report, Status, blame, examine, status
 from crdtsql.numbers import Renumbered, renumbered
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading
+from crdtsql.replica.turns import verb
 from crdtsql.shown import Difference, HeldRow, find_differences, held
 from crdtsql.store import damage
 
@@ -21,6 +22,7 @@ from crdtsql.store import damage
 class Lookups(Session):
     """The verbs that tell what a file holds."""
 
+    @verb
     def status(self) -> Status:
         """Describe the file: tables, sites, vector, sizes, peers."""
         with explained(self.path):
@@ -28,6 +30,7 @@ class Lookups(Session):
             with reading(self.connection):
                 return status(self.registry)
 
+    @verb
     def doctor(self, *tables: str) -> Report:
         """Examine tables, all if none is named: can they be replicated, what do merges do with them, what is broken?
 
@@ -59,6 +62,7 @@ class Lookups(Session):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
+    @verb
     def blame(self, table: str, *key: SqliteValue) -> list[CellOrigin]:
         """List who wrote each cell of a row, and when.
 
@@ -68,6 +72,7 @@ class Lookups(Session):
         with self._folded(strict=False):
             return blame(self.registry, table, key)
 
+    @verb
     def conflicts(self, table: str | None = None, *, open_only: bool = False) -> list[Conflict]:
         """List the concurrent overwrites that merges on this replica found, oldest first.
 
@@ -77,6 +82,7 @@ class Lookups(Session):
         with self._folded(strict=False):
             return conflict_log.read(self.registry, table, open_only=open_only)
 
+    @verb
     def held(self, table: str | None = None, *, deleted: bool = False) -> list[HeldRow]:
         """List the rows that the tables can't show, or not as they are, with the reason and what would release them.
 
@@ -89,6 +95,7 @@ class Lookups(Session):
         with self._folded(strict=False):
             return held(self.registry, table, deleted=deleted)
 
+    @verb
     def renumbered(self, table: str | None = None) -> list[Renumbered]:
         """List the rows that are shown under another number than they were inserted under, because another row keeps that one.
 
@@ -98,6 +105,7 @@ class Lookups(Session):
         with self._folded(strict=False):
             return renumbered.read(self.registry, table)
 
+    @verb
     def conflict(self, number: int) -> Conflict:
         """Return one concurrent overwrite by its number.
 
@@ -107,6 +115,7 @@ class Lookups(Session):
         with self._folded(strict=False):
             return conflict_log.find(self.registry, number)
 
+    @verb
     def limit_conflicts(self, *, per_cell: int | None = None, total: int | None = None, size: int | None = None) -> int:
         """Say how many entries the conflict log keeps of one cell, and in all, and how many bytes of values.
 

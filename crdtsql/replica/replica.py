@@ -39,6 +39,7 @@ from crdtsql.merge import MergeReport, brings_news, check_needs, check_skew, mer
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.schemaverbs import SchemaVerbs
 from crdtsql.replica.transactions import ForeignKeys, explained, reading
+from crdtsql.replica.turns import verb
 from crdtsql.shown import RowsReport, set_rows
 from crdtsql.sqlite import schema
 from crdtsql.store import Remedy, damage
@@ -66,6 +67,7 @@ class Replica(SchemaVerbs, Lookups):
         on_progress: called during long work, with (what, steps done, steps in all).
     """
 
+    @verb
     def enable(
         self,
         *tables: str,
@@ -146,12 +148,14 @@ class Replica(SchemaVerbs, Lookups):
         except apsw.SQLError as error:
             raise CannotEnableError(name, str(error).removeprefix("SQLError: ")) from error
 
+    @verb
     def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
         """Say what `enable(add_key=True)` would do to tables that have no usable primary key; changes nothing."""
         with explained(self.path), reading(self.connection):
             names = dict.fromkeys([*tables, *(self.registry.not_enabled() if all else [])])
             return [found for name in names if (found := addkey.plan(self.connection, name))]
 
+    @verb
     def disable(self, *tables: str, all: bool = False) -> list[str]:  # noqa: A002 - as in enable
         """Take everything of ours off tables, all with `all`; with the last one, off the file. Return their names.
 
@@ -179,6 +183,7 @@ class Replica(SchemaVerbs, Lookups):
                 self._come_further(strict=False)
         return names
 
+    @verb
     def set_rows(self, table: str, policy: str, *, granularity: str | None = None) -> RowsReport:
         """Change a table's row policy, and its granularity if one is given; do the same on every replica.
 
@@ -193,11 +198,13 @@ class Replica(SchemaVerbs, Lookups):
         with self._changing(ForeignKeys.OFF):
             return set_rows(self.registry, table, policy, granularity)
 
+    @verb
     def vector(self) -> dict[str, int]:
         """Return the version vector: site id as hex -> hlc up to which all its events are here."""
         with self._folded(strict=False):
             return {site.hex(): upto for site, upto in self.registry.vector().items()}
 
+    @verb
     def export(self, since: Vector | None = None) -> bytes:
         """Return a changeset with all that a replica with the vector `since` lacks; everything if None.
 
@@ -210,6 +217,7 @@ class Replica(SchemaVerbs, Lookups):
             self.on_progress("compress", 1, 1)
             return pack(header, self.connection.serialize(database))
 
+    @verb
     def changes(self, since: Vector | None = None) -> list[Change]:
         """List the cells that `export` would carry, one by one."""
         receiver = by_id(since or {})
@@ -217,6 +225,7 @@ class Replica(SchemaVerbs, Lookups):
             header = export(self.registry, receiver, self._now, database, self.on_progress, for_people=True)
             return list(changes(self.connection, header, database))
 
+    @verb
     def merge(self, data: bytes) -> MergeReport:
         """Merge a changeset in one transaction, or not at all.
 
@@ -257,6 +266,7 @@ class Replica(SchemaVerbs, Lookups):
             self.connection.execute(f"DETACH {database}")
             self.connection.execute(f"ATTACH ? AS {database}", (content,))
 
+    @verb
     def clone(self, path: str | os.PathLike[str]) -> Replica:
         """Write a second replica with a site id of its own to a path where no file is, and open it.
 
@@ -301,6 +311,7 @@ class Replica(SchemaVerbs, Lookups):
             copy.close()
             source.close()
 
+    @verb
     def resolve(
         self,
         number: int,
@@ -332,6 +343,7 @@ class Replica(SchemaVerbs, Lookups):
             self._fold()
             return conflict_log.find(self.registry, number)
 
+    @verb
     def undelete(self, table: str, *key: SqliteValue) -> None:
         """Bring a deleted row back with its last values; what is written to it elsewhere meanwhile still counts.
 
@@ -343,6 +355,7 @@ class Replica(SchemaVerbs, Lookups):
         with self._changing(ForeignKeys.ON):
             undelete(self.registry, table, key)
 
+    @verb
     def remember_peer(self, site: str, vector: Vector) -> None:
         """Remember what a peer has, for `status`."""
         known = {bytes(peer): vector for peer, vector in self.registry.peers().items()}.get(bytes.fromhex(site), {})

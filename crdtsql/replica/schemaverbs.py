@@ -14,6 +14,7 @@ from crdtsql.evolve import RepairReport, SchemaDiff, TableSchema, adopt, alter, 
 from crdtsql.fold import retype
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading
+from crdtsql.replica.turns import verb
 from crdtsql.shown import set_policy
 from crdtsql.store import Registry
 
@@ -51,6 +52,7 @@ class SchemaVerbs(Session):
                     f"{suggest.command('enable', self.path, kept.name)}"
                 )
 
+    @verb
     def set_unique(self, table: str, columns: Sequence[str], policy: str) -> bool:
         """Say what a row shows that lost its value in the UNIQUE index over columns; do the same on every replica.
 
@@ -64,6 +66,7 @@ class SchemaVerbs(Session):
         with self._changing(ForeignKeys.OFF):
             return set_policy(self.registry, table, columns, policy)
 
+    @verb
     def alter(self, statement: str, *, dry_run: bool = False) -> list[str]:
         """Run one statement that changes the schema, and let what is replicated follow it; return what was done, a line each.
 
@@ -88,6 +91,7 @@ class SchemaVerbs(Session):
                 raise _Undo
         return done
 
+    @verb
     def repair(self, *, restamp: Collection[str] = (), dry_run: bool = False) -> RepairReport:
         """Mend what was done to replicated tables without crdtsql, and find the writes that no trigger saw.
 
@@ -115,6 +119,7 @@ class SchemaVerbs(Session):
                     self._changed()
         return report
 
+    @verb
     def set_type(self, table: str, column: str, type: str) -> bool:  # noqa: A002 - the verb's own word
         """Give a column another type (docs/TYPES.md); return whether it had another one before.
 
@@ -126,11 +131,13 @@ class SchemaVerbs(Session):
         with self._changing():
             return retype(self.registry, table, column, type, self._now)
 
+    @verb
     def describe_schema(self) -> list[TableSchema]:
         """Describe the replicated tables: their statements, types and policies, and what is kept for what is not in the file."""
         with self._folded(strict=False):
             return describe(self.registry)
 
+    @verb
     def schema_diff(self, other: SchemaVerbs | str | os.PathLike[str]) -> SchemaDiff:
         """Find out what this file's schema lacks of the replicated tables of another file; change nothing.
 
@@ -141,6 +148,7 @@ class SchemaVerbs(Session):
         with self._source(other) as source, reading(self.connection):
             return compare(self.registry, source)
 
+    @verb
     def adopt_schema(self, other: SchemaVerbs | str | os.PathLike[str], *, extras: bool = False) -> SchemaDiff:
         """Add the tables, columns and names that another file's schema has, in one transaction; return what was run.
 
@@ -165,7 +173,7 @@ class SchemaVerbs(Session):
     @contextmanager
     def schema_source(self) -> Iterator[Registry]:
         """Hold one state of this file from which another one takes over the schema."""
-        with self._folded():
+        with self._turns.take(self.path), self._folded():
             yield self.registry
 
     @contextmanager

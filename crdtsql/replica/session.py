@@ -32,7 +32,9 @@ from crdtsql.evolve import drift
 from crdtsql.fold import fold, has_pending
 from crdtsql.replica import transactions
 from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading, synchronous
+from crdtsql.replica.turns import Turns, check_alone, verb
 from crdtsql.shown import noting, settle
+from crdtsql.sqlite import neighbours
 from crdtsql.store import FORMAT, Registry, Remedy, copies, damage
 from crdtsql.types import parts
 from crdtsql.wire import no_such_file
@@ -73,6 +75,7 @@ class Session:
         self.notices: list[str] = []
         self.on_progress: Progress = silent
         self._unsaid: list[str] = []
+        self._turns = Turns()
         self._now = now
         self._make_site = make_site
 
@@ -87,6 +90,7 @@ class Session:
         Raises:
             DatabaseError: there is no such file, or it is no SQLite database.
             BusyError: another program keeps it locked.
+            UnsafeUseError: something else than apsw has it open in this process.
         """
         name = os.fspath(path)
         if not os.path.isfile(name):
@@ -95,9 +99,11 @@ class Session:
             raise DatabaseError(f"{name}: no permission to read it")
         writable = os.access(name, os.W_OK)
         with explained(name):
-            connection = apsw.Connection(
-                name, flags=apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY
-            )
+            with neighbours.opening:
+                check_alone(name, name)
+                connection = apsw.Connection(
+                    name, flags=apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY
+                )
             replica = cls(connection, now=now, make_site=make_site)
             replica.registry.given_path = name
             try:
@@ -115,15 +121,22 @@ class Session:
 
     @classmethod
     def on(cls, connection: apsw.Connection, *, now: Now = now_ms, make_site: Callable[[], bytes] = new_site) -> Self:
-        """Work on a connection of the caller's, inside its transaction if it has one open."""
+        """Work on a connection of the caller's, inside its transaction if it has one open.
+
+        Raises:
+            UnsafeUseError: something else than apsw has its file open in this process.
+        """
         replica = cls(connection, now=now, make_site=make_site)
+        replica.registry.given_path = connection.filename or ":memory:"
         with explained(replica.path):
+            check_alone(connection.filename, replica.path)
             replica._recognize()
         return replica
 
     def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
+        """Close the file, when no other thread is using it any more."""
+        with self._turns.take(self.path, closing=True):
+            self.connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +150,7 @@ class Session:
         return self.registry.path
 
     @property
+    @verb
     def site(self) -> str:
         """Return the local site's id, 32 hex digits."""
         with explained(self.path):
@@ -251,11 +265,13 @@ class Session:
         if drift.check(self.registry, strict=strict):  # else what is in the log waits for `repair`
             self._fold() if strict else self._fold_if_possible()
 
+    @verb
     def fold(self, peer_vector: Mapping[bytes, int] | None = None) -> None:
         """Fold what was written, and notice if a peer's vector proves that this file was rolled back."""
         with self._folded(peer_vector):
             pass
 
+    @verb
     def known(self) -> dict[bytes, int]:
         """Return the version vector as it was after the last fold."""
         with explained(self.path):
@@ -357,8 +373,10 @@ class Session:
         Inside a transaction of the caller's (SQL functions) a savepoint takes its place. Under WAL, a commit that is not
         `durable` may be undone by a power cut; the file remembers that, and the next export makes up for it.
         """
+        nested = self.connection.in_transaction
+        if not nested:
+            check_alone(self._file, self.path)
         with explained(self.path), self._undamaged(), synchronous(self.connection, durable):
-            nested = self.connection.in_transaction
             self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")
             generation = self.registry.number("generation") if self.registry.exists else 0
             try:

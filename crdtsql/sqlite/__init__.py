@@ -1,6 +1,6 @@
 """What does the user's file look like? Knows nothing of us."""
 
-from crdtsql.sqlite import indexsql, schema, tablesql, usertriggers, writing
+from crdtsql.sqlite import indexsql, neighbours, schema, tablesql, usertriggers, writing
 from crdtsql.sqlite.default_values import default_value
 from crdtsql.sqlite.schema import Column, ForeignKey, TableShape, UniqueIndex, user_tables
 from crdtsql.sqlite.usertriggers import UserTrigger
@@ -13,6 +13,7 @@ __all__ = [
     "UserTrigger",
     "default_value",
     "indexsql",
+    "neighbours",
     "schema",
     "tablesql",
     "user_tables",

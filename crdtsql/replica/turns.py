@@ -1,0 +1,102 @@
+"""Turns: a replica does one thing at a time, for one thread, in the process that opened it, on a file that no other library has open.
+
+What SQLite would answer with damage, or with an error about tables of ours, is refused here in words. Knows no verb.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from crdtsql.base import BusyError, UnsafeUseError
+from crdtsql.replica.transactions import BUSY_TIMEOUT_MS, explained
+from crdtsql.sqlite import neighbours
+
+
+class Turns:
+    """Whose turn it is with one connection."""
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._owner = 0
+
+    @contextmanager
+    def take(self, path: str, *, closing: bool = False) -> Iterator[None]:
+        """Hold the replica; wait for another thread that does as long as for another program.
+
+        Raises:
+            BusyError: another thread held it for longer.
+            UnsafeUseError: a verb was called within another one, or in a process that was forked with the replica open.
+        """
+        if os.getpid() != self._process:
+            if closing:
+                yield
+                return
+            raise UnsafeUseError(
+                f"{path} was opened before this process was forked: open it anew in each process, after the fork; nothing was done"
+            )
+        if self._owner == threading.get_ident():
+            raise UnsafeUseError(
+                f"{path}: a verb was called while another one runs, from a callback: call it afterwards"
+            )
+        if not self._lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise BusyError(
+                f"{path} is in use by another thread for more than {BUSY_TIMEOUT_MS / 1000:g} seconds: a Replica does one thing at "
+                "a time; run this again, or open a Replica in each thread"
+            )
+        self._owner = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._owner = 0
+            self._lock.release()
+
+
+class _HasTurns(Protocol):
+    _turns: Turns
+
+    @property
+    def path(self) -> str:
+        """Return the file's path as given to people."""
+
+
+Owner = TypeVar("Owner", bound=_HasTurns)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def verb(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Owner, P], R]:
+    """Make a method one that takes its turn."""
+
+    @wraps(method)
+    def taking_turns(self: Owner, /, *arguments: P.args, **options: P.kwargs) -> R:
+        with self._turns.take(self.path), explained(self.path):
+            return method(self, *arguments, **options)
+
+    return taking_turns
+
+
+def check_alone(file: str, path: str) -> None:
+    """Check that apsw alone has a file open in this process, with connections of this process.
+
+    Raises:
+        UnsafeUseError: something else has.
+    """
+    if not file:
+        return
+    if neighbours.was_inherited(file):
+        raise UnsafeUseError(
+            f"{path} was open when this process was forked: close it before the fork, and open it in each process afterwards; "
+            "nothing was done"
+        )
+    if neighbours.has_strangers(file):
+        raise UnsafeUseError(
+            f"{path} is open in this process by something else than apsw, such as Python's sqlite3: one would drop the other's "
+            "locks, and the file could be damaged; nothing was done. Close it there first, use apsw there too, or run crdtsql as a "
+            "program of its own (docs/GUIDE.md, In web apps)"
+        )
