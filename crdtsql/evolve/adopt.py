@@ -15,7 +15,7 @@ import apsw
 
 from crdtsql.base import CannotAdoptError, Now, caseless, identifier, joined, naming, query, suggest
 from crdtsql.capture import enable
-from crdtsql.evolve import alter, appear
+from crdtsql.evolve import alter, appear, renaming
 from crdtsql.merge import parking, set_uids
 from crdtsql.sqlite import indexsql, schema
 from crdtsql.store import Field, Registry, Table
@@ -100,25 +100,46 @@ def compare(ours: Registry, theirs: Registry) -> SchemaDiff:
         CannotAdoptError: the other file's schema is not one that SQLite or crdtsql wrote.
     """
     diff = SchemaDiff(ours.path, theirs.path)
-    mine = {table.uid: table for table in ours.tables()} if ours.exists else {}
+    mine = {table.uid: table for table in ours.tables() if not table.absent} if ours.exists else {}
+    present = [table for table in theirs.tables() if not table.absent]
+    for table in present:
+        if table.uid in mine:
+            _compare_table(ours, theirs, mine[table.uid], table, diff)
+    taken = _rename_tables(ours, {mine[table.uid].name: table.name for table in present if table.uid in mine}, diff)
     missing = []
-    for table in theirs.tables():
-        own = mine.get(table.uid)
-        if table.absent:
+    for table in present:
+        if table.uid in mine:
             continue
-        if own is not None and not own.absent:
-            _compare_table(ours, theirs, own, table, diff)
-        elif schema.read(ours.connection, table.name) is None:
+        if caseless(table.name) not in taken:
             missing.append(table)
         else:
-            why = "a table of that name is in this file, but not replicated"
-            diff.by_hand.append(
-                ByHand(f"table {table.name!r}", why, f"run {suggest.command('enable', ours.path, table.name)}")
-            )
+            diff.by_hand.append(_in_the_way(ours, table, {caseless(known.name) for known in mine.values()}))
     for table in _parents_first(theirs, missing):
         _create_table(ours, theirs, table, diff)
     _list_extras(ours, theirs, {table.name for table in missing}, diff)
     return diff
+
+
+def _in_the_way(ours: Registry, table: Table, replicated: set[str]) -> ByHand:
+    what = f"table {table.name!r}"
+    if caseless(table.name) in replicated:
+        why = "a table of that name is in this file, and replicated as another one"
+        return ByHand(what, why, "rename that one first, then run this again")
+    why = "a table of that name is in this file, but not replicated"
+    return ByHand(what, why, f"run {suggest.command('enable', ours.path, table.name)}")
+
+
+def _rename_tables(ours: Registry, wanted: dict[str, str], diff: SchemaDiff) -> set[str]:
+    """Plan how tables get their names; return the names that are taken afterwards."""
+    names = [name for (name,) in query.rows(ours.connection, "SELECT name FROM main.sqlite_schema")]
+    found = renaming.order(names, {old: new for old, new in wanted.items() if old != new})
+    for old, new in found.steps:
+        statement = f"ALTER TABLE {identifier(old)} RENAME TO {identifier(new)}"
+        diff.steps.append(Step("rename table", old, statement))
+    for old, new in found.blocked.items():
+        advice = "rename that one first, then run this again"
+        diff.by_hand.append(ByHand(f"the name {new!r} for table {old!r}", "it is taken", advice))
+    return found.taken
 
 
 def _parents_first(registry: Registry, tables: list[Table]) -> list[Table]:
@@ -159,42 +180,35 @@ def _exists(connection: apsw.Connection, name: str) -> bool:
 
 
 def _compare_table(ours: Registry, theirs: Registry, own: Table, table: Table, diff: SchemaDiff) -> None:
-    names = {caseless(column.name) for column in parking.shape_of(ours, own).columns}
+    columns = [column.name for column in parking.shape_of(ours, own).columns]
     mine = dict(zip(own.uids, own.names, strict=True))
-    for uid, name in zip(table.uids, table.names, strict=True):
-        if uid in mine and mine[uid] != name:
-            if caseless(name) in names - {caseless(mine[uid])}:
-                advice = "rename that one first, then run this again"
-                why = f"{own.name} has another column of that name"
-                diff.by_hand.append(ByHand(f"the name {name!r} for column {own.name}.{mine[uid]}", why, advice))
-                continue
-            statement = (
-                f"ALTER TABLE {identifier(own.name)} RENAME COLUMN {identifier(mine[uid])} TO {identifier(name)}"
-            )
-            diff.steps.append(Step("rename column", own.name, statement))
+    wanted = {mine[uid]: name for uid, name in zip(table.uids, table.names, strict=True) if mine.get(uid, name) != name}
+    found = renaming.order(columns, wanted)
+    for old, new in found.steps:
+        statement = f"ALTER TABLE {identifier(own.name)} RENAME COLUMN {identifier(old)} TO {identifier(new)}"
+        diff.steps.append(Step("rename column", own.name, statement))
+        columns = [new if name == old else name for name in columns]
+    for old, new in found.blocked.items():
+        advice = "rename that one first, then run this again"
+        why = f"{own.name} has another column of that name"
+        diff.by_hand.append(ByHand(f"the name {new!r} for column {own.name}.{old}", why, advice))
     for field_ in table.fields:
         if field_.uid not in mine:
-            _add_column(ours, theirs, own, table, field_, diff)
-    if caseless(own.name) != caseless(table.name):
-        if _exists(ours.connection, table.name):
-            advice = "rename that one first, then run this again"
-            diff.by_hand.append(ByHand(f"the name {table.name!r} for table {own.name!r}", "it is taken", advice))
-            return
-        statement = f"ALTER TABLE {identifier(own.name)} RENAME TO {identifier(table.name)}"
-        diff.steps.append(Step("rename table", own.name, statement))
+            _add_column(ours, theirs, own, table, field_, columns, diff)
 
 
-def _add_column(ours: Registry, theirs: Registry, own: Table, table: Table, added: Field, diff: SchemaDiff) -> None:
+def _add_column(
+    ours: Registry, theirs: Registry, own: Table, table: Table, added: Field, columns: list[str], diff: SchemaDiff
+) -> None:
     what = f"column {own.name}.{added.name}"
-    shape = parking.shape_of(ours, own)
-    if caseless(added.name) in {caseless(column.name) for column in shape.columns}:
+    if caseless(added.name) in set(map(caseless, columns)):
         advice = "rename that one first, then run this again"
         diff.by_hand.append(ByHand(what, f"{own.name} has another column of that name", advice))
         return
     definition = column_definition(schema.definition(theirs.connection, "table", table.name), added.name)
     if not definition:
         raise CannotAdoptError(f"{theirs.path}: the definition of {what} can't be read from its schema; add it by hand")
-    problem = _obstacle(ours, own, shape, definition)
+    problem = _obstacle(ours, own, columns, definition)
     if problem is not None:
         advice = next((text for word, text in ADVICE.items() if word in problem), "add it by hand in another form")
         diff.by_hand.append(ByHand(what, f"SQLite can't add {definition!r} to a table: {problem}", advice))
@@ -203,12 +217,12 @@ def _add_column(ours: Registry, theirs: Registry, own: Table, table: Table, adde
     diff.steps.append(Step("add column", own.name, statement, table, added))
 
 
-def _obstacle(ours: Registry, own: Table, shape: schema.TableShape, definition: str) -> str | None:
+def _obstacle(ours: Registry, own: Table, names: list[str], definition: str) -> str | None:
     """Try a definition on a table of the same columns elsewhere; return what SQLite has against it."""
     filled = query.exists(ours.connection, own.quoted)
     scratch = apsw.Connection(":memory:")
     try:
-        columns = joined(identifier(column.name) for column in shape.columns)
+        columns = joined(map(identifier, names))
         scratch.execute(f"CREATE TABLE {own.quoted} ({columns})")
         if filled:
             scratch.execute(f"INSERT OR ABORT INTO {own.quoted} DEFAULT VALUES")
