@@ -284,7 +284,8 @@ class Replica(SchemaVerbs, Lookups):
         try:
             with explained(str(target)), self._at_rest():
                 self._copy_to(temporary)
-            move_to_new(temporary, target)
+            with self._finishing():
+                move_to_new(temporary, target)
         except FileExistsError as error:
             raise DatabaseError(f"{target}: there is a file already; clone to another path") from error
         except OSError as error:

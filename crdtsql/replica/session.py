@@ -59,6 +59,8 @@ class Session:
         notices: what a person should know of what happened, such as that the file was found to be a copy; each is also
             logged as a warning of the logger `crdtsql`.
         on_progress: called during long work, with (what, steps done, steps in all).
+        finished: how many transactions changed the file, those aside that only folded.
+        finishing: one is being committed, so nobody can say whether it will have been.
     """
 
     def __init__(
@@ -74,6 +76,8 @@ class Session:
         addkey.register_functions(connection)
         self.notices: list[str] = []
         self.on_progress: Progress = silent
+        self.finished = 0
+        self.finishing = False
         self._unsaid: list[str] = []
         self._turns = Turns()
         self._now = now
@@ -215,7 +219,7 @@ class Session:
         self._changed()
         after = self.registry.site_id(self.registry.self_ordinal).hex()
         self._unsaid.append(
-            f"{self.path}: {reason}, so it goes on as a new site {after} (before: {before}); nothing is lost"
+            f"{self.path}: {reason}, so it goes on as a new site {after} (before: {before}); {copies.loss(reason)}"
         )
 
     def _changed(self) -> None:
@@ -348,7 +352,7 @@ class Session:
                 if not (has_pending(self.connection) or moved or rolled_back or unsynced or unsettled):
                     yield
                     return
-            with foreign_keys(self.connection, ForeignKeys.OFF_IF_POSSIBLE), self._writing():
+            with foreign_keys(self.connection, ForeignKeys.OFF_IF_POSSIBLE), self._writing(folding=True):
                 self._ready(peer, strict=strict)
                 yield
 
@@ -367,11 +371,22 @@ class Session:
                 self.connection.execute("ROLLBACK")
 
     @contextmanager
-    def _writing(self, *, durable: bool = True) -> Iterator[None]:
+    def _finishing(self, counts: bool = True) -> Iterator[None]:
+        """Mark the step after which a change can't be undone any more."""
+        self.finishing = True
+        try:
+            yield
+            self.finished += counts
+        finally:
+            self.finishing = False
+
+    @contextmanager
+    def _writing(self, *, durable: bool = True, folding: bool = False) -> Iterator[None]:
         """Hold the write lock; commit at the end, or undo everything.
 
         Inside a transaction of the caller's (SQL functions) a savepoint takes its place. Under WAL, a commit that is not
-        `durable` may be undone by a power cut; the file remembers that, and the next export makes up for it.
+        `durable` may be undone by a power cut; the file remembers that, and the next export makes up for it. With `folding`, the
+        block does nothing but bring the file up to date, which changes nothing that anybody sees.
         """
         nested = self.connection.in_transaction
         if not nested:
@@ -383,7 +398,8 @@ class Session:
                 yield
                 if self.registry.exists and self.registry.number("unsynced") == int(durable and not nested):
                     self.registry.set("unsynced", int(not durable or nested))
-                self.connection.execute("RELEASE crdtsql" if nested else "COMMIT")
+                with self._finishing(not folding):
+                    self.connection.execute("RELEASE crdtsql" if nested else "COMMIT")
             except BaseException:
                 self._unsaid.clear()
                 with suppress(apsw.Error):

@@ -81,6 +81,13 @@ def reason_for_new_site(registry: Registry, path: str) -> str | None:
     return None
 
 
+def loss(reason: str) -> str:
+    """Say what the file may lack, given why it goes on as a new site."""
+    if "restored" in reason:
+        return "what was written in it after that state comes back from a replica that has it, and only from there"
+    return "nothing is lost"
+
+
 def _remembered_home(registry: Registry) -> dict[str, Any] | None:
     try:
         found = json.loads(str(registry.get("home")))
@@ -111,9 +118,13 @@ def write_note(registry: Registry) -> None:
     with suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".note-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(note, file)
-        os.replace(name, target)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(note, file)
+            os.replace(name, target)
+        except BaseException:
+            os.unlink(name)
+            raise
 
 
 def _note_path(registry: Registry) -> Path:
@@ -121,8 +132,9 @@ def _note_path(registry: Registry) -> Path:
 
 
 def _read_note(registry: Registry) -> dict[str, Any] | None:
+    """Read the note, None if there is none; one that is damaged or can't be read proves nothing either."""
     try:
         note = json.loads(_note_path(registry).read_text(encoding="utf-8"))
         return {"generation": int(note["generation"]), "nonce": str(note["nonce"])}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

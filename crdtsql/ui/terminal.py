@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        _INTERRUPTS.begin()
         try:
             return super().invoke(ctx)
         except UsageError as error:
@@ -37,7 +40,9 @@ class Commands(click.Group):
             raise click.ClickException(one_line(error)) from error
         except MemoryError as error:
             raise click.ClickException("out of memory; nothing was changed") from error
-        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+        except (click.Abort, KeyboardInterrupt) as error:
+            raise click.ClickException(_INTERRUPTS.message()) from error
+        except (click.ClickException, click.exceptions.Exit):
             raise
         except Exception as error:
             if os.environ.get("CRDTSQL_DEBUG"):
@@ -82,6 +87,57 @@ class _StderrNotices(logging.Handler):
 _NOTICES = _StderrNotices()
 
 
+class _Interrupts:
+    """What Ctrl-C does: it ends the command, but not while a commit is under way, so that we know what was changed."""
+
+    def __init__(self) -> None:
+        self.replicas: list[Replica] = []
+        self.pending = False
+
+    def begin(self) -> None:
+        """Forget earlier commands of this process."""
+        self.replicas, self.pending = [], False
+
+    def handle(self, _signal: int, _frame: object) -> None:
+        """Take a signal."""
+        if any(replica.finishing for replica in self.replicas):
+            self.pending = True
+        else:
+            raise KeyboardInterrupt
+
+    def check(self, *_progress: object) -> None:
+        """End the command if a signal came while a commit was under way."""
+        if self.pending:
+            self.pending = False
+            raise KeyboardInterrupt
+
+    def message(self) -> str:
+        """Say what a command that was ended has done."""
+        if any(replica.finished for replica in self.replicas):
+            return "interrupted: what was finished before stays, the rest was not done; run the same command again"
+        return "interrupted; nothing was changed"
+
+    @contextmanager
+    def watching(self, replica: Replica) -> Iterator[None]:
+        """Take signals while a replica is open."""
+        self.replicas.append(replica)
+        before = signal.getsignal(signal.SIGINT)
+        ours = threading.current_thread() is threading.main_thread() and before in (
+            signal.default_int_handler,
+            self.handle,
+        )
+        if ours:
+            signal.signal(signal.SIGINT, self.handle)
+        try:
+            yield
+        finally:
+            if ours:
+                signal.signal(signal.SIGINT, before)
+
+
+_INTERRUPTS = _Interrupts()
+
+
 @contextmanager
 def open_replica(path: str) -> Iterator[Replica]:
     """Open a file, with its notices on stderr and long work shown."""
@@ -89,7 +145,7 @@ def open_replica(path: str) -> Iterator[Replica]:
     if _NOTICES not in logger.handlers:
         logger.addHandler(_NOTICES)
         logger.propagate = False
-    with Replica.open(path) as replica, _progress(replica):
+    with Replica.open(path) as replica, _INTERRUPTS.watching(replica), _progress(replica):
         yield replica
 
 
@@ -97,6 +153,7 @@ def open_replica(path: str) -> Iterator[Replica]:
 def _progress(replica: Replica) -> Iterator[None]:
     """Show long work on stderr, on a terminal only."""
     if not sys.stderr.isatty():
+        replica.on_progress = _INTERRUPTS.check
         yield
         return
     from rich.console import Console
@@ -107,6 +164,7 @@ def _progress(replica: Replica) -> Iterator[None]:
         task = bar.add_task("", total=None, visible=False)
 
         def show_step(what: str, done: int, total: int) -> None:
+            _INTERRUPTS.check()
             bar.update(task, description=what, completed=done, total=total or None, visible=True)
 
         replica.on_progress = show_step
