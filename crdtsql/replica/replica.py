@@ -37,6 +37,7 @@ from crdtsql.export import Change, attached, changes, export
 from crdtsql.look import notices
 from crdtsql.merge import MergeReport, brings_news, check_needs, check_skew, merge
 from crdtsql.replica.lookups import Lookups
+from crdtsql.replica.opening import connect
 from crdtsql.replica.schemaverbs import SchemaVerbs
 from crdtsql.replica.transactions import ForeignKeys, explained, reading
 from crdtsql.replica.turns import verb
@@ -297,7 +298,7 @@ class Replica(SchemaVerbs, Lookups):
         return Replica.open(target, now=self._now, make_site=self._make_site)
 
     def _copy_to(self, path: Path) -> None:
-        source, copy = apsw.Connection(self._file, flags=apsw.SQLITE_OPEN_READONLY), apsw.Connection(str(path))
+        source, copy = connect(self._file), apsw.Connection(str(path))
         try:
             with copy.backup("main", source, "main") as backup:
                 while not backup.done:

@@ -30,11 +30,10 @@ from crdtsql.capture import addkey, note_triggers, shadows
 from crdtsql.conflicts import conflict_log
 from crdtsql.evolve import drift
 from crdtsql.fold import fold, has_pending
-from crdtsql.replica import transactions
+from crdtsql.replica.opening import check_alone, connect
 from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading, synchronous
-from crdtsql.replica.turns import Turns, check_alone, verb
+from crdtsql.replica.turns import Turns, verb
 from crdtsql.shown import noting, settle
-from crdtsql.sqlite import neighbours
 from crdtsql.store import FORMAT, Registry, Remedy, copies, damage
 from crdtsql.types import parts
 from crdtsql.wire import no_such_file
@@ -101,22 +100,15 @@ class Session:
             raise DatabaseError(no_such_file(name))
         if not os.access(name, os.R_OK):
             raise DatabaseError(f"{name}: no permission to read it")
-        writable = os.access(name, os.W_OK)
         with explained(name):
-            with neighbours.opening:
-                check_alone(name, name)
-                connection = apsw.Connection(
-                    name, flags=apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY
-                )
-            replica = cls(connection, now=now, make_site=make_site)
-            replica.registry.given_path = name
+            connection = connect(name)
             try:
-                connection.set_busy_timeout(transactions.BUSY_TIMEOUT_MS)
+                replica = cls(connection, now=now, make_site=make_site)
+                replica.registry.given_path = name
                 connection.set_progress_handler(lambda: False, 500_000)
                 connection.execute(
                     "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY"
                 )
-                query.first(connection, "SELECT count(*) FROM sqlite_schema")
                 replica._recognize()
             except BaseException:
                 connection.close()
@@ -342,19 +334,33 @@ class Session:
         with explained(self.path), self._undamaged():
             self.registry.require()
             with reading(self.connection):
-                mine = self.registry.site_id(self.registry.self_ordinal)
-                rolled_back = peer.get(mine, 0) > self.registry.vector().get(mine, 0)
-                unsynced = durable and self.registry.number("unsynced") == 1 and not self.connection.readonly("main")
-                moved = drift.has_moved(self.registry) and (strict or not self.connection.readonly("main"))
-                unsettled = (
-                    self.registry.number("unsettled") and not query.first(self.connection, "PRAGMA foreign_keys")[0]
-                )
-                if not (has_pending(self.connection) or moved or rolled_back or unsynced or unsettled):
+                if self._is_up_to_date(peer, durable=durable, strict=strict):
                     yield
                     return
             with foreign_keys(self.connection, ForeignKeys.OFF_IF_POSSIBLE), self._writing(folding=True):
                 self._ready(peer, strict=strict)
                 yield
+
+    def _is_up_to_date(self, peer: Mapping[bytes, int], *, durable: bool, strict: bool) -> bool:
+        """Tell whether nothing is left to fold, to settle, or to take note of.
+
+        Raises:
+            DatabaseError: something is, that can't be left, and the file can't be written.
+        """
+        pending, moved = has_pending(self.connection), drift.has_moved(self.registry)
+        if self.connection.readonly("main"):
+            if pending or (moved and strict):
+                what = "holds writes that no command has seen yet" if pending else "was altered"
+                raise DatabaseError(
+                    f"{self.path} {what}, and can't be written here (no permission for the file or its folder): run this where it "
+                    "can be, or on a copy of it in a folder of yours"
+                )
+            return True
+        mine = self.registry.site_id(self.registry.self_ordinal)
+        rolled_back = peer.get(mine, 0) > self.registry.vector().get(mine, 0)
+        unsynced = durable and self.registry.number("unsynced") == 1
+        unsettled = self.registry.number("unsettled") and not query.first(self.connection, "PRAGMA foreign_keys")[0]
+        return not (pending or moved or rolled_back or unsynced or unsettled)
 
     @contextmanager
     def _at_rest(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Turns: a replica does one thing at a time, for one thread, in the process that opened it, on a file that no other library has open.
+"""Turns: a replica does one thing at a time, for one thread, in the process that opened it.
 
 What SQLite would answer with damage, or with an error about tables of ours, is refused here in words. Knows no verb.
 """
@@ -14,7 +14,6 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from crdtsql.base import BusyError, UnsafeUseError
 from crdtsql.replica.transactions import BUSY_TIMEOUT_MS, explained
-from crdtsql.sqlite import neighbours
 
 
 class Turns:
@@ -79,24 +78,3 @@ def verb(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Own
             return method(self, *arguments, **options)
 
     return taking_turns
-
-
-def check_alone(file: str, path: str) -> None:
-    """Check that apsw alone has a file open in this process, with connections of this process.
-
-    Raises:
-        UnsafeUseError: something else has.
-    """
-    if not file:
-        return
-    if neighbours.was_inherited(file):
-        raise UnsafeUseError(
-            f"{path} was open when this process was forked: close it before the fork, and open it in each process afterwards; "
-            "nothing was done"
-        )
-    if neighbours.has_strangers(file):
-        raise UnsafeUseError(
-            f"{path} is open in this process by something else than apsw, such as Python's sqlite3: one would drop the other's "
-            "locks, and the file could be damaged; nothing was done. Close it there first, use apsw there too, or run crdtsql as a "
-            "program of its own (docs/GUIDE.md, In web apps)"
-        )

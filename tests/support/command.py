@@ -99,7 +99,7 @@ def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[byte
     """Run `crdtsql ARGUMENTS` where file permissions count: the superuser, who may do everything, becomes nobody first."""
     # What is loaded late must be loaded before, because the interpreter's own folder may be private.
     script = (
-        "import difflib, encodings.ascii, encodings.idna, os, rich.console, rich.table; from crdtsql.ui.cli import main; from crdtsql.base.sqltext import template;"
+        "import difflib, encodings.ascii, encodings.idna, importlib.readers, os, rich.console, rich.table; from crdtsql.ui.cli import main; from crdtsql.base.sqltext import template;"
         "template('store/create'); os.geteuid() or os.setuid(65534); main()"
     )
     command = [sys.executable, "-c", script, *arguments]
