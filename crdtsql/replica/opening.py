@@ -9,7 +9,7 @@ from urllib.parse import quote
 import apsw
 
 from crdtsql.base import DatabaseError, UnsafeUseError, query
-from crdtsql.replica.transactions import BUSY_TIMEOUT_MS
+from crdtsql.replica import transactions
 from crdtsql.sqlite import neighbours
 
 
@@ -25,7 +25,7 @@ def connect(path: str) -> apsw.Connection:
     """
     connection = _open(path, path, apsw.SQLITE_OPEN_READWRITE)
     try:
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        connection.set_busy_timeout(transactions.BUSY_TIMEOUT_MS)
         query.first(connection, "SELECT count(*) FROM sqlite_schema")
     except (apsw.ReadOnlyError, apsw.CantOpenError):
         connection.close()

@@ -13,7 +13,8 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from crdtsql.base import BusyError, UnsafeUseError
-from crdtsql.replica.transactions import BUSY_TIMEOUT_MS, explained
+from crdtsql.replica import transactions
+from crdtsql.replica.transactions import explained
 
 
 class Turns:
@@ -43,9 +44,10 @@ class Turns:
             raise UnsafeUseError(
                 f"{path}: a verb was called while another one runs, from a callback: call it afterwards"
             )
-        if not self._lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+        seconds = transactions.BUSY_TIMEOUT_MS / 1000
+        if not self._lock.acquire(timeout=seconds):
             raise BusyError(
-                f"{path} is in use by another thread for more than {BUSY_TIMEOUT_MS / 1000:g} seconds: a Replica does one thing at "
+                f"{path} is in use by another thread for more than {seconds:g} seconds: a Replica does one thing at "
                 "a time; run this again, or open a Replica in each thread"
             )
         self._owner = threading.get_ident()

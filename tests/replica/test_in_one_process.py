@@ -14,7 +14,7 @@ import pytest
 import crdtsql
 from crdtsql import Replica, sync
 from crdtsql.base.errors import BusyError, CrdtsqlError, UnsafeUseError
-from crdtsql.replica import turns
+from crdtsql.replica import transactions
 from tests.support import peers
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY, n INTEGER)"
@@ -125,7 +125,7 @@ def test_a_replica_per_thread(path: Path) -> None:
 
 def test_a_thread_that_waits_too_long_is_told_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A verb that another thread's verb keeps waiting for longer than the busy timeout ends with our error; then all is as before."""
-    monkeypatch.setattr(turns, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(transactions, "BUSY_TIMEOUT_MS", 50)
     inside, go_on = threading.Event(), threading.Event()
     with Replica.open(path) as replica:
 
