@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from itertools import pairwise, permutations
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,17 @@ import pytest
 from crdtsql import Replica
 from crdtsql.base.errors import SchemaMismatchError
 from tests.support import state
-from tests.support.peers import START_MS, Clock, come_to_rest, fast_directory, is_empty, rows, send, write
+from tests.support.peers import (
+    START_MS,
+    Clock,
+    come_to_rest,
+    fast_directory,
+    is_empty,
+    merged_in_all_orders,
+    rows,
+    send,
+    write,
+)
 
 NUMBERS, DOCUMENTS = "INTEGER", "TEXT"
 CHAINS = (
@@ -92,22 +102,15 @@ def write_apart(chance: random.Random, replicas: list[Replica], kind: str, decla
             send(*chance.sample(replicas, 2))
 
 
-def merge_in_all_orders(folder: Path, replicas: list[Replica], since: dict[str, int], before: Replica) -> None:
+def merge_in_all_orders(replicas: list[Replica], since: dict[str, int], before: Replica) -> None:
     """Give copies from before what all wrote since, in all orders; then all must be equal."""
     deltas = [one.export(since) for one in replicas]
-    observers = []
-    for number, order in enumerate(permutations(range(3))):
-        observer = before.clone(folder / f"observer {number}.db")
-        for n in order:
-            observer.merge(deltas[n])
-        observers.append(observer)
     come_to_rest(replicas)
-    found = [state.shared(one.connection) for one in (replicas[0], *observers)]
-    for one in found:
-        assert one["rows"] == found[0]["rows"]
-        assert one["vector"] == found[0]["vector"]
-    for observer in observers:
-        observer.close()
+    expected = state.shared(replicas[0].connection)
+    for order, observer in merged_in_all_orders(before, deltas, Clock()):
+        found = state.shared(observer.connection)
+        assert found["rows"] == expected["rows"], order
+        assert found["vector"] == expected["vector"], order
 
 
 @pytest.mark.parametrize("granularity", ["column", "row"])
@@ -128,7 +131,7 @@ def test_types_change_and_values_stay(declared: str, chain: tuple[str, ...], gra
             before = replicas[0].clone(folder / "before.db")
             for one in replicas:
                 write_some(chance, one, chain[-1], declared)
-            merge_in_all_orders(folder, replicas, since, before)
+            merge_in_all_orders(replicas, since, before)
             check_equal(replicas)
             for one in (*replicas, before):
                 one.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count, pairwise
+from itertools import count, cycle, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,20 +74,36 @@ def three(directory: Path, schema: str, **options: Any) -> list[Replica]:
 _MADE: dict[Hashable, list[bytes]] = {}
 
 
-def in_memory(name: Hashable, make: Callable[[Path], Sequence[Replica]], now: Callable[[], int]) -> list[Replica]:
-    """Give replicas in memory that are as `make` leaves them; it runs once for each name, in a folder of its own."""
+def in_memory(name: Hashable, make: Callable[[Path], Sequence[Replica]], *clocks: Callable[[], int]) -> list[Replica]:
+    """Give replicas in memory that are as `make` leaves them; it runs once for each name, in a folder of its own.
+
+    They have one clock, or one each.
+    """
     if name not in _MADE:
         with fast_directory() as folder:
             made = make(folder)
             _MADE[name] = [one.connection.serialize("main") for one in made]
             for one in made:
                 one.close()
-    replicas = []
-    for image in _MADE[name]:
-        connection = apsw.Connection(":memory:")
-        connection.deserialize("main", image)
-        replicas.append(Replica.on(connection, now=now))
-    return replicas
+    return [Replica.on(state.opened(image), now=now) for image, now in zip(_MADE[name], cycle(clocks), strict=False)]
+
+
+def merged_in_all_orders(
+    base: Replica, changesets: Sequence[bytes], now: Callable[[], int]
+) -> Iterator[tuple[tuple[int, ...], Replica]]:
+    """Merge changesets one by one, in each of their orders, into what a replica has; orders that begin alike share that."""
+
+    def go_on(image: bytes, order: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Replica]]:
+        for number in sorted(set(range(len(changesets))) - set(order)):
+            replica = Replica.on(state.opened(image), now=now)
+            replica.merge(changesets[number])
+            if len(order) + 1 == len(changesets):
+                yield (*order, number), replica
+            else:
+                yield from go_on(replica.connection.serialize("main"), (*order, number))
+            replica.connection.close()
+
+    return go_on(base.connection.serialize("main"), ())
 
 
 def write(to: Replica | Path, *statements: str, values: Sequence[Any] = (), foreign_keys: bool = False) -> None:

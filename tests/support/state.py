@@ -275,6 +275,14 @@ def shared(connection: apsw.Connection) -> dict[str, Any]:
     }
 
 
+def opened(image: bytes) -> apsw.Connection:
+    """Open a serialized database in memory, where there is no write-ahead log: bytes 18 and 19 say whether a file has one."""
+    connection = apsw.Connection(":memory:")
+    if image:
+        connection.deserialize("main", image[:18] + b"\1\1" + image[20:])
+    return connection
+
+
 class Content:
     """Everything that a file holds, ours and the user's: equal if its bytes are, or else if the tables in them are."""
 
@@ -292,10 +300,7 @@ class Content:
     @cached_property
     def tables(self) -> dict[str, Any]:
         """What the tables hold, by their names."""
-        connection = apsw.Connection(":memory:")
-        if self.image:
-            # A memory has no write-ahead log: bytes 18 and 19 say whether a file has one.
-            connection.deserialize("main", self.image[:18] + b"\1\1" + self.image[20:])
+        connection = opened(self.image)
         try:
             return _everything(connection)
         finally:

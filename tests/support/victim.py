@@ -12,7 +12,7 @@ import pytest
 from crdtsql import CrdtsqlError, Replica
 from crdtsql.base.errors import DatabaseError
 from tests.support.peers import START_MS, replica
-from tests.support.state import content, rows
+from tests.support.state import content, opened, rows
 
 SCHEMA = """
 CREATE TABLE task (
@@ -117,6 +117,4 @@ def twin(image: bytes) -> Replica:
 
 def victim_of(scene: tuple[bytes, bytes]) -> Replica:
     """Make a victim anew, in memory, of a serialized one; the other one of the two is a changeset for it."""
-    connection = apsw.Connection(":memory:")
-    connection.deserialize("main", scene[0])
-    return Replica.on(connection)
+    return Replica.on(opened(scene[0]))

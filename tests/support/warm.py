@@ -19,6 +19,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -48,23 +50,50 @@ class Server:
         )
         theirs.close()
 
-    def run(self, arguments: Sequence[str], files: Sequence[int], folder: str, seconds: float) -> int:
-        """Run `crdtsql ARGUMENTS` with these standard files; return its exit code as `subprocess` gives it."""
+    def begin(self, arguments: Sequence[str], files: Sequence[int], folder: str) -> Running:
+        """Begin `crdtsql ARGUMENTS` with these standard files; the next one can begin when it has ended."""
         request = json.dumps({"arguments": arguments, "folder": folder, "environment": dict(os.environ)}).encode()
-        with self.lock:
-            socket.send_fds(self.channel, [NUMBER.pack(len(request))], files)
-            self.channel.sendall(request)
-            process = _number(self.channel)
-            self.channel.settimeout(seconds)
-            try:
-                return os.waitstatus_to_exitcode(_number(self.channel))
-            except TimeoutError:
-                os.kill(process, signal.SIGKILL)
-                self.channel.settimeout(None)
-                _number(self.channel)
-                raise subprocess.TimeoutExpired(["crdtsql", *arguments], seconds) from None
-            finally:
-                self.channel.settimeout(None)
+        self.lock.acquire()
+        socket.send_fds(self.channel, [NUMBER.pack(len(request))], files)
+        self.channel.sendall(request)
+        return Running(self, _number(self.channel))
+
+    def run(self, arguments: Sequence[str], files: Sequence[int], folder: str, seconds: float) -> int:
+        """Run `crdtsql ARGUMENTS` to its end; return its exit code."""
+        running = self.begin(arguments, files, folder)
+        code = running.wait(seconds)
+        if code is None:
+            running.kill()
+            raise subprocess.TimeoutExpired(["crdtsql", *arguments], seconds)
+        return code
+
+
+@dataclass
+class Running:
+    """A command that was begun."""
+
+    server: Server
+    process: int
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        """Return its exit code as `subprocess` gives it; None if it goes on for longer."""
+        self.server.channel.settimeout(seconds)
+        try:
+            status = _number(self.server.channel)
+        except TimeoutError:
+            return None
+        finally:
+            self.server.channel.settimeout(None)
+        self.server.lock.release()
+        return os.waitstatus_to_exitcode(status)
+
+    def kill(self) -> int:
+        """Kill it; return its exit code, which tells whether it had ended before."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process, signal.SIGKILL)
+        code = self.wait()
+        assert code is not None
+        return code
 
 
 @cache
