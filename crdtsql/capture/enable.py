@@ -12,6 +12,7 @@ import apsw
 
 from crdtsql.base import (
     CannotEnableError,
+    NotEnabledError,
     Now,
     Sql,
     UsageError,
@@ -126,7 +127,7 @@ def disable(registry: Registry, name: str) -> None:
     if known is not None:
         shadows.forget(registry, known)
     elif not shadows.forget_unregistered(registry, name):
-        registry.table(name)
+        raise NotEnabledError(registry.not_replicated(name, wanted=False))
     if registry.tables():
         shadows.create_renumbered_view(registry)
         registry.set_era(uid, registry.eras().get(uid, 0) + 1)

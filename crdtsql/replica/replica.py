@@ -281,6 +281,8 @@ class Replica(SchemaVerbs, Lookups):
             raise DatabaseError(
                 f"{target}: there is a file already; clone to another path, or use {suggest.verb('sync')}"
             )
+        if not target.parent.is_dir():
+            raise DatabaseError(f"{target}: it can't be written: there is no folder {target.parent}")
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         try:
             with explained(str(target)), self._at_rest():

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from crdtsql.base import BusyError, UnsafeUseError
+from crdtsql.base import BusyError, UnsafeUseError, UsageError
 from crdtsql.replica import transactions
 from crdtsql.replica.transactions import explained
 
@@ -76,7 +76,10 @@ def verb(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Own
 
     @wraps(method)
     def taking_turns(self: Owner, /, *arguments: P.args, **options: P.kwargs) -> R:
-        with self._turns.take(self.path), explained(self.path):
-            return method(self, *arguments, **options)
+        try:
+            with self._turns.take(self.path), explained(self.path):
+                return method(self, *arguments, **options)
+        except OverflowError as error:
+            raise UsageError(f"SQLite's integers have 64 bits, and one that was given has more ({error})") from error
 
     return taking_turns

@@ -22,6 +22,7 @@ from crdtsql.base import (
     SqliteValue,
     caseless,
     clock,
+    is_ours,
     joined,
     naming,
     policy,
@@ -298,14 +299,19 @@ class Registry:
         """
         found = self.find(name)
         if found is None:
-            raise NotEnabledError(self._not_replicated(name))
+            raise NotEnabledError(self.not_replicated(name))
         return found
 
-    def _not_replicated(self, name: str) -> str:
+    def not_replicated(self, name: str, wanted: bool = True) -> str:
+        """Say of a name that it is not that of a replicated table, and what to do if that is `wanted`."""
         kinds = {caseless(known): (known, kind) for known, kind in schema.user_tables(self.connection)}
         spelled, kind = kinds.get(caseless(name), (name, None))
+        if kind == "table" and not wanted:
+            return f"table {spelled!r} is not replicated: nothing of crdtsql is on it"
         if kind == "table":
             return f"table {spelled!r} is not replicated: run {suggest.command('enable', self.path, spelled)} first"
+        if is_ours(name) or caseless(name).startswith("sqlite_"):
+            return f"table {name!r} is not replicated: it is none of yours, crdtsql or SQLite keeps it"
         if kind is not None:
             kind += " table" if kind in ("virtual", "shadow") else ""
             return f"{spelled!r} is a {kind}, and only tables can be replicated"

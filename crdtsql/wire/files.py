@@ -17,6 +17,8 @@ from crdtsql.wire import envelope
 
 def no_such_file(path: str) -> str:
     """Say that a file is not there, with the one beside it that was perhaps meant."""
+    if not path:
+        return "the name of a file is empty"
     folder, name = os.path.split(path)
     with suppress(OSError):
         if os.path.isdir(path):
@@ -69,6 +71,10 @@ def write_file(path: str, data: bytes) -> None:
         with click.open_file(path, "wb") as stream:
             stream.write(data)
         return
+    if target.is_file() and _is_database(target):
+        raise DatabaseError(
+            f"{path}: it is an SQLite database, which would be lost: write to another file, or delete it first"
+        )
     if target.is_dir():
         raise DatabaseError(f"{path}: it can't be written: it is a folder")
     if target.exists() and not target.is_file():
@@ -80,6 +86,14 @@ def write_file(path: str, data: bytes) -> None:
         raise DatabaseError(f"{path}: it can't be written: there is no folder {target.parent}") from error
     except OSError as error:
         raise DatabaseError(f"{path}: it can't be written: {error.strerror}") from error
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    except OSError:
+        return False
 
 
 def _write_whole(target: Path, data: bytes) -> None:

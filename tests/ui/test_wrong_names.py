@@ -60,7 +60,8 @@ def test_a_mistyped_table_is_answered_with_the_one_that_was_meant(app: Path) -> 
 
 def test_a_table_that_is_not_replicated_is_to_be_enabled(app: Path) -> None:
     """A table that is in the file, however its name's letters are, is answered with the command that enables it, and that works."""
-    for words in [*calls(app, "PLAIN")][:3]:
+    assert "nothing of crdtsql is on it" in refused("disable", app, "plain")
+    for words in [*calls(app, "PLAIN")][:2]:
         (command,) = re.findall(r"`(crdtsql [^`]*)`", refused(*words))
         assert command.endswith(" plain")
     assert "is a view" in refused("blame", app, "titles", "x")
@@ -118,6 +119,23 @@ def test_an_output_that_cannot_be_written_is_named_as_it_was_typed(app: Path) ->
         line = refused("export", app, "-o", target)
         assert target in line and "tmp" not in line.replace(str(app.parent), ""), line
     assert sorted(path.name for path in app.parent.iterdir()) == ["app.db"]
+
+
+def test_a_database_is_never_overwritten_by_an_output(app: Path) -> None:
+    """`export -o` onto a database, its own or another one, is refused: most likely the order of arguments was mistaken."""
+    before = app.read_bytes()
+    for target in (app, make(app.with_name("other.db"), SCHEMA)):
+        assert "is an SQLite database" in refused("export", app, "-o", target)
+    assert app.read_bytes() == before
+    assert "there is no folder" in refused("clone", app, app.parent / "nodir" / "b.db")
+
+
+def test_odd_arguments_are_no_fault_of_ours(app: Path) -> None:
+    """Names that are empty or ours, and numbers that no integer of SQLite holds, are answered in one line."""
+    assert "64 bits" in refused("resolve", app, "9" * 30, "--take", "ours")
+    assert "none of yours" in refused("blame", app, "_crdt_log", "x")
+    assert "is empty" in refused("status", "")
+    assert "columns: id, title, votes" in refused("unique", app, "task", "", "null", code=2)
 
 
 def paste(command: str, cwd: Path | None = None) -> int:
