@@ -60,6 +60,11 @@ UNSET: Final = Unset.UNSET
 class Replica(SchemaVerbs, Lookups):
     """One replicated SQLite file.
 
+    Threads may share it: it does one thing at a time, and a verb that another thread's keeps waiting for longer than the busy timeout
+    raises BusyError. A transaction on `connection` is not a thread's but the connection's: threads that write at the same time open a
+    replica each. It is not carried through a fork, and no other SQLite library may have the file open in this process
+    (UnsafeUseError).
+
     Use as a context manager, or call `close`. Times and site ids come from `now` and `make_site`, so that tests own them.
 
     Attributes:
