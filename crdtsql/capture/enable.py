@@ -26,7 +26,7 @@ from crdtsql.base import (
 )
 from crdtsql.capture import shadows, trial, triggers
 from crdtsql.sqlite import Column, TableShape, schema
-from crdtsql.store import Registry, Table
+from crdtsql.store import Registry, Table, catalogue
 from crdtsql.types import columntype
 
 BUILT_IN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
@@ -127,7 +127,7 @@ def disable(registry: Registry, name: str) -> None:
     if known is not None:
         shadows.forget(registry, known)
     elif not shadows.forget_unregistered(registry, name):
-        raise NotEnabledError(registry.not_replicated(name, wanted=False))
+        raise NotEnabledError(catalogue.not_replicated(registry.connection, registry.path, name, wanted=False))
     if registry.tables():
         shadows.create_renumbered_view(registry)
         registry.set_era(uid, registry.eras().get(uid, 0) + 1)

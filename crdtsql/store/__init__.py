@@ -1,6 +1,6 @@
 """What do our own tables in the file say?"""
 
-from crdtsql.store import columns, copies, damage
+from crdtsql.store import catalogue, columns, copies, damage
 from crdtsql.store.causality import Causality, Stamp
 from crdtsql.store.damage import Damage, Remedy
 from crdtsql.store.registry import FORMAT, LIMITS, Registry, temporary
@@ -18,6 +18,7 @@ __all__ = [
     "Remedy",
     "Stamp",
     "Table",
+    "catalogue",
     "columns",
     "copies",
     "damage",

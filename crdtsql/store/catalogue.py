@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, joined, query, sql
+from crdtsql.base import Sql, SqliteValue, caseless, is_ours, joined, query, sql, suggest
+from crdtsql.sqlite import schema
 from crdtsql.store.tables import Fact, Field, Table
 
 
@@ -53,3 +54,20 @@ def _table(row: tuple[Any, ...], columns: list[Any], facts: Mapping[str, SqliteV
         absent=facts.get(f"absent:{number}") is not None,
         unique={tuple(uids): found for uids, found in unique},
     )
+
+
+def not_replicated(connection: apsw.Connection, path: str, name: str, *, wanted: bool = True) -> str:
+    """Say of a name that it is not that of a replicated table, and what to do if that is `wanted`."""
+    kinds = {caseless(known): (known, kind) for known, kind in schema.user_tables(connection)}
+    spelled, kind = kinds.get(caseless(name), (name, None))
+    if kind == "table" and not wanted:
+        return f"table {spelled!r} is not replicated: nothing of crdtsql is on it"
+    if kind == "table":
+        return f"table {spelled!r} is not replicated: run {suggest.command('enable', path, spelled)} first"
+    if is_ours(name) or caseless(name).startswith("sqlite_"):
+        return f"table {name!r} is not replicated: it is none of yours, crdtsql or SQLite keeps it"
+    if kind is not None:
+        kind += " table" if kind in ("virtual", "shadow") else ""
+        return f"{spelled!r} is a {kind}, and only tables can be replicated"
+    known = suggest.instead(name, [table.name for table in read(connection)], "replicated tables")
+    return f"table {name!r} is not replicated, and {path} has none of that name; {known}"

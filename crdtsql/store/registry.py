@@ -22,7 +22,6 @@ from crdtsql.base import (
     SqliteValue,
     caseless,
     clock,
-    is_ours,
     joined,
     naming,
     policy,
@@ -299,24 +298,8 @@ class Registry:
         """
         found = self.find(name)
         if found is None:
-            raise NotEnabledError(self.not_replicated(name))
+            raise NotEnabledError(catalogue.not_replicated(self.connection, self.path, name))
         return found
-
-    def not_replicated(self, name: str, wanted: bool = True) -> str:
-        """Say of a name that it is not that of a replicated table, and what to do if that is `wanted`."""
-        kinds = {caseless(known): (known, kind) for known, kind in schema.user_tables(self.connection)}
-        spelled, kind = kinds.get(caseless(name), (name, None))
-        if kind == "table" and not wanted:
-            return f"table {spelled!r} is not replicated: nothing of crdtsql is on it"
-        if kind == "table":
-            return f"table {spelled!r} is not replicated: run {suggest.command('enable', self.path, spelled)} first"
-        if is_ours(name) or caseless(name).startswith("sqlite_"):
-            return f"table {name!r} is not replicated: it is none of yours, crdtsql or SQLite keeps it"
-        if kind is not None:
-            kind += " table" if kind in ("virtual", "shadow") else ""
-            return f"{spelled!r} is a {kind}, and only tables can be replicated"
-        known = suggest.instead(name, [table.name for table in self.tables()], "replicated tables")
-        return f"table {name!r} is not replicated, and {self.path} has none of that name; {known}"
 
     def find(self, name: str) -> Table | None:
         """Return one replicated table, None if it is not replicated."""
