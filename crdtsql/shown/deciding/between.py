@@ -7,10 +7,11 @@ candidates alone, never at what refers to them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from crdtsql.base import Sql, TemporaryTable, identifier, joined, sql
+from crdtsql.shown import holding
 from crdtsql.shown.deciding.candidates import Candidates
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
@@ -23,13 +24,11 @@ def take_out(
     registry: Registry,
     candidates: Mapping[int, Candidates],
     references: Sequence[Reference],
-    take: Callable[[Side], None],
 ) -> bool:
     """Take the rows out that stand between candidates; tell whether there were any.
 
     Args:
         references: those within the tables of the group.
-        take: holds the rows whose keys `temp._crdt_out` has.
     """
     contested = sum(len(found.rows()) for found in candidates.values() if found.indexes)
     if contested < 2:
@@ -42,16 +41,16 @@ def take_out(
         looking = _Looking(registry, candidates, references)
         if not looking.find():
             return False
-        return sum(_take(registry, side, take) for side in sides.values()) > 0
+        return sum(_take(registry, side) for side in sides.values()) > 0
 
 
-def _take(registry: Registry, side: Side, take: Callable[[Side], None]) -> bool:
+def _take(registry: Registry, side: Side) -> bool:
     connection, keys = registry.connection, side.table.keys
     with side.out(connection):
         connection.execute(f"INSERT INTO temp._crdt_out ({keys}) SELECT {keys} FROM {_above(side)} WHERE leads")
         if not connection.changes():
             return False
-        take(side)
+        holding.take_out(registry, side)
         return True
 
 

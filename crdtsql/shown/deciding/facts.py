@@ -54,7 +54,7 @@ class Known:
 
     Attributes:
         refused: what SQLite said to rows when they were shown: (row, marks) -> why.
-        sound: rows that the tables showed until now as they are.
+        suspects: rows that SQLite refused before, perhaps in another form.
     """
 
     def __init__(
@@ -64,14 +64,16 @@ class Known:
         own: Sequence[Reference],
         causality: Causality,
         refused: Mapping[Form, str],
-        sound: set[Row],
+        suspects: set[Row],
     ) -> None:
         self.connection = registry.connection
         self.candidates = candidates
         self.refused = refused
-        self.sound = sound
+        self.suspects = suspects
         self._values: dict[int, list[dict[tuple[int, int], int]]] = {}
         self._probed: dict[Form, str | None] = {}
+        self._had: dict[Form, dict[Value, tuple[int, str]]] = {}
+        self._indexes = {table: [*_describe(found)] for table, found in candidates.items()}
         self.rows = self._in_order(registry, causality)
         self.links: dict[int, list[Link]] = defaultdict(list)
         for reference in own:
@@ -157,16 +159,17 @@ class Known:
 
     def values(self, row: Row, marks: int) -> Mapping[Value, tuple[int, str]]:
         """Return the values that a candidate has under some marks, each with the mark that gives it up, and why it is held without."""
+        if (row, marks) not in self._had:
+            self._had[row, marks] = dict(self._find_values(row, marks))
+        return self._had[row, marks]
+
+    def _find_values(self, row: Row, marks: int) -> Iterator[tuple[Value, tuple[int, str]]]:
         table, number = row
-        candidates, found = self.candidates[table], {}
-        for position, index in enumerate(candidates.indexes):
-            if marks & candidates.emptying(index):
-                continue
-            group = self._values[table][position].get((number, marks & candidates.relevant(index)))
-            if group is not None:
-                mark = candidates.marks.of(index)
-                found[table, position, group] = (mark.bit if mark else 0, contest.because(index))
-        return found
+        for position, (emptying, relevant, mark, why) in enumerate(self._indexes[table]):
+            if not marks & emptying:
+                group = self._values[table][position].get((number, marks & relevant))
+                if group is not None:
+                    yield (table, position, group), (mark, why)
 
     def lost(self, row: Row, marks: int, shown: Mapping[Row, int]) -> Iterator[tuple[int, str]]:
         """Yield the references that lead to nothing beside the rows in `shown`: the mark of each, and why the row is held without."""
@@ -182,11 +185,11 @@ class Known:
         marks = shown.get(parent)
         return marks is not None and not marks & link.parent_emptying and marks & link.parent_changing == form
 
-    def refuses(self, row: Row, marks: int) -> str | None:
-        """Say why SQLite does not take a candidate by itself; None if it does."""
+    def refuses(self, row: Row, marks: int, *, surely: bool) -> str | None:
+        """Say why SQLite does not take a candidate by itself; None if it does, or if nobody asked and it is not `surely`."""
         if (row, marks) in self.refused:
             return self.refused[row, marks]
-        if marks == 0 and row in self.sound:
+        if not surely and row not in self.suspects:
             return None
         if (row, marks) not in self._probed:
             found = self.candidates[row[0]].probe(row[1], marks)
@@ -196,6 +199,13 @@ class Known:
     def most_marks(self, row: Row) -> int:
         """Return how many marks a candidate may have."""
         return len(self.candidates[row[0]].marks.every)
+
+
+def _describe(candidates: Candidates) -> Iterator[tuple[int, int, int, str]]:
+    """Yield of each index: the marks that take its value away, those that change it, the one that gives it up, and why without."""
+    for index in candidates.indexes:
+        mark = candidates.marks.of(index)
+        yield candidates.emptying(index), candidates.relevant(index), mark.bit if mark else 0, contest.because(index)
 
 
 def why_refused(code: int, words: str) -> str:

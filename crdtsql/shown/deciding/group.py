@@ -51,14 +51,14 @@ class Group:
         self.candidates: dict[int, Candidates] = {}
         self.causality = Causality(self.connection)
         self.refused: dict[Form, str] = {}
-        self.sound: set[Row] = set()
+        self.suspects: set[Row] = set()
         self.count = -1
 
     def settle(self) -> None:
         """Decide what the tables show, and show it."""
         with ExitStack() as stack:
             while self._gather(stack):
-                known = Known(self.registry, self.candidates, self.own, self.causality, self.refused, self.sound)
+                known = Known(self.registry, self.candidates, self.own, self.causality, self.refused, self.suspects)
                 if self._show(Turns(known).decide()):
                     return
 
@@ -72,7 +72,7 @@ class Group:
             rivals = [self._take_rivals_out(side, stack) for side in self.sides]
             if any(rivals):
                 continue
-            if not (self.inner and between.take_out(self.registry, self.candidates, self.inner, self._take_out)):
+            if not (self.inner and between.take_out(self.registry, self.candidates, self.inner)):
                 break
         count = sum(len(candidates.rows()) for candidates in self.candidates.values()) + len(self.refused)
         if count == self.count:
@@ -91,23 +91,22 @@ class Group:
         with side.out(self.connection):
             found = Contest(self.registry, candidates, self.causality).find_rivals()
             if found:
-                self._take_out(side)
+                holding.take_out(self.registry, side)
         return bool(found)
 
     def _open(self, side: Side, stack: ExitStack) -> None:
         candidates = Candidates(self.registry, side, self.every_reference)
         stack.enter_context(candidates.kept())
         self.candidates[side.table.id] = candidates
-        if self.everything or candidates.marks.every:
+        if self.everything:
             return
-        # Without marks there is one form of a row, and what SQLite says to it was found out before.
         held = f"SELECT id, reason FROM {side.table.held} WHERE {reasons.IS_KEPT}"
         for number, reason in query.rows(self.connection, held):
-            kind, _ = reasons.read(reason)
-            if kind in (reasons.CHECK, reasons.TRIGGER):
-                self.refused[(side.table.id, number), 0] = reason
-            elif kind == reasons.UNIQUE:
-                self.sound.add((side.table.id, number))
+            if reasons.read(reason)[0] in (reasons.CHECK, reasons.TRIGGER):
+                if candidates.marks.every:
+                    self.suspects.add((side.table.id, number))
+                else:  # there is one form of it, so SQLite says the same again
+                    self.refused[(side.table.id, number), 0] = reason
 
     def _take_dangling_out(self, reference: Reference) -> None:
         """Hold the shown rows that refer to nothing that is shown; a row of these tables that waits may yet be shown."""
@@ -115,12 +114,7 @@ class Group:
             inner = reference in self.inner
             references.find_dangling(self.connection, reference, waiting_count=inner, scratch=self.scratch)
             if query.exists(self.connection, "temp._crdt_out"):
-                self._take_out(reference.child)
-
-    def _take_out(self, side: Side) -> None:
-        (last,) = query.first(self.connection, f"SELECT ifnull(max(id), 0) FROM {side.table.held}")
-        taken = holding.take_out(self.registry, side)
-        self.sound |= {(side.table.id, number) for number in taken if number > last}
+                holding.take_out(self.registry, reference.child)
 
     # -- showing ----------------------------------------------------------------------------------
 
@@ -163,4 +157,4 @@ class Group:
         with side.out(self.connection):
             marks = joined([Sql("?")] * len(side.table.key))
             self.connection.executemany(f"INSERT INTO temp._crdt_out ({side.table.keys}) VALUES ({marks})", keys)
-            self._take_out(side)
+            holding.take_out(self.registry, side)

@@ -50,8 +50,11 @@ class Facts(Protocol):
     def lost(self, row: Row, marks: int, shown: Mapping[Row, int]) -> Iterable[tuple[int, str]]:
         """Return the references that lead to nothing beside rows shown under some marks: what masks each (0: nothing), and why."""
 
-    def refuses(self, row: Row, marks: int) -> str | None:
-        """Say why SQLite does not take a row by itself; None if it does."""
+    def refuses(self, row: Row, marks: int, *, surely: bool) -> str | None:
+        """Say why SQLite does not take a row by itself; None if it does, or, unless `surely`, if that was not found out yet.
+
+        What was not found out is when the row is shown; then everything is decided again.
+        """
 
     def most_marks(self, row: Row) -> int:
         """Return how many marks a row may have at most."""
@@ -82,7 +85,11 @@ class Turns:
         most = sum(self.facts.most_marks(row) + 1 for row in unit) + 1
         for _ in range(most):
             if not (
-                self._lose_parents(marks) or self._give_up(marks) or self._refuse(marks) or self._lose_value(marks)
+                self._lose_parents(marks)
+                or self._give_up(marks)
+                or self._come_late(marks)
+                or self._refuse(marks, surely=len(unit) > 1)
+                or self._lose_value(marks)
             ):
                 break
         else:
@@ -116,9 +123,20 @@ class Turns:
                 return True
         return False
 
-    def _refuse(self, marks: dict[Row, int]) -> bool:
-        """Take out the rows that SQLite does not take by themselves."""
-        found = [(row, why) for row in marks if (why := self.facts.refuses(row, marks[row])) is not None]
+    def _come_late(self, marks: dict[Row, int]) -> bool:
+        """Take out the rows of which a row that was decided before has a value."""
+        found = [(row, blocked[0][1]) for row, own in marks.items() if (blocked := self._blocked({row: own}, row))]
+        for row, why in found:
+            self._out(marks, row, why)
+        return bool(found)
+
+    def _refuse(self, marks: dict[Row, int], *, surely: bool) -> bool:
+        """Take out the rows that SQLite does not take by themselves.
+
+        A row that has its turn alone is decided by that; rows of a circle may be marked later, so they must be asked now.
+        """
+        asked = [(row, self.facts.refuses(row, own, surely=surely)) for row, own in marks.items()]
+        found = [(row, why) for row, why in asked if why is not None]
         for row, why in found:
             self._out(marks, row, why)
         return bool(found)

@@ -298,8 +298,8 @@ class Shown:
 
         All are shown as they are; then rounds, of which each does the first of these that there is to do: references that lead to
         nothing are marked, or take their row out if they can't be or were; the best row of which others have values is marked, if it
-        can do without all of these; rows that a CHECK refuses go out; so does the best row of which a better one has a value. Marks
-        and rows that are out only grow.
+        can do without all of these; rows go out of which a row that was decided before has a value; rows that a CHECK refuses go
+        out; so does the best row of which a better one of the same turn has a value. Marks and rows that are out only grow.
         """
         marks: dict[Row, set[Mark]] = {row: set() for row in unit}
         out: dict[Row, set[str]] = {}
@@ -313,12 +313,13 @@ class Shown:
                     out.setdefault(row, set()).add(f"foreign key: {reference.parent}")
             if nowhere or self._give_up(found, marks):
                 continue
+            late = {row: lost for row in found for _, lost in self._losers({row: found[row]})}
             failed = {row: {c.reason for c in self.rules[row[0]].checks if not c.holds(found[row])} for row in found}
-            broken = {row: reasons for row, reasons in failed.items() if reasons}
-            loser = {} if broken else dict([*self._losers(found)][:1])
-            if not broken and not loser:
+            broken = {} if late else {row: reasons for row, reasons in failed.items() if reasons}
+            losers = late or ({} if broken else dict([*self._losers(found)][:1]))
+            if not broken and not losers:
                 break
-            out |= broken or {row: {f"unique: {unique.name}" for unique in lost} for row, lost in loser.items()}
+            out |= broken or {row: {f"unique: {unique.name}" for unique in lost} for row, lost in losers.items()}
         self.view.shown |= found
         self.view.dangling |= {row for row, _ in self._leading_nowhere(found)}
         self.reasons |= out
