@@ -63,6 +63,15 @@ class Scene:
             for side in every
             if side.table.id in near and (side.table.id in linked or holding.any_kept(self.connection, side.table))
         ]
+        self.sides += self._placeholders(touched)
+
+    def _placeholders(self, touched: set[int] | None) -> Iterator[Side]:
+        """Yield the placeholders of tables that are not in this file, whose rows come and go too, with nothing in their way."""
+        for table in self.registry.tables():
+            if table.absent and (touched is None or table.id in touched) and holding.any_kept(self.connection, table):
+                shape = schema.read(self.connection, table.place)
+                if shape is not None:
+                    yield Side(table, shape)
 
     def lift(self) -> None:
         """Take all stand-ins out of the user's tables; whoever does owes a settling of these tables."""
@@ -114,7 +123,7 @@ def settle(registry: Registry, *, everything: bool = False, scratch: bool = Fals
     dirty = {table for (table,) in query.rows(registry.connection, "SELECT DISTINCT tbl FROM temp._crdt_dirty")}
     scene = Scene(registry, None if everything or scratch else dirty)
     if scene.sides and (scratch or scene.needs_settling()):
-        tables = [side.table for side in scene.sides]
+        tables = [side.table for side in scene.sides if not side.table.absent]
         with without_capture(registry.connection, tables), strangers.kept(registry, tables):
             _Settling(scene, everything or scratch, scratch).run()
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from crdtsql import Replica
+from crdtsql.evolve import drift
 from crdtsql.shown import find_differences
 from tests.support import state
 
 
 def assert_settled(replica: Replica) -> None:
-    """Check that no held row waits for a decision, and that settling from scratch shows and holds the same."""
-    waiting = {row: reason for row, reason in state.held(replica.connection).items() if "waiting" in reason}
+    """Check that no held row waits for a decision, and that settling from scratch shows and holds the same.
+
+    Says nothing of a file with writes, or changes of its schema, of which crdtsql has not taken note yet.
+    """
+    connection = replica.connection
+    waiting = {row: reason for row, reason in state.held(connection).items() if "waiting" in reason}
     assert not waiting, f"rows were left undecided: {waiting}"
-    replica.connection.execute("BEGIN IMMEDIATE")
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        differing = find_differences(replica.registry)
+        pending = connection.execute("SELECT 1 FROM _crdt_log LIMIT 1").fetchone() or drift.has_moved(replica.registry)
+        differing = [] if pending else find_differences(replica.registry)
     finally:
-        replica.connection.execute("ROLLBACK")
+        connection.execute("ROLLBACK")
     assert not differing, f"settling from scratch shows or holds otherwise: {differing}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crdtsql import Replica
+from tests.support.settled import assert_settled
 
 SCHEMA = """
 CREATE TABLE artist (id INTEGER PRIMARY KEY, tag TEXT, name, boss INTEGER REFERENCES artist (id));
@@ -266,6 +267,8 @@ class Trade:
         if self.rng.random() < 0.7:
             shop.replica.fold()
             self.folded(shop)
+        for one in self.shops:
+            assert_settled(one.replica)
         return shop
 
     def come_to_rest(self) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from crdtsql import Replica
 from tests.support.peers import START_MS
+from tests.support.settled import assert_settled
 
 SCHEMA = """
 CREATE TABLE artist (id INTEGER PRIMARY KEY, tag TEXT, boss INTEGER REFERENCES artist (id), meant TEXT);
@@ -98,6 +99,7 @@ def test_references_lead_to_the_rows_that_were_meant(tmp_path: Path, seed: int) 
         else:
             write(replica, rng, numbers)
         assert replica.connection.execute(WRONG).fetchall() == []
+        assert_settled(replica)
     for _ in range(2):
         for replica in rng.sample(replicas, 3):
             for other in rng.sample(replicas, 3):

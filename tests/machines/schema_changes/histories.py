@@ -19,6 +19,7 @@ from crdtsql.base.errors import CannotAlterError
 from crdtsql.base.sqltext import identifier
 from crdtsql.store.tables import Table
 from tests.support.peers import START_MS
+from tests.support.settled import assert_settled
 
 NAMES = ("a", "b", "C c", 'd"d', "e", "f")
 TABLES = ("task", "Job 1", 'wo"rk')
@@ -95,6 +96,8 @@ def step(world: World) -> None:
     acts, weights = zip(*ACTS, strict=True)
     act = world.choice.choices(acts, weights)[0]
     world.story.append(f"{world.replicas.index(replica)} {act.__name__} {act(world, replica)}")
+    for one in world.replicas:
+        assert_settled(one)
 
 
 def insert(world: World, replica: Replica) -> str:

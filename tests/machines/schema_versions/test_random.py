@@ -13,6 +13,7 @@ from crdtsql import Replica, sync
 from crdtsql.base.sqltext import identifier
 from tests.machines.schema_versions.oracle import COLUMNS, Site
 from tests.support.peers import START_MS, is_empty
+from tests.support.settled import assert_settled
 
 STEPS = 40
 
@@ -71,6 +72,8 @@ class History:
         elif action != "drop":
             self.write(site, replica, action)
         self.check(number)
+        for one in self.replicas:
+            assert_settled(one)
 
     def write(self, site: Site, replica: Replica, action: str) -> None:
         table = self.chance.choice(sorted(site.tables))
