@@ -33,7 +33,7 @@ from crdtsql.base.errors import (
 from crdtsql.base.naming import WORD_BITS, is_ours
 from crdtsql.base.numbers_rule import DERIVED, MOST_ATTEMPTS, Birth, Contender, assign, derive
 from crdtsql.base.progress import Progress, silent
-from crdtsql.base.sqltext import EMPTY, Sql, fragment, identifier, integer, joined, sql, text, verbatim
+from crdtsql.base.sqltext import EMPTY, LOG_TIME, Sql, fragment, identifier, integer, joined, sql, text, verbatim
 from crdtsql.base.temporary import TemporaryTable
 from crdtsql.base.values import (
     SqliteValue,
@@ -53,6 +53,7 @@ __all__ = [
     "ABSENT",
     "DERIVED",
     "EMPTY",
+    "LOG_TIME",
     "MOST_ATTEMPTS",
     "WORD_BITS",
     "Birth",

@@ -29,6 +29,8 @@ class Sql:
 
 
 EMPTY = Sql("")
+LOG_TIME = Sql("(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) << 20) | (random() & 1048575)")
+"""What an entry of the log says of its time: milliseconds since 1970, and 20 bits of chance that tell it from any other."""
 
 
 def identifier(name: str) -> Sql:

@@ -15,6 +15,7 @@ import apsw
 
 from crdtsql.base import (
     EMPTY,
+    LOG_TIME,
     CannotEnableError,
     Sql,
     fragment,
@@ -29,7 +30,7 @@ from crdtsql.base import (
 )
 from crdtsql.sqlite import Column, TableShape, UniqueIndex, schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Table
-from crdtsql.types import TYPES
+from crdtsql.types import TYPES, Kind
 
 ROWID_NAMES = ("rowid", "oid", "_rowid_")
 REFUSING = ("delete", "rekey", "kept_insert", "kept_update")
@@ -59,8 +60,13 @@ def trigger_statements(connection: apsw.Connection, table: Table, shape: TableSh
     yield from _typed_triggers(slots, columns)
     yield _key_evict_trigger(slots, shape)
     if table.is_numbered:
-        shown = {"clock": table.clock, "key_column": identifier(table.key[0])}
-        yield sql("capture/triggers/trigger_replace", trigger=slots.name("replace"), **shown, **slots.pick("new_keys"))
+        key_column = identifier(table.key[0])
+        yield sql(
+            "capture/triggers/trigger_replace",
+            trigger=slots.name("replace"),
+            key_column=key_column,
+            **slots.pick("new_keys"),
+        )
     for number, index in enumerate(schema.unique_indexes(connection, table.name)):
         yield from _index_evict_triggers(slots, shape, index, number)
     if not shape.has_rowid_key and not shape.without_rowid:
@@ -86,6 +92,7 @@ class _Slots:
 
     def pick(self, *wanted: str) -> dict[str, Sql]:
         slots = {"table": self.table.quoted, "table_id": integer(self.table.id), "log_keys": self.table.keys}
+        slots["log_time"] = LOG_TIME
         if "new_keys" in wanted:
             slots["new_keys"] = self.table.key_columns_of("NEW")
         if "old_keys" in wanted:
@@ -180,17 +187,19 @@ def _insert_trigger(slots: _Slots, columns: dict[str, Column]) -> str:
 
 
 def _typed_triggers(slots: _Slots, columns: dict[str, Column]) -> Iterator[str]:
-    """Yield the triggers of typed columns: they log the value before, and refuse values that the type does not take."""
+    """Yield the triggers of typed columns: they log the value before, of a counter also the one after, and refuse other values."""
     for field in slots.table.typed_fields:
         refusals = [
             _refusal(*found) for found in _refusals(slots.table, field, columns[field.name]) if found is not None
         ]
-        old = Sql(f"OLD.{identifier(field.name)}")
+        old, is_total = Sql(f"OLD.{identifier(field.name)}"), TYPES[field.type].kind is Kind.TOTAL
         yield sql(
             "capture/triggers/trigger_update_typed",
             trigger=slots.name(f"typed{field.id}"),
             changed=_changed(columns[field.name]),
             old=Sql(f"CASE {joined(refusals, ' ')} ELSE {old} END") if refusals else old,
+            new_name=Sql(", new") if is_total else EMPTY,
+            new_value=Sql(f", NEW.{identifier(field.name)}") if is_total else EMPTY,
             mask=integer(1 << field.bit),
             op=integer(FIRST_UPDATE_OP + field.word),
             column=identifier(field.name),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from crdtsql.base import (
+    LOG_TIME,
     ConflictError,
     ConflictResolvedError,
     Sql,
@@ -88,6 +89,7 @@ def resolve(
         user_keys=table.key_columns_of("shown"),
         table=table.quoted,
         shown_is_entry=table.row_has_key_of("shown", "entry"),
+        log_time=LOG_TIME,
     )
     stamped = table.stamped_with(field) if field.type == "lww" else field
     values = {"id": number, "tbl": table.id, "op": FIRST_UPDATE_OP + stamped.word, "mask": 1 << stamped.bit}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from crdtsql.base import (
+    LOG_TIME,
     NotDeletedError,
     Sql,
     SqliteValue,
@@ -51,7 +52,9 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
         held_columns=joined(Sql(f"held.{column}") for column in held),
     )
     (reason,) = query.first(connection, f"SELECT reason FROM {table.held} WHERE id = ?", (values["held"],))
-    log = sql("conflicts/undelete/log", keys=table.keys, held=table.held, held_keys=table.keys_of("held"))
+    log = sql(
+        "conflicts/undelete/log", log_time=LOG_TIME, keys=table.keys, held=table.held, held_keys=table.keys_of("held")
+    )
     if reason == reasons.RESTORED:  # its held row stays its truth: what is shown need not be all true
         connection.execute(log, values)
         return

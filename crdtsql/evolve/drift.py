@@ -15,6 +15,7 @@ from functools import partial
 import apsw
 
 from crdtsql.base import (
+    LOG_TIME,
     DamagedError,
     SchemaDriftError,
     TemporaryTable,
@@ -308,7 +309,7 @@ def _take_written(registry: Registry, table: Table, shape: TableShape, added: Fi
         connection.execute(keep, values)
         written = connection.changes()
         if written:
-            connection.execute(sql("evolve/drift/log_cells", log_keys=table.keys), values)
+            connection.execute(sql("evolve/drift/log_cells", log_time=LOG_TIME, log_keys=table.keys), values)
         if parking.unpark(registry, table, added) and written:
             with without_capture(connection, [table]):
                 show = partial(

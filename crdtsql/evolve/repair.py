@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from crdtsql.base import Sql, caseless, fragment, identifier, query, sql, suggest
+from crdtsql.base import LOG_TIME, Sql, caseless, fragment, identifier, query, sql, suggest
 from crdtsql.capture import enable
 from crdtsql.evolve import drift, reshape
 from crdtsql.evolve.drift import State
@@ -211,7 +211,7 @@ def _find_writes(registry: Registry, table: Table, report: RepairReport) -> None
     table = registry.table(table.name)
     values = {"tbl": table.id, "without_genesis": table.genesis is None}
     shared = {"table": table.quoted, "clock": table.clock, "shown_is_clock": table.row_has_key_of("shown", "clock")}
-    logged = {"log_keys": table.keys, "user_keys": table.key_columns_of("shown")}
+    logged = {"log_keys": table.keys, "user_keys": table.key_columns_of("shown"), "log_time": LOG_TIME}
     (doubtful,) = query.first(connection, sql("evolve/repair/count_doubtful", **shared), values)
     connection.execute(
         sql("evolve/repair/log_unknown", held=table.held, is_stand_in=_is_stand_in(), **shared, **logged), values
@@ -257,7 +257,7 @@ def _log_missing(registry: Registry, table: Table) -> int:
     connection.execute(hold)
     missing = connection.changes()
     if missing:
-        log = sql("evolve/repair/log_missing", held=table.held, keys=table.keys)
+        log = sql("evolve/repair/log_missing", log_time=LOG_TIME, held=table.held, keys=table.keys)
         connection.execute(log, {"tbl": table.id, "last": last})
     return missing
 
@@ -272,6 +272,7 @@ def _restamp(registry: Registry, name: str, report: RepairReport) -> None:
         "user_keys": table.key_columns_of("shown"),
         "clock": table.clock,
         "shown_is_clock": table.row_has_key_of("shown", "clock"),
+        "log_time": LOG_TIME,
     }
     if table.genesis is not None:
         registry.connection.execute(sql("evolve/repair/log_genesis", **shared), {"tbl": table.id})

@@ -8,15 +8,18 @@ a delete. Folding an empty log writes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import apsw
 
 from crdtsql.base import EMPTY, Now, Sql, SqliteValue, fragment, integer, joined, naming, query, sql
 from crdtsql.conflicts import conflict_log
-from crdtsql.fold import foldparts
+from crdtsql.fold import foldparts, pieces
+from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import births
 from crdtsql.shown import Scene, note_folded, noting, settle, standins
 from crdtsql.sqlite import schema
-from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table, temporary
+from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 
 
 def has_pending(connection: apsw.Connection) -> bool:
@@ -24,31 +27,34 @@ def has_pending(connection: apsw.Connection) -> bool:
     return query.first(connection, "SELECT 1 FROM main._crdt_log LIMIT 1") is not None
 
 
-def fold(registry: Registry, now: Now) -> int:
+def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
     """Fold the log; return how many events it held.
 
     The caller holds a write transaction. Cost: a few microseconds per event.
+
+    Args:
+        before: the parts that the log begins with and that were folded elsewhere before; the rest belongs to the local site.
     """
     connection = registry.connection
     if not has_pending(connection):
         return 0
     log_keys = joined(naming.key(position) for position in range(1, registry.log_key_count() + 1))
-    with temporary(connection, "_crdt_event", sql("fold/folding/create_events", log_keys=log_keys)):
-        connection.execute(
-            sql("fold/folding/stamp_events", log_keys=log_keys), {"clock": registry.number("clock"), "now_ms": now()}
-        )
+    with pieces.EVENT.created(connection, log_keys=log_keys):
+        log_pieces = [*before, Piece(registry.self_ordinal, now())]
+        stamped = pieces.stamp(connection, log_keys, log_pieces, registry.number("clock"))
         connection.execute("DELETE FROM main._crdt_log")
         summary = query.rows(connection, sql("fold/folding/summarize_events"))
-        registry.record_merged(min(first for *_, first, _ in summary))
         batch = registry.next_batch()
+        for site, first, last in stamped.spans:
+            registry.record_merged(first, site)
+            registry.raise_vector(batch, [(site, last)])
         tables = {table.id: table for table in registry.tables()}
         scene = Scene(registry, {number for number, *_ in summary})
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
-        births.keep(registry, [(tables[number], bool(went)) for number, _, went, *_ in summary if number in tables])
-        for number, count, removals, updates, _, _ in summary:
+        births.keep(registry, [(tables[number], bool(went)) for number, _, went, _ in summary if number in tables])
+        for number, count, removals, updates in summary:
             if number in tables:
-                _fold_table(registry, tables[number], batch, count, bool(removals), bool(updates))
-        registry.raise_vector(batch, [(registry.self_ordinal, max(last for *_, last in summary))])
+                _fold_table(registry, tables[number], stamped, batch, count, bool(removals), bool(updates))
         for side, held in kept:
             standins.relink(registry, side, held)
         if scene.sides:
@@ -58,7 +64,9 @@ def fold(registry: Registry, now: Now) -> int:
     return sum(count for _, count, *_ in summary)
 
 
-def _fold_table(registry: Registry, table: Table, batch: int, events: int, removals: bool, updates: bool) -> None:
+def _fold_table(
+    registry: Registry, table: Table, stamped: Stamped, batch: int, events: int, removals: bool, updates: bool
+) -> None:
     connection = registry.connection
     shape = schema.read(connection, table.name)
     if shape is None:
@@ -81,8 +89,8 @@ def _fold_table(registry: Registry, table: Table, batch: int, events: int, remov
             clock_is_event=table.same_keys("clock", "event"),
         )
         connection.execute(release, values)
-    foldparts.fold_parts(registry, table, shape, updates)
-    connection.execute(_fold_statement(table, shape, removals, updates), values)
+    foldparts.fold_parts(registry, table, shape, stamped, updates)
+    connection.execute(_fold_statement(table, shape, stamped, removals, updates), values)
     if removals:
         forget = sql(
             "fold/folding/forget_superseded_held",
@@ -133,7 +141,7 @@ def _update_name(field: Field) -> Sql:
     return Sql(f"u{field.id}")
 
 
-def _fold_statement(table: Table, shape: schema.TableShape, removals: bool, updates: bool) -> str:
+def _fold_statement(table: Table, shape: schema.TableShape, stamped: Stamped, removals: bool, updates: bool) -> str:
     """Write the one statement that folds a table; it leaves out what the log has no events for."""
     columns = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in table.fields]
     latest = EMPTY
@@ -152,7 +160,13 @@ def _fold_statement(table: Table, shape: schema.TableShape, removals: bool, upda
         )
     stamps = joined(
         (
-            fragment("fold/folding/stamp_updated", update=_update_name(field), stamp_t=t, stamp_s=s)
+            fragment(
+                "fold/folding/stamp_updated",
+                update=_update_name(field),
+                site_of_update=stamped.site_of(_update_name(field).text),
+                stamp_t=t,
+                stamp_s=s,
+            )
             if updates
             else fragment("fold/folding/stamp_kept", stamp_t=t, stamp_s=s)
             for field, (t, s) in zip(table.fields, columns, strict=True)
@@ -173,6 +187,10 @@ def _fold_statement(table: Table, shape: schema.TableShape, removals: bool, upda
         clock_is_event=table.same_keys("clock", "event"),
         removals=fragment("fold/folding/with_removals") if removals else fragment("fold/folding/without_removals"),
         latest_updates=latest,
+        site_of_written=stamped.site_of("written"),
+        site_of_latest=stamped.site_of("latest"),
+        site_of_inserted=stamped.site_of("inserted"),
+        site_of_first=stamped.site_of("coalesce(written, latest)"),
         updates=joined((Sql(f", {_update_name(field)}") for field in table.fields), "") if updates else EMPTY,
         old_stamps=joined(
             (

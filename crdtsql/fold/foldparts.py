@@ -13,23 +13,18 @@ from functools import partial
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, identifier, joined, naming, query, sql
+from crdtsql.base import EMPTY, Sql, SqliteValue, fragment, identifier, joined, naming, query, sql
 from crdtsql.capture import without_capture
+from crdtsql.fold.pieces import Stamped
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 from crdtsql.types import CellType, Kind, parts
 
-CREATE_BEFORE = "CREATE TEMP TABLE _crdt_before (id INTEGER, part TEXT, v, PRIMARY KEY (id, part)) WITHOUT ROWID"
-CREATE_AFTER = "CREATE TEMP TABLE _crdt_after (id INTEGER, part TEXT, v, PRIMARY KEY (id, part)) WITHOUT ROWID"
-CREATE_CHANGE = (
-    "CREATE TEMP TABLE _crdt_change (id INTEGER, part TEXT, v, gone INTEGER, PRIMARY KEY (id, part)) WITHOUT ROWID"
-)
 
-
-def fold_parts(registry: Registry, table: Table, shape: schema.TableShape, updates: bool) -> None:
+def fold_parts(registry: Registry, table: Table, shape: schema.TableShape, stamped: Stamped, updates: bool) -> None:
     """Fold the typed columns of one table."""
     for field in table.typed_fields:
-        _Fold(registry, table, shape, field).run(updates)
+        _Fold(registry, table, shape, field, stamped).run(updates)
 
 
 @dataclass
@@ -40,6 +35,7 @@ class _Fold:
     table: Table
     shape: schema.TableShape
     field: Field
+    stamped: Stamped
 
     def __post_init__(self) -> None:
         self.connection: apsw.Connection = self.registry.connection
@@ -56,6 +52,8 @@ class _Fold:
         }
         self.shared = {"parts": self.table.parts, "keys": self.table.keys, "cell_keys": self.table.keys_of("cell")}
         self.part_is_cell = self.table.same_keys("part", "cell")
+        self.found_next = fragment("fold/foldparts/found_next")
+        self.was_updated = fragment("fold/foldparts/was_updated")
 
     def _execute(self, name: str, **slots: Sql) -> None:
         self.connection.execute(sql(name, **slots), self.values)
@@ -68,9 +66,9 @@ class _Fold:
         with parts.working(
             self.connection,
             ("_crdt_cell", sql("fold/foldparts/create_cells", keys=keys)),
-            ("_crdt_before", CREATE_BEFORE),
-            ("_crdt_after", CREATE_AFTER),
-            ("_crdt_change", CREATE_CHANGE),
+            ("_crdt_write", sql("fold/foldparts/create_writes")),
+            ("_crdt_split", sql("fold/foldparts/create_split")),
+            ("_crdt_change", sql("fold/foldparts/create_change")),
         ):
             self._collect()
             if query.first(self.connection, "SELECT 1 FROM temp._crdt_cell LIMIT 1") is None:
@@ -94,6 +92,7 @@ class _Fold:
         self._execute(
             "fold/foldparts/collect_cells",
             row_marker=identifier(table.key[0]),
+            site_of_whole=self.stamped.site_of("cell.whole"),
             column=identifier(self.field.name),
             held_value=naming.value(self.field.id),
             stamp_t=stamp_t,
@@ -111,9 +110,11 @@ class _Fold:
             part_is_cell=self.part_is_cell,
             **self.shared,
         )
-        self._execute("fold/foldparts/drop_overwritten")
-        self._execute("fold/foldparts/find_first_update", cell_is_event=table.same_keys("cell", "event"))
-        self._execute("fold/foldparts/look_up_old")
+
+    def _collect_writes(self, new: Sql, which: str = "1") -> None:
+        """List the updates of the cells; `new` is the value that each of them wrote."""
+        cell_is_event = self.table.same_keys("cell", "event")
+        self._execute("fold/foldparts/collect_writes", new=new, which=Sql(which), cell_is_event=cell_is_event)
 
     def _forget_parts(self, cells: str, which: str = "1") -> None:
         self._execute(
@@ -124,49 +125,58 @@ class _Fold:
             which=Sql(which),
         )
 
-    def _load_parts(self, cells: str) -> None:
-        self._execute(
-            "fold/foldparts/load_parts", parts=self.table.parts, part_is_cell=self.part_is_cell, cells=Sql(cells)
-        )
+    def _load_parts(self, cells: Sql) -> None:
+        self._execute("fold/foldparts/load_parts", parts=self.table.parts, part_is_cell=self.part_is_cell, cells=cells)
 
     def _fold_whole(self) -> None:
         """Let each write replace the cell; of values that have an order, take the first."""
         self._forget_parts("1")
         if self.kind.takes_best:
-            self._execute("fold/foldparts/collect_written", cell_is_event=self.table.same_keys("cell", "event"))
+            self._collect_writes(self.found_next, "event.hlc > ifnull(cell.whole, 0)")
+            self._execute("fold/foldparts/find_values")
+            self._execute("fold/foldparts/collect_written", was_updated=self.was_updated)
             self._show_parts()
 
     def _fold_total(self) -> None:
-        """Add what a counter grew by to the local site's total; let an insert begin from the totals that it saw."""
+        """Add what a counter grew by to its site's total; let an insert begin from the totals that it saw."""
+        self._collect_writes(Sql(f"CASE WHEN event.aged THEN {self.found_next} ELSE event.new END"))
+        self._execute("fold/foldparts/find_values")
+        self._execute("fold/foldparts/count_totals")
+        self._forget_unchanged()
         self._forget_parts("whole IS NOT NULL", "part <> '+'")
-        self._restore("ifnull(cell.now, 0) = ifnull(cell.old, 0) AND (cell.old IS NOT NULL OR cell.now IS NULL)")
+        self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc < cell.whole"), **self.shared)
         total_is_cell = self.table.same_keys("total", "cell")
         self._execute("fold/foldparts/note_bases_seen", total_is_cell=total_is_cell, **self.shared)
         self._execute(
             "fold/foldparts/note_base",
+            was_updated=self.was_updated,
             base_is_cell=self.table.same_keys("base", "cell"),
             total_is_cell=total_is_cell,
             **self.shared,
         )
-        self._execute("fold/foldparts/add_to_totals", **self.shared)
-        self._load_parts("1")
+        self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc > ifnull(cell.whole, 0)"), **self.shared)
+        self._load_parts(Sql("1"))
         self._show_parts()
 
     def _fold_each(self) -> None:
-        """Compare the parts before and now; a value that takes the place of NULL is a whole write."""
-        self.connection.execute(
-            "UPDATE temp._crdt_cell SET whole = updated, updated = NULL "
-            "WHERE updated IS NOT NULL AND old IS NULL AND now IS NOT NULL"
-        )
+        """Compare the parts before and after each write; a value that takes the place of NULL is a whole write."""
+        self._collect_writes(self.found_next, "event.hlc > ifnull(cell.whole, 0)")
+        self._execute("fold/foldparts/find_wholes")
+        self._execute("fold/foldparts/forget_overwritten")
+        self._execute("fold/foldparts/number_writes")
+        self._execute("fold/foldparts/find_values")
         self._forget_parts("whole IS NOT NULL")
-        self._load_parts("cell.updated IS NOT NULL")
-        self._execute("fold/foldparts/load_wholes")
+        self._load_parts(self.was_updated)
+        self._execute("fold/foldparts/load_wholes", was_updated=self.was_updated)
         parts.imply(self.connection, self.kind, "mine")
         self._execute("fold/foldparts/find_before")
-        self._split_now()
-        self._execute("fold/foldparts/find_added")
-        self._execute("fold/foldparts/find_removed")
-        self._restore("cell.id NOT IN (SELECT id FROM temp._crdt_change)")
+        split = self.kind.explode_sql(Sql("(SELECT seq AS id, new AS value FROM temp._crdt_write)"))
+        self._execute("fold/foldparts/split_writes", split=EMPTY if split is None else split)
+        self._execute("fold/foldparts/carry_hidden")
+        self._execute("fold/foldparts/find_changes")
+        self._execute("fold/foldparts/count_changes")
+        self._forget_unchanged()
+        self._execute("fold/foldparts/keep_last_changes")
         self._execute("fold/foldparts/make_explicit", **self.shared)
         self._execute("fold/foldparts/forget_changed_parts", **self.shared)
         self._execute("fold/foldparts/store_changed_parts", **self.shared)
@@ -174,22 +184,12 @@ class _Fold:
         self._execute("fold/foldparts/add_changes")
         self._show_parts()
 
-    def _split_now(self) -> None:
-        split = self.kind.explode_sql(Sql("(SELECT id, now AS value FROM temp._crdt_cell WHERE updated IS NOT NULL)"))
-        self.connection.execute(f"INSERT OR REPLACE INTO temp._crdt_after (id, part, v) {split}")
-
-    def _restore(self, unchanged: str) -> None:
-        """Show the value before again where an update changed the spelling alone, and forget that update of the cell."""
-        which = f"FROM temp._crdt_cell AS cell WHERE updated IS NOT NULL AND {unchanged}"
-        if query.first(self.connection, f"SELECT 1 {which} LIMIT 1") is None:
+    def _forget_unchanged(self) -> None:
+        """Forget the updates of a cell that changed the spelling alone, and show the value before again."""
+        if query.first(self.connection, "SELECT 1 FROM temp._crdt_write WHERE NOT counts LIMIT 1") is None:
             return
-        self._execute(
-            "fold/foldparts/forget_unchanged",
-            cell_is_event=self.table.same_keys("cell", "event"),
-            unchanged=Sql(unchanged),
-        )
-        self.connection.execute(f"INSERT INTO temp._crdt_shown (id, value) SELECT id, old {which}")
-        self.connection.execute(f"UPDATE temp._crdt_cell SET updated = NULL WHERE id IN (SELECT id {which})")
+        self._execute("fold/foldparts/forget_unchanged")
+        self._execute("fold/foldparts/restore_unchanged", was_updated=self.was_updated)
 
     def _show_parts(self) -> None:
         names = f"SELECT {self.table.keys} FROM temp._crdt_cell WHERE id = ?"

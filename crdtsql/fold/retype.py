@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from crdtsql.base import ColumnTypeError, Now, SchemaDriftError, caseless, naming, query, show, show_key, sql, suggest
+from crdtsql.base import (
+    LOG_TIME,
+    ColumnTypeError,
+    Now,
+    SchemaDriftError,
+    caseless,
+    naming,
+    query,
+    show,
+    show_key,
+    sql,
+    suggest,
+)
 from crdtsql.capture import create_triggers, drop_triggers, shadows
 from crdtsql.fold import folding
 from crdtsql.sqlite import schema
@@ -94,6 +106,7 @@ def _join_parts(registry: Registry, table: Table, field: Field, now: Now) -> Non
         clock=table.clock,
         parts=table.parts,
         part_is_clock=table.same_keys("part", "clock"),
+        log_time=LOG_TIME,
     )
     connection.execute(written, values)
     connection.execute(f"DELETE FROM {table.parts} WHERE col = ?", (field.id,))

@@ -42,7 +42,7 @@ from crdtsql.wire import Header
 FROM = TemporaryTable(
     "_crdt_from",
     "merge/merging/create_from",
-    read_by=("merge/arrival", "merge/meet", "merge/mergeparts", "merge/parking", "numbers/ids"),
+    read_by=("merge/arrival", "merge/meet", "merge/mergeparts", "merge/parking", "numbers/ids", "numbers/renumber"),
 )
 THEIRS = TemporaryTable(
     "_crdt_theirs",
@@ -261,8 +261,8 @@ def merge(
     ):
         scene.lift()
         local = _map_sites(registry, header, {} if again else registry.vector())
-        renumbered = ids.meet(registry, header, database, local)
         connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
+        renumbered = ids.meet(registry, header, database, local)
         total = sum(arrival.header.rows for arrival in arrivals)
         done = 0
         for arrival in arrivals:

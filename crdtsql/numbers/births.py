@@ -1,65 +1,112 @@
-"""Births: keep, while the log is folded, what tells a row from others that had its number (decision 0012).
+"""Births: keep, while the log is folded, what tells a row from others that had its number (decisions 0012 and 0016).
 
-Runs on stamped events before any table is folded. A row that REPLACE wrote over a shown one is the same row still. A row
-inserted under the number of one that was not shown any more is a new one, the next generation under that number, and the old
-one goes on under a number that follows from its birth.
+Runs on stamped events before any table is folded. A row that REPLACE wrote over is the same row still. A row inserted under the
+number of one that was not there any more is a new one, the next generation under that number, whether the other one went before
+the log or within it; the other one goes on under a number that follows from its birth, with what the log says of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
-from crdtsql.base import Birth, Contender, assign, query, sql
+from crdtsql.base import Birth, Contender, SqliteValue, assign, query, sql
 from crdtsql.numbers import renumber
 from crdtsql.numbers.contenders import Contenders
-from crdtsql.numbers.renumber import Moves
-from crdtsql.store import Registry, Table
+from crdtsql.numbers.renumber import Moves, Span
+from crdtsql.store import Registry, Table, temporary
+
+Found = tuple[int, int, int, int, int, int]
+"""An insert that began a row: number, entry of the log, hlc, site, whether genesis had the number, whether it was replaced since."""
 
 
 def keep(registry: Registry, changed: Iterable[tuple[Table, bool]]) -> None:
     """Look after the rows of the tables in which something happened.
 
     Args:
-        changed: tables, and whether rows went from them, if only for a moment.
+        changed: tables, and whether rows went from them or were replaced, if only for a moment.
     """
-    given = []
-    for table, removals in changed:
-        if not table.is_numbered:
-            continue
-        connection = registry.connection
-        connection.execute(sql("numbers/births/keep_replaced", born=table.born, clock=table.clock), {"tbl": table.id})
-        if removals and table.genesis:
-            t, s = table.genesis
-            values = {"tbl": table.id, "genesis_t": t, "genesis_s": s}
-            connection.execute(sql("numbers/births/keep_genesis", born=table.born, clock=table.clock), values)
-        if query.first(registry.connection, f"SELECT 1 FROM {table.held} LIMIT 1") is not None:
-            given.append(_give_way(registry, table))
+    given = [_of_table(registry, table, removals) for table, removals in changed if table.is_numbered]
     for moves in given:  # once all rows have moved, because a row that moves may hold the number of another one
         renumber.followers_alone(registry, moves)
 
 
-def _give_way(registry: Registry, table: Table) -> Moves:
-    """Let rows that are not shown give their numbers to rows that were inserted under them; return which did."""
-    again = query.rows(registry.connection, sql("numbers/births/find_used_again", clock=table.clock), {"tbl": table.id})
-    if not again:
-        return Moves(table, {})
-    me = registry.self_ordinal
-    site = registry.site_id(me)
-    contenders = Contenders(registry, table)
-    successors: list[Contender] = []
-    for number, hlc in again:
+def _of_table(registry: Registry, table: Table, removals: bool) -> Moves:
+    connection = registry.connection
+    if not removals and query.first(connection, f"SELECT 1 FROM {table.held} LIMIT 1") is None:
+        return Moves(table, ())
+    genesis_t, genesis_s = table.genesis or (None, None)
+    values: dict[str, SqliteValue] = {"tbl": table.id, "genesis_t": genesis_t, "genesis_s": genesis_s}
+    with temporary(connection, "_crdt_birth", sql("numbers/births/create_births")):
+        connection.execute(sql("numbers/births/find_births", clock=table.clock), values)
+        if removals:
+            connection.execute(sql("numbers/births/keep_replaced", born=table.born, clock=table.clock), values)
+        if query.first(connection, "SELECT 1 FROM temp._crdt_birth LIMIT 1") is None:
+            return Moves(table, ())
+        connection.execute(sql("numbers/births/index_events"))
+        found: list[Found] = query.rows(connection, sql("numbers/births/list_births", clock=table.clock), values)
+    lines = {number: list(births) for number, births in groupby(found, key=lambda one: one[0])}
+    return _give_way(registry, table, lines)
+
+
+def _give_way(registry: Registry, table: Table, lines: dict[int, list[Found]]) -> Moves:
+    """Let each row that is gone give its number to the one that was inserted under it; return which did."""
+    contenders = Contenders(registry, table, folding=True)
+    rows: dict[int, list[tuple[int, Contender]]] = {}
+    for number, births in lines.items():
         contenders.load(number)
-        before = next(contender for contender in contenders.contenders.values() if contender.here == number)
-        successors.append(before.successor(Birth(hlc, site, me), number))
-    for successor in successors:
-        contenders.add(successor)
+        before = _before(contenders, table, number, bool(births[0][4]), registry)
+        line = [] if before is None else [(0, before)]
+        for _, seq, hlc, s, _, _ in births:
+            birth = Birth(hlc, registry.site_id(s), s)
+            new = line[-1][1].successor(birth, number) if line else Contender(birth, birth, 0, number)
+            line.append((seq, new))
+        if len(line) > 1 or births[0][5]:
+            rows[number] = line
+    for line in rows.values():
+        for seq, row in line:
+            if seq:
+                contenders.add(row)
     assigned = assign(list(contenders.contenders.values()), contenders.load)
-    moved = {contender: new for contender, new in assigned.items() if contender.here not in (None, new)}
-    numbers = {contender.here: new for contender, new in moved.items() if contender.here is not None}
-    moves = Moves(table, numbers, {successor.number for successor in successors}, folding=True)
+    moves = Moves(table, tuple(_spans(rows, assigned)), frozenset(rows), folding=True)
     renumber.rows_alone(registry, moves)
-    for contender, new in moved.items():
-        renumber.store(registry, table, contender, new)
-    for successor in successors:
-        renumber.store(registry, table, successor, assigned[successor])
+    kept = {row for line in rows.values() for _, row in line}
+    for row, number in assigned.items():
+        if row in kept or row.here not in (None, number):
+            renumber.store(registry, table, row, number)
     return moves
+
+
+def _before(
+    contenders: Contenders, table: Table, number: int, of_genesis: bool, registry: Registry
+) -> Contender | None:
+    """Return the row that had a number before the log."""
+    for row in contenders.contenders.values():
+        if row.here == number:
+            return row
+    if not of_genesis or table.genesis is None:
+        return None
+    t, s = table.genesis
+    birth = Birth(t, registry.site_id(s), s)
+    row = Contender(birth, birth, 0, number)
+    contenders.add(row, here=number)
+    return row
+
+
+def _spans(rows: dict[int, list[tuple[int, Contender]]], assigned: dict[Contender, int]) -> Iterable[Span]:
+    """Yield which entries of the log mean a row that has another number now."""
+    for number, line in rows.items():
+        for place, (following, row) in enumerate(_with_next(line)):
+            if assigned[row] != number:
+                first = 0 if place == 0 else line[place][0]
+                yield Span(number, assigned[row], row.birth, first, following)
+    listed = {row for line in rows.values() for _, row in line}
+    for row, number in assigned.items():
+        if row not in listed and row.here not in (None, number) and row.here is not None:
+            yield Span(row.here, number, row.birth)
+
+
+def _with_next(line: Sequence[tuple[int, Contender]]) -> Iterable[tuple[int, Contender]]:
+    """Pair each row with the entry at which the next one begins."""
+    ends = [seq for seq, _ in line[1:]] + [renumber.END]
+    return [(end, row) for end, (_, row) in zip(ends, line, strict=True)]

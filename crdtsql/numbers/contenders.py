@@ -13,6 +13,7 @@ from crdtsql.base import (
     InvalidChangesetError,
     Sql,
     clock,
+    fragment,
     identifier,
     integer,
     query,
@@ -27,7 +28,7 @@ Sites = Mapping[int, tuple[int, bytes]]
 class Contenders:
     """The rows of one table that have to do with some numbers, found one number at a time."""
 
-    def __init__(self, registry: Registry, table: Table) -> None:
+    def __init__(self, registry: Registry, table: Table, *, folding: bool = False) -> None:
         self.table = table
         self.contenders: dict[tuple[tuple[int, bytes], int], Contender] = {}
         self._connection = registry.connection
@@ -41,6 +42,7 @@ class Contenders:
             key_column=identifier(table.key[0]),
             clock=table.clock,
             born=table.born,
+            is_old=fragment("numbers/contenders/is_old", table_id=integer(table.id)) if folding else Sql("1"),
         )
 
     def load(self, number: int) -> list[Contender]:

@@ -7,14 +7,14 @@ rows that its vector covers. Invariant: the numbers of a replica depend on the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import apsw
 
 from crdtsql.base import Contender, InvalidChangesetError, Sql, assign, identifier, query, sql
 from crdtsql.numbers import renumber
 from crdtsql.numbers.contenders import BothSides
-from crdtsql.numbers.renumber import Moves
+from crdtsql.numbers.renumber import Moves, Span
 from crdtsql.store import Registry, Table
 from crdtsql.wire import Header, TableHeader, image
 
@@ -49,8 +49,6 @@ def _contested(registry: Registry, table: Table, theirs: TableHeader, number: in
     connection = registry.connection
     genesis_t, genesis_s = table.genesis or (None, None)
     values = {"genesis_t": genesis_t, "genesis_s": genesis_s}
-    if not (_any(connection, table.clock) or _any(connection, table.quoted)):
-        return []
     found: set[int] = set()
     slots = {
         "image": Sql(database),
@@ -59,9 +57,12 @@ def _contested(registry: Registry, table: Table, theirs: TableHeader, number: in
         "clock": table.clock,
         "born": table.born,
     }
-    if theirs.rows:
+    if theirs.rows and (_any(connection, table.clock) or _any(connection, table.quoted)):
         statement = sql("numbers/ids/find_contested", table=table.quoted, key_column=identifier(table.key[0]), **slots)
         found.update(asked for (asked,) in query.rows(connection, statement, values))
+    if (
+        theirs.rows and registry.vector()
+    ):  # also if no row of the table is here, because references to its numbers may be
         slots = {name: slots[name] for name in ("image", "born_table", "born")}
         for pair in query.rows(connection, sql("numbers/ids/find_renumbered_there", **slots)):
             found.update(pair)
@@ -81,12 +82,13 @@ def _assign(registry: Registry, header: Header, database: str, sides: BothSides,
         sides.load(number)
     mine = assign(list(sides.contenders.values()), sides.load)
     theirs = assign([contender for contender in sides.contenders.values() if contender.covered])
-    here = {contender.here: new for contender, new in mine.items() if contender.here not in (None, new)}
     incoming = _incoming(table, mine, theirs)
     changed = sum(
         new != (contender.there if contender.here is None else contender.here) for contender, new in mine.items()
     )
-    renumber.here(registry, Moves(table, {old: new for old, new in here.items() if old is not None}))
+    moving = [(row.here, row, new) for row, new in mine.items() if row.here is not None and row.here != new]
+    renumber.here(registry, Moves(table, tuple(Span(old, new, row.birth) for old, row, new in moving)))
+    renumber.awaited(registry, Moves(table, tuple(_awaited(mine))))
     renumber.incoming(registry, header, database, Moves(table, incoming))
     for contender, new in mine.items():
         if new != contender.number:
@@ -94,14 +96,22 @@ def _assign(registry: Registry, header: Header, database: str, sides: BothSides,
     return changed
 
 
-def _incoming(table: Table, mine: Mapping[Contender, int], theirs: Mapping[Contender, int]) -> dict[int, int]:
+def _awaited(mine: Mapping[Contender, int]) -> Iterator[Span]:
+    """Yield the rows that are new here and lost their number: references may have been written to it before them."""
+    holders = {number: row for row, number in mine.items()}
+    for row, number in mine.items():
+        if row.here is None and number != row.number and row.number in holders:
+            yield Span(row.number, number, row.birth, holder=holders[row.number].birth)
+
+
+def _incoming(table: Table, mine: Mapping[Contender, int], theirs: Mapping[Contender, int]) -> tuple[Span, ...]:
     """Say which number of the sender's is which of ours, where they differ."""
-    found: dict[int, int] = {}
+    found: dict[int, Span] = {}
     for contender, computed in theirs.items():
         there = computed if contender.there is None else contender.there
         if there in found or contender.attempts(there) > contender.attempts(mine[contender]):
             raise InvalidChangesetError(
                 f"not a sound changeset: rows of table {table.name!r} can't have the numbers that it gives them"
             )
-        found[there] = mine[contender]
-    return {old: new for old, new in found.items() if old != new}
+        found[there] = Span(there, mine[contender], contender.birth)
+    return tuple(span for span in found.values() if span.old != span.new)

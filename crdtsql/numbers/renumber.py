@@ -7,7 +7,7 @@ shown and in held rows, also where they are part of a key; in an attached image 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,16 +15,47 @@ from functools import partial
 
 import apsw
 
-from crdtsql.base import EMPTY, Contender, InvalidChangesetError, Sql, fragment, identifier, integer, naming, query, sql
+from crdtsql.base import (
+    EMPTY,
+    Birth,
+    Contender,
+    InvalidChangesetError,
+    Sql,
+    fragment,
+    identifier,
+    integer,
+    naming,
+    query,
+    sql,
+)
 from crdtsql.capture import without_capture
 from crdtsql.numbers import followers
 from crdtsql.numbers.followers import Follower
 from crdtsql.shown import Side, take_out
 from crdtsql.sqlite import schema, writing
-from crdtsql.store import FIRST_PARKED, FIRST_UPDATE_OP, Registry, Table, temporary
+from crdtsql.store import FIRST_PARKED, FIRST_UPDATE_OP, Field, Registry, Table, temporary
 from crdtsql.wire import Header, TableHeader, image
 
-CREATE_MOVED = "CREATE TEMP TABLE _crdt_moved (old INTEGER PRIMARY KEY, new INTEGER NOT NULL, hidden INTEGER NOT NULL)"
+END = (1 << 63) - 1
+"""Beyond the last entry of any log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A row that gets another number, and which entries of the log mean it under the old one.
+
+    Attributes:
+        first: the entry that began it; 0 if it is older than the log.
+        last: the entry that began the next row of that number.
+        holder: of a row that is new here: the row that has its number.
+    """
+
+    old: int
+    new: int
+    birth: Birth
+    first: int = 0
+    last: int = END
+    holder: Birth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +63,22 @@ class Moves:
     """Rows that get other numbers.
 
     Attributes:
-        numbers: old number -> new number.
         hidden: those of the old numbers under which the user's table shows another row.
-        folding: the log's events are not in the clocks yet; what they wrote is in terms of the new numbers.
+        folding: the log's events are not in the clocks yet.
     """
 
     table: Table
-    numbers: Mapping[int, int]
+    spans: tuple[Span, ...]
     hidden: AbstractSet[int] = frozenset()
     folding: bool = False
 
 
 def here(registry: Registry, moves: Moves) -> None:
     """Renumber rows in the file."""
-    found = followers.to_table(registry, moves.table) if moves.numbers else []
+    found = followers.to_table(registry, moves.table) if moves.spans else []
     for _ in _waves(registry.connection, moves):
         _move_rows(registry, moves)
-        _move_followers(registry, found, moves.folding)
+        _move_followers(registry, found, _Meant(moves.folding))
 
 
 def rows_alone(registry: Registry, moves: Moves) -> None:
@@ -59,28 +89,35 @@ def rows_alone(registry: Registry, moves: Moves) -> None:
 
 def followers_alone(registry: Registry, moves: Moves) -> None:
     """Let everything follow rows that were renumbered."""
-    found = followers.to_table(registry, moves.table) if moves.numbers else []
+    found = followers.to_table(registry, moves.table) if moves.spans else []
     for _ in _waves(registry.connection, moves):
-        _move_followers(registry, found, moves.folding)
+        _move_followers(registry, found, _Meant(moves.folding))
 
 
-def _move_followers(registry: Registry, found: list[Follower], folding: bool) -> None:
+def awaited(registry: Registry, moves: Moves) -> None:
+    """Let references that were written before their row follow it to the number that it has here."""
+    found = followers.to_table(registry, moves.table) if moves.spans else []
+    for _ in _waves(registry.connection, moves):
+        _move_followers(registry, found, _Meant(awaited=True))
+
+
+def _move_followers(registry: Registry, found: list[Follower], meant: _Meant) -> None:
     for follower in found:
         if follower.table is not None and follower.position:
-            _move_key(registry, follower, follower.table, folding)
+            _move_key(registry, follower, follower.table, meant)
         else:
-            _move_value(registry, follower, folding)
+            _move_value(registry, follower, meant)
 
 
 def incoming(registry: Registry, header: Header, database: str, moves: Moves) -> None:
     """Say what an attached image says in the numbers of this replica."""
-    if not moves.numbers:
+    if not moves.spans:
         return
     connection = registry.connection
-    columns = list(_image_columns(registry, header, moves.table))
+    columns = list(_image_columns(registry, header, moves.table, database))
     for _ in _waves(connection, moves):
-        for table, column in columns:
-            _translate(connection, Sql(f"{database}.{table}"), column)
+        for table, column, means in columns:
+            _translate(connection, Sql(f"{database}.{table}"), column, means)
 
 
 def store(registry: Registry, table: Table, contender: Contender, number: int) -> None:
@@ -98,41 +135,45 @@ def store(registry: Registry, table: Table, contender: Contender, number: int) -
 
 
 @contextmanager
-def _moved(connection: apsw.Connection, rows: list[tuple[int, int, bool]]) -> Iterator[None]:
-    with temporary(connection, "_crdt_moved", CREATE_MOVED):
-        connection.executemany("INSERT INTO temp._crdt_moved (old, new, hidden) VALUES (?, ?, ?)", rows)
+def _moved(connection: apsw.Connection, spans: list[Span], hidden: AbstractSet[int]) -> Iterator[None]:
+    rows = [
+        (span.old, span.first, span.last, span.new, span.old in hidden, span.birth.t, span.birth.s)
+        + ((None, None) if span.holder is None else (span.holder.t, span.holder.s))
+        for span in spans
+    ]
+    with temporary(connection, "_crdt_moved", sql("numbers/renumber/create_moved")):
+        connection.executemany(f"INSERT INTO temp._crdt_moved VALUES ({', '.join('?' * 9)})", rows)
         yield
 
 
 def _waves(connection: apsw.Connection, moves: Moves) -> Iterator[None]:
     """Go through the moves so that no number is taken before it is free: nearly always all at once."""
-    left = dict(moves.numbers)
+    left = list(moves.spans)
     while left:
-        free = {old: new for old, new in left.items() if new not in left}
+        taken = {span.old for span in left}
+        stuck = {span.old for span in left if span.new in taken}
+        free = [span for span in left if span.old not in stuck]
         if not free:
             raise InvalidChangesetError(
                 f"not a sound changeset: rows of table {moves.table.name!r} want each other's numbers"
             )
-        with _moved(connection, [(old, new, old in moves.hidden) for old, new in free.items()]):
+        with _moved(connection, free, moves.hidden):
             yield
-        for old in free:
-            del left[old]
+        left = [span for span in left if span.old in stuck]
 
 
-def _translate(connection: apsw.Connection, table: Sql, column: Sql, condition: Sql = EMPTY) -> None:
+def _translate(connection: apsw.Connection, table: Sql, column: Sql, means: Sql) -> None:
     """Translate a column of a table of ours."""
-    connection.execute(
-        sql("numbers/renumber/translate", on_conflict=EMPTY, table=table, column=column, condition=condition)
-    )
+    connection.execute(sql("numbers/renumber/translate", on_conflict=EMPTY, table=table, column=column, means=means))
 
 
-def _translate_shown(registry: Registry, table: Table | None, name: str, column: Sql, condition: Sql) -> None:
+def _translate_shown(registry: Registry, table: Table | None, name: str, column: Sql, means: Sql) -> None:
     """Translate a column of the user's table, if it has anything to translate, without capturing it.
 
     Rows that a constraint refuses with the new number wait among the held rows, which are translated next.
     """
     connection = registry.connection
-    slots = {"table": identifier(name), "column": column, "condition": condition}
+    slots = {"table": identifier(name), "column": column, "means": means}
     if query.first(connection, sql("numbers/renumber/holds_moved", **slots)) is None:
         return
     with without_capture(connection, [] if table is None else [table]):
@@ -155,10 +196,6 @@ def _translate_shown(registry: Registry, table: Table | None, name: str, column:
             connection.execute("RELEASE crdt_move")
 
 
-def _is_held(table: Table) -> Sql:
-    return fragment("numbers/renumber/is_held", clock=table.clock, clock_is_target=table.same_keys("clock", "target"))
-
-
 def _ours(connection: apsw.Connection, table: Table) -> list[Sql]:
     """List the tables that keep rows of a table by key, the clocks last."""
     found = [table.heads]
@@ -171,93 +208,147 @@ def _ours(connection: apsw.Connection, table: Table) -> list[Sql]:
 
 
 def _move_rows(registry: Registry, moves: Moves) -> None:
-    """Renumber the rows themselves: what is kept of them, and where the user's table shows them."""
+    """Renumber the rows themselves: what is kept of them, what the log says of them, and where the user's table shows them."""
     connection, table = registry.connection, moves.table
-    key, column = table.key_names[0], identifier(table.key[0])
-    _translate_shown(registry, table, table.name, column, fragment("numbers/renumber/is_shown", column=column))
-    _translate(connection, table.held, key, Sql(f"AND {_is_held(table)}"))
+    key, column, older = table.key_names[0], identifier(table.key[0]), Sql("moved.first = 0")
+    _translate_shown(registry, table, table.name, column, fragment("numbers/renumber/is_shown"))
+    kept = fragment("numbers/renumber/is_kept", clock=table.clock, clock_is_target=table.same_keys("clock", "target"))
+    _translate(connection, table.held, key, kept)
     for ours in (*_ours(connection, table), table.born):
-        _translate(connection, ours, key)
-    _translate(connection, Sql("main._crdt_conflict"), key, Sql(f"AND target.tbl = {table.id}"))
+        _translate(connection, ours, key, older)
+    _translate(connection, Sql("main._crdt_conflict"), key, Sql(f"{older} AND target.tbl = {table.id}"))
+    if moves.folding:
+        connection.execute(sql("numbers/renumber/move_events"), {"tbl": table.id})
+        connection.execute(sql("numbers/renumber/move_removed", held=table.held), {"tbl": table.id})
 
 
-def _move_value(registry: Registry, follower: Follower, folding: bool) -> None:
-    """Let a column outside of a key follow, but where an event that is about to be folded wrote it."""
-    connection, table, field = registry.connection, follower.table, follower.field
-    if table is None or field is None:
-        _translate_shown(registry, table, follower.name, follower.column, EMPTY)
-        return
-    if field.id >= FIRST_PARKED:
-        _translate(connection, table.cells_parked, Sql("v"), Sql(f"AND target.col = {field.id}"))
-        return
-    shown = held = EMPTY
-    if folding:
-        stamped = table.stamped_with(field)
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """Says in SQL which of the rows in `temp._crdt_moved` a reference means.
+
+    Attributes:
+        folding: the log's entries count, which are not in the clocks yet.
+        awaited: only references that were written before their row follow.
+    """
+
+    folding: bool = False
+    awaited: bool = False
+
+    def by_stamp(self, t: Sql, s: Sql, source: Sql = EMPTY) -> Sql:
+        """Judge by the stamp with which the reference was written."""
+        name = "numbers/renumber/awaited" if self.awaited else "numbers/renumber/meant"
+        return fragment(name, t=t, s=s, source=source)
+
+    def by_clock(self, table: Table, field: Field | None, clock_is_target: Sql) -> Sql:
+        """Judge by the stamps of the clock row, as far as the log did not write the reference."""
+        t, s = Sql("clock.t"), Sql("clock.s")
+        if field is not None:
+            t = Sql(f"ifnull(clock.{naming.stamp_t(field.id)}, {t})")
+            s = Sql(f"ifnull(clock.{naming.stamp_s(field.id)}, {s})")
+        if table.genesis is not None:
+            t, s = Sql(f"ifnull({t}, {table.genesis[0]})"), Sql(f"ifnull({s}, {table.genesis[1]})")
+        source = fragment("numbers/renumber/stamp_of_clock", clock=table.clock, clock_is_target=clock_is_target)
+        return self.by_stamp(t, s, source)
+
+    def by_log(self, table: Table, target_is_event: Sql, writes: Sql, before: Sql, by_clock: Sql) -> Sql:
+        """Judge by the entry of the log that wrote the reference last, or else by the clock row."""
+        if not self.folding:
+            return by_clock
         slots = {
             "table_id": integer(table.id),
-            "op": integer(FIRST_UPDATE_OP + stamped.word),
-            "bit": integer(stamped.bit),
+            "target_is_event": target_is_event,
+            "writes": writes,
+            "before": before,
         }
-        shown = fragment(
-            "numbers/renumber/was_not_written", target_is_event=table.row_has_key_of("target", "event"), **slots
-        )
-        held = fragment("numbers/renumber/was_not_written", target_is_event=table.same_keys("target", "event"), **slots)
-    _translate_shown(registry, table, follower.name, follower.column, shown)
-    _translate(connection, table.held, naming.value(field.id), held)
+        place = fragment("numbers/renumber/is_written_between", **slots)
+        written = fragment("numbers/renumber/was_written", **slots)
+        return Sql(f"{place} AND ({written} OR {by_clock})")
+
+
+def _move_value(registry: Registry, follower: Follower, meant: _Meant) -> None:
+    """Let a column outside of a key follow."""
+    connection, table, field = registry.connection, follower.table, follower.field
+    if table is None or field is None:
+        if not meant.awaited:
+            _translate_shown(registry, table, follower.name, follower.column, Sql("1"))
+        return
+    by_target = meant.by_stamp(Sql("target.t"), Sql("target.s"))
+    if field.id >= FIRST_PARKED:
+        _translate(connection, table.cells_parked, Sql("v"), Sql(f"target.col = {field.id} AND {by_target}"))
+        return
+    stamped = table.stamped_with(field)
+    writes = Sql(
+        f"(event.op = 1 OR (event.op = {FIRST_UPDATE_OP + stamped.word} AND (event.detail >> {stamped.bit}) & 1))"
+    )
+    by_clock = meant.by_clock(table, field, table.row_has_key_of("target", "clock"))
+    means = meant.by_log(table, table.row_has_key_of("target", "event"), writes, EMPTY, by_clock)
+    _translate_shown(registry, table, follower.name, follower.column, means)
+    before = fragment("numbers/renumber/before_removal", table_id=integer(table.id))
+    by_clock = meant.by_clock(table, field, table.same_keys("clock", "target"))
+    means = meant.by_log(table, table.same_keys("target", "event"), writes, before, by_clock)
+    _translate(connection, table.held, naming.value(field.id), means)
     for logged in ("won", "lost"):
-        of_column = Sql(f"AND target.tbl = {table.id} AND target.col = {field.id}")
-        _translate(connection, Sql("main._crdt_conflict"), Sql(logged), of_column)
+        of_column = Sql(f"target.tbl = {table.id} AND target.col = {field.id}")
+        by_entry = meant.by_stamp(Sql(f"target.{logged}_t"), Sql(f"target.{logged}_s"))
+        _translate(connection, Sql("main._crdt_conflict"), Sql(logged), Sql(f"{of_column} AND {by_entry}"))
 
 
-def _move_key(registry: Registry, follower: Follower, table: Table, folding: bool) -> None:
-    """Let a column of a key follow, with all that is kept under that key.
-
-    While folding, a row that was inserted since belongs to the new number, and what the log says of the key before that
-    belongs to the row that moves.
-    """
+def _move_key(registry: Registry, follower: Follower, table: Table, meant: _Meant) -> None:
+    """Let a column of a key follow, with all that is kept under that key: the insert of the row wrote it."""
     connection, key = registry.connection, table.key_names[follower.position - 1]
-    held, shown = _is_held(table), EMPTY
-    if folding:
-        table_id = integer(table.id)
-        removed = fragment(
-            "numbers/renumber/was_removed", table_id=table_id, removal_is_event=table.same_keys("event", "removal")
-        )
-        held = Sql(f"({held} OR {removed})")
-        shown = fragment(
-            "numbers/renumber/was_not_inserted",
-            table_id=table_id,
-            target_is_event=table.row_has_key_of("target", "event"),
-        )
-    _translate_shown(registry, table, follower.name, follower.column, shown)
-    _translate(connection, table.held, key, Sql(f"AND {held}"))
+    table_id, inserts = integer(table.id), Sql("event.op = 1")
+    by_clock = meant.by_clock(table, None, table.row_has_key_of("target", "clock"))
+    means = meant.by_log(table, table.row_has_key_of("target", "event"), inserts, EMPTY, by_clock)
+    _translate_shown(registry, table, follower.name, follower.column, means)
+    same = table.same_keys("clock", "target")
+    kept = fragment("numbers/renumber/is_kept", clock=table.clock, clock_is_target=same)
+    by_clock = meant.by_clock(table, None, same)
+    held = Sql(f"{kept} AND {by_clock}")
+    if meant.folding:
+        before = fragment("numbers/renumber/before_removal", table_id=table_id)
+        removed = fragment("numbers/renumber/is_removed", table_id=table_id)
+        in_log = meant.by_log(table, table.same_keys("target", "event"), inserts, before, by_clock)
+        held = Sql(f"(({held}) OR ({removed} AND {in_log}))")
+    _translate(connection, table.held, key, held)
+    if meant.folding:
+        up_to = Sql("AND event.seq <= target.seq")
+        in_log = meant.by_log(table, table.same_keys("event", "target"), inserts, up_to, by_clock)
+        _translate(connection, Sql("temp._crdt_event"), key, Sql(f"target.tbl = {table.id} AND {in_log}"))
+    _translate(
+        connection, Sql("main._crdt_conflict"), key, Sql(f"target.tbl = {table.id} AND moved.first = 0 AND {by_clock}")
+    )
     for ours in _ours(connection, table):
-        _translate(connection, ours, key)
-    _translate(connection, Sql("main._crdt_conflict"), key, Sql(f"AND target.tbl = {table.id}"))
-    if folding:
-        same = table.same_keys("event", "target")
-        before = fragment("numbers/renumber/is_before_insert", table_id=integer(table.id), target_is_event=same)
-        _translate(connection, Sql("temp._crdt_event"), key, before)
+        _translate(connection, ours, key, Sql(f"moved.first = 0 AND {by_clock}"))
 
 
-def _image_columns(registry: Registry, header: Header, table: Table) -> Iterator[tuple[Sql, Sql]]:
-    """List where an image holds numbers of a table."""
+def _image_columns(registry: Registry, header: Header, table: Table, database: str) -> Iterator[tuple[Sql, Sql, Sql]]:
+    """List where an image holds numbers of a table, and which of the moved rows are meant there."""
     numbers = {theirs.uid: (number, theirs) for number, theirs in enumerate(header.tables, 1)}
     number, theirs = numbers[table.uid]
-    key = table.key_names[0]
+    key, every = table.key_names[0], Sql("1")
     for name in _keyed(number, theirs):
-        yield name, key
-    yield image.born_table(number), key
+        yield name, key, every
+    yield image.born_table(number), key, every
     for follower in followers.to_table(registry, table):
         child = follower.table
         if child is None or child.uid not in numbers:
             continue
         number, theirs = numbers[child.uid]
+        rows = image.row_table(number)
         if follower.position:
-            for name in _keyed(number, theirs):
-                yield name, child.key_names[follower.position - 1]
+            source = Sql(f"FROM {database}.{rows} AS sent WHERE {child.same_keys('sent', 'target')}")
+            means = _Meant().by_stamp(Sql("sent.t"), _local(Sql("sent.s")), source)
+            for name in reversed(_keyed(number, theirs)):  # the rows last, which say when the others were written
+                yield name, child.key_names[follower.position - 1], means
         elif follower.field is not None and follower.field.uid in theirs.uids:
-            value, _, _ = image.cell(theirs.uids.index(follower.field.uid))
-            yield image.row_table(number), value
+            value, t, s = image.cell(theirs.uids.index(follower.field.uid))
+            when, site = Sql(f"ifnull(target.{t}, target.t)"), _local(Sql(f"ifnull(target.{s}, target.s)"))
+            yield rows, value, _Meant().by_stamp(when, site)
+
+
+def _local(remote: Sql) -> Sql:
+    """Render the ordinal here of a site that a changeset has under a number."""
+    return Sql(f"(SELECT local FROM temp._crdt_from WHERE remote = {remote})")
 
 
 def _keyed(number: int, theirs: TableHeader) -> list[Sql]:

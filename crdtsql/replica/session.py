@@ -26,14 +26,16 @@ from crdtsql.base import (
     query,
     silent,
 )
-from crdtsql.capture import addkey, note_triggers, shadows
+from crdtsql.capture import addkey, create_triggers, drop_triggers, note_triggers, shadows
 from crdtsql.conflicts import conflict_log
 from crdtsql.evolve import drift
-from crdtsql.fold import fold, has_pending
+from crdtsql.fold import has_pending
 from crdtsql.replica.opening import check_alone, connect
 from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading, synchronous
 from crdtsql.replica.turns import Turns, verb
+from crdtsql.replica.waiting import Waiting
 from crdtsql.shown import noting, settle
+from crdtsql.sqlite import schema
 from crdtsql.store import FORMAT, Registry, Remedy, copies, damage
 from crdtsql.types import parts
 from crdtsql.wire import no_such_file
@@ -79,6 +81,8 @@ class Session:
         self.finishing = False
         self._unsaid: list[str] = []
         self._turns = Turns()
+        self._waiting = Waiting(self.registry)
+        self._nested = False
         self._now = now
         self._make_site = make_site
 
@@ -195,6 +199,10 @@ class Session:
                 shadows.create_renumbered_view(self.registry)
                 conflict_log.mark_resolved_everything(self.registry)
                 for table in self.registry.tables():
+                    shape = None if moved or table.absent else schema.read(self.connection, table.name)
+                    if shape is not None:  # what the triggers of the earlier version wrote to the log stays, and counts
+                        drop_triggers(self.connection, table.name)
+                        create_triggers(self.connection, table, shape)
                     note_triggers(self.connection, table)
                 if not moved:
                     drift.see(self.registry)
@@ -211,7 +219,7 @@ class Session:
         self._changed()
         after = self.registry.site_id(self.registry.self_ordinal).hex()
         self._unsaid.append(
-            f"{self.path}: {reason}, so it goes on as a new site {after} (before: {before}); {copies.loss(reason)}"
+            f"{self.path}: {reason}, so it goes on as a new site {after} (before: {before}); {self._waiting.tell(reason)}"
         )
 
     def _changed(self) -> None:
@@ -220,7 +228,7 @@ class Session:
 
     def _fold(self) -> None:
         moved = drift.has_moved(self.registry)
-        folded = fold(self.registry, self._now)
+        folded = self._waiting.fold(self._now, may_be_undone=self._nested)
         if self.registry.number("unsettled"):
             self.registry.set("unsettled", 0)
             with noting(self.registry):
@@ -255,8 +263,10 @@ class Session:
         A peer that knows more of this site than this file does proves that the file was rolled back. That is looked at
         before folding, so that writes since then get stamps of the new site.
         """
-        mine = self.registry.site_id(self.registry.self_ordinal)
-        if peer_vector.get(mine, 0) > self.registry.vector().get(mine, 0):
+        self._waiting.look_up()
+        if self._waiting.went_on:
+            self._become_new_site("another file went on with its log, or writes of it were lost")
+        if self._waiting.is_behind(peer_vector):
             self._become_new_site("a peer has later changes of it, so an older state of it was restored")
         if drift.check(self.registry, strict=strict):  # else what is in the log waits for `repair`
             self._fold() if strict else self._fold_if_possible()
@@ -398,6 +408,7 @@ class Session:
         if not nested:
             check_alone(self._file, self.path)
         with explained(self.path), self._undamaged(), synchronous(self.connection, durable):
+            self._nested = nested
             self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")
             generation = self.registry.number("generation") if self.registry.exists else 0
             try:
@@ -411,6 +422,8 @@ class Session:
                 with suppress(apsw.Error):
                     self.connection.execute("ROLLBACK TO crdtsql; RELEASE crdtsql" if nested else "ROLLBACK")
                 raise
+            finally:
+                self._waiting.close()
             while self._unsaid:
                 self._notice(self._unsaid.pop(0))
             if self._file and not nested and self.registry.exists and self.registry.number("generation") != generation:

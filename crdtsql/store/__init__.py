@@ -1,6 +1,7 @@
 """What do our own tables in the file say?"""
 
 from crdtsql.store import catalogue, columns, copies, damage
+from crdtsql.store.book import Book, Folded
 from crdtsql.store.causality import Causality, Stamp
 from crdtsql.store.damage import Damage, Remedy
 from crdtsql.store.registry import FORMAT, LIMITS, Registry, temporary
@@ -11,9 +12,11 @@ __all__ = [
     "FIRST_UPDATE_OP",
     "FORMAT",
     "LIMITS",
+    "Book",
     "Causality",
     "Damage",
     "Field",
+    "Folded",
     "Registry",
     "Remedy",
     "Stamp",

@@ -23,6 +23,9 @@ import platformdirs
 
 from crdtsql.store.registry import Registry
 
+ELSEWHERE = "it is a copy from another machine"
+NOTHING = "nothing is lost"
+
 
 def state_directory() -> Path:
     """Return where the notes about this user's replicas are kept; `CRDTSQL_STATE_DIR` overrides it."""
@@ -69,7 +72,7 @@ def reason_for_new_site(registry: Registry, path: str) -> str | None:
     here = Home.of(path)
     note = _read_note(registry)
     if (remembered.get("machine"), remembered.get("inode")) != (here.machine, here.inode):
-        return "it is a copy"
+        return "it is a copy" if remembered.get("machine") == here.machine else ELSEWHERE
     if remembered.get("device") != here.device and not (note and note.get("nonce") == registry.get("nonce")):
         return "it is a copy"
     if note:
@@ -85,7 +88,7 @@ def loss(reason: str) -> str:
     """Say what the file may lack, given why it goes on as a new site."""
     if "restored" in reason:
         return "what was written in it after that state comes back from a replica that has it, and only from there"
-    return "nothing is lost"
+    return NOTHING
 
 
 def _remembered_home(registry: Registry) -> dict[str, Any] | None:

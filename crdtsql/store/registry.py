@@ -33,7 +33,7 @@ from crdtsql.sqlite import schema
 from crdtsql.store import catalogue, damage
 from crdtsql.store.tables import Field, Table
 
-FORMAT = 3
+FORMAT = 4
 
 CONFLICTS_PER_CELL = 20
 CONFLICTS_TOTAL = 10_000
@@ -127,10 +127,12 @@ class Registry:
             self.connection.execute(sql("store/registry/upgrade_to_2"))
             self.create_conflicts_view(self.log_key_count())
             self._bound_conflicts()
-        self.connection.execute(sql("store/registry/upgrade_to_3"))
-        for (name,) in query.rows(self.connection, "SELECT name FROM _crdt_table"):
-            self.create_kept_index(name)
-        self.set("unsettled", 0)
+        if found < 3:
+            self.connection.execute(sql("store/registry/upgrade_to_3"))
+            for (name,) in query.rows(self.connection, "SELECT name FROM _crdt_table"):
+                self.create_kept_index(name)
+            self.set("unsettled", 0)
+        self.connection.execute(sql("store/registry/upgrade_to_4"))
         self.set("format", FORMAT)
         self.count_columns()
         return True
@@ -265,9 +267,10 @@ class Registry:
         self.set("clock", hlc)
         return hlc
 
-    def record_merged(self, at: int) -> None:
-        """Record what this site had merged before its own event `at`, as far as that grew since the last record."""
-        self.connection.execute(sql("store/registry/record_merged"), {"self": self.self_ordinal, "at": at})
+    def record_merged(self, at: int, site: int | None = None) -> None:
+        """Record what the local site, or another one, had merged before its event `at`, as far as that grew since the last record."""
+        values = {"self": self.self_ordinal if site is None else site, "at": at}
+        self.connection.execute(sql("store/registry/record_merged"), values)
 
     def remember_peer(self, peer: bytes, vector: dict[bytes, int]) -> None:
         """Remember the vector that a peer was seen to have."""

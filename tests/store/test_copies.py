@@ -47,6 +47,7 @@ def site(path: Path) -> str:
 def open_with(path: Path, expected: str | None) -> None:
     """Open a file twice: the first time says on stderr that it is a new site if that is expected, the second never."""
     before = site(path)
+    ((waiting,),) = query(path, "SELECT count(*) FROM _crdt_log")
     first = run("vector", path)
     assert first.returncode == 0, first.stderr
     lines = first.stderr.decode().splitlines()
@@ -56,7 +57,9 @@ def open_with(path: Path, expected: str | None) -> None:
     else:
         assert len(lines) == 1, lines
         assert expected in lines[0]
-        assert "goes on as a new site" in lines[0] and "nothing is lost" in lines[0]
+        assert "goes on as a new site" in lines[0]
+        assert ("nothing is lost" in lines[0]) == (waiting == 0 and "restored" not in lines[0])
+        assert ("count once" in lines[0]) == (waiting > 0)
         assert site(path) in lines[0] and before in lines[0]
         assert site(path) != before
     after = site(path)
@@ -251,7 +254,7 @@ def test_the_state_directory_can_be_named(app: Path, tmp_path: Path, monkeypatch
     monkeypatch.setenv("CRDTSQL_STATE_DIR", str(folder))
     write(app, "more")
     open_with(app, None)
-    (note,) = folder.iterdir()
+    (note,) = folder.glob("*.json")
     assert note.name == f"{site(app)}.json"
     assert note.stat().st_mode & 0o077 == 0
     assert json.loads(note.read_text())["path"] == str(app)

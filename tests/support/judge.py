@@ -98,6 +98,9 @@ class Judge:
         seen = {key for snapshot in self.snapshots for key in snapshot}
         for key in seen | after.keys():
             assert key in after or key in self.snapshots[0] == self.snapshots[-1], f"{key}: no state"
+            if key not in seen and key not in self.before:
+                assert not after[key].alive, f"{key}: a row that gave its number to another one is gone"
+                continue
             try:
                 self._check_row(key, after[key])
             except AssertionError as error:

@@ -42,14 +42,16 @@ CREATE TABLE _crdt_column (
 ) WITHOUT ROWID;
 
 CREATE TABLE _crdt_log (
-  -- What the triggers append: at is a julian day, op 1 insert, 2 delete, 3 perhaps evicted, 4 + w update of mask word w;
-  -- detail is the mask of an update, or the held row of a delete; old the value before the update of a typed column.
+  -- What the triggers append: at is milliseconds since 1970 times 2^20 and chance, op 1 insert, 2 delete, 3 perhaps evicted or
+  -- replaced, 4 + w update of mask word w; detail is the mask of an update, the held row of a delete, or 1 for an insert of a row
+  -- that is there; old the value before the update of a typed column, new the one after it, of a counter.
   seq INTEGER PRIMARY KEY,
   at,
   op,
   tbl,
   detail,
   old,
+  new,
   k1
 );
 

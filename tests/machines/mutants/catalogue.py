@@ -31,15 +31,12 @@ MUTANTS = (
         "${new_s} IS NOT NULL OR x'' > (",
     ),
     Mutant(
-        "a writer's clock that was set back is believed",
-        "sql/fold/folding/stamp_events.sql",
-        "    :clock,\n",
-        "    0,\n",
+        "a writer's clock that was set back is believed", "sql/fold/pieces/stamp_events.sql", "max(:clock, ", "max(0, "
     ),
     Mutant(
         "no record of what was merged before an event",
         "fold/folding.py",
-        "        registry.record_merged(min(first for *_, first, _ in summary))\n",
+        "            registry.record_merged(first, site)\n",
         "",
     ),
     Mutant(
@@ -68,6 +65,7 @@ MUTANTS = (
         "!= (here.machine, here.inode)",
         "!= (here.machine, remembered.get('inode'))",
     ),
+    Mutant("what was folded elsewhere is folded anew", "store/book.py", "if count > 0:", "if False:"),
     Mutant("a restored file keeps its site", "store/copies.py", 'if note["generation"] > generation:', "if False:"),
     # -- rows
     Mutant(
@@ -149,10 +147,16 @@ MUTANTS = (
     ),
     # -- parts
     Mutant(
+        "of several changes of an element the first counts",
+        "sql/fold/foldparts/keep_last_changes.sql",
+        "later.i > earlier.i",
+        "later.i < earlier.i",
+    ),
+    Mutant(
         "an increment is counted from nothing",
         "sql/fold/foldparts/add_to_totals.sql",
-        "ifnull(cell.now, 0) - ifnull(cell.old, 0)",
-        "ifnull(cell.now, 0)",
+        "ifnull(write.new, 0) - ifnull(write.old, 0)",
+        "ifnull(write.new, 0)",
     ),
     Mutant(
         "a new base does not note what it had seen",
@@ -186,7 +190,7 @@ MUTANTS = (
     ),
     Mutant(
         "an element that is there already gets a new event",
-        "sql/fold/foldparts/find_added.sql",
+        "sql/fold/foldparts/find_changes.sql",
         "(before.id IS NULL OR before.v IS NOT after.v)",
         "1",
     ),
@@ -247,8 +251,8 @@ MUTANTS = (
     Mutant(
         "a value over NULL is not a whole write",
         "fold/foldparts.py",
-        "WHERE updated IS NOT NULL AND old IS NULL AND now IS NOT NULL",
-        "WHERE 0",
+        '        self._execute("fold/foldparts/find_wholes")\n',
+        "",
     ),
     Mutant("a maximum takes the last value", "types/celltypes/maximum.py", "    takes_best=True,\n", ""),
     Mutant(
@@ -260,8 +264,8 @@ MUTANTS = (
     Mutant(
         "updates before an insert count",
         "fold/foldparts.py",
-        '        self._execute("fold/foldparts/drop_overwritten")\n',
-        "",
+        'which=Sql("write.hlc > ifnull(cell.whole, 0)")',
+        'which=Sql("1")',
     ),
     # -- what tables show under constraints
     Mutant(
@@ -448,24 +452,31 @@ MUTANTS = (
         constrained=True,
     ),
     Mutant(
+        "a row inserted after a delete within one log is the one that was deleted",
+        "sql/numbers/births/find_births.sql",
+        "AND event.detail IS NOT 1",
+        "AND 0",
+        constrained=True,
+    ),
+    Mutant(
         "references do not follow a renumbered row",
         "numbers/renumber.py",
-        "            _move_value(registry, follower, folding)\n",
+        "            _move_value(registry, follower, meant)\n",
         "            pass\n",
         constrained=True,
     ),
     Mutant(
         "held references do not follow a renumbered row",
         "numbers/renumber.py",
-        "    _translate(connection, table.held, naming.value(field.id), held)\n",
+        "    _translate(connection, table.held, naming.value(field.id), means)\n",
         "",
         constrained=True,
     ),
     Mutant(
         "a row that is replaced is another row",
         "sql/numbers/births/keep_replaced.sql",
-        "event.op = 1 AND clock.held IS NULL",
-        "event.op = 0 AND clock.held IS NULL",
+        "AND event.op = 1",
+        "AND event.op = 0",
         constrained=True,
     ),
     # -- conflict clauses

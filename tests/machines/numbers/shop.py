@@ -61,13 +61,11 @@ class Shop:
     """One replica and the events that are in it.
 
     Attributes:
-        unfolded: rows that were deleted since the log was folded, by number; an insert under their number is the same row.
         pending: events since the log was folded; folding stamps them.
     """
 
     replica: Replica
     events: set[Event] = field(default_factory=set)
-    unfolded: dict[tuple[str, int], Thing] = field(default_factory=dict)
     pending: list[Event] = field(default_factory=list)
 
     def alive(self) -> set[Thing]:
@@ -127,7 +125,7 @@ class Trade:
         """Note that the logs of shops were folded."""
         for shop in shops:
             self.order += shop.pending
-            shop.unfolded, shop.pending = {}, []
+            shop.pending = []
 
     def tag(self, what: str) -> str:
         """Make a tag that no row has."""
@@ -174,9 +172,7 @@ class Trade:
         if there:
             thing = next(thing for thing in self.things(shop, table) if thing.tag == there[0][0])
         else:
-            thing = shop.unfolded.pop((table, number or 0), None) or Thing(
-                table, self.tag(table[:2]), self.rng.random() < 0.5
-            )
+            thing = Thing(table, self.tag(table[:2]), self.rng.random() < 0.5)
         marks = ", ".join("?" * len(writes))
         connection.execute(
             f"INSERT OR REPLACE INTO {table} (id, tag, {', '.join(writes)}) VALUES (?, ?, {marks})",
@@ -204,8 +200,6 @@ class Trade:
         things = [thing for table in COLUMNS for thing in self.things(shop, table) if not thing.lasting]
         if things:
             thing = self.rng.choice(things)
-            if thing.table in NUMBERED:
-                shop.unfolded[thing.table, self.number(shop, thing)] = thing
             shop.replica.connection.execute(f"DELETE FROM {thing.table} WHERE tag = ?", (thing.tag,))
             self.note(shop, thing, None)
 

@@ -55,14 +55,13 @@ def whole(kind: str, cell: Cell, events: Iterable[Event], value: Any) -> Write:
     return Write(True, value, noted={head.stamp[1]: (head.value, head.stamp[0]) for head in totals})
 
 
-def changed(kind: str, cell: Cell, events: Iterable[Event], site: bytes, values: list[Any]) -> Write | None:
-    """Return what a site's updates mean, from the value before the first to that after the last; None if they change no part."""
-    old, now = values[0], values[-1]
+def changed(kind: str, cell: Cell, events: list[Event], site: bytes, old: Any, now: Any) -> Write | None:
+    """Return what an update of a site means, from the value before it to that after it; None if it changes no part."""
     if kind == "register":
         return whole(kind, cell, events, now)
-    if kind in parts.EXTREMES:
-        return whole(kind, cell, events, parts.extreme(kind, values))
     found = heads(cell, events)
+    if kind in parts.EXTREMES:
+        return whole(kind, cell, events, parts.extreme(kind, (shown(kind, cell, events, found), old, now)))
     if kind in parts.COUNTERS:
         added = parts.number(now) - parts.number(old)
         if added == 0 and not (old is None and now is not None):

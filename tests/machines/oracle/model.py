@@ -60,6 +60,18 @@ class Clash(NamedTuple):
     lost: Stamp
 
 
+class Entry(tuple[str, Row, dict[str, Any]]):  # noqa: SLOT001 - it has attributes
+    """A write that waits in a log: (kind, row, values). Copies of a file share it, for it will be the same event in all of them.
+
+    Attributes:
+        first: the site that folded it first, and when; also if that was taken back.
+        event: number of the event that came of it.
+    """
+
+    first: tuple[bytes, int] | None = None
+    event: int | None = None
+
+
 class World:
     """All events that ever happened, and how the tables are enabled; those that are not named have no types."""
 
@@ -212,7 +224,7 @@ class Replica:
     site: bytes
     known: int = 0
     clock: int = 0
-    pending: list[tuple[str, Row, dict[str, Any]]] = field(default_factory=list)
+    pending: list[Entry] = field(default_factory=list)
 
     @property
     def vector(self) -> Vector:
@@ -228,10 +240,12 @@ class Replica:
         kind: str,
         writes: Mapping[Row, Mapping[str, Any]],
         typed: Mapping[Cell, Write],
-    ) -> None:
-        event = self.world.add(self.site, hlc, kind, writes, self.known, typed)
+        site: bytes | None = None,
+    ) -> int:
+        event = self.world.add(self.site if site is None else site, hlc, kind, writes, self.known, typed)
         self.known |= 1 << event.number
         self.clock = hlc
+        return event.number
 
     def enable(self, rows: Mapping[Row, Mapping[str, Any]], now_ms: int) -> None:
         """Enable a table: the rows that are there are one event; an empty table makes none."""
@@ -251,21 +265,33 @@ class Replica:
         An "undelete" names none, and an "answer" a typed column: unlike updates, they never stamp other columns. "nothing"
         changes no row, and is an event all the same.
         """
-        self.pending.append((kind, row, dict(values)))
+        self.pending.append(Entry((kind, row, dict(values))))
 
     def fold(self, now_ms: int) -> None:
-        """Give what was written its stamps: later than everything known, not earlier than now, each one later."""
-        values, written = self._written()
-        for number, (kind, row, _) in enumerate(self.pending):
+        """Give what was written its stamps: later than everything known, not earlier than now, each one later.
+
+        What another file with the same log folded before is the event that came of it there.
+        """
+        values, before = self._written()
+        for number, entry in enumerate(self.pending):
+            kind, row, written = entry
+            if entry.event is not None:
+                self.known |= 1 << entry.event
+                self.clock = self.world.events[entry.event].hlc
+                continue
+            site, then_ms = entry.first = entry.first or (self.site, now_ms)
             typed: dict[Cell, Write] = {}
-            for cell, (inserted, values_of_cell) in written.get(number, {}).items():
+            for column in written.keys() & self.world.table(row).types.keys():
+                cell = row, column
                 column_type, events = self.world.type_of(*cell), self._events(cell)
-                if inserted:
-                    typed[cell] = cells.whole(column_type, cell, events, values_of_cell[0])
-                elif (write := cells.changed(column_type, cell, events, self.site, values_of_cell)) is not None:
-                    typed[cell] = write
+                if kind == "insert":
+                    typed[cell] = cells.whole(column_type, cell, events, written[column])
+                else:
+                    values_of = before[number][column], written[column]
+                    if (write := cells.changed(column_type, cell, events, site, *values_of)) is not None:
+                        typed[cell] = write
             writes = {} if kind == "nothing" else {row: self._untyped(row, values[number])}
-            self._happen(max(self.clock + 1, now_ms << 16), kind, writes, typed)
+            entry.event = self._happen(max(self.clock + 1, then_ms << 16), kind, writes, typed, site)
         self.pending = []
 
     def undelete(self, row: Row, now_ms: int) -> None:
@@ -307,38 +333,18 @@ class Replica:
         types = self.world.table(row).types
         return {column: value for column, value in values.items() if column not in types}
 
-    def _written(self) -> tuple[list[dict[str, Any]], dict[int, dict[Cell, tuple[bool, list[Any]]]]]:
-        """Find what the pending writes wrote.
-
-        Returns:
-            Per write the values that it stamps, and what it means for typed cells: True and the value that the row was inserted
-            with, or False and all values that the cell had, from before the first update to the last. Only the last insert of a
-            row in a batch counts, and the last update of a cell stands for all after that insert.
-        """
+    def _written(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Find what the pending writes wrote: per write the values that it stamps, and what the row showed before it."""
         now: dict[Row, dict[str, Any]] = {}
         if any(row[0] in self.world.tables for _, row, _ in self.pending):
             now = {row: {name: value for name, (value, _) in state.cells.items()} for row, state in self.rows.items()}
-        stamped = []
-        places: dict[Cell, dict[bool, int]] = {}
-        values_of: dict[Cell, list[Any]] = {}
-        for number, (kind, row, values) in enumerate(self.pending):
-            table = self.world.table(row)
-            before = now.setdefault(row, {})
-            for column in values.keys() & table.types.keys():
-                if kind == "insert":
-                    places[row, column], values_of[row, column] = {True: number}, []
-                else:
-                    places.setdefault((row, column), {})[False] = number
-                    values_of.setdefault((row, column), [before[column]])
-                values_of[row, column].append(values[column])
-            before |= values
-            together = kind == "update" and table.granularity == "row"
-            stamped.append(self._untyped(row, before) if together else values)
-        written: dict[int, dict[Cell, tuple[bool, list[Any]]]] = {}
-        for cell, found in places.items():
-            for inserted, number in found.items():
-                written.setdefault(number, {})[cell] = inserted, values_of[cell]
-        return stamped, written
+        stamped, shown = [], []
+        for kind, row, values in self.pending:
+            shown.append(dict(now.setdefault(row, {})))
+            now[row] |= values
+            together = kind == "update" and self.world.table(row).granularity == "row"
+            stamped.append(self._untyped(row, now[row]) if together else values)
+        return stamped, shown
 
     def _events(self, cell: Cell) -> list[Event]:
         return [event for event in self.world.of(self.known) if cell in event.typed]

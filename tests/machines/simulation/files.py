@@ -136,6 +136,9 @@ def copy(simulation: Simulation) -> None:
     assert twin.site != source.twin.site, "a copied file kept its site id"
     simulation.occurred["a copy was opened"] += 1
     simulation.occurred["a copy was taken with unfolded changes"] += bool(twin.pending)
+    simulation.occurred["a copy had changes that were folded elsewhere"] += any(
+        e.event is not None for e in twin.pending
+    )
     simulation.check(simulation.peers[-1])
 
 
@@ -171,7 +174,12 @@ def restore(simulation: Simulation) -> None:
     peer.twin = twin
     peer.replica = simulation.open(peer.path, peer.skew_ms)
     peer.writer = simulation.open_writer(peer.path)
+    folded = any(entry.first is not None for entry in twin.pending)
+    if folded:  # only the log tells then that another state of the file went on
+        peer.replica.fold()
     _goes_on_as(peer)
+    if folded:
+        peer.fold(simulation)
     if lost or not in_place:
         assert twin.site != site, "a restored file kept its site id"
     if lost:

@@ -265,7 +265,9 @@ class Simulation:
         folded.fold(now)
         verdict = folded.verdict(parcel.changeset, now)
         if verdict in ("missing", "drift"):
-            del self.world.events[events:]  # a refused merge folds nothing either
+            for entry in twin.pending:  # a refused merge folds nothing either
+                entry.event = None if entry.event is not None and entry.event >= events else entry.event
+            del self.world.events[events:]
             content = state.content(before)
             error = MissingChangesError if verdict == "missing" else ClockSkewError
             try:

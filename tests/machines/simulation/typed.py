@@ -79,10 +79,10 @@ def _note_updates(occurred: Counter[str], twin: model.Replica, places: Mapping[C
         kind, old = twin.world.type_of(row, column), now[row].cells[column][0]
         new = [values[column] for _, at, values in twin.pending if at == row and column in values]
         events = [event for event in twin.world.of(twin.known) if (row, column) in event.typed]
-        change = cells.changed(kind, (row, column), events, twin.site, [old, *new])
+        change = cells.changed(kind, (row, column), events, twin.site, old, new[0])
         value = new[-1]
         splits = parts.falls_into_parts(kind)
-        occurred["only the spelling of a set or map changed"] += splits and change is None and value is not None
+        occurred["only the spelling of a set or map changed"] += splits and change is None and new[0] is not None
         occurred["NULL became a value of a set"] += kind in parts.SETS and old is None and value is not None
         occurred["a smaller value was written to a max"] += (
             kind == "max" and value is not None and same(parts.extreme(kind, [old, value]), old)

@@ -5,5 +5,5 @@ BEGIN
   INSERT INTO ${held} (reason, ${held_columns})
   SELECT ${reason_deleted}, ${columns} FROM ${source} WHERE ${same_unique_key};
   INSERT INTO _crdt_log (at, op, tbl, detail, ${log_keys})
-  SELECT julianday('now'), 3, ${table_id}, last_insert_rowid(), ${keys} FROM ${source} WHERE ${same_unique_key};
+  SELECT ${log_time}, 3, ${table_id}, last_insert_rowid(), ${keys} FROM ${source} WHERE ${same_unique_key};
 END

@@ -1,5 +1,5 @@
 CREATE TRIGGER ${trigger} AFTER INSERT ON ${table}
 BEGIN
   INSERT INTO _crdt_log (at, op, tbl, detail, ${log_keys})
-  VALUES (julianday('now'), 1, ${table_id}, CASE ${refusals} END, ${new_keys});
+  VALUES (${log_time}, 1, ${table_id}, CASE ${refusals} END, ${new_keys});
 END

@@ -4,7 +4,7 @@ BEGIN
   INSERT INTO ${held} (reason, ${held_columns})
   VALUES (${reason_deleted}, ${old_columns});
   INSERT INTO _crdt_log (at, op, tbl, detail, ${log_keys})
-  VALUES (julianday('now'), 2, ${table_id}, last_insert_rowid(), ${old_keys});
+  VALUES (${log_time}, 2, ${table_id}, last_insert_rowid(), ${old_keys});
   INSERT INTO _crdt_log (at, op, tbl, ${log_keys})
-  VALUES (julianday('now'), 1, ${table_id}, ${new_keys});
+  VALUES (${log_time}, 1, ${table_id}, ${new_keys});
 END

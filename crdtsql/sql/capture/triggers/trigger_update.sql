@@ -2,5 +2,5 @@ CREATE TRIGGER ${trigger} AFTER UPDATE ${of_columns} ON ${table}
 WHEN ${any_changed}
 BEGIN
   INSERT INTO _crdt_log (at, op, tbl, detail, ${log_keys})
-  VALUES (julianday('now'), ${op}, ${table_id}, ${mask}, ${new_keys});
+  VALUES (${log_time}, ${op}, ${table_id}, ${mask}, ${new_keys});
 END

@@ -1,6 +1,6 @@
 CREATE TRIGGER ${trigger} AFTER UPDATE OF ${column} ON ${table}
 WHEN ${changed}
 BEGIN
-  INSERT INTO _crdt_log (at, op, tbl, detail, old, ${log_keys})
-  VALUES (julianday('now'), ${op}, ${table_id}, ${mask}, ${old}, ${new_keys});
+  INSERT INTO _crdt_log (at, op, tbl, detail, old${new_name}, ${log_keys})
+  VALUES (${log_time}, ${op}, ${table_id}, ${mask}, ${old}${new_value}, ${new_keys});
 END

@@ -1,5 +1,5 @@
 INSERT INTO _crdt_log (at, op, tbl, ${log_keys})
 -- A row of the genesis that is inserted anew is the same row still, as if REPLACE had written over it.
-SELECT julianday('now'), 3, :tbl, ${user_keys}
+SELECT ${log_time}, 3, :tbl, ${user_keys}
 FROM ${table} AS shown
 WHERE NOT EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${shown_is_clock})

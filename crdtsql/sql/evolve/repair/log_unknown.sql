@@ -1,6 +1,6 @@
 INSERT INTO _crdt_log (at, op, tbl, ${log_keys})
 -- Rows that the table shows and no clock row speaks of, or only as deleted.
-SELECT julianday('now'), 1, :tbl, ${user_keys}
+SELECT ${log_time}, 1, :tbl, ${user_keys}
 FROM ${table} AS shown
 LEFT JOIN ${clock} AS clock ON ${shown_is_clock}
 WHERE (clock.t IS NULL AND :without_genesis)

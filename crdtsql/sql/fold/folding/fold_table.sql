@@ -3,8 +3,8 @@ SELECT
   ${keys},
   t,
   s,
-  CASE WHEN head = t AND s = :self THEN NULL ELSE head END,
-  CASE WHEN head = t AND s = :self THEN NULL ELSE :self END,
+  CASE WHEN head = t AND s = head_s THEN NULL ELSE head END,
+  CASE WHEN head = t AND s = head_s THEN NULL ELSE head_s END,
   CASE WHEN shown THEN NULL ELSE 1 END,
   NULL,
   CASE WHEN shown THEN NULL ELSE held END,
@@ -14,12 +14,13 @@ FROM (
   SELECT
     ${event_keys},
     CASE WHEN shown THEN written ELSE latest END AS head,
+    CASE WHEN shown THEN ${site_of_written} ELSE ${site_of_latest} END AS head_s,
     shown,
     event.held AS held,
     coalesce(inserted, clock.t, :genesis_t, written, latest) AS t,
     CASE
-      WHEN inserted IS NOT NULL THEN :self
-      ELSE coalesce(clock.s, :genesis_s, :self)
+      WHEN inserted IS NOT NULL THEN ${site_of_inserted}
+      ELSE coalesce(clock.s, :genesis_s, ${site_of_first})
     END AS s,
     coalesce(inserted, CASE WHEN clock.t IS NULL AND :genesis_t IS NULL THEN coalesce(written, latest) END) AS inserted
     ${updates}

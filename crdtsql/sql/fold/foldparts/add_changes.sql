@@ -1,4 +1,4 @@
 INSERT INTO temp._crdt_part (id, part, s, t, gone, v, mine)
-SELECT change.id, change.part, :self, cell.updated, change.gone, change.v, 1
+SELECT change.id, change.part, write.s, write.hlc, change.gone, change.v, 1
 FROM temp._crdt_change AS change
-JOIN temp._crdt_cell AS cell ON cell.id = change.id
+JOIN temp._crdt_write AS write ON write.id = change.id AND write.i = change.i

@@ -1,11 +1,10 @@
 CREATE TEMP TABLE _crdt_cell (
-  -- Cells of one typed column that were written: hlc of the last whole write and of the last update after it; the value before
-  -- that update and now; the stamp before all that; the held row if the table does not show the row.
+  -- Cells of one typed column that were written: the last whole write in the log, if any (hlc, site); the held row if the table
+  -- does not show the row; the value before the writes that count, and now; the stamp before all that.
   id INTEGER PRIMARY KEY,
   ${keys},
   whole INTEGER,
-  updated INTEGER,
-  first INTEGER,
+  whole_s INTEGER,
   held INTEGER,
   shown INTEGER,
   old,

@@ -1,6 +1,6 @@
 INSERT INTO ${parts} (${keys}, col, part, s, t, v, n)
 -- The base of a counter notes the totals that its writer had seen.
-SELECT ${cell_keys}, :col, lower(hex(site.id)), :self, cell.whole, total.v, total.t
+SELECT ${cell_keys}, :col, lower(hex(site.id)), cell.whole_s, cell.whole, total.v, total.t
 FROM temp._crdt_cell AS cell
 JOIN ${parts} AS total ON ${total_is_cell} AND total.col = :col AND total.part = '+'
 JOIN _crdt_site AS site ON site.ordinal = total.s

@@ -1,6 +1,6 @@
 INSERT INTO _crdt_log (at, op, tbl, detail, ${keys})
 -- An update of each cell that has parts; a row that is deleted is deleted once more, or it would count as written.
-SELECT julianday('now'), op, :tbl, detail, ${keys}
+SELECT ${log_time}, op, :tbl, detail, ${keys}
 FROM (
   SELECT :op AS op, :mask AS detail, 0 AS place, ${clock_keys}
   FROM ${clock} AS clock

@@ -10,7 +10,11 @@ FROM (SELECT :number AS k1) AS wanted
 LEFT JOIN ${clock} AS clock ON clock.k1 = wanted.k1
 LEFT JOIN ${born} AS born ON born.k1 = wanted.k1
 WHERE clock.k1 IS NOT NULL
-  OR (:genesis_t IS NOT NULL AND EXISTS (SELECT 1 FROM ${table} AS shown WHERE shown.${key_column} = :number))
+  OR (
+    :genesis_t IS NOT NULL
+    AND EXISTS (SELECT 1 FROM ${table} AS shown WHERE shown.${key_column} = :number)
+    AND ${is_old}
+  )
 UNION ALL
 SELECT k1, born_t, born_s, root_t, root_s, generation, was
 FROM ${born}

@@ -1,1 +1,1 @@
-AND target.${column} NOT IN (SELECT old FROM temp._crdt_moved WHERE hidden)
+moved.first = 0 AND NOT moved.hidden

@@ -2,6 +2,9 @@ UPDATE ${on_conflict} ${table} AS target
 SET ${column} = (
   SELECT CASE WHEN typeof(target.${column}) = 'text' THEN CAST(moved.new AS TEXT) ELSE moved.new END
   FROM temp._crdt_moved AS moved
-  WHERE moved.old = target.${column}
+  WHERE moved.old = target.${column} AND ${means}
+  ORDER BY moved.born_t
+  LIMIT 1
 )
-WHERE target.${column} IN (SELECT old FROM temp._crdt_moved) ${condition}
+WHERE target.${column} IN (SELECT old FROM temp._crdt_moved)
+  AND EXISTS (SELECT 1 FROM temp._crdt_moved AS moved WHERE moved.old = target.${column} AND ${means})

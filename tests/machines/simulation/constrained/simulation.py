@@ -17,12 +17,12 @@ import apsw
 from crdtsql.base.errors import WriteRefusedError
 from tests.machines.oracle import model
 from tests.machines.oracle.events import Row
-from tests.machines.oracle.numbers import Birth, labels, translate
+from tests.machines.oracle.numbers import Birth, translate
 from tests.machines.oracle.shown import Shown, View
 from tests.machines.simulation import answers
 from tests.machines.simulation.constrained import situations as constrained_situations
 from tests.machines.simulation.constrained.tables import FAMILIES, OTHER, TABLES, schema
-from tests.machines.simulation.constrained.writes import TOKENS, ConstrainedWriter
+from tests.machines.simulation.constrained.writes import ConstrainedWriter
 from tests.machines.simulation.files import Peer
 from tests.machines.simulation.simulation import Simulation
 from tests.machines.simulation.tables import Shape
@@ -68,23 +68,6 @@ class Constrained(Simulation):
         for unique in self.rules[table].uniques:
             if unique.policy != "hold":
                 peer.replica.set_unique(table, unique.columns, unique.policy)
-
-    def copy_twin(self, twin: model.Replica, site: bytes) -> model.Replica:
-        """Copy what the model knows of a file; rows whose insert was not folded are born in each of the two files."""
-        copied = twin.copy(site)
-        known = labels(self.world, twin.known, [name for name, rules in self.rules.items() if rules.numbered])
-        twins: dict[Birth, Birth] = {}
-
-        def other(value: Any) -> Any:
-            if not isinstance(value, Birth) or value in known:
-                return value
-            return twins.setdefault(value, replace(value, token=next(TOKENS)))
-
-        copied.pending = [
-            (kind, (table, tuple(map(other, key))), {column: other(value) for column, value in values.items()})
-            for kind, (table, key), values in copied.pending
-        ]
-        return copied
 
     def actions(self) -> dict[Callable[[], None], float]:
         answering = (answers.resolve, answers.undelete)

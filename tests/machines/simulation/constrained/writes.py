@@ -6,7 +6,7 @@ the user's tables before and after; the log only says in which order, and that e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 from random import Random
@@ -16,7 +16,7 @@ import apsw
 
 from tests.machines.oracle import model
 from tests.machines.oracle.events import Row
-from tests.machines.oracle.numbers import Birth, labels
+from tests.machines.oracle.numbers import Birth
 from tests.machines.oracle.parts import same
 from tests.machines.oracle.shown import Shown
 from tests.machines.simulation.constrained.tables import TABLES, Constrained
@@ -122,7 +122,7 @@ class ConstrainedWriter(Writer):
     def tell(self, twin: model.Replica, found: Writes) -> None:
         """Tell the model what was written, with births in place of numbers."""
         names, gone = self._names(twin) if self.numbered else ({}, set())
-        for kind, row, values in found:
+        for place, (kind, row, values) in enumerate(found):
             table, key = row
             if kind == "insert" and table in self.numbered:
                 known = names[table].get(key[0])
@@ -131,23 +131,22 @@ class ConstrainedWriter(Writer):
                     names[table][key[0]] = Birth(table, key[0], next(TOKENS), known)
             if kind == "nothing":
                 twin.write(kind, row, values)
-            else:
-                twin.write(kind, self._row(table, key, names), self._values_of(table, values, names))
-        if self.numbered:
-            twin.pending = [*self._meant(twin, names)]
+                continue
+            if kind == "delete" and table in self.numbered and not self._is_replaced(found, place):
+                gone.add(names[table][key[0]])
+            twin.write(kind, self._row(table, key, names), self._values_of(table, values, names))
 
-    def _meant(self, twin: model.Replica, names: Names) -> Iterator[tuple[str, Row, dict[str, Any]]]:
-        """Say what the writes of a batch mean as a whole: a row is born with its last insert, and may be referred to before."""
-        born = {row[1][0]: n for n, (kind, row, _) in enumerate(twin.pending) if kind == "insert" and row[0] in names}
-        known = labels(twin.world, twin.known, self.numbered)
-        for number, (kind, row, values) in enumerate(twin.pending):
-            if kind == "nothing" or (row[0] in names and row[1][0] not in known and number < born[row[1][0]]):
-                yield NOTHING
-            else:
-                yield kind, self._row(*row, names), self._values_of(row[0], values, names)
+    @staticmethod
+    def _is_replaced(found: Writes, place: int) -> bool:
+        """Tell whether REPLACE deleted a row to insert it anew: what the statement met stands before, and the insert after it."""
+        deletes = ("delete", "nothing")
+        before = next((n for n in range(place, -1, -1) if found[n][0] not in deletes), -1)
+        met = any(write[2].get("met") == found[place][1] for write in found[before + 1 : place])
+        after = next((write for write in found[place + 1 :] if write[0] not in deletes), NOTHING)
+        return met and after[:2] == ("insert", found[place][1])
 
     def _names(self, twin: model.Replica) -> tuple[Names, set[Birth]]:
-        """Return which rows have which numbers here, and those of them that were not shown when the log was last empty."""
+        """Return which rows have which numbers here, and those of them that are not there now."""
         rules = {table: self._constrained(table).rules for table in self.habits.tables}
         now = Shown(twin.world, twin.known, rules)
         names: Names = {table: {} for table in self.numbered}
@@ -156,8 +155,12 @@ class ConstrainedWriter(Writer):
                 names[table][now.labels[key[0]]] = key[0]
         gone = {row[1][0] for row in now.states if row[0] in names and row not in now.view.shown}
         for kind, (table, key), _ in twin.pending:
-            if kind == "insert" and table in names and key[0] not in now.labels:
-                names[table][key[0].claimed] = key[0]
+            if kind == "insert" and table in names:
+                if key[0] not in now.labels:
+                    names[table][key[0].claimed] = key[0]
+                gone.discard(key[0])
+            if kind == "delete" and table in names:
+                gone.add(key[0])
         return names, gone
 
     def _row(self, table: str, key: Key, names: Names) -> Row:
@@ -224,7 +227,7 @@ class ConstrainedWriter(Writer):
         if entry["op"] == PERHAPS_EVICTED:
             evicted = key in before and now is None
             self.occurred["REPLACE evicted a row"] += evicted
-            return ("delete", (table, key), {}) if evicted else NOTHING
+            return ("delete", (table, key), {}) if evicted else ("nothing", NOTHING[1], {"met": (table, key)})
         if entry["op"] == DELETED:
             return "delete", (table, key), {}
         if entry["op"] == INSERTED:

@@ -1,0 +1,94 @@
+"""Waiting: the writes in a file's log, and what the book says of them, for the length of one transaction (decision 0015)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing, nullcontext
+
+from crdtsql.base import Now, query, suggest
+from crdtsql.fold import Piece, fold, has_pending, reached
+from crdtsql.store import Book, Folded, Registry, copies
+
+
+class Waiting:
+    """The writes that wait in the log of a file."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._book: Book | None = None
+        self._is_used = False
+
+    def look_up(self) -> None:
+        """Open the book on the log, which stays locked until `close`."""
+        if self._book is None and has_pending(self._registry.connection):
+            self._book = Book.open(self._registry)
+            self._is_used = False
+
+    def close(self) -> None:
+        """Close the book; after the commit."""
+        if self._book is not None:
+            self._book.close()
+        self._book = None
+
+    @property
+    def went_on(self) -> bool:
+        """Tell whether other writes than these were folded under this file's site after those that both logs begin with."""
+        site = self._registry.site_id(self._registry.self_ordinal)
+        return self._book is not None and self._book.went_on_as(site)
+
+    def is_behind(self, peer_vector: Mapping[bytes, int]) -> bool:
+        """Tell whether a peer knows more of this site than this file, with the writes in the log that were folded before."""
+        mine = self._registry.self_ordinal
+        known = peer_vector.get(self._registry.site_id(mine), 0)
+        if known <= self._registry.vector().get(self._registry.site_id(mine), 0):
+            return False
+        return known > reached(self._registry, self._pieces(), mine)
+
+    def fold(self, now: Now, *, may_be_undone: bool) -> int:
+        """Fold the log so that each write belongs to the site that folded it first, and write that down; return how many there were.
+
+        Args:
+            may_be_undone: a caller may still take back the writes, so that the book must not have them.
+        """
+        book, moment = self._book, now()
+        if book is None or self._is_used:  # what a verb of ours wrote in this transaction is in no other file
+            return fold(self._registry, now)
+        folded = fold(self._registry, lambda: moment, self._pieces())
+        before = book.begins()
+        count = len(book.times) - sum(piece.count for piece in before)
+        own = Folded(self._registry.site_id(self._registry.self_ordinal), moment, count)
+        if not may_be_undone:
+            book.write([*before, own] if count > 0 else before)
+        self._is_used = True
+        return folded
+
+    def _pieces(self) -> list[Piece]:
+        """Return the parts of the log that were folded before, with the sites' ordinals here."""
+        place, found = 0, []
+        for piece in [] if self._book is None else self._book.begins():
+            place += piece.count
+            seqs = [] if self._book is None else self._book.seqs
+            found.append(Piece(self._registry.add_site(piece.site), piece.now_ms, seqs[place - 1]))
+        return found
+
+    def tell(self, reason: str) -> str:
+        """Say what a file may lack that goes on as a new site, and what becomes of the writes in it that have no stamps yet."""
+        (count,) = query.first(self._registry.connection, "SELECT count(*) FROM main._crdt_log")
+        lost = copies.loss(reason)
+        if not count:
+            return lost
+        waiting = self._tell(reason, count)
+        return waiting if lost == copies.NOTHING else f"{lost}; {waiting}"
+
+    def _tell(self, reason: str, count: int) -> str:
+        with closing(Book.open(self._registry)) if self._book is None else nullcontext(self._book) as book:
+            known = sum(piece.count for piece in book.begins())
+        if known:
+            return f"{known:,} of the {count:,} writes in it that had no stamps yet were folded before, and count once"
+        unseen = f"{count:,} writes in it had not been seen by any command of crdtsql"
+        if reason == copies.ELSEWHERE:
+            return (
+                f"{unseen}: if the file that it comes from has them too, they will be there twice; before the next copy run "
+                f"{suggest.verb('vector')} on that file, or use {suggest.verb('clone')}"
+            )
+        return f"{unseen}: those that another file has too count once if both are used on this machine by this user, else twice"

@@ -1,0 +1,16 @@
+EXISTS (
+    -- A reference that was written before its row, and whose writer had not seen the row that has the number.
+    SELECT 1
+    FROM (SELECT ${t} & 4611686018427387903 AS t, ${s} AS s ${source}) AS reference
+    WHERE reference.s = moved.born_s
+      AND reference.t < moved.born_t
+      AND moved.holder_t > 0
+      AND CASE
+        WHEN moved.holder_s = reference.s THEN moved.holder_t > moved.born_t
+        ELSE moved.holder_t > ifnull((
+          SELECT max(merged.upto)
+          FROM main._crdt_merged AS merged
+          WHERE merged.site = reference.s AND merged.peer = moved.holder_s AND merged.at <= reference.t
+        ), 0)
+      END
+  )

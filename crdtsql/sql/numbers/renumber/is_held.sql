@@ -1,1 +1,0 @@
-EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_target} AND clock.held = target.id)

@@ -1,0 +1,1 @@
+FROM (SELECT 1) LEFT JOIN ${clock} AS clock ON ${clock_is_target}

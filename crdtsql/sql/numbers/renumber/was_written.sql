@@ -1,0 +1,1 @@
+EXISTS (SELECT 1 FROM temp._crdt_event AS event WHERE event.tbl = ${table_id} AND ${target_is_event} AND ${writes} ${before})

@@ -1,0 +1,3 @@
+SELECT seq, at
+FROM _crdt_log
+ORDER BY seq

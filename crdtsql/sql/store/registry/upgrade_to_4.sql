@@ -1,0 +1,1 @@
+ALTER TABLE _crdt_log ADD COLUMN new

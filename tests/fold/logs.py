@@ -1,0 +1,210 @@
+"""Random tables and statements for tests of fold: all column types, row policies, granularities and identities."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+from typing import Any
+
+import apsw
+
+from crdtsql import Replica
+
+DOC = """CREATE TABLE doc (id {key} PRIMARY KEY NOT NULL, title, owner, best, least, n INTEGER, x REAL, tags TEXT, seen TEXT,
+  meta TEXT, up INTEGER)"""
+TYPES = {
+    "owner": "register",
+    "best": "max",
+    "least": "min",
+    "n": "counter",
+    "x": "counter",
+    "tags": "set",
+    "seen": "grow-set",
+    "meta": "map",
+    "up": "grow-counter",
+}
+SHOP = """
+CREATE TABLE artist (id INTEGER PRIMARY KEY, name TEXT UNIQUE, boss INTEGER REFERENCES artist (id), tags TEXT, n INTEGER);
+CREATE TABLE album (id INTEGER PRIMARY KEY AUTOINCREMENT, title, artist REFERENCES artist (id) ON DELETE {action});
+CREATE TABLE credit (artist INTEGER NOT NULL REFERENCES artist (id) ON DELETE CASCADE, album INTEGER NOT NULL REFERENCES album (id),
+  part, PRIMARY KEY (album, artist)) WITHOUT ROWID;
+"""
+ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL")
+NUMBERS = (1, 2, 3)
+ELEMENTS = ("a", "b", "c", 1, 1.0, "1", None)
+PATHS = ("$.a", "$.b", "$.a.b", "$.c.d")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one history, and how they are enabled."""
+
+    schema: str
+    enabled: tuple[tuple[str, dict[str, Any]], ...]
+    keys: tuple[Any, ...]
+    focus: frozenset[str]
+
+    @staticmethod
+    def choose(random: Random) -> Tables:
+        """Choose tables, their policies and identities."""
+        options = {
+            "rows": random.choice(("add-wins", "add-wins", "delete-wins", "grow-only")),
+            "granularity": random.choice(("column", "column", "row")),
+        }
+        key, identity = random.choice((("TEXT", "key"), ("INTEGER", "key"), ("INTEGER", "row")))
+        doc: tuple[tuple[str, dict[str, Any]], ...] = (("doc", {"types": TYPES, "identity": identity, **options}),)
+        shop: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("artist", {"types": {"tags": "set", "n": "counter"}, "identity": random.choice(("row", "row", "key"))}),
+            ("album", {}),
+            ("credit", {}),
+        )
+        keys = (("k1", "k2") if key == "TEXT" else NUMBERS)[: random.choice((1, 2, 2))]
+        both = DOC.format(key=key) + ";" + SHOP.format(action=random.choice(ACTIONS))
+        chosen = doc + shop if random.random() < 0.2 else random.choice((doc, shop))
+        return Tables(both, chosen, keys, frozenset(random.sample(sorted(TYPES), random.choice((1, 2, 4)))))
+
+    def open(self, site: int, *, image: bytes | None = None) -> Replica:
+        """Open a replica in memory; of an image, the file that it was taken of."""
+        sites = count()
+        connection = apsw.Connection(":memory:")
+        if image is not None:
+            connection.deserialize("main", image)
+        else:
+            connection.execute(self.schema)
+        replica = Replica.on(connection, make_site=lambda: bytes([site, *([0] * 14), next(sites)]))
+        if image is None:
+            for name, options in self.enabled:
+                replica.enable(name, **options)
+        return replica
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the tables."""
+        return [name for name, _ in self.enabled]
+
+
+def write(random: Random, tables: Tables, connection: apsw.Connection) -> str:
+    """Run one statement of a program, which the table may refuse; return it."""
+    table = random.choice(tables.names)
+    statement, values = _doc(random, tables) if table == "doc" else _shop(random, table)
+    connection.execute(f"PRAGMA recursive_triggers = {int(random.random() < 0.2)}")
+    connection.execute(f"PRAGMA foreign_keys = {int(random.random() < 0.4)}")
+    try:
+        connection.execute(statement, values)
+    except apsw.ConstraintError as error:
+        return f"-- refused ({error}): {statement} {values}"
+    finally:
+        connection.execute("PRAGMA foreign_keys = 0; PRAGMA recursive_triggers = 0")
+    return f"{statement} {values}"
+
+
+def _array(random: Random) -> str:
+    return json.dumps(random.choices(ELEMENTS, k=random.choice((0, 1, 2, 3))))
+
+
+def _object(random: Random) -> str:
+    return json.dumps(
+        {
+            name: random.choice((1, "x", None, {}, [1], {"b": random.choice((1, 2))}))
+            for name in random.sample("abc", random.choice((0, 1, 2)))
+        }
+    )
+
+
+def _doc(random: Random, tables: Tables) -> tuple[str, tuple[Any, ...]]:
+    key = random.choice(tables.keys)
+    row = (
+        key,
+        random.choice(("t", "u", None)),
+        random.choice(("ann", "ben", None)),
+        random.choice((1, 5, 9, "z", None)),
+        random.choice((1, 5, 9, None)),
+        random.choice((0, 5, None)),
+        random.choice((0.0, 2.5, None)),
+        random.choice((None, _array(random))),
+        random.choice((None, _array(random))),
+        random.choice((None, _object(random))),
+        random.choice((0, 3, None)),
+    )
+    marks = ", ".join("?" * len(row))
+    every = random.random() < 0.15
+    where, which = ("", ()) if every else (" WHERE id = ?", (key,))
+    settings = _settings(random, tables.focus)
+    return random.choices(
+        (
+            (f"INSERT INTO doc VALUES ({marks})", row),
+            (f"INSERT OR REPLACE INTO doc VALUES ({marks})", row),
+            (f"INSERT OR IGNORE INTO doc VALUES ({marks})", row),
+            (f"INSERT INTO doc VALUES ({marks}) ON CONFLICT DO UPDATE SET {settings[0]}", (*row, *settings[1])),
+            (f"UPDATE doc SET {settings[0]}{where}", (*settings[1], *which)),
+            (f"DELETE FROM doc{where}", which),
+            ("UPDATE OR REPLACE doc SET id = ? WHERE id = ?", (random.choice(tables.keys), key)),
+        ),
+        (3, 1.5, 0.5, 1, 10, 2, 0.5),
+    )[0]
+
+
+def _settings(random: Random, focus: frozenset[str]) -> tuple[str, tuple[Any, ...]]:
+    """Return what an UPDATE sets: two columns mostly."""
+    choices: tuple[tuple[str, tuple[Any, ...]], ...] = (
+        ("title = ?", (random.choice(("t", "v", None)),)),
+        ("owner = ?", (random.choice(("ann", "cleo", None)),)),
+        ("best = ?", (random.choice((2, 7, 11, None)),)),
+        ("least = ?", (random.choice((0, 4, 8, None)),)),
+        ("n = n + ?", (random.choice((1, 5, -5, -1)),)),
+        ("n = ?", (random.choice((0, 7, None)),)),
+        ("x = ifnull(x, 0) + ?", (random.choice((0.5, -0.5, 2.0)),)),
+        ("up = ifnull(up, 0) + ?", (random.choice((1, 2)),)),
+        ("tags = json_insert(ifnull(tags, '[]'), '$[#]', ?)", (random.choice(ELEMENTS),)),
+        ("tags = json_remove(tags, '$[0]')", ()),
+        ("tags = json_remove(tags, '$[#-1]')", ()),
+        ("tags = replace(tags, ',', ' , ')", ()),
+        ("tags = ?", (random.choice((None, _array(random))),)),
+        ("seen = json_insert(ifnull(seen, '[]'), '$[#]', ?)", (random.choice(ELEMENTS),)),
+        ("meta = json_set(ifnull(meta, '{}'), ?, ?)", (random.choice(PATHS), random.choice((1, 2, "x")))),
+        ("meta = json_remove(meta, ?)", (random.choice(PATHS),)),
+        ("meta = ?", (random.choice((None, _object(random))),)),
+    )
+    chosen: dict[str, tuple[str, tuple[Any, ...]]] = {}
+    wanted = [setting for setting in choices if setting[0].split(" ")[0] in focus | {"title"}]
+    for setting in random.choices(wanted, k=random.choice((1, 1, 2))):
+        chosen.setdefault(setting[0].split(" ")[0], setting)
+    return ", ".join(setting for setting, _ in chosen.values()), tuple(v for _, found in chosen.values() for v in found)
+
+
+def _shop(random: Random, table: str) -> tuple[str, tuple[Any, ...]]:
+    number, other, third = (random.choice(NUMBERS) for _ in range(3))
+    name, maybe = random.choice(("ann", "ben", "cleo", "dora")), random.choice((None, number, other))
+    statements: dict[str, tuple[tuple[float, str, tuple[Any, ...]], ...]] = {
+        "artist": (
+            (3, "INSERT INTO artist VALUES (?, ?, ?, '[]', 0)", (number, name, maybe)),
+            (1, "INSERT INTO artist (name, boss) VALUES (?, ?)", (name, maybe)),
+            (1.5, "INSERT OR REPLACE INTO artist VALUES (?, ?, ?, '[1]', 5)", (number, name, maybe)),
+            (0.5, "INSERT OR IGNORE INTO artist VALUES (?, ?, ?, '[1]', 5)", (number, name, maybe)),
+            (
+                1,
+                "INSERT INTO artist VALUES (?, ?, ?, '[]', 0) ON CONFLICT (id) DO UPDATE SET n = n + 1",
+                (number, name, maybe),
+            ),
+            (4, "DELETE FROM artist WHERE id = ?", (number,)),
+            (1, "UPDATE artist SET boss = ? WHERE id = ?", (maybe, other)),
+            (1, "UPDATE artist SET n = n + 1, tags = json_insert(tags, '$[#]', ?) WHERE id = ?", (other, number)),
+            (0.5, "UPDATE OR REPLACE artist SET name = ? WHERE id = ?", (name, number)),
+            (0.5, "UPDATE OR REPLACE artist SET id = ? WHERE id = ?", (number, other)),
+        ),
+        "album": (
+            (2, "INSERT INTO album (title, artist) VALUES (?, ?)", (name, maybe)),
+            (2, "INSERT OR REPLACE INTO album VALUES (?, ?, ?)", (number, name, maybe)),
+            (2, "UPDATE album SET artist = ? WHERE id = ?", (maybe, other)),
+            (2, "DELETE FROM album WHERE id = ?", (other,)),
+        ),
+        "credit": (
+            (3, "INSERT OR IGNORE INTO credit VALUES (?, ?, ?)", (number, other, name)),
+            (1, "UPDATE credit SET part = ? WHERE artist = ?", (third, number)),
+            (1, "DELETE FROM credit WHERE artist = ?", (number,)),
+        ),
+    }
+    found = statements[table]
+    return random.choices([(text, values) for _, text, values in found], [weight for weight, _, _ in found])[0]

@@ -1,0 +1,207 @@
+"""Which row a number means that is written before its row, between two rows of that number, or after them (decision 0016)."""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from random import Random
+from typing import Any
+
+import apsw
+import pytest
+
+from crdtsql import Replica
+from tests.fold import logs
+from tests.fold.test_homomorphism import compare, give
+from tests.support import state
+from tests.support.peers import START_MS
+
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "30"))
+SCHEMA = """
+CREATE TABLE p (id INTEGER PRIMARY KEY, name);
+CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id), what);
+CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, p TEXT REFERENCES p (id));
+CREATE TABLE k (p INTEGER NOT NULL REFERENCES p (id), n INTEGER NOT NULL, v, PRIMARY KEY (p, n)) WITHOUT ROWID;
+CREATE TABLE d (k INTEGER, n INTEGER, v TEXT PRIMARY KEY NOT NULL, FOREIGN KEY (k, n) REFERENCES k (p, n));
+"""
+CHILDREN = {
+    "a plain column": ("INSERT INTO c VALUES ({n}, {p}, '{w}')", "SELECT c.what, p.name FROM c JOIN p ON p.id = c.p"),
+    "a column of text": ("INSERT INTO t VALUES ('{w}', '{p}')", "SELECT t.id, p.name FROM t JOIN p ON p.id = t.p"),
+    "a part of the key": ("INSERT INTO k VALUES ({p}, {n}, '{w}')", "SELECT k.v, p.name FROM k JOIN p ON p.id = k.p"),
+}
+
+
+def make(*numbers: int, fill: str = "", before: str = "") -> list[Replica]:
+    """Make replicas of one filled file; a lower number has an earlier clock."""
+    opened = []
+    for number in numbers:
+        connection = apsw.Connection(":memory:")
+        connection.execute(SCHEMA)
+        if not opened and before:
+            connection.execute(before)
+        ticks, sites = count(START_MS + number * 1000, 10_000), count()
+        replica = Replica.on(
+            connection,
+            now=lambda ticks=ticks: next(ticks),
+            make_site=lambda number=number, sites=sites: bytes([number, *([0] * 14), next(sites)]),
+        )
+        replica.enable("p", "c", "t", "k", "d")
+        opened.append(replica)
+    if fill:
+        opened[0].connection.execute(fill)
+    give(opened[0], *opened[1:])
+    return opened
+
+
+def rest(*replicas: Replica) -> None:
+    """Exchange everything, and check that all have everything alike and nothing dangles."""
+    for _ in range(2):
+        for sender in replicas:
+            give(sender, *(receiver for receiver in replicas if receiver is not sender))
+    first = state.shared(replicas[0].connection)
+    for replica in replicas:
+        found = state.shared(replica.connection)
+        assert found == first
+        assert replica.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def rows(replica: Replica, query: str) -> list[tuple[Any, ...]]:
+    """Read rows, sorted."""
+    return sorted(replica.connection.execute(query).fetchall())
+
+
+@pytest.mark.parametrize("synced", [True, False], ids=["the reference travels first", "all at once"])
+@pytest.mark.parametrize("older", ["its own", "the other one"])
+@pytest.mark.parametrize("how", CHILDREN)
+def test_a_reference_before_its_row_means_its_writers_next_one(how: str, older: str, synced: bool) -> None:
+    """A reference that is written before its row means the next row that its writer inserts, whichever keeps the number."""
+    insert, query = CHILDREN[how]
+    a, b, c = make(*((1, 2, 3) if older == "its own" else (2, 1, 3)))
+    a.connection.execute(insert.format(n=1, p=2, w="child"))
+    if synced:
+        rest(a, b, c)
+        assert rows(c, query) == []
+    a.connection.execute("INSERT INTO p VALUES (2, 'of a')")
+    b.connection.execute("INSERT INTO p VALUES (2, 'of b')")
+    give(b, c)
+    rest(a, b, c)
+    assert rows(a, query) == rows(b, query) == rows(c, query) == [("child", "of a")]
+
+
+@pytest.mark.parametrize("how", CHILDREN)
+def test_a_reference_whose_writer_never_has_the_row_has_one_answer(how: str) -> None:
+    """A reference whose writer never inserted the row means the row that keeps the number, on all replicas."""
+    insert, query = CHILDREN[how]
+    a, b, c = make(3, 1, 2)
+    a.connection.execute(insert.format(n=1, p=2, w="child"))
+    rest(a, b, c)
+    c.connection.execute("INSERT INTO p VALUES (2, 'of c')")
+    give(c, a)
+    b.connection.execute("INSERT INTO p VALUES (2, 'of b')")
+    rest(a, b, c)
+    assert rows(a, query) == rows(b, query) == [("child", "of b")]
+
+
+def test_a_reference_from_before_enabling_has_one_answer() -> None:
+    """A reference that led nowhere when the table was enabled means the next row that its file inserts."""
+    a, b = make(2, 1, before="INSERT INTO c VALUES (1, 2, 'child')")
+    a.connection.execute("INSERT INTO p VALUES (2, 'of a')")
+    b.connection.execute("INSERT INTO p VALUES (2, 'of b')")
+    rest(a, b)
+    query = CHILDREN["a plain column"][1]
+    assert rows(a, query) == rows(b, query) == [("child", "of a")]
+
+
+@pytest.mark.parametrize("folded", ["", "between", "after"])
+@pytest.mark.parametrize("how", CHILDREN)
+def test_a_number_used_again_on_both_sides_is_two_rows(how: str, folded: str) -> None:
+    """DELETE and INSERT of one number on both sides, before any command or with one: two rows, each with its own children."""
+    insert, query = CHILDREN[how]
+    a, b = make(1, 2, fill="INSERT INTO p VALUES (1, 'one'), (2, 'two')")
+    for name, replica in (("a", a), ("b", b)):
+        replica.connection.execute("DELETE FROM p WHERE id = 2")
+        if folded == "between":
+            replica.fold()
+        replica.connection.execute(f"INSERT INTO p (id, name) VALUES (2, 'new of {name}')")
+        replica.connection.execute(insert.format(n=1, p=2, w=f"child of {name}"))
+        if folded == "after":
+            replica.fold()
+    rest(a, b)
+    expected = [("child of a", "new of a"), ("child of b", "new of b")]
+    if how == "a plain column":  # whose own number is another one then
+        assert rows(a, "SELECT count(*) FROM c") == [(2,)]
+    assert rows(a, query) == rows(b, query) == expected
+    assert rows(a, "SELECT name FROM p") == [("new of a",), ("new of b",), ("one",)]
+
+
+def test_a_number_used_many_times_in_one_log() -> None:
+    """Each row of a number that came and went within one log is a row of its own, with the children that were written in its time."""
+    a, b = make(1, 2, fill="INSERT INTO p VALUES (5, 'first'); INSERT INTO c VALUES (1, 5, 'of first')")
+    for n in (2, 3, 4):
+        a.connection.execute(
+            f"DELETE FROM p WHERE id = 5; INSERT INTO p VALUES (5, 'row {n}'); INSERT INTO c VALUES ({n}, 5, 'of row {n}')"
+        )
+    b.connection.execute("UPDATE p SET name = 'kept' WHERE id = 5")
+    rest(a, b)
+    assert rows(a, "SELECT name FROM p") == [("kept",), ("row 4",)]
+    assert rows(a, CHILDREN["a plain column"][1]) == [("of first", "kept"), ("of row 4", "row 4")]
+    assert {entry.reason for entry in a.held()} >= {"deleted"} or len(a.held()) >= 2
+
+
+def test_what_refers_to_a_reference_follows_too() -> None:
+    """A key that is made of a reference moves with it, and so does what refers to that key."""
+    a, b = make(2, 1)
+    a.connection.execute(
+        "INSERT INTO k VALUES (2, 1, 'k'); INSERT INTO d VALUES (2, 1, 'd'); INSERT INTO p VALUES (2, 'of a')"
+    )
+    b.connection.execute("INSERT INTO p VALUES (2, 'of b')")
+    rest(a, b)
+    query = "SELECT d.v, k.v, p.name FROM d JOIN k ON k.p = d.k AND k.n = d.n JOIN p ON p.id = k.p"
+    assert rows(a, query) == rows(b, query) == [("d", "k", "of a")]
+
+
+@pytest.mark.parametrize(
+    "statement", ["REPLACE INTO p VALUES (2, 'new')", "UPDATE OR REPLACE p SET id = 2, name = 'new' WHERE id = 1"]
+)
+@pytest.mark.parametrize("recursive", [0, 1])
+@pytest.mark.parametrize("folded", [True, False])
+def test_replacing_keeps_the_row(statement: str, recursive: int, folded: bool) -> None:
+    """REPLACE over a row keeps it, whatever triggers it fires, of a row that was folded or not: its children stay."""
+    a, b = make(1, 2, fill="INSERT INTO p VALUES (1, 'one')")
+    a.connection.execute("INSERT INTO p VALUES (2, 'two'); INSERT INTO c VALUES (1, 2, 'child')")
+    if folded:
+        give(a, b)
+    a.connection.execute(f"PRAGMA recursive_triggers = {recursive}; {statement}; PRAGMA recursive_triggers = 0")
+    b.connection.execute("INSERT INTO p VALUES (9, 'else')")
+    rest(a, b)
+    assert rows(b, CHILDREN["a plain column"][1]) == [("child", "new")]
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_random_references_have_one_answer(seed: int) -> None:
+    """Whatever programs write, foreign keys enforced or not, before, between and after: all replicas come to the same."""
+    random = Random(seed)
+    while True:
+        tables = logs.Tables.choose(random)
+        if "artist" in tables.names:
+            break
+    replicas = [tables.open(number) for number in (1, 2, 3)]
+    story: list[str] = []
+    for _ in range(random.choice((10, 25, 40))):
+        number = random.randrange(3)
+        what = random.choices(("write", "fold", "send"), (8, 2, 3))[0]
+        if what == "write":
+            story.append(f"{number}: {logs.write(random, tables, replicas[number].connection)}")
+        elif what == "fold":
+            replicas[number].fold()
+            story.append(f"{number}: fold")
+        else:
+            other = random.choice([n for n in range(3) if n != number])
+            give(replicas[number], replicas[other])
+            story.append(f"{number}: to {other}")
+    for _ in range(2):
+        for sender in replicas:
+            give(sender, *(receiver for receiver in replicas if receiver is not sender))
+    compare(story, *replicas)
+    for replica in replicas:
+        assert replica.connection.execute("PRAGMA foreign_key_check").fetchall() == [], "\n".join(story)
