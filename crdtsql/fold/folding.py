@@ -24,7 +24,7 @@ from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 
 def has_pending(connection: apsw.Connection) -> bool:
     """Tell whether the log holds anything to fold."""
-    return query.first(connection, "SELECT 1 FROM main._crdt_log LIMIT 1") is not None
+    return query.exists(connection, "main._crdt_log")
 
 
 def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
@@ -80,7 +80,7 @@ def _fold_table(
         "genesis_s": genesis_s,
         "look": bool(schema.other_triggers(connection, table.name)),
     }
-    had_held = _any_row(connection, table.held)
+    had_held = query.exists(connection, table.held)
     if had_held:
         release = sql(
             "fold/folding/release_held",
@@ -101,7 +101,7 @@ def _fold_table(
         connection.execute(forget, values)
     if values["look"]:
         _hold_unseen(connection, table, values)
-    if _any_row(connection, table.heads):
+    if query.exists(connection, table.heads):
         forget = sql(
             "fold/folding/forget_heads",
             heads=table.heads,
@@ -131,10 +131,6 @@ def _hold_unseen(connection: apsw.Connection, table: Table, values: dict[str, Sq
         connection.execute(
             sql("fold/folding/link_unseen", held=table.held, clock=table.clock, clock_is_held=clock_is_held), values
         )
-
-
-def _any_row(connection: apsw.Connection, table: Sql) -> bool:
-    return query.first(connection, f"SELECT 1 FROM {table} LIMIT 1") is not None
 
 
 def _update_name(field: Field) -> Sql:

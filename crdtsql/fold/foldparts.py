@@ -13,12 +13,17 @@ from functools import partial
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, SqliteValue, fragment, identifier, joined, naming, query, sql
+from crdtsql.base import EMPTY, Sql, SqliteValue, TemporaryTable, fragment, identifier, joined, naming, query, sql
 from crdtsql.capture import without_capture
 from crdtsql.fold.pieces import Stamped
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 from crdtsql.types import CellType, Kind, parts
+
+CELL = TemporaryTable("_crdt_cell", "fold/foldparts/create_cell")
+WRITE = TemporaryTable("_crdt_write", "fold/foldparts/create_write")
+SPLIT = TemporaryTable("_crdt_split", "fold/foldparts/create_split")
+CHANGE = TemporaryTable("_crdt_change", "fold/foldparts/create_change")
 
 
 def fold_parts(registry: Registry, table: Table, shape: schema.TableShape, stamped: Stamped, updates: bool) -> None:
@@ -63,15 +68,15 @@ class _Fold:
         if not (updates and self._was_updated()) and not parts.have_parts(self.connection, self.table):
             return
         keys = self.shape.define_key(self.table.key_names)
-        with parts.working(
-            self.connection,
-            ("_crdt_cell", sql("fold/foldparts/create_cells", keys=keys)),
-            ("_crdt_write", sql("fold/foldparts/create_writes")),
-            ("_crdt_split", sql("fold/foldparts/create_split")),
-            ("_crdt_change", sql("fold/foldparts/create_change")),
+        with (
+            parts.working(self.connection),
+            CELL.created(self.connection, keys=keys),
+            WRITE.created(self.connection),
+            SPLIT.created(self.connection),
+            CHANGE.created(self.connection),
         ):
             self._collect()
-            if query.first(self.connection, "SELECT 1 FROM temp._crdt_cell LIMIT 1") is None:
+            if not query.exists(self.connection, "temp._crdt_cell"):
                 return
             match self.kind.kind:
                 case Kind.WHOLE:
@@ -83,8 +88,8 @@ class _Fold:
             self._show()
 
     def _was_updated(self) -> bool:
-        statement = "SELECT 1 FROM temp._crdt_event WHERE tbl = :tbl AND op = :op AND (detail >> :bit) & 1 LIMIT 1"
-        return query.first(self.connection, statement, self.values) is not None
+        which = "tbl = :tbl AND op = :op AND (detail >> :bit) & 1"
+        return query.exists(self.connection, "temp._crdt_event", which, self.values)
 
     def _collect(self) -> None:
         table = self.table
@@ -186,7 +191,7 @@ class _Fold:
 
     def _forget_unchanged(self) -> None:
         """Forget the updates of a cell that changed the spelling alone, and show the value before again."""
-        if query.first(self.connection, "SELECT 1 FROM temp._crdt_write WHERE NOT counts LIMIT 1") is None:
+        if not query.exists(self.connection, "temp._crdt_write", "NOT counts"):
             return
         self._execute("fold/foldparts/forget_unchanged")
         self._execute("fold/foldparts/restore_unchanged", was_updated=self.was_updated)
@@ -197,11 +202,8 @@ class _Fold:
 
     def _show(self) -> None:
         """Write what the parts say where the user's table, or the held row, shows something else."""
-        self.connection.execute(
-            "DELETE FROM temp._crdt_shown WHERE (id, typeof(value)) IN (SELECT id, typeof(now) FROM temp._crdt_cell) "
-            "AND value IS (SELECT now FROM temp._crdt_cell AS cell WHERE cell.id = _crdt_shown.id)"
-        )
-        if query.first(self.connection, "SELECT 1 FROM temp._crdt_shown LIMIT 1") is None:
+        self._execute("fold/foldparts/forget_shown")
+        if not query.exists(self.connection, "temp._crdt_shown"):
             return
         with without_capture(self.connection, [self.table]):
             self._show_in_table()

@@ -78,10 +78,8 @@ def _check_held(registry: Registry, table: Table, field: Field, shape: schema.Ta
         return
     affinity = next(column.affinity for column in shape.columns if column.name == field.name)
     value = naming.value(field.id)
-    found = query.first(
-        registry.connection,
-        f"SELECT {value}, {table.keys} FROM {table.held} WHERE {kind.invalid(value, affinity)} LIMIT 1",
-    )
+    slots = {"value": value, "keys": table.keys, "held": table.held, "invalid": kind.invalid(value, affinity)}
+    found = query.first(registry.connection, sql("fold/retype/find_invalid", **slots))
     if found is not None:
         undelete = suggest.row_command("undelete", registry.path, table.name, found[1:])
         raise ColumnTypeError(

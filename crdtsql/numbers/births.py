@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from crdtsql.base import Birth, Contender, SqliteValue, assign, query, sql
+from crdtsql.base import Birth, Contender, SqliteValue, TemporaryTable, assign, query, sql
 from crdtsql.numbers import renumber
 from crdtsql.numbers.contenders import Contenders
 from crdtsql.numbers.renumber import Moves, Span
-from crdtsql.store import Registry, Table, temporary
+from crdtsql.store import Registry, Table
+
+BIRTH = TemporaryTable("_crdt_birth", "numbers/births/create_birth")
 
 Found = tuple[int, int, int, int, int, int]
 """An insert that began a row: number, entry of the log, hlc, site, whether genesis had the number, whether it was replaced since."""
@@ -33,15 +35,15 @@ def keep(registry: Registry, changed: Iterable[tuple[Table, bool]]) -> None:
 
 def _of_table(registry: Registry, table: Table, removals: bool) -> Moves:
     connection = registry.connection
-    if not removals and query.first(connection, f"SELECT 1 FROM {table.held} LIMIT 1") is None:
+    if not removals and not query.exists(connection, table.held):
         return Moves(table, ())
     genesis_t, genesis_s = table.genesis or (None, None)
     values: dict[str, SqliteValue] = {"tbl": table.id, "genesis_t": genesis_t, "genesis_s": genesis_s}
-    with temporary(connection, "_crdt_birth", sql("numbers/births/create_births")):
+    with BIRTH.created(connection):
         connection.execute(sql("numbers/births/find_births", clock=table.clock), values)
         if removals:
             connection.execute(sql("numbers/births/keep_replaced", born=table.born, clock=table.clock), values)
-        if query.first(connection, "SELECT 1 FROM temp._crdt_birth LIMIT 1") is None:
+        if not query.exists(connection, "temp._crdt_birth"):
             return Moves(table, ())
         connection.execute(sql("numbers/births/index_events"))
         found: list[Found] = query.rows(connection, sql("numbers/births/list_births", clock=table.clock), values)

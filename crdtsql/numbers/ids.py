@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import apsw
-
 from crdtsql.base import Contender, InvalidChangesetError, Sql, assign, identifier, query, sql
 from crdtsql.numbers import renumber
 from crdtsql.numbers.contenders import BothSides
@@ -57,7 +55,7 @@ def _contested(registry: Registry, table: Table, theirs: TableHeader, number: in
         "clock": table.clock,
         "born": table.born,
     }
-    if theirs.rows and (_any(connection, table.clock) or _any(connection, table.quoted)):
+    if theirs.rows and (query.exists(connection, table.clock) or query.exists(connection, table.quoted)):
         statement = sql("numbers/ids/find_contested", table=table.quoted, key_column=identifier(table.key[0]), **slots)
         found.update(asked for (asked,) in query.rows(connection, statement, values))
     if (
@@ -66,14 +64,10 @@ def _contested(registry: Registry, table: Table, theirs: TableHeader, number: in
         slots = {name: slots[name] for name in ("image", "born_table", "born")}
         for pair in query.rows(connection, sql("numbers/ids/find_renumbered_there", **slots)):
             found.update(pair)
-    if _any(connection, table.born):
+    if query.exists(connection, table.born):
         statement = sql("numbers/ids/find_unknown_there", born=table.born, clock=table.clock)
         found.update(asked for (asked,) in query.rows(connection, statement, values))
     return sorted(found)
-
-
-def _any(connection: apsw.Connection, table: Sql) -> bool:
-    return query.first(connection, f"SELECT 1 FROM {table} LIMIT 1") is not None
 
 
 def _assign(registry: Registry, header: Header, database: str, sides: BothSides, contested: list[int]) -> int:

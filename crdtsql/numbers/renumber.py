@@ -21,6 +21,7 @@ from crdtsql.base import (
     Contender,
     InvalidChangesetError,
     Sql,
+    TemporaryTable,
     fragment,
     identifier,
     integer,
@@ -33,8 +34,10 @@ from crdtsql.numbers import followers
 from crdtsql.numbers.followers import Follower
 from crdtsql.shown import Side, take_out
 from crdtsql.sqlite import schema, writing
-from crdtsql.store import FIRST_PARKED, FIRST_UPDATE_OP, Field, Registry, Table, temporary
+from crdtsql.store import FIRST_PARKED, FIRST_UPDATE_OP, Field, Registry, Table
 from crdtsql.wire import Header, TableHeader, image
+
+MOVED = TemporaryTable("_crdt_moved", "numbers/renumber/create_moved")
 
 END = (1 << 63) - 1
 """Beyond the last entry of any log."""
@@ -141,7 +144,7 @@ def _moved(connection: apsw.Connection, spans: list[Span], hidden: AbstractSet[i
         + ((None, None) if span.holder is None else (span.holder.t, span.holder.s))
         for span in spans
     ]
-    with temporary(connection, "_crdt_moved", sql("numbers/renumber/create_moved")):
+    with MOVED.created(connection):
         connection.executemany(f"INSERT INTO temp._crdt_moved VALUES ({', '.join('?' * 9)})", rows)
         yield
 
@@ -200,7 +203,7 @@ def _ours(connection: apsw.Connection, table: Table) -> list[Sql]:
     """List the tables that keep rows of a table by key, the clocks last."""
     found = [table.heads]
     parts = f"_crdt_parts_{table.name}"
-    if query.first(connection, "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (parts,)):
+    if query.exists(connection, "main.sqlite_schema", "type = 'table' AND name = ?", (parts,)):
         found.append(table.parts)
     if table.parked:
         found.append(table.cells_parked)

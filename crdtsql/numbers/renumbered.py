@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from crdtsql.base import query, value_to_json
+from crdtsql.base import query, sql, value_to_json
 from crdtsql.store import Registry
 
 
@@ -36,10 +36,5 @@ def read(registry: Registry, table: str | None = None) -> list[Renumbered]:
         NotEnabledError: the table is not replicated.
     """
     wanted = None if table is None else registry.table(table).name
-    found = query.rows(
-        registry.connection,
-        'SELECT "table", old, new, "when" FROM crdt_renumbered WHERE ?1 IS NULL OR "table" = ?1 '
-        'ORDER BY "table" COLLATE NOCASE, old, new',
-        (wanted,),
-    )
+    found = query.rows(registry.connection, sql("numbers/renumbered/list"), (wanted,))
     return [Renumbered(*row) for row in found]

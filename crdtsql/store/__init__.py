@@ -4,7 +4,7 @@ from crdtsql.store import catalogue, columns, copies, damage
 from crdtsql.store.book import Book, Folded
 from crdtsql.store.causality import Causality, Stamp
 from crdtsql.store.damage import Damage, Remedy
-from crdtsql.store.registry import FORMAT, LIMITS, Registry, temporary
+from crdtsql.store.registry import FORMAT, LIMITS, Registry
 from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, Field, Table
 
 __all__ = [
@@ -25,5 +25,4 @@ __all__ = [
     "columns",
     "copies",
     "damage",
-    "temporary",
 ]

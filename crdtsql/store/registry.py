@@ -8,8 +8,7 @@ given to another column of the same table.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from itertools import count
 
 import apsw
@@ -416,24 +415,3 @@ def free_uid(name: str, taken: set[str]) -> str:
     """
     numbered = (name if number == 1 else f"{name}~{number}" for number in count(1))
     return next(uid for uid in numbered if uid not in taken)
-
-
-_leftovers = count(1)
-
-
-@contextmanager
-def temporary(connection: apsw.Connection, name: str, definition: str) -> Iterator[None]:
-    """Keep a temporary table for the length of a block.
-
-    SQLite drops no table while a statement around us reads, as in `SELECT crdt_import(body) FROM inbox`; then the table
-    is emptied and put aside.
-    """
-    connection.execute(definition)
-    try:
-        yield
-    finally:
-        try:
-            connection.execute(f"DROP TABLE IF EXISTS temp.{name}")  # a ROLLBACK undoes its CREATE
-        except apsw.LockedError:
-            connection.execute(f"DELETE FROM temp.{name}")
-            connection.execute(f"ALTER TABLE temp.{name} RENAME TO {name}_{next(_leftovers)}")

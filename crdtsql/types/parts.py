@@ -12,13 +12,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import apsw
 
 from crdtsql.base import CounterOverflowError, Sql, SqliteValue, TemporaryTable, query, show_key, sql
 from crdtsql.sqlite import TableShape
-from crdtsql.store import Field, Table, temporary
+from crdtsql.store import Field, Table
 from crdtsql.types.celltypes import TYPES, CellType, Kind
 from crdtsql.types.celltypes.base import BOUND
 
@@ -112,13 +112,9 @@ def kind_of(field: Field) -> CellType:
 
 
 @contextmanager
-def working(connection: apsw.Connection, *definitions: tuple[str, str]) -> Iterator[None]:
-    """Keep the temporary tables for one column, and further ones (name, definition), for the length of a block."""
-    with ExitStack() as stack:
-        stack.enter_context(PART.created(connection))
-        stack.enter_context(SHOWN.created(connection))
-        for name, definition in definitions:
-            stack.enter_context(temporary(connection, name, definition))
+def working(connection: apsw.Connection) -> Iterator[None]:
+    """Keep the temporary tables for one column, for the length of a block."""
+    with PART.created(connection), SHOWN.created(connection):
         yield
 
 

@@ -16,6 +16,7 @@ SOURCES = [path for path in sorted(PACKAGE.rglob("*")) if path.suffix in {".py",
 TEXTS = {source: source.read_text(encoding="utf-8") for source in SOURCES}
 CREATE = "CREATE TEMP TABLE "
 WRITE = r"(?:INSERT(?: OR \w+)? INTO|UPDATE(?: OR \w+)?|DELETE FROM) temp\."
+INDEX = re.compile(r"CREATE INDEX (?:IF NOT EXISTS )?temp\.\w+ ON \w+")
 
 
 def module_of(source: Path) -> str:
@@ -68,6 +69,12 @@ def test_one_module_creates_it(table: TemporaryTable) -> None:
         assert creating.match(TEXTS[definition])
 
 
+def test_every_temporary_table_is_declared() -> None:
+    """No statement creates a temporary table but those that declarations name."""
+    creating = {source for source, text in TEXTS.items() if re.search(r"CREATE TEMP(ORARY)?\b(?! TRIGGER)", text)}
+    assert creating == {definition_of(table) for table in TABLES.values()}
+
+
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: str(table.name))
 def test_its_users_are_listed(table: TemporaryTable) -> None:
     """A declaration lists exactly the other modules whose SQL or Python names the table: those that write it, and those that read it."""
@@ -78,3 +85,13 @@ def test_its_users_are_listed(table: TemporaryTable) -> None:
     writers, readers = set(table.written_by), set(table.read_by)
     assert writers == wrote - {owner}
     assert readers == named - wrote - {owner}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.relative_to(PACKAGE).as_posix())
+def test_no_other_temporary_table_is_named(source: Path) -> None:
+    """Statements name declared temporary tables only, and with the schema `temp`, so that nothing in the file can pass for one."""
+    text = INDEX.sub("", TEXTS[source])
+    assert set(re.findall(r"\btemp\.(\w+)", text)) <= TABLES.keys()
+    if source.suffix == ".sql":
+        bare = re.findall(rf"(?<!temp\.)(?<!{CREATE})\b(_crdt_\w+)", text)
+        assert not TABLES.keys() & set(bare), "named without its schema"

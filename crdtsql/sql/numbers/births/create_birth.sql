@@ -1,4 +1,8 @@
 CREATE TEMP TABLE _crdt_birth (
   -- Inserts in the log that began a row under a number that another row has, or had, or may have had.
-  k1 INTEGER, seq INTEGER, hlc INTEGER, s INTEGER, PRIMARY KEY (k1, seq)
+  k1 INTEGER,  -- the number
+  seq INTEGER, -- the entry of the log
+  hlc INTEGER,
+  s INTEGER,
+  PRIMARY KEY (k1, seq)
 ) WITHOUT ROWID

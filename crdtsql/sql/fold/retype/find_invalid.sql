@@ -1,0 +1,4 @@
+SELECT ${value}, ${keys}
+FROM ${held}
+WHERE ${invalid}
+LIMIT 1
