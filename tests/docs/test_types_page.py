@@ -9,15 +9,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from crdtsql import Replica, sync
 from crdtsql.base import policy
 from crdtsql.types.celltypes import TYPES
-from tests.support.peers import fast_directory
+from tests.support.peers import in_memory
 
 PAGE = Path(__file__).parents[2] / "docs" / "TYPES.md"
 HEADER = "| before | A writes | B writes | after the merge |"
@@ -101,23 +103,19 @@ def _one(cell: str) -> str:
 CASES = list(cases())
 
 
-def write(file: Path, *steps: Step) -> None:
-    """Write as any program would; no replica of this process has the file open."""
-    connection = sqlite3.connect(file, isolation_level=None)
+def write(to: apsw.Connection, *steps: Step) -> None:
+    """Write as any program would."""
     for statement, refused in steps:
         if refused:
-            with pytest.raises(sqlite3.IntegrityError, match="crdtsql: "):
-                connection.execute(statement)
+            with pytest.raises(apsw.ConstraintError, match="crdtsql: "):
+                to.execute(statement)
         else:
-            connection.execute(statement)
-    connection.close()
+            to.execute(statement)
 
 
-def content(file: Path) -> Content:
+def content(of: Replica) -> Content:
     """Read the columns behind the key."""
-    connection = sqlite3.connect(file)
-    found = connection.execute("SELECT * FROM task ORDER BY id").fetchall()
-    connection.close()
+    found = of.connection.execute("SELECT * FROM task ORDER BY id").fetchall()
     return [tuple((type(value), value) for value in row[1:]) for row in found]
 
 
@@ -131,7 +129,7 @@ def wanted(case: Case) -> Content:
     return [tuple((type(value), value) for value in row) for row in found]
 
 
-def exchange(order: str, a: Path, b: Path, c: Path) -> None:
+def exchange(order: str, a: Replica, b: Replica, c: Replica) -> None:
     """Bring the replicas together."""
     if order == "A with B":
         sync(a, b)
@@ -142,8 +140,13 @@ def exchange(order: str, a: Path, b: Path, c: Path) -> None:
             sync(first, second)
 
 
-def make_replicas(case: Case, a: Path, *copies: Path) -> None:
-    """Run the section's command on A, and clone it."""
+def make_replicas(case: Case, folder: Path) -> list[Replica]:
+    """Make the table with its row, run the section's command, and clone the file twice."""
+    connection = apsw.Connection(str(folder / "a.db"))
+    write(connection, (case.create, False))
+    if case.before != NO_ROW:
+        write(connection, (f"INSERT INTO task VALUES ('t1', {case.before})", False))
+    connection.close()
     table, *options = case.options
     given = list(zip(options[::2], options[1::2], strict=True))
     types = dict(value.split("=") for option, value in given if option == "-c")
@@ -151,31 +154,26 @@ def make_replicas(case: Case, a: Path, *copies: Path) -> None:
     rows = others.pop("--rows", policy.ADD_WINS)
     granularity = others.pop("--granularity", policy.BY_COLUMN)
     assert not others
-    with Replica.open(a) as replica:
-        replica.enable(table, types=types, rows=rows, granularity=granularity)
-        for path in copies:
-            replica.clone(path).close()
+    first = Replica.open(folder / "a.db")
+    first.enable(table, types=types, rows=rows, granularity=granularity)
+    return [first, *(first.clone(folder / f"{name}.db") for name in "bc")]
 
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_case(case: Case, order: str) -> None:
     """What the page says about concurrent writes is what both replicas show, directly and through a third one."""
-    with fast_directory() as folder:
-        a, b, c = (folder / f"{name}.db" for name in "abc")
-        write(a, (case.create, False))
-        if case.before != NO_ROW:
-            write(a, (f"INSERT INTO task VALUES ('t1', {case.before})", False))
-        make_replicas(case, a, b, *((c,) if order == "through C" else ()))
-        write(a, *case.a)
-        time.sleep(0.002)  # B writes later than A, and clocks count milliseconds
-        write(b, *case.b)
-        exchange(order, a, b, c)
-        expected = wanted(case)
-        assert content(a) == expected
-        assert content(b) == expected
-        if order == "through C":
-            assert content(c) == expected
+    scene = (case.create, case.options, case.before)
+    a, b, c = in_memory(scene, partial(make_replicas, case), lambda: time.time_ns() // 1_000_000)
+    write(a.connection, *case.a)
+    time.sleep(0.002)  # B writes later than A, and clocks count milliseconds
+    write(b.connection, *case.b)
+    exchange(order, a, b, c)
+    expected = wanted(case)
+    assert content(a) == expected
+    assert content(b) == expected
+    if order == "through C":
+        assert content(c) == expected
 
 
 def test_every_type_has_a_section() -> None:
