@@ -198,8 +198,24 @@ def _is_alike(declared: str, affinity: str, strict: bool) -> bool:
 
 
 def problem_of(registry: Registry, table: Table) -> str | None:
-    """Say what is wrong with a table's registration or triggers, None if nothing is."""
-    return None if table.absent else "; ".join(look(registry, table).problems) or None
+    """Say what is wrong with a table's registration or triggers, or that its rows are in doubt, None if nothing is."""
+    if table.absent:
+        return None
+    doubts = [] if table.unsure is None else [": ".join(in_doubt(registry, table))]
+    return "; ".join([*look(registry, table).problems, *doubts]) or None
+
+
+def in_doubt(registry: Registry, table: Table) -> tuple[str, str]:
+    """Say of a table what writes that no trigger saw leave in doubt, and what settles it."""
+    before = " or a row that came, or went, from those of before it was enabled," if table.genesis else ""
+    restamp = suggest.command("repair", registry.path, options=["--restamp", table.name])
+    accept = suggest.command("repair", registry.path, options=["--accept", table.name])
+    problem = f"in {table.unsure or 0:,} rows a value that was changed meanwhile,{before} can't be told from an old one"
+    settled = (
+        f"they keep their stamps until you say what they are. If somebody wrote to {table.name} meanwhile, {restamp} makes all "
+        f"that it shows count as written now; if nobody did, {accept}"
+    )
+    return problem, settled
 
 
 def has_moved(registry: Registry) -> bool:

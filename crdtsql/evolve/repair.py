@@ -66,15 +66,18 @@ class RepairReport:
         }
 
 
-def repair(registry: Registry, restamp: Collection[str], fold: Callable[[], object]) -> RepairReport:
+def repair(
+    registry: Registry, restamp: Collection[str], accept: Collection[str], fold: Callable[[], object]
+) -> RepairReport:
     """Mend what can be mended.
 
     Args:
         restamp: tables of which all rows count as written now, in this file.
+        accept: tables of which all rows count as they are, because nobody wrote to them unseen.
         fold: folds what was written.
 
     Raises:
-        NotEnabledError: a table to restamp is not replicated.
+        NotEnabledError: a table to restamp or to accept is not replicated.
     """
     report = RepairReport()
     rebuilt = _rebuild(registry, report)
@@ -99,13 +102,20 @@ def repair(registry: Registry, restamp: Collection[str], fold: Callable[[], obje
             _find_writes(registry, table, report)
     for name in restamp:
         _restamp(registry, name, report)
+    for name in accept:
+        _accept(registry, name, report)
     fold()
+    _settle_anew(registry, report)
+    drift.mark_seen(registry)
+    return report
+
+
+def _settle_anew(registry: Registry, report: RepairReport) -> None:
+    """Show what follows from what is known, and say where the tables showed something else."""
     for difference in settle_anew(registry):
         count = len(difference.keys)
         problem = f"{count:,} rows were shown or held otherwise than follows from what is known"
         report.findings.append(Finding(difference.table, problem, "they were settled anew", rows=count))
-    drift.mark_seen(registry)
-    return report
 
 
 def _anew(path: str, name: str) -> str:
@@ -223,18 +233,19 @@ def _find_writes(registry: Registry, table: Table, report: RepairReport) -> None
     if missing:
         done = "they count as deleted now; their last values are not known"
         report.findings.append(Finding(table.name, f"{missing:,} rows went that no trigger saw", done, rows=missing))
-    if doubtful:
-        before = " or a row that came, or went, from those of before it was enabled," if table.genesis else ""
-        restamp = suggest.command("repair", registry.path, options=["--restamp", table.name])
-        report.findings.append(
-            Finding(
-                table.name,
-                f"in {doubtful:,} rows a value that was changed meanwhile,{before} can't be told from an old one",
-                f"they keep their stamps; if somebody wrote to {table.name} meanwhile, "
-                f"{restamp} makes all that it shows count as written now",
-                rows=doubtful,
-            )
-        )
+    if doubtful or table.genesis is not None:
+        registry.set(table.fact("unsure"), max(doubtful, table.unsure or 0))
+        problem, done = drift.in_doubt(registry, registry.table(table.name))
+        report.findings.append(Finding(table.name, problem, done, rows=doubtful))
+
+
+def _accept(registry: Registry, name: str, report: RepairReport) -> None:
+    """Let everything that a table shows count as what it was before its writes went unseen."""
+    table = registry.present_table(name)
+    if table.unsure is not None:
+        registry.set(table.fact("unsure"), None)
+        done = "nobody wrote to them unseen: they count as they are"
+        report.findings.append(Finding(table.name, f"{table.unsure:,} rows were in doubt", done, rows=table.unsure))
 
 
 def _is_stand_in() -> Sql:
@@ -287,4 +298,5 @@ def _restamp(registry: Registry, name: str, report: RepairReport) -> None:
     if missing:
         done = "they count as deleted now; their last values are not known"
         report.findings.append(Finding(table.name, f"{missing:,} rows went that no trigger saw", done, rows=missing))
+    registry.set(table.fact("unsure"), None)
     report.findings.append(Finding(table.name, "restamp", f"{rows:,} rows count as written now", rows=rows))

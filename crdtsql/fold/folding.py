@@ -14,7 +14,7 @@ import apsw
 
 from crdtsql.base import EMPTY, Now, Sql, SqliteValue, fragment, integer, joined, naming, query, sql
 from crdtsql.conflicts import conflict_log
-from crdtsql.fold import foldparts, pieces
+from crdtsql.fold import foldparts, pieces, unsure
 from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import births
 from crdtsql.shown import Scene, note_folded, noting, settle, standins
@@ -51,6 +51,9 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
         tables = {table.id: table for table in registry.tables()}
         scene = Scene(registry, {number for number, *_ in summary})
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
+        for number, *_ in summary:
+            if number in tables and tables[number].unsure is not None:
+                unsure.write_down(registry, tables[number])
         births.keep(registry, [(tables[number], bool(went)) for number, _, went, _ in summary if number in tables])
         for number, count, removals, updates in summary:
             if number in tables:

@@ -247,6 +247,8 @@ def _of_enabled(
         )
         return
     state = drift.look(registry, table)
+    if table.unsure is not None:
+        yield Finding(BROKEN, "in doubt", ": ".join(drift.in_doubt(registry, table)))
     problem = "; ".join(state.problems)
     if problem and state.is_certain:
         yield Finding(WATCH, "capture", f"{problem}: the next operation takes note of it", world.command("repair"))

@@ -111,7 +111,7 @@ class BothSides(Contenders):
         self._their_sites: Sites = {remote: (ordinal, ids[ordinal]) for remote, ordinal in local.items()}
         self._vector = vector
         genesis = None if theirs.genesis is None else (theirs.genesis[0], local[theirs.genesis[1]])
-        self._share_genesis = genesis is not None and genesis == table.genesis
+        self.share_genesis = genesis is not None and genesis == table.genesis
         slots = {
             "image": Sql(database),
             "row_table": image.row_table(number),
@@ -130,7 +130,7 @@ class BothSides(Contenders):
 
     def _knows(self, birth: Birth) -> bool:
         covered = birth.t & clock.EVENT_MASK <= self._vector.get(birth.site, 0)
-        return covered or (self._share_genesis and (birth.t, birth.s) == self.table.genesis)
+        return covered or (self.share_genesis and (birth.t, birth.s) == self.table.genesis)
 
     def _others(self, number: int) -> Iterable[Contender | None]:
         for row in self._rows(self._there, number):

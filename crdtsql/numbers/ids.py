@@ -75,8 +75,8 @@ def _assign(registry: Registry, header: Header, database: str, sides: BothSides,
     for number in contested:
         sides.load(number)
     mine = assign(list(sides.contenders.values()), sides.load)
-    theirs = assign([contender for contender in sides.contenders.values() if contender.covered])
-    incoming = _incoming(table, mine, theirs)
+    theirs = _shown_there([contender for contender in sides.contenders.values() if contender.covered])
+    incoming = _incoming(table, mine, theirs, share_genesis=sides.share_genesis)
     changed = sum(
         new != (contender.there if contender.here is None else contender.here) for contender, new in mine.items()
     )
@@ -98,12 +98,31 @@ def _awaited(mine: Mapping[Contender, int]) -> Iterator[Span]:
             yield Span(row.number, number, row.birth, holder=holders[row.number].birth)
 
 
-def _incoming(table: Table, mine: Mapping[Contender, int], theirs: Mapping[Contender, int]) -> tuple[Span, ...]:
-    """Say which number of the sender's is which of ours, where they differ."""
+def _shown_there(covered: list[Contender]) -> Mapping[Contender, int]:
+    """Compute the numbers of the rows that the sender knows.
+
+    It may lack a row of the genesis that its vector covers, which was deleted there while no trigger looked: then another row is
+    under its number there, though no deleted row gave it up.
+    """
+    found = assign(covered)
+    taken = {contender.there for contender in covered if contender.there is not None}
+    lacking = {row for row, number in found.items() if row.birth.t < 0 and row.there is None and number in taken}
+    return assign([row for row in covered if row not in lacking]) if lacking else found
+
+
+def _incoming(
+    table: Table, mine: Mapping[Contender, int], theirs: Mapping[Contender, int], *, share_genesis: bool
+) -> tuple[Span, ...]:
+    """Say which number of the sender's is which of ours, where they differ.
+
+    A row may have been refused its number there, and not here, by a row that seems to be of the genesis that both have, and that
+    came while no trigger looked.
+    """
     found: dict[int, Span] = {}
     for contender, computed in theirs.items():
         there = computed if contender.there is None else contender.there
-        if there in found or contender.attempts(there) > contender.attempts(mine[contender]):
+        refused, here = contender.attempts(there), contender.attempts(mine[contender])
+        if there in found or (refused > here and not (share_genesis and (refused, here) == (1, 0))):
             raise InvalidChangesetError(
                 f"not a sound changeset: rows of table {table.name!r} can't have the numbers that it gives them"
             )

@@ -118,9 +118,12 @@ def incoming(registry: Registry, header: Header, database: str, moves: Moves) ->
         return
     connection = registry.connection
     columns = list(_image_columns(registry, header, moves.table, database))
+    number = 1 + next(n for n, theirs in enumerate(header.tables) if theirs.uid == moves.table.uid)
+    born = Sql(f"{database}.{image.born_table(number)}")
     for _ in _waves(connection, moves):
         for table, column, means in columns:
             _translate(connection, Sql(f"{database}.{table}"), column, means)
+        connection.execute(sql("numbers/renumber/translate_born", born=born))
 
 
 def store(registry: Registry, table: Table, contender: Contender, number: int) -> None:
@@ -331,7 +334,6 @@ def _image_columns(registry: Registry, header: Header, table: Table, database: s
     key, every = table.key_names[0], Sql("1")
     for name in _keyed(number, theirs):
         yield name, key, every
-    yield image.born_table(number), key, every
     for follower in followers.to_table(registry, table):
         child = follower.table
         if child is None or child.uid not in numbers:

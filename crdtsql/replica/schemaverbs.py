@@ -92,16 +92,19 @@ class SchemaVerbs(Session):
         return done
 
     @verb
-    def repair(self, *, restamp: Collection[str] = (), dry_run: bool = False) -> RepairReport:
+    def repair(
+        self, *, restamp: Collection[str] = (), accept: Collection[str] = (), dry_run: bool = False
+    ) -> RepairReport:
         """Mend what was done to replicated tables without crdtsql, and find the writes that no trigger saw.
 
         Args:
             restamp: tables of which all that they show counts as written now, because values that were changed while the
                 triggers were missing can't be told from old ones.
+            accept: tables of which all that they show counts as it is, because nobody wrote to them while the triggers were missing.
             dry_run: do it, say what was done, and undo it.
 
         Raises:
-            NotEnabledError: a table to restamp is not replicated.
+            NotEnabledError: a table to restamp or to accept is not replicated.
         """
         report = RepairReport()
         with explained(self.path), suppress(_Undo):
@@ -110,7 +113,7 @@ class SchemaVerbs(Session):
                 foreign_keys(self.connection, ForeignKeys.OFF),
                 self._writing(),
             ):  # `repair` itself brings it up to date
-                report = repair(self.registry, restamp, self._fold)
+                report = repair(self.registry, restamp, accept, self._fold)
                 report.dry_run = dry_run
                 self._show_created()
                 if dry_run or not report.mended:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
 
+import apsw
+
 from crdtsql.base import Now, query, suggest
 from crdtsql.fold import Piece, fold, has_pending, reached
 from crdtsql.store import Book, Folded, Registry, copies
@@ -73,11 +75,14 @@ class Waiting:
 
     def tell(self, reason: str) -> str:
         """Say what a file may lack that goes on as a new site, and what becomes of the writes in it that have no stamps yet."""
-        (count,) = query.first(self._registry.connection, "SELECT count(*) FROM main._crdt_log")
         lost = copies.loss(reason)
-        if not count:
-            return lost
-        waiting = self._tell(reason, count)
+        try:
+            (count,) = query.first(self._registry.connection, "SELECT count(*) FROM main._crdt_log")
+            if not count:
+                return lost
+            waiting = self._tell(reason, count)
+        except apsw.SQLError:  # somebody dropped or altered the log
+            waiting = f"the log of writes in it can't be read: {suggest.command('doctor', self._registry.path)}"
         return waiting if lost == copies.NOTHING else f"{lost}; {waiting}"
 
     def _tell(self, reason: str, count: int) -> str:

@@ -36,6 +36,7 @@ def _table(row: tuple[Any, ...], columns: list[Any], facts: Mapping[str, SqliteV
     number, name, genesis_t, genesis_s, bulk, rows, granularity, identity, uid = row
     key = [column for column in reversed(columns) if column[0] < 0]
     parked, unique = (json.loads(str(facts.get(f"{what}:{number}") or "[]")) for what in ("parked", "unique"))
+    unsure = facts.get(f"unsure:{number}")
     return Table(
         id=number,
         name=name,
@@ -53,6 +54,7 @@ def _table(row: tuple[Any, ...], columns: list[Any], facts: Mapping[str, SqliteV
         parked=tuple(Field(*column) for column in parked),
         absent=facts.get(f"absent:{number}") is not None,
         unique={tuple(uids): found for uids, found in unique},
+        unsure=unsure if isinstance(unsure, int) else None,
     )
 
 

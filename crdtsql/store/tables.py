@@ -12,7 +12,7 @@ FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
 
 
-Fact = Literal["parked", "absent", "unique", "links", "triggers"]
+Fact = Literal["parked", "absent", "unique", "links", "triggers", "unsure"]
 """A word for a fact about one table, which `_crdt_meta` calls `<word>:<id>`: read with the table, and forgotten with it."""
 
 FIRST_PARKED = 1_000_000
@@ -74,6 +74,7 @@ class Table:
         key_uids: the same for the key's columns.
         parked: columns of other replicas that the user's table does not have; their ids are `FIRST_PARKED` and more.
         absent: the table is not in this file; a placeholder has its rows.
+        unsure: of how many rows it is not known whether this file saw all that was written to them, None if of none.
         unique: what a row shows that lost a UNIQUE value, by the uids of the index columns; those that are held are left out.
     """
 
@@ -91,6 +92,7 @@ class Table:
     parked: tuple[Field, ...] = ()
     absent: bool = False
     unique: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    unsure: int | None = None
 
     def fact(self, word: Fact) -> str:
         """Return what a fact about this table is called."""

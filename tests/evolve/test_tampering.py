@@ -278,7 +278,7 @@ def test_an_altered_trigger_is_noticed(world: Path) -> None:
                     assert replica.doctor().broken
                     with pytest.raises(SchemaDriftError, match="was altered"):
                         sync(replica, other)
-                    assert replica.repair().mended
+                    assert replica.repair(accept=["task", "note", "pair"]).mended
                 assert not replica.doctor().broken
                 sync(replica, other)
 
@@ -345,6 +345,9 @@ def test_what_is_lost_is_said_with_the_way_out(statement: str, world: Path, monk
         ):  # that they were there is known to doctor alone, which reads all rows
             assert "damaged" in refused("export", "a.db", "-o", "x.crdt")
         ok(*command.split())
+        if statement == "DROP TABLE _crdt_log":  # what the tables show is in doubt then
+            assert "in doubt" in run("doctor", "a.db").stdout.decode()
+            ok("repair", "a.db", "--accept", "task", "--accept", "note", "--accept", "pair")
         if "--all" not in command:
             assert run("doctor", "a.db").returncode == 0
             ok("export", "a.db", "-o", "x.crdt")

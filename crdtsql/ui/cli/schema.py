@@ -39,17 +39,31 @@ def alter(database: str, statement: str, dry_run: bool) -> None:
 @click.option(
     "--restamp", multiple=True, metavar="TABLE", help="All that TABLE shows counts as written now, in this file."
 )
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="TABLE",
+    help="Nobody wrote to TABLE while its triggers were missing: what it shows counts as it is.",
+)
 @DRY_RUN
 @JSON
 @click.pass_context
-def repair(ctx: click.Context, database: str, restamp: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def repair(
+    ctx: click.Context,
+    database: str,
+    restamp: tuple[str, ...],
+    accept: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Mend what was done to replicated tables without crdtsql, and find the writes that no trigger saw.
 
     Columns and tables that were added, renamed or dropped, triggers that were dropped, tables that were rebuilt. Values that were
-    changed while the triggers of a table were missing can't be told from old ones: they keep their stamps, unless --restamp.
+    changed while the triggers of a table were missing can't be told from old ones: they keep their stamps, and
+    stay reported as in doubt, until --restamp or --accept says what they are.
     """
     with open_replica(database) as replica:
-        report = replica.repair(restamp=restamp, dry_run=dry_run)
+        report = replica.repair(restamp=restamp, accept=accept, dry_run=dry_run)
     if as_json:
         click.echo(dumps(report.to_json()))
     else:

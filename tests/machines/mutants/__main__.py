@@ -39,6 +39,7 @@ def hunt(mutant: Mutant, seeds: int) -> str | None:
             "tests.machines.mutants.hunt",
             str(seeds),
             *(["constrained"] if mutant.constrained else []),
+            *(["schemas"] if mutant.schemas else []),
         ]
         environment = os.environ | {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mutant:
-    """One wrong edit; `constrained` says that histories of tables with constraints must notice it."""
+    """One wrong edit; `constrained` says that histories of tables with constraints must notice it, `schemas` those of schema changes."""
 
     name: str
     file: str
     find: str
     put: str
     constrained: bool = False
+    schemas: bool = False
 
 
 MUTANTS = (
@@ -500,5 +501,41 @@ MUTANTS = (
         "return Write(statement(on_conflict=EMPTY), rehearsal)",
         "return Write(statement(on_conflict=OR_ABORT), rehearsal)",
         constrained=True,
+    ),
+    # -- writes that no trigger saw
+    Mutant(
+        "a row that came unseen goes out with what was written later alone",
+        "fold/folding.py",
+        "if number in tables and tables[number].unsure is not None:",
+        "if number not in tables:",
+        schemas=True,
+    ),
+    Mutant(
+        "cells in doubt are as new as the write beside them",
+        "sql/fold/unsure/write_down.sql",
+        "min(event.hlc) - :offset",
+        "min(event.hlc) - 0 * :offset",
+        schemas=True,
+    ),
+    Mutant(
+        "rows in doubt are forgotten after the repair",
+        "evolve/repair.py",
+        'registry.set(table.fact("unsure"), max(doubtful, table.unsure or 0))',
+        'registry.set(table.fact("unsure"), None)',
+        schemas=True,
+    ),
+    Mutant(
+        "a sender that lacks a row of the genesis is not believed",
+        "numbers/ids.py",
+        "if lacking else found",
+        "if False else found",
+        schemas=True,
+    ),
+    Mutant(
+        "a row that was refused its number by an unseen one is not believed",
+        "numbers/ids.py",
+        "and not (share_genesis and",
+        "and not (False and",
+        schemas=True,
     ),
 )

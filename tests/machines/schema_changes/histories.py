@@ -38,7 +38,8 @@ class World:
     """Replicas, and the cells that were written, by row and column uid.
 
     Rows in `unseen` were deleted while no trigger looked: their last values are not known there, also if another replica's
-    write brings the row back.
+    write brings the row back. Rows in `lonely` came unseen to one replica, and nothing was written to them since; cells in
+    `doubt` were changed unseen. As long as there are any, the doctor of the replicas in `unsure` must say so.
     """
 
     choice: random.Random
@@ -46,6 +47,9 @@ class World:
     cells: dict[Cell, Any] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     unseen: set[str] = field(default_factory=set)
+    lonely: dict[str, int] = field(default_factory=dict)
+    doubt: set[Cell] = field(default_factory=set)
+    unsure: set[int] = field(default_factory=set)
     story: list[str] = field(default_factory=list)
     ms: int = START_MS
     values: int = 0
@@ -129,6 +133,9 @@ def where(table: Table) -> str:
 def note(world: World, replica: Replica, table: Table, row: str, uids: list[str]) -> None:
     """Note what a row's columns hold as written last; of granularity row, an update writes all plain ones."""
     replica.vector()
+    if world.lonely.get(row) == world.replicas.index(replica):
+        del world.lonely[row]
+        uids = [known.uid for known in table.fields]
     if table.granularity == "row":
         uids = [*uids, *(known.uid for known in table.plain_fields)]
     for known in table.fields:
@@ -138,6 +145,7 @@ def note(world: World, replica: Replica, table: Table, row: str, uids: list[str]
             ).fetchone()
             assert found is not None, (row, world.story)
             world.cells[row, known.uid] = found[0]
+            world.doubt.discard((row, known.uid))
 
 
 def update(world: World, replica: Replica) -> str:
@@ -297,29 +305,44 @@ def rebuild(world: World, replica: Replica) -> str:
         f"DROP TABLE {table.quoted}; ALTER TABLE rebuilt RENAME TO {table.quoted}; COMMIT"
     )
     present = rows(replica, table)
-    if not present or world.choice.random() < 0.5:
-        report = replica.repair()
-        assert report.mended and report.findings
-        return "repair"
-    if table.fields:
+    restamped = bool(present) and world.choice.random() < 0.5
+    changed, came, went = None, None, None
+    if table.fields and present and world.choice.random() < 0.7:
         known = world.choice.choice(table.fields)
         value = world.value()
         row = world.choice.choice(present)
         connection.execute(f"UPDATE {table.quoted} SET {identifier(known.name)} = ? WHERE {where(table)}", (value, row))
+        changed = (row, known.uid)
     if world.choice.random() < 0.5:
-        row = str(1000 + int(world.value()[1:]))
-        bound = [row, *([1] * (len(table.key) - 1))] if table.key_uids[0] == "k" else [1, row]
+        came = str(1000 + int(world.value()[1:]))
+        columns = [*table.key, *(known.name for known in table.fields)]
+        bound = [came, *([1] * (len(table.key) - 1))] if table.key_uids[0] == "k" else [1, came]
+        bound += [world.value() for _ in table.fields]
         marks = ", ".join(["?"] * len(bound))
-        connection.execute(f"INSERT INTO {table.quoted} ({table.key_columns}) VALUES ({marks})", tuple(bound))
-    if table.genesis is None and len(present) > 1 and world.choice.random() < 0.5:
-        row = world.choice.choice(present)
-        world.deleted.add(row)
-        world.unseen.add(row)
-        connection.execute(f"DELETE FROM {table.quoted} WHERE {where(table)}", (row,))
+        quoted = ", ".join(str(identifier(name)) for name in columns)
+        connection.execute(f"INSERT INTO {table.quoted} ({quoted}) VALUES ({marks})", tuple(bound))
+    if (table.genesis is None or not restamped) and len(present) > 1 and world.choice.random() < 0.5:
+        went = world.choice.choice(present)
+        world.deleted.add(went)
+        world.unseen.add(went)
+        connection.execute(f"DELETE FROM {table.quoted} WHERE {where(table)}", (went,))
+    number = world.replicas.index(replica)
+    if not restamped:
+        report = replica.repair()
+        assert report.mended and report.findings
+        world.unsure |= {number} if replica.doctor().broken else set()
+        assert number in world.unsure or (table.genesis is None and not present)
+        world.doubt |= {changed} - {None}
+        if came is not None and table.genesis is None:
+            note(world, replica, table, came, [known.uid for known in table.fields])
+        elif came is not None:
+            world.lonely[came] = number
+        return f"repair {changed} {came} {went}"
     replica.repair(restamp=[table.name])
+    world.unsure.discard(number)
     for row in rows(replica, table):
         note(world, replica, table, row, [known.uid for known in table.fields])
-    return "restamp"
+    return f"restamp {changed} {came} {went}"
 
 
 ACTS: tuple[tuple[Callable[[World, Replica], str], int], ...] = (
@@ -345,17 +368,19 @@ def end(world: World) -> None:
                 if sender is not receiver:
                     receiver.merge(sender.export(receiver.vector()))
     held = [cells_of(replica) for replica in world.replicas]
-    present = [set(rows(replica, table_of(replica))) for replica in world.replicas]
+    alone = world.lonely.keys() | world.unseen
+    present = [set(rows(replica, table_of(replica))) - alone for replica in world.replicas]
     assert present[0] == present[1] == present[2], present
     for number, cells in enumerate(held):
         for cell, value in world.cells.items():
-            if cell[0] not in world.deleted:
+            if cell[0] not in world.deleted and cell not in world.doubt:
                 assert cells.get(cell) == value, (number, cell, cells.get(cell), value)
     for one, other in zip(held, held[1:], strict=False):
         for cell in one.keys() & other.keys():
-            if cell[0] in present[0] - world.unseen and cell in world.cells:
+            if cell[0] in present[0] - world.unseen and cell in world.cells and cell not in world.doubt:
                 assert one[cell] == other[cell], (cell, one[cell], other[cell])
-    for replica in world.replicas:
+    for number, replica in enumerate(world.replicas):
+        assert replica.doctor().broken == (number in world.unsure), world.unsure
         assert not replica.repair().findings
         assert replica.connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from tests.machines.schema_changes import histories
+from tests.machines.schema_changes import histories, unseen
 from tests.support.peers import fast_directory
 
 SEEDS = (
@@ -24,3 +24,10 @@ def test_no_written_value_is_lost(seed: int) -> None:
     """Whatever schemas change in which order, and how: all replicas show the same rows, and have every value written last."""
     with fast_directory() as folder:
         histories.run(seed, folder)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_unseen_writes_stop_no_sync_and_are_called_so(seed: int) -> None:
+    """Whatever was written while no trigger looked: every operation goes on, and replicas that differ are not all called sound."""
+    with fast_directory() as folder:
+        unseen.run(seed, folder)
