@@ -35,7 +35,7 @@ class Candidates:
     def __init__(self, registry: Registry, side: Side, references: Sequence[Reference]) -> None:
         self.connection = registry.connection
         self.side = side
-        self.indexes = schema.unique_indexes(self.connection, side.table.name)
+        self.indexes = sorted(schema.unique_indexes(self.connection, side.table.name), key=self._by_columns)
         self.generated = schema.generated(self.connection, side.shape)
         self.marks = Marks(side, references, self.indexes)
         self.needed = {0}
@@ -48,6 +48,10 @@ class Candidates:
                     self.needed |= {*subsets(self.marks.touching(self.inputs(columns), "DEFAULT", "SUFFIX"))}
         for index in self.indexes:
             self.needed |= {*subsets(self.relevant(index))}
+
+    def _by_columns(self, index: UniqueIndex) -> tuple[tuple[str, ...], str]:
+        """Order indexes alike in all files, whatever they are called there: which one is named as the reason depends on it."""
+        return self.side.table.uids_of(map(str, index.columns)), "" if index.is_plain else index.name
 
     @property
     def name(self) -> Sql:
