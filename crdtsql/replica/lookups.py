@@ -52,6 +52,7 @@ class Lookups(Session):
         with foreign_keys(connection, ForeignKeys.OFF):
             try:
                 connection.execute("BEGIN IMMEDIATE")
+                self._nested = True  # all of it is undone, so nothing may be written down of it elsewhere
                 self.registry.require()
                 self._ready({}, strict=False)
                 return [] if has_pending(connection) else find_differences(self.registry)
@@ -59,6 +60,7 @@ class Lookups(Session):
                 return []  # what hinders it is among the other findings
             finally:
                 self._unsaid = unsaid
+                self._waiting.close()
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 

@@ -1,4 +1,4 @@
-"""What does a table show of the merged state (decision 0011)?"""
+"""What does a table show of the merged state (decisions 0011 and 0017)?"""
 
 from crdtsql.shown import standins, strangers
 from crdtsql.shown.held import HeldRow, held

@@ -1,6 +1,6 @@
 """Scratch: settle as if nothing had ever been settled, and tell what was shown or held otherwise.
 
-What tables show follows from the merged state alone (decision 0015), so there is nothing to tell, unless somebody changed our tables
+What tables show follows from the merged state alone (decision 0017), so there is nothing to tell, unless somebody changed our tables
 or there is a fault in crdtsql. Runs inside the caller's write transaction, with foreign keys not enforced.
 """
 

@@ -1,6 +1,6 @@
 """Settle: make the user's tables show what the merged state comes to, as far as their constraints allow.
 
-A pure function of the merged state (docs/decisions/0011): it writes no stamp and raises no clock, so replicas with equal
+A pure function of the merged state (decisions 0011 and 0017): it writes no stamp and raises no clock, so replicas with equal
 clocks show equal tables. Runs after each fold and merge, inside its write transaction, with foreign keys not enforced. What
 may have changed is in `temp._crdt_dirty`. Tables that hold nothing but deleted rows, and whose references all lead to something,
 cost a look.

@@ -248,7 +248,7 @@ def test_settling_goes_on_after_schemas_and_policies_change(tmp_path: Path) -> N
 
 
 def damaged(directory: Path) -> Replica:
-    """Make a file as versions before decision 0015 could leave it: a masked row is in no table, and a restored one is gone."""
+    """Make a file as versions before decision 0017 could leave it: a masked row is in no table, and a restored one is gone."""
     schema = (
         "CREATE TABLE p (id TEXT PRIMARY KEY NOT NULL);"
         "CREATE TABLE c (id TEXT PRIMARY KEY NOT NULL, p TEXT REFERENCES p ON DELETE SET NULL);"

@@ -1,4 +1,4 @@
-"""Contest: which rows of a table want the same value in a UNIQUE index, and which of them comes first (decision 0015).
+"""Contest: which rows of a table want the same value in a UNIQUE index, and which of them comes first (decision 0017).
 
 Pure functions of the candidates, their stamps and what their writers had seen. `find_rivals` names the shown rows that must be
 taken out of the table and join the candidates first.

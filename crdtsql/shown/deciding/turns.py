@@ -1,4 +1,4 @@
-"""Turns: which of some rows are shown, and how, one after the other; what had its turn is decided for good (decision 0015).
+"""Turns: which of some rows are shown, and how, one after the other; what had its turn is decided for good (decision 0017).
 
 A row waits for the rows that it may come to refer to, and for better ones that may have one of its UNIQUE values; rows that may
 refer to each other in a circle have one turn together. Why it ends: each turn decides at least one row, so there are no more

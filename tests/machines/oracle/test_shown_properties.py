@@ -1,4 +1,4 @@
-"""What decision 0015 promises of what tables show, over random states: it is sound, whole, and the same however it is computed."""
+"""What decision 0017 promises of what tables show, over random states: it is sound, whole, and the same however it is computed."""
 
 from __future__ import annotations
 
