@@ -119,11 +119,25 @@ class Arrival:
 
     @property
     def changed(self) -> Sql:
-        """Say that the incoming row changes what the user's table shows: a cell, or the spelling of the key."""
+        """Say that the incoming row wins something: a cell, or the spelling of the key."""
         conditions = [Sql(f"met.won{word} <> 0") for word in self.words]
         if self.respells:
             conditions.append(Sql("met.t <> met.old_t OR met.s <> met.old_s"))
         return joined(conditions, " OR ")
+
+    @property
+    def differs(self) -> Sql:
+        """Say that the shown row `target` shows something else than what the incoming row changes it to."""
+        found = [
+            fragment(
+                "merge/arrival/cell_differs", won=pair.won, bit=pair.bit, column=pair.column, value=pair.slots["value"]
+            )
+            for pair in self.pairs
+        ]
+        if self.respells:
+            keys = zip(self.table.key_names, self.table.key, strict=True)
+            found += [fragment("merge/arrival/key_differs", key=key, column=identifier(name)) for key, name in keys]
+        return Sql(f"CASE {joined(found, ' ')} ELSE 0 END") if found else Sql("0")
 
     @property
     def respells(self) -> bool:

@@ -190,8 +190,8 @@ def count_cells(connection: apsw.Connection, arrival: Arrival) -> list[tuple[Pai
 
 
 def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int, int, int]:
-    """Count the rows that are fresh and shown, that come back, that change, and that go."""
-    statement = sql("merge/meet/count_rows", changed=arrival.changed, **arrival.image_slots)
+    """Count the rows that are fresh and shown, that come back, that are shown otherwise than they are and change, and that go."""
+    statement = sql("merge/meet/count_rows", held=arrival.table.held, changed=arrival.changed, **arrival.image_slots)
     fresh, revived, updated, deleted = query.first(connection, statement)
     return fresh, revived, updated, deleted
 

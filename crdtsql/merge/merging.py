@@ -377,7 +377,7 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
     meet.store_clocks(registry, arrival, values, fresh, known)
     if known:
         conflict_log.mark_resolved_merged(registry, arrival.table, values["seq"], last_conflict)
-    materialize.materialize(registry, arrival, values, fresh, known, new)
+    report.updated += materialize.materialize(registry, arrival, values, fresh, known, new)
     return report
 
 
