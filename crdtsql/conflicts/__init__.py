@@ -1,6 +1,6 @@
 """What collided, and what is the answer?"""
 
-from crdtsql.conflicts import conflict_log
+from crdtsql.conflicts import conflict_log, unseen
 from crdtsql.conflicts.conflict_log import Conflict
 from crdtsql.conflicts.resolve import Answer, check_open, resolve
 from crdtsql.conflicts.undelete import undelete
@@ -12,4 +12,5 @@ __all__ = [
     "conflict_log",
     "resolve",
     "undelete",
+    "unseen",
 ]

@@ -30,13 +30,16 @@ from crdtsql.base import (
     query,
     sql,
 )
+from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
 from crdtsql.numbers import followers
 from crdtsql.store import Field, Registry, Table
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image
 
-RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells",))
+RECEIVER = TemporaryTable(
+    "_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells", "conflicts/unseen")
+)
 PREFIX = "crdt_attached_"
 _numbers = count(1)
 
@@ -146,7 +149,9 @@ def _fill(
     headers = [
         replace(describe(connection, table), links=tuple(followers.links_of(registry, table))) for table in tables
     ]
-    header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras())
+    header = Header(
+        registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras(), unseen.news(registry)
+    )
     for statement in image.schema(header, database):
         connection.execute(statement)
     (ignoring,) = query.first(connection, "PRAGMA ignore_check_constraints")

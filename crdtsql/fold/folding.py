@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import apsw
 
 from crdtsql.base import EMPTY, Now, Sql, SqliteValue, fragment, integer, joined, naming, query, sql
-from crdtsql.conflicts import conflict_log
+from crdtsql.conflicts import conflict_log, unseen
 from crdtsql.fold import foldparts, pieces
 from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import births
@@ -50,6 +50,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
             registry.raise_vector(batch, [(site, last)])
         tables = {table.id: table for table in registry.tables()}
         scene = Scene(registry, {number for number, *_ in summary})
+        unseen.record(registry, [tables[number] for number, *_ in summary if number in tables])
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
         births.keep(registry, [(tables[number], bool(went)) for number, _, went, _ in summary if number in tables])
         for number, count, removals, updates in summary:

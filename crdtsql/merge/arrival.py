@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crdtsql.base import WORD_BITS, SchemaMismatchError, Sql, fragment, identifier, integer, joined, naming, suggest
+from crdtsql.base import WORD_BITS, SchemaMismatchError, Sql, fragment, identifier, integer, joined, naming, suggest, text
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Field, Table
 from crdtsql.wire import TableHeader, image
@@ -69,12 +69,17 @@ class Pair:
 
 
 class Arrival:
-    """One table of an attached changeset and the local table that it merges into."""
+    """One table of an attached changeset and the local table that it merges into.
+
+    Attributes:
+        unseen: whether some of the changeset's writes, in `temp._crdt_unseen`, took the place of what their writer did not see.
+    """
 
     def __init__(
-        self, header: TableHeader, number: int, database: str, table: Table, shape: TableShape, path: str
+        self, header: TableHeader, number: int, database: str, table: Table, shape: TableShape, path: str, *, unseen: bool = False
     ) -> None:
         self.header = header
+        self.unseen = unseen
         self.table = table
         self.shape = shape
         self.number = number
@@ -169,11 +174,24 @@ class Arrival:
         new_t, new_s = self.incoming_stamp(pair)
         old_t, old_s = self.local_stamp(pair.field)
         stamps = {"new_t": new_t, "new_s": new_s, "old_t": old_t, "old_s": old_s}
-        if pair.field.type != "lww":  # its merged value is always written, and loses nothing
-            return fragment("merge/arrival/cell_sent", bit=pair.bit, **pair.sent) if what == "won" else integer(0)
         if what == "clash":
-            return fragment("merge/arrival/cell_clashes", bit=pair.bit, **pair.sent, **stamps)
+            return self._clash(pair, stamps)
+        if pair.field.type != "lww":  # its merged value is always written
+            return fragment("merge/arrival/cell_sent", bit=pair.bit, **pair.sent)
         return fragment("merge/arrival/cell_wins", bit=pair.bit, newer=self.is_newer(**stamps), **pair.sent)
+
+    def _clash(self, pair: Pair, stamps: dict[str, Sql]) -> Sql:
+        """Render the bit of a cell whose local value is lost though the incoming one's writer had not seen it, or not shown.
+
+        What was written concurrently to a typed cell is merged, and not lost.
+        """
+        is_typed, slots = pair.field.type != "lww", {"bit": pair.bit, **pair.sent}
+        clashes = fragment("merge/arrival/cell_clashes", **slots, **stamps)
+        if not self.unseen:
+            return integer(0) if is_typed else clashes
+        new = {"new_t": stamps["new_t"], "new_s": stamps["new_s"], "uid": text(pair.field.uid)}
+        overwrites = fragment("merge/arrival/cell_overwrites", newer=self.is_newer(**stamps), **new, **slots)
+        return Sql(f"({overwrites} & ~{clashes})" if is_typed else f"({clashes} | {overwrites})")
 
     def is_newer(self, new_t: Sql, new_s: Sql, old_t: Sql, old_s: Sql) -> Sql:
         """Compare an incoming stamp (its site as the image says it) with a local one: hlc first, then site id."""

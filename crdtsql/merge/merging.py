@@ -7,6 +7,7 @@ on the set of merged events alone, not on the order or number of merges.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -44,6 +45,7 @@ FROM = TemporaryTable(
     "merge/merging/create_from",
     read_by=("merge/arrival", "merge/meet", "merge/mergeparts", "merge/parking", "numbers/ids", "numbers/renumber"),
 )
+UNSEEN = TemporaryTable("_crdt_unseen", "merge/merging/create_unseen", read_by=("merge/arrival",))
 THEIRS = TemporaryTable(
     "_crdt_theirs",
     "merge/merging/create_theirs",
@@ -255,11 +257,15 @@ def merge(
     with (
         FROM.created(connection),
         THEIRS.created(connection),
+        UNSEEN.created(connection) if header.unseen else nullcontext(),
         noting(registry),
         without_capture(connection, _concerned(arrivals, scene)),
         strangers.kept(registry, _concerned(arrivals, scene)),
     ):
         scene.lift()
+        if header.unseen:
+            connection.executemany("INSERT OR IGNORE INTO temp._crdt_unseen (t, remote, uid) VALUES (?, ?, ?)", header.unseen)
+            registry.set("unseen", 1)
         local = _map_sites(registry, header, {} if again else registry.vector())
         connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
         renumbered = ids.meet(registry, header, database, local)
@@ -311,7 +317,7 @@ def _arrival(registry: Registry, header: Header, number: int, database: str, not
     table = parking.admit(registry, table, theirs, number, database, notices)
     if theirs.links and (table.absent or table.parked):
         followers.learn(registry, table, theirs)
-    return Arrival(theirs, number, database, table, shape, registry.path)
+    return Arrival(theirs, number, database, table, shape, registry.path, unseen=bool(header.unseen))
 
 
 def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> dict[int, int]:

@@ -1,0 +1,81 @@
+"""Unseen: writes that took the place of values that their writer's table did not show.
+
+A row that is held has values that nobody sees in the table. Who inserts a row under its key, or writes a column that is masked,
+overwrites them unknowingly; by the stamps that is a later write like any other. So fold puts the values into the conflict log, and a
+changeset says which of its writes were such, so that other replicas, whose tables may show these values, do the same.
+Runs inside the caller's write transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from crdtsql.base import Sql, SqliteValue, fragment, identifier, naming, query, sql
+from crdtsql.conflicts import conflict_log
+from crdtsql.shown import any_kept
+from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
+
+MOST_WRITES = 10_000
+"""How many such writes a changeset tells of, the newest."""
+
+
+def record(registry: Registry, tables: Iterable[Table]) -> None:
+    """Log the values that the stamped events in `temp._crdt_event` took the place of unseen; held rows are still as they were."""
+    changed = [table for table in tables if _record(registry, table)]
+    if changed:
+        registry.set("unseen", 1)
+        conflict_log.prune(registry, changed)
+
+
+def _record(registry: Registry, table: Table) -> int:
+    connection = registry.connection
+    if not any_kept(connection, table) and query.first(connection, f"SELECT 1 FROM {table.heads} LIMIT 1") is None:
+        return 0
+    tables = {"clock": table.clock, "held": table.held, "clock_is_event": table.same_keys("clock", "event")}
+    if query.first(connection, sql("conflicts/unseen/find", **tables), {"tbl": table.id}) is None:
+        return 0
+    recorded = 0
+    genesis_t, genesis_s = table.genesis or (None, None)
+    for field in table.fields:
+        stamped = table.stamped_with(field)
+        lost_t, lost_s = field.full_stamp
+        statement = sql(
+            "conflicts/unseen/record",
+            keys=table.keys,
+            clock_keys=table.keys_of("clock"),
+            row_marker=identifier(table.key[0]),
+            column=identifier(field.name),
+            value=naming.value(field.id),
+            lost_t=lost_t,
+            lost_s=lost_s,
+            table=table.quoted,
+            shown_is_clock=table.row_has_key_of("shown", "clock"),
+            heads=table.heads,
+            head_is_clock=table.same_keys("head", "clock"),
+            **tables,
+        )
+        values: dict[str, SqliteValue] = {
+            "tbl": table.id,
+            "col": field.id,
+            "name": field.name,
+            "op": FIRST_UPDATE_OP + stamped.word,
+            "bit": stamped.bit,
+            "self": registry.self_ordinal,
+            "numbered": table.is_numbered,
+            "genesis_t": genesis_t,
+            "genesis_s": genesis_s,
+        }
+        recorded += conflict_log.record(registry, statement, values)
+    return recorded
+
+
+def news(registry: Registry) -> tuple[tuple[int, int, str], ...]:
+    """List the writes that the receiver in `temp._crdt_receiver` lacks and that overwrote something unseen.
+
+    Each is (hlc, local ordinal of its site, uid of the column).
+    """
+    if not registry.number("unseen"):
+        return ()
+    seen = fragment("conflicts/conflict_log/has_seen", hlc=Sql("lost_t"), site=Sql("lost_s"))
+    rows = query.rows(registry.connection, sql("conflicts/unseen/news", has_seen_lost=seen), {"limit": MOST_WRITES})
+    return tuple((hlc, ordinal, uid) for hlc, ordinal, uid in rows)
