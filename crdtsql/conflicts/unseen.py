@@ -8,22 +8,27 @@ Runs inside the caller's write transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 
-from crdtsql.base import Sql, SqliteValue, fragment, identifier, naming, query, sql
+from crdtsql.base import SqliteValue, identifier, naming, query, sql
 from crdtsql.conflicts import conflict_log
 from crdtsql.shown import any_kept
 from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
 
 MOST_WRITES = 10_000
-"""How many such writes a changeset tells of, the newest."""
+"""How many such writes a replica remembers, and a changeset tells of: the newest."""
+
+UnseenWrite = tuple[int, int, str]
+"""The hlc of a write of a cell, the local ordinal of its site, and the uid of the column."""
 
 
 def record(registry: Registry, tables: Iterable[Table]) -> None:
     """Log the values that the stamped events in `temp._crdt_event` took the place of unseen; held rows are still as they were."""
+    last = registry.number("conflicts_last")
     changed = [table for table in tables if _record(registry, table)]
     if changed:
-        registry.set("unseen", 1)
+        remember(registry, query.rows(registry.connection, sql("conflicts/unseen/list_recorded"), {"last": last}))
         conflict_log.prune(registry, changed)
 
 
@@ -69,13 +74,21 @@ def _record(registry: Registry, table: Table) -> int:
     return recorded
 
 
-def news(registry: Registry) -> tuple[tuple[int, int, str], ...]:
-    """List the writes that the receiver in `temp._crdt_receiver` lacks and that overwrote something unseen.
+def remember(registry: Registry, writes: Iterable[UnseenWrite]) -> None:
+    """Keep such writes, also where nothing was lost by them here, to pass them on to replicas that may lose something."""
+    told = set(writes)
+    before = _known(registry) if told else []
+    new = told - set(before)
+    if new:
+        kept = sorted([*before, *new])[-MOST_WRITES:]
+        registry.set("unseen", json.dumps([list(write) for write in kept]))
 
-    Each is (hlc, local ordinal of its site, uid of the column).
-    """
-    if not registry.number("unseen"):
-        return ()
-    seen = fragment("conflicts/conflict_log/has_seen", hlc=Sql("lost_t"), site=Sql("lost_s"))
-    rows = query.rows(registry.connection, sql("conflicts/unseen/news", has_seen_lost=seen), {"limit": MOST_WRITES})
-    return tuple((hlc, ordinal, uid) for hlc, ordinal, uid in rows)
+
+def news(registry: Registry, receiver: Mapping[int, int]) -> tuple[UnseenWrite, ...]:
+    """List the writes that a receiver lacks, whose vector is given by local ordinals."""
+    return tuple(write for write in _known(registry) if write[0] > receiver.get(write[1], 0))
+
+
+def _known(registry: Registry) -> list[UnseenWrite]:
+    found = json.loads(str(registry.get("unseen") or "[]"))
+    return [(hlc, ordinal, uid) for hlc, ordinal, uid in found]

@@ -37,9 +37,7 @@ from crdtsql.store import Field, Registry, Table
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image
 
-RECEIVER = TemporaryTable(
-    "_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells", "conflicts/unseen")
-)
+RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells",))
 PREFIX = "crdt_attached_"
 _numbers = count(1)
 
@@ -145,13 +143,12 @@ def _fill(
     for_people: bool,
 ) -> Header:
     connection = registry.connection
+    lacks = unseen.news(registry, {ordinal: receiver.get(site, 0) for ordinal, site, _ in sites})
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
     headers = [
         replace(describe(connection, table), links=tuple(followers.links_of(registry, table))) for table in tables
     ]
-    header = Header(
-        registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras(), unseen.news(registry)
-    )
+    header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras(), lacks)
     for statement in image.schema(header, database):
         connection.execute(statement)
     (ignoring,) = query.first(connection, "PRAGMA ignore_check_constraints")

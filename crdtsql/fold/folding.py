@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import apsw
 
 from crdtsql.base import EMPTY, Now, Sql, SqliteValue, fragment, integer, joined, naming, query, sql
-from crdtsql.conflicts import conflict_log, unseen
+from crdtsql.conflicts import conflict_log, severed, unseen
 from crdtsql.fold import foldparts, pieces
 from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import births
@@ -51,6 +51,10 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
         tables = {table.id: table for table in registry.tables()}
         scene = Scene(registry, {number for number, *_ in summary})
         unseen.record(registry, [tables[number] for number, *_ in summary if number in tables])
+        if any(removals for _, _, removals, *_ in summary):
+            for number, _, _, updates, *_ in summary:
+                if updates and number in tables:
+                    severed.record_folded(registry, tables[number])
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
         births.keep(registry, [(tables[number], bool(went)) for number, _, went, _ in summary if number in tables])
         for number, count, removals, updates in summary:
@@ -62,6 +66,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
             with noting(registry):
                 note_folded(registry)
                 settle(registry)
+        severed.open_again(registry)
     return sum(count for _, count, *_ in summary)
 
 

@@ -72,6 +72,7 @@ class Arrival:
     """One table of an attached changeset and the local table that it merges into.
 
     Attributes:
+        severed: how many references the merge set to NULL.
         unseen: whether some of the changeset's writes, in `temp._crdt_unseen`, took the place of what their writer did not see.
     """
 
@@ -80,6 +81,7 @@ class Arrival:
     ) -> None:
         self.header = header
         self.unseen = unseen
+        self.severed = 0
         self.table = table
         self.shape = shape
         self.number = number

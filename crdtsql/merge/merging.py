@@ -31,7 +31,7 @@ from crdtsql.base import (
     suggest,
 )
 from crdtsql.capture import without_capture
-from crdtsql.conflicts import conflict_log
+from crdtsql.conflicts import conflict_log, severed, unseen
 from crdtsql.merge import absent, materialize, meet, mergeparts, parking
 from crdtsql.merge.arrival import Arrival
 from crdtsql.numbers import followers, ids
@@ -252,7 +252,7 @@ def merge(
         for number, table in enumerate(header.tables, 1)
         if table.rows
     ]
-    batch = registry.next_batch()
+    batch, last_conflict = registry.next_batch(), registry.number("conflicts_last")
     scene = Scene(registry, {arrival.table.id for arrival in arrivals})
     with (
         FROM.created(connection),
@@ -264,9 +264,11 @@ def merge(
     ):
         scene.lift()
         if header.unseen:
-            connection.executemany("INSERT OR IGNORE INTO temp._crdt_unseen (t, remote, uid) VALUES (?, ?, ?)", header.unseen)
-            registry.set("unseen", 1)
+            connection.executemany(
+                "INSERT OR IGNORE INTO temp._crdt_unseen (t, remote, uid) VALUES (?, ?, ?)", header.unseen
+            )
         local = _map_sites(registry, header, {} if again else registry.vector())
+        unseen.remember(registry, [(hlc, local[ordinal], uid) for hlc, ordinal, uid in header.unseen])
         connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
         renumbered = ids.meet(registry, header, database, local)
         total = sum(arrival.header.rows for arrival in arrivals)
@@ -280,6 +282,10 @@ def merge(
         for name, rows in renumbered.items():
             report.tables.setdefault(name, TableReport()).renumbered = rows
         settle(registry)
+        severed_tables = [arrival.table for arrival in arrivals if arrival.severed]
+        if severed_tables:
+            severed.forget_others(registry, severed_tables, last_conflict)
+        severed.open_again(registry)
         for name, counts in report.tables.items():
             counts.held = count_kept(connection, registry.table(name))
     clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]
@@ -378,6 +384,7 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
         report.cells_lost = sum(sent - won for _, won, sent, _ in counts)
         clashing = [pair for pair, _, _, clashes in counts if clashes]
         report.concurrent = meet.record_conflicts(registry, arrival, clashing, values)
+        arrival.severed = meet.record_severed(registry, arrival, [pair for pair, won, _, _ in counts if won], values)
     new, revived, report.updated, report.deleted = meet.count_rows(connection, arrival)
     report.inserted = new + revived
     meet.store_clocks(registry, arrival, values, fresh, known)

@@ -107,6 +107,9 @@ class Constrained(Simulation):
             found - accounting.shown(peer.writer.connection, self.habits.tables) - self.habits.overwritten
         )
         peer.marks = found
+        severed = "SELECT resolved IS won_t FROM _crdt_conflict WHERE took = 'severed'"
+        for (noted,) in peer.writer.connection.execute(severed):
+            self.occurred[f"a reference that SQLite severed was {'noted' if noted else 'logged'}"] += 1
 
     def _undelete(self) -> None:
         """Bring a deleted row back; what can't be shown is refused, and nothing has changed then."""
