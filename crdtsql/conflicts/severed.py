@@ -174,7 +174,7 @@ def _open(registry: Registry, found: Severable) -> None:
         parent_clock=parent.clock,
         born_is_shown=parent.row_has_key_of("shown", "born"),
         shown_is_lost=found.is_lost(of_held=False),
-        has_seen_born=fragment("conflicts/conflict_log/has_seen", hlc=Sql("born_t"), site=Sql("born_s")),
+        has_seen_born=conflict_log.has_seen(Sql("born_t"), Sql("born_s")),
     )
     values = {"tbl": table.id, "col": found.field.id, "genesis_t": genesis_t, "genesis_s": genesis_s}
     registry.connection.execute(statement, values)

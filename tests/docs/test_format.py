@@ -117,7 +117,7 @@ def keys(found: Any, path: str = "") -> set[str]:
 
 def test_every_key_that_can_be_written_is_documented() -> None:
     """The table of keys has all that the code writes where nothing is left out, and nothing else."""
-    whole = header.Header(b"\1" * 16, 1, (header.Site(1, b"\1" * 16, 1, 1),), (WHOLE,), {"job": 1})
+    whole = header.Header(b"\1" * 16, 1, (header.Site(1, b"\1" * 16, 1, 1),), (WHOLE,), {"job": 1}, ((1, 1, "value"),))
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):
             absent = field.default_factory() if callable(field.default_factory) else field.default
