@@ -8,7 +8,7 @@ Runs inside the caller's write transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from crdtsql.base import Sql, SqliteValue, caseless, fragment, identifier, integer, joined, naming, query, sql
@@ -78,8 +78,12 @@ def _held_name(table: Table, column: str) -> Sql:
     return next(naming.value(field.id) for field in table.fields if caseless(field.name) == caseless(column))
 
 
-def record_folded(registry: Registry, table: Table) -> None:
-    """Note the references of a table that the stamped events in `temp._crdt_event` severed; clocks are as they were before."""
+def record_folded(registry: Registry, table: Table, site_of: Callable[[str], Sql]) -> None:
+    """Note the references of a table that the events in `temp._crdt_event` severed; clocks are as they were before.
+
+    Args:
+        site_of: renders the ordinal of the site of an event, given its hlc.
+    """
     genesis_t, genesis_s = table.genesis or (None, None)
     shape = schema.read(registry.connection, table.name)
     if shape is None:
@@ -92,6 +96,8 @@ def record_folded(registry: Registry, table: Table) -> None:
         statement = sql(
             "conflicts/severed/record_folded",
             keys=table.keys,
+            site_of_won=site_of("won_t"),
+            site_of_before=site_of("written.before"),
             written_keys=table.keys_of("written"),
             grouping=grouping,
             column=identifier(found.field.name),
@@ -110,7 +116,6 @@ def record_folded(registry: Registry, table: Table) -> None:
             "col": found.field.id,
             "op": FIRST_UPDATE_OP + found.field.word,
             "bit": found.field.bit,
-            "self": registry.self_ordinal,
             "parent": found.parent.id,
             "genesis_t": genesis_t,
             "genesis_s": genesis_s,

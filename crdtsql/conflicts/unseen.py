@@ -9,9 +9,9 @@ Runs inside the caller's write transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from crdtsql.base import SqliteValue, identifier, naming, query, sql
+from crdtsql.base import Sql, SqliteValue, identifier, naming, query, sql
 from crdtsql.conflicts import conflict_log
 from crdtsql.shown import any_kept
 from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
@@ -23,16 +23,20 @@ UnseenWrite = tuple[int, int, str]
 """The hlc of a write of a cell, the local ordinal of its site, and the uid of the column."""
 
 
-def record(registry: Registry, tables: Iterable[Table]) -> None:
-    """Log the values that the stamped events in `temp._crdt_event` took the place of unseen; held rows are still as they were."""
+def record(registry: Registry, tables: Iterable[Table], site_of: Callable[[str], Sql]) -> None:
+    """Log the values that the events in `temp._crdt_event` took the place of unseen; held rows are still as they were.
+
+    Args:
+        site_of: renders the ordinal of the site of an event, given its hlc.
+    """
     last = registry.number("conflicts_last")
-    changed = [table for table in tables if _record(registry, table)]
+    changed = [table for table in tables if _record(registry, table, site_of)]
     if changed:
         remember(registry, query.rows(registry.connection, sql("conflicts/unseen/list_recorded"), {"last": last}))
         conflict_log.prune(registry, changed)
 
 
-def _record(registry: Registry, table: Table) -> int:
+def _record(registry: Registry, table: Table, site_of: Callable[[str], Sql]) -> int:
     connection = registry.connection
     if not any_kept(connection, table) and query.first(connection, f"SELECT 1 FROM {table.heads} LIMIT 1") is None:
         return 0
@@ -47,6 +51,7 @@ def _record(registry: Registry, table: Table) -> int:
         statement = sql(
             "conflicts/unseen/record",
             keys=table.keys,
+            site_of_won=site_of("won_t"),
             clock_keys=table.keys_of("clock"),
             row_marker=identifier(table.key[0]),
             column=identifier(field.name),
@@ -65,7 +70,6 @@ def _record(registry: Registry, table: Table) -> int:
             "name": field.name,
             "op": FIRST_UPDATE_OP + stamped.word,
             "bit": stamped.bit,
-            "self": registry.self_ordinal,
             "numbered": table.is_numbered,
             "genesis_t": genesis_t,
             "genesis_s": genesis_s,

@@ -50,11 +50,11 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
             registry.raise_vector(batch, [(site, last)])
         tables = {table.id: table for table in registry.tables()}
         scene = Scene(registry, {number for number, *_ in summary})
-        unseen.record(registry, [tables[number] for number, *_ in summary if number in tables])
-        if any(removals for _, _, removals, *_ in summary):
-            for number, _, _, updates, *_ in summary:
+        unseen.record(registry, [tables[number] for number, *_ in summary if number in tables], stamped.site_of)
+        if any(removals for _, _, removals, _ in summary):
+            for number, _, _, updates in summary:
                 if updates and number in tables:
-                    severed.record_folded(registry, tables[number])
+                    severed.record_folded(registry, tables[number], stamped.site_of)
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
         births.keep(registry, [(tables[number], bool(went)) for number, _, went, _ in summary if number in tables])
         for number, count, removals, updates in summary:

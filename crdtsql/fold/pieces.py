@@ -18,7 +18,15 @@ EVENT = TemporaryTable(
     "_crdt_event",
     "fold/pieces/create_event",
     written_by=("fold/foldparts", "numbers/renumber"),
-    read_by=("fold/folding", "numbers/births", "numbers/contenders", "shown/settling", "shown/standins"),
+    read_by=(
+        "conflicts/severed",
+        "conflicts/unseen",
+        "fold/folding",
+        "numbers/births",
+        "numbers/contenders",
+        "shown/settling",
+        "shown/standins",
+    ),
 )
 
 

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crdtsql.base import WORD_BITS, SchemaMismatchError, Sql, fragment, identifier, integer, joined, naming, suggest, text
+from crdtsql.base import (
+    WORD_BITS,
+    SchemaMismatchError,
+    Sql,
+    fragment,
+    identifier,
+    integer,
+    joined,
+    naming,
+    suggest,
+    text,
+)
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Field, Table
 from crdtsql.wire import TableHeader, image
@@ -77,7 +88,15 @@ class Arrival:
     """
 
     def __init__(
-        self, header: TableHeader, number: int, database: str, table: Table, shape: TableShape, path: str, *, unseen: bool = False
+        self,
+        header: TableHeader,
+        number: int,
+        database: str,
+        table: Table,
+        shape: TableShape,
+        path: str,
+        *,
+        unseen: bool = False,
     ) -> None:
         self.header = header
         self.unseen = unseen

@@ -1,12 +1,12 @@
 INSERT INTO _crdt_conflict (id, tbl, col, won_t, won_s, won, lost_t, lost_s, lost, took, resolved, resolved_s, ${keys})
-SELECT :last_conflict + row_number() OVER (), :tbl, :col, won_t, :self, won, lost_t, lost_s, lost, 'severed', won_t, :self, ${keys}
+SELECT :last_conflict + row_number() OVER (), :tbl, :col, won_t, ${site_of_won}, won, lost_t, lost_s, lost, 'severed', won_t, ${site_of_won}, ${keys}
 FROM (
   SELECT
     ${written_keys},
     written.hlc AS won_t,
     shown.${column} AS won,
     ifnull(written.before, ${lost_t}) AS lost_t,
-    CASE WHEN written.before IS NULL THEN ${lost_s} ELSE :self END AS lost_s,
+    CASE WHEN written.before IS NULL THEN ${lost_s} ELSE ${site_of_before} END AS lost_s,
     written.lost AS lost
   FROM (
     SELECT

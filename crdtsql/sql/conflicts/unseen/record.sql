@@ -1,5 +1,5 @@
 INSERT INTO _crdt_conflict (id, tbl, col, won_t, won_s, won, lost_t, lost_s, lost, took, ${keys})
-SELECT :last_conflict + row_number() OVER (), :tbl, :col, won_t, :self, won, lost_t, lost_s, lost, 'theirs', ${keys}
+SELECT :last_conflict + row_number() OVER (), :tbl, :col, won_t, ${site_of_won}, won, lost_t, lost_s, lost, 'theirs', ${keys}
 FROM (
   SELECT
     ${keys},
