@@ -229,6 +229,8 @@ def _severed_triggers(slots: _Slots, columns: dict[str, Column], keys: list[Fore
             trigger=slots.name(f"severed{field.id}"),
             changed=Sql(f"NEW.{column} IS {severed} AND OLD.{column} IS NOT NULL AND OLD.{column} IS NOT NEW.{column}"),
             old=Sql(f"OLD.{column}"),
+            new_name=EMPTY,
+            new_value=EMPTY,
             mask=integer(1 << field.bit),
             op=integer(FIRST_UPDATE_OP + field.word),
             column=column,

@@ -505,7 +505,7 @@ MUTANTS = (
     Mutant(
         "an insert over a held row discards its values",
         "fold/folding.py",
-        "        unseen.record(registry, [tables[number] for number, *_ in summary if number in tables])\n",
+        "        unseen.record(registry, [tables[number] for number, *_ in summary if number in tables], stamped.site_of)\n",
         "",
         constrained=True,
     ),
