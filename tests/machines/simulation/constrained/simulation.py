@@ -137,6 +137,7 @@ class Constrained(Simulation):
         """Tell whether a write took the key of a row that may be held, or a column that may be masked."""
         rules = self.rules[clash.row[0]]
         maskable = {column for reference in rules.references for column in reference.columns}
+        maskable |= {column for unique in rules.uniques if unique.policy != "hold" for column in unique.columns}
         return clash.column in maskable or self._was_inserted_between(clash)
 
     def check_new_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
