@@ -38,7 +38,7 @@ def record(registry: Registry, tables: Iterable[Table], site_of: Callable[[str],
 
 def _record(registry: Registry, table: Table, site_of: Callable[[str], Sql]) -> int:
     connection = registry.connection
-    if not any_kept(connection, table) and query.first(connection, f"SELECT 1 FROM {table.heads} LIMIT 1") is None:
+    if not any_kept(connection, table) and not query.exists(connection, table.heads):
         return 0
     tables = {"clock": table.clock, "held": table.held, "clock_is_event": table.same_keys("clock", "event")}
     if query.first(connection, sql("conflicts/unseen/find", **tables), {"tbl": table.id}) is None:
