@@ -18,6 +18,7 @@ from crdtsql.base import (
     LOG_TIME,
     CannotEnableError,
     Sql,
+    caseless,
     fragment,
     identifier,
     integer,
@@ -28,7 +29,7 @@ from crdtsql.base import (
     text,
     verbatim,
 )
-from crdtsql.sqlite import Column, TableShape, UniqueIndex, schema
+from crdtsql.sqlite import Column, ForeignKey, TableShape, UniqueIndex, schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Table
 from crdtsql.types import TYPES, Kind
 
@@ -58,6 +59,7 @@ def trigger_statements(connection: apsw.Connection, table: Table, shape: TableSh
         if stamping:
             yield _update_trigger(slots, word, stamping, columns)
     yield from _typed_triggers(slots, columns)
+    yield from _severed_triggers(slots, columns, schema.foreign_keys(connection, table.name))
     yield _key_evict_trigger(slots, shape)
     if table.is_numbered:
         key_column = identifier(table.key[0])
@@ -203,6 +205,35 @@ def _typed_triggers(slots: _Slots, columns: dict[str, Column]) -> Iterator[str]:
             mask=integer(1 << field.bit),
             op=integer(FIRST_UPDATE_OP + field.word),
             column=identifier(field.name),
+            **slots.pick("new_keys"),
+        )
+
+
+def _severed_triggers(slots: _Slots, columns: dict[str, Column], keys: list[ForeignKey]) -> Iterator[str]:
+    """Yield triggers for references that SQLite sets to NULL or a default when their row is deleted: they log the value before."""
+    by_name = {caseless(field.name): field for field in slots.table.plain_fields}
+    found = {
+        caseless(name): key.on_delete
+        for key in keys
+        if key.on_delete in ("SET NULL", "SET DEFAULT")
+        for name in key.columns
+    }
+    for name, action in sorted(found.items()):
+        field = by_name.get(name)
+        if field is None:
+            continue
+        column = identifier(field.name)
+        severed = columns[field.name].default_value if action == "SET DEFAULT" else Sql("NULL")
+        yield sql(
+            "capture/triggers/trigger_update_typed",
+            trigger=slots.name(f"severed{field.id}"),
+            changed=Sql(f"NEW.{column} IS {severed} AND OLD.{column} IS NOT NULL AND OLD.{column} IS NOT NEW.{column}"),
+            old=Sql(f"OLD.{column}"),
+            new_name=EMPTY,
+            new_value=EMPTY,
+            mask=integer(1 << field.bit),
+            op=integer(FIRST_UPDATE_OP + field.word),
+            column=column,
             **slots.pick("new_keys"),
         )
 

@@ -239,11 +239,16 @@ def _mark_resolved(registry: Registry, table: Table, entries: Sql, rows: Sql, va
         for found in cells:
             statement = sql(
                 "conflicts/conflict_log/mark_resolved",
-                has_seen_won=fragment("conflicts/conflict_log/has_seen", hlc=Sql("won_t"), site=Sql("won_s")),
-                has_seen_lost=fragment("conflicts/conflict_log/has_seen", hlc=Sql("lost_t"), site=Sql("lost_s")),
+                has_seen_won=has_seen(Sql("won_t"), Sql("won_s")),
+                has_seen_lost=has_seen(Sql("lost_t"), Sql("lost_s")),
                 cells=found,
             )
             connection.execute(statement, values | {"tbl": table.id, "col": col})
+
+
+def has_seen(hlc: Sql, site: Sql) -> Sql:
+    """Say that the writer of an event with the stamp (t, s) had seen another one."""
+    return fragment("conflicts/conflict_log/has_seen", hlc=hlc, site=site)
 
 
 def set_limits(registry: Registry, per_cell: int | None, total: int | None, size: int | None) -> None:

@@ -30,6 +30,7 @@ from crdtsql.base import (
     query,
     sql,
 )
+from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
 from crdtsql.numbers import followers
 from crdtsql.store import Field, Registry, Table
@@ -142,11 +143,12 @@ def _fill(
     for_people: bool,
 ) -> Header:
     connection = registry.connection
+    lacks = unseen.news(registry, {ordinal: receiver.get(site, 0) for ordinal, site, _ in sites})
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
     headers = [
         replace(describe(connection, table), links=tuple(followers.links_of(registry, table))) for table in tables
     ]
-    header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras())
+    header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras(), lacks)
     for statement in image.schema(header, database):
         connection.execute(statement)
     (ignoring,) = query.first(connection, "PRAGMA ignore_check_constraints")

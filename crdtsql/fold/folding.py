@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import apsw
 
 from crdtsql.base import EMPTY, Now, Sql, SqliteValue, fragment, integer, joined, naming, query, sql
-from crdtsql.conflicts import conflict_log
+from crdtsql.conflicts import conflict_log, severed, unseen
 from crdtsql.fold import foldparts, pieces, unsure
 from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import births
@@ -50,6 +50,11 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
             registry.raise_vector(batch, [(site, last)])
         tables = {table.id: table for table in registry.tables()}
         scene = Scene(registry, {number for number, *_ in summary})
+        unseen.record(registry, [tables[number] for number, *_ in summary if number in tables], stamped.site_of)
+        if any(removals for _, _, removals, _ in summary):
+            for number, _, _, updates in summary:
+                if updates and number in tables:
+                    severed.record_folded(registry, tables[number], stamped.site_of)
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
         for number, *_ in summary:
             if number in tables and tables[number].unsure is not None:
@@ -64,6 +69,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
             with noting(registry):
                 note_folded(registry)
                 settle(registry)
+        severed.open_again(registry)
     return sum(count for _, count, *_ in summary)
 
 

@@ -19,6 +19,8 @@ EVENT = TemporaryTable(
     "fold/pieces/create_event",
     written_by=("fold/foldparts", "numbers/renumber"),
     read_by=(
+        "conflicts/severed",
+        "conflicts/unseen",
         "fold/folding",
         "fold/unsure",
         "numbers/births",

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crdtsql.base import WORD_BITS, SchemaMismatchError, Sql, fragment, identifier, integer, joined, naming, suggest
+from crdtsql.base import (
+    WORD_BITS,
+    SchemaMismatchError,
+    Sql,
+    fragment,
+    identifier,
+    integer,
+    joined,
+    naming,
+    suggest,
+    text,
+)
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Field, Table
 from crdtsql.wire import TableHeader, image
@@ -69,12 +80,27 @@ class Pair:
 
 
 class Arrival:
-    """One table of an attached changeset and the local table that it merges into."""
+    """One table of an attached changeset and the local table that it merges into.
+
+    Attributes:
+        severed: how many references the merge set to NULL.
+        unseen: whether some of the changeset's writes, in `temp._crdt_unseen`, took the place of what their writer did not see.
+    """
 
     def __init__(
-        self, header: TableHeader, number: int, database: str, table: Table, shape: TableShape, path: str
+        self,
+        header: TableHeader,
+        number: int,
+        database: str,
+        table: Table,
+        shape: TableShape,
+        path: str,
+        *,
+        unseen: bool = False,
     ) -> None:
         self.header = header
+        self.unseen = unseen
+        self.severed = 0
         self.table = table
         self.shape = shape
         self.number = number
@@ -119,11 +145,25 @@ class Arrival:
 
     @property
     def changed(self) -> Sql:
-        """Say that the incoming row changes what the user's table shows: a cell, or the spelling of the key."""
+        """Say that the incoming row wins something: a cell, or the spelling of the key."""
         conditions = [Sql(f"met.won{word} <> 0") for word in self.words]
         if self.respells:
             conditions.append(Sql("met.t <> met.old_t OR met.s <> met.old_s"))
         return joined(conditions, " OR ")
+
+    @property
+    def differs(self) -> Sql:
+        """Say that the shown row `target` shows something else than what the incoming row changes it to."""
+        found = [
+            fragment(
+                "merge/arrival/cell_differs", won=pair.won, bit=pair.bit, column=pair.column, value=pair.slots["value"]
+            )
+            for pair in self.pairs
+        ]
+        if self.respells:
+            keys = zip(self.table.key_names, self.table.key, strict=True)
+            found += [fragment("merge/arrival/key_differs", key=key, column=identifier(name)) for key, name in keys]
+        return Sql(f"CASE {joined(found, ' ')} ELSE 0 END") if found else Sql("0")
 
     @property
     def respells(self) -> bool:
@@ -155,11 +195,24 @@ class Arrival:
         new_t, new_s = self.incoming_stamp(pair)
         old_t, old_s = self.local_stamp(pair.field)
         stamps = {"new_t": new_t, "new_s": new_s, "old_t": old_t, "old_s": old_s}
-        if pair.field.type != "lww":  # its merged value is always written, and loses nothing
-            return fragment("merge/arrival/cell_sent", bit=pair.bit, **pair.sent) if what == "won" else integer(0)
         if what == "clash":
-            return fragment("merge/arrival/cell_clashes", bit=pair.bit, **pair.sent, **stamps)
+            return self._clash(pair, stamps)
+        if pair.field.type != "lww":  # its merged value is always written
+            return fragment("merge/arrival/cell_sent", bit=pair.bit, **pair.sent)
         return fragment("merge/arrival/cell_wins", bit=pair.bit, newer=self.is_newer(**stamps), **pair.sent)
+
+    def _clash(self, pair: Pair, stamps: dict[str, Sql]) -> Sql:
+        """Render the bit of a cell whose local value is lost though the incoming one's writer had not seen it, or not shown.
+
+        What was written concurrently to a typed cell is merged, and not lost.
+        """
+        is_typed, slots = pair.field.type != "lww", {"bit": pair.bit, **pair.sent}
+        clashes = fragment("merge/arrival/cell_clashes", **slots, **stamps)
+        if not self.unseen:
+            return integer(0) if is_typed else clashes
+        new = {"new_t": stamps["new_t"], "new_s": stamps["new_s"], "uid": text(pair.field.uid)}
+        overwrites = fragment("merge/arrival/cell_overwrites", newer=self.is_newer(**stamps), **new, **slots)
+        return Sql(f"({overwrites} & ~{clashes})" if is_typed else f"({clashes} | {overwrites})")
 
     def is_newer(self, new_t: Sql, new_s: Sql, old_t: Sql, old_s: Sql) -> Sql:
         """Compare an incoming stamp (its site as the image says it) with a local one: hlc first, then site id."""

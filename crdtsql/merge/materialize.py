@@ -21,6 +21,7 @@ from crdtsql.shown import link_held
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import Registry
 
+_NONE = Sql("0")
 STAGED = TemporaryTable("_crdt_staged", "merge/materialize/create_staged")
 
 
@@ -29,24 +30,30 @@ def staged(connection: apsw.Connection, arrival: Arrival) -> AbstractContextMana
     return STAGED.created(connection, staged_columns=joined(arrival.staged_columns))
 
 
-def materialize(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int, shown_fresh: int) -> None:
+def materialize(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int, shown_fresh: int) -> int:
     """Write the result of a merge to the user's table and its held rows; what the table does not take waits there.
 
     Args:
         fresh, known: how many incoming rows are new here, and how many are not; shown_fresh: how many of the new ones live.
+
+    Returns:
+        How many rows that the table showed, and that go on living, changed.
     """
     connection, table = registry.connection, arrival.table
+    updated = 0
     if known:
         _hide(connection, arrival, values)
         _update_held(connection, arrival, values)
         connection.execute(sql("merge/materialize/wait", held=table.held))
         exchanging = _exchanges_unique(connection, arrival)
-        if exchanging.text or not _update_in_place(connection, arrival):
-            _replace_shown(connection, arrival, values, exchanging if exchanging.text else Sql(f"({arrival.changed})"))
+        in_place = None if exchanging.text else _update_in_place(connection, arrival)
+        apart = exchanging if exchanging.text else Sql(f"({arrival.changed})")
+        updated = _replace_shown(connection, arrival, values, apart) if in_place is None else in_place
     waiting = fresh > 0 and not _show_fresh(connection, arrival, values, shown_fresh)
     if waiting or known:
         genesis = (values["genesis_t"], values["genesis_s"])
         link_held(registry, table, int(str(values["held_base"])), genesis)
+    return updated
 
 
 def _hide(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
@@ -115,40 +122,50 @@ def _exchanges_unique(connection: apsw.Connection, arrival: Arrival) -> Sql:
     return joined(conditions or [Sql("0")], " OR ")
 
 
-def _update_in_place(connection: apsw.Connection, arrival: Arrival) -> bool:
-    """Write the won cells in place; return False, and write nothing, if the table does not take all of them."""
+def _update_in_place(connection: apsw.Connection, arrival: Arrival, apart: Sql = _NONE) -> int | None:
+    """Write the won cells in place, but for rows that are taken apart; return how many rows changed.
+
+    None, and nothing is written, if the table does not take all of them.
+    """
     connection.execute("SAVEPOINT crdt_update")
     try:
-        _update_shown(connection, arrival, Sql("0"))
+        updated = _update_shown(connection, arrival, apart)
     except (apsw.ConstraintError, apsw.MismatchError):
         connection.execute("ROLLBACK TO crdt_update; RELEASE crdt_update")
-        return False
+        return None
     connection.execute("RELEASE crdt_update")
-    return True
+    return updated
 
 
-def _update_shown(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> None:
-    """Write the won cells in place, but for the rows that are taken apart."""
+def _update_shown(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> int:
     settings = _settings(arrival, of_held=False)
-    if settings.text:
-        statement = partial(
-            sql,
-            "merge/materialize/update_shown",
-            table=arrival.table.quoted,
-            settings=settings,
-            target_is_met=arrival.is_key_of("target", "met"),
-            changed=Sql(f"({arrival.changed}) AND NOT ({apart})"),
-            **arrival.image_slots,
-        )
-        writing.prepare(connection, arrival.table.name, statement).execute(connection)
+    if not settings.text:
+        return 0
+    statement = partial(
+        sql,
+        "merge/materialize/update_shown",
+        table=arrival.table.quoted,
+        settings=settings,
+        target_is_met=arrival.is_key_of("target", "met"),
+        changed=Sql(f"({arrival.changed}) AND NOT ({apart})"),
+        differs=arrival.differs,
+        **arrival.image_slots,
+    )
+    writing.prepare(connection, arrival.table.name, statement).execute(connection)
+    return connection.changes()
 
 
-def _replace_shown(connection: apsw.Connection, arrival: Arrival, values: Values, exchanging: Sql) -> None:
-    """Take the rows that change a UNIQUE column out of the table, write the others, and put them back changed."""
+def _replace_shown(connection: apsw.Connection, arrival: Arrival, values: Values, exchanging: Sql) -> int:
+    """Take the rows that change a UNIQUE column out of the table, write the others, and put them back changed.
+
+    Where the table does not take the others in place, these are taken out too. Returns how many rows changed.
+    """
     table = arrival.table
     staged = joined(arrival.staged_columns)
     _stage(connection, arrival, exchanging)
-    _update_apart(connection, arrival, exchanging)
+    updated = _update_in_place(connection, arrival, exchanging)
+    if updated is None:
+        _stage(connection, arrival, Sql(f"({arrival.changed}) AND NOT ({exchanging})"))
     (count,) = query.first(connection, "SELECT count(*) FROM temp._crdt_staged")
 
     insert = partial(
@@ -168,6 +185,7 @@ def _replace_shown(connection: apsw.Connection, arrival: Arrival, values: Values
             shown_is_staged=arrival.is_key_of("shown", "staged"),
         )
         connection.execute(hold, values)
+    return int(count) + (updated or 0)
 
 
 def _stage(connection: apsw.Connection, arrival: Arrival, changed: Sql) -> None:
@@ -180,6 +198,7 @@ def _stage(connection: apsw.Connection, arrival: Arrival, changed: Sql) -> None:
         table=table.quoted,
         target_is_met=arrival.is_key_of("target", "met"),
         changed=changed,
+        differs=arrival.differs,
         **arrival.image_slots,
     )
     connection.execute(stage)
@@ -190,18 +209,6 @@ def _stage(connection: apsw.Connection, arrival: Arrival, changed: Sql) -> None:
         staged_keys=table.keys_of("staged"),
     )
     connection.execute(remove)
-
-
-def _update_apart(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> None:
-    """Write the won cells of the rows that stay in place; where the table does not take them, take all changed rows out."""
-    connection.execute("SAVEPOINT crdt_update")
-    try:
-        _update_shown(connection, arrival, apart)
-    except (apsw.ConstraintError, apsw.MismatchError):
-        connection.execute("ROLLBACK TO crdt_update; RELEASE crdt_update")
-        _stage(connection, arrival, Sql(f"({arrival.changed}) AND NOT ({apart})"))
-        return
-    connection.execute("RELEASE crdt_update")
 
 
 def _inserts(connection: apsw.Connection, arrival: Arrival, insert: Callable[..., str], count: int) -> bool:

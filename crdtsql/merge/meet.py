@@ -28,7 +28,7 @@ from crdtsql.base import (
     query,
     sql,
 )
-from crdtsql.conflicts import conflict_log
+from crdtsql.conflicts import conflict_log, severed
 from crdtsql.merge.arrival import Arrival, Pair
 from crdtsql.store import Field, Registry
 from crdtsql.wire import image
@@ -152,27 +152,48 @@ def _join_heads(connection: apsw.Connection, arrival: Arrival) -> None:
 
 def record_conflicts(registry: Registry, arrival: Arrival, clashing: list[Pair], values: Values) -> int:
     """Write the losing values of concurrent writes to the conflict log; return how many differed."""
-    table, recorded = arrival.table, 0
+    recorded = 0
     for pair in clashing:
-        statement = sql(
-            "merge/meet/record_conflicts",
-            keys=table.keys,
-            met_keys=table.keys_of("met"),
-            won=pair.won,
-            clash=pair.clash,
-            bit=pair.bit,
-            row_marker=identifier(table.key[0]),
-            column=pair.column,
-            held_value=pair.held,
-            table=table.quoted,
-            held=table.held,
-            clock=table.clock,
-            clock_is_met=table.same_keys("clock", "met"),
-            shown_is_met=arrival.is_key_of("shown", "met"),
-            **pair.slots,
-            **arrival.image_slots,
-        )
+        statement = sql("merge/meet/record_conflicts", **_logged(arrival, pair))
         recorded += conflict_log.record(registry, statement, values | {"col": pair.field.id})
+    return recorded
+
+
+def _logged(arrival: Arrival, pair: Pair) -> dict[str, Sql]:
+    """Return the slots of statements that log the values of cells that clash."""
+    table = arrival.table
+    return {
+        "keys": table.keys,
+        "met_keys": table.keys_of("met"),
+        "won": pair.won,
+        "clash": pair.clash,
+        "bit": pair.bit,
+        "row_marker": identifier(table.key[0]),
+        "column": pair.column,
+        "held_value": pair.held,
+        "table": table.quoted,
+        "held": table.held,
+        "clock": table.clock,
+        "clock_is_met": table.same_keys("clock", "met"),
+        "shown_is_met": arrival.is_key_of("shown", "met"),
+        **pair.slots,
+        **arrival.image_slots,
+    }
+
+
+def record_severed(registry: Registry, arrival: Arrival, winning: list[Pair], values: Values) -> int:
+    """Note the references that incoming writes set to NULL, or to a default, as SQLite does when their row is deleted."""
+    columns = {column.name: column for column in arrival.shape.columns}
+    actions = (
+        {found.field.id: found.key.on_delete for found in severed.severable(registry, arrival.table)} if winning else {}
+    )
+    recorded = 0
+    for pair in winning:
+        action = actions.get(pair.field.id)
+        if action is not None:
+            nothing = columns[pair.field.name].default_value if action == "SET DEFAULT" else Sql("NULL")
+            statement = sql("merge/meet/record_severed", severed=nothing, **_logged(arrival, pair))
+            recorded += conflict_log.record(registry, statement, values | {"col": pair.field.id})
     return recorded
 
 
@@ -190,8 +211,8 @@ def count_cells(connection: apsw.Connection, arrival: Arrival) -> list[tuple[Pai
 
 
 def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int, int, int]:
-    """Count the rows that are fresh and shown, that come back, that change, and that go."""
-    statement = sql("merge/meet/count_rows", changed=arrival.changed, **arrival.image_slots)
+    """Count the rows that are fresh and shown, that come back, that are shown otherwise than they are and change, and that go."""
+    statement = sql("merge/meet/count_rows", held=arrival.table.held, changed=arrival.changed, **arrival.image_slots)
     fresh, revived, updated, deleted = query.first(connection, statement)
     return fresh, revived, updated, deleted
 

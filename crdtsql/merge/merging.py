@@ -7,6 +7,7 @@ on the set of merged events alone, not on the order or number of merges.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -30,7 +31,7 @@ from crdtsql.base import (
     suggest,
 )
 from crdtsql.capture import without_capture
-from crdtsql.conflicts import conflict_log
+from crdtsql.conflicts import conflict_log, severed, unseen
 from crdtsql.merge import absent, materialize, meet, mergeparts, parking
 from crdtsql.merge.arrival import Arrival
 from crdtsql.numbers import followers, ids
@@ -44,6 +45,7 @@ FROM = TemporaryTable(
     "merge/merging/create_from",
     read_by=("merge/arrival", "merge/meet", "merge/mergeparts", "merge/parking", "numbers/ids", "numbers/renumber"),
 )
+UNSEEN = TemporaryTable("_crdt_unseen", "merge/merging/create_unseen", read_by=("merge/arrival",))
 THEIRS = TemporaryTable(
     "_crdt_theirs",
     "merge/merging/create_theirs",
@@ -250,17 +252,23 @@ def merge(
         for number, table in enumerate(header.tables, 1)
         if table.rows
     ]
-    batch = registry.next_batch()
+    batch, last_conflict = registry.next_batch(), registry.number("conflicts_last")
     scene = Scene(registry, {arrival.table.id for arrival in arrivals})
     with (
         FROM.created(connection),
         THEIRS.created(connection),
+        UNSEEN.created(connection) if header.unseen else nullcontext(),
         noting(registry),
         without_capture(connection, _concerned(arrivals, scene)),
         strangers.kept(registry, _concerned(arrivals, scene)),
     ):
         scene.lift()
+        if header.unseen:
+            connection.executemany(
+                "INSERT OR IGNORE INTO temp._crdt_unseen (t, remote, uid) VALUES (?, ?, ?)", header.unseen
+            )
         local = _map_sites(registry, header, {} if again else registry.vector())
+        unseen.remember(registry, [(hlc, local[ordinal], uid) for hlc, ordinal, uid in header.unseen])
         connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
         renumbered = ids.meet(registry, header, database, local)
         total = sum(arrival.header.rows for arrival in arrivals)
@@ -274,6 +282,10 @@ def merge(
         for name, rows in renumbered.items():
             report.tables.setdefault(name, TableReport()).renumbered = rows
         settle(registry)
+        severed_tables = [arrival.table for arrival in arrivals if arrival.severed]
+        if severed_tables:
+            severed.forget_others(registry, severed_tables, last_conflict)
+        severed.open_again(registry)
         for name, counts in report.tables.items():
             counts.held = count_kept(connection, registry.table(name))
     clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]
@@ -311,7 +323,7 @@ def _arrival(registry: Registry, header: Header, number: int, database: str, not
     table = parking.admit(registry, table, theirs, number, database, notices)
     if theirs.links and (table.absent or table.parked):
         followers.learn(registry, table, theirs)
-    return Arrival(theirs, number, database, table, shape, registry.path)
+    return Arrival(theirs, number, database, table, shape, registry.path, unseen=bool(header.unseen))
 
 
 def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> dict[int, int]:
@@ -372,12 +384,13 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
         report.cells_lost = sum(sent - won for _, won, sent, _ in counts)
         clashing = [pair for pair, _, _, clashes in counts if clashes]
         report.concurrent = meet.record_conflicts(registry, arrival, clashing, values)
+        arrival.severed = meet.record_severed(registry, arrival, [pair for pair, won, _, _ in counts if won], values)
     new, revived, report.updated, report.deleted = meet.count_rows(connection, arrival)
     report.inserted = new + revived
     meet.store_clocks(registry, arrival, values, fresh, known)
     if known:
         conflict_log.mark_resolved_merged(registry, arrival.table, values["seq"], last_conflict)
-    materialize.materialize(registry, arrival, values, fresh, known, new)
+    report.updated += materialize.materialize(registry, arrival, values, fresh, known, new)
     return report
 
 

@@ -16,6 +16,8 @@ The header is a JSON object:
                 UNIQUE index, and "null" or "suffix", where rows that lost a value are not held
 
     eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
+    unseen      optional: list of [hlc, ordinal, uid of the column]: writes of cells that took the place of values that their
+                writer's table did not show, for the receiver's conflict log
 
 Unknown keys are ignored. Everything in it is distrusted: `read_header` takes what is in range and refuses the rest.
 """
@@ -29,6 +31,7 @@ from typing import Any
 from crdtsql.base import InvalidChangesetError, caseless, clock, policy
 
 MAXIMUM_ERAS = 2_000
+MAXIMUM_UNSEEN = 10_000
 _HEX = set("0123456789abcdef")
 
 
@@ -123,6 +126,7 @@ class Header:
     sites: tuple[Site, ...]
     tables: tuple[TableHeader, ...] = field(default=())
     eras: dict[str, int] = field(default_factory=dict)
+    unseen: tuple[tuple[int, int, str], ...] = ()
 
     @property
     def vector(self) -> dict[bytes, int]:
@@ -166,6 +170,7 @@ class Header:
                 for table in self.tables
             ],
             **({"eras": self.eras} if self.eras else {}),
+            **({"unseen": [list(event) for event in self.unseen]} if self.unseen else {}),
         }
 
     def for_people(self) -> dict[str, Any]:
@@ -210,7 +215,10 @@ def _parse_header(found: dict[str, Any]) -> Header:
     eras = {_name(name): _number(era) for name, era in found.get("eras", {}).items()}
     if len(eras) > MAXIMUM_ERAS:
         raise ValueError("more tables were disabled than anybody has")
-    return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables, eras)
+    unseen = tuple((_number(hlc), _number(ordinal), _name(uid)) for hlc, ordinal, uid in found.get("unseen", []))
+    if len(unseen) > MAXIMUM_UNSEEN or any(not 1 <= ordinal <= len(sites) for _, ordinal, _ in unseen):
+        raise ValueError("writes that overwrote something unseen are not valid")
+    return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables, eras, unseen)
 
 
 def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:

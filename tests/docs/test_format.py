@@ -117,7 +117,7 @@ def keys(found: Any, path: str = "") -> set[str]:
 
 def test_every_key_that_can_be_written_is_documented() -> None:
     """The table of keys has all that the code writes where nothing is left out, and nothing else."""
-    whole = header.Header(b"\1" * 16, 1, (header.Site(1, b"\1" * 16, 1, 1),), (WHOLE,), {"job": 1})
+    whole = header.Header(b"\1" * 16, 1, (header.Site(1, b"\1" * 16, 1, 1),), (WHOLE,), {"job": 1}, ((1, 1, "value"),))
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):
             absent = field.default_factory() if callable(field.default_factory) else field.default
@@ -193,7 +193,7 @@ def test_clock_columns_are_explained(replica: Replica) -> None:
 
 
 def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
-    """The documented facts are those of a file that was enabled and merged into, and those that there can be about one table."""
+    """The documented facts are those of a file that was enabled and merged into, those about one table, and those of rare conflicts."""
     replica.clone(tmp_path / "other.db")
     with Replica.open(tmp_path / "other.db") as other:
         other.connection.execute("INSERT INTO task (id) VALUES ('o')")
@@ -201,7 +201,7 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
     present = [name for (name,) in replica.connection.execute("SELECT name FROM _crdt_meta")]
     names = {f"`{name.replace('triggers:1', 'triggers:<table>')}`" for name in present}
     about_one = {f"`{word}:<table>`" for word in typing.get_args(Fact)}
-    assert set(documented_names("name")) == names | about_one | {"`era:<uid>`"}
+    assert set(documented_names("name")) == names | about_one | {"`era:<uid>`", "`severed`", "`unseen`"}
     assert f"`format` | version of the tables described here: {FORMAT} |" in PAGE
 
 

@@ -328,7 +328,10 @@ def _everything(connection: apsw.Connection) -> dict[str, Any]:
 
 
 def conflicts(connection: apsw.Connection, after: int = 0) -> list[tuple[Any, ...]]:
-    """Return the conflict log: (table, key, column, winning stamp, winning value, losing stamp, losing value, part, settled)."""
+    """Return the conflict log: (table, key, column, winning stamp, winning value, losing stamp, losing value, part, settled).
+
+    References that went with their row are noted in it, and are no conflict while the row is gone.
+    """
     registry = Registry(connection)
     sites = {ordinal: site for ordinal, site, _ in registry.sites()}
     tables = {table.id: table for table in registry.tables()}
@@ -339,7 +342,7 @@ def conflicts(connection: apsw.Connection, after: int = 0) -> list[tuple[Any, ..
         keys = ", ".join(_typed(f"k{n}") for n in range(1, len(table.key) + 1))
         for row in connection.execute(
             f"SELECT col, part, won_t, won_s, lost_t, lost_s, resolved IS NOT NULL, {_typed('won')}, {_typed('lost')}, {keys} "
-            "FROM _crdt_conflict WHERE tbl = ? AND id > ?",
+            "FROM _crdt_conflict WHERE tbl = ? AND id > ? AND NOT (took = 'severed' AND resolved IS won_t AND resolved_s IS won_s)",
             (number, after),
         ):
             col, part, won_t, won_s, lost_t, lost_s, settled = row[:7]

@@ -538,4 +538,26 @@ MUTANTS = (
         "and not (False and",
         schemas=True,
     ),
+    # -- values that nobody saw
+    Mutant(
+        "an insert over a held row discards its values",
+        "fold/folding.py",
+        "        unseen.record(registry, [tables[number] for number, *_ in summary if number in tables], stamped.site_of)\n",
+        "",
+        constrained=True,
+    ),
+    Mutant(
+        "a changeset does not say which writes took the place of what nobody saw",
+        "conflicts/unseen.py",
+        "if write[0] > receiver.get(write[1], 0))",
+        "if write[0] > receiver.get(write[1], 0) + (1 << 62))",
+        constrained=True,
+    ),
+    Mutant(
+        "such writes are not passed on",
+        "merge/merging.py",
+        "unseen.remember(registry, [(hlc, local[ordinal], uid) for hlc, ordinal, uid in header.unseen])",
+        "unseen.remember(registry, [])",
+        constrained=True,
+    ),
 )

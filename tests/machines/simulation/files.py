@@ -6,7 +6,7 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
@@ -33,6 +33,7 @@ class Peer:
     settled: set[model.Clash] = field(default_factory=set)
     open: set[model.Clash] = field(default_factory=set)
     island: int = 0
+    marks: set[Any] = field(default_factory=set)
 
     def fold(self, simulation: Simulation) -> None:
         """Let the twin fold what the replica has just folded."""
@@ -74,6 +75,7 @@ def create(simulation: Simulation) -> None:
         peer.twin.enable(rows, simulation.now_of(skew_ms))
         simulation.enabled(peer, table)
     simulation.peers.append(peer)
+    simulation.created(peer)
     simulation.check(peer)
 
 
@@ -172,7 +174,7 @@ def restore(simulation: Simulation) -> None:
         os.replace(path, peer.path)
     lost = peer.twin.known & ~twin.known
     site = peer.twin.site
-    peer.twin = twin
+    peer.twin, peer.marks = twin, set()
     peer.replica = simulation.open(peer.path, peer.skew_ms)
     peer.writer = simulation.open_writer(peer.path)
     folded = any(entry.first is not None for entry in twin.pending)

@@ -106,6 +106,9 @@ class Simulation:
         self.habits.tables[name] = shape
         self.world.tables = for_model(self.habits.tables)
 
+    def created(self, peer: Peer) -> None:
+        """Prepare a file that was just created."""
+
     def now_of(self, skew_ms: int) -> int:
         return START_MS + self.elapsed_ms + skew_ms
 
@@ -305,6 +308,18 @@ class Simulation:
             self.occurred["a settled conflict was opened again"] += bool(was_settled & receiver.open)
 
     # -- comparing --------------------------------------------------------------------------------
+
+    def may_overwrite_unseen(self, clash: model.Clash) -> bool:
+        """Tell whether a write may have taken the place of an earlier one that its writer's table did not show."""
+        return self.habits.tables[clash.row[0]].rows == "delete-wins" and self._was_inserted_between(clash)
+
+    def _was_inserted_between(self, clash: model.Clash) -> bool:
+        """Tell whether the winner's site inserted the row after the losing write, at last by the winning one."""
+        return any(
+            event.kind == "insert" and clash.row in event.writes and event.site == clash.won[1]
+            for event in self.world.events
+            if clash.lost < event.stamp <= clash.won
+        )
 
     def check_new_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
         """Compare what a merge added to the conflict log with the model."""

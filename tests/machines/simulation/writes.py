@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,11 +30,13 @@ class Habits:
         tables: name -> the table with its policies in this history.
         focus: table -> the column that is updated most.
         calm: whether rows rarely come and go, so that their cells have time to grow.
+        overwritten: the marks (accounting.py) that somebody whose table showed them wrote over.
     """
 
     tables: dict[str, Shape]
     focus: Mapping[str, str]
     calm: bool
+    overwritten: set[Any] = field(default_factory=set)
 
     @classmethod
     def choose(cls, random: Random, rows: str | None, granularity: str | None) -> Habits:

@@ -10,7 +10,7 @@ SELECT
   conflict.lost,
   conflict.lost_t,
   loser.id,
-  conflict.took,
+  CASE conflict.took WHEN 'severed' THEN 'theirs' ELSE conflict.took END,
   conflict.resolved,
   resolver.id,
   known.id,

@@ -11,3 +11,4 @@ FROM (
 ) AS cell
 WHERE conflict.id = cell.id
   AND (conflict.resolved IS NOT NULL) <> cell.resolved
+  AND NOT (conflict.took = 'severed' AND conflict.resolved IS conflict.won_t AND conflict.resolved_s IS conflict.won_s)

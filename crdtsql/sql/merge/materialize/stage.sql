@@ -6,3 +6,4 @@ JOIN ${table} AS target ON ${target_is_met}
 WHERE met.gone IS NULL
   AND met.old_gone IS NULL
   AND (${changed})
+  AND ${differs}

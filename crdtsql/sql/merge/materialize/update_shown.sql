@@ -6,3 +6,4 @@ WHERE ${target_is_met}
   AND met.gone IS NULL
   AND met.old_gone IS NULL
   AND (${changed})
+  AND ${differs}

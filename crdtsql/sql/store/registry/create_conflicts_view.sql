@@ -12,7 +12,7 @@ SELECT
   conflict.lost AS lost_value,
   lower(hex(loser.id)) AS lost_site,
   datetime(((conflict.lost_t & 4611686018427387903) >> 16) / 1000, 'unixepoch') AS lost_time,
-  conflict.took AS took,
+  CASE conflict.took WHEN 'severed' THEN 'theirs' ELSE conflict.took END AS took,
   conflict.resolved IS NOT NULL AS resolved,
   datetime(((conflict.resolved & 4611686018427387903) >> 16) / 1000, 'unixepoch') AS resolved_time
 FROM _crdt_conflict AS conflict

@@ -19,6 +19,7 @@ from tests.machines.oracle.events import Row
 from tests.machines.oracle.numbers import Birth
 from tests.machines.oracle.parts import same
 from tests.machines.oracle.shown import Shown
+from tests.machines.simulation import accounting
 from tests.machines.simulation.constrained.tables import TABLES, Constrained
 from tests.machines.simulation.tables import Key
 from tests.machines.simulation.writes import Rows, Writer
@@ -66,6 +67,10 @@ class ConstrainedWriter(Writer):
             self.occurred["a constraint refused a statement"] += 1
             return
         self._note(before, found, enforced)
+        self.habits.overwritten.update(self.overwrote)
+        for kind, row, values in found:
+            if kind in ("insert", "delete") or accounting.MARKED in values:
+                self.habits.overwritten.update(accounting.logged(self.connection, self.habits.tables, row))
         self.tell(twin, found)
 
     # -- statements -------------------------------------------------------------------------------
@@ -111,11 +116,16 @@ class ConstrainedWriter(Writer):
     def _setting(self, random: Random, shape: Constrained, column: str) -> Statement:
         if shape.types[column] == "counter":
             return f"{column} = {column} + ?", (random.choice((-2, -1, -1, 1)),)
-        return f"{column} = ?", (random.choice(shape.values[column]),)
+        return f"{column} = ?", (self._value(random, shape, column),)
+
+    def _value(self, random: Random, shape: Constrained, column: str) -> Any:
+        if column == accounting.MARKED and shape.types[column] == "lww" and random.random() < 0.8:
+            return accounting.mark()
+        return random.choice(shape.values[column])
 
     def _insertion(self, random: Random, table: str, verb: str, key: Key) -> Statement:
         shape = self._constrained(table)
-        return self._into(table, verb), (*key, *(random.choice(shape.values[column]) for column in shape.columns))
+        return self._into(table, verb), (*key, *(self._value(random, shape, column) for column in shape.columns))
 
     # -- automatic ids ----------------------------------------------------------------------------
 
@@ -179,6 +189,7 @@ class ConstrainedWriter(Writer):
     def _try(self, statements: list[Statement]) -> Writes | None:
         """Run statements in one transaction; return what they wrote, None if they were refused."""
         found: Writes = []
+        self.overwrote: set[Any] = set()
         self.connection.execute("SAVEPOINT program")
         try:
             for statement, bindings in statements:
@@ -196,6 +207,7 @@ class ConstrainedWriter(Writer):
         before, last = self.everything(), self.connection.execute("SELECT ifnull(max(seq), 0) FROM _crdt_log").get
         self.connection.execute(statement, bindings)
         after = self.everything()
+        self.overwrote |= self._marks_of(before) - self._marks_of(after)
         found = self._captured(last, before, after)
         changed = {
             (table, key)
@@ -237,6 +249,10 @@ class ConstrainedWriter(Writer):
             return NOTHING
         columns = [name for n, name in enumerate(self.shape(table).columns) if entry["detail"] >> n & 1]
         return "update", (table, key), {column: now[column] for column in columns}
+
+    def _marks_of(self, tables: Mapping[str, Rows]) -> set[Any]:
+        marked = accounting.marked(self.habits.tables)
+        return {values[accounting.MARKED] for name in marked for values in tables[name].values()}
 
     def _note(self, before: Mapping[str, Rows], found: Writes, enforced: bool) -> None:
         tables = {row[0] for kind, row, _ in found if kind != "nothing"}

@@ -1,0 +1,5 @@
+((CASE
+      WHEN (incoming.${word} >> ${incoming_bit}) & 1 AND ${newer}
+      THEN EXISTS (SELECT 1 FROM temp._crdt_unseen AS unseen WHERE unseen.t = ${new_t} AND unseen.remote = ${new_s} AND unseen.uid = ${uid})
+      ELSE 0
+    END) << ${bit})
