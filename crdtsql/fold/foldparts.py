@@ -116,10 +116,15 @@ class _Fold:
             **self.shared,
         )
 
-    def _collect_writes(self, new: Sql, which: str = "1") -> None:
-        """List the updates of the cells; `new` is the value that each of them wrote."""
-        cell_is_event = self.table.same_keys("cell", "event")
-        self._execute("fold/foldparts/collect_writes", new=new, which=Sql(which), cell_is_event=cell_is_event)
+    def _collect_writes(self, new: Sql, which: str = "1", place: Sql | None = None) -> None:
+        """List the updates of the cells; `new` is the value that each of them wrote, `place` its number if none is needed."""
+        self._execute(
+            "fold/foldparts/collect_writes",
+            new=new,
+            place=Sql("row_number() OVER log") if place is None else place,
+            which=Sql(which),
+            cell_is_event=self.table.same_keys("cell", "event"),
+        )
 
     def _forget_parts(self, cells: str, which: str = "1") -> None:
         self._execute(
@@ -144,14 +149,19 @@ class _Fold:
 
     def _fold_total(self) -> None:
         """Add what a counter grew by to its site's total; let an insert begin from the totals that it saw."""
-        self._collect_writes(Sql(f"CASE WHEN event.aged THEN {self.found_next} ELSE event.new END"))
+        aged = query.exists(
+            self.connection, "temp._crdt_event", "aged"
+        )  # triggers of an older format did not log the new value
+        new = Sql(f"CASE WHEN event.aged THEN {self.found_next} ELSE event.new END") if aged else Sql("event.new")
+        self._collect_writes(new, place=Sql("NULL"))
         self._execute("fold/foldparts/find_values")
         self._execute("fold/foldparts/count_totals")
         self._forget_unchanged()
-        self._forget_parts("whole IS NOT NULL", "part <> '+'")
-        self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc < cell.whole"), **self.shared)
         total_is_cell = self.table.same_keys("total", "cell")
-        self._execute("fold/foldparts/note_bases_seen", total_is_cell=total_is_cell, **self.shared)
+        if query.exists(self.connection, "temp._crdt_cell", "whole IS NOT NULL"):
+            self._forget_parts("whole IS NOT NULL", "part <> '+'")
+            self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc < cell.whole"), **self.shared)
+            self._execute("fold/foldparts/note_bases_seen", total_is_cell=total_is_cell, **self.shared)
         self._execute(
             "fold/foldparts/note_base",
             was_updated=self.was_updated,
@@ -168,7 +178,9 @@ class _Fold:
         self._collect_writes(self.found_next, "event.hlc > ifnull(cell.whole, 0)")
         self._execute("fold/foldparts/find_wholes")
         self._execute("fold/foldparts/forget_overwritten")
-        self._execute("fold/foldparts/number_writes")
+        if self.connection.changes():
+            self.connection.execute("UPDATE temp._crdt_write SET i = NULL")
+            self._execute("fold/foldparts/number_writes")
         self._execute("fold/foldparts/find_values")
         self._forget_parts("whole IS NOT NULL")
         self._load_parts(self.was_updated)

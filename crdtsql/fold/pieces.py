@@ -6,7 +6,7 @@ site that folded them first (decision 0015). A stamp's site follows from its hlc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import apsw
@@ -55,8 +55,18 @@ def stamp(connection: apsw.Connection, log_keys: Sql, pieces: Sequence[Piece], c
         site=_by_place(pieces, [piece.site for piece in pieces]),
     )
     connection.execute(statement, {"clock": clock})
-    number = _by_place(pieces, range(len(pieces)))
-    return Stamped(tuple(query.rows(connection, sql("fold/pieces/summarize", number=number))))
+    return Stamped(tuple(_spans(connection, pieces)))
+
+
+def _spans(connection: apsw.Connection, pieces: Sequence[Piece]) -> Iterator[tuple[int, int, int]]:
+    """Yield the site, the first and the last hlc of each piece that has entries; stamps rise along the log."""
+    before = -1
+    for piece in pieces:
+        last = (1 << 63) - 1 if piece.last is None else piece.last
+        found = query.first(connection, sql("fold/pieces/find_ends"), {"before": before, "last": last})
+        if found[0] is not None:
+            yield piece.site, found[0], found[1]
+        before = last
 
 
 def reached(registry: Registry, pieces: Sequence[Piece], site: int) -> int:

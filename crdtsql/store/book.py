@@ -19,10 +19,13 @@ from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from crdtsql.base import query, sql
+import apsw
+
+from crdtsql.base import query
 from crdtsql.store.copies import state_directory
 from crdtsql.store.registry import Registry
 
@@ -65,16 +68,17 @@ class Book:
     @staticmethod
     def open(registry: Registry) -> Book:
         """Look up what is written down of the log; the caller holds the write lock and closes the book after the commit."""
-        rows = query.rows(registry.connection, sql("store/book/list_entries"))
-        times = array("q")
-        for _, at in rows:
-            if not isinstance(at, int):
-                break
-            times.append(at)
-        found = Book(times, [seq for seq, _ in rows])
-        if times and registry.connection.filename:
-            first = f"{registry.number('clock')} {rows[0][0]} {times[0]}"
-            name = hashlib.blake2b(first.encode(), digest_size=16).hexdigest()
+        connection = registry.connection
+        if not connection.filename:
+            return Book(array("q"), ())
+        first, last, count = query.first(connection, "SELECT min(seq), max(seq), count(*) FROM main._crdt_log")
+        times, clock = _times(connection), registry.number("clock")
+        seqs: Sequence[int] = range(first, last + 1)
+        if len(seqs) != count:
+            seqs = [seq for (seq,) in query.rows(connection, "SELECT seq FROM main._crdt_log ORDER BY seq")]
+        found = Book(times, seqs)
+        if times:
+            name = hashlib.blake2b(f"{clock} {first} {times[0]}".encode(), digest_size=16).hexdigest()
             with suppress(OSError):
                 found._open(state_directory() / "logs" / name)
         return found
@@ -155,6 +159,14 @@ class Book:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _times(connection: apsw.Connection) -> array[int]:
+    """Read the times of the log's entries, with their chance, up to the first that has none."""
+    (aged,) = query.first(connection, "SELECT min(seq) FROM main._crdt_log WHERE typeof(at) <> 'integer'")
+    statement = "SELECT at FROM main._crdt_log WHERE seq < ? ORDER BY seq"
+    entries = connection.execute(statement, ((1 << 63) - 1 if aged is None else aged,))
+    return array("q", chain.from_iterable(entries))
 
 
 def _lock(file: BinaryIO) -> None:

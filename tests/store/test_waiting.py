@@ -235,7 +235,8 @@ def history(folder: Path, seed: int, *, wipe: bool) -> tuple[set[str], list[Path
         elif what == "sync" and len(paths) > 1:
             other = chance.choice([one for one in paths if one != path])
             come_to_rest(path, other)
-            words[path] = words[other] = words[path] | words[other]
+            both = words[path] | words[other]
+            words[path], words[other] = set(both), both
         if wipe and chance.random() < 0.3:
             shutil.rmtree(copies.state_directory() / "logs", ignore_errors=True)
     come_to_rest(*paths)

@@ -1,3 +1,0 @@
-SELECT seq, at
-FROM _crdt_log
-ORDER BY seq
