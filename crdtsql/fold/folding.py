@@ -50,19 +50,20 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
             registry.raise_vector(batch, [(site, last)])
         tables = {table.id: table for table in registry.tables()}
         scene = Scene(registry, {number for number, *_ in summary})
-        unseen.record(registry, [tables[number] for number, *_ in summary if number in tables], stamped.site_of)
-        if any(removals for _, _, removals, _ in summary):
-            for number, _, _, updates in summary:
-                if updates and number in tables:
-                    severed.record_folded(registry, tables[number], stamped.site_of)
+        known = [(tables[number], *rest) for number, *rest in summary if number in tables]
+        _log_unseen(
+            registry,
+            stamped,
+            [(table, bool(updates)) for table, _, _, updates in known],
+            any(gone for _, _, gone, _ in summary),
+        )
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
-        for number, *_ in summary:
-            if number in tables and tables[number].unsure is not None:
-                unsure.write_down(registry, tables[number])
-        births.keep(registry, [(tables[number], bool(went)) for number, _, went, _ in summary if number in tables])
-        for number, count, removals, updates in summary:
-            if number in tables:
-                _fold_table(registry, tables[number], stamped, batch, count, bool(removals), bool(updates))
+        for table, *_ in known:
+            if table.unsure is not None:
+                unsure.write_down(registry, table)
+        births.keep(registry, [(table, bool(went)) for table, _, went, _ in known])
+        for table, count, removals, updates in known:
+            _fold_table(registry, table, stamped, batch, count, bool(removals), bool(updates))
         for side, held in kept:
             standins.relink(registry, side, held)
         if scene.sides:
@@ -71,6 +72,19 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
                 settle(registry)
         severed.open_again(registry)
     return sum(count for _, count, *_ in summary)
+
+
+def _log_unseen(registry: Registry, stamped: Stamped, tables: Sequence[tuple[Table, bool]], removals: bool) -> None:
+    """Put into the conflict log what the events took from a row without anybody seeing it; clocks and held rows are as before.
+
+    Args:
+        tables: what has events, and whether columns were updated.
+        removals: whether any row was deleted.
+    """
+    unseen.record(registry, [table for table, _ in tables], stamped.site_of)
+    for table, updates in tables:
+        if removals and updates:
+            severed.record_folded(registry, table, stamped.site_of)
 
 
 def _fold_table(
