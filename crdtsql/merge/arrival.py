@@ -156,13 +156,24 @@ class Arrival:
         """Say that the shown row `target` shows something else than what the incoming row changes it to."""
         found = [
             fragment(
-                "merge/arrival/cell_differs", won=pair.won, bit=pair.bit, column=pair.column, value=pair.slots["value"]
+                "merge/arrival/cell_differs",
+                won=pair.won,
+                bit=pair.bit,
+                stored_otherwise=fragment(
+                    "merge/arrival/stored_otherwise", ours=pair.slots["value"], column=pair.column
+                ),
             )
             for pair in self.pairs
         ]
         if self.respells:
             keys = zip(self.table.key_names, self.table.key, strict=True)
-            found += [fragment("merge/arrival/key_differs", key=key, column=identifier(name)) for key, name in keys]
+            found += [
+                fragment(
+                    "merge/arrival/key_differs",
+                    stored_otherwise=fragment("merge/arrival/stored_otherwise", ours=key, column=identifier(name)),
+                )
+                for key, name in keys
+            ]
         return Sql(f"CASE {joined(found, ' ')} ELSE 0 END") if found else Sql("0")
 
     @property

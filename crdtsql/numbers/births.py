@@ -41,11 +41,13 @@ def _of_table(registry: Registry, table: Table, removals: bool) -> Moves:
     values: dict[str, SqliteValue] = {"tbl": table.id, "genesis_t": genesis_t, "genesis_s": genesis_s}
     with BIRTH.created(connection):
         connection.execute(sql("numbers/births/find_births", clock=table.clock), values)
+        if query.exists(connection, "temp._crdt_birth"):
+            connection.execute(sql("numbers/births/index_events"))
+            connection.execute(sql("numbers/births/forget_replaced"))
         if removals:
             connection.execute(sql("numbers/births/keep_replaced", born=table.born, clock=table.clock), values)
         if not query.exists(connection, "temp._crdt_birth"):
             return Moves(table, ())
-        connection.execute(sql("numbers/births/index_events"))
         found: list[Found] = query.rows(connection, sql("numbers/births/list_births", clock=table.clock), values)
     lines = {number: list(births) for number, births in groupby(found, key=lambda one: one[0])}
     return _give_way(registry, table, lines)

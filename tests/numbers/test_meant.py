@@ -31,12 +31,12 @@ CHILDREN = {
 }
 
 
-def make(*numbers: int, fill: str = "", before: str = "") -> list[Replica]:
+def make(*numbers: int, fill: str = "", before: str = "", schema: str = SCHEMA) -> list[Replica]:
     """Make replicas of one filled file; a lower number has an earlier clock."""
     opened = []
     for number in numbers:
         connection = apsw.Connection(":memory:")
-        connection.execute(SCHEMA)
+        connection.execute(schema)
         if not opened and before:
             connection.execute(before)
         ticks, sites = count(START_MS + number * 1000, 10_000), count()
@@ -45,7 +45,10 @@ def make(*numbers: int, fill: str = "", before: str = "") -> list[Replica]:
             now=lambda ticks=ticks: next(ticks),
             make_site=lambda number=number, sites=sites: bytes([number, *([0] * 14), next(sites)]),
         )
-        replica.enable("p", "c", "t", "k", "d")
+        tables = connection.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '@_%' ESCAPE '@'"
+        )
+        replica.enable(*(name for (name,) in tables.fetchall()))
         opened.append(replica)
     if fill:
         opened[0].connection.execute(fill)
@@ -175,6 +178,29 @@ def test_replacing_keeps_the_row(statement: str, recursive: int, folded: bool) -
     b.connection.execute("INSERT INTO p VALUES (9, 'else')")
     rest(a, b)
     assert rows(b, CHILDREN["a plain column"][1]) == [("child", "new")]
+
+
+@pytest.mark.parametrize("action", ["SET NULL", "CASCADE"])
+@pytest.mark.parametrize(
+    "statement", ["REPLACE INTO p VALUES (2, NULL, 'new')", "UPDATE OR REPLACE p SET id = 2, name = 'new' WHERE id = 1"]
+)
+@pytest.mark.parametrize("recursive", [0, 1])
+@pytest.mark.parametrize("children", [1, 120])
+def test_what_a_replacement_takes_along_does_not_hide_it(
+    action: str, statement: str, recursive: int, children: int
+) -> None:
+    """REPLACE keeps the row whatever foreign keys do to other rows on the way; another one who edits it meanwhile edits that row."""
+    schema = f"CREATE TABLE p (id INTEGER PRIMARY KEY, up INTEGER REFERENCES p (id) ON DELETE {action}, name)"
+    a, b = make(1, 2, schema=schema, fill="INSERT INTO p VALUES (1, NULL, 'one'), (2, NULL, 'two')")
+    a.connection.execute(f"INSERT INTO p SELECT value + 10, 2, 'child' FROM json_each('{list(range(children))}')")
+    give(a, b)
+    a.connection.execute(
+        f"PRAGMA foreign_keys = 1; PRAGMA recursive_triggers = {recursive}; {statement}; PRAGMA foreign_keys = 0"
+    )
+    b.connection.execute("UPDATE p SET up = 1 WHERE id = 2")
+    rest(a, b)
+    assert rows(b, "SELECT id FROM p WHERE name = 'new'") == [(2,)]
+    assert rows(b, "SELECT id FROM p WHERE name = 'two'") == []
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

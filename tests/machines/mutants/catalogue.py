@@ -506,8 +506,8 @@ MUTANTS = (
     Mutant(
         "a row that came unseen goes out with what was written later alone",
         "fold/folding.py",
-        "if number in tables and tables[number].unsure is not None:",
-        "if number not in tables:",
+        "if table.unsure is not None:",
+        "if table.absent:",
         schemas=True,
     ),
     Mutant(
@@ -538,11 +538,19 @@ MUTANTS = (
         "and not (False and",
         schemas=True,
     ),
+    # -- rows under one number
+    Mutant(
+        "what a replacement does to other rows makes it a new row",
+        "sql/numbers/births/forget_replaced.sql",
+        "(other.op = 1 OR",
+        "(other.op = 1 OR met.seq < event.seq - 2 OR",
+        constrained=True,
+    ),
     # -- values that nobody saw
     Mutant(
         "an insert over a held row discards its values",
         "fold/folding.py",
-        "        unseen.record(registry, [tables[number] for number, *_ in summary if number in tables], stamped.site_of)\n",
+        "    unseen.record(registry, [table for table, _ in tables], stamped.site_of)\n",
         "",
         constrained=True,
     ),

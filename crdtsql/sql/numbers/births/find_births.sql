@@ -10,29 +10,8 @@ WHERE event.tbl = :tbl
     OR EXISTS (SELECT 1 FROM ${clock} AS clock WHERE clock.k1 = event.k1 AND clock.held IS NOT NULL)
   )
   AND NOT EXISTS (
-    -- The usual case of the next condition, by one look.
+    -- The usual case of a row that was replaced (forget_replaced.sql), by one look.
     SELECT 1
     FROM temp._crdt_event AS met
     WHERE met.seq = event.seq - 1 AND met.tbl = :tbl AND met.op = 3 AND met.k1 = event.k1
-  )
-  AND NOT EXISTS (
-    -- The statement found the row there, so it replaced it. What else it met stands between, and a delete of it only if it made it.
-    SELECT 1
-    FROM temp._crdt_event AS met
-    WHERE met.seq >= event.seq - 100
-      AND met.seq < event.seq
-      AND +met.tbl = :tbl
-      AND +met.op = 3
-      AND +met.k1 = event.k1
-      AND NOT EXISTS (
-        SELECT 1
-        FROM temp._crdt_event AS other
-        WHERE other.seq > met.seq
-          AND other.seq < event.seq
-          AND +other.tbl = :tbl
-          -- Of the row itself the statement may have deleted or changed something on the way, in the same moment.
-          AND (other.op IN (1, 2) OR other.op > 3)
-          AND (other.op <> 2 OR other.k1 = event.k1)
-          AND (other.op = 1 OR other.k1 <> event.k1 OR other.ms <> event.ms OR met.ms <> event.ms)
-      )
   )
