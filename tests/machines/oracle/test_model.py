@@ -206,13 +206,53 @@ def test_clashes_are_concurrent_values_that_differ(world: World) -> None:
 
 
 def test_a_copy_is_another_site_with_the_same_knowledge(world: World) -> None:
-    """A copied file knows what the file knew and writes as a site of its own."""
+    """A copied file knows what the file knew; what both write after that is concurrent, each under a site of its own."""
+    first, _ = pair(world)
+    copied = first.copy(C)
+    assert (copied.known, copied.vector, copied.rows) == (first.known, first.vector, first.rows)
+    write(copied, "update", a=8)
+    write(first, "update", a=9)
+    of_copied, of_first = world.events[-2:]
+    assert (of_copied.site, of_first.site) == (C, A)
+    assert world.concurrent(of_copied, of_first)
+
+
+@pytest.mark.parametrize("order", [(A, C), (C, A)])
+def test_a_write_that_waits_is_one_event_in_every_copy(world: World, order: tuple[bytes, bytes]) -> None:
+    """A write that waits in the log of a copied file is one event, of the site that folds it first; later ones are each site's."""
     first, _ = pair(world)
     first.write("update", ROW, {"a": 9})
-    copied = first.copy(C)
-    copied.fold(NOW)
-    first.fold(NOW)
-    assert world.concurrent(*world.events[-2:])
+    replicas = {A: first, C: first.copy(C)}
+    earlier, later = (replicas[site] for site in order)
+    earlier.fold(NOW)
+    later.fold(NOW + 5)
+    inserted, waited = world.events
+    assert (waited.site, waited.writes) == (earlier.site, {ROW: {"a": 9}})
+    assert world.happened_before(inserted, waited)
+    assert earlier.known == later.known and earlier.clock == later.clock
+    assert later.verdict(earlier.export({}), NOW) == earlier.verdict(later.export({}), NOW) == "known"
+    write(later, "update", b=7)
+    write(earlier, "update", b=8)
+    of_later, of_earlier = world.events[2:]
+    assert (of_later.site, of_earlier.site) == (later.site, earlier.site)
+    assert world.happened_before(waited, of_later) and world.happened_before(waited, of_earlier)
+    assert world.concurrent(of_later, of_earlier)
+
+
+@pytest.mark.parametrize("order", [(A, C), (C, A)])
+def test_what_is_written_to_a_copy_after_a_waiting_write_is_its_own(world: World, order: tuple[bytes, bytes]) -> None:
+    """Two copies whose logs begin alike share that beginning, whichever folds first; the writes after it are concurrent."""
+    first, _ = pair(world)
+    first.write("update", ROW, {"a": 9})
+    replicas = {A: first, C: first.copy(C)}
+    for replica in replicas.values():
+        replica.write("update", ROW, {"b": int.from_bytes(replica.site[:1], "big")})
+    for site in order:
+        replicas[site].fold(NOW)
+    _, waited, second, third = world.events
+    assert [event.site for event in (waited, second, third)] == [order[0], *order]
+    assert world.concurrent(second, third)
+    assert all(world.happened_before(waited, event) for event in (second, third))
 
 
 def test_values_are_compared_with_their_type() -> None:
