@@ -50,7 +50,7 @@ soak: $(READY)   ## long runs: random histories for SECONDS, then many kills, st
 	  $(BIN)/python -m pytest -q tests/machines --ignore tests/machines/simulation tests/programs \
 	  tests/capture/test_statement_matrix.py tests/evolve/test_tampering.py tests/conflicts/test_conflicts.py
 
-mutants: $(READY)  ## seed bugs one by one; the simulation must notice each of them within 1,000 histories
+mutants: $(READY)  ## seed bugs one by one; the tests named for it, or 1,000 histories, must notice each of them
 	$(BIN)/python -m tests.machines.mutants --seeds 1000
 
 clean:           ## remove what the commands above made

@@ -241,3 +241,13 @@ def test_a_trigger_that_rolls_back_refuses_only_its_row(what: str, tmp_path: Pat
                 "SELECT name, sql FROM sqlite_schema WHERE name IN ('x', 'y') ORDER BY 1"
             ).fetchall()
             assert after == before
+
+
+def test_a_table_that_got_a_key_and_is_left_out_has_it_no_more(tmp_path: Path) -> None:
+    """With --add-key a table that turns out not to be one for the identity asked for is left out wholly: without the key too."""
+    make(tmp_path / "a.db", "CREATE TABLE u (s); CREATE TABLE w (id INTEGER PRIMARY KEY)")
+    with Replica.open(tmp_path / "a.db") as one:
+        before = [row for row in schema_of(one) if row[2] == "u"]
+        assert one.enable(all=True, add_key=True, identity="row") == ["w"]
+        assert any(notice.startswith("left out: cannot enable 'u': ") for notice in one.notices), one.notices
+        assert [row for row in schema_of(one) if row[2] == "u"] == before

@@ -186,6 +186,26 @@ def test_a_restored_backup_counts_once(tmp_path: Path, way: Callable[[Path, Path
     check({"saved", "sent", "after"} | ({"edited"} if edited else set()), a, tmp_path / "b.db", backup)
 
 
+def test_a_restored_backup_whose_note_is_gone_is_noticed(tmp_path: Path) -> None:
+    """A backup with such writes that is put back and written, while nothing else tells of the time between: the book does."""
+    a, b, backup = create(tmp_path / "a.db"), tmp_path / "b.db", tmp_path / "backup.db"
+    with Replica.open(a) as opened:
+        opened.clone(b).close()
+    scribble(a, "saved")
+    by_cp(a, backup)
+    scribble(a, "sent")
+    come_to_rest(a, b)
+    by_cp(backup, a)
+    for note in (tmp_path / "state").iterdir():
+        if note.is_file():
+            note.unlink()
+    scribble(a, "after")
+    with Replica.open(a) as opened:
+        opened.vector()
+    come_to_rest(a, b)
+    check({"saved", "sent", "after"}, a, b)
+
+
 def test_copies_of_copies_count_once(tmp_path: Path) -> None:
     """A copy of a copy that no command had seen has the writes of the file in between under the site that folds them first."""
     a = create(tmp_path / "a.db")

@@ -33,21 +33,25 @@ def hunt(mutant: Mutant, seeds: int) -> str | None:
                 f"{mutant.name}: {mutant.file} has the text {text.count(mutant.find)} times: {mutant.find!r}"
             )
         file.write_text(text.replace(mutant.find, mutant.put), encoding="utf-8")
-        command = [
-            sys.executable,
-            "-m",
-            "tests.machines.mutants.hunt",
-            str(seeds),
-            *(["constrained"] if mutant.constrained else []),
-            *(["schemas"] if mutant.schemas else []),
-        ]
+        command = [sys.executable, "-m", *_hunters(mutant, seeds)]
         environment = os.environ | {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+        if mutant.tests:
+            failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+            return failed[0][:150] if done.returncode == 1 and failed else None
         if done.returncode == 0:
             return done.stdout.strip()
         if done.stdout or done.stderr.strip():
             return f"at once: {(done.stderr or done.stdout).strip().splitlines()[-1][:150]}"
         return None
+
+
+def _hunters(mutant: Mutant, seeds: int) -> list[str]:
+    """Return the module that hunts a mutant, with its arguments."""
+    if mutant.tests:
+        return ["pytest", "-x", "-q", "-p", "no:cacheprovider", mutant.tests]
+    kinds = {"constrained": mutant.constrained, "schemas": mutant.schemas}
+    return ["tests.machines.mutants.hunt", str(seeds), *(kind for kind, wanted in kinds.items() if wanted)]
 
 
 def main() -> int:

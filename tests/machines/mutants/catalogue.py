@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mutant:
-    """One wrong edit; `constrained` says that histories of tables with constraints must notice it, `schemas` those of schema changes."""
+    """One wrong edit.
+
+    Attributes:
+        constrained: histories of tables with constraints must notice it.
+        schemas: histories of schema changes must.
+        tests: these tests must, because it concerns what no history does; "" for histories.
+    """
 
     name: str
     file: str
@@ -15,6 +21,7 @@ class Mutant:
     put: str
     constrained: bool = False
     schemas: bool = False
+    tests: str = ""
 
 
 MUTANTS = (
@@ -567,5 +574,102 @@ MUTANTS = (
         "unseen.remember(registry, [(hlc, local[ordinal], uid) for hlc, ordinal, uid in header.unseen])",
         "unseen.remember(registry, [])",
         constrained=True,
+    ),
+    # -- writes that wait in the log of several files
+    Mutant(
+        "who folds a log does not write it down",
+        "store/book.py",
+        "if self._file is None or self._path is None:",
+        "if self._file is None or self._path is not None:",
+        tests="tests/store/test_waiting.py",
+    ),
+    Mutant(
+        "the place where two logs part is one entry early",
+        "store/book.py",
+        "            return high\n",
+        "            return max(high - 1, 0)\n",
+        tests="tests/store/test_waiting.py",
+    ),
+    Mutant(
+        "a copy goes on under a site that wrote something else since",
+        "store/book.py",
+        "if piece.site == site and place > shared:",
+        "if piece.site == site and place > shared + (1 << 60):",
+        tests="tests/store/test_waiting.py",
+    ),
+    # -- rows of tables that are not replicated
+    Mutant(
+        "nobody looks at tables that are not replicated",
+        "shown/strangers.py",
+        "        if caseless(child) in replicated:\n",
+        "        if caseless(child) not in replicated:\n",
+        tests="tests/shown/test_traps_constraints.py",
+    ),
+    # -- what is left out
+    Mutant(
+        "tables that no merge can write are enabled",
+        "capture/trial.py",
+        "            query.compile_only(connection, statement)\n",
+        "            pass\n",
+        tests="tests/capture/test_left_out.py",
+    ),
+    Mutant(
+        "a table that is left out is left half done",
+        "replica/replica.py",
+        'with query.savepoint(self.connection, "crdt_enable"):',
+        "with suppress():",
+        tests="tests/capture/test_left_out.py",
+    ),
+    # -- tables of ours that somebody dropped or altered
+    Mutant(
+        "a table of ours that is gone is not missed",
+        "store/damage.py",
+        '        return "is gone"\n',
+        "        return None\n",
+        tests="tests/evolve/test_tampering.py",
+    ),
+    Mutant(
+        "a column of ours that is gone is not missed",
+        "store/damage.py",
+        "    missing = sorted(wanted - present[name])\n",
+        "    missing = sorted(wanted - wanted)\n",
+        tests="tests/evolve/test_tampering.py",
+    ),
+    # -- in one process with others
+    Mutant(
+        "another library that has the file open is not seen",
+        "sqlite/neighbours.py",
+        "            if left <= 0:\n",
+        "            if left <= 1:\n",
+        tests="tests/sqlite/test_neighbours.py",
+    ),
+    Mutant(
+        "two threads use one replica at once",
+        "replica/turns.py",
+        "if not self._lock.acquire(timeout=seconds):",
+        "if not self._lock.acquire(timeout=seconds) and self._owner == -1:",
+        tests="tests/replica",
+    ),
+    # -- what people and programs read
+    Mutant(
+        "big integers are numbers in JSON",
+        "base/values.py",
+        '        return {"integer": str(value)}\n',
+        "        return value\n",
+        tests="tests/ui/test_json_numbers.py",
+    ),
+    Mutant(
+        "commands in messages are not quoted",
+        "base/suggest.py",
+        'return shlex.join(["crdtsql", *verb.split(), *arguments, *options])',
+        'return " ".join(["crdtsql", *verb.split(), *arguments, *options])',
+        tests="tests/ui/test_wrong_names.py",
+    ),
+    Mutant(
+        "a view or trigger in a file that somebody sent may call our functions",
+        "ui/load.py",
+        "create_scalar_function(name, function, arguments, flags=apsw.SQLITE_DIRECTONLY)",
+        "create_scalar_function(name, function, arguments, flags=0)",
+        tests="tests/ui/test_direct_only.py",
     ),
 )
