@@ -6,9 +6,23 @@ Nothing here knows about SQL, files or the command line.
 
 from __future__ import annotations
 
+from crdtsql.base.values import SqliteValue, value_to_json
+
 
 class CrdtsqlError(Exception):
     """The root of every error that crdtsql raises on purpose."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return the error as `--json` prints it: the exception's name, its message, and its fields.
+
+        >>> ColumnTypeError("task", "id", "it has no type").to_json()["details"]
+        {'table': 'task', 'column': 'id'}
+        """
+        return {"kind": type(self).__name__, "message": str(self), "details": self._details()}
+
+    def _details(self) -> dict[str, object]:
+        """Return the fields as JSON takes them."""
+        return dict(vars(self))
 
 
 class DatabaseError(CrdtsqlError):
@@ -118,6 +132,12 @@ class MissingChangesError(ChangesetError):
         self.missing = missing
         super().__init__(message)
 
+    def _details(self) -> dict[str, object]:
+        """Return the fields as JSON takes them; stamps are strings of digits there."""
+        return {
+            "missing": {site: {"has": str(has), "needs": str(needs)} for site, (has, needs) in self.missing.items()}
+        }
+
 
 class ClockSkewError(ChangesetError):
     """The changeset carries stamps too far in the future.
@@ -146,11 +166,15 @@ class ConstraintViolationError(ChangesetError):
         rows: keys of the offending rows (at most five).
     """
 
-    def __init__(self, message: str, table: str, constraint: str, rows: list[tuple[object, ...]]) -> None:
+    def __init__(self, message: str, table: str, constraint: str, rows: list[tuple[SqliteValue, ...]]) -> None:
         self.table = table
         self.constraint = constraint
         self.rows = rows
         super().__init__(message)
+
+    def _details(self) -> dict[str, object]:
+        """Return the fields as JSON takes them; keys are as in other outputs there."""
+        return {**vars(self), "rows": [[value_to_json(part) for part in row] for row in self.rows]}
 
 
 class UnknownRowError(CrdtsqlError):

@@ -3,14 +3,20 @@
 from crdtsql.conflicts import conflict_log, severed, unseen
 from crdtsql.conflicts.conflict_log import Conflict
 from crdtsql.conflicts.resolve import Answer, check_open, resolve
+from crdtsql.conflicts.resolve_all import ResolveReport, resolve_all
+from crdtsql.conflicts.selection import Selection, select
 from crdtsql.conflicts.undelete import undelete
 
 __all__ = [
     "Answer",
     "Conflict",
+    "ResolveReport",
+    "Selection",
     "check_open",
     "conflict_log",
     "resolve",
+    "resolve_all",
+    "select",
     "severed",
     "undelete",
     "unseen",

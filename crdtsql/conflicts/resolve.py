@@ -73,12 +73,27 @@ def resolve(
             f"written meanwhile, so the answer may be out of date; look at "
             f"{suggest.command('conflicts', registry.path)}, and answer again"
         )
+    rest = answer_entry(registry, entry, answer, again=again)
+    if rest is not None:
+        fold()
+        rest()
+
+
+def answer_entry(
+    registry: Registry, entry: Conflict, answer: Answer, *, again: bool = False
+) -> Callable[[], None] | None:
+    """Write the cell of an entry that was read in this transaction; return what is left to do after a fold, None if nothing is.
+
+    Raises:
+        ConflictResolvedError: it is resolved.
+        ConflictError: the row is deleted.
+        WriteRefusedError: a constraint of the table does not allow the value; so may what is left to do.
+    """
     check_open(entry, registry.path, again=again)
     connection, table = registry.connection, registry.present_table(entry.table)
     field = next(field for field in table.fields if field.name == entry.column)
     if entry.part:
-        _write_leaf(registry, table, field, entry, answer, fold)
-        return
+        return _write_leaf(registry, table, field, entry, answer)
     value = Sql(":value")
     if answer.take is not None:
         value = Sql("entry.won" if answer.take == entry.took else "entry.lost")
@@ -92,8 +107,9 @@ def resolve(
         log_time=LOG_TIME,
     )
     stamped = table.stamped_with(field) if field.type == "lww" else field
-    values = {"id": number, "tbl": table.id, "op": FIRST_UPDATE_OP + stamped.word, "mask": 1 << stamped.bit}
+    values = {"id": entry.id, "tbl": table.id, "op": FIRST_UPDATE_OP + stamped.word, "mask": 1 << stamped.bit}
     connection.execute(statement, values)
+    return None
 
 
 def _write(registry: Registry, table: Table, field: Field, entry: Conflict, value: Sql, bound: SqliteValue) -> None:
@@ -108,10 +124,8 @@ def _write(registry: Registry, table: Table, field: Field, entry: Conflict, valu
     rowwrite.write(registry.connection, table, entry.key, statement, {"id": entry.id, "value": bound})
 
 
-def _write_leaf(
-    registry: Registry, table: Table, field: Field, entry: Conflict, answer: Answer, fold: Callable[[], object]
-) -> None:
-    """Write one leaf of a map: it is taken out and put in again, because a value that stays as it is makes no event."""
+def _write_leaf(registry: Registry, table: Table, field: Field, entry: Conflict, answer: Answer) -> Callable[[], None]:
+    """Take one leaf out of a map; return what puts it in again after a fold, because a value that stays as it is makes no event."""
     if field.type != "map":
         raise ConflictError(
             f"conflict {entry.id} is about a leaf of a map, and {entry.table}.{entry.column} is a {field.type} now: write the cell"
@@ -120,11 +134,17 @@ def _write_leaf(
         leaf = answer.value if isinstance(answer.value, str) else _leaf(answer.value)
     else:
         leaf = str(entry.ours if answer.take == "ours" else entry.theirs)
-    connection = registry.connection
-    if not query.first(connection, "SELECT json_valid(?)", (leaf,))[0]:
+    if not query.first(registry.connection, "SELECT json_valid(?)", (leaf,))[0]:
         raise UsageError(
             f"conflict {entry.id} is about a leaf of a JSON object: give its value as JSON, not {leaf!r:.40}"
         )
+    _write_leaves(registry, table, field, entry, {})
+    return partial(_write_leaves, registry, table, field, entry, {entry.part: leaf})
+
+
+def _write_leaves(registry: Registry, table: Table, field: Field, entry: Conflict, instead: dict[str, str]) -> None:
+    """Write a map with other leaves in place of those that an entry is about."""
+    connection = registry.connection
     where = table.row_has_key_of("shown", "entry")
     statement = sql(
         "conflicts/resolve/present_value", column=identifier(field.name), table=table.quoted, shown_is_entry=where
@@ -132,10 +152,7 @@ def _write_leaf(
     (present,) = query.first(connection, statement, (entry.id,))
     leaves = parts.leaves(connection, present)
     leaves = {path: text for path, text in leaves.items() if not f"{path},".startswith(f"{entry.part},")}
-    _write(registry, table, field, entry, Sql(":value"), parts.join_leaves(connection, leaves))
-    fold()
-    leaves[entry.part] = leaf
-    _write(registry, table, field, entry, Sql(":value"), parts.join_leaves(connection, leaves))
+    _write(registry, table, field, entry, Sql(":value"), parts.join_leaves(connection, leaves | instead))
 
 
 def _leaf(value: SqliteValue) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import apsw
 
 from crdtsql.base import CrdtsqlError, SqliteValue
-from crdtsql.conflicts import Conflict, conflict_log
+from crdtsql.conflicts import Conflict, Selection, conflict_log, select
 from crdtsql.fold import has_pending
 from crdtsql.look import CellOrigin, Report, Status, blame, examine, status
 from crdtsql.numbers import Renumbered, renumbered
@@ -75,14 +75,26 @@ class Lookups(Session):
             return blame(self.registry, table, key)
 
     @verb
-    def conflicts(self, table: str | None = None, *, open_only: bool = False) -> list[Conflict]:
+    def conflicts(
+        self,
+        table: str | None = None,
+        *,
+        open_only: bool = False,
+        column: str | None = None,
+        site: str | None = None,
+    ) -> list[Conflict]:
         """List the concurrent overwrites that merges on this replica found, oldest first.
+
+        Args:
+            column: only those of this column, `column` or `table.column`.
+            site: only those whose incoming value this site wrote.
 
         Raises:
             NotEnabledError: the table is not replicated.
+            UsageError: no table has such a column, or no such site is known here.
         """
         with self._folded(strict=False):
-            return conflict_log.read(self.registry, table, open_only=open_only)
+            return select(self.registry, Selection(table, column, site, open_only))
 
     @verb
     def held(self, table: str | None = None, *, deleted: bool = False) -> list[HeldRow]:

@@ -10,9 +10,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from enum import Enum
 from pathlib import Path
-from typing import Final, Literal
 
 import apsw
 
@@ -21,7 +19,6 @@ from crdtsql.base import (
     ChangesetError,
     CrdtsqlError,
     DatabaseError,
-    SqliteValue,
     UsageError,
     Vector,
     by_id,
@@ -31,11 +28,11 @@ from crdtsql.base import (
     suggest,
 )
 from crdtsql.capture import addkey, enable
-from crdtsql.conflicts import Answer, Conflict, conflict_log, resolve, undelete
 from crdtsql.evolve import appear, rebuild
 from crdtsql.export import Change, attached, changes, export
 from crdtsql.look import notices
 from crdtsql.merge import MergeReport, brings_news, check_needs, check_skew, merge
+from crdtsql.replica.answers import Answers
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.opening import connect
 from crdtsql.replica.schemaverbs import SchemaVerbs
@@ -48,16 +45,7 @@ from crdtsql.types import columntype
 from crdtsql.wire import image, move_to_new, pack, unpack
 
 
-class Unset(Enum):
-    """The type of a value that was not given, where None is one that can be."""
-
-    UNSET = "unset"
-
-
-UNSET: Final = Unset.UNSET
-
-
-class Replica(SchemaVerbs, Lookups):
+class Replica(SchemaVerbs, Answers, Lookups):
     """One replicated SQLite file.
 
     Threads may share it: it does one thing at a time, and a verb that another thread's keeps waiting for longer than the busy timeout
@@ -319,50 +307,6 @@ class Replica(SchemaVerbs, Lookups):
         finally:
             copy.close()
             source.close()
-
-    @verb
-    def resolve(
-        self,
-        number: int,
-        take: Literal["ours", "theirs"] | None = None,
-        *,
-        value: SqliteValue | Literal[Unset.UNSET] = UNSET,
-        again: bool = False,
-        seen: Conflict | None = None,
-    ) -> Conflict:
-        """Resolve a conflict by a write that has seen both values, and so wins everywhere; return the entry as it is then.
-
-        Args:
-            take: 'ours' for the value that this replica had before the merge, 'theirs' for the one that came in.
-            value: any other value, in place of `take`.
-            again: write the cell also if the conflict is resolved.
-            seen: the entry that the answer is for; if its cell was written since it was read, nothing is.
-
-        Raises:
-            UnknownConflictError: there is none of that number.
-            ConflictResolvedError: it is resolved.
-            ConflictError: its row is deleted, or its cell was written since `seen` was read.
-            WriteRefusedError: a constraint of the table does not allow the value.
-        """
-        if (take is None) == (value is UNSET):
-            raise UsageError("say either which side to take, or which value")
-        answer = Answer(take) if value is UNSET else Answer(value=value)
-        with self._changing(ForeignKeys.ON):
-            resolve(self.registry, number, answer, self._fold, again=again, seen=seen)
-            self._fold()
-            return conflict_log.find(self.registry, number)
-
-    @verb
-    def undelete(self, table: str, *key: SqliteValue) -> None:
-        """Bring a deleted row back with its last values; what is written to it elsewhere meanwhile still counts.
-
-        Raises:
-            UnknownRowError: there is no such row.
-            NotDeletedError: it is not deleted.
-            WriteRefusedError: a constraint of the table does not allow it.
-        """
-        with self._changing(ForeignKeys.ON):
-            undelete(self.registry, table, key)
 
     @verb
     def remember_peer(self, site: str, vector: Vector) -> None:

@@ -13,14 +13,10 @@ from crdtsql.base import CrdtsqlError, query, suggest
 from crdtsql.evolve import RepairReport, SchemaDiff, TableSchema, adopt, alter, appear, compare, describe, drift, repair
 from crdtsql.fold import retype
 from crdtsql.replica.session import Session
-from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading
+from crdtsql.replica.transactions import ForeignKeys, Undo, explained, foreign_keys, reading
 from crdtsql.replica.turns import verb
 from crdtsql.shown import set_policy
 from crdtsql.store import Registry
-
-
-class _Undo(Exception):  # noqa: N818 - no error: it ends a transaction that was only tried
-    """Everything was tried, and is to be undone."""
 
 
 class SchemaVerbs(Session):
@@ -81,14 +77,14 @@ class SchemaVerbs(Session):
         """
         parsed = alter.parse(statement)
         done: list[str] = []
-        with suppress(_Undo), self._changing(ForeignKeys.OFF):
+        with suppress(Undo), self._changing(ForeignKeys.OFF):
             done = alter.alter(self.registry, parsed)
             if self.registry.exists:
                 self.registry.set("unsettled", 1)
                 self._fold()
             self._show_created()
             if dry_run:
-                raise _Undo
+                raise Undo
         return done
 
     @verb
@@ -107,7 +103,7 @@ class SchemaVerbs(Session):
             NotEnabledError: a table to restamp or to accept is not replicated.
         """
         report = RepairReport()
-        with explained(self.path), suppress(_Undo):
+        with explained(self.path), suppress(Undo):
             self.registry.require()
             with (
                 foreign_keys(self.connection, ForeignKeys.OFF),
@@ -117,7 +113,7 @@ class SchemaVerbs(Session):
                 report.dry_run = dry_run
                 self._show_created()
                 if dry_run or not report.mended:
-                    raise _Undo
+                    raise Undo
                 if report.findings and self.registry.exists:
                     self._changed()
         return report
@@ -166,10 +162,10 @@ class SchemaVerbs(Session):
             CannotAlterError: a table could not be replicated after a statement; then nothing is changed.
         """
         with self._source(other) as source:
-            with suppress(_Undo), self._changing(ForeignKeys.OFF, creating=True):
+            with suppress(Undo), self._changing(ForeignKeys.OFF, creating=True):
                 diff = compare(self.registry, source)
                 if not (diff.steps or (extras and diff.extras)):
-                    raise _Undo
+                    raise Undo
                 adopt(self.registry, diff, self._now, extras=extras)
             return diff
 

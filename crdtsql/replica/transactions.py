@@ -19,6 +19,10 @@ BUSY_TIMEOUT_MS = 10_000
 _ONLY_PROGRAMS_HAVE = re.compile(r"(?:no such|unknown) (?:function|collation|module)")
 
 
+class Undo(Exception):  # noqa: N818 - no error: it ends a transaction that was only tried
+    """Everything was tried, and is to be undone."""
+
+
 class ForeignKeys(Enum):
     """How SQLite enforces foreign keys while a verb runs.
 

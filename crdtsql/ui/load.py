@@ -18,6 +18,9 @@
     crdt_resolve(id, take)  resolve a conflict of the view crdt_conflicts with the value 'ours' or 'theirs'; returns its id
     crdt_resolve(id, 'value', value)
                             resolve it with any other value
+    crdt_resolve_all(take)  resolve all open conflicts so, in one go; returns the report as JSON
+    crdt_resolve_all(take, options)
+                            those that fit the options, as JSON: {"table": "task", "column": "title", "site": "7f..."}
     crdt_undelete(table, key...)
                             bring a deleted row back; returns the table's name
     crdt_changes(since)     table-valued: one row per cell that crdt_export(since) would carry, with the columns
@@ -82,6 +85,7 @@ def load(connection: apsw.Connection) -> Replica:
         "crdt_export": (export, 1),
         "crdt_import": (import_, 1),
         "crdt_resolve": (_resolve(replica), -1),
+        "crdt_resolve_all": (_resolve_all(replica), -1),
         "crdt_undelete": (_undelete(replica), -1),
     }
     for name, (function, arguments) in functions.items():
@@ -121,16 +125,20 @@ class _DirectOnly:
         self.connection.create_module(name, module, **options)
 
 
+def _json_object(given: SqliteValue) -> dict[str, Any] | None:
+    """Read options that are given as JSON, {} for NULL; return None if they are none."""
+    try:
+        found = {} if given is None else json.loads(given) if isinstance(given, str) else None
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else None
+
+
 def _options(given: SqliteValue) -> dict[str, Any]:
     """Read the options of crdt_enable."""
-    if given is None:
-        return {}
-    try:
-        found = json.loads(given) if isinstance(given, str) else None
-    except ValueError:
-        found = None
+    found = _json_object(given)
     names = {name: name for name in ("rows", "granularity", "identity", "add_key")} | {"columns": "types"}
-    if not isinstance(found, dict) or found.keys() - names.keys():
+    if found is None or found.keys() - names.keys():
         raise UsageError(f"crdt_enable(table, options) takes a JSON object with {', '.join(names)}")
     columns = found.get("columns", {})
     if not isinstance(columns, dict) or not all(isinstance(kind, str) for kind in columns.values()):
@@ -173,6 +181,20 @@ def _resolve(replica: Replica) -> Callable[..., SqliteValue]:
         return replica.resolve(number, "ours" if take == "ours" else "theirs").id
 
     return resolve
+
+
+def _resolve_all(replica: Replica) -> Callable[..., SqliteValue]:
+    def resolve_all(*arguments: SqliteValue) -> str:
+        take, options = (*arguments, None, None)[:2]
+        if len(arguments) not in (1, 2) or take not in ("ours", "theirs"):
+            raise UsageError("crdt_resolve_all(take) and crdt_resolve_all(take, options) take 'ours' or 'theirs'")
+        chosen = _json_object(options)
+        names = ("table", "column", "site")
+        if chosen is None or chosen.keys() - {*names} or not all(isinstance(name, str) for name in chosen.values()):
+            raise UsageError(f"crdt_resolve_all(take, options) takes a JSON object of strings with {', '.join(names)}")
+        return dumps(replica.resolve_all("ours" if take == "ours" else "theirs", **chosen).to_json(), None)
+
+    return resolve_all
 
 
 def _undelete(replica: Replica) -> Callable[..., SqliteValue]:

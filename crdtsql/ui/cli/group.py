@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from crdtsql import __version__
-from crdtsql.ui.cli import adopt, conflicts, doctor, exchange, held, look, schema, tables
+from crdtsql.ui.cli import adopt, conflicts, doctor, exchange, held, look, resolve, schema, tables
 from crdtsql.ui.terminal import Commands, console
 
 
@@ -53,7 +53,7 @@ def completion(shell: str) -> None:
     click.echo(found(cli, {}, "crdtsql", "_CRDTSQL_COMPLETE").source())
 
 
-for module in (tables, look, exchange, conflicts, schema, adopt, held, doctor):
+for module in (tables, look, exchange, conflicts, resolve, schema, adopt, held, doctor):
     module.register(cli)
 
 
