@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -92,21 +92,22 @@ class _Interrupts:
 
     def __init__(self) -> None:
         self.replicas: list[Replica] = []
+        self.held = False
         self.pending = False
 
     def begin(self) -> None:
         """Forget earlier commands of this process."""
-        self.replicas, self.pending = [], False
+        self.replicas, self.held, self.pending = [], False, False
 
     def handle(self, _signal: int, _frame: object) -> None:
         """Take a signal."""
-        if any(replica.finishing for replica in self.replicas):
+        if self.held or any(replica.finishing for replica in self.replicas):
             self.pending = True
         else:
             raise KeyboardInterrupt
 
     def check(self, *_progress: object) -> None:
-        """End the command if a signal came while a commit was under way."""
+        """End the command if a signal came while it had to wait."""
         if self.pending:
             self.pending = False
             raise KeyboardInterrupt
@@ -136,6 +137,21 @@ class _Interrupts:
 
 
 _INTERRUPTS = _Interrupts()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C wait in a block until it calls what is yielded, which ends the command if it came."""
+
+    def release() -> None:
+        _INTERRUPTS.held = False
+        _INTERRUPTS.check()
+
+    _INTERRUPTS.held = True
+    try:
+        yield release
+    finally:
+        _INTERRUPTS.held = False
 
 
 @contextmanager

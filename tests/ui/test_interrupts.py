@@ -31,6 +31,16 @@ def interrupted(self, *options):
 Session._finishing = interrupted
 main()
 """
+STARTING = """
+import os, signal, subprocess
+from crdtsql.ui.cli import main
+plain = subprocess.Popen.__init__
+def interrupted(self, *arguments, **options):
+    plain(self, *arguments, **options)
+    os.kill(os.getpid(), signal.SIGINT)
+subprocess.Popen.__init__ = interrupted
+main()
+"""
 
 
 @pytest.fixture
@@ -105,6 +115,12 @@ def test_an_interrupt_during_a_commit_waits_for_its_end(app: Path) -> None:
     code, line = interrupted(sys.executable, "-c", INSIDE, "sync", app, peer)
     assert (code, line) == (1, f"Error: {STAYS}")
     assert ("of app", "x") in rows(peer) and rows(app) == before
+
+
+def test_an_interrupt_while_a_command_starts_ends_it_too(app: Path) -> None:
+    """Ctrl-C while the command that is to answer is being started ends it as well: nothing of it is left running."""
+    ended = interrupted(sys.executable, "-c", STARTING, "resolve", app, "--with", "sleep 100")
+    assert ended == (1, "Error: interrupted; nothing was changed")
 
 
 @pytest.mark.parametrize("delay", [0.3, 0.5, 0.7, 0.9, 1.2])

@@ -16,7 +16,7 @@ import click
 from crdtsql.base import ConflictError, CrdtsqlError, dumps, from_json, printable, suggest
 from crdtsql.conflicts import Conflict, ResolveReport, check_open
 from crdtsql.replica import UNSET, Replica
-from crdtsql.ui.terminal import DATABASE, JSON, one_line, open_replica
+from crdtsql.ui.terminal import DATABASE, JSON, one_line, open_replica, uninterrupted
 
 
 def register(group: click.Group) -> None:
@@ -248,14 +248,15 @@ def _parsed(answer: Any) -> _Decision:
 
 def _run(command: str, data: bytes, timeout: float) -> tuple[int, bytes]:
     """Run a shell command to its end; when its time is up, it and all that it started are killed."""
-    process = subprocess.Popen(
-        command, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-    )
-    try:
-        output, _ = process.communicate(data, timeout)
-    except BaseException:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise
+    pipe = subprocess.PIPE
+    with uninterrupted() as release:  # until we know whom to kill
+        process = subprocess.Popen(command, shell=True, stdin=pipe, stdout=pipe, start_new_session=True)
+        try:
+            release()
+            output, _ = process.communicate(data, timeout)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise
     return process.returncode, output
