@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _TOKEN = re.compile(
     r"""
@@ -137,6 +138,7 @@ def generated(statement: str) -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=1024)
 def trigger_event(statement: str) -> str:
     """Return the event of a `CREATE TRIGGER` statement: DELETE, INSERT or UPDATE.
 
@@ -148,6 +150,7 @@ def trigger_event(statement: str) -> str:
     return next(word for word in after_name if word in ("DELETE", "INSERT", "UPDATE"))
 
 
+@lru_cache(maxsize=1024)
 def has_conflict_clause(statement: str) -> bool:
     """Tell whether a constraint in a `CREATE TABLE` statement says `ON CONFLICT` with another word than ABORT.
 
@@ -167,11 +170,12 @@ def has_conflict_clause(statement: str) -> bool:
     )
 
 
-def words(expression: str) -> set[str]:
+@lru_cache(maxsize=1024)
+def words(expression: str) -> frozenset[str]:
     """Return the words of an expression that may be names of columns.
 
     >>> sorted(words("lower([first name]) || 'x'"))
     ['first name', 'lower', 'x']
     """
     found = (match for match in _TOKEN.finditer(expression) if match.lastgroup in ("word", "quoted"))
-    return {unquoted(match[0]) for match in found}
+    return frozenset(unquoted(match[0]) for match in found)
