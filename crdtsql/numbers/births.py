@@ -10,11 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from crdtsql.base import Birth, Contender, SqliteValue, TemporaryTable, assign, query, sql
+from crdtsql.base import (
+    Birth,
+    Contender,
+    Sql,
+    SqliteValue,
+    TemporaryTable,
+    assign,
+    caseless,
+    fragment,
+    integer,
+    joined,
+    query,
+    sql,
+)
 from crdtsql.numbers import renumber
 from crdtsql.numbers.contenders import Contenders
 from crdtsql.numbers.renumber import Moves, Span
-from crdtsql.store import Registry, Table
+from crdtsql.sqlite import schema
+from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
 
 BIRTH = TemporaryTable("_crdt_birth", "numbers/births/create_birth")
 
@@ -43,7 +57,7 @@ def _of_table(registry: Registry, table: Table, removals: bool) -> Moves:
         connection.execute(sql("numbers/births/find_births", clock=table.clock), values)
         if query.exists(connection, "temp._crdt_birth"):
             connection.execute(sql("numbers/births/index_events"))
-            connection.execute(sql("numbers/births/forget_replaced"))
+            connection.execute(sql("numbers/births/forget_replaced", lets_go=_lets_go(registry, table)))
         if removals:
             connection.execute(sql("numbers/births/keep_replaced", born=table.born, clock=table.clock), values)
         if not query.exists(connection, "temp._crdt_birth"):
@@ -51,6 +65,27 @@ def _of_table(registry: Registry, table: Table, removals: bool) -> Moves:
         found: list[Found] = query.rows(connection, sql("numbers/births/list_births", clock=table.clock), values)
     lines = {number: list(births) for number, births in groupby(found, key=lambda one: one[0])}
     return _give_way(registry, table, lines)
+
+
+def _lets_go(registry: Registry, table: Table) -> Sql:
+    """Say which updates in the log may be what a deleted row's own table lets go of it: those of references to the table alone."""
+    columns = {
+        caseless(column)
+        for key in schema.foreign_keys(registry.connection, table.name)
+        if caseless(key.parent) == caseless(table.name)
+        for column in key.columns
+    }
+    others = {table.stamped_with(field) for field in table.fields if caseless(field.name) not in columns}
+    masks: dict[int, int] = {}
+    for field in table.fields:
+        stamped = table.stamped_with(field)
+        if caseless(field.name) in columns and stamped not in others:
+            masks[stamped.word] = masks.get(stamped.word, 0) | 1 << stamped.bit
+    updates = [
+        fragment("numbers/births/lets_go", op=integer(FIRST_UPDATE_OP + word), references=integer(mask))
+        for word, mask in masks.items()
+    ]
+    return joined(updates, " OR ") if updates else Sql("0")
 
 
 def _give_way(registry: Registry, table: Table, lines: dict[int, list[Found]]) -> Moves:

@@ -132,6 +132,18 @@ class BothSides(Contenders):
         covered = birth.t & clock.EVENT_MASK <= self._vector.get(birth.site, 0)
         return covered or (self.share_genesis and (birth.t, birth.s) == self.table.genesis)
 
+    @property
+    def known_there(self) -> list[Contender]:
+        """Return the rows that the sender knows.
+
+        A row of the genesis may be one of the sender's own genesis, of which nothing else is kept here. Such a row is what the
+        sender means by its number, unless another row that it knows claims that: then it does not know this one.
+        """
+        known = [row for row in self.contenders.values() if row.covered]
+        claimed = {row.number for row in known if row.root.t > 0} - {row.number for row in known if row.root.t < 0}
+        others = [row for row in self.contenders.values() if row.birth.t < 0 and not row.covered]
+        return known + [row for row in others if row.number not in claimed]
+
     def _others(self, number: int) -> Iterable[Contender | None]:
         for row in self._rows(self._there, number):
             yield self.add(self._contender(row, self._their_sites), there=row[0])

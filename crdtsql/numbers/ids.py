@@ -75,7 +75,7 @@ def _assign(registry: Registry, header: Header, database: str, sides: BothSides,
     for number in contested:
         sides.load(number)
     mine = assign(list(sides.contenders.values()), sides.load)
-    theirs = _shown_there([contender for contender in sides.contenders.values() if contender.covered])
+    theirs = _shown_there(sides.known_there)
     incoming = _incoming(table, mine, theirs, share_genesis=sides.share_genesis)
     changed = sum(
         new != (contender.there if contender.here is None else contender.here) for contender, new in mine.items()

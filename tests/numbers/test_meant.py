@@ -231,3 +231,28 @@ def test_random_references_have_one_answer(seed: int) -> None:
     compare(story, *replicas)
     for replica in replicas:
         assert replica.connection.execute("PRAGMA foreign_key_check").fetchall() == [], "\n".join(story)
+
+
+@pytest.mark.parametrize("how", CHILDREN)
+@pytest.mark.parametrize("first", [1, 2])
+@pytest.mark.parametrize("seen", [True, False], ids=["it had seen both", "it had seen its own"])
+def test_a_row_from_before_enabling_is_one_row_in_all_files(how: str, first: int, seen: bool) -> None:
+    """A reference to a row that several files had before they were enabled means that row, whichever file its writer knows it from."""
+    insert, query = CHILDREN[how]
+    old = "INSERT INTO p VALUES (2, 'old')"
+    (a,), (b,) = make(first, before=old), make(3 - first, before=old)
+    renew = "DELETE FROM p WHERE id = 2; INSERT INTO p VALUES (2, 'new')"
+    if not seen:
+        a.connection.execute(renew)
+    give(b, a)
+    if seen:
+        a.connection.execute(renew)
+    a.fold()
+    b.connection.execute(insert.format(n=1, p=2, w="child"))
+    give(b, a)
+    rest(a, b)
+    (number,) = a.connection.execute("SELECT k1 FROM _crdt_born_p WHERE was = 2").fetchone()
+    if seen:
+        a.undelete("p", number)
+        rest(a, b)
+    assert rows(a, query) == rows(b, query) == [("child", "old")]

@@ -553,6 +553,27 @@ MUTANTS = (
         "(other.op = 1 OR met.seq < event.seq - 2 OR",
         constrained=True,
     ),
+    Mutant(
+        "an update makes a new row one of the genesis",
+        "sql/numbers/births/keep_replaced.sql",
+        "(met.op = 1 AND met.detail = 1)",
+        "met.detail = 1",
+        tests="tests/numbers/test_replaced.py",
+    ),
+    Mutant(
+        "a row that another one evicted is replaced by the next insert",
+        "sql/numbers/births/forget_replaced.sql",
+        "    met.detail IS NULL\n",
+        "    1\n",
+        tests="tests/numbers/test_replaced.py",
+    ),
+    Mutant(
+        "a row of the genesis is known by one file's genesis alone",
+        "numbers/contenders.py",
+        "return known + [row for row in others if row.number not in claimed]",
+        "return known",
+        tests="tests/numbers/test_meant.py",
+    ),
     # -- values that nobody saw
     Mutant(
         "an insert over a held row discards its values",

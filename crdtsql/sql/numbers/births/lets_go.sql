@@ -1,0 +1,1 @@
+other.op = ${op} AND other.detail & ~${references} = 0
