@@ -23,7 +23,7 @@ from crdtsql.store import Damage, Registry, Remedy, Table, columns, damage
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Repair:
     """Something that was found, and what was done about it.
 
     Attributes:
@@ -49,7 +49,7 @@ class RepairReport:
         dry_run: nothing was changed; this is what would be done.
     """
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Repair] = field(default_factory=list)
     dry_run: bool = False
 
     @property
@@ -88,7 +88,7 @@ def repair(
     rekeyed = [state.table.name for state in states if state.rekeyed]
     if rekeyed:
         problem = "its primary key was changed"
-        return RepairReport([Finding(name, problem, _anew(registry.path, name), mended=False) for name in rekeyed])
+        return RepairReport([Repair(name, problem, _anew(registry.path, name), mended=False) for name in rekeyed])
     blind: list[Table] = []
     for state in states:
         blind += _mend(registry, state, report)
@@ -115,7 +115,7 @@ def _settle_anew(registry: Registry, report: RepairReport) -> None:
     for difference in settle_anew(registry):
         count = len(difference.keys)
         problem = f"{count:,} rows were shown or held otherwise than follows from what is known"
-        report.findings.append(Finding(difference.table, problem, "they were settled anew", rows=count))
+        report.findings.append(Repair(difference.table, problem, "they were settled anew", rows=count))
 
 
 def _anew(path: str, name: str) -> str:
@@ -129,18 +129,18 @@ def _rebuild(registry: Registry, report: RepairReport) -> list[Damage]:
     for one in found:
         if one.remedy != Remedy.REBUILD:
             done = f"it can't be rebuilt, and nothing was changed: {damage.advice([one], registry.path)}"
-            report.findings.append(Finding(one.table or one.what, str(one), done, mended=False))
+            report.findings.append(Repair(one.table or one.what, str(one), done, mended=False))
     if not report.mended:
         return []
     rebuilt = rebuild(registry, found)
     for one in rebuilt:
         lost = f"it was created anew, without {one.lost}" if one.lost else "it was created anew; nothing is lost"
-        report.findings.append(Finding(one.table or one.what, f"{one.what} {one.problem}", lost))
+        report.findings.append(Repair(one.table or one.what, f"{one.what} {one.problem}", lost))
     for table in registry.tables():
         if rows := 0 if table.absent else hold_values_lost(registry, table):
             problem = f"the values of {rows:,} deleted rows are gone"
             report.findings.append(
-                Finding(table.name, problem, "they stay deleted, and can't be brought back", rows=rows)
+                Repair(table.name, problem, "they stay deleted, and can't be brought back", rows=rows)
             )
     return rebuilt
 
@@ -187,31 +187,31 @@ def _mend(registry: Registry, state: State, report: RepairReport) -> list[Table]
     if state.shape is None:
         enable.disable(registry, table.name)
         report.findings.append(
-            Finding(table.name, state.problems[0], f"it is not replicated any more; run {enable.left(table.name)}")
+            Repair(table.name, state.problems[0], f"it is not replicated any more; run {enable.left(table.name)}")
         )
         return []
     for dropped in state.dropped:
         table, kept = reshape.park_column(registry, table, dropped, lost=True)
         reshape.drop_column(registry, table, dropped)
         done = f"it is registered as dropped; {kept:,} of its values, of deleted rows, are kept"
-        report.findings.append(Finding(state.shape.name, f"column {dropped.name!r} was dropped", done, rows=kept))
+        report.findings.append(Repair(state.shape.name, f"column {dropped.name!r} was dropped", done, rows=kept))
     outdated = state.captured and not state.problems and reshape.are_outdated(connection, table, state.shape)
     names = dict(zip(table.uids, table.names, strict=True))
     table, cells = drift.mend(registry, state)
     if state.moved:
-        report.findings.append(Finding(table.name, f"it was called {state.table.name!r}", "its clocks follow it"))
+        report.findings.append(Repair(table.name, f"it was called {state.table.name!r}", "its clocks follow it"))
     for uid, name in state.renamed.items():
         report.findings.append(
-            Finding(table.name, f"column {names[uid]!r} is called {name!r} now", "its stamps follow it")
+            Repair(table.name, f"column {names[uid]!r} is called {name!r} now", "its stamps follow it")
         )
     for column in state.added:
         done = f"it is replicated; {cells:,} cells that hold something else than the default count as written now"
-        report.findings.append(Finding(table.name, f"column {column.name!r} was added", done, rows=cells))
+        report.findings.append(Repair(table.name, f"column {column.name!r} was added", done, rows=cells))
     if outdated:
-        report.findings.append(Finding(table.name, "its triggers were out of date", "they were created anew"))
+        report.findings.append(Repair(table.name, "its triggers were out of date", "they were created anew"))
     if not state.captured:
         problem = "its capture triggers were altered" if state.altered else "its capture triggers were gone"
-        report.findings.append(Finding(table.name, problem, "they were created anew"))
+        report.findings.append(Repair(table.name, problem, "they were created anew"))
     return [] if state.captured else [table]
 
 
@@ -228,15 +228,15 @@ def _find_writes(registry: Registry, table: Table, report: RepairReport) -> None
     )
     if new := connection.changes():
         done = "they count as inserted now"
-        report.findings.append(Finding(table.name, f"{new:,} rows came that no trigger saw", done, rows=new))
+        report.findings.append(Repair(table.name, f"{new:,} rows came that no trigger saw", done, rows=new))
     missing = _log_missing(registry, table)
     if missing:
         done = "they count as deleted now; their last values are not known"
-        report.findings.append(Finding(table.name, f"{missing:,} rows went that no trigger saw", done, rows=missing))
+        report.findings.append(Repair(table.name, f"{missing:,} rows went that no trigger saw", done, rows=missing))
     if doubtful or table.genesis is not None:
         registry.set(table.fact("unsure"), max(doubtful, table.unsure or 0))
         problem, done = drift.in_doubt(registry, registry.table(table.name))
-        report.findings.append(Finding(table.name, problem, done, rows=doubtful))
+        report.findings.append(Repair(table.name, problem, done, rows=doubtful))
 
 
 def _accept(registry: Registry, name: str, report: RepairReport) -> None:
@@ -245,7 +245,7 @@ def _accept(registry: Registry, name: str, report: RepairReport) -> None:
     if table.unsure is not None:
         registry.set(table.fact("unsure"), None)
         done = "nobody wrote to them unseen: they count as they are"
-        report.findings.append(Finding(table.name, f"{table.unsure:,} rows were in doubt", done, rows=table.unsure))
+        report.findings.append(Repair(table.name, f"{table.unsure:,} rows were in doubt", done, rows=table.unsure))
 
 
 def _is_stand_in() -> Sql:
@@ -297,6 +297,6 @@ def _restamp(registry: Registry, name: str, report: RepairReport) -> None:
     rows = registry.connection.changes()
     if missing:
         done = "they count as deleted now; their last values are not known"
-        report.findings.append(Finding(table.name, f"{missing:,} rows went that no trigger saw", done, rows=missing))
+        report.findings.append(Repair(table.name, f"{missing:,} rows went that no trigger saw", done, rows=missing))
     registry.set(table.fact("unsure"), None)
-    report.findings.append(Finding(table.name, "restamp", f"{rows:,} rows count as written now", rows=rows))
+    report.findings.append(Repair(table.name, "restamp", f"{rows:,} rows count as written now", rows=rows))

@@ -32,7 +32,7 @@ from crdtsql.evolve import drift
 from crdtsql.fold import has_pending
 from crdtsql.replica.opening import check_alone, connect
 from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading, synchronous
-from crdtsql.replica.turns import Turns, verb
+from crdtsql.replica.turns import Turnstile, verb
 from crdtsql.replica.waiting import Waiting
 from crdtsql.shown import noting, settle
 from crdtsql.sqlite import schema
@@ -80,7 +80,7 @@ class Session:
         self.finished = 0
         self.finishing = False
         self._unsaid: list[str] = []
-        self._turns = Turns()
+        self._turns = Turnstile()
         self._waiting = Waiting(self.registry)
         self._nested = False
         self._now = now

@@ -17,8 +17,8 @@ from crdtsql.replica import transactions
 from crdtsql.replica.transactions import explained
 
 
-class Turns:
-    """Whose turn it is with one connection."""
+class Turnstile:
+    """Lets one thread at a time through to one connection, and none of a forked process."""
 
     def __init__(self) -> None:
         self._process = os.getpid()
@@ -59,7 +59,7 @@ class Turns:
 
 
 class _HasTurns(Protocol):
-    _turns: Turns
+    _turns: Turnstile
 
     @property
     def path(self) -> str:

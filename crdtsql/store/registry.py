@@ -117,7 +117,7 @@ class Registry:
     def upgrade(self) -> bool:
         """Bring our tables from an earlier format up to this one; return whether there was anything to do.
 
-        The caller holds a write transaction, and settles the conflict log afterwards.
+        The caller holds a write transaction, and marks the entries of the conflict log that it resolves afterwards.
         """
         found = self.number("format")
         if not 1 <= found < FORMAT:

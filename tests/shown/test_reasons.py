@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base import reasons
+from crdtsql.base import reasons, suggest
+from crdtsql.shown.held import _release
 from tests.support.peers import come_to_rest, replica, send, two, write
 
 ROW = "CREATE TABLE t (id INTEGER PRIMARY KEY, {column})"
@@ -96,3 +98,19 @@ def test_a_held_row_says_why(tmp_path: Path, name: str) -> None:
 def test_every_reason_has_a_scene() -> None:
     """No reason is without a test: a new kind comes with a scene here."""
     assert {kind for _, (_, kind, _) in SCENES.values()} == set(reasons.KINDS)
+
+
+def test_every_reason_says_what_to_do() -> None:
+    """Each kind of reason has words of its own for what a person can do, and none only says where to look."""
+    connection = apsw.Connection(":memory:")
+    connection.execute(f"{FAMILY.format(action='')}; ALTER TABLE t ADD COLUMN u")
+    found = Replica.on(connection)
+    found.enable("parent", "t")
+    table = found.registry.table("t")
+    details = {reasons.FOREIGN_KEY: "parent", reasons.MASKED: "p", reasons.UNIQUE: "u"}
+    words = {
+        kind: _release(found.registry, table, None, kind, details.get(kind, ""), (1,), {"p": 7, "u": 1})
+        for kind in (*reasons.KINDS, "table")
+    }
+    assert len(set(words.values())) == len(words)
+    assert not [kind for kind, text in words.items() if suggest.command("status", found.path) in text]

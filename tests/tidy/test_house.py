@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -109,6 +110,17 @@ def test_sizes(source: Path) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert (node.end_lineno or 0) - node.lineno <= 60, f"{source.stem}.{node.name}"
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """No two classes of the package have one name, so that a name says which one is meant."""
+    names = Counter(
+        node.name
+        for text in texts_of_sources().values()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert not [name for name, count in names.items() if count > 1]
 
 
 def functions_with_tests() -> Iterator[tuple[str, ast.FunctionDef]]:

@@ -53,6 +53,7 @@ REQUIRED = (
     "a reference followed a renumbered row",
     "a reference in a key followed a renumbered row",
     "a row that came back has another number",
+    "known rows arrived again",
 )
 RARE = ("a row above a restored row was restored", "two updates broke a CHECK together")
 """Those that only a long run meets."""
