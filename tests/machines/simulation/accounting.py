@@ -1,7 +1,8 @@
 """Accounting: what a person wrote, and nobody who had seen it overwrote, is in a table, among the held rows or in the conflict log.
 
 Programs write numbers that are used once, so that each names the write that it stems from. A replica that has one keeps it, until
-somebody writes over it, or deletes its row, whose table showed it or whose conflict log listed it for that cell.
+somebody writes over it, or deletes its row, whose table showed it or whose conflict log listed it for that cell. Of two that were
+written concurrently the loser is in the log of the replica where they met; others may only get what was written over the winner.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import apsw
 
 from tests.machines.oracle.events import Row
+from tests.machines.oracle.model import World
 from tests.machines.simulation.tables import Shape
 
 MARKED = "v"
@@ -62,6 +64,17 @@ def kept(connection: apsw.Connection, tables: Mapping[str, Shape]) -> set[Any]:
             f"SELECT lost FROM _crdt_conflict {logged}",
         ]
     return _marks(connection, queries)
+
+
+def lost_elsewhere(world: World, known: int, mark: Any) -> bool:
+    """Tell whether a mark lost to a concurrent write of its cell that a replica knows of, though perhaps not its value."""
+    events = list(world.of(known))
+    for event in events:
+        for row, values in event.writes.items():
+            if values.get(MARKED) == mark:
+                rivals = (other for other in events if MARKED in other.writes.get(row, {}))
+                return any(other.stamp > event.stamp and world.concurrent(event, other) for other in rivals)
+    return False
 
 
 def _marks(connection: apsw.Connection, queries: list[str]) -> set[Any]:

@@ -260,6 +260,16 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             numbered=True,
         ),
     },
+    "threads": {
+        "topic": _table("(id INTEGER PRIMARY KEY, v)", (1, 2), {"v": V}, numbered=True),
+        "reply": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, topic INTEGER REFERENCES topic, v)",
+            ("a1", "a2", "a3", "a4"),
+            {"topic": (1, 1, 2, None), "v": V},
+            holds={"topic": "topic"},
+            references=(_refers("topic", "topic"),),
+        ),
+    },
     "stocks": {
         "stock": _table(
             "(id TEXT PRIMARY KEY NOT NULL, n INTEGER NOT NULL DEFAULT 0 CHECK (n >= 0), low INTEGER, high INTEGER,"

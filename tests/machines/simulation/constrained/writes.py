@@ -40,6 +40,12 @@ class ConstrainedWriter(Writer):
         """Return the tables with automatic ids."""
         return [table for table in self.habits.tables if self._constrained(table).rules.numbered]
 
+    @property
+    def referred(self) -> list[str]:
+        """Return those of them that others refer to."""
+        held = {name for table in self.habits.tables for name in self._constrained(table).holds.values()}
+        return [table for table in self.numbered if table in held]
+
     def genesis(self, table: str) -> dict[Row, dict[str, Any]]:
         """Return the rows of a table that is about to be enabled, as the model names them."""
         names: Names = {found: {key[0]: Birth(found, key[0]) for key in self.rows(found)} for found in self.numbered}
@@ -58,11 +64,38 @@ class ConstrainedWriter(Writer):
     def write(self, random: Random, twin: model.Replica) -> None:
         """Run a random statement, or a transaction of some; what a constraint refuses changes nothing."""
         enforced = random.random() < 0.85 or bool(self.numbered)
-        self.connection.execute(f"PRAGMA foreign_keys = {enforced}")
         self.connection.execute(f"PRAGMA recursive_triggers = {random.random() < 0.3}")
         many = random.choice((1, 1, 1, 1, 2, 3))
+        self.run(twin, [self._statement(random) for _ in range(many)], enforced=enforced)
+
+    def claim(self, random: Random, twin: model.Replica, table: str, number: int) -> None:
+        """Insert a row under a number, if there is none."""
+        self.run(twin, [self._insertion(random, table, "INSERT OR IGNORE", (number,))])
+
+    def refer(self, random: Random, twin: model.Replica, table: str, number: int) -> None:
+        """Let rows refer to a number, new ones where there are none: one of each column that holds numbers of the table."""
+        for child, shape in ((name, self._constrained(name)) for name in self.habits.tables):
+            for column in (name for name, held in shape.holds.items() if held == table):
+                text, bindings = self._insertion(random, child, "INSERT OR REPLACE", random.choice(shape.pool))
+                names = (*shape.key, *shape.columns)
+                values = [number if name == column else value for name, value in zip(names, bindings, strict=True)]
+                self.run(twin, [(text, tuple(values))])
+
+    def delete(self, random: Random, twin: model.Replica, table: str, number: int) -> None:
+        """Delete the row under a number, if there is one."""
+        del random
+        self.run(twin, [(f"DELETE FROM {table} WHERE id = ?", (number,))])
+
+    def update(self, random: Random, twin: model.Replica, table: str, number: int) -> None:
+        """Update the row under a number, if there is one."""
+        setting, values = self._setting(random, self._constrained(table), accounting.MARKED)
+        self.run(twin, [(f"UPDATE {table} SET {setting} WHERE id = ?", (*values, number))])
+
+    def run(self, twin: model.Replica, statements: list[Statement], *, enforced: bool = True) -> None:
+        """Run statements in a transaction, and tell the model."""
+        self.connection.execute(f"PRAGMA foreign_keys = {enforced}")
         before = self.everything()
-        found = self._try([self._statement(random) for _ in range(many)])
+        found = self._try(statements)
         if found is None:
             self.occurred["a constraint refused a statement"] += 1
             return
@@ -132,7 +165,7 @@ class ConstrainedWriter(Writer):
     def tell(self, twin: model.Replica, found: Writes) -> None:
         """Tell the model what was written, with births in place of numbers."""
         names, gone = self._names(twin) if self.numbered else ({}, set())
-        for place, (kind, row, values) in enumerate(found):
+        for kind, row, values in found:
             table, key = row
             if kind == "insert" and table in self.numbered:
                 known = names[table].get(key[0])
@@ -142,18 +175,10 @@ class ConstrainedWriter(Writer):
             if kind == "nothing":
                 twin.write(kind, row, values)
                 continue
-            if kind == "delete" and table in self.numbered and not self._is_replaced(found, place):
+            if kind == "delete" and table in self.numbered and not values:
                 gone.add(names[table][key[0]])
-            twin.write(kind, self._row(table, key, names), self._values_of(table, values, names))
-
-    @staticmethod
-    def _is_replaced(found: Writes, place: int) -> bool:
-        """Tell whether REPLACE deleted a row to insert it anew: what the statement met stands before, and the insert after it."""
-        deletes = ("delete", "nothing")
-        before = next((n for n in range(place, -1, -1) if found[n][0] not in deletes), -1)
-        met = any(write[2].get("met") == found[place][1] for write in found[before + 1 : place])
-        after = next((write for write in found[place + 1 :] if write[0] not in deletes), NOTHING)
-        return met and after[:2] == ("insert", found[place][1])
+            written = {} if kind == "delete" else self._values_of(table, values, names)
+            twin.write(kind, self._row(table, key, names), written)
 
     def _names(self, twin: model.Replica) -> tuple[Names, set[Birth]]:
         """Return which rows have which numbers here, and those of them that are not there now."""
@@ -217,7 +242,7 @@ class ConstrainedWriter(Writer):
         }
         missed = changed - {row for _, row, _ in found}
         assert not missed, f"{statement} {bindings} changed {missed}, which was not captured"
-        return found
+        return [_replaced(found, place) for place in range(len(found))]
 
     def _captured(self, last: int, before: Mapping[str, Rows], after: Mapping[str, Rows]) -> Writes:
         names = dict(self.connection.execute("SELECT id, name FROM _crdt_table"))
@@ -259,6 +284,14 @@ class ConstrainedWriter(Writer):
         self.occurred["one statement changed several tables"] += len(tables) > 1
         self.occurred["foreign keys were not enforced"] += not enforced and bool(found)
         del before
+
+
+def _replaced(found: Writes, place: int) -> tuple[str, Row, dict[str, Any]]:
+    """Return a write of a statement, and of a delete whether REPLACE did it on the way: the statement met the row and inserts it."""
+    kind, row, values = found[place]
+    met = any(write[2].get("met") == row for write in found[:place])
+    inserted = any(write[:2] == ("insert", row) for write in found[place + 1 :])
+    return kind, row, {"replaced": True} if kind == "delete" and met and inserted else values
 
 
 def _named(value: Any, names: Mapping[Any, Birth] | None) -> Any:
