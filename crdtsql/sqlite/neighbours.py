@@ -44,11 +44,12 @@ def has_strangers(path: str) -> bool:
         fewest = _left_over(file)
         for attempt in range(_ATTEMPTS):
             left = _left_over(file)
+            if left > 0 and (attempt % _PROBE_EVERY == 0 or left > fewest):
+                _reopen(path, file)
+                left = _left_over(file)
             if left <= 0:
                 _close_probes(file)
                 return False
-            if attempt % _PROBE_EVERY == 0 or left > fewest:
-                _reopen(path, file)
             fewest = min(fewest, left)
             time.sleep(_PAUSE_SECONDS)
         return True
