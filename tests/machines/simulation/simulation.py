@@ -382,12 +382,13 @@ class Simulation:
                     f"{peer.path.name} and {hub.path.name} have the same events and differ in {what}"
                 )
         events = [peer.replica.vector() for peer in self.peers]
+        everything = [peer.replica.export() for peer in self.peers]
         contents = [state.content(peer.replica.connection) for peer in self.peers]
-        for first, second in zip(self.peers, self.peers[1:] + self.peers[:1], strict=True):
-            data = first.replica.export(second.replica.vector())
-            assert is_empty(data), "replicas at rest have something to send"
+        for first, second, data in zip(self.peers, self.peers[1:] + self.peers[:1], everything, strict=True):
+            news = first.replica.export(second.replica.vector())
+            assert is_empty(news), "replicas at rest have something to send"
+            assert second.replica.merge(news).known
             assert second.replica.merge(data).known
-            assert second.replica.merge(first.replica.export()).known
         assert events == [peer.replica.vector() for peer in self.peers]
         assert contents == [state.content(peer.replica.connection) for peer in self.peers], (
             "merging again changed a file"
