@@ -79,6 +79,46 @@ def enable(
     return table
 
 
+def check_same(
+    registry: Registry,
+    table: Table,
+    types: Mapping[str, str],
+    rows: str | None,
+    granularity: str | None,
+    identity: str | None,
+) -> None:
+    """Check that a table is enabled just so; what is None, and the columns that are not named, may be as they are.
+
+    Raises:
+        CannotEnableError: it is enabled in another way.
+        ColumnTypeError: there is no such column or type, or the column can't have it.
+        UsageError: there is no such policy or granularity.
+    """
+    check_policies(rows or table.rows, granularity or table.granularity)
+    shape = schema.read(registry.connection, table.name)
+    wanted = types if shape is None else columntype.choose(registry.connection, shape, types)
+    present = {field.name: field.type for field in table.fields}
+    problems = [
+        f"column {name!r} is {present.get(name, 'lww')}, not {kind}: "
+        f"{suggest.command('type', registry.path, f'{table.name}.{name}', kind)}"
+        for name, kind in wanted.items()
+        if present.get(name, "lww") != kind
+    ]
+    policies = (rows or table.rows, granularity or table.granularity)
+    if policies != (table.rows, table.granularity):
+        options = ["--granularity", policies[1]]
+        problems.append(
+            f"it is {table.rows} by {table.granularity}, not {policies[0]} by {policies[1]}: "
+            f"{suggest.command('rows', registry.path, table.name, policies[0], options=options)}"
+        )
+    if identity not in (None, table.identity):
+        problems.append(f"its identity is {table.identity}, not {identity}: that stays until it is disabled")
+    if problems:
+        raise CannotEnableError(
+            table.name, f"it is enabled already in another way; {'; '.join(problems)}; do the same on every replica"
+        )
+
+
 def _identity(connection: apsw.Connection, shape: TableShape, asked: str | None) -> str:
     """Choose what a row of a table is: `row` where the key is an automatic number, else `key`.
 

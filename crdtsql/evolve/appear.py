@@ -36,8 +36,8 @@ class Options:
     """How a table is to be enabled; what is not given is as on the other replicas."""
 
     types: Mapping[str, str]
-    rows: str = policy.ADD_WINS
-    granularity: str = policy.BY_COLUMN
+    rows: str | None = None
+    granularity: str | None = None
     identity: str | None = None
 
 
@@ -118,8 +118,8 @@ def appear(registry: Registry, kept: Table, now: Now, options: Options, name: st
 
 def _check_options(kept: Table, options: Options, types: dict[str, str]) -> None:
     differing = {
-        "rows": options.rows not in (policy.ADD_WINS, kept.rows),
-        "granularity": options.granularity not in (policy.BY_COLUMN, kept.granularity),
+        "rows": options.rows not in (None, policy.ADD_WINS, kept.rows),
+        "granularity": options.granularity not in (None, policy.BY_COLUMN, kept.granularity),
         "identity": options.identity not in (None, kept.identity),
         "type": any(types.get(name, "lww") != kind for name, kind in options.types.items()),
     }

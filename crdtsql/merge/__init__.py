@@ -2,11 +2,10 @@
 
 from crdtsql.merge import parking
 from crdtsql.merge.absent import set_uids
-from crdtsql.merge.merging import MergeReport, brings_news, check_needs, check_skew, merge
+from crdtsql.merge.merging import MergeReport, check_needs, check_skew, merge
 
 __all__ = [
     "MergeReport",
-    "brings_news",
     "check_needs",
     "check_skew",
     "merge",

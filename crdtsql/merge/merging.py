@@ -119,12 +119,6 @@ class MergeReport:
         }
 
 
-def brings_news(registry: Registry, header: Header) -> bool:
-    """Tell whether a changeset has any event that this replica lacks."""
-    ours = registry.vector()
-    return any(upto > ours.get(site, 0) for site, upto in header.vector.items())
-
-
 def check_needs(registry: Registry, header: Header) -> None:
     """Check that nothing is missing between what this replica has and what the changeset brings.
 

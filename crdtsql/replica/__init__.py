@@ -2,8 +2,10 @@
 
 from crdtsql.replica.answers import UNSET
 from crdtsql.replica.replica import Replica, sync
+from crdtsql.replica.transactions import LOCK_TIMEOUT_S
 
 __all__ = [
+    "LOCK_TIMEOUT_S",
     "UNSET",
     "Replica",
     "sync",

@@ -13,7 +13,7 @@ from crdtsql.fold import has_pending
 from crdtsql.look import CellOrigin, Report, Status, blame, examine, status
 from crdtsql.numbers import Renumbered, renumbered
 from crdtsql.replica.session import Session
-from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading
+from crdtsql.replica.transactions import ForeignKeys, foreign_keys, reading
 from crdtsql.replica.turns import verb
 from crdtsql.shown import Difference, HeldRow, find_differences, held
 from crdtsql.store import damage
@@ -25,7 +25,7 @@ class Lookups(Session):
     @verb
     def status(self) -> Status:
         """Describe the file: tables, sites, vector, sizes, peers."""
-        with explained(self.path):
+        with self._explained():
             self.registry.require()
             with reading(self.connection):
                 return status(self.registry)
@@ -36,7 +36,7 @@ class Lookups(Session):
 
         Works on any SQLite file, and changes nothing.
         """
-        with explained(self.path):
+        with self._explained():
             differing = self._shown_otherwise()
             with reading(self.connection):
                 return examine(self.registry, tables, differing)

@@ -1,8 +1,13 @@
-"""Opening: a connection to a file that exists, in a process in which no other SQLite library has it open. Knows no table of ours."""
+"""Opening: a connection to a file that exists, in a process in which no other SQLite library has it open. Knows no table of ours.
+
+What time it is, and what a new site is called, unless tests say so.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
+import time
 from contextlib import suppress
 from urllib.parse import quote
 
@@ -13,7 +18,17 @@ from crdtsql.replica import transactions
 from crdtsql.sqlite import neighbours
 
 
-def connect(path: str) -> apsw.Connection:
+def now_ms() -> int:
+    """Return the present in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def new_site() -> bytes:
+    """Make a random site id."""
+    return secrets.token_bytes(16)
+
+
+def connect(path: str, lock_timeout: float) -> apsw.Connection:
     """Open a file that exists, to write if that is possible.
 
     A file in WAL mode can't be read in a folder that can't be written, unless it is taken for one that nobody writes; where no WAL
@@ -22,10 +37,11 @@ def connect(path: str) -> apsw.Connection:
     Raises:
         UnsafeUseError: something else than apsw has it open in this process.
         DatabaseError: its WAL can't be read.
+        UsageError: the lock timeout is no number of seconds.
     """
     connection = _open(path, path, apsw.SQLITE_OPEN_READWRITE)
     try:
-        connection.set_busy_timeout(transactions.BUSY_TIMEOUT_MS)
+        transactions.wait_for_locks(connection, lock_timeout)
         query.first(connection, "SELECT count(*) FROM sqlite_schema")
     except (apsw.ReadOnlyError, apsw.CantOpenError):
         connection.close()

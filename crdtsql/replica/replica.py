@@ -31,12 +31,12 @@ from crdtsql.capture import addkey, enable
 from crdtsql.evolve import appear, rebuild
 from crdtsql.export import Change, attached, changes, export
 from crdtsql.look import notices
-from crdtsql.merge import MergeReport, brings_news, check_needs, check_skew, merge
+from crdtsql.merge import MergeReport, check_needs, check_skew, merge
 from crdtsql.replica.answers import Answers
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.opening import connect
 from crdtsql.replica.schemaverbs import SchemaVerbs
-from crdtsql.replica.transactions import ForeignKeys, explained, reading
+from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.shown import RowsReport, set_rows
 from crdtsql.sqlite import schema
@@ -67,52 +67,67 @@ class Replica(SchemaVerbs, Answers, Lookups):
         *tables: str,
         all: bool = False,  # noqa: A002 - the verb's own word
         types: Mapping[str, str] | None = None,
-        rows: str = policy.ADD_WINS,
-        granularity: str = policy.BY_COLUMN,
+        rows: str | None = None,
+        granularity: str | None = None,
         add_key: bool = False,
         identity: str | None = None,
+        if_needed: bool = False,
     ) -> list[str]:
-        """Make tables replicated; return their names as the database spells them.
+        """Make tables replicated; return the names of those that were not yet, as the database spells them.
 
         With `all`, every ordinary table that is not enabled yet; those that can't be are left out, with a notice, and stay
         wholly as they are.
 
         Args:
             types: column -> type (docs/TYPES.md), the column as `column` or `table.column`; the others are `lww`.
-            rows: the row policy. `add-wins`: a write survives a delete that did not know of it; `delete-wins`: the delete takes
-                it along; `grow-only`: rows can't be deleted.
-            granularity: what an UPDATE counts as written. `column`: the columns that it changed; `row`: all, so that of
-                concurrent updates of a row the later one wins as a whole.
+            rows: the row policy. `add-wins`, the default: a write survives a delete that did not know of it; `delete-wins`: the
+                delete takes it along; `grow-only`: rows can't be deleted.
+            granularity: what an UPDATE counts as written. `column`, the default: the columns that it changed; `row`: all, so that
+                of concurrent updates of a row the later one wins as a whole.
             add_key: give tables without a usable primary key one first, as `key_plans` shows it.
             identity: what a row is. `row`: what one INSERT made; of rows that were inserted under one number on several replicas
                 all but one get another number, and foreign keys follow. `key`: its primary key. None: `row` for tables with
                 an INTEGER PRIMARY KEY, else `key`.
+            if_needed: leave tables alone that are enabled already, if all that is given here is so.
 
         Raises:
-            CannotEnableError: a named table can't be replicated; then none is.
+            CannotEnableError: a named table can't be replicated, or is enabled already in another way; then none is.
             ColumnTypeError: a column can't have its type; then no table is enabled.
             UsageError: there is no such row policy or granularity.
         """
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
-        with explained(self.path), self._undamaged():
+        with self._explained(), self._undamaged():
             awaited = self.registry.exists and any(table.absent for table in self.registry.tables())
         keys = ForeignKeys.OFF if add_key or awaited else ForeignKeys.AS_THEY_ARE
-        with self._changing(keys, strict=False, creating=True):
+        with suppress(Undo), self._changing(keys, strict=False, creating=True):
             names = [*tables, *(self._others(tables) if all else [])]
             by_table = columntype.by_table(names, types or {})
-            enabled = []
-            for name in names:
-                try:
-                    options = appear.Options(by_table[name], rows, granularity, identity)
-                    enabled.append(self._enable(name, options, add_key))
-                except (CannotEnableError, ChangesetError) as error:
-                    if name in tables:
-                        raise
-                    self._unsaid.append(f"left out: {error}")
-            if not self.registry.tables():
-                raise CrdtsqlError(f"{self.path} has no table that can be enabled")
-            self._unsaid += notices(self.registry, enabled)
+            options = {name: appear.Options(by_table[name], rows, granularity, identity) for name in names}
+            enabled = self._enable_each(options, tables, add_key=add_key, if_needed=if_needed)
+            if if_needed and not enabled and not self._unsaid:
+                raise Undo
+        return enabled
+
+    def _enable_each(
+        self, options: dict[str, appear.Options], named: tuple[str, ...], *, add_key: bool, if_needed: bool
+    ) -> list[str]:
+        """Enable tables with their options; those that are not named may be left out."""
+        enabled = []
+        for name, chosen in options.items():
+            found = self.registry.find(name) if if_needed else None
+            if found is not None and not found.absent:
+                enable.check_same(self.registry, found, chosen.types, chosen.rows, chosen.granularity, chosen.identity)
+                continue
+            try:
+                enabled.append(self._enable(name, chosen, add_key))
+            except (CannotEnableError, ChangesetError) as error:
+                if name in named:
+                    raise
+                self._unsaid.append(f"left out: {error}")
+        if not self.registry.tables():
+            raise CrdtsqlError(f"{self.path} has no table that can be enabled")
+        self._unsaid += notices(self.registry, enabled)
         return enabled
 
     def _others(self, tables: tuple[str, ...]) -> Iterator[str]:
@@ -137,7 +152,8 @@ class Replica(SchemaVerbs, Answers, Lookups):
                 kept = appear.waiting(self.registry, name)
                 if kept is not None:
                     return appear.appear(self.registry, kept, self._now, options).name
-                chosen = (options.types, options.rows, options.granularity, options.identity)
+                rows, granularity = options.rows or policy.ADD_WINS, options.granularity or policy.BY_COLUMN
+                chosen = (options.types, rows, granularity, options.identity)
                 return enable.enable(self.registry, name, self._now, *chosen).name
         except apsw.SQLError as error:
             raise CannotEnableError(name, str(error).removeprefix("SQLError: ")) from error
@@ -145,7 +161,7 @@ class Replica(SchemaVerbs, Answers, Lookups):
     @verb
     def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
         """Say what `enable(add_key=True)` would do to tables that have no usable primary key; changes nothing."""
-        with explained(self.path), reading(self.connection):
+        with self._explained(), reading(self.connection):
             names = dict.fromkeys([*tables, *(self.registry.not_enabled() if all else [])])
             return [found for name in names if (found := addkey.plan(self.connection, name))]
 
@@ -158,7 +174,7 @@ class Replica(SchemaVerbs, Answers, Lookups):
         Raises:
             NotEnabledError: a table is not replicated.
         """
-        with explained(self.path), self._writing():
+        with self._explained(), self._writing():
             lost = damage.look(self.connection, deep=True)
             if any(one.remedy == Remedy.DISABLE_ALL for one in lost):
                 damage.take_off(self.connection)
@@ -199,15 +215,20 @@ class Replica(SchemaVerbs, Answers, Lookups):
             return {site.hex(): upto for site, upto in self.registry.vector().items()}
 
     @verb
-    def export(self, since: Vector | None = None) -> bytes:
+    def export(self, since: Vector | None = None, *, skip_empty: bool = False) -> bytes:
         """Return a changeset with all that a replica with the vector `since` lacks; everything if None.
 
         The changeset shows one committed state. What it holds is on disk before this returns.
+
+        Args:
+            skip_empty: return no bytes at all, instead of an empty changeset, if there is nothing to send.
         """
         receiver = by_id(since or {})
-        with explained(self.path), attached(self.connection, "image") as database:
+        with self._explained(), attached(self.connection, "image") as database:
             with self._folded(receiver, durable=True):
                 header = export(self.registry, receiver, self._now, database, self.on_progress)
+            if skip_empty and not header.has_news_for(receiver):
+                return b""
             self.on_progress("compress", 1, 1)
             return pack(header, self.connection.serialize(database))
 
@@ -215,7 +236,7 @@ class Replica(SchemaVerbs, Answers, Lookups):
     def changes(self, since: Vector | None = None) -> list[Change]:
         """List the cells that `export` would carry, one by one."""
         receiver = by_id(since or {})
-        with explained(self.path), attached(self.connection, "image") as database, self._folded(receiver):
+        with self._explained(), attached(self.connection, "image") as database, self._folded(receiver):
             header = export(self.registry, receiver, self._now, database, self.on_progress, for_people=True)
             return list(changes(self.connection, header, database))
 
@@ -232,12 +253,12 @@ class Replica(SchemaVerbs, Answers, Lookups):
         """
         received = unpack(data)
         header = received.header
-        with explained(self.path):
+        with self._explained():
             self.registry.require()
             with self._folded():
                 check_needs(self.registry, header)
                 check_skew(header, self._now)
-                if not brings_news(self.registry, header):
+                if not header.has_news_for(self.registry.vector()):
                     return MergeReport(header.sender.hex(), known=True)
             with received.image() as content:
                 self.on_progress("check", 0, 1)
@@ -278,7 +299,7 @@ class Replica(SchemaVerbs, Answers, Lookups):
             raise DatabaseError(f"{target}: it can't be written: there is no folder {target.parent}")
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         try:
-            with explained(str(target)), self._at_rest():
+            with explained(str(target), self.lock_timeout), self._at_rest():
                 self._copy_to(temporary)
             with self._finishing():
                 move_to_new(temporary, target)
@@ -290,10 +311,10 @@ class Replica(SchemaVerbs, Answers, Lookups):
             for suffix in ("", "-wal", "-shm", "-journal"):
                 with suppress(OSError):
                     Path(f"{temporary}{suffix}").unlink()
-        return Replica.open(target, now=self._now, make_site=self._make_site)
+        return Replica.open(target, now=self._now, make_site=self._make_site, lock_timeout=self.lock_timeout)
 
     def _copy_to(self, path: Path) -> None:
-        source, copy = connect(self._file), apsw.Connection(str(path))
+        source, copy = connect(self._file, self.lock_timeout), apsw.Connection(str(path))
         try:
             with copy.backup("main", source, "main") as backup:
                 while not backup.done:

@@ -13,7 +13,7 @@ from crdtsql.base import CrdtsqlError, query, suggest
 from crdtsql.evolve import RepairReport, SchemaDiff, TableSchema, adopt, alter, appear, compare, describe, drift, repair
 from crdtsql.fold import retype
 from crdtsql.replica.session import Session
-from crdtsql.replica.transactions import ForeignKeys, Undo, explained, foreign_keys, reading
+from crdtsql.replica.transactions import ForeignKeys, Undo, foreign_keys, reading
 from crdtsql.replica.turns import verb
 from crdtsql.shown import set_policy
 from crdtsql.store import Registry
@@ -103,7 +103,7 @@ class SchemaVerbs(Session):
             NotEnabledError: a table to restamp or to accept is not replicated.
         """
         report = RepairReport()
-        with explained(self.path), suppress(Undo):
+        with self._explained(), suppress(Undo):
             self.registry.require()
             with (
                 foreign_keys(self.connection, ForeignKeys.OFF),
@@ -179,7 +179,9 @@ class SchemaVerbs(Session):
     def _source(self, other: SchemaVerbs | str | os.PathLike[str]) -> Iterator[Registry]:
         if not isinstance(other, SchemaVerbs):
             with (
-                type(self).open(other, now=self._now, make_site=self._make_site) as opened,
+                type(self).open(
+                    other, now=self._now, make_site=self._make_site, lock_timeout=self.lock_timeout
+                ) as opened,
                 opened.schema_source() as found,
             ):
                 yield found

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Self
 
 import apsw
@@ -30,8 +28,8 @@ from crdtsql.capture import addkey, create_triggers, drop_triggers, note_trigger
 from crdtsql.conflicts import conflict_log
 from crdtsql.evolve import drift
 from crdtsql.fold import has_pending
-from crdtsql.replica.opening import check_alone, connect
-from crdtsql.replica.transactions import ForeignKeys, explained, foreign_keys, reading, synchronous
+from crdtsql.replica.opening import check_alone, connect, new_site, now_ms
+from crdtsql.replica.transactions import LOCK_TIMEOUT_S, ForeignKeys, explained, foreign_keys, reading, synchronous
 from crdtsql.replica.turns import Turnstile, verb
 from crdtsql.replica.waiting import Waiting
 from crdtsql.shown import noting, settle
@@ -43,16 +41,6 @@ from crdtsql.wire import no_such_file
 log = logging.getLogger("crdtsql")
 
 
-def now_ms() -> int:
-    """Return the present in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
-def new_site() -> bytes:
-    """Make a random site id."""
-    return secrets.token_bytes(16)
-
-
 class Session:
     """The steps around every verb: open, recognize, lock, fold, commit or undo.
 
@@ -62,6 +50,7 @@ class Session:
         on_progress: called during long work, with (what, steps done, steps in all).
         finished: how many transactions changed the file, those aside that only folded.
         finishing: one is being committed, so nobody can say whether it will have been.
+        lock_timeout: how many seconds SQLite waits for a lock that another program holds.
     """
 
     def __init__(
@@ -70,8 +59,11 @@ class Session:
         *,
         now: Now = now_ms,
         make_site: Callable[[], bytes] = new_site,
+        lock_timeout: float | None = None,
     ) -> None:
         self.connection = connection
+        (busy_timeout_ms,) = query.first(connection, "PRAGMA busy_timeout")
+        self.lock_timeout = busy_timeout_ms / 1000 if lock_timeout is None else lock_timeout
         self.registry = Registry(connection)
         parts.register_functions(connection)
         addkey.register_functions(connection)
@@ -80,7 +72,7 @@ class Session:
         self.finished = 0
         self.finishing = False
         self._unsaid: list[str] = []
-        self._turns = Turnstile()
+        self._turns = Turnstile(LOCK_TIMEOUT_S if lock_timeout is None else lock_timeout)
         self._waiting = Waiting(self.registry)
         self._nested = False
         self._now = now
@@ -88,13 +80,22 @@ class Session:
 
     @classmethod
     def open(
-        cls, path: str | os.PathLike[str], *, now: Now = now_ms, make_site: Callable[[], bytes] = new_site
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        now: Now = now_ms,
+        make_site: Callable[[], bytes] = new_site,
+        lock_timeout: float = LOCK_TIMEOUT_S,
     ) -> Self:
         """Open an existing SQLite file.
 
         A file that turns out to be a copy, or restored, gets a new site id here.
 
+        Args:
+            lock_timeout: how many seconds to wait, now and later, for a file that another program has locked.
+
         Raises:
+            UsageError: `lock_timeout` is no number of seconds.
             DatabaseError: there is no such file, or it is no SQLite database.
             BusyError: another program keeps it locked.
             UnsafeUseError: something else than apsw has it open in this process.
@@ -104,10 +105,10 @@ class Session:
             raise DatabaseError(no_such_file(name))
         if not os.access(name, os.R_OK):
             raise DatabaseError(f"{name}: no permission to read it")
-        with explained(name):
-            connection = connect(name)
+        with explained(name, lock_timeout):
+            connection = connect(name, lock_timeout)
             try:
-                replica = cls(connection, now=now, make_site=make_site)
+                replica = cls(connection, now=now, make_site=make_site, lock_timeout=lock_timeout)
                 replica.registry.given_path = name
                 connection.set_progress_handler(lambda: False, 500_000)
                 connection.execute(
@@ -128,7 +129,7 @@ class Session:
         """
         replica = cls(connection, now=now, make_site=make_site)
         replica.registry.given_path = connection.filename or ":memory:"
-        with explained(replica.path):
+        with replica._explained():
             check_alone(connection.filename, replica.path)
             replica._recognize()
         return replica
@@ -144,6 +145,10 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _explained(self) -> AbstractContextManager[None]:
+        """Turn SQLite's errors in a block into ours, with what to do about them."""
+        return explained(self.path, self.lock_timeout)
+
     @property
     def path(self) -> str:
         """Return the file's path as given to people."""
@@ -153,7 +158,7 @@ class Session:
     @verb
     def site(self) -> str:
         """Return the local site's id, 32 hex digits."""
-        with explained(self.path):
+        with self._explained():
             self.registry.require()
             return self.registry.site_id(self.registry.self_ordinal).hex()
 
@@ -280,7 +285,7 @@ class Session:
     @verb
     def known(self) -> dict[bytes, int]:
         """Return the version vector as it was after the last fold."""
-        with explained(self.path):
+        with self._explained():
             self.registry.require()
             return self.registry.vector()
 
@@ -308,7 +313,7 @@ class Session:
             strict: no replicated table may have been altered in a way that only a person can judge.
             durable: the commit survives a power cut.
         """
-        with explained(self.path):
+        with self._explained():
             if not creating:
                 self.registry.require()
             with foreign_keys(self.connection, keys), self._writing(durable=durable):
@@ -341,7 +346,7 @@ class Session:
         folded then.
         """
         peer = peer_vector or {}
-        with explained(self.path), self._undamaged():
+        with self._explained(), self._undamaged():
             self.registry.require()
             with reading(self.connection):
                 if self._is_up_to_date(peer, durable=durable, strict=strict):
@@ -407,7 +412,7 @@ class Session:
         nested = self.connection.in_transaction
         if not nested:
             check_alone(self._file, self.path)
-        with explained(self.path), self._undamaged(), synchronous(self.connection, durable):
+        with self._explained(), self._undamaged(), synchronous(self.connection, durable):
             self._nested = nested
             self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")
             generation = self.registry.number("generation") if self.registry.exists else 0

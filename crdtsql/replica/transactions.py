@@ -7,6 +7,7 @@ changed there stay as they are.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
@@ -15,12 +16,43 @@ import apsw
 
 from crdtsql.base import BusyError, DatabaseError, UsageError, query, suggest
 
-BUSY_TIMEOUT_MS = 10_000
+LOCK_TIMEOUT_S = 10.0
+"""How long a replica waits for a lock that another program, or another thread, holds, unless it is told otherwise."""
+
+MOST_LOCK_TIMEOUT_S = 1_000_000.0
+_PAUSES_S = (0.001, 0.002, 0.005, 0.010, 0.015, 0.020, 0.025, 0.025, 0.025, 0.050, 0.050, 0.100)
 _ONLY_PROGRAMS_HAVE = re.compile(r"(?:no such|unknown) (?:function|collation|module)")
 
 
 class Undo(Exception):  # noqa: N818 - no error: it ends a transaction that was only tried
     """Everything was tried, and is to be undone."""
+
+
+def wait_for_locks(connection: apsw.Connection, seconds: float) -> None:
+    """Have a connection wait so long for a lock that another program holds.
+
+    SQLite's own busy timeout sleeps inside of SQLite, where Ctrl-C has to wait for its end.
+
+    Raises:
+        UsageError: that is no number of seconds.
+    """
+    if not 0 <= seconds <= MOST_LOCK_TIMEOUT_S:
+        raise UsageError(
+            f"a lock timeout is a number of seconds from 0 to {MOST_LOCK_TIMEOUT_S:,.0f}, not {seconds!r} (--lock-timeout)"
+        )
+    began = 0.0
+
+    def pause(tries: int) -> bool:
+        nonlocal began
+        if tries == 0:
+            began = time.monotonic()
+        left = began + seconds - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(left, _PAUSES_S[min(tries, len(_PAUSES_S) - 1)]))
+        return True
+
+    connection.set_busy_handler(pause)
 
 
 class ForeignKeys(Enum):
@@ -99,14 +131,19 @@ def _advice(path: str, message: str) -> str:
 
 
 @contextmanager
-def explained(path: str) -> Iterator[None]:
-    """Turn SQLite's errors into ours, with what to do about them."""
+def explained(path: str, lock_timeout: float) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with what to do about them.
+
+    Args:
+        lock_timeout: how many seconds the connection waits for a lock.
+    """
     try:
         yield
     except apsw.BusyError as error:
+        waited = f" for more than {lock_timeout:g} second{'' if lock_timeout == 1 else 's'}" if lock_timeout else ""
         raise BusyError(
-            f"{path} is locked by another program for more than {BUSY_TIMEOUT_MS / 1000:g} seconds: close its "
-            "transaction, then run this again"
+            f"{path} is locked by another program{waited}: close its transaction, then run this again, or wait longer for it "
+            "with --lock-timeout (in Python lock_timeout=...)"
         ) from error
     except apsw.NotADBError as error:
         raise DatabaseError(f"{path} is not an SQLite database (or an encrypted one)") from error

@@ -8,26 +8,25 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from crdtsql.base import BusyError, UnsafeUseError, UsageError
-from crdtsql.replica import transactions
-from crdtsql.replica.transactions import explained
 
 
 class Turnstile:
     """Lets one thread at a time through to one connection, and none of a forked process."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._owner = 0
 
     @contextmanager
     def take(self, path: str, *, closing: bool = False) -> Iterator[None]:
-        """Hold the replica; wait for another thread that does as long as for another program.
+        """Hold the replica; wait so many seconds for another thread that does.
 
         Raises:
             BusyError: another thread held it for longer.
@@ -44,10 +43,9 @@ class Turnstile:
             raise UnsafeUseError(
                 f"{path}: a verb was called while another one runs, from a callback: call it afterwards"
             )
-        seconds = transactions.BUSY_TIMEOUT_MS / 1000
-        if not self._lock.acquire(timeout=seconds):
+        if not self._lock.acquire(timeout=self._seconds):
             raise BusyError(
-                f"{path} is in use by another thread for more than {seconds:g} seconds: a Replica does one thing at "
+                f"{path} is in use by another thread for more than {self._seconds:g} seconds: a Replica does one thing at "
                 "a time; run this again, or open a Replica in each thread"
             )
         self._owner = threading.get_ident()
@@ -60,6 +58,8 @@ class Turnstile:
 
 class _HasTurns(Protocol):
     _turns: Turnstile
+
+    def _explained(self) -> AbstractContextManager[None]: ...
 
     @property
     def path(self) -> str:
@@ -77,7 +77,7 @@ def verb(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Own
     @wraps(method)
     def taking_turns(self: Owner, /, *arguments: P.args, **options: P.kwargs) -> R:
         try:
-            with self._turns.take(self.path), explained(self.path):
+            with self._turns.take(self.path), self._explained():
                 return method(self, *arguments, **options)
         except OverflowError as error:
             raise UsageError(f"SQLite's integers have 64 bits, and one that was given has more ({error})") from error

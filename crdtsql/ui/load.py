@@ -3,7 +3,7 @@
     crdt_enable(table)      make a table replicated; returns its name
     crdt_enable(table, options)
                             with options as JSON: {"columns": {"votes": "counter"}, "rows": "delete-wins", "granularity": "row",
-                            "identity": "key", "add_key": true}
+                            "identity": "key", "add_key": true, "if_needed": true}
     crdt_type(table, column, type)
                             give a column another type; returns 1 if it had another one before
     crdt_rows(table, policy)
@@ -54,7 +54,8 @@ def load(connection: apsw.Connection) -> Replica:
     replica = Replica.on(connection)
 
     def enable(table: SqliteValue, options: SqliteValue = None) -> str:
-        return replica.enable(_text(table, "crdt_enable"), **_options(options))[0]
+        name = _text(table, "crdt_enable")
+        return (replica.enable(name, **_options(options)) or [name])[0]
 
     def disable(table: SqliteValue) -> str:
         replica.disable(_text(table, "crdt_disable"))
@@ -137,14 +138,15 @@ def _json_object(given: SqliteValue) -> dict[str, Any] | None:
 def _options(given: SqliteValue) -> dict[str, Any]:
     """Read the options of crdt_enable."""
     found = _json_object(given)
-    names = {name: name for name in ("rows", "granularity", "identity", "add_key")} | {"columns": "types"}
+    names = {name: name for name in ("rows", "granularity", "identity", "add_key", "if_needed")} | {"columns": "types"}
     if found is None or found.keys() - names.keys():
         raise UsageError(f"crdt_enable(table, options) takes a JSON object with {', '.join(names)}")
     columns = found.get("columns", {})
     if not isinstance(columns, dict) or not all(isinstance(kind, str) for kind in columns.values()):
         raise UsageError("crdt_enable(table, options): columns is an object of column: type")
-    if not isinstance(found.get("add_key", False), bool):
-        raise UsageError("crdt_enable(table, options): add_key is true or false")
+    for name in ("add_key", "if_needed"):
+        if not isinstance(found.get(name, False), bool):
+            raise UsageError(f"crdt_enable(table, options): {name} is true or false")
     return {names[name]: value for name, value in found.items()}
 
 

@@ -70,6 +70,7 @@ def write_file(path: str, data: bytes) -> None:
     if path == "-":
         with click.open_file(path, "wb") as stream:
             stream.write(data)
+            stream.flush()
         return
     if target.is_file() and _is_database(target):
         raise DatabaseError(

@@ -25,6 +25,7 @@ Unknown keys are ignored. Everything in it is distrusted: `read_header` takes wh
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,6 +143,10 @@ class Header:
     def highest(self) -> int:
         """Return the highest hlc of any event in the changeset."""
         return max((site.upto for site in self.sites), default=0)
+
+    def has_news_for(self, vector: Mapping[bytes, int]) -> bool:
+        """Tell whether there is any event in the changeset that a replica with this version vector lacks."""
+        return any(upto > vector.get(site, 0) for site, upto in self.vector.items())
 
     def to_json(self) -> dict[str, Any]:
         """Return the header as the JSON object of the file."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from crdtsql.ui.cli import cli
+from crdtsql.ui.outcome import EXIT_CODES
 from tests.docs.blocks import ROOT
 
 PAGE = ROOT / "docs" / "CLI.md"
@@ -16,9 +17,21 @@ INTRODUCTION = """# Commands
 Every command with its options, as `crdtsql COMMAND --help` prints them. This page is made by `make cli-page`; the
 [guide](GUIDE.md) shows how the commands are used.
 
-A command that fails prints one line to standard error and exits with 1; with 2 if it was called in a wrong way. Notices go to standard
-error too. With `--json`, standard output is JSON and nothing else; stamps (`hlc`, vectors) are strings in it, because as numbers
-they are beyond 2^53, where many programs round.
+A command that fails prints one line to standard error. Notices go there too, and on a terminal the progress of long work. The exit code
+says how it ended:
+
+{codes}
+
+With `--json`, standard output is one JSON document and nothing else. What a command reports stands there, also where the exit code is 1
+or 3 because of it. If it fails, standard output is empty, and standard error has the error as a JSON object on a line of its own:
+
+```json
+{{"error": {{"kind": "NotEnabledError", "message": "app.db: ...", "details": {{}}, "exit_code": 1}}}}
+```
+
+`kind` is the exception that Python raises ([PYTHON.md](PYTHON.md#exceptions)), and `details` are its fields; besides there are `OSError`,
+`MemoryError`, `Interrupted`, and `Fault` for a mistake of crdtsql's. A notice is such a line too: `{{"notice": "..."}}`. Stamps (`hlc`,
+vectors) are strings, because as numbers they are beyond 2^53, where many programs round.
 """
 
 
@@ -42,7 +55,10 @@ def page() -> str:
         for command, context in found
     )
     sections = "\n".join(section(context) for _, context in found)
-    return f"{INTRODUCTION}\n| command | does |\n|---|---|\n{listed}\n\n{sections}"
+    codes = "\n".join(
+        ["| exit code | means |", "|---|---|", *(f"| {code} | {text} |" for code, text in EXIT_CODES.items())]
+    )
+    return f"{INTRODUCTION.format(codes=codes)}\n| command | does |\n|---|---|\n{listed}\n\n{sections}"
 
 
 def summary(command: click.Command) -> str:

@@ -229,7 +229,7 @@ def test_the_commands(tmp_path: Path) -> None:
     shown = run("diff", poor, rich)
     assert 'ALTER TABLE "task" ADD COLUMN [tags] TEXT;' in shown
     assert "-- not run without --extras: CREATE VIEW cheap" in shown
-    refused = run("pull", poor, rich, code=1)
+    refused = run("pull", poor, rich, code=2)
     assert "--yes" in refused
     assert "CREATE TABLE invoice" in refused
     assert "CREATE TABLE invoice" in run("diff", poor, rich)

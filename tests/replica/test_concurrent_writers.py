@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -13,7 +14,6 @@ import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import BusyError
-from crdtsql.replica import transactions
 from tests.support.command import make, ok, query, run
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT, n INTEGER NOT NULL DEFAULT 0)"
@@ -45,7 +45,6 @@ connection.execute("INSERT INTO task VALUES ('locked', NULL, 0)")
 print("locked", flush=True)
 sys.stdin.read()
 """
-IMPATIENT = "from crdtsql.replica import transactions; from crdtsql.ui import cli; transactions.BUSY_TIMEOUT_MS = 300; cli.main()"
 
 
 class Writer:
@@ -112,11 +111,8 @@ def test_writers_and_crdtsql_do_not_disturb_each_other(tmp_path: Path, journal: 
 
 @pytest.mark.parametrize("journal", ["wal", "delete"])
 @pytest.mark.parametrize("verb", ["vector", "enable", "export", "merge", "clone", "open a copy"])
-def test_a_long_lock_is_an_error_that_says_so(
-    tmp_path: Path, journal: str, verb: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_lock_is_an_error_that_says_so(tmp_path: Path, journal: str, verb: str) -> None:
     """A file that another program keeps locked gives a BusyError that says what to do, and nothing is changed."""
-    monkeypatch.setattr(transactions, "BUSY_TIMEOUT_MS", 400)
     app = make(tmp_path / "app.db", SCHEMA + "; CREATE TABLE other (id TEXT PRIMARY KEY)", journal=journal)
     ok("enable", app, "task")
     peer = tmp_path / "peer.db"
@@ -135,7 +131,7 @@ def test_a_long_lock_is_an_error_that_says_so(
     with (
         _locked(app, "BEGIN IMMEDIATE"),
         pytest.raises(BusyError, match="app.db is locked by another program") as caught,
-        Replica.open(app) as opened,
+        Replica.open(app, lock_timeout=0.4) as opened,
     ):
         steps = {
             "vector": opened.vector,
@@ -171,13 +167,15 @@ def test_a_lock_that_ends_in_time_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_the_command_line_says_that_a_file_is_locked(tmp_path: Path) -> None:
-    """A lock that outlasts the timeout ends a command with one line."""
+    """A lock that outlasts the timeout ends a command with one line and exit code 4; with a timeout of 0 it does not wait."""
     app = make(tmp_path / "app.db", SCHEMA)
     ok("enable", app, "task")
     with _locked(app, "BEGIN EXCLUSIVE"):
-        command = [sys.executable, "-c", IMPATIENT, "vector", str(app)]
-        done = subprocess.run(command, capture_output=True, check=False, timeout=20)
-    assert done.returncode == 1
+        done = run("vector", app, "--lock-timeout", "0.3")
+        at_once = run("vector", app, "--lock-timeout", "0", "--json")
+    assert done.returncode == at_once.returncode == 4
+    found = json.loads(at_once.stderr)["error"]
+    assert found["kind"] == "BusyError" and "is locked by another program: close its transaction" in found["message"]
     assert done.stdout == b""
     (line,) = done.stderr.decode().splitlines()
     assert line.startswith("Error: ")

@@ -334,7 +334,7 @@ def test_an_interrupted_command_is_ended(app: Path, tmp_path: Path) -> None:
         assert pipe.read(1)
         process.send_signal(2)
         process.communicate(timeout=20)
-        assert process.returncode == 1
+        assert process.returncode == -signal.SIGINT
         assert pipe.read() == b"", "the pipe ends when all of the command has ended"
     assert not mark.exists()
     assert set(listed(app, "--open")) == {"v", "title", "votes"}

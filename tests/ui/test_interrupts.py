@@ -16,6 +16,7 @@ from crdtsql import Replica, sync
 from tests.support.command import COMMAND, ok, query
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT)"
+ENDED = -signal.SIGINT
 STAYS = "interrupted: what was finished before stays, the rest was not done; run the same command again"
 INSIDE = """
 import os, signal
@@ -85,7 +86,7 @@ def test_nothing_was_changed_is_said_where_it_is_so(app: Path) -> None:
     """A command that is ended before its commit says that nothing was changed; folding what was there is no change."""
     before = rows(app)
     assert interrupted(*COMMAND, "resolve", app, "--with", "kill -INT $PPID; sleep 10") == (
-        1,
+        ENDED,
         "Error: interrupted; nothing was changed",
     )
     assert rows(app) == before and len(json.loads(ok("conflicts", app, "--open", "--json"))) == 2
@@ -95,7 +96,7 @@ def test_what_was_finished_is_told(app: Path) -> None:
     """A command of several transactions that is ended between them says that what was finished stays."""
     script = f'if [ -e {app}.once ]; then kill -INT $PPID; sleep 10; fi; touch {app}.once; echo \'{{"take": "ours"}}\''
     code, line = interrupted(*COMMAND, "resolve", app, "--with", script)
-    assert (code, line) == (1, f"Error: {STAYS}")
+    assert (code, line) == (ENDED, f"Error: {STAYS}")
     assert len(json.loads(ok("conflicts", app, "--open", "--json"))) == 1
 
 
@@ -107,20 +108,20 @@ def test_an_interrupt_during_a_commit_waits_for_its_end(app: Path) -> None:
     ok("vector", peer)
     # the copy's own commit, before it gets its name, may be given up
     ended = interrupted(sys.executable, "-c", INSIDE, "clone", peer, copy)
-    assert ended == (1, "Error: interrupted; nothing was changed") and not copy.exists()
+    assert ended == (ENDED, "Error: interrupted; nothing was changed") and not copy.exists()
     ok("clone", peer, copy)
     assert interrupted(sys.executable, "-c", INSIDE, "import", copy, app.with_name("x.crdt")) == (0, "")
     assert ("of app", "x") in rows(copy)
     before = rows(app)
     code, line = interrupted(sys.executable, "-c", INSIDE, "sync", app, peer)
-    assert (code, line) == (1, f"Error: {STAYS}")
+    assert (code, line) == (ENDED, f"Error: {STAYS}")
     assert ("of app", "x") in rows(peer) and rows(app) == before
 
 
 def test_an_interrupt_while_a_command_starts_ends_it_too(app: Path) -> None:
     """Ctrl-C while the command that is to answer is being started ends it as well: nothing of it is left running."""
     ended = interrupted(sys.executable, "-c", STARTING, "resolve", app, "--with", "sleep 100")
-    assert ended == (1, "Error: interrupted; nothing was changed")
+    assert ended == (ENDED, "Error: interrupted; nothing was changed")
 
 
 @pytest.mark.parametrize("delay", [0.3, 0.5, 0.7, 0.9, 1.2])

@@ -92,7 +92,7 @@ def test_a_reader_that_leaves_early_is_no_error_to_speak_of(large: Path) -> None
         process.stdout.close()
         assert process.stderr.read() == b""
         process.stderr.close()
-        assert process.wait(60) in (0, 1)
+        assert process.wait(60) in (0, 141)
     script = f"'{sys.executable}' -m crdtsql export '{large}/peer.db' | head -c 8"
     done = subprocess.run(["sh", "-c", script], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"\x89CRDT\r\n\x1a", b"")
@@ -100,7 +100,7 @@ def test_a_reader_that_leaves_early_is_no_error_to_speak_of(large: Path) -> None
 
 @pytest.mark.parametrize("delay", [0.45, 0.6, 0.8, 1.1])
 def test_an_interrupt_leaves_nothing_half_done(large: Path, delay: float) -> None:
-    """Ctrl-C during an import prints no traceback, exits with 1, and leaves the file as before or after."""
+    """Ctrl-C during an import prints no traceback, and leaves the file as before or after."""
     before, after = query(large / "app.db", SHOWN), query(large / "peer.db", SHOWN)
     process = start("import", large / "app.db", large / "all.crdt")
     time.sleep(delay)

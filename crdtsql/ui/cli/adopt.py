@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from crdtsql.base import dumps, printable
+from crdtsql.base import CrdtsqlError, printable
 from crdtsql.evolve import SchemaDiff
-from crdtsql.replica import Replica
-from crdtsql.ui.terminal import DATABASE, JSON, open_replica
+from crdtsql.ui.outcome import FAILED
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, ask, open_replica, print_json
 
 OTHER = click.argument("other", type=click.Path(dir_okay=False, readable=False))
 YES = click.option("--yes", is_flag=True, help="Run the statements without asking.")
@@ -32,13 +30,14 @@ def schema() -> None:
 
 @schema.command()
 @DATABASE
+@LOCK_TIMEOUT
 @JSON
 def show(database: str, as_json: bool) -> None:
     """Show the statements of the replicated tables, and what is kept for tables and columns that are not in the file."""
     with open_replica(database) as replica:
         found = replica.describe_schema()
     if as_json:
-        click.echo(dumps([table.to_json() for table in found]))
+        print_json([table.to_json() for table in found])
         return
     for table in found:
         click.echo(f"-- {printable(table.summary)}")
@@ -52,13 +51,14 @@ def show(database: str, as_json: bool) -> None:
 @schema.command()
 @DATABASE
 @OTHER
+@LOCK_TIMEOUT
 @JSON
 def diff(database: str, other: str, as_json: bool) -> None:
     """Show the statements that give DATABASE the tables, columns and names that it lacks of OTHER; change nothing."""
     with open_replica(database) as replica, open_replica(other) as source:
         found = replica.schema_diff(source)
     if as_json:
-        click.echo(dumps(found.to_json()))
+        print_json(found.to_json())
         return
     _show(found)
     if not found.steps and not found.by_hand:
@@ -70,9 +70,12 @@ def diff(database: str, other: str, as_json: bool) -> None:
 @OTHER
 @YES
 @EXTRAS
-def pull(database: str, other: str, yes: bool, extras: bool) -> None:
+@LOCK_TIMEOUT
+@JSON
+@click.pass_context
+def pull(ctx: click.Context, database: str, other: str, yes: bool, extras: bool, as_json: bool) -> None:
     """Give DATABASE the tables, columns and names that it lacks of OTHER, replicated as they are there."""
-    _adopt(database, other, yes=yes, extras=extras)
+    _adopt(ctx, database, other, yes=yes, extras=extras, as_json=as_json)
 
 
 @schema.command()
@@ -80,39 +83,34 @@ def pull(database: str, other: str, yes: bool, extras: bool) -> None:
 @OTHER
 @YES
 @EXTRAS
-def push(database: str, other: str, yes: bool, extras: bool) -> None:
+@LOCK_TIMEOUT
+@JSON
+@click.pass_context
+def push(ctx: click.Context, database: str, other: str, yes: bool, extras: bool, as_json: bool) -> None:
     """Give OTHER the tables, columns and names that it lacks of DATABASE, replicated as they are here."""
-    _adopt(other, database, yes=yes, extras=extras)
+    _adopt(ctx, other, database, yes=yes, extras=extras, as_json=as_json)
 
 
-def _adopt(path: str, source_path: str, *, yes: bool, extras: bool) -> None:
+def _adopt(ctx: click.Context, path: str, source_path: str, *, yes: bool, extras: bool, as_json: bool) -> None:
     with open_replica(path) as replica, open_replica(source_path) as source:
         found = replica.schema_diff(source)
-        _show(found, extras=extras)
-        if found.steps or (extras and found.extras):
+        count = len(found.steps) + (len(found.extras) if extras else 0)
+        if not as_json:
+            _show(found, extras=extras)
+        if count:
             if not yes:
-                _ask(path)
-            _run(replica, source, extras=extras)
-        elif not found.by_hand:
-            click.echo(f"{path} has all tables and columns of {source_path}")
+                ask(f"Run this in {path}?")
+            done = replica.adopt_schema(source, extras=extras)
+            count = len(done.steps) + (len(done.extras) if extras else 0)
+    if as_json:
+        print_json(found.to_json() | {"run": count})
+        ctx.exit(FAILED if found.by_hand else 0)
+    if count:
+        click.echo(f"{path}: {count} statement{'s' if count != 1 else ''} run")
+    elif not found.by_hand:
+        click.echo(f"{path} has all tables and columns of {source_path}")
     if found.by_hand:
-        raise click.ClickException(
-            f"{len(found.by_hand)} things that {source_path} has must be added by hand; see above"
-        )
-
-
-def _ask(path: str) -> None:
-    if not sys.stdin.isatty():
-        raise click.ClickException(
-            f"nothing was changed: give --yes to run these statements in {path}; nobody can be asked here"
-        )
-    click.confirm(f"Run this in {path}?", abort=True)
-
-
-def _run(replica: Replica, source: Replica, *, extras: bool) -> None:
-    done = replica.adopt_schema(source, extras=extras)
-    count = len(done.steps) + (len(done.extras) if extras else 0)
-    click.echo(f"{replica.path}: {count} statement{'s' if count != 1 else ''} run")
+        raise CrdtsqlError(f"{len(found.by_hand)} things that {source_path} has must be added by hand; see above")
 
 
 def _shown(statement: str) -> str:

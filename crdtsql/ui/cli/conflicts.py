@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from crdtsql.base import clock, dumps, printable, show, show_key, suggest
+from crdtsql.base import clock, printable, show, show_key, suggest
 from crdtsql.conflicts import Conflict
-from crdtsql.ui.terminal import DATABASE, JSON, open_replica
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 
 def register(group: click.Group) -> None:
@@ -24,6 +24,7 @@ def register(group: click.Group) -> None:
 @click.option("--keep-per-cell", type=click.IntRange(min=0), help="Keep at most so many entries of one cell.")
 @click.option("--keep-total", type=click.IntRange(min=0), help="Keep at most so many entries in all.")
 @click.option("--keep-bytes", type=click.IntRange(min=0), help="Keep at most so many bytes of values.")
+@LOCK_TIMEOUT
 @JSON
 def conflicts(
     database: str,
@@ -44,12 +45,12 @@ def conflicts(
     with open_replica(database) as replica:
         if (keep_per_cell, keep_total, keep_bytes) != (None, None, None):
             pruned = replica.limit_conflicts(per_cell=keep_per_cell, total=keep_total, size=keep_bytes)
-            click.echo(f"{pruned:,} entries forgotten now")
+            print_json({"forgotten": pruned}) if as_json else click.echo(f"{pruned:,} entries forgotten now")
             return
         found = replica.conflicts(table, open_only=open_only, column=column, site=site)
         me = replica.site
     if as_json:
-        click.echo(dumps([conflict.to_json() for conflict in found]))
+        print_json([conflict.to_json() for conflict in found])
         return
     for conflict in found:
         _show(conflict, me)
@@ -83,11 +84,16 @@ def _show(conflict: Conflict, me: str) -> None:
 @DATABASE
 @click.argument("table")
 @click.argument("key", nargs=-1, required=True)
-def undelete(database: str, table: str, key: tuple[str, ...]) -> None:
+@LOCK_TIMEOUT
+@JSON
+def undelete(database: str, table: str, key: tuple[str, ...], as_json: bool) -> None:
     """Bring a deleted row back with its last values.
 
     The row wins over the deletion on every replica, and nothing else changes: what others wrote to its columns still counts.
     """
     with open_replica(database) as replica:
         replica.undelete(table, *key)
+    if as_json:
+        print_json({"undeleted": {"table": table, "key": list(key)}})
+        return
     click.echo(f"undeleted {table} {show_key(key)}")

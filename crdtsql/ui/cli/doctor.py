@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from crdtsql.base import UsageError, dumps, printable
+from crdtsql.base import printable
 from crdtsql.look import Finding, Report, TableFindings
 from crdtsql.replica import Replica
-from crdtsql.ui.terminal import DATABASE, JSON, open_replica
+from crdtsql.ui.outcome import wants_json
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, ask, open_replica, print_json
 
 ADD_KEY = click.option(
     "--add-key", is_flag=True, help="Give tables without a usable primary key one; shows how, and asks."
@@ -25,6 +24,7 @@ def register(group: click.Group) -> None:
 @click.command()
 @DATABASE
 @click.argument("tables", nargs=-1)
+@LOCK_TIMEOUT
 @JSON
 @click.pass_context
 def doctor(ctx: click.Context, database: str, tables: tuple[str, ...], as_json: bool) -> None:
@@ -36,7 +36,7 @@ def doctor(ctx: click.Context, database: str, tables: tuple[str, ...], as_json: 
     with open_replica(database) as replica:
         report = replica.doctor(*tables)
     if as_json:
-        click.echo(dumps(report.to_json()))
+        print_json(report.to_json())
     else:
         _show(report)
     if report.broken or (tables and not all(table.can_enable for table in report.tables)):
@@ -79,16 +79,14 @@ def confirm_keys(replica: Replica, tables: tuple[str, ...], *, all_tables: bool,
     """Show how tables get their keys, and ask whether to go on.
 
     Raises:
-        UsageError: there is no terminal to ask on.
+        UsageError: nobody can be asked.
+        CrdtsqlError: the answer is no.
     """
     plans = replica.key_plans(*tables, all=all_tables)
-    for plan in plans:
+    for plan in [] if wants_json() else plans:
         for line in plan.meaning:
             click.echo(printable(f"{plan.table}: {line}"))
         for statement in plan.statements:
             click.echo("  " + "\n  ".join(printable(line) for line in f"{statement};".splitlines()))
-    if not plans or yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("nothing was changed: give --yes to add these keys (there is no terminal to ask on)")
-    click.confirm("Add these keys?", abort=True)
+    if plans and not yes:
+        ask("Add these keys?")

@@ -6,10 +6,11 @@ import sys
 
 import click
 
-from crdtsql.base import clock, dumps, parse_vector, suggest, vector_to_json
+from crdtsql.base import by_id, clock, parse_vector, suggest, vector_to_json
 from crdtsql.merge import MergeReport
 from crdtsql.replica import sync
-from crdtsql.ui.terminal import DATABASE, JSON, open_replica, print_table
+from crdtsql.ui.outcome import NOTHING_TO_SEND, show_notice
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 from crdtsql.wire import VERSION, read_changeset, read_text, unpack, write_file
 
 
@@ -22,19 +23,26 @@ def register(group: click.Group) -> None:
 @click.command()
 @DATABASE
 @click.argument("copy", type=click.Path(dir_okay=False, readable=False))
-def clone(database: str, copy: str) -> None:
+@LOCK_TIMEOUT
+@JSON
+def clone(database: str, copy: str, as_json: bool) -> None:
     """Write a second replica of DATABASE to COPY, with a site id of its own."""
-    with open_replica(database) as replica:
-        replica.clone(copy).close()
+    with open_replica(database) as replica, replica.clone(copy) as cloned:
+        site = cloned.site
+    if as_json:
+        print_json({"file": copy, "site": site})
+        return
     click.echo(f"cloned {database} to {copy}")
 
 
 @click.command()
 @DATABASE
+@LOCK_TIMEOUT
+@click.option("--json", is_flag=True, expose_value=False, help="Changes nothing: it prints JSON in any case.")
 def vector(database: str) -> None:
     """Print the version vector as JSON: per site, up to which of its changes this replica has all."""
     with open_replica(database) as replica:
-        click.echo(dumps(vector_to_json(replica.vector())))
+        print_json(vector_to_json(replica.vector()))
 
 
 @click.command()
@@ -48,14 +56,41 @@ def vector(database: str) -> None:
 @click.option(
     "-o", "--output", type=click.Path(allow_dash=True, readable=False), help="The file to write; - is standard output."
 )
-def export(database: str, receiver: str | None, output: str | None) -> None:
-    """Write a changeset with what the receiver lacks."""
+@click.option("--skip-empty", is_flag=True, help="If there is nothing to send, write nothing and exit with 3.")
+@LOCK_TIMEOUT
+@JSON
+@click.pass_context
+def export(
+    ctx: click.Context, database: str, receiver: str | None, output: str | None, skip_empty: bool, as_json: bool
+) -> None:
+    """Write a changeset with what the receiver lacks.
+
+    It may be empty, and to import it does no harm. With --skip-empty no file is written then, so that
+    `crdtsql export ... -o FILE --skip-empty && send FILE` sends what there is to send.
+    """
     if output is None and sys.stdout.isatty():
         raise click.UsageError("name a file with -o, or send standard output somewhere")
+    if as_json and output in (None, "-"):
+        raise click.UsageError("--json needs a file (-o): the changeset would be on standard output too")
     since = parse_vector(read_text(receiver)) if receiver else None
     with open_replica(database) as replica:
-        data = replica.export(since)
-    write_file(output or "-", data)
+        data = replica.export(since, skip_empty=skip_empty)
+    if data:
+        write_file(output or "-", data)
+    if as_json:
+        header = unpack(data).header if data else None
+        print_json(
+            {
+                "file": output if data else None,
+                "bytes": len(data),
+                "rows": sum(table.rows for table in header.tables) if header else 0,
+                "empty": header is None or not header.has_news_for(by_id(since or {})),
+            }
+        )
+    if not data:
+        if not as_json:
+            show_notice("nothing to send: the receiver has everything; no file was written")
+        ctx.exit(NOTHING_TO_SEND)
 
 
 @click.command()
@@ -67,7 +102,7 @@ def inspect(file: str, as_json: bool) -> None:
     header = received.header
     if as_json:
         found = header.for_people() | {"format": VERSION, "bytes": received.size_bytes}
-        click.echo(dumps(found | {"image_bytes": received.image_bytes}))
+        print_json(found | {"image_bytes": received.image_bytes})
         return
     rows = sum(table.rows for table in header.tables)
     click.echo(
@@ -96,6 +131,7 @@ def inspect(file: str, as_json: bool) -> None:
 @click.command(name="import")
 @DATABASE
 @click.argument("file", type=click.Path(allow_dash=True, readable=False))
+@LOCK_TIMEOUT
 @JSON
 def import_(database: str, file: str, as_json: bool) -> None:
     """Merge a changeset into DATABASE, as a whole or not at all; - reads standard input."""
@@ -108,6 +144,7 @@ def import_(database: str, file: str, as_json: bool) -> None:
 @click.command(name="sync")
 @click.argument("first", type=click.Path(dir_okay=False, readable=False))
 @click.argument("second", type=click.Path(dir_okay=False, readable=False))
+@LOCK_TIMEOUT
 @JSON
 def sync_(first: str, second: str, as_json: bool) -> None:
     """Exchange changes both ways between two files."""
@@ -119,7 +156,7 @@ def sync_(first: str, second: str, as_json: bool) -> None:
 def _show_reports(reports: dict[str, MergeReport], as_json: bool) -> None:
     if as_json:
         found = {path: report.to_json() for path, report in reports.items()}
-        click.echo(dumps(found if len(found) > 1 else next(iter(found.values()))))
+        print_json(found if len(found) > 1 else next(iter(found.values())))
         return
     for path, report in reports.items():
         total = report.total

@@ -8,8 +8,11 @@ import click
 from click.shell_completion import get_completion_class
 
 from crdtsql import __version__
+from crdtsql.base import CrdtsqlError
 from crdtsql.ui.cli import adopt, conflicts, doctor, exchange, held, look, resolve, schema, tables
-from crdtsql.ui.terminal import Commands, console
+from crdtsql.ui.interrupts import end_by_interrupt
+from crdtsql.ui.outcome import FAILED, INTERRUPTED, Commands
+from crdtsql.ui.terminal import JSON, console, print_json
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,22 +38,30 @@ def cli() -> None:
 @cli.command()
 @click.option("--keep", type=click.Path(file_okay=False), help="Keep the replicas in this folder.")
 @click.option("--seed", type=int, default=None, help="Repeat the same writes.")
-def demo(keep: str | None, seed: int | None) -> None:
+@JSON
+@click.pass_context
+def demo(ctx: click.Context, keep: str | None, seed: int | None, as_json: bool) -> None:
     """Show the main job on the Chinook music shop: three replicas, offline writes, a partition, proof of convergence."""
     from crdtsql.ui.demo import run
 
-    if not run(console(), Path(keep) if keep else None, seed):
-        raise click.ClickException("the replicas differ")
+    equal = run(console(), Path(keep) if keep else None, seed)
+    if as_json:
+        print_json({"equal": equal})
+        ctx.exit(0 if equal else FAILED)
+    if not equal:
+        raise CrdtsqlError("the replicas differ")
 
 
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
+@JSON
+def completion(shell: str, as_json: bool) -> None:
     """Print the completion script of a shell, for example: eval "$(crdtsql completion bash)"."""
     found = get_completion_class(shell)
     if found is None:
-        raise click.ClickException(f"no completion for {shell}")
-    click.echo(found(cli, {}, "crdtsql", "_CRDTSQL_COMPLETE").source())
+        raise CrdtsqlError(f"no completion for {shell}")
+    script = found(cli, {}, "crdtsql", "_CRDTSQL_COMPLETE").source()
+    print_json({"shell": shell, "script": script}) if as_json else click.echo(script)
 
 
 for module in (tables, look, exchange, conflicts, resolve, schema, adopt, held, doctor):
@@ -59,4 +70,9 @@ for module in (tables, look, exchange, conflicts, resolve, schema, adopt, held, 
 
 def main() -> None:
     """Run the command line."""
-    cli(prog_name="crdtsql")
+    try:
+        cli(prog_name="crdtsql")
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            end_by_interrupt()
+        raise

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from crdtsql.base import dumps, policy, printable, show, show_key
+from crdtsql.base import policy, printable, show, show_key
 from crdtsql.shown import HeldRow
-from crdtsql.ui.terminal import DATABASE, JSON, open_replica
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 
 def register(group: click.Group) -> None:
@@ -19,6 +19,7 @@ def register(group: click.Group) -> None:
 @DATABASE
 @click.option("--table", help="Of this table only.")
 @click.option("--deleted", is_flag=True, help="Also rows that are only deleted.")
+@LOCK_TIMEOUT
 @JSON
 def held(database: str, table: str | None, deleted: bool, as_json: bool) -> None:
     """List the rows that a table can't show: why, and what would release each of them.
@@ -28,7 +29,7 @@ def held(database: str, table: str | None, deleted: bool, as_json: bool) -> None
     with open_replica(database) as replica:
         found = replica.held(table, deleted=deleted)
     if as_json:
-        click.echo(dumps([row.to_json() for row in found]))
+        print_json([row.to_json() for row in found])
         return
     for row in found:
         _show(row)
@@ -40,7 +41,9 @@ def held(database: str, table: str | None, deleted: bool, as_json: bool) -> None
 @click.argument("table")
 @click.argument("columns")
 @click.argument("chosen", metavar="POLICY", type=click.Choice(policy.UNIQUE_POLICIES))
-def unique(database: str, table: str, columns: str, chosen: str) -> None:
+@LOCK_TIMEOUT
+@JSON
+def unique(database: str, table: str, columns: str, chosen: str, as_json: bool) -> None:
     """Say how TABLE shows a row whose UNIQUE value in COLUMNS (`a` or `a,b`) another row has.
 
     hold: the row is held. null: it is shown with NULL in these columns. suffix: it is shown with `#` and some digits after its
@@ -49,6 +52,9 @@ def unique(database: str, table: str, columns: str, chosen: str) -> None:
     names = [name.strip() for name in columns.split(",")]
     with open_replica(database) as replica:
         changed = replica.set_unique(table, names, chosen)
+    if as_json:
+        print_json({"table": table, "columns": names, "policy": chosen, "changed": changed})
+        return
     was = "" if changed else " already"
     click.echo(
         f"rows of {table} that lose a value of ({', '.join(names)}) get {chosen}{was}; run the same on every other replica"

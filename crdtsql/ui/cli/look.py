@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from crdtsql.base import clock, dumps, show
-from crdtsql.ui.terminal import DATABASE, JSON, open_replica, print_table
+from crdtsql.base import clock, show
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
 
 def register(group: click.Group) -> None:
@@ -16,13 +16,14 @@ def register(group: click.Group) -> None:
 
 @click.command()
 @DATABASE
+@LOCK_TIMEOUT
 @JSON
 def status(database: str, as_json: bool) -> None:
     """Show what is replicated, how large the clocks are, and how far peers are behind."""
     with open_replica(database) as replica:
         found = replica.status()
     if as_json:
-        click.echo(dumps(found.to_json()))
+        print_json(found.to_json())
         return
     click.echo(f"{found.path}: site {found.site}, {found.sites} sites known, {found.log_rows} changes to fold")
     print_table(
@@ -80,6 +81,7 @@ def status(database: str, as_json: bool) -> None:
 @click.command()
 @DATABASE
 @click.option("--table", help="Only rows of this table.")
+@LOCK_TIMEOUT
 @JSON
 def renumbered(database: str, table: str | None, as_json: bool) -> None:
     """List rows that have another number than they were inserted under.
@@ -90,7 +92,7 @@ def renumbered(database: str, table: str | None, as_json: bool) -> None:
     with open_replica(database) as replica:
         found = replica.renumbered(table)
     if as_json:
-        click.echo(dumps([row.to_json() for row in found]))
+        print_json([row.to_json() for row in found])
         return
     if not found:
         click.echo("no row was renumbered")
@@ -105,6 +107,7 @@ def renumbered(database: str, table: str | None, as_json: bool) -> None:
 @DATABASE
 @click.argument("table")
 @click.argument("key", nargs=-1, required=True)
+@LOCK_TIMEOUT
 @JSON
 def blame(database: str, table: str, key: tuple[str, ...], as_json: bool) -> None:
     """Show per column of a row: the value, which site wrote it, and when."""
@@ -112,7 +115,7 @@ def blame(database: str, table: str, key: tuple[str, ...], as_json: bool) -> Non
         cells = replica.blame(table, *key)
         me = replica.site
     if as_json:
-        click.echo(dumps([cell.to_json() for cell in cells]))
+        print_json([cell.to_json() for cell in cells])
         return
     if cells and not cells[0].shown:
         click.echo("this row is deleted; these are its last values")

@@ -16,7 +16,9 @@ import click
 from crdtsql.base import ConflictError, CrdtsqlError, dumps, from_json, printable, suggest
 from crdtsql.conflicts import Conflict, ResolveReport, check_open
 from crdtsql.replica import UNSET, Replica
-from crdtsql.ui.terminal import DATABASE, JSON, one_line, open_replica, uninterrupted
+from crdtsql.ui.interrupts import uninterrupted
+from crdtsql.ui.outcome import one_line
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 
 def register(group: click.Group) -> None:
@@ -47,6 +49,7 @@ def register(group: click.Group) -> None:
     help="Seconds that the command may take.",
 )
 @click.option("--again", is_flag=True, help="Write the cells of these IDs also if they are resolved.")
+@LOCK_TIMEOUT
 @JSON
 @click.pass_context
 def resolve(
@@ -84,7 +87,7 @@ def resolve(
     with open_replica(database) as replica:
         if take is not None and choice:
             report = replica.resolve_all(take, **chosen, dry_run=dry_run)
-            click.echo(dumps(report.to_json())) if as_json else _show(report)
+            print_json(report.to_json()) if as_json else _show(report)
             failed = bool(report.failed)
         else:
             resolver = _Resolver(replica, again=again, as_json=as_json)
@@ -95,7 +98,7 @@ def resolve(
                     else:
                         resolver.ask(number, command, timeout)
             if as_json:
-                click.echo(dumps(resolver.done))
+                print_json(resolver.done)
             failed = bool(resolver.done["failed"])
     if failed:
         ctx.exit(1)

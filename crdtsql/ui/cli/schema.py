@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from crdtsql.base import dumps, printable
-from crdtsql.ui.terminal import DATABASE, JSON, open_replica
+from crdtsql.base import printable
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 
 def register(group: click.Group) -> None:
@@ -21,15 +21,21 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, 
 @DATABASE
 @click.argument("statement")
 @DRY_RUN
-def alter(database: str, statement: str, dry_run: bool) -> None:
+@LOCK_TIMEOUT
+@JSON
+def alter(database: str, statement: str, dry_run: bool, as_json: bool) -> None:
     """Run one STATEMENT that changes the schema, and let what is replicated follow it.
 
     ALTER TABLE (ADD COLUMN, RENAME COLUMN, DROP COLUMN, RENAME TO), CREATE TABLE, DROP TABLE, CREATE INDEX, DROP INDEX. The
     statement stays in this file: other replicas may run it too, at any time, or never, and changes go on between all of them.
     """
     with open_replica(database) as replica:
-        for line in replica.alter(statement, dry_run=dry_run):
-            click.echo(printable(line))
+        done = replica.alter(statement, dry_run=dry_run)
+    if as_json:
+        print_json({"done": done, "dry_run": dry_run})
+        return
+    for line in done:
+        click.echo(printable(line))
     if dry_run:
         click.echo("nothing was changed (--dry-run)")
 
@@ -46,6 +52,7 @@ def alter(database: str, statement: str, dry_run: bool) -> None:
     help="Nobody wrote to TABLE while its triggers were missing: what it shows counts as it is.",
 )
 @DRY_RUN
+@LOCK_TIMEOUT
 @JSON
 @click.pass_context
 def repair(
@@ -65,7 +72,7 @@ def repair(
     with open_replica(database) as replica:
         report = replica.repair(restamp=restamp, accept=accept, dry_run=dry_run)
     if as_json:
-        click.echo(dumps(report.to_json()))
+        print_json(report.to_json())
     else:
         for finding in report.findings:
             click.echo(printable(f"{finding.table}: {finding.problem}: {finding.done}"))

@@ -667,8 +667,8 @@ MUTANTS = (
     Mutant(
         "two threads use one replica at once",
         "replica/turns.py",
-        "if not self._lock.acquire(timeout=seconds):",
-        "if not self._lock.acquire(timeout=seconds) and self._owner == -1:",
+        "if not self._lock.acquire(timeout=self._seconds):",
+        "if not self._lock.acquire(timeout=self._seconds) and self._owner == -1:",
         tests="tests/replica",
     ),
     # -- what people and programs read

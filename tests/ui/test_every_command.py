@@ -1,0 +1,205 @@
+"""What holds for every command: it can speak JSON, also when it fails, and its exit code says how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+import apsw
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from crdtsql import Replica, sync
+from crdtsql.base.values import EXACT
+from crdtsql.ui import demo
+from crdtsql.ui.cli import cli
+from crdtsql.ui.outcome import EXIT_CODES
+from tests.docs.make_cli import commands
+
+TOP = click.Context(cli, info_name="crdtsql", **cli.context_settings)
+COMMANDS = {
+    context.command_path.removeprefix("crdtsql "): command
+    for command, context in commands(cli, TOP)
+    if not isinstance(command, click.Group)
+}
+CALLS = {
+    "alter": "app.db 'ALTER TABLE task ADD COLUMN note'",
+    "blame": "app.db task t1",
+    "clone": "app.db new.db",
+    "completion": "bash",
+    "conflicts": "app.db",
+    "demo": "",
+    "disable": "app.db task",
+    "doctor": "app.db",
+    "enable": "app.db other",
+    "export": "app.db -o new.crdt",
+    "held": "app.db --deleted",
+    "import": "app.db all.crdt",
+    "inspect": "all.crdt",
+    "renumbered": "app.db",
+    "repair": "app.db",
+    "resolve": "app.db --all --take ours",
+    "rows": "app.db task delete-wins",
+    "schema diff": "app.db peer.db",
+    "schema pull": "app.db peer.db --yes",
+    "schema push": "app.db peer.db --yes",
+    "schema show": "app.db",
+    "status": "app.db",
+    "sync": "app.db peer.db",
+    "type": "app.db task.votes counter",
+    "undelete": "app.db task t2",
+    "unique": "app.db task title null",
+    "vector": "app.db",
+}
+"""A call of each command that succeeds in the folder below; it fails where app.db and all.crdt are not."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder with two replicas that have a conflict, a deleted row and a schema each, and a changeset; be in it."""
+    connection = apsw.Connection(str(tmp_path / "app.db"))
+    connection.execute(
+        "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT UNIQUE, votes INTEGER); CREATE TABLE other (id INTEGER PRIMARY KEY);"
+        f"INSERT INTO task VALUES ('t1', 'one', {EXACT + 2}), ('t2', 'two', 2)"
+    )
+    connection.close()
+    with Replica.open(tmp_path / "app.db") as app:
+        app.enable("task")
+        with app.clone(tmp_path / "peer.db") as peer:
+            app.connection.execute("UPDATE task SET title = 'of app' WHERE id = 't1'; DELETE FROM task WHERE id = 't2'")
+            time.sleep(0.003)
+            peer.connection.execute("UPDATE task SET title = 'of peer' WHERE id = 't1'")
+            sync(app, peer)
+            peer.alter("ALTER TABLE task ADD COLUMN more")
+            peer.connection.execute("UPDATE task SET votes = 7")
+            (tmp_path / "all.crdt").write_bytes(peer.export())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(*words: str) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(cli, words)
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words of a command's call above, with --json."""
+    return [*name.split(), *shlex.split(CALLS[name]), "--json"]
+
+
+def check_numbers(found: Any, name: str = "") -> None:
+    """Check that no number is one that programs of doubles round, and that stamps are strings of digits."""
+    if isinstance(found, dict):
+        for key, part in found.items():
+            check_numbers(part, key)
+    elif isinstance(found, list):
+        for part in found:
+            check_numbers(part, name)
+    elif isinstance(found, int):
+        assert abs(found) <= EXACT and not name.endswith("hlc"), (name, found)
+
+
+def error_of(done: Result) -> dict[str, Any]:
+    """Return what a command that failed says of it, which must be JSON and all that it says."""
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    found = json.loads(line)["error"]
+    assert found.keys() == {"kind", "message", "details", "exit_code"}
+    assert found["exit_code"] == done.exit_code and done.exit_code in EXIT_CODES
+    assert "Fault" not in found["kind"]
+    check_numbers(found)
+    return dict(found)
+
+
+def test_every_command_is_called_here() -> None:
+    """No command is left out of these tests."""
+    assert CALLS.keys() == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_the_common_options(name: str) -> None:
+    """Every command has --json, and each that opens a database --lock-timeout."""
+    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    arguments = {parameter.name for parameter in COMMANDS[name].params if isinstance(parameter, click.Argument)}
+    assert "--json" in options
+    assert ("--lock-timeout" in options) == bool(arguments & {"database", "first"})
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_speaks_json(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --json a command prints one JSON document; what it has to notice besides is a JSON object a line on standard error."""
+    monkeypatch.setattr(demo, "run", lambda console, *_: console.print("the story") or True)
+    done = call(*words_of(name))
+    assert done.exit_code == 0, done.output
+    check_numbers(json.loads(done.stdout))
+    assert all(json.loads(line).keys() == {"notice"} for line in done.stderr.splitlines())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_fails_in_json(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that fails with --json prints one JSON object, on standard error, and so does one that is called in a wrong way."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demo, "run", lambda *_: False)
+    words = words_of(name)
+    if name == "completion":
+        words[1] = "csh"
+    if name == "demo":
+        done = call(*words)
+        assert (json.loads(done.stdout), done.stderr, done.exit_code) == ({"equal": False}, "", 1)
+    else:
+        found = error_of(call(*words))
+        expected = (2, "UsageError") if name == "completion" else (1, "DatabaseError")
+        assert (found["exit_code"], found["kind"]) == expected
+        assert name == "completion" or "no such file" in found["message"]
+    found = error_of(call(*words, "--no-such-option"))
+    assert (found["exit_code"], found["kind"]) == (2, "UsageError") and "--no-such-option" in found["message"]
+    assert os.listdir(tmp_path) in ([], ["state"])
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "code"),
+    [
+        (["exprot", "--json"], "UsageError", 2),
+        (["--jsn", "--json"], "UsageError", 2),
+        (["schema", "shw", "--json"], "UsageError", 2),
+        (["blame", "app.db", "tsk", "t1", "--json"], "NotEnabledError", 1),
+        (["blame", "--json", "--", "app.db", "task", "--json"], "UnknownRowError", 1),
+        (["enable", "app.db", "task", "--json"], "CannotEnableError", 1),
+        (["type", "app.db", "task.id", "max", "--json"], "ColumnTypeError", 1),
+        (["import", "app.db", "app.db", "--json"], "InvalidChangesetError", 1),
+        (["schema", "pull", "app.db", "peer.db", "--json"], "UsageError", 2),
+        (["status", "app.db", "--lock-timeout", "-1", "--json"], "UsageError", 2),
+        (["status", "app.db", "--lock-timeout", "inf", "--json"], "UsageError", 2),
+    ],
+)
+def test_the_kind_of_an_error_is_that_of_python(folder: Path, words: list[str], kind: str, code: int) -> None:
+    """The kind of an error in JSON is the name of the exception of the Python API; nobody is asked anything."""
+    found = error_of(call(*words))
+    assert (found["kind"], found["exit_code"]) == (kind, code), found
+
+
+def test_stamps_in_errors_are_strings(folder: Path) -> None:
+    """What is missing before a changeset is named by stamps that are strings of digits."""
+    with Replica.open("peer.db") as peer:
+        peer.connection.execute("INSERT INTO task (id) VALUES ('t4')")
+        have = peer.vector()
+        peer.connection.execute("INSERT INTO task (id) VALUES ('t5')")
+        (folder / "late.crdt").write_bytes(peer.export(have))
+    found = error_of(call("import", "app.db", "late.crdt", "--json"))
+    assert found["kind"] == "MissingChangesError"
+    ((has, needs),) = [(entry["has"], entry["needs"]) for entry in found["details"]["missing"].values()]
+    assert 0 < int(has) < int(needs)
+
+
+def test_a_report_of_trouble_is_no_error(folder: Path) -> None:
+    """What `doctor` finds broken is its report on standard output, with exit code 1 and nothing on standard error."""
+    with Replica.open("app.db") as app:
+        app.connection.execute("CREATE TABLE votes (a)")
+    done = call("doctor", "app.db", "votes", "--json")
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert json.loads(done.stdout)["tables"][0]["can_enable"] is False
