@@ -37,6 +37,15 @@ def from_ms(ms: int) -> int:
     return ms << COUNTER_BITS
 
 
+def to_event(hlc: int) -> int:
+    """Return the event that a stamp belongs to.
+
+    >>> to_event(from_ms(5) - GENESIS_OFFSET) == to_event(from_ms(5)) == from_ms(5)
+    True
+    """
+    return hlc & EVENT_MASK
+
+
 def to_ms(hlc: int) -> int:
     """Return the milliseconds since 1970 that a stamp was taken at.
 

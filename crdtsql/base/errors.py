@@ -153,6 +153,20 @@ class ClockSkewError(ChangesetError):
         super().__init__(message)
 
 
+class FilledSeparatelyError(ChangesetError):
+    """Rows that were filled separately have equal keys and other values here and in the changeset.
+
+    Attributes:
+        rows: table -> how many such rows there are.
+        wholly: the replicas have nothing in common, rather than these tables only.
+    """
+
+    def __init__(self, message: str, rows: dict[str, int], *, wholly: bool) -> None:
+        self.rows = rows
+        self.wholly = wholly
+        super().__init__(message)
+
+
 class SchemaMismatchError(ChangesetError):
     """Sender and receiver differ in a table's key, types or policies, or a table of the file is not replicated."""
 

@@ -32,7 +32,7 @@ from crdtsql.base import (
 )
 from crdtsql.capture import without_capture
 from crdtsql.conflicts import conflict_log, severed, unseen
-from crdtsql.merge import absent, materialize, meet, mergeparts, parking
+from crdtsql.merge import absent, materialize, meet, mergeparts, parking, unrelated
 from crdtsql.merge.arrival import Arrival
 from crdtsql.numbers import followers, ids
 from crdtsql.shown import Scene, count_kept, noting, settle, strangers
@@ -86,12 +86,14 @@ class MergeReport:
         sender: site id of the exporting replica, as hex.
         known: the changeset held nothing new.
         tables: table name -> counts, for the tables in which anything changed.
+        unrelated: table name -> how many rows had equal keys and other values, where both sides had filled the table separately.
         notices: what a person should know, such as which columns are not in this file.
     """
 
     sender: str
     known: bool = False
     tables: dict[str, TableReport] = field(default_factory=dict)
+    unrelated: dict[str, int] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
     def of(self, table: str) -> TableReport:
@@ -115,6 +117,7 @@ class MergeReport:
             "known": self.known,
             **asdict(self.total),
             "tables": tables,
+            "unrelated": self.unrelated,
             "notices": self.notices,
         }
 
@@ -229,18 +232,29 @@ def _other_unique(registry: Registry, table: Table, theirs: dict[tuple[str, ...]
 
 
 def merge(
-    registry: Registry, header: Header, database: str, on_progress: Progress, *, again: bool = False
+    registry: Registry,
+    header: Header,
+    database: str,
+    on_progress: Progress,
+    *,
+    again: bool = False,
+    refuse_unrelated: bool = False,
 ) -> MergeReport:
-    """Merge an attached, checked image; `again` takes events for new that the vector covers, because their table forgot them.
+    """Merge an attached, checked image.
+
+    Args:
+        again: take events for new that the vector covers, because their table forgot them.
+        refuse_unrelated: raise where rows of tables that were filled separately have equal keys and other values.
 
     Raises:
+        FilledSeparatelyError: such rows are refused.
         SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
         ConstraintViolationError: rows of a table that is not replicated refer to rows that went.
     """
     connection = registry.connection
     join_eras(registry, header)
     check_policies(registry, header)
-    report = MergeReport(header.sender.hex())
+    report, strange = MergeReport(header.sender.hex()), unrelated.find(registry, header)
     arrivals = [
         _arrival(registry, header, number, database, report.notices)
         for number, table in enumerate(header.tables, 1)
@@ -265,6 +279,8 @@ def merge(
         unseen.remember(registry, [(hlc, local[ordinal], uid) for hlc, ordinal, uid in header.unseen])
         connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
         renumbered = ids.meet(registry, header, database, local)
+        report.unrelated = unrelated.check(registry, strange, arrivals, refuse=refuse_unrelated)
+        report.notices += [unrelated.tell(registry.path, report.unrelated)] if report.unrelated else []
         total = sum(arrival.header.rows for arrival in arrivals)
         done = 0
         for arrival in arrivals:

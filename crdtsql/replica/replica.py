@@ -241,13 +241,18 @@ class Replica(SchemaVerbs, Answers, Lookups):
             return list(changes(self.connection, header, database))
 
     @verb
-    def merge(self, data: bytes) -> MergeReport:
+    def merge(self, data: bytes, *, refuse_unrelated: bool = False) -> MergeReport:
         """Merge a changeset in one transaction, or not at all.
+
+        Args:
+            refuse_unrelated: raise instead where rows of equal keys have other values here and there, in tables that this replica
+                and the sender filled separately; once they have met, nothing is refused any more.
 
         Raises:
             InvalidChangesetError: it is damaged, cut off, of another version, or no changeset at all.
             MissingChangesError: it builds on changes that are not here.
             ClockSkewError: its stamps are too far in the future.
+            FilledSeparatelyError: there are such rows, and they are to be refused.
             SchemaMismatchError: a table has another key, type or policy there, or is in this file and not replicated.
             ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
         """
@@ -267,7 +272,9 @@ class Replica(SchemaVerbs, Answers, Lookups):
                     self._load(database, content)
                     with self._changing(ForeignKeys.OFF, peer_vector=header.vector, durable=False):
                         check_needs(self.registry, header)
-                        report = merge(self.registry, header, database, self.on_progress)
+                        report = merge(
+                            self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated
+                        )
                         self.registry.remember_peer(header.sender, header.vector)
         for notice in report.notices:
             self._notice(notice)
@@ -339,7 +346,10 @@ class Replica(SchemaVerbs, Answers, Lookups):
 
 
 def sync(
-    first: Replica | str | os.PathLike[str], second: Replica | str | os.PathLike[str]
+    first: Replica | str | os.PathLike[str],
+    second: Replica | str | os.PathLike[str],
+    *,
+    refuse_unrelated: bool = False,
 ) -> tuple[MergeReport, MergeReport]:
     """Exchange changes both ways between two files; return what each of them merged, first's report first.
 
@@ -348,13 +358,16 @@ def sync(
     Afterwards both have each other's changes. Both changesets are made before either is merged, so that both sides see, and
     log, what collided. Each way is a transaction of its own: if the second one fails, the first stays, and syncing again
     finishes the work.
+
+    Args:
+        refuse_unrelated: as in `Replica.merge`.
     """
     if not isinstance(first, Replica):
         with Replica.open(first) as opened:
-            return sync(opened, second)
+            return sync(opened, second, refuse_unrelated=refuse_unrelated)
     if not isinstance(second, Replica):
         with Replica.open(second) as opened:
-            return sync(first, opened)
+            return sync(first, opened, refuse_unrelated=refuse_unrelated)
     if first.site == second.site:
         raise CrdtsqlError(f"{first.path} and {second.path} are the same replica (site {first.site})")
     known_to_first, known_to_second = first.known(), second.known()
@@ -362,8 +375,8 @@ def sync(
     second.fold(known_to_first)
     for_second = first.export(second.vector())
     for_first = second.export(first.vector())
-    into_second = second.merge(for_second)
-    into_first = first.merge(for_first)
+    into_second = second.merge(for_second, refuse_unrelated=refuse_unrelated)
+    into_first = first.merge(for_first, refuse_unrelated=refuse_unrelated)
     first.remember_peer(second.site, second.vector())
     second.remember_peer(first.site, first.vector())
     return into_first, into_second

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _LOCK_TIMEOUT = "crdtsql.lock_timeout"
 
 
+def can_ask() -> bool:
+    """Tell whether there is somebody to answer a question."""
+    return not wants_json() and sys.stdin.isatty()
+
+
 def console() -> Console:
     """Return standard output for tables."""
     from rich.console import Console
@@ -57,7 +62,7 @@ def ask(question: str) -> None:
         UsageError: nobody can be asked.
         CrdtsqlError: the answer is no.
     """
-    if wants_json() or not sys.stdin.isatty():
+    if not can_ask():
         raise UsageError(f"nothing was changed: give --yes; nobody can be asked here: {question}")
     if not click.confirm(question):
         raise CrdtsqlError("nothing was changed, as you say")

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
-from crdtsql.base import by_id, clock, parse_vector, suggest, vector_to_json
+from crdtsql.base import FilledSeparatelyError, by_id, clock, parse_vector, suggest, vector_to_json
 from crdtsql.merge import MergeReport
 from crdtsql.replica import sync
 from crdtsql.ui.outcome import NOTHING_TO_SEND, show_notice
-from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, ask, can_ask, open_replica, print_json, print_table
 from crdtsql.wire import VERSION, read_changeset, read_text, unpack, write_file
+
+YES = click.option(
+    "--yes",
+    is_flag=True,
+    help="Don't ask before rows are taken for one that were filled in separately, under equal keys.",
+)
+Done = TypeVar("Done")
 
 
 def register(group: click.Group) -> None:
@@ -131,26 +140,43 @@ def inspect(file: str, as_json: bool) -> None:
 @click.command(name="import")
 @DATABASE
 @click.argument("file", type=click.Path(allow_dash=True, readable=False))
+@YES
 @LOCK_TIMEOUT
 @JSON
-def import_(database: str, file: str, as_json: bool) -> None:
+def import_(database: str, file: str, yes: bool, as_json: bool) -> None:
     """Merge a changeset into DATABASE, as a whole or not at all; - reads standard input."""
     data = read_changeset(file)
     with open_replica(database) as replica:
-        report = replica.merge(data)
+        again = suggest.command("import", database, file, options=["--yes"])
+        report = _asking(lambda refuse: replica.merge(data, refuse_unrelated=refuse), again, yes=yes)
     _show_reports({database: report}, as_json)
 
 
 @click.command(name="sync")
 @click.argument("first", type=click.Path(dir_okay=False, readable=False))
 @click.argument("second", type=click.Path(dir_okay=False, readable=False))
+@YES
 @LOCK_TIMEOUT
 @JSON
-def sync_(first: str, second: str, as_json: bool) -> None:
+def sync_(first: str, second: str, yes: bool, as_json: bool) -> None:
     """Exchange changes both ways between two files."""
     with open_replica(first) as one, open_replica(second) as other:
-        into_first, into_second = sync(one, other)
+        again = suggest.command("sync", first, second, options=["--yes"])
+        into_first, into_second = _asking(lambda refuse: sync(one, other, refuse_unrelated=refuse), again, yes=yes)
     _show_reports({first: into_first, second: into_second}, as_json)
+
+
+def _asking(merge: Callable[[bool], Done], again: str, *, yes: bool) -> Done:
+    """Merge, and ask first where that takes rows for one that were filled in separately."""
+    try:
+        return merge(not yes)
+    except FilledSeparatelyError as error:
+        advice = f"{error}; if equal keys do mean one row, run {again}"
+        if not can_ask():
+            raise FilledSeparatelyError(advice, error.rows, wholly=error.wholly) from error
+        show_notice(str(error))
+    ask("Merge them all the same?")
+    return merge(False)
 
 
 def _show_reports(reports: dict[str, MergeReport], as_json: bool) -> None:

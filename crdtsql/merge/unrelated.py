@@ -1,0 +1,106 @@
+"""Unrelated: tables that were filled separately, and whose rows meet for the first time.
+
+A merge takes rows of equal keys for one row. Where the replicas share their history that is what was meant; where they don't, it may
+be a mistake. This room finds out whether they do, from the sites that they know and from genesis stamps alone, and counts the rows
+that would be written over. Who has met once is related from then on, and so is a copy from the beginning: it knows the site that
+it was copied from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from crdtsql.base import FilledSeparatelyError, clock, fragment, joined, query, sql
+from crdtsql.merge.arrival import Arrival
+from crdtsql.store import Registry, Table
+from crdtsql.wire import Header
+
+
+@dataclass(frozen=True, slots=True)
+class Unrelated:
+    """What this replica and the sender filled separately, before they met.
+
+    Attributes:
+        wholly: there is no site that both know, so that no table has a history in common.
+        uids: tables that both sides enabled with rows, neither knowing of the other's.
+    """
+
+    wholly: bool
+    uids: frozenset[str]
+
+    def has(self, table: Table) -> bool:
+        """Tell whether both sides filled a table separately."""
+        return self.wholly or table.uid in self.uids
+
+
+def find(registry: Registry, header: Header) -> Unrelated:
+    """Find out what this replica and the sender of a changeset filled separately; before anything is merged."""
+    ours, theirs = {site: upto for _, site, upto in registry.sites()}, header.vector
+    ids = {site.ordinal: site.id for site in header.sites}
+    wholly = ours.keys().isdisjoint(ids.values())
+    unseen = {table.uid for table in header.tables if table.genesis and not _is_seen(table.genesis, ids, ours)}
+    if wholly or not unseen:
+        return Unrelated(wholly, frozenset())
+    here = {ordinal: site for ordinal, site, _ in registry.sites()}
+    uids = {
+        table.uid
+        for table in registry.tables()
+        if table.uid in unseen and table.genesis and not _is_seen(table.genesis, here, theirs)
+    }
+    return Unrelated(wholly, frozenset(uids))
+
+
+def _is_seen(genesis: tuple[int, int], ids: Mapping[int, bytes], vector: Mapping[bytes, int]) -> bool:
+    """Tell whether a vector covers a genesis, whose site is an ordinal of `ids`."""
+    hlc, ordinal = genesis
+    return vector.get(ids[ordinal], 0) >= clock.to_event(hlc)
+
+
+def check(registry: Registry, unrelated: Unrelated, arrivals: Iterable[Arrival], *, refuse: bool) -> dict[str, int]:
+    """Count the rows that came in under the key of another one, in tables that were filled separately.
+
+    To be called when numbers are translated, and before any row is merged.
+
+    Args:
+        refuse: whether to raise if there are any.
+
+    Raises:
+        FilledSeparatelyError: there are.
+    """
+    rows = {
+        arrival.table.name: _count(registry, arrival)
+        for arrival in arrivals
+        if unrelated.has(arrival.table) and arrival.pairs
+    }
+    found = {name: count for name, count in rows.items() if count}
+    if found and refuse:
+        message = f"{tell(registry.path, found)}; nothing was changed"
+        raise FilledSeparatelyError(message, found, wholly=unrelated.wholly)
+    return found
+
+
+def _count(registry: Registry, arrival: Arrival) -> int:
+    differs = [
+        fragment("merge/unrelated/differs", value=pair.slots["value"], column=pair.column, **pair.sent)
+        for pair in arrival.pairs
+    ]
+    statement = sql(
+        "merge/unrelated/count_rows",
+        table=arrival.table.quoted,
+        shown_is_incoming=arrival.is_key_of("shown", "incoming"),
+        differs=joined(differs, "\n    "),
+        **arrival.image_slots,
+    )
+    (rows,) = query.first(registry.connection, statement)
+    return int(rows)
+
+
+def tell(path: str, rows: dict[str, int]) -> str:
+    """Say what was filled separately, and what a merge makes of it."""
+    named = ", ".join(f"{name!r}: {count:,}" for name, count in rows.items())
+    return (
+        f"{path} and the replica that the changes come from were filled separately, and have rows of equal keys with other values "
+        f"({named}): a merge takes two such rows for one, column by column the later value wins, and the other one goes to the "
+        "conflict log"
+    )
