@@ -281,14 +281,7 @@ def merge(
         renumbered = ids.meet(registry, header, database, local)
         report.unrelated = unrelated.check(registry, strange, arrivals, refuse=refuse_unrelated)
         report.notices += [unrelated.tell(registry.path, report.unrelated)] if report.unrelated else []
-        total = sum(arrival.header.rows for arrival in arrivals)
-        done = 0
-        for arrival in arrivals:
-            on_progress(f"merge {arrival.table.name}", done, total)
-            done += arrival.header.rows
-            counts = _merge_table(registry, arrival, batch, local)
-            if counts is not None:
-                report.tables[arrival.table.name] = counts
+        report.tables = _merge_tables(registry, arrivals, batch, local, on_progress)
         for name, rows in renumbered.items():
             report.tables.setdefault(name, TableReport()).renumbered = rows
         settle(registry)
@@ -349,6 +342,20 @@ def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> 
         [(local[site.ordinal], site.upto) for site in header.sites],
     )
     return local
+
+
+def _merge_tables(
+    registry: Registry, arrivals: list[Arrival], batch: int, local: dict[int, int], on_progress: Progress
+) -> dict[str, TableReport]:
+    reports = {}
+    done, total = 0, sum(arrival.header.rows for arrival in arrivals)
+    for arrival in arrivals:
+        on_progress(f"merge {arrival.table.name}", done, total)
+        done += arrival.header.rows
+        counts = _merge_table(registry, arrival, batch, local)
+        if counts is not None:
+            reports[arrival.table.name] = counts
+    return reports
 
 
 def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[int, int]) -> TableReport | None:
