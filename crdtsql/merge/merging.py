@@ -279,16 +279,11 @@ def merge(
         unseen.remember(registry, [(hlc, local[ordinal], uid) for hlc, ordinal, uid in header.unseen])
         connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
         renumbered = ids.meet(registry, header, database, local)
-        report.unrelated = unrelated.check(registry, strange, arrivals, refuse=refuse_unrelated)
-        report.notices += [unrelated.tell(registry.path, report.unrelated)] if report.unrelated else []
+        report.unrelated = unrelated.check(registry, strange, arrivals, report.notices, refuse=refuse_unrelated)
         report.tables = _merge_tables(registry, arrivals, batch, local, on_progress)
         for name, rows in renumbered.items():
             report.tables.setdefault(name, TableReport()).renumbered = rows
-        settle(registry)
-        severed_tables = [arrival.table for arrival in arrivals if arrival.severed]
-        if severed_tables:
-            severed.forget_others(registry, severed_tables, last_conflict)
-        severed.open_again(registry)
+        _settle(registry, arrivals, last_conflict)
         for name, counts in report.tables.items():
             counts.held = count_kept(connection, registry.table(name))
     clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]
@@ -297,6 +292,15 @@ def merge(
     for site in header.sites:
         registry.raise_vector(batch, [(local[site.ordinal], site.upto)])
     return report
+
+
+def _settle(registry: Registry, arrivals: list[Arrival], last_conflict: int) -> None:
+    """Decide what can be shown, and which of the references that were set to NULL are to be reported."""
+    settle(registry)
+    severed_tables = [arrival.table for arrival in arrivals if arrival.severed]
+    if severed_tables:
+        severed.forget_others(registry, severed_tables, last_conflict)
+    severed.open_again(registry)
 
 
 def _concerned(arrivals: list[Arrival], scene: Scene) -> list[Table]:

@@ -57,12 +57,15 @@ def _is_seen(genesis: tuple[int, int], ids: Mapping[int, bytes], vector: Mapping
     return vector.get(ids[ordinal], 0) >= clock.to_event(hlc)
 
 
-def check(registry: Registry, unrelated: Unrelated, arrivals: Iterable[Arrival], *, refuse: bool) -> dict[str, int]:
+def check(
+    registry: Registry, unrelated: Unrelated, arrivals: Iterable[Arrival], notices: list[str], *, refuse: bool
+) -> dict[str, int]:
     """Count the rows that came in under the key of another one, in tables that were filled separately.
 
     To be called when numbers are translated, and before any row is merged.
 
     Args:
+        notices: gets what to say of them.
         refuse: whether to raise if there are any.
 
     Raises:
@@ -74,9 +77,11 @@ def check(registry: Registry, unrelated: Unrelated, arrivals: Iterable[Arrival],
         if unrelated.has(arrival.table) and arrival.pairs
     }
     found = {name: count for name, count in rows.items() if count}
-    if found and refuse:
-        message = f"{tell(registry.path, found)}; nothing was changed"
-        raise FilledSeparatelyError(message, found, wholly=unrelated.wholly)
+    if found:
+        told = _tell(registry.path, found)
+        if refuse:
+            raise FilledSeparatelyError(f"{told}; nothing was changed", found, wholly=unrelated.wholly)
+        notices.append(told)
     return found
 
 
@@ -96,8 +101,7 @@ def _count(registry: Registry, arrival: Arrival) -> int:
     return int(rows)
 
 
-def tell(path: str, rows: dict[str, int]) -> str:
-    """Say what was filled separately, and what a merge makes of it."""
+def _tell(path: str, rows: dict[str, int]) -> str:
     named = ", ".join(f"{name!r}: {count:,}" for name, count in rows.items())
     return (
         f"{path} and the replica that the changes come from were filled separately, and have rows of equal keys with other values "
