@@ -168,8 +168,8 @@ def _references(world: World, shape: TableShape) -> Iterator[Finding]:
             )
 
 
-def _words(name: str) -> list[str]:
-    """Split a name: ArtistId, artist_id and ARTIST-ID are [artist, id]."""
+def words_of(name: str) -> list[str]:
+    """Split a name into words: ArtistId, artist_id and ARTIST-ID are [artist, id]."""
     apart = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)([A-Z][a-z])", r"\1\3_\2\4", name)
     return [word.lower() for word in re.split(r"[\W_]+", apart) if word]
 
@@ -199,13 +199,13 @@ def _looks_like_reference(column: Column, child: TableShape, parent: TableShape)
         or (same_table and caseless(column.name) == caseless(key.name))
     ):
         return False
-    words = [_singular(word) for word in _words(column.name)]
-    table = [_singular(word) for word in _words(parent.name)]
+    words = [_singular(word) for word in words_of(column.name)]
+    table = [_singular(word) for word in words_of(parent.name)]
     if not words or not table:
         return False
     if same_table:
         return words in (["parent", "id"], ["parent"], ["id", "parent"])
-    if len(_words(key.name)) > 1 and words == [_singular(word) for word in _words(key.name)]:
+    if len(words_of(key.name)) > 1 and words == [_singular(word) for word in words_of(key.name)]:
         return True
     ends = (
         words[-1] in ("id", "no", "nr", "key", "fk", "ref") and words[:-1][-len(table) :] == table
@@ -337,20 +337,32 @@ def of_trigger(world: World, trigger: UserTrigger) -> Iterator[Finding]:
 
 def _counts(world: World, trigger: UserTrigger) -> Iterator[Finding]:
     """Find the columns that a trigger counts up or down, so that concurrent counts would be lost."""
+    for table, column in _counted(trigger):
+        if table in world.replicated and (table, column) not in world.counters:
+            shown = world.shapes[table].name
+            change = ["type", f"{shown}.{column}", "counter"]
+            yield Finding(
+                WATCH,
+                "trigger",
+                f"trigger {trigger.name} counts in {shown}.{column}: of counts on two replicas the later one wins, unless the "
+                "column is a counter",
+                world.command(*change if table in world.enabled else ["enable", shown, "-c", f"{column}=counter"]),
+            )
+
+
+def _counted(trigger: UserTrigger) -> Iterator[tuple[str, str]]:
+    """Yield the (table, column) that a trigger counts up or down, in lower case."""
     for table, columns in trigger.writes.items():
         for column in sorted(columns):
             name = r"[\"`\[]?" + re.escape(column) + r"[\"`\]]?"
-            counts = re.search(rf"{name}\s*=[^;=]*{name}\W*[+-]", trigger.statement, re.IGNORECASE)
-            if table in world.replicated and counts and (table, column) not in world.counters:
-                shown = world.shapes[table].name
-                change = ["type", f"{shown}.{column}", "counter"]
-                yield Finding(
-                    WATCH,
-                    "trigger",
-                    f"trigger {trigger.name} counts in {shown}.{column}: of counts on two replicas the later one wins, unless the "
-                    "column is a counter",
-                    world.command(*change if table in world.enabled else ["enable", shown, "-c", f"{column}=counter"]),
-                )
+            if re.search(rf"{name}\s*=[^;=]*{name}\W*[+-]", trigger.statement, re.IGNORECASE):
+                yield table, column
+
+
+def counted_by_triggers(world: World, table: str) -> set[str]:
+    """Return the columns of a table that triggers count up or down, in lower case."""
+    counted = (pair for trigger in world.triggers for pair in _counted(trigger))
+    return {caseless(column) for owner, column in counted if caseless(owner) == caseless(table)}
 
 
 def listed(names: list[str]) -> str:

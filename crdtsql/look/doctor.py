@@ -15,7 +15,7 @@ import apsw
 from crdtsql.base import CannotEnableError, caseless, identifier, naming, policy, query, reasons, show_key, suggest
 from crdtsql.capture import enable, trigger_statements
 from crdtsql.evolve import drift
-from crdtsql.look import advice
+from crdtsql.look import advice, columns
 from crdtsql.look.advice import BROKEN, NOTE, REFUSED, WATCH, Finding, World, listed
 from crdtsql.shown import Difference
 from crdtsql.sqlite import TableShape, schema, tablesql, usertriggers
@@ -73,7 +73,8 @@ def examine(registry: Registry, names: Sequence[str] = (), differing: Sequence[D
     Args:
         differing: rows that were found to be shown or held otherwise than they must be.
 
-    Cost: looks for foreign keys without a parent in every row of the tables, and at most at one row of a table otherwise.
+    Cost: looks for foreign keys without a parent in every row of the tables, at all values of columns for which it names a type, and
+    at some values of the others.
 
     Raises:
         CannotEnableError: there is no table of a given name.
@@ -205,6 +206,7 @@ def _table(
         report.identity = _identity(registry, shape, table)
         by_row = report.identity == "row"
         report.findings += advice.of_table(world, shape, enabled=table is not None, by_row=by_row)
+        report.findings += columns.of_columns(registry, world, shape, table)
     report.findings += _orphans(world, shape)
     return report
 
