@@ -55,16 +55,16 @@ def print_table(columns: list[str], rows: list[list[str]]) -> None:
     console().print(table)
 
 
-def ask(question: str) -> None:
-    """Ask a person whether to go on.
+def ask(deed: str) -> None:
+    """Ask a person whether to do something, as `add these keys`.
 
     Raises:
         UsageError: nobody can be asked.
         CrdtsqlError: the answer is no.
     """
     if not can_ask():
-        raise UsageError(f"nothing was changed: give --yes; nobody can be asked here: {question}")
-    if not click.confirm(question):
+        raise UsageError(f"nothing was changed: give --yes to {deed} (nobody can be asked here)")
+    if not click.confirm(f"{deed[0].upper()}{deed[1:]}?"):
         raise CrdtsqlError("nothing was changed, as you say")
 
 

@@ -99,7 +99,7 @@ def _adopt(ctx: click.Context, path: str, source_path: str, *, yes: bool, extras
             _show(found, extras=extras)
         if count:
             if not yes:
-                ask(f"Run this in {path}?")
+                ask(f"run these statements in {path}")
             done = replica.adopt_schema(source, extras=extras)
             count = len(done.steps) + (len(done.extras) if extras else 0)
     if as_json:

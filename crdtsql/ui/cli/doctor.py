@@ -89,4 +89,4 @@ def confirm_keys(replica: Replica, tables: tuple[str, ...], *, all_tables: bool,
         for statement in plan.statements:
             click.echo("  " + "\n  ".join(printable(line) for line in f"{statement};".splitlines()))
     if plans and not yes:
-        ask("Add these keys?")
+        ask("add these keys")

@@ -175,7 +175,7 @@ def _asking(merge: Callable[[bool], Done], again: str, *, yes: bool) -> Done:
         if not can_ask():
             raise FilledSeparatelyError(advice, error.rows, wholly=error.wholly) from error
         show_notice(str(error))
-    ask("Merge them all the same?")
+    ask("merge them all the same")
     return merge(False)
 
 
