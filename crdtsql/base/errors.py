@@ -87,10 +87,6 @@ class ColumnTypeError(CrdtsqlError):
         super().__init__(f"column {table}.{column}: {reason}")
 
 
-class CounterOverflowError(CrdtsqlError):
-    """A counter would leave the range in which SQLite counts exactly; nothing was changed."""
-
-
 class RolledBackError(CrdtsqlError):
     """What a trigger of the user's does rolled back the transaction that crdtsql was in; nothing was changed."""
 

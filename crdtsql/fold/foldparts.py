@@ -25,6 +25,9 @@ WRITE = TemporaryTable("_crdt_write", "fold/foldparts/create_write")
 SPLIT = TemporaryTable("_crdt_split", "fold/foldparts/create_split")
 CHANGE = TemporaryTable("_crdt_change", "fold/foldparts/create_change")
 
+MOST_ADDED = 1 << 20
+"""Of so many updates between plus and minus 2^40 (`is_large.sql`) SQLite adds the differences exactly."""
+
 
 def fold_parts(registry: Registry, table: Table, shape: schema.TableShape, stamped: Stamped, updates: bool) -> None:
     """Fold the typed columns of one table."""
@@ -54,6 +57,7 @@ class _Fold:
             "self": self.registry.self_ordinal,
             "genesis_t": genesis_t,
             "genesis_s": genesis_s,
+            "real": parts.is_real(self.shape, self.field),
         }
         self.shared = {"parts": self.table.parts, "keys": self.table.keys, "cell_keys": self.table.keys_of("cell")}
         self.part_is_cell = self.table.same_keys("part", "cell")
@@ -157,10 +161,11 @@ class _Fold:
         self._execute("fold/foldparts/find_values")
         self._execute("fold/foldparts/count_totals")
         self._forget_unchanged()
+        adding = {"added": self._added(), **self.shared}
         total_is_cell = self.table.same_keys("total", "cell")
         if query.exists(self.connection, "temp._crdt_cell", "whole IS NOT NULL"):
             self._forget_parts("whole IS NOT NULL", "part <> '+'")
-            self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc < cell.whole"), **self.shared)
+            self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc < cell.whole"), **adding)
             self._execute("fold/foldparts/note_bases_seen", total_is_cell=total_is_cell, **self.shared)
         self._execute(
             "fold/foldparts/note_base",
@@ -169,9 +174,17 @@ class _Fold:
             total_is_cell=total_is_cell,
             **self.shared,
         )
-        self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc > ifnull(cell.whole, 0)"), **self.shared)
+        self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc > ifnull(cell.whole, 0)"), **adding)
         self._load_parts(Sql("1"))
         self._show_parts()
+
+    def _added(self) -> Sql:
+        """Render the sum of what the updates of a cell added, in SQLite's own numbers unless some are reals, or too large."""
+        (count,) = query.first(self.connection, "SELECT count(*) FROM temp._crdt_write")
+        large = count > MOST_ADDED or query.exists(
+            self.connection, "temp._crdt_write", fragment("fold/foldparts/is_large")
+        )
+        return fragment("fold/foldparts/added_exactly" if large else "fold/foldparts/added")
 
     def _fold_each(self) -> None:
         """Compare the parts before and after each write; a value that takes the place of NULL is a whole write."""
@@ -209,8 +222,7 @@ class _Fold:
         self._execute("fold/foldparts/restore_unchanged", was_updated=self.was_updated)
 
     def _show_parts(self) -> None:
-        names = f"SELECT {self.table.keys} FROM temp._crdt_cell WHERE id = ?"
-        parts.show(self.connection, self.table, self.field, self.shape, names)
+        parts.show(self.connection, self.field, self.shape)
 
     def _show(self) -> None:
         """Write what the parts say where the user's table, or the held row, shows something else."""

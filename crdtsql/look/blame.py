@@ -22,6 +22,7 @@ from crdtsql.base import (
 )
 from crdtsql.sqlite import schema
 from crdtsql.store import Field, Registry, Table
+from crdtsql.types import TYPES, Kind, exact
 
 ONE = Sql("1")
 """A first result column, so that a table of nothing but keys has one."""
@@ -138,7 +139,8 @@ def _parts(registry: Registry, table: Table, field: Field, key: Sequence[SqliteV
     statement = sql("look/blame/list_parts", parts=table.parts, is_row=where)
     found = query.rows(registry.connection, statement, (field.id, *key))
     names = {"": "whole", "+": "added"}
-    return tuple(PartOrigin(names.get(part, part), v, gone == 1, t, site) for part, v, gone, t, site in found)
+    number = exact.number if TYPES[field.type].kind is Kind.TOTAL else lambda v: v
+    return tuple(PartOrigin(names.get(part, part), number(v), gone == 1, t, site) for part, v, gone, t, site in found)
 
 
 def _origins(

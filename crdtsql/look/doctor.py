@@ -15,7 +15,7 @@ import apsw
 from crdtsql.base import CannotEnableError, caseless, identifier, naming, policy, query, reasons, show_key, suggest
 from crdtsql.capture import enable, trigger_statements
 from crdtsql.evolve import drift
-from crdtsql.look import advice, columns
+from crdtsql.look import advice, columns, limited
 from crdtsql.look.advice import BROKEN, NOTE, REFUSED, WATCH, Finding, World, listed
 from crdtsql.shown import Difference
 from crdtsql.sqlite import TableShape, schema, tablesql, usertriggers
@@ -266,8 +266,13 @@ def _of_enabled(
                 WATCH, "capture", "its capture triggers don't fit its indexes any more: the next operation mends that",
                 world.command("repair"),
             )  # fmt: skip
-    if not query.exists(registry.connection, "sqlite_schema", "name = ?", (f"_crdt_held_{table.name}",)):
-        return
+    if shape is not None:
+        yield from limited.findings(registry, table, shape)
+    if query.exists(registry.connection, "sqlite_schema", "name = ?", (f"_crdt_held_{table.name}",)):
+        yield from _held(registry, world, table)
+
+
+def _held(registry: Registry, world: World, table: Table) -> Iterator[Finding]:
     for reason, count in query.rows(
         registry.connection, f"SELECT reason, count(*) FROM {table.held} GROUP BY reason ORDER BY reason"
     ):

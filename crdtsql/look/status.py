@@ -10,6 +10,7 @@ import apsw
 from crdtsql.base import Sql, caseless, clock, policy, query, sql, vector_to_json
 from crdtsql.evolve import drift
 from crdtsql.export import count_missing_rows
+from crdtsql.look import limited
 from crdtsql.sqlite import schema
 from crdtsql.store import Damage, Registry, Table, damage
 
@@ -31,6 +32,7 @@ class TableStatus:
         granularity: column or row.
         identity: what a row is: key or row.
         renumbered: rows that are shown under another number than they were inserted under.
+        limited: counters that show their limit, because they add up to more (`doctor` names them).
     """
 
     name: str
@@ -47,6 +49,7 @@ class TableStatus:
     granularity: str = policy.BY_COLUMN
     identity: str = policy.BY_KEY
     renumbered: int = 0
+    limited: int = 0
 
     @property
     def clock_percent(self) -> float:
@@ -164,7 +167,8 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int], lost:
     connection = registry.connection
     if lost:
         return _damaged(registry, table, sizes, lost)
-    present = schema.read(connection, table.place) is not None
+    shape = schema.read(connection, table.place)
+    present = shape is not None
     conflicts, resolved = query.first(
         connection, "SELECT count(*), count(resolved) FROM _crdt_conflict WHERE tbl = ?", (table.id,)
     )
@@ -188,6 +192,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int], lost:
         granularity=table.granularity,
         identity=table.identity,
         renumbered=renumbered,
+        limited=0 if shape is None or table.absent else sum(1 for _ in limited.find(registry, table, shape)),
     )
 
 

@@ -40,7 +40,6 @@ def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
 
     Raises:
         InvalidChangesetError: a value or a part is not what the column's type takes.
-        CounterOverflowError: a counter would leave its range.
     """
     connection = registry.connection
     typed = [pair for pair in arrival.pairs if pair.field.type != "lww"]
@@ -221,8 +220,7 @@ class Merge:
             self._execute(
                 "merge/mergeparts/store_parts", parts=table.parts, keys=table.keys, cell_keys=table.keys_of("cell")
             )
-            names = f"SELECT {table.keys} FROM temp._crdt_incoming_cell WHERE id = ?"
-            parts.show(self.connection, table, self.pair.field, self.arrival.shape, names)
+            parts.show(self.connection, self.pair.field, self.arrival.shape)
             self.connection.execute(
                 "INSERT OR REPLACE INTO temp._crdt_shown (id, value) SELECT id, value FROM temp._crdt_alone"
             )

@@ -179,7 +179,6 @@ def merge_cells(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
 
     Raises:
         InvalidChangesetError: a value or a part is not what the column's type takes.
-        CounterOverflowError: a counter would leave its range.
     """
     table = arrival.table
     for pair in arrival.parked:

@@ -1,6 +1,6 @@
 """How does a typed cell fall into parts, and how are parts shown?"""
 
-from crdtsql.types import columntype, parts
+from crdtsql.types import columntype, exact, parts
 from crdtsql.types.celltypes import TYPES, CellType, Kind
 
 __all__ = [
@@ -8,5 +8,6 @@ __all__ = [
     "CellType",
     "Kind",
     "columntype",
+    "exact",
     "parts",
 ]

@@ -16,11 +16,11 @@ from contextlib import contextmanager
 
 import apsw
 
-from crdtsql.base import CounterOverflowError, Sql, SqliteValue, TemporaryTable, query, show_key, sql
+from crdtsql.base import Sql, SqliteValue, TemporaryTable, fragment, query, sql
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Field, Table
+from crdtsql.types import exact
 from crdtsql.types.celltypes import TYPES, CellType, Kind
-from crdtsql.types.celltypes.base import BOUND
 
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
@@ -43,6 +43,7 @@ def register_functions(connection: apsw.Connection) -> None:
     }
     for name, function in functions.items():
         connection.create_scalar_function(name, function, 1, deterministic=True)
+    exact.register_functions(connection)
 
 
 def _real(value: float) -> str:
@@ -136,38 +137,16 @@ def imply(connection: apsw.Connection, kind: CellType, whose: str) -> None:
         connection.execute(sql("types/parts/imply", split=split, whose=Sql(whose)))
 
 
-def show(connection: apsw.Connection, table: Table, field: Field, shape: TableShape, name_of: str) -> None:
-    """Fill `_crdt_shown` from `_crdt_part`.
-
-    Args:
-        name_of: the SELECT that gives the key columns for an id, for messages.
-
-    Raises:
-        CounterOverflowError: a counter would leave its range.
-    """
-    kind = kind_of(field)
-    try:
-        connection.execute(f"INSERT OR REPLACE INTO temp._crdt_shown (id, value) {kind.show_sql()}")
-    except apsw.SQLError as error:
-        if "overflow" not in str(error):
-            raise
-        raise CounterOverflowError(_overflow(table, field, "")) from error
-    if kind.kind is not Kind.TOTAL:
-        return
-    bound = "1.7e308"
-    if next(column.affinity for column in shape.columns if column.name == field.name) == "REAL":
-        # Held rows have no affinity of their own, and must hold what the table would.
-        connection.execute("UPDATE temp._crdt_shown SET value = CAST(value AS REAL) WHERE value IS NOT NULL")
-    else:
-        bound = f"{BOUND} UNION ALL SELECT id FROM temp._crdt_part WHERE part = '+' AND typeof(v) = 'real'"
-    beyond = query.first(connection, f"SELECT id FROM temp._crdt_shown WHERE abs(value) > {bound}")
-    if beyond is not None:
-        key = query.first(connection, name_of, beyond)
-        raise CounterOverflowError(_overflow(table, field, f" of row {show_key(tuple(key))}"))
-
-
-def _overflow(table: Table, field: Field, row: str) -> str:
-    return (
-        f"counter {table.name}.{field.name}{row} would leave the range in which SQLite counts (plus and minus 2^62): nothing "
-        "was changed; bring it down on one replica, then run this again"
+def show(connection: apsw.Connection, field: Field, shape: TableShape) -> None:
+    """Fill `_crdt_shown` from `_crdt_part`."""
+    kind, real = kind_of(field), is_real(shape, field)
+    exactly = kind.kind is Kind.TOTAL and (
+        real or query.exists(connection, "temp._crdt_part", fragment("types/parts/is_large"))
     )
+    select = kind.show_sql(exactly=exactly)
+    connection.execute(f"INSERT OR REPLACE INTO temp._crdt_shown (id, value) {select}", {"real": real})
+
+
+def is_real(shape: TableShape, field: Field) -> bool:
+    """Tell whether a column makes real numbers of all numbers. Held rows have no affinity, and must hold what the table would."""
+    return next(column.affinity for column in shape.columns if column.name == field.name) == "REAL"

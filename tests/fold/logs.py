@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 
 from crdtsql import Replica
+from tests.support import edges
 
 DOC = """CREATE TABLE doc (id {key} PRIMARY KEY NOT NULL, title, owner, best, least, n INTEGER, x REAL, tags TEXT, seen TEXT,
   meta TEXT, up INTEGER)"""
@@ -153,9 +154,10 @@ def _settings(random: Random, focus: frozenset[str]) -> tuple[str, tuple[Any, ..
         ("owner = ?", (random.choice(("ann", "cleo", None)),)),
         ("best = ?", (random.choice((2, 7, 11, None)),)),
         ("least = ?", (random.choice((0, 4, 8, None)),)),
-        ("n = n + ?", (random.choice((1, 5, -5, -1)),)),
-        ("n = ?", (random.choice((0, 7, None)),)),
-        ("x = ifnull(x, 0) + ?", (random.choice((0.5, -0.5, 2.0)),)),
+        ("n = n + ?", (random.choice((1, 5, -5, -1, *edges.COUNTS)),)),
+        ("n = ?", (random.choice((0, 7, None, *edges.COUNTS)),)),
+        ("x = ifnull(x, 0) + ?", (random.choice((0.5, -0.5, 2.0, *edges.REAL_COUNTS)),)),
+        ("x = ?", (random.choice((0.0, None, *edges.REAL_COUNTS)),)),
         ("up = ifnull(up, 0) + ?", (random.choice((1, 2)),)),
         ("tags = json_insert(ifnull(tags, '[]'), '$[#]', ?)", (random.choice(ELEMENTS),)),
         ("tags = json_remove(tags, '$[0]')", ()),

@@ -76,8 +76,8 @@ def exact_heads(kind: str, heads: Iterable[parts.Head]) -> frozenset[Head]:
     found = set()
     for head in heads:
         value = None if head.value is parts.GONE else head.value
-        if head.part == parts.WHOLE and kind in parts.COUNTERS:
-            value = parts.number(value)
+        if head.part == parts.WHOLE and kind in parts.COUNTERS and value is None:
+            value = 0
         found.add((head.part, head.stamp, head.value is parts.GONE, exact_of(value), head.noted))
     return frozenset(found)
 
@@ -109,9 +109,7 @@ def _heads_of(table: Table, cells: dict[str, tuple[Exact, Stamp]], explicit: Par
         if field.id not in explicit:
             continue
         assert not parts.is_implicit(heads), f"{table.name}.{field.name}: a cell of one whole write has parts: {heads}"
-        says = parts.show(field.type, heads)
-        if field.type in parts.COUNTERS and isinstance(value, float):
-            says = float(says)  # as a REAL column holds it
+        says = parts.show(field.type, heads, isinstance(value, float))
         assert exact_of(says) == stored, f"{table.name}.{field.name} shows {value!r}, its parts say {says!r}"
     return found
 

@@ -61,8 +61,22 @@ HOSTILE = {
     "a total that is a blob": "UPDATE part_1 SET v = x'00' WHERE part = '+'",
     "a total that is NULL": "UPDATE part_1 SET v = NULL WHERE part = '+'",
     "a total that is infinite": "UPDATE part_1 SET v = 9e999 WHERE part = '+' AND col = 4",
-    "totals that overflow": "UPDATE part_1 SET v = 9223372036854775807 WHERE part = '+' AND col = 0",
-    "a counter out of its range": "UPDATE part_1 SET v = 4611686018427387904 WHERE part = '+' AND col = 0",
+    "a total that is no number": "UPDATE part_1 SET v = 'fp' WHERE part = '+' AND col = 0",
+    "a total of more than all counters together": "UPDATE part_1 SET v = '1p1089' WHERE part = '+' AND col = 0",
+    "a total less than all reals": "UPDATE part_1 SET v = '1p-1075' WHERE part = '+' AND col = 4",
+    "a total whose power is huge": "UPDATE part_1 SET v = '1p999999999' WHERE part = '+'",
+    "a total that an integer holds": "UPDATE part_1 SET v = '3p0' WHERE part = '+' AND col = 0",
+    "a total that is even": "UPDATE part_1 SET v = '2p64' WHERE part = '+' AND col = 0",
+    "a total in capitals": "UPDATE part_1 SET v = 'FFFFFFFFFFFFFFFFFFFFFF' || 'p1' WHERE part = '+' AND col = 0",
+    "a total with zeros before it": "UPDATE part_1 SET v = '01p64' WHERE part = '+' AND col = 0",
+    "a total with a sign too many": "UPDATE part_1 SET v = '--1p64' WHERE part = '+' AND col = 0",
+    "a total with NUL": "UPDATE part_1 SET v = '1p64' || char(0) WHERE part = '+' AND col = 0",
+    "a total with an odd digit": "UPDATE part_1 SET v = '1p6' || char(1636) WHERE part = '+' AND col = 0",
+    "a total of megabytes": "UPDATE part_1 SET v = hex(zeroblob(1000000)) || '1p64' WHERE part = '+' AND col = 0",
+    "a base beyond all reals": "UPDATE part_1 SET v = '1p1030' WHERE part = '' AND col = 4",
+    "a base near infinity": "UPDATE part_1 SET v = 1.75e308 WHERE part = '' AND col = 4",
+    "a base that is no total": "UPDATE part_1 SET v = '1p64' WHERE part = '' AND col = 0",
+    "a value beyond the range": "UPDATE row_1 SET v0 = 4611686018427387905 WHERE k1 = 'new'",
     "a base that is text": "UPDATE part_1 SET v = 'x' WHERE part = '' AND col = 0",
     "a total seen of no site": "INSERT INTO part_1 SELECT k1, 0, 'me', s, t, NULL, 1, 1 FROM part_1 WHERE part = '' AND col = 0 LIMIT 1",
     "a total seen in the future": "INSERT INTO part_1 SELECT k1, 0, '00112233445566778899aabbccddeeff', s, t, NULL, 1, t + (1 << 40) FROM part_1 WHERE part = '' AND col = 0 LIMIT 1",
@@ -104,6 +118,14 @@ def test_hostile_parts_change_nothing(scene: tuple[bytes, bytes], script: str) -
         victim.merge(forged)
     assert len(str(caught.value).splitlines()) == 1
     assert state.content(victim.connection) == before
+
+
+def test_totals_of_any_size_are_taken(scene: tuple[bytes, bytes]) -> None:
+    """Totals that replicas can come to, each by additions within its range, are taken; the counter shows its limit."""
+    for total in ("9223372036854775807", "'1p64'", "'7fffffffffffffffp3'"):
+        victim = victim_of(scene)
+        victim.merge(with_sql(scene[1], f"UPDATE part_1 SET v = {total} WHERE part = '+' AND col = 0"))
+        assert victim.connection.execute("SELECT n, s FROM t WHERE id = 'k'").fetchone() == (1 << 62, '["b","p","q"]')
 
 
 @pytest.mark.parametrize("kind", ["sequence", "", "LWW", "counter'"])

@@ -13,9 +13,6 @@ from enum import Enum
 
 from crdtsql.base import Sql, fragment
 
-BOUND = 1 << 62
-"""Counters stay within plus and minus this: beyond 2**63 SQLite turns an integer into an inexact real."""
-
 
 class Kind(Enum):
     """How a write is found among the parts.
@@ -68,8 +65,16 @@ class CellType:
         """Render the SELECT that splits whole writes; None if they are not split."""
         return fragment(self.explode, wholes=wholes) if self.explode is not None else None
 
-    def show_sql(self) -> Sql:
-        """Render the SELECT that joins the parts in `_crdt_part`."""
+    def show_sql(self, *, exactly: bool = False) -> Sql:
+        """Render the SELECT that joins the parts in `_crdt_part`.
+
+        Args:
+            exactly: some are numbers that SQLite can't add exactly; `:real` says then whether the column is REAL.
+        """
+        if self.kind is Kind.TOTAL:
+            return fragment(
+                self.show, sum=fragment("types/celltypes/sum_exactly" if exactly else "types/celltypes/sum")
+            )
         if self.show_order is None:
             return fragment(self.show)
         return fragment(self.show, order=self.show_order)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from crdtsql.base import Sql, fragment, integer
-from crdtsql.types.celltypes.base import BOUND, CellType, Kind
+from crdtsql.types.celltypes.base import CellType, Kind
+from crdtsql.types.exact import BOUND
 
 
 def _invalid(value: Sql, affinity: str) -> Sql:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from crdtsql.base import clock, show
+from crdtsql.base import clock, show, suggest
+from crdtsql.look import Status
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
 
@@ -65,6 +66,12 @@ def status(database: str, as_json: bool) -> None:
             f"{found.conflicts_bytes:,} bytes of values are kept, "
             f"{found.conflicts_pruned:,} were forgotten (pruned) so far"
         )
+    for table in found.tables:
+        if table.limited:
+            doctor = suggest.plain_command("doctor", found.path, table.name)
+            click.echo(
+                f"{table.name}: counters that add up to more than they can show: {table.limited:,}, see {doctor}"
+            )
     if found.not_enabled:
         click.echo(f"not replicated: {', '.join(found.not_enabled)}")
     for site, upto in found.vector.items():

@@ -162,7 +162,7 @@ MUTANTS = (
     ),
     Mutant(
         "an increment is counted from nothing",
-        "sql/fold/foldparts/add_to_totals.sql",
+        "sql/fold/foldparts/added.sql",
         "ifnull(write.new, 0) - ifnull(write.old, 0)",
         "ifnull(write.new, 0)",
     ),
@@ -187,8 +187,38 @@ MUTANTS = (
     Mutant(
         "totals of other sites are not added",
         "sql/types/celltypes/show_counter.sql",
-        "WHERE total.id = base.id AND total.part = '+'",
-        "WHERE total.id = base.id AND total.part = '+' AND total.mine",
+        "WHERE total.part = '+'",
+        "WHERE total.part = '+' AND total.mine",
+    ),
+    Mutant(
+        "a total is cut off at the limit that is for what is shown",
+        "types/exact.py",
+        "return write(read(left) + read(right), bool(real))",
+        "return shown(read(left) + read(right), bool(real))",
+    ),
+    Mutant(
+        "differences are added in SQLite's own numbers, however large",
+        "fold/foldparts.py",
+        '"fold/foldparts/added_exactly" if large',
+        '"fold/foldparts/added_exactly" if False',
+    ),
+    Mutant(
+        "parts are added in SQLite's own numbers, however large",
+        "sql/types/parts/is_large.sql",
+        "OR v NOT BETWEEN",
+        "OR 0 AND v NOT BETWEEN",
+    ),
+    Mutant(
+        "a sum beyond the range wraps around",
+        "types/exact.py",
+        "within = max(-BOUND << _UNIT, min(units, BOUND << _UNIT))",
+        "within = (units + (BOUND << _UNIT)) % (BOUND << _UNIT + 1) - (BOUND << _UNIT)",
+    ),
+    Mutant(
+        "a total that no number holds is rounded",
+        "types/exact.py",
+        "return held if held is not None else _as_text(units)",
+        "return held if held is not None else shown(units, True)",
     ),
     Mutant(
         "removals win over additions",

@@ -39,12 +39,12 @@ def heads(cell: Cell, events: Iterable[Event]) -> frozenset[Head]:
     return frozenset(found)
 
 
-def shown(kind: str, cell: Cell, events: Iterable[Event], found: frozenset[Head]) -> Any:
+def shown(kind: str, cell: Cell, events: Iterable[Event], found: frozenset[Head], real: bool = False) -> Any:
     """Return what a cell with these heads shows: as it was written, if they all stem from one whole write."""
     if parts.is_implicit(found):
         stamp = next(iter(found)).stamp
         return next(event.typed[cell].value for event in events if event.stamp == stamp)
-    return parts.show(kind, found)
+    return parts.show(kind, found, real)
 
 
 def whole(kind: str, cell: Cell, events: Iterable[Event], value: Any) -> Write:
@@ -55,7 +55,9 @@ def whole(kind: str, cell: Cell, events: Iterable[Event], value: Any) -> Write:
     return Write(True, value, noted={head.stamp[1]: (head.value, head.stamp[0]) for head in totals})
 
 
-def changed(kind: str, cell: Cell, events: list[Event], site: bytes, old: Any, now: Any) -> Write | None:
+def changed(
+    kind: str, cell: Cell, events: list[Event], site: bytes, old: Any, now: Any, real: bool = False
+) -> Write | None:
     """Return what an update of a site means, from the value before it to that after it; None if it changes no part."""
     if kind == "register":
         return whole(kind, cell, events, now)
@@ -66,8 +68,8 @@ def changed(kind: str, cell: Cell, events: list[Event], site: bytes, old: Any, n
         added = parts.number(now) - parts.number(old)
         if added == 0 and not (old is None and now is not None):
             return None
-        mine = [head.value for head in found if head.part == TOTAL and head.stamp[1] == site]
-        return Write(False, parts={TOTAL: sum(mine, start=added)})
+        mine = [parts.number(head.value) for head in found if head.part == TOTAL and head.stamp[1] == site]
+        return Write(False, parts={TOTAL: parts.total(sum(mine, start=added), real)})
     if old is None:
         return None if now is None else whole(kind, cell, events, now)
     known, wanted = parts.live(found), parts.explode(kind, now)

@@ -16,11 +16,12 @@ Cell = tuple[Row, str]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """How a table is enabled: the types of its columns that are not last-writer-wins, and its policies."""
+    """How a table is enabled: the types of its columns that are not last-writer-wins, which are REAL, and its policies."""
 
     types: Mapping[str, str] = field(default_factory=dict)
     rows: str = "add-wins"
     granularity: str = "column"
+    reals: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ class World:
             column_type = self.type_of(row, column)
             found = cells.heads((row, column), events)
             heads.setdefault(row, {})[column] = found
-            shown = cells.shown(column_type, (row, column), events, found)
+            shown = cells.shown(column_type, (row, column), events, found, column in self.table(row).reals)
             values.setdefault(row, {})[column] = shown, max(event.stamp for event in events)
         return {row: self._row(row, events, values.get(row, {}), heads.get(row, {})) for row, events in by_row.items()}
 
@@ -287,7 +287,7 @@ class Replica:
                 if kind == "insert":
                     typed[cell] = cells.whole(column_type, cell, events, written[column])
                 else:
-                    values_of = before[number][column], written[column]
+                    values_of = before[number][column], written[column], column in self.world.table(row).reals
                     if (write := cells.changed(column_type, cell, events, site, *values_of)) is not None:
                         typed[cell] = write
             writes = {} if kind == "nothing" else {row: self._untyped(row, values[number])}

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 Stamp = tuple[int, bytes]
 
 WHOLE, TOTAL = "", "+"
 TYPES = ("lww", "register", "max", "min", "set", "grow-set", "map", "counter", "grow-counter")
+LIMIT, REAL_LIMIT = 1 << 62, 1.7e308
+"""What a counter shows at most, of integers and of reals."""
 SETS, COUNTERS, EXTREMES = ("set", "grow-set"), ("counter", "grow-counter"), ("max", "min")
 
 
@@ -102,9 +105,31 @@ def extends(longer: str, shorter: str) -> bool:
     return len(first) > len(second) and first[: len(second)] == second
 
 
-def number(value: Any) -> Any:
-    """Return what a value counts in a counter."""
-    return 0 if value is None else value
+def number(value: Any) -> Fraction:
+    """Return what a value counts in a counter; text, `<m>p<e>`, is a number that no integer and no real of SQLite's is."""
+    if isinstance(value, str):
+        odd, power = value.split("p")
+        return int(odd, 16) * Fraction(2) ** int(power)
+    return Fraction(0 if value is None else value)
+
+
+def total(exact: Fraction, real: bool) -> Any:
+    """Return how a total is stored."""
+    if not real and exact.denominator == 1 and -(2**63) <= exact < 2**63:
+        return int(exact)
+    if real and abs(exact) < 2**1024 and Fraction(float(exact)) == exact:
+        return float(exact)
+    odd, power = exact.numerator, 1 - exact.denominator.bit_length()
+    while odd % 2 == 0:
+        odd, power = odd // 2, power + 1
+    return f"{odd:x}p{power}"
+
+
+def limited(exact: Fraction, real: bool) -> Any:
+    """Return what a counter shows of its value."""
+    most = REAL_LIMIT if real else LIMIT
+    shown = max(-Fraction(most), min(exact, Fraction(most)))
+    return float(shown) if real or shown.denominator > 1 else int(shown)
 
 
 def extreme(kind: str, values: Iterable[Any]) -> Any:
@@ -125,6 +150,15 @@ def _order(value: Any) -> tuple[int, Any]:
 
 
 # -- parts into values ----------------------------------------------------------------------------
+
+
+def sum_of(heads: Iterable[Head]) -> Fraction:
+    """Return what a counter adds up to: its latest base, and what each site added since the base had seen of it."""
+    exact = number(latest(head for head in heads if head.part == WHOLE).value)
+    for added in (head for head in heads if head.part == TOTAL):
+        noted = [head for head in heads if head.part == added.stamp[1].hex()]
+        exact += number(added.value) - (number(max(noted, key=lambda head: head.noted or 0).value) if noted else 0)
+    return exact
 
 
 def is_implicit(heads: Collection[Head]) -> bool:
@@ -170,8 +204,8 @@ def join(leaves: Mapping[str, str]) -> str:
     return _object(visible(leaves))
 
 
-def show(kind: str, heads: Collection[Head]) -> Any:
-    """Return what a cell shows that does not stem from one whole write alone."""
+def show(kind: str, heads: Collection[Head], real: bool = False) -> Any:
+    """Return what a cell shows that does not stem from one whole write alone; `real` says whether its column has reals only."""
     wholes = sorted((head for head in heads if head.part == WHOLE), key=lambda head: head.stamp, reverse=True)
     if kind in SETS:
         return f"[{','.join(sorted(live(heads), key=_element_order))}]"
@@ -181,11 +215,7 @@ def show(kind: str, heads: Collection[Head]) -> Any:
         return extreme(kind, (head.value for head in wholes))
     shown = wholes[0].value
     if kind in COUNTERS:
-        shown = number(shown)
-        for total in sorted((head for head in heads if head.part == TOTAL), key=lambda head: head.stamp[1]):
-            noted = [head for head in heads if head.part == total.stamp[1].hex()]
-            seen = max(noted, key=lambda head: head.noted or 0).value if noted else 0
-            shown += total.value - seen
+        return limited(sum_of(heads), real)
     return shown
 
 

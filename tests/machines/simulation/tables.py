@@ -124,7 +124,7 @@ def schema(names: Iterable[str]) -> str:
 
 def for_model(shapes: Mapping[str, Shape]) -> dict[str, Table]:
     """Return what the model must know of tables."""
-    return {name: Table(shape.typed, shape.rows, shape.granularity) for name, shape in shapes.items()}
+    return {name: Table(shape.typed, shape.rows, shape.granularity, shape.reals) for name, shape in shapes.items()}
 
 
 def stored(shape: Shape, column: str, value: Any) -> Any:

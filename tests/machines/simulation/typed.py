@@ -26,6 +26,9 @@ REQUIRED = (
     "three sites incremented one counter",
     "a base had seen totals",
     "two bases had seen different totals of a site",
+    "a counter added up to more than it shows",
+    "a counter came back from beyond its limit",
+    "a total was no number of SQLite's",
     "set remove against add of the same element",
     "set remove against a re-insert with the element",
     "one element added on two sites",
@@ -79,7 +82,9 @@ def _note_updates(occurred: Counter[str], twin: model.Replica, places: Mapping[C
         kind, old = twin.world.type_of(row, column), now[row].cells[column][0]
         new = [values[column] for _, at, values in twin.pending if at == row and column in values]
         events = [event for event in twin.world.of(twin.known) if (row, column) in event.typed]
-        change = cells.changed(kind, (row, column), events, twin.site, old, new[0])
+        change = cells.changed(
+            kind, (row, column), events, twin.site, old, new[0], column in twin.world.table(row).reals
+        )
         value = new[-1]
         splits = parts.falls_into_parts(kind)
         occurred["only the spelling of a set or map changed"] += splits and change is None and new[0] is not None
@@ -200,6 +205,12 @@ def _note_cell(occurred: Counter[str], kind: str, was: model.RowState | None, no
         occurred["two bases had seen different totals of a site"] += len({(h.part, h.noted) for h in noted}) > len(
             {head.part for head in noted}
         )
+        limited, was_limited = (_is_limited(found) for found in (heads, old))
+        occurred["a counter added up to more than it shows"] += limited
+        occurred["a counter came back from beyond its limit"] += was_limited and not limited
+        occurred["a total was no number of SQLite's"] += any(
+            head.part == TOTAL and isinstance(head.value, str) for head in heads
+        )
     if kind == "register":
         values = sum(head.part == WHOLE for head in heads)
         occurred["register with two concurrent values"] += values == 2
@@ -214,6 +225,14 @@ def _note_cell(occurred: Counter[str], kind: str, was: model.RowState | None, no
     if was is not None and not was.alive:
         occurred["parts of a row that stays dead changed"] += not now.alive and old != heads
         occurred["a row came back with a typed cell in parts"] += now.alive and split
+
+
+def _is_limited(heads: frozenset[Head]) -> bool:
+    if not heads or parts.is_implicit(heads):
+        return False
+    real = any(isinstance(head.value, float) for head in heads)
+    exact = parts.sum_of(heads)
+    return abs(exact) > (parts.REAL_LIMIT if real else parts.LIMIT)
 
 
 def _note_rows(occurred: Counter[str], twin: model.Replica, changeset: model.Changeset) -> None:

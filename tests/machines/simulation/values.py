@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.machines.oracle import parts
 from tests.machines.simulation.tables import Shape
+from tests.support import edges
 
-LIMIT = 1 << 62
 PLAIN = (
     None,
     0,
@@ -29,15 +29,15 @@ PLAIN = (
     float("inf"),
     "z" * 200,
 )
-NUMBERS = (0, 1, 1, 2, 5, -3, -1, 2**40)
-HALVES = (0.0, 0.5, 1.0, -2.5, 1024.0)
+NUMBERS = (0, 1, 1, 2, 5, -3, -1, 2**40) * 5 + edges.COUNTS
+REALS = (0.0, 0.5, 1.0, -2.5, 1024.0) * 5 + edges.REAL_COUNTS
 ELEMENTS = ("1", "1.0", '"1"', "true", '"a"', r'"\u0061"', '"b"', '"é"', "null", "-5", "1e3", '"say \\"x\\""', '""')
 BIG = ("9007199254740993", "-9007199254740993", "9007199254740992.0", r'"a\u0000b"', "false", "0.1")
 BOUND = (1, 1.0, "1", "a", "b", "c", "é", None, -5, 0.1, "a\0b", "a", "a", "b", "b", 1)
 LEAVES = ("1", "1.0", '"a"', "null", "true", "[1,2]", '["x", {"y": 1}]', "{}", "[]", '"é"', '{"b":1}')
 KEYS = ("a", "b", "a", "b", "c", "é", 'x"y', "")
 PATHS = ("$.a", "$.a", "$.b", "$.a.b", "$.a.b", "$.a.c", "$.b.a.c", "$.c")
-INVALID = ("x", "[[1]]", '{"a":', b"\x01", "", 3.25, LIMIT + 1, "[", "[1] x")
+INVALID = ("x", "[[1]]", '{"a":', b"\x01", "", 3.25, edges.LIMIT + 1, "[", "[1] x")
 
 Setting = tuple[str, tuple[Any, ...]]
 
@@ -59,7 +59,7 @@ def _value(random: Random, kind: str, real: bool) -> Any:
     if random.random() < 0.1:
         return None
     if kind in parts.COUNTERS:
-        return random.choice(HALVES if real else NUMBERS)
+        return random.choice(REALS if real else NUMBERS)
     if kind in parts.SETS:
         return _array(random)
     return _object(random)
@@ -84,7 +84,7 @@ def setting(random: Random, shape: Shape, column: str) -> Setting:
     kind = shape.types[column]
     whole = "?", (value(random, shape, column),)
     if kind in parts.COUNTERS:
-        step = random.choice(HALVES if column in shape.reals else NUMBERS)
+        step = random.choice(REALS if column in shape.reals else NUMBERS)
         return random.choice(
             (
                 (f"{column} + ?", (step,)),
@@ -128,8 +128,8 @@ def is_taken(shape: Shape, column: str, new: Any) -> bool:
         return True
     if kind in parts.COUNTERS:
         if column in shape.reals:
-            return isinstance(new, (int, float)) and abs(new) < 1e308
-        return isinstance(new, int) and -LIMIT <= new <= LIMIT
+            return isinstance(new, (int, float)) and abs(new) <= parts.REAL_LIMIT
+        return isinstance(new, int) and abs(new) <= parts.LIMIT
     if not isinstance(new, str):
         return False
     try:

@@ -14,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from tests.machines.oracle import model, parts
+from tests.machines.oracle import model
 from tests.machines.oracle.parts import same
 from tests.machines.simulation import values
 from tests.machines.simulation.tables import GRANULARITIES, ROWS, TABLES, Key, Shape, stored
@@ -234,7 +234,7 @@ class Writer:
         if key in before:
             new, old = row[column], before[key][column]
             if adds and values.is_taken(self.shape(table), column, new):
-                new = parts.number(old) + parts.number(new)
+                new = (old or 0) + (new or 0)
             elif adds:
                 return
             taken = values.may_become(self.shape(table), column, old, new)

@@ -1,0 +1,1 @@
+sum(ifnull(write.new, 0) - ifnull(write.old, 0))

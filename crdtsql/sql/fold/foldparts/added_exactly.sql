@@ -1,0 +1,1 @@
+_crdt_total(write.new, write.old, :real)

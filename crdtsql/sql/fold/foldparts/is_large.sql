@@ -1,0 +1,5 @@
+typeof(new) NOT IN ('integer', 'null')
+  OR typeof(old) NOT IN ('integer', 'null')
+  -- Up to here SQLite adds a million differences exactly.
+  OR new NOT BETWEEN -1099511627776 AND 1099511627776
+  OR old NOT BETWEEN -1099511627776 AND 1099511627776

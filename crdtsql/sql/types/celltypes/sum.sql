@@ -1,0 +1,1 @@
+sum(ifnull(added, 0) - ifnull(taken, 0))

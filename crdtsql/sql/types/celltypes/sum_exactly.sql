@@ -1,0 +1,1 @@
+_crdt_counter(added, taken, :real)
