@@ -66,12 +66,7 @@ def status(database: str, as_json: bool) -> None:
             f"{found.conflicts_bytes:,} bytes of values are kept, "
             f"{found.conflicts_pruned:,} were forgotten (pruned) so far"
         )
-    for table in found.tables:
-        if table.limited:
-            doctor = suggest.plain_command("doctor", found.path, table.name)
-            click.echo(
-                f"{table.name}: counters that add up to more than they can show: {table.limited:,}, see {doctor}"
-            )
+    _print_limited(found)
     if found.not_enabled:
         click.echo(f"not replicated: {', '.join(found.not_enabled)}")
     for site, upto in found.vector.items():
@@ -83,6 +78,15 @@ def status(database: str, as_json: bool) -> None:
             else "has all"
         )
         click.echo(f"peer {peer.site}, when last seen: {behind}")
+
+
+def _print_limited(found: Status) -> None:
+    for table in found.tables:
+        if table.limited:
+            doctor = suggest.plain_command("doctor", found.path, table.name)
+            click.echo(
+                f"{table.name}: counters that add up to more than they can show: {table.limited:,}, see {doctor}"
+            )
 
 
 @click.command()
