@@ -8,7 +8,7 @@ from typing import Any, LiteralString
 
 import apsw
 
-from crdtsql.base.sqltext import Sql
+from crdtsql.base.sqltext import Sql, joined
 
 
 def rows(connection: apsw.Connection, statement: str, values: Any = None) -> list[Any]:
@@ -34,6 +34,28 @@ def savepoint(connection: apsw.Connection, name: str) -> Iterator[None]:
     connection.execute(f"RELEASE {name}")
 
 
+def as_bytes(column: Sql) -> Sql:
+    """Render two columns: a value's type, and the value, of text its bytes, for text in a file may be no UTF-8."""
+    return Sql(f"typeof({column}), CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END")
+
+
+def rows_to_show(connection: apsw.Connection, statement: str, values: Any = None) -> list[Any]:
+    """Return all rows of a SELECT, for people to look at.
+
+    Text that is no UTF-8 has a lone surrogate for each byte of it that is none (`surrogateescape`), and no statement takes it.
+    """
+    with suppress(UnicodeDecodeError):
+        return rows(connection, statement, values)
+    names = [Sql(f"c{number}") for number in range(len(connection.execute(statement, values).description))]
+    typed = joined(map(as_bytes, names))
+    found = rows(connection, f"WITH found ({joined(names)}) AS ({statement}\n) SELECT {typed} FROM found", values)
+    return [tuple(map(_to_show, row[::2], row[1::2])) for row in found]
+
+
+def _to_show(kind: str, value: Any) -> Any:
+    return value.decode(errors="surrogateescape") if kind == "text" else value
+
+
 def exists(
     connection: apsw.Connection, table: Sql | LiteralString, where: Sql | LiteralString = "1", values: Any = None
 ) -> bool:
@@ -41,9 +63,9 @@ def exists(
     return first(connection, f"SELECT 1 FROM {table} WHERE {where} LIMIT 1", values) is not None
 
 
-def compile_only(connection: apsw.Connection, statement: str) -> None:
+def compile_only(connection: apsw.Connection, statement: str, values: Any = None) -> None:
     """Have SQLite compile a statement, with all triggers that it fires.
 
     Never from apsw's cache of statements: SQLite crashes when an EXPLAIN that was prepared before the schema changed runs again.
     """
-    connection.execute(f"EXPLAIN {statement}", can_cache=False).fetchall()
+    connection.execute(f"EXPLAIN {statement}", values, can_cache=False).fetchall()

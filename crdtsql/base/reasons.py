@@ -29,7 +29,7 @@ REFERENCED = "referenced"
 KINDS = {
     UNIQUE: "another row has its value",
     FOREIGN_KEY: "the row that it refers to is not shown",
-    CHECK: "a CHECK, NOT NULL or STRICT type refuses it",
+    CHECK: "a CHECK, NOT NULL or STRICT type refuses it, or an expression fails on it",
     TRIGGER: "a trigger of yours refuses it",
     MASKED: "it is shown with other values in some columns",
     REFERENCED: "it is deleted, and shown because rows refer to it",

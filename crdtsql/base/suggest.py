@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from crdtsql.base.values import SqliteValue, caseless
+from crdtsql.base.values import SqliteValue, caseless, is_utf8
 
 MOST_NAMES = 20
 
@@ -51,7 +51,7 @@ def row_command(name: str, path: str, table: str, key: Sequence[SqliteValue]) ->
     >>> row_command("undelete", "app.db", "task", ("t 1", 2)), row_command("undelete", "app.db", "task", (b"1",))
     ("`crdtsql undelete app.db task 't 1' 2`", "crdtsql's `undelete`")
     """
-    if any(isinstance(part, bytes) or part is None for part in key):
+    if any(isinstance(part, bytes) or part is None or not is_utf8(part) for part in key):
         return verb(name)
     return command(name, path, table, *map(str, key))
 

@@ -1,7 +1,8 @@
 """SQLite values as JSON and as text for people.
 
 JSON has no blobs and no infinities, and many programs that read it have no whole numbers from 2^53 on, so these become one-key
-objects: `{"blob": "<hex>"}`, `{"real": "inf"}` and `{"integer": "9007199254740992"}`. Everything else is itself.
+objects: `{"blob": "<hex>"}`, `{"real": "inf"}` and `{"integer": "9007199254740992"}`. Text that is no UTF-8, which SQLite stores all
+the same, is `{"text": "<hex>"}`. Everything else is itself.
 """
 
 from __future__ import annotations
@@ -37,7 +38,20 @@ def to_json(value: Any) -> Any:
         return {"blob": value.hex()}
     if isinstance(value, float) and not math.isfinite(value):
         return {"real": str(value)}
+    if not is_utf8(value):
+        return {"text": value.encode(errors="surrogateescape").hex()}
     return value
+
+
+def is_utf8(value: SqliteValue) -> bool:
+    """Tell whether a value is no text, or UTF-8 in the file; other text has lone surrogates here (`query.rows_to_show`).
+
+    >>> is_utf8("é"), is_utf8(b"a\xff".decode(errors="surrogateescape"))
+    (True, False)
+    """
+    if not isinstance(value, str) or value.isascii():
+        return True
+    return not any(0xDC80 <= ord(character) <= 0xDCFF for character in value)
 
 
 def value_to_json(value: SqliteValue) -> Any:
@@ -122,6 +136,8 @@ def show(value: SqliteValue, width: int = 60) -> str:
         shown = "NULL"
     elif isinstance(value, bytes):
         shown = f"x'{value[:width].hex()}'"
+    elif isinstance(value, str) and not is_utf8(value):
+        shown = f"CAST(x'{value[:width].encode(errors='surrogateescape').hex()}' AS TEXT)"
     elif isinstance(value, str):
         shown = "'" + value.replace("'", "''") + "'"
     else:

@@ -333,13 +333,19 @@ def _same_terms(shape: TableShape, index: UniqueIndex) -> Sql:
         return EMPTY
     table = identifier(shape.name)
     new_row = joined(Sql(f"{_stored(column)} AS {identifier(column.name)}") for column in shape.columns)
+    where = index.parts.where
     same = [
         fragment(
-            "capture/triggers/same_term", left=verbatim(term), expression=verbatim(term), new_row=new_row, table=table
+            "capture/triggers/same_term",
+            left=verbatim(term),
+            # SQLite computes no term of a row that is not in the index, and it might fail.
+            expression=verbatim(f"CASE WHEN ({where}) THEN ({term}) END" if where else term),
+            new_row=new_row,
+            table=table,
         )
         for term in index.parts.terms
     ]
-    if index.parts.where:
+    if where:
         same.append(verbatim(f"({index.parts.where})"))
     return joined(same, " AND ")
 

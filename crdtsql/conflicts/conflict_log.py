@@ -119,7 +119,7 @@ def read(
     wanted = None if table is None else registry.table(table).id
     values = {"tbl": wanted, "id": number, "open_only": open_only}
     keys = joined(Sql(f"conflict.{naming.key(position)}") for position in range(1, registry.log_key_count() + 1))
-    rows = query.rows(registry.connection, sql("conflicts/conflict_log/list", keys=keys), values)
+    rows = query.rows_to_show(registry.connection, sql("conflicts/conflict_log/list", keys=keys), values)
     present: dict[int, tuple[int, bytes, int | None]] = {}
     for tbl, col in sorted({row[14:16] for row in rows}):
         if col in {field.id for field in tables[tbl].fields}:  # else the column was dropped

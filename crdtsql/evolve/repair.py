@@ -8,11 +8,11 @@ that what this file shows counts as written now. So nobody else's write is overw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from crdtsql.base import LOG_TIME, Sql, caseless, fragment, identifier, query, sql, suggest
+from crdtsql.base import LOG_TIME, Sql, caseless, fragment, identifier, query, show, show_key, sql, suggest
 from crdtsql.capture import enable
 from crdtsql.evolve import drift, reshape
 from crdtsql.evolve.drift import State
@@ -20,6 +20,7 @@ from crdtsql.evolve.rebuild import hold_values_lost, rebuild
 from crdtsql.shown import settle_anew
 from crdtsql.sqlite import schema
 from crdtsql.store import Damage, Registry, Remedy, Table, columns, damage
+from crdtsql.types import TYPES, columntype
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ def repair(
     if rekeyed:
         problem = "its primary key was changed"
         return RepairReport([Repair(name, problem, _anew(registry.path, name), mended=False) for name in rekeyed])
+    untaken = [*_untaken(registry, states, {caseless(name) for name in (*restamp, *accept)})]
+    if untaken:
+        return RepairReport(untaken)
     blind: list[Table] = []
     for state in states:
         blind += _mend(registry, state, report)
@@ -100,14 +104,33 @@ def repair(
     for table in blind:
         if caseless(table.name) not in {caseless(name) for name in restamp}:
             _find_writes(registry, table, report)
-    for name in restamp:
-        _restamp(registry, name, report)
-    for name in accept:
-        _accept(registry, name, report)
+    _decide(registry, restamp, accept, report)
     fold()
     _settle_anew(registry, report)
     drift.mark_seen(registry)
     return report
+
+
+def _decide(registry: Registry, restamp: Collection[str], accept: Collection[str], report: RepairReport) -> None:
+    for name in restamp:
+        _restamp(registry, name, report)
+    for name in accept:
+        _accept(registry, name, report)
+
+
+def _untaken(registry: Registry, states: Sequence[State], named: set[str]) -> Iterator[Repair]:
+    """Find values that came while no trigger looked and that the types of their columns don't take: nobody could merge them."""
+    for state in states:
+        if state.shape is None or (state.captured and caseless(state.table.name) not in named):
+            continue
+        by_name = {caseless(column.name): column for column in state.shape.columns}
+        for typed in state.table.typed_fields:
+            column, kind = by_name.get(caseless(typed.name)), TYPES[typed.type]
+            found = columntype.find_invalid(registry.connection, state.shape, column, kind) if column else None
+            if found is not None:
+                problem = f"{typed.name} is a {kind.name} and must be {kind.takes}, and row {show_key(found[1:])} has {show(found[0])}"
+                done = f"nothing was changed; UPDATE that row, and run {suggest.command('repair', registry.path)} again"
+                yield Repair(state.shape.name, problem, done, mended=False)
 
 
 def _settle_anew(registry: Registry, report: RepairReport) -> None:

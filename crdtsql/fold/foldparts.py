@@ -243,9 +243,9 @@ class _Fold:
             target_is_cell=self.table.row_has_key_of("target", "cell"),
         )
         write = writing.prepare(self.connection, self.table.name, statement)
-        with suppress(apsw.ConstraintError, apsw.MismatchError):
+        with suppress(apsw.ConstraintError, apsw.MismatchError), query.savepoint(self.connection, "crdt_show"):
             write.execute(self.connection, {"first": 0, "last": 2**62})
             return
         for (cell,) in query.rows(self.connection, "SELECT id FROM temp._crdt_shown ORDER BY id"):
             with suppress(apsw.ConstraintError, apsw.MismatchError):
-                write.execute(self.connection, {"first": cell, "last": cell})
+                writing.warn(self.table.name, write.execute_apart(self.connection, {"first": cell, "last": cell}))

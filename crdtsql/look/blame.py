@@ -113,9 +113,7 @@ def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[Cel
     shape = schema.read(registry.connection, table.place)
     columns = [identifier(field.name) for field in table.fields]
     where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
-    shown = query.first(
-        registry.connection, f"SELECT {joined([ONE, *columns])} FROM {table.quoted} WHERE {where}", tuple(key)
-    )
+    shown = _first(registry, f"SELECT {joined([ONE, *columns])} FROM {table.quoted} WHERE {where}", tuple(key))
     stamps = joined(
         [Sql("t"), Sql("s"), Sql("held")]
         + [naming.stamp_t(field.id) for field in table.fields]
@@ -126,7 +124,7 @@ def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[Cel
     values = shown[1:] if shown else None
     if values is None and found and found[2] is not None:
         held = joined([ONE, *(naming.value(field.id) for field in table.fields)])
-        row = query.first(registry.connection, f"SELECT {held} FROM {table.held} WHERE id = ?", (found[2],))
+        row = _first(registry, f"SELECT {held} FROM {table.held} WHERE id = ?", (found[2],))
         values = row[1:] if row else None
     if values is None or shape is None:
         raise UnknownRowError(f"table {table.name!r} has no row {show_key(tuple(key))}, shown or held")
@@ -134,10 +132,14 @@ def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[Cel
     return _origins(registry, table, values, found, shown is not None, split)
 
 
+def _first(registry: Registry, statement: str, values: tuple[SqliteValue, ...]) -> Any:
+    return next(iter(query.rows_to_show(registry.connection, statement, values)), None)
+
+
 def _parts(registry: Registry, table: Table, field: Field, key: Sequence[SqliteValue]) -> tuple[PartOrigin, ...]:
     where = joined((Sql(f"part.{name} = ?{n}") for n, name in enumerate(table.key_names, 2)), " AND ")
     statement = sql("look/blame/list_parts", parts=table.parts, is_row=where)
-    found = query.rows(registry.connection, statement, (field.id, *key))
+    found = query.rows_to_show(registry.connection, statement, (field.id, *key))
     names = {"": "whole", "+": "added"}
     number = exact.number if TYPES[field.type].kind is Kind.TOTAL else lambda v: v
     return tuple(PartOrigin(names.get(part, part), number(v), gone == 1, t, site) for part, v, gone, t, site in found)

@@ -76,7 +76,7 @@ def _hide(connection: apsw.Connection, arrival: Arrival, values: Values) -> None
             key_columns=table.key_columns,
             met_keys=table.keys_of("met"),
         )
-        connection.execute(statement)
+        writing.remove(connection, table.key_columns, table.quoted, statement)
 
 
 def _settings(arrival: Arrival, of_held: bool) -> Sql:
@@ -208,7 +208,7 @@ def _stage(connection: apsw.Connection, arrival: Arrival, changed: Sql) -> None:
         key_columns=table.key_columns,
         staged_keys=table.keys_of("staged"),
     )
-    connection.execute(remove)
+    writing.remove(connection, table.key_columns, table.quoted, remove)
 
 
 def _inserts(connection: apsw.Connection, arrival: Arrival, insert: Callable[..., str], count: int) -> bool:

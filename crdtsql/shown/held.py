@@ -14,6 +14,7 @@ from crdtsql.base import (
     SqliteValue,
     caseless,
     identifier,
+    is_utf8,
     joined,
     query,
     reasons,
@@ -34,9 +35,9 @@ class HeldRow:
 
     Attributes:
         key: the row's key, in the order of the table's.
-        reason: `unique`, `check` (CHECK, NOT NULL or a STRICT type), `trigger`, `foreign key`, `masked` (it is shown with other
-            values in the columns that `detail` names), `referenced` (it is deleted, and shown because rows refer to it), `table`
-            (the table is not in this file), or `deleted`.
+        reason: `unique`, `check` (CHECK, NOT NULL, a STRICT type, or an expression that fails), `trigger`, `foreign key`, `masked`
+            (it is shown with other values in the columns that `detail` names), `referenced` (it is deleted, and shown because rows
+            refer to it), `table` (the table is not in this file), or `deleted`.
         detail: the columns, the constraint in SQLite's words, or the table it refers to.
         release: what a person can do about it.
         shown: whether the table shows the row, though not as it is.
@@ -81,7 +82,7 @@ def _of_table(registry: Registry, table: Table, deleted: bool) -> Iterator[HeldR
     scope = Sql("1" if deleted else reasons.IS_KEPT)
     slots = {"columns": joined(columns), "held": table.held, "scope": scope, "keys": table.keys}
     width = len(table.key)
-    for found, *row in query.rows(connection, sql("shown/held/list", **slots)):
+    for found, *row in query.rows_to_show(connection, sql("shown/held/list", **slots)):
         reason, detail = reasons.read(found)
         key = tuple(row[:width])
         values = dict(zip((field.name for field in table.fields), row[width:], strict=True))
@@ -137,6 +138,9 @@ def _parents(registry: Registry, keys: list[schema.ForeignKey], row: dict[str, S
         if None in wanted:
             continue
         columns = joined((Sql(f"{identifier(name)} = ?") for name in key.parent_columns), " AND ")
+        if not all(map(is_utf8, wanted)):
+            ways.append(f"insert the row {show_key(wanted)} of {key.parent!r} that it refers to")
+            continue
         is_there = schema.read(registry.connection, key.parent) is not None
         if is_there and query.exists(registry.connection, identifier(key.parent), columns, wanted):
             continue
@@ -169,7 +173,7 @@ def _rival(
     for index in schema.unique_indexes(registry.connection, side.table.name):
         if not index.is_plain or ", ".join(map(str, index.columns)) != columns:
             continue
-        if not all(name in values for name in index.columns):
+        if not all(name in values and is_utf8(values[str(name)]) for name in index.columns):
             return None
         same = " AND ".join(
             f"{identifier(str(name))} = ? COLLATE {identifier(collation)}"

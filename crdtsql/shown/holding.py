@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import apsw
 
 from crdtsql.base import Sql, SqliteValue, TemporaryTable, caseless, identifier, joined, naming, query, reasons, sql
-from crdtsql.sqlite import TableShape
+from crdtsql.sqlite import TableShape, writing
 from crdtsql.store import Registry, Table
 
 OUT = TemporaryTable(
@@ -102,15 +102,14 @@ def lift(connection: apsw.Connection, side: Side) -> bool:
     table = side.table
     if not any_kept(connection, table):
         return False
-    connection.execute(
-        sql(
-            "shown/holding/remove_stand_ins",
-            table=table.quoted,
-            key_columns=table.key_columns,
-            keys=table.keys,
-            held=table.held,
-        )
+    statement = sql(
+        "shown/holding/remove_stand_ins",
+        table=table.quoted,
+        key_columns=table.key_columns,
+        keys=table.keys,
+        held=table.held,
     )
+    writing.remove(connection, table.key_columns, table.quoted, statement)
     connection.execute(sql("shown/holding/rename_stand_ins", held=table.held))
     return True
 
@@ -118,7 +117,7 @@ def lift(connection: apsw.Connection, side: Side) -> bool:
 def remove_deleted(connection: apsw.Connection, table: Table) -> None:
     """Take rows out of the user's table that are deleted; there are none but after a fault."""
     slots = {"table": table.quoted, "key_columns": table.key_columns, "keys": table.keys, "clock": table.clock}
-    connection.execute(sql("shown/holding/remove_deleted", **slots))
+    writing.remove(connection, table.key_columns, table.quoted, sql("shown/holding/remove_deleted", **slots))
 
 
 def take_out(registry: Registry, side: Side, reason: str = reasons.WAITING) -> list[int]:
@@ -140,9 +139,8 @@ def take_out(registry: Registry, side: Side, reason: str = reasons.WAITING) -> l
     )
     connection.execute(hold, {"reason": reason})
     link_held(registry, table, int(base), (genesis_t, genesis_s))
-    connection.execute(
-        sql("shown/holding/remove_out", table=table.quoted, key_columns=table.key_columns, keys=table.keys)
-    )
+    statement = sql("shown/holding/remove_out", table=table.quoted, key_columns=table.key_columns, keys=table.keys)
+    writing.remove(connection, table.key_columns, table.quoted, statement)
     new = query.rows(connection, f"SELECT id FROM {table.held} WHERE id > ?", (base,))
     return stand_ins + [number for (number,) in new]
 
@@ -157,8 +155,10 @@ def _stand_ins_out(connection: apsw.Connection, table: Table) -> list[int]:
         clock_is_out=table.same_keys("clock", "out"),
     )
     found = [number for (number,) in query.rows(connection, find)]
+    for number in found:
+        statement = sql("shown/holding/remove_stand_in", **slots)
+        writing.remove(connection, table.key_columns, table.quoted, statement, (number,))
     for statement in (
-        sql("shown/holding/remove_stand_in", **slots),
         sql("shown/holding/forget_out", keys=table.keys, held=table.held),
         sql("shown/holding/await_stand_in", held=table.held),
     ):

@@ -15,7 +15,7 @@ from crdtsql.base import NotEnabledError, Sql, SqliteValue, TemporaryTable, join
 from crdtsql.capture import create_triggers, drop_triggers, enable, without_capture
 from crdtsql.shown import settling, strangers
 from crdtsql.shown.holding import Side
-from crdtsql.sqlite import TableShape, schema
+from crdtsql.sqlite import TableShape, schema, writing
 from crdtsql.store import Registry, Table
 
 TURNED = TemporaryTable("_crdt_turned", "shown/rows/create_turned")
@@ -112,6 +112,5 @@ def _hide(connection: apsw.Connection, side: Side, values: dict[str, SqliteValue
         shown_is_turned=table.row_has_key_of("shown", "turned"),
     )
     connection.execute(hold, values)
-    connection.execute(
-        sql("shown/rows/remove_turned", table=table.quoted, key_columns=table.key_columns, keys=table.keys)
-    )
+    statement = sql("shown/rows/remove_turned", table=table.quoted, key_columns=table.key_columns, keys=table.keys)
+    writing.remove(connection, table.key_columns, table.quoted, statement)

@@ -9,7 +9,19 @@ from collections.abc import Mapping, Sequence
 
 import apsw
 
-from crdtsql.base import ColumnTypeError, UsageError, caseless, identifier, joined, query, show, show_key, sql, suggest
+from crdtsql.base import (
+    ColumnTypeError,
+    SqliteValue,
+    UsageError,
+    caseless,
+    identifier,
+    joined,
+    query,
+    show,
+    show_key,
+    sql,
+    suggest,
+)
 from crdtsql.sqlite import Column, TableShape, schema
 from crdtsql.types.celltypes import TYPES, CellType, Kind
 
@@ -99,17 +111,24 @@ def _check_constraints(connection: apsw.Connection, shape: TableShape, column: C
 
 
 def _check_values(connection: apsw.Connection, shape: TableShape, column: Column, kind: CellType) -> None:
-    if kind.invalid is None:
-        return
-    quoted = identifier(column.name)
-    keys = joined(identifier(part.name) for part in shape.key)
-    invalid = kind.invalid(quoted, column.affinity)
-    table = identifier(shape.name)
-    statement = sql("types/columntype/find_invalid", column=quoted, key_columns=keys, table=table, invalid=invalid)
-    found = query.first(connection, statement)
+    found = find_invalid(connection, shape, column, kind)
     if found is not None:
         raise ColumnTypeError(
             shape.name,
             column.name,
             f"a {kind.name} must be {kind.takes}, and row {show_key(found[1:])} has {show(found[0])}: change it first",
         )
+
+
+def find_invalid(
+    connection: apsw.Connection, shape: TableShape, column: Column, kind: CellType
+) -> tuple[SqliteValue, ...] | None:
+    """Find a value of a column that a type does not take; return it, and its row's key."""
+    if kind.invalid is None:
+        return None
+    quoted = identifier(column.name)
+    keys = joined(identifier(part.name) for part in shape.key)
+    invalid = kind.invalid(quoted, column.affinity)
+    table = identifier(shape.name)
+    statement = sql("types/columntype/find_invalid", column=quoted, key_columns=keys, table=table, invalid=invalid)
+    return next(iter(query.rows_to_show(connection, statement)), None)

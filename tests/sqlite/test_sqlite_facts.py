@@ -387,6 +387,24 @@ def test_or_abort_overrides_the_clauses_in_triggers(run: Run) -> None:
         run("INSERT OR ABORT INTO t VALUES (1)")
 
 
+FAILING = {
+    "json(v) = 1": "'{bad'",
+    "abs(v) > 0": "-9223372036854775807 - 1",
+    "'x' NOT LIKE v": "hex(zeroblob(25001))",
+    "length(zeroblob(v)) > 0": "9000000000",
+}
+
+
+@pytest.mark.parametrize(("check", "value"), FAILING.items())
+def test_expressions_that_fail_are_no_constraints(run: Run, check: str, value: str) -> None:
+    """25: A CHECK that can't be computed is another error than one that is false, and OR IGNORE does not help."""
+    run(f"CREATE TABLE t (v, CHECK (v IS NULL OR {check}))")
+    with pytest.raises(ERRORS) as caught:
+        run(f"INSERT OR IGNORE INTO t VALUES ({value})")
+    assert not isinstance(caught.value, (apsw.ConstraintError, sqlite3.IntegrityError))
+    assert "constraint" not in str(caught.value)
+
+
 def test_every_fact_has_a_test() -> None:
     """Every fact of docs/SQLITE_FACTS.md has a test that names its number, and every number here has its fact."""
     page = (PROJECT / "docs" / "SQLITE_FACTS.md").read_text(encoding="utf-8")

@@ -33,7 +33,7 @@ def exact(kind: str, value: Any) -> Exact:
 def exact_of(value: Any) -> Exact:
     """Make a Python value comparable with what `rows` returns."""
     kind = {type(None): "null", int: "integer", float: "real", str: "text", bytes: "blob"}[type(value)]
-    return exact(kind, value.encode() if isinstance(value, str) else value)
+    return exact(kind, value.encode(errors="surrogateescape") if isinstance(value, str) else value)
 
 
 def _typed(column: str) -> str:
@@ -45,7 +45,7 @@ def _value_of(stored: Exact) -> Any:
     kind, value = stored
     if kind == "real":
         return struct.unpack("<d", value)[0]
-    return value.decode() if kind == "text" else value
+    return value.decode(errors="surrogateescape") if kind == "text" else value
 
 
 def _pairs(row: tuple[Any, ...]) -> tuple[Exact, ...]:
@@ -123,13 +123,15 @@ def _parts(connection: apsw.Connection, table: Table, sites: dict[int, bytes]) -
     found: dict[tuple[Exact, ...], Parts] = {}
     total = 0
     for row in connection.execute(
-        f"SELECT part.col, part.part, part.s, part.t, part.gone, part.n, {_typed('part.v')}, {keys} "
+        f"SELECT part.col, CAST(part.part AS BLOB), part.s, part.t, part.gone, part.n, {_typed('part.v')}, {keys} "
         f"FROM {name} AS part JOIN {table.clock} AS clock ON {table.same_keys('clock', 'part')}"
     ):
         col, part, s, t, gone, noted = row[:6]
         assert gone in (None, 1), f"{table.name}: gone is 1 or NULL: {row}"
         value, *key = _pairs(row[6:])
-        head = parts.Head(part, (t, sites[s]), parts.GONE if gone else _value_of(value), noted)
+        head = parts.Head(
+            part.decode(errors="surrogateescape"), (t, sites[s]), parts.GONE if gone else _value_of(value), noted
+        )
         found.setdefault(tuple(key), {}).setdefault(col, []).append(head)
         total += 1
     (count,) = connection.execute(f"SELECT count(*) FROM {name}").fetchone()

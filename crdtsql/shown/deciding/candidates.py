@@ -13,7 +13,7 @@ from functools import cached_property, partial
 
 import apsw
 
-from crdtsql.base import Sql, TemporaryTable, caseless, fragment, identifier, integer, joined, query, sql
+from crdtsql.base import Sql, SqliteValue, TemporaryTable, caseless, fragment, identifier, integer, joined, query, sql
 from crdtsql.shown.deciding.marks import Marks, subsets, suffix
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
@@ -159,7 +159,22 @@ class Candidates:
             statement = sql(
                 "shown/deciding/candidates/compute", candidate=self.name, column=self.column(name), value=value
             )
-            self.connection.execute(statement, {"id": number})
+            self.compute(statement, {"id": number})
+
+    def compute(self, statement: str, values: Mapping[str, SqliteValue]) -> None:
+        """Execute a statement that computes the user's expressions for the candidates, or for one, `:id`, in one form, `:form`.
+
+        One on whose values an expression fails is left out: the table will not take it.
+        """
+        every = {"id": None, "form": None, **values}
+        with suppress(apsw.ConstraintError), query.savepoint(self.connection, "crdt_compute"):
+            writing.execute(self.connection, statement, every)
+            return
+        for number, form in query.rows(
+            self.connection, f"SELECT id, form FROM {self.name} WHERE ?1 IN (id, 0)", (every["id"] or 0,)
+        ):
+            with suppress(apsw.ConstraintError):
+                writing.execute(self.connection, statement, {**every, "id": number, "form": form})
 
     def term(self, expression: Sql) -> Sql:
         """Compute an expression on a row of the user's table for a candidate."""
@@ -182,7 +197,7 @@ class Candidates:
         self._have(number, form)
         self.connection.execute("SAVEPOINT crdt_probe")
         try:
-            return self._put_one(number, form)
+            return self._put_one(number, form, probing=True)
         finally:
             self.connection.execute("ROLLBACK TO crdt_probe; RELEASE crdt_probe")
 
@@ -248,14 +263,14 @@ class Candidates:
         )
         return writing.prepare(self.connection, self.side.table.name, statement)
 
-    def _put_one(self, number: int, form: int) -> tuple[int, str] | None:
+    def _put_one(self, number: int, form: int, *, probing: bool = False) -> tuple[int, str] | None:
         try:
-            self._put_back.execute(self.connection, {"id": number, "form": form})
+            failure = self._put_back.execute_apart(self.connection, {"id": number, "form": form})
         except (apsw.ConstraintError, apsw.MismatchError) as error:
-            message = str(error).removeprefix("ConstraintError: ").removeprefix("MismatchError: ")
-            return getattr(error, "extendedresult", apsw.SQLITE_MISMATCH), message
+            return getattr(error, "extendedresult", apsw.SQLITE_MISMATCH), writing.said(error)
         if self.connection.changes() != 1:
             return apsw.SQLITE_CONSTRAINT_TRIGGER, "a trigger of the table ignored the row"
+        writing.warn(self.side.table.name, None if probing else failure)
         return None
 
     def settle_shown(self) -> None:

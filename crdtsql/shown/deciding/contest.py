@@ -120,18 +120,20 @@ class Contest:
         with CLAIM.created(self.connection, terms=terms):
             for number, index in enumerate(self.indexes):
                 values = [self.candidates.term(term) for term in _terms(index)]
-                conditions = [Sql(f"{value} IS NOT NULL") for value in values]
+                claimed = joined((Sql(f"{value} IS NOT NULL") for value in values), " AND ")
                 if index.parts is not None and index.parts.where:
-                    conditions.append(self.candidates.term(verbatim(f"({index.parts.where})")))
+                    # SQLite computes no term of a row that is not in the index, and it might fail.
+                    where = self.candidates.term(verbatim(f"({index.parts.where})"))
+                    claimed = Sql(f"CASE WHEN {where} THEN {claimed} END")
                 statement = sql(
                     "shown/deciding/contest/claim_values",
                     terms=joined(Sql(f"x{position}") for position in range(len(values))),
                     values=joined(values),
                     candidate=self.candidates.name,
-                    is_claimed=joined(conditions, " AND "),
+                    is_claimed=claimed,
                 )
                 marks = self.candidates.relevant(index)
-                self.connection.execute(statement, {"number": number, "other_marks": ~marks})
+                self.candidates.compute(statement, {"number": number, "other_marks": ~marks})
             yield
 
 

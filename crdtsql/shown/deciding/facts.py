@@ -12,7 +12,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, query, reasons
+from crdtsql.base import Sql, SqliteValue, joined, query, reasons
 from crdtsql.shown import references
 from crdtsql.shown.deciding import contest
 from crdtsql.shown.deciding.candidates import UNIQUE, Candidates
@@ -111,9 +111,9 @@ class Known:
         return [row for *_, row in (*firm, *rest)]
 
     def _keys(self, candidates: Candidates) -> dict[int, Key]:
-        keys = candidates.side.table.keys
+        keys = joined(query.as_bytes(key) for key in candidates.side.table.key_names)
         rows = query.rows(self.connection, f"SELECT id, {keys} FROM {candidates.name} WHERE form = 0")
-        return {number: tuple(map(_sortable, key)) for number, *key in rows}
+        return {number: tuple(map(_sortable, key[::2], key[1::2])) for number, *key in rows}
 
     def _link(self, reference: Reference) -> Link:
         child = self.candidates[reference.child.table.id]
@@ -216,8 +216,6 @@ def why_refused(code: int, words: str) -> str:
     return reasons.because(kind, words)
 
 
-def _sortable(part: SqliteValue) -> tuple[int, Any]:
+def _sortable(kind: str, part: SqliteValue) -> tuple[int, Any]:
     """Make a part of a key comparable as SQLite orders values: numbers, text, blobs."""
-    if isinstance(part, bytes):
-        return 2, part
-    return (1, part.encode()) if isinstance(part, str) else (0, part)
+    return {"text": 1, "blob": 2}.get(kind, 0), part

@@ -521,8 +521,8 @@ MUTANTS = (
     Mutant(
         "the constraints' own clauses decide what a merge does",
         "sqlite/writing.py",
-        "return Write(statement(on_conflict=OR_ABORT), None)",
-        "return Write(statement(on_conflict=EMPTY), None)",
+        "return Write(statement(on_conflict=OR_ABORT))",
+        "return Write(statement(on_conflict=EMPTY))",
         constrained=True,
     ),
     Mutant(
@@ -535,9 +535,52 @@ MUTANTS = (
     Mutant(
         "a statement's clause overrides those in the user's triggers",
         "sqlite/writing.py",
-        "return Write(statement(on_conflict=EMPTY), rehearsal)",
-        "return Write(statement(on_conflict=OR_ABORT), rehearsal)",
+        "return Write(statement(on_conflict=EMPTY), rehearsal, ",
+        "return Write(statement(on_conflict=OR_ABORT), rehearsal, ",
         constrained=True,
+    ),
+    # -- values at the edge
+    Mutant(
+        "an expression that fails on a row ends the merge",
+        "sqlite/writing.py",
+        "        raise ExpressionError(error) from error\n",
+        "        raise\n",
+        tests="tests/merge/test_failing_expressions.py",
+    ),
+    Mutant(
+        "a trigger that fails keeps a row from being shown",
+        "sqlite/writing.py",
+        "if self.untriggered is None or",
+        "if True or",
+        tests="tests/merge/test_failing_expressions.py",
+    ),
+    Mutant(
+        "a trigger that fails over one row is left out for all that go",
+        "sqlite/writing.py",
+        "    for key in keys:\n",
+        "    for key in keys[:0]:\n",
+        tests="tests/merge/test_failing_expressions.py",
+    ),
+    Mutant(
+        "a term is computed for rows that its index leaves out",
+        "capture/triggers.py",
+        'f"CASE WHEN ({where}) THEN ({term}) END" if where else term',
+        "term",
+        tests="tests/merge/test_failing_expressions.py",
+    ),
+    Mutant(
+        "one entry with odd text hides all others",
+        "conflicts/conflict_log.py",
+        'query.rows_to_show(registry.connection, sql("conflicts/conflict_log/list"',
+        'query.rows(registry.connection, sql("conflicts/conflict_log/list"',
+        tests="tests/merge/test_odd_text.py",
+    ),
+    Mutant(
+        "a value that no replica takes is sent after a repair",
+        "evolve/repair.py",
+        "    if untaken:\n",
+        "    if False:\n",
+        tests="tests/evolve/test_untaken.py",
     ),
     # -- writes that no trigger saw
     Mutant(

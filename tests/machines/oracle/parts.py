@@ -7,6 +7,7 @@ JSON text, or a leaf's path as JSON strings with commas between.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -65,8 +66,12 @@ def falls_into_parts(kind: str) -> bool:
 
 
 def text_of(value: Any) -> str:
-    """Write a JSON value compactly, the same value always in the same way."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Write a JSON value compactly, the same value always in the same way; half of a pair of surrogates stays an escape.
+
+    Those from U+DC80 to U+DCFF stand for bytes that are no UTF-8.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return re.sub("[\ud800-\udc7f\udd00-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def _parsed(text: str) -> Any:
