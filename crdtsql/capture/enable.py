@@ -94,7 +94,8 @@ def check_same(
         ColumnTypeError: there is no such column or type, or the column can't have it.
         UsageError: there is no such policy or granularity.
     """
-    check_policies(rows or table.rows, granularity or table.granularity)
+    policies = (table.rows if rows is None else rows, table.granularity if granularity is None else granularity)
+    check_policies(*policies)
     shape = schema.read(registry.connection, table.name)
     wanted = types if shape is None else columntype.choose(registry.connection, shape, types)
     present = {field.name: field.type for field in table.fields}
@@ -104,7 +105,6 @@ def check_same(
         for name, kind in wanted.items()
         if present.get(name, "lww") != kind
     ]
-    policies = (rows or table.rows, granularity or table.granularity)
     if policies != (table.rows, table.granularity):
         options = ["--granularity", policies[1]]
         problems.append(

@@ -152,7 +152,8 @@ class Replica(SchemaVerbs, Answers, Lookups):
                 kept = appear.waiting(self.registry, name)
                 if kept is not None:
                     return appear.appear(self.registry, kept, self._now, options).name
-                rows, granularity = options.rows or policy.ADD_WINS, options.granularity or policy.BY_COLUMN
+                rows = policy.ADD_WINS if options.rows is None else options.rows
+                granularity = policy.BY_COLUMN if options.granularity is None else options.granularity
                 chosen = (options.types, rows, granularity, options.identity)
                 return enable.enable(self.registry, name, self._now, *chosen).name
         except apsw.SQLError as error:
