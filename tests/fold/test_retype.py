@@ -54,14 +54,15 @@ def new_value(chance: random.Random, kind: str) -> str:
 
 
 def write_some(chance: random.Random, one: Replica, kind: str, declared: str) -> None:
-    """Let a program insert, update, replace and delete a few rows."""
+    """Let a program insert, update, replace and delete a few rows in one transaction."""
+    statements = []
     for _ in range(chance.randrange(1, 4)):
         key = chance.choice("xyz")
         whole = f"'[{chance.randrange(6)}, {chance.randrange(6)}]'" if declared == DOCUMENTS else chance.randrange(99)
         changed = (
             f"'[{chance.randrange(6)}]'" if declared == DOCUMENTS and kind not in SETS else new_value(chance, kind)
         )
-        statement = chance.choice(
+        statements += chance.choices(
             (f"UPDATE t SET v = {changed} WHERE id = '{key}'",) * 5
             + (
                 f"INSERT OR REPLACE INTO t VALUES ('{key}', {whole}, 'again')",
@@ -69,7 +70,7 @@ def write_some(chance: random.Random, one: Replica, kind: str, declared: str) ->
                 f"UPDATE t SET other = {chance.randrange(9)}",
             )
         )
-        write(one, statement)
+    write(one, *statements)
 
 
 def of_type(folder: Path, declared: str, kind: str, granularity: str) -> list[Replica]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import COMMAND, execute, make, ok, refused, run
+from tests.support.command import execute, make, ok, refused, run
 
 SCHEMA = """
 CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title TEXT UNIQUE, votes INTEGER);
@@ -139,11 +138,10 @@ def test_odd_arguments_are_no_fault_of_ours(app: Path) -> None:
 
 
 def paste(command: str, cwd: Path | None = None) -> int:
-    """Run a command as a shell takes it."""
-    words = " ".join(map(shlex.quote, COMMAND))
-    return subprocess.run(
-        command.replace("crdtsql", words, 1), shell=True, capture_output=True, check=False, cwd=cwd
-    ).returncode
+    """Run a command with the words that a shell takes it for."""
+    tell = "crdtsql() { printf '%s\\0' \"$@\"; }\n"
+    words = subprocess.run(["sh", "-c", tell + command], capture_output=True, check=True, cwd=cwd).stdout
+    return run(*words.split(b"\0")[:-1], cwd=cwd).returncode
 
 
 def test_a_file_that_is_not_replicated_is_to_be_enabled(tmp_path: Path) -> None:
