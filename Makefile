@@ -21,7 +21,7 @@ demo: $(READY)   ## the main job on the Chinook music shop: three replicas, offl
 	@$(BIN)/crdtsql demo
 
 test: $(READY)   ## all tests, on all cores
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 wheel-test: $(READY)  ## build the wheel, install it into a fresh environment, run the demo and the README there
 	rm -rf build dist

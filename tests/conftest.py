@@ -10,6 +10,29 @@ from pathlib import Path
 import pytest
 
 MEMORY = Path("/dev/shm")
+FOLDER = Path(__file__).parent
+LONGEST = (
+    "machines/simulation/constrained/test_constrained.py",
+    "machines/simulation/test_stateful.py",
+    "merge/test_policies.py",
+    "programs/test_programs.py",
+    "fold/test_retype.py",
+    "fold/test_homomorphism.py",
+    "machines/simulation/constrained/test_any_verb.py",
+    "machines/schema_changes/test_random.py",
+    "machines/numbers/test_random.py",
+    "machines/property/test_merge_laws.py",
+    "machines/schema_versions/test_random.py",
+    "machines/property/test_random_statements.py",
+    "capture/test_shapes.py",
+    "capture/test_statement_matrix.py",
+    "machines/crash/test_kill.py",
+    "numbers/test_meant.py",
+    "store/test_waiting.py",
+    "interop/test_old_sqlite.py",
+    "programs/test_orders.py",
+)
+"""The files that take longest come first, or one core would have nothing to do while the other one runs the last of them."""
 NUMBERS = count(1)
 
 
@@ -17,6 +40,12 @@ def pytest_configure() -> None:
     """Let `tmp_path` be in memory if the machine has that: every small commit waits for a disk; whoever needs one asks for it."""
     if os.access(MEMORY, os.W_OK):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    places = {FOLDER / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_collection_finish() -> None:

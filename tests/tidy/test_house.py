@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from crdtsql.base import reasons
+from tests.conftest import LONGEST
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "crdtsql"
@@ -202,3 +203,9 @@ def test_documents_name_what_is_there(file: str, function: str) -> None:
     path = next((found for found in (PACKAGE / file, ROOT / file) if found.exists()), None)
     assert path is not None, f"no {file}"
     assert not function or f"def {function}(" in path.read_text(encoding="utf-8"), f"{file} has no {function}"
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_the_longest_files_are_there(name: str) -> None:
+    """The files that tests begin with exist."""
+    assert (ROOT / "tests" / name).is_file()
