@@ -16,6 +16,7 @@ import apsw
 from crdtsql.base import DatabaseError, UnsafeUseError, query
 from crdtsql.replica import transactions
 from crdtsql.sqlite import neighbours
+from crdtsql.wire import no_such_file
 
 
 def now_ms() -> int:
@@ -36,9 +37,13 @@ def connect(path: str, lock_timeout: float) -> apsw.Connection:
 
     Raises:
         UnsafeUseError: something else than apsw has it open in this process.
-        DatabaseError: its WAL can't be read.
+        DatabaseError: there is no such file, or its WAL can't be read.
         UsageError: the lock timeout is no number of seconds.
     """
+    if not os.path.isfile(path):
+        raise DatabaseError(no_such_file(path))
+    if not os.access(path, os.R_OK):
+        raise DatabaseError(f"{path}: no permission to read it")
     connection = _open(path, path, apsw.SQLITE_OPEN_READWRITE)
     try:
         transactions.wait_for_locks(connection, lock_timeout)

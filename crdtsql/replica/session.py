@@ -36,7 +36,6 @@ from crdtsql.shown import noting, settle
 from crdtsql.sqlite import schema
 from crdtsql.store import FORMAT, Registry, Remedy, copies, damage
 from crdtsql.types import parts
-from crdtsql.wire import no_such_file
 
 log = logging.getLogger("crdtsql")
 
@@ -101,10 +100,6 @@ class Session:
             UnsafeUseError: something else than apsw has it open in this process.
         """
         name = os.fspath(path)
-        if not os.path.isfile(name):
-            raise DatabaseError(no_such_file(name))
-        if not os.access(name, os.R_OK):
-            raise DatabaseError(f"{name}: no permission to read it")
         with explained(name, lock_timeout):
             connection = connect(name, lock_timeout)
             try:

@@ -117,9 +117,19 @@ def test_of_several_in_one_cell(take: str, expected: str) -> None:
     send(b, a)
     send(c, a)
     assert len(a.conflicts(open_only=True)) == 2
-    report = a.resolve_all(take, site=(b if take == "ours" else c).site)
-    assert report.resolved == [1, 2], "an answer has seen all values of its cell"
+    report = a.resolve_all(take)
+    assert report.resolved == [1, 2]
     assert rows(a)[0] == (1, expected, "x")
+
+
+def test_an_answer_resolves_all_of_its_cell() -> None:
+    """A conflict that was not chosen is resolved and reported with another one of its cell, because the answer has seen all values."""
+    a, b, c = begin()
+    clash(a, b, "UPDATE t SET a = ? WHERE id = 1")
+    write(c, "UPDATE t SET a = 'of c' WHERE id = 1")
+    send(c, a)
+    assert a.resolve_all("theirs", site=c.site).resolved == [1, 2]
+    assert rows(a)[0] == (1, "of c", "x")
 
 
 def test_deleted_rows_are_left_out() -> None:

@@ -744,6 +744,42 @@ MUTANTS = (
         "if not self._lock.acquire(timeout=self._seconds) and self._owner == -1:",
         tests="tests/replica",
     ),
+    Mutant(
+        "a command waits for locks as long as it likes",
+        "replica/transactions.py",
+        "        if left <= 0:\n",
+        "        if left <= -5:\n",
+        tests="tests/replica/test_concurrent_writers.py",
+    ),
+    # -- answers and advice
+    Mutant(
+        "of several conflicts of a cell the latest ours is taken",
+        "conflicts/resolve_all.py",
+        'entries[0] if side.take == "ours" else entries[-1]',
+        "entries[-1]",
+        tests="tests/conflicts/test_resolve_all.py",
+    ),
+    Mutant(
+        "a map that is half answered stays so",
+        "conflicts/resolve_all.py",
+        "    if half_done:\n        raise",
+        "    if half_done and not registry:\n        raise",
+        tests="tests/conflicts/test_resolve_all.py",
+    ),
+    Mutant(
+        "doctor names types that a column can't have",
+        "look/columns.py",
+        "    except ColumnTypeError:\n        return False\n",
+        "    except ColumnTypeError:\n        return True\n",
+        tests="tests/look/test_columns.py",
+    ),
+    Mutant(
+        "enable --if-needed looks at no option",
+        "capture/enable.py",
+        "    if problems:\n",
+        "    if problems and not registry:\n",
+        tests="tests/ui/test_scripts.py",
+    ),
     # -- what people and programs read
     Mutant(
         "big integers are numbers in JSON",
