@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from crdtsql.base import (
     InvalidChangesetError,
+    SchemaMismatchError,
     Sql,
     SqliteValue,
     TemporaryTable,
@@ -107,17 +108,24 @@ class Merge:
         self.connection.execute(sql(name, **slots), self.values)
 
     def check(self) -> None:
-        """Check that values and parts are of the column's type, before they reach any statement that relies on it."""
-        slots = self.pair.slots
-        value = Sql(f"incoming.{slots['value']}")
-        found = False
-        if self.kind.invalid is not None:
-            affinity = next(c.affinity for c in self.arrival.shape.columns if c.name == self.pair.field.name)
-            invalid = self.kind.invalid(value, affinity)
-            statement = sql(
-                "merge/mergeparts/invalid_values", invalid=invalid, **self.pair.sent, **self.arrival.image_slots
+        """Check that values and parts are of the column's type, before they reach any statement that relies on it.
+
+        Raises:
+            SchemaMismatchError: a counter has real numbers on one side and whole ones on the other.
+            InvalidChangesetError: some are not.
+        """
+        affinity = next(c.affinity for c in self.arrival.shape.columns if c.name == self.pair.field.name)
+        found = self._has_invalid(affinity)
+        if (
+            found
+            and self.kind.kind is Kind.TOTAL
+            and not self._has_invalid("INTEGER" if affinity == "REAL" else "REAL")
+        ):
+            raise SchemaMismatchError(
+                f"column {self.table.name}.{self.pair.field.name} is a {self.kind.name} of "
+                f"{'real numbers here and of whole ones' if affinity == 'REAL' else 'whole numbers here and of real ones'} in the "
+                "changeset: nothing was changed; declare it INTEGER in both files, or REAL in both, then export again"
             )
-            found = query.first(self.connection, statement) is not None
         if not found and self.parts_sent:
             valid = self.kind.valid_part_sql()
             names = {"image": self.arrival.image_slots["image"], "part_table": self.part_table}
@@ -127,6 +135,16 @@ class Merge:
             raise InvalidChangesetError(
                 f"not a sound changeset: {self.table.name}.{self.pair.field.name} is a {self.kind.name} and must be {self.kind.takes}"
             )
+
+    def _has_invalid(self, affinity: str) -> bool:
+        """Tell whether any value that was sent is none of the column's type, if its column has some affinity."""
+        if self.kind.invalid is None:
+            return False
+        invalid = self.kind.invalid(Sql(f"incoming.{self.pair.slots['value']}"), affinity)
+        statement = sql(
+            "merge/mergeparts/invalid_values", invalid=invalid, **self.pair.sent, **self.arrival.image_slots
+        )
+        return query.first(self.connection, statement) is not None
 
     def lacks_values(self) -> bool:
         """Tell whether any row was sent without the column's value."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base.errors import ConflictError
+from crdtsql.base.errors import ConflictError, SchemaMismatchError
 from tests.support.peers import read, write
 
 
@@ -28,6 +28,22 @@ def test_a_total_beyond_all_integers_is_exact(tmp_path: Path) -> None:
             assert read(files[0], "SELECT n FROM t") == read(files[1], "SELECT n FROM t") == [(2**62 - 3,)]
             (total,) = [part.value for part in other.blame("t", "k")[0].parts if part.part == "added"]
             assert total == 5 * (2**62 - 1) - 2
+
+
+@pytest.mark.parametrize(("here", "there", "value"), [("INTEGER", "REAL", 1.5), ("REAL", "INTEGER", 1)])
+def test_counters_of_two_kinds_of_numbers_are_named(tmp_path: Path, here: str, there: str, value: float) -> None:
+    """A column that is declared REAL in one file and INTEGER in the other is named as that, not as damage."""
+    opened = []
+    for number, declared in enumerate((here, there)):
+        file = tmp_path / f"{number}.db"
+        write(file, f"CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n {declared})")
+        opened.append(Replica.open(file))
+        opened[-1].enable("t", types={"n": "counter"})
+    receiver, sender = opened
+    with receiver, sender:
+        write(sender, f"INSERT INTO t VALUES ('k', {value})")
+        with pytest.raises(SchemaMismatchError, match="declare it INTEGER in both files, or REAL in both"):
+            receiver.merge(sender.export(receiver.vector()))
 
 
 def three_leaves(tmp_path: Path) -> tuple[Replica, Path]:

@@ -19,7 +19,7 @@ from crdtsql import Replica, sync
 from tests.support.edges import LITERALS
 from tests.support.peers import START_MS, all_equal, exchange, in_memory, read, replica
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "24"))
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "10"))
 SCHEMA = """
 CREATE TABLE t (
   id PRIMARY KEY NOT NULL, v, w, n INTEGER, x REAL, s TEXT, m TEXT, r, hi, num NUMERIC,
