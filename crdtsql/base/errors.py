@@ -109,6 +109,10 @@ class CannotAdoptError(CrdtsqlError):
     """Another file's schema can't be taken over; nothing was changed."""
 
 
+class CannotCombineError(CrdtsqlError):
+    """A file's rows can't become rows of another one, or what was combined can't be taken back; nothing was changed."""
+
+
 class ChangesetError(CrdtsqlError):
     """A changeset can't be accepted; nothing was changed."""
 

@@ -33,6 +33,7 @@ from crdtsql.export import Change, attached, changes, export
 from crdtsql.look import notices
 from crdtsql.merge import MergeReport, check_needs, check_skew, merge
 from crdtsql.replica.answers import Answers
+from crdtsql.replica.combining import Combining
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.opening import connect
 from crdtsql.replica.schemaverbs import SchemaVerbs
@@ -45,7 +46,7 @@ from crdtsql.types import columntype
 from crdtsql.wire import image, move_to_new, pack, unpack
 
 
-class Replica(SchemaVerbs, Answers, Lookups):
+class Replica(SchemaVerbs, Answers, Combining, Lookups):
     """One replicated SQLite file.
 
     Threads may share it: it does one thing at a time, and a verb that another thread's keeps waiting for longer than the busy timeout

@@ -1,0 +1,5 @@
+CREATE TABLE ${staged} (
+  ${keys},
+  mine INTEGER
+  ${values}
+)
