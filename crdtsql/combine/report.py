@@ -12,8 +12,8 @@ class CombinedTable:
 
     Attributes:
         rows: how many there are in the other file.
-        inserted: rows that the table shows now and did not before.
-        held: rows that it can't show, or not as they are, because of a constraint; those that were so before count too.
+        inserted: rows that came in.
+        held: rows that the table can't show now, or not as they are, because of a constraint.
         same: rows that were here already under the same key, with equal values.
         differing: rows that were here already under the same key, with other values.
         alike: rows that equal one here under the same automatic number, and came in all the same, as another row.
@@ -55,7 +55,7 @@ class CombineReport:
 
     @property
     def inserted(self) -> int:
-        """Return how many rows came in that are shown."""
+        """Return how many rows came in."""
         return sum(table.inserted for table in self.tables.values())
 
     def to_json(self) -> dict[str, Any]:

@@ -193,11 +193,13 @@ def test_clock_columns_are_explained(replica: Replica) -> None:
 
 
 def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
-    """The documented facts are those of a file that was enabled and merged into, those about one table, and those of rare conflicts."""
+    """The documented facts are those of a file that was enabled, merged into and combined, those about one table, and those of rare conflicts."""
     replica.clone(tmp_path / "other.db")
     with Replica.open(tmp_path / "other.db") as other:
         other.connection.execute("INSERT INTO task (id) VALUES ('o')")
         replica.merge(other.export(replica.vector()))
+    apsw.Connection(str(tmp_path / "strange.db")).execute("CREATE TABLE task (id)")
+    replica.combine(tmp_path / "strange.db")
     present = [name for (name,) in replica.connection.execute("SELECT name FROM _crdt_meta")]
     names = {f"`{name.replace('triggers:1', 'triggers:<table>')}`" for name in present}
     about_one = {f"`{word}:<table>`" for word in typing.get_args(Fact)}

@@ -151,6 +151,7 @@ def test_sync_and_import_refuse_until_yes(pair: Callable[..., tuple[Replica, Rep
         refused = run(*words)
         assert refused.exit_code == 1 and "filled separately" in refused.stderr and "'t': 1" in refused.stderr
         assert f"`crdtsql {' '.join(map(str, words))} --yes`" in refused.stderr
+        assert "combine" in refused.stderr
     assert run("import", one, data, "--yes").exit_code == 0
     assert run("sync", one, other).exit_code == 0
 

@@ -31,6 +31,7 @@ CALLS = {
     "alter": "app.db 'ALTER TABLE task ADD COLUMN note'",
     "blame": "app.db task t1",
     "clone": "app.db new.db",
+    "combine": "app.db strange.db",
     "completion": "bash",
     "conflicts": "app.db",
     "demo": "",
@@ -78,6 +79,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             peer.alter("ALTER TABLE task ADD COLUMN more")
             peer.connection.execute("UPDATE task SET votes = 7")
             (tmp_path / "all.crdt").write_bytes(peer.export())
+    apsw.Connection(str(tmp_path / "strange.db")).execute(
+        "CREATE TABLE task (id TEXT, n); INSERT INTO task VALUES ('s', 7)"
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

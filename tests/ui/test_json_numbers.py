@@ -52,6 +52,11 @@ def app(tmp_path: Path) -> Path:
                     f"INSERT INTO big VALUES ({BIG + 6 + number}, {number}, 'same', {BIG}, '[1]');"
                 )
             sync(replica, peer)
+    strange = apsw.Connection(str(tmp_path / "strange.db"))
+    strange.execute(
+        f"CREATE TABLE big (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO big VALUES ({BIG + 5}, {BIG + 5})"
+    )
+    strange.close()
     return path
 
 
@@ -77,6 +82,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("inspect",): [str(app.with_name("all.crdt"))],
         ("import",): [peer, str(app.with_name("all.crdt"))],
         ("sync",): [path, peer],
+        ("combine",): [path, str(app.with_name("strange.db"))],
         ("renumbered",): [path],
         ("blame",): [path, "big", str(BIG)],
         ("conflicts",): [path],

@@ -148,7 +148,9 @@ def import_(database: str, file: str, yes: bool, as_json: bool) -> None:
     data = read_changeset(file)
     with open_replica(database) as replica:
         again = suggest.command("import", database, file, options=["--yes"])
-        report = _asking(lambda refuse: replica.merge(data, refuse_unrelated=refuse), again, yes=yes)
+        report = _asking(
+            lambda refuse: replica.merge(data, refuse_unrelated=refuse), again, suggest.verb("combine"), yes=yes
+        )
     _show_reports({database: report}, as_json)
 
 
@@ -161,20 +163,26 @@ def import_(database: str, file: str, yes: bool, as_json: bool) -> None:
 def sync_(first: str, second: str, yes: bool, as_json: bool) -> None:
     """Exchange changes both ways between two files."""
     with open_replica(first) as one, open_replica(second) as other:
-        again = suggest.command("sync", first, second, options=["--yes"])
-        into_first, into_second = _asking(lambda refuse: sync(one, other, refuse_unrelated=refuse), again, yes=yes)
+        again, instead = (
+            suggest.command("sync", first, second, options=["--yes"]),
+            suggest.command("combine", first, second),
+        )
+        into_first, into_second = _asking(
+            lambda refuse: sync(one, other, refuse_unrelated=refuse), again, instead, yes=yes
+        )
     _show_reports({first: into_first, second: into_second}, as_json)
 
 
-def _asking(merge: Callable[[bool], Done], again: str, *, yes: bool) -> Done:
+def _asking(merge: Callable[[bool], Done], again: str, instead: str, *, yes: bool) -> Done:
     """Merge, and ask first where that takes rows for one that were filled in separately."""
     try:
         return merge(not yes)
     except FilledSeparatelyError as error:
-        advice = f"{error}; if equal keys do mean one row, run {again}"
+        other = f"; to have the rows of both, run {instead}" if error.wholly else ""
         if not can_ask():
+            advice = f"{error}{other}; if equal keys do mean one row, run {again}"
             raise FilledSeparatelyError(advice, error.rows, wholly=error.wholly) from error
-        show_notice(str(error))
+        show_notice(f"{error}{other}")
     ask("merge them all the same")
     return merge(False)
 
