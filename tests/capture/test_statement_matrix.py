@@ -25,16 +25,16 @@ PRAGMAS = [(recursive, foreign) for recursive in (0, 1) for foreign in (0, 1)]
 
 
 @cache
-def _replica(shape: str, recursive: int, foreign: int, clauses: str) -> tuple[Replica, Judge]:
-    """Make one replica per shape, pragmas and clauses; each case works in a transaction that is rolled back."""
+def _replica(shape: str, clauses: str) -> tuple[Replica, Judge]:
+    """Make one replica per shape and clauses; each case works in a transaction that is rolled back."""
     replica = matrix.replica_of(matrix.SHAPES[shape], clauses=clauses)
-    replica.connection.execute(f"PRAGMA recursive_triggers = {recursive}; PRAGMA foreign_keys = {foreign}")
     return replica, Judge(replica)
 
 
 def _judge(shape: str, pragmas: tuple[int, int], *statements: Statement, clauses: str = "") -> None:
-    replica, judge = _replica(shape, *pragmas, clauses)
+    replica, judge = _replica(shape, clauses)
     connection = replica.connection
+    connection.execute("PRAGMA recursive_triggers = {}; PRAGMA foreign_keys = {}".format(*pragmas))
     judge.start(judge.before)
     connection.execute("BEGIN")
     try:
