@@ -97,7 +97,8 @@ class Network:
         for _ in range(MOST_PASSES):
             self.random.shuffle(pairs)
             for sender, receiver in pairs:
-                self.send(sender, receiver)
+                if sender.replica.vector() != receiver.replica.vector():
+                    self.send(sender, receiver)
             vectors = [peer.replica.vector() for peer in self.peers]
             if all(vector == vectors[0] for vector in vectors):
                 break

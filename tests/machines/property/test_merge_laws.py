@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count, permutations
 from typing import Any
 
@@ -40,16 +41,18 @@ occurred: Counter[str] = Counter()
 
 @dataclass
 class Peer:
-    """A replica in memory; its own connection is the user's, too."""
+    """A replica in memory, of empty tables if there is no image of it; its own connection is the user's, too."""
 
     number: int
     now_ms: int = START_MS
+    image: bytes | None = None
     replica: Replica = field(init=False)
 
     def __post_init__(self) -> None:
-        ids = count(1)
-        self.connection = apsw.Connection(":memory:")
-        self.connection.execute(SCHEMA)
+        ids = count(1 if self.image is None else 2)
+        self.connection = apsw.Connection(":memory:") if self.image is None else state.opened(self.image)
+        if self.image is None:
+            self.connection.execute(SCHEMA)
         self.replica = Replica(
             self.connection,
             now=lambda: self.now_ms,
@@ -128,11 +131,12 @@ run_few = settings(max_examples=40, deadline=None, suppress_health_check=list(He
 def peers(history: History) -> list[Peer]:
     """Play a history: rows from before enable, then writes and merges."""
     number, genesis, steps = history
-    found = [Peer(n) for n in range(number)]
+    found = [Peer(n, image=None if before else enabled(n)) for n, before in zip(range(number), genesis, strict=False)]
     for peer, before in zip(found, genesis, strict=False):
         for statement in before:
             peer.write(statement)
-        peer.replica.enable(*COLUMNS)
+        if before:
+            peer.replica.enable(*COLUMNS)
     for kind, who, what in steps:
         peer = found[who % number]
         if kind == "write":
@@ -146,11 +150,17 @@ def peers(history: History) -> list[Peer]:
     return found
 
 
+@cache
+def enabled(number: int) -> bytes:
+    """Return the image of a replica that has nothing yet."""
+    peer = Peer(number)
+    peer.replica.enable(*COLUMNS)
+    return peer.connection.serialize("main")
+
+
 def reader() -> Peer:
     """A replica that has nothing."""
-    peer = Peer(9, now_ms=START_MS + 3_600_000)
-    peer.replica.enable(*COLUMNS)
-    return peer
+    return Peer(9, now_ms=START_MS + 3_600_000, image=enabled(9))
 
 
 ROW = "INSERT INTO plain (id, a, b) VALUES (1, 'a', 'b')"
