@@ -71,6 +71,6 @@ def _look(registry: Registry) -> Seen:
             shown_is_held=table.row_has_key_of("shown", "held"),
             row_marker=Sql(f"shown.{side.columns[0]}"),
         )
-        for row in query.rows(registry.connection, statement):
+        for row in query.rows_to_show(registry.connection, statement):
             found[table.name, tuple(row[:key_count])] = tuple(row[key_count:])
     return found
