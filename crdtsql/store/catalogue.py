@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from functools import cache, lru_cache
 from typing import Any, get_args
 
 import apsw
@@ -11,6 +11,9 @@ import apsw
 from crdtsql.base import Sql, SqliteValue, caseless, is_ours, joined, query, sql, suggest
 from crdtsql.sqlite import schema
 from crdtsql.store.tables import Fact, Field, Table
+
+_READ: tuple[Fact, ...] = ("absent", "unsure", "parked", "unique")
+"""The facts that a table is made of."""
 
 
 def read(connection: apsw.Connection, *, name: str | None = None, uid: str | None = None) -> list[Table]:
@@ -23,20 +26,30 @@ def read(connection: apsw.Connection, *, name: str | None = None, uid: str | Non
     for number, *column in query.rows(connection, sql("store/catalogue/list_columns"), (one,)):
         columns.setdefault(number, []).append(tuple(column))
     facts = {str(fact): value for fact, value in query.rows(connection, _list_facts())}
-    return [_table(row, columns.get(row[0], []), facts) for row in tables]
+    return [
+        _table(row, tuple(columns.get(row[0], ())), *(facts.get(f"{word}:{row[0]}") for word in _READ))
+        for row in tables
+    ]
 
 
+@cache
 def _list_facts() -> str:
     about_a_table = joined((Sql(f"name GLOB '{word}:*'") for word in get_args(Fact)), " OR ")
     return sql("store/catalogue/list_facts", about_a_table=about_a_table)
 
 
-def _table(row: tuple[Any, ...], columns: list[Any], facts: Mapping[str, SqliteValue]) -> Table:
-    """Make a table of its registration, its columns (id, name, type, uid, since) by id, and the facts about it."""
+@lru_cache(maxsize=1024)
+def _table(
+    row: tuple[Any, ...],
+    columns: tuple[tuple[Any, ...], ...],
+    absent: SqliteValue,
+    unsure: SqliteValue,
+    *lists: SqliteValue,
+) -> Table:
+    """Make a table of its registration, its columns (id, name, type, uid, since) by id, and facts: the same as before of the same."""
     number, name, genesis_t, genesis_s, bulk, rows, granularity, identity, uid = row
     key = [column for column in reversed(columns) if column[0] < 0]
-    parked, unique = (json.loads(str(facts.get(f"{what}:{number}") or "[]")) for what in ("parked", "unique"))
-    unsure = facts.get(f"unsure:{number}")
+    parked, unique = (json.loads(str(found or "[]")) for found in lists)
     return Table(
         id=number,
         name=name,
@@ -52,7 +65,7 @@ def _table(row: tuple[Any, ...], columns: list[Any], facts: Mapping[str, SqliteV
         uid=uid,
         key_uids=tuple(uid for _, _, _, uid, _ in key),
         parked=tuple(Field(*column) for column in parked),
-        absent=facts.get(f"absent:{number}") is not None,
+        absent=absent is not None,
         unique={tuple(uids): found for uids, found in unique},
         unsure=unsure if isinstance(unsure, int) else None,
     )
