@@ -25,6 +25,11 @@ CREATE TABLE person (
 CREATE INDEX person_org ON person (org);
 CREATE INDEX person_boss ON person (boss);
 """
+TAGS = """
+CREATE TABLE tag (id TEXT PRIMARY KEY NOT NULL, name TEXT UNIQUE);
+CREATE TABLE note (id TEXT PRIMARY KEY NOT NULL, body TEXT, tag TEXT REFERENCES tag);
+CREATE INDEX note_tag ON note (tag);
+"""
 ORGS = 100
 COPIES = 100
 NUMBERED = {
@@ -55,7 +60,46 @@ def constrained(bench: Bench) -> Iterator[Result]:
     ):
         best = min(_merge(bench, changeset, rivals) for _ in range(REPEATS))
         yield Result(work, best / plain, "x", limit, f"{1000 * best:,.0f} ms, plain {1000 * plain:,.0f} ms")
+    yield _united(bench)
     yield from _chinook(bench)
+
+
+def _united(bench: Bench) -> Result:
+    """Merging tags and what refers to them where 1 % of the tags are here too, under another key: `same` against `hold`."""
+    spent: dict[str, float] = {}
+    for policy in ("hold", "same"):
+        with _tagged(bench, policy, bench.count, "t") as sender:
+            changeset = sender.export()
+        found = []
+        for _ in range(REPEATS):
+            with _tagged(bench, policy, bench.count // 100, "u") as receiver:
+                found.append(timed(lambda receiver=receiver: receiver.merge(changeset)))  # type: ignore[misc]
+        spent[policy] = min(found)
+    ratio = spent["same"] / spent["hold"]
+    note = f"{1000 * spent['same']:,.0f} ms, hold {1000 * spent['hold']:,.0f} ms"
+    return Result("merge, 1 % of rows united by a UNIQUE value, against hold", ratio, "x", 1.3, note)
+
+
+def _tagged(bench: Bench, policy: str, count: int, prefix: str) -> Replica:
+    """Give a replica with tags, and one row for each that refers to it."""
+    path = bench.path()
+    connection = apsw.Connection(str(path))
+    connection.execute("PRAGMA journal_mode = wal; PRAGMA synchronous = NORMAL").fetchall()
+    connection.execute(TAGS).fetchall()
+    replica = Replica.open(path)
+    replica.enable(all=True)
+    replica.set_unique("tag", ["name"], policy)
+    with connection:
+        connection.executemany(
+            "INSERT INTO tag VALUES (?, ?)", ((f"{prefix}{n:07d}", f"tag {n}") for n in range(count))
+        )
+        connection.executemany(
+            "INSERT INTO note VALUES (?, ?, ?)",
+            ((f"{prefix}{n:07d}", f"note {n}", f"{prefix}{n:07d}") for n in range(count)),
+        )
+    connection.close()
+    replica.vector()
+    return replica
 
 
 def _rows(count: int) -> Rows:

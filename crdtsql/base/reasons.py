@@ -19,6 +19,7 @@ RESTORED = "deleted, shown: referenced"
 """A stand-in: deleted, and shown because rows refer to it that its deletes had not seen."""
 
 UNIQUE = "unique"
+UNITED = "united"
 FOREIGN_KEY = "foreign key"
 CHECK = "check"
 TRIGGER = "trigger"
@@ -28,6 +29,7 @@ REFERENCED = "referenced"
 
 KINDS = {
     UNIQUE: "another row has its value",
+    UNITED: "it is one with the row that has its value, and references to it show that row",
     FOREIGN_KEY: "the row that it refers to is not shown",
     CHECK: "a CHECK, NOT NULL or STRICT type refuses it, or an expression fails on it",
     TRIGGER: "a trigger of yours refuses it",

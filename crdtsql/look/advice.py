@@ -14,7 +14,7 @@ from functools import cached_property
 
 import apsw
 
-from crdtsql.base import caseless, identifier, query, suggest
+from crdtsql.base import caseless, identifier, policy, query, suggest
 from crdtsql.sqlite import Column, ForeignKey, TableShape, UserTrigger, schema, tablesql, usertriggers
 
 BROKEN, REFUSED, WATCH, NOTE = "broken", "refused", "watch", "note"
@@ -58,6 +58,7 @@ class World:
         enabled: those of them that are.
         counters: lower-case (table, column) that merge as counters.
         unmixed: lower-case names of tables of granularity row.
+        policies: what was chosen for UNIQUE indexes: lower-case (table, columns) -> policy.
     """
 
     connection: apsw.Connection
@@ -67,6 +68,7 @@ class World:
     enabled: set[str]
     counters: set[tuple[str, str]] = field(default_factory=set)
     unmixed: set[str] = field(default_factory=set)
+    policies: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
 
     @cached_property
     def triggers(self) -> list[UserTrigger]:
@@ -214,16 +216,51 @@ def _looks_like_reference(column: Column, child: TableShape, parent: TableShape)
     return ends or joined or words == ["id", *table]
 
 
+_ON_LOSING = {
+    policy.HOLD: "the other is held whole and comes back by itself once the value is free",
+    policy.NULL: "the other shows NULL there until the value is free",
+    policy.SUFFIX: "the other shows it with a suffix until the value is free",
+    policy.SAME: "the other is one with it: it is held, and rows that refer to it show that row's key",
+}
+
+
 def _unique(world: World, shape: TableShape) -> Iterator[Finding]:
     for index in schema.unique_indexes(world.connection, shape.name):
         terms = [name or "" for name in index.columns] if index.parts is None else list(index.parts.terms)
         where = f" WHERE {index.parts.where}" if index.parts and index.parts.where else ""
+        columns = tuple(map(caseless, terms))
+        chosen = world.policies.get((caseless(shape.name), columns), policy.HOLD)
         yield Finding(
             NOTE,
             "unique",
             f"UNIQUE ({', '.join(terms)}){where}: when two replicas give one value to two rows, the row that had it first is shown, "
-            "the other is held whole and comes back by itself once the value is free",
+            f"{_ON_LOSING[chosen]}",
             world.command("held", "--table", shape.name),
+        )
+        if index.is_plain and chosen == policy.HOLD:
+            yield from _natural_key(world, shape, terms)
+
+
+def _natural_key(world: World, shape: TableShape, columns: list[str]) -> Iterator[Finding]:
+    """Say of a UNIQUE index of a table that others refer to that its rows may be united."""
+    name = caseless(shape.name)
+    own = {caseless(column) for key in world.foreign_keys.get(name, []) for column in key.columns}
+    if {*map(caseless, columns)} <= own:
+        return
+    referring = [
+        f"{world.shapes[child].name}.{'+'.join(key.columns)}"
+        for child, keys in world.foreign_keys.items()
+        for key in keys
+        if caseless(key.parent) == name
+    ]
+    if referring:
+        yield Finding(
+            WATCH,
+            "natural key",
+            f"rows refer to {shape.name} ({listed(referring)}): if two replicas create one {' + '.join(columns)} each, one of the two "
+            "is held, and what refers to it with it; if equal values mean one thing, as with tags, say so on every replica once it is "
+            "enabled",
+            world.command("unique", shape.name, ",".join(columns), policy.SAME),
         )
 
 

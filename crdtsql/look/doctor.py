@@ -136,6 +136,12 @@ def _world(registry: Registry, shapes: dict[str, TableShape], replicated: set[st
             if "counter" in column.type
         },
         unmixed={name for name, table in enabled.items() if table.granularity == policy.BY_ROW},
+        policies={
+            (name, tuple(caseless(named.get(uid, uid)) for uid in uids)): chosen
+            for name, table in enabled.items()
+            for named in [dict(zip(table.uids, table.names, strict=True))]
+            for uids, chosen in table.unique.items()
+        },
     )
 
 

@@ -35,9 +35,10 @@ class HeldRow:
 
     Attributes:
         key: the row's key, in the order of the table's.
-        reason: `unique`, `check` (CHECK, NOT NULL, a STRICT type, or an expression that fails), `trigger`, `foreign key`, `masked`
-            (it is shown with other values in the columns that `detail` names), `referenced` (it is deleted, and shown because rows
-            refer to it), `table` (the table is not in this file), or `deleted`.
+        reason: `unique`, `united` (it is one with the row that has its value), `check` (CHECK, NOT NULL, a STRICT type, or an
+            expression that fails), `trigger`, `foreign key`, `masked` (it is shown with other values in the columns that `detail`
+            names), `referenced` (it is deleted, and shown because rows refer to it), `table` (the table is not in this file), or
+            `deleted`.
         detail: the columns, the constraint in SQLite's words, or the table it refers to.
         release: what a person can do about it.
         shown: whether the table shows the row, though not as it is.
@@ -103,9 +104,11 @@ def _release(
 ) -> str:
     row = dict(zip(table.key, key, strict=True)) | values
     anew = f"INSERT a row with the key {show_key(key)} into {table.name!r} to write it anew with other values"
-    if reason == reasons.UNIQUE:
+    if reason in (reasons.UNIQUE, reasons.UNITED):
         rival = _rival(registry, side, detail, row) if side else None
         other = f"row {show_key(rival)}" if rival else "the row that has its value"
+        if reason == reasons.UNITED:
+            return f"it counts as one with {other}, and rows that refer to it show that one; change or delete it to part them"
         return f"change or delete {other}; or {anew}"
     if reason == reasons.FOREIGN_KEY:
         keys = [link for link in _foreign_keys(registry, table) if caseless(link.parent) == caseless(detail)]
@@ -163,6 +166,8 @@ def _way_back(registry: Registry, link: schema.ForeignKey, wanted: tuple[SqliteV
     if reason == reasons.DELETED:
         undelete = suggest.row_command("undelete", registry.path, parent.name, found[1:])
         return f"bring back the {named} with {undelete}"
+    if reason == reasons.UNITED:
+        return f"the {named} is one with the row that is shown (united)"
     return f"the {named} is held itself ({reason}): release that one, and this one comes back with it"
 
 

@@ -6,6 +6,7 @@ does: by the parent column's type and collation.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -202,6 +203,23 @@ def find_dangling(
     )
 
 
+def find_children(connection: apsw.Connection, reference: Reference, held: Sequence[int]) -> None:
+    """Add to `temp._crdt_out` the shown rows that refer to a value of some held rows of the parent."""
+    parent, child = reference.parent, reference.child.table
+    if parent is None or not held or len(reference.lost_columns) != len(reference.key.columns):
+        return
+    statement = sql(
+        "shown/references/find_children",
+        keys=child.keys,
+        child_keys=child.key_columns_of("child"),
+        child=child.quoted,
+        references=joined(_compared(reference)),
+        lost_values=joined(Sql(f"lost.{name}") for name in reference.lost_columns),
+        parent_held=parent.table.held,
+    )
+    connection.execute(statement, {"held": json.dumps([*held])})
+
+
 def _is_touched(connection: apsw.Connection, side: Side) -> bool:
     """Tell whether rows of a table may have gone, or changed."""
     return query.exists(connection, "temp._crdt_dirty", "tbl = ?", (side.table.id,)) or any_kept(connection, side.table)
@@ -221,16 +239,20 @@ def _compared(reference: Reference) -> Iterator[Sql]:
 
 
 def dangling_candidates(
-    connection: apsw.Connection, reference: Reference, candidate: Sql, columns: list[Sql], marks: int
+    connection: apsw.Connection, reference: Reference, candidate: tuple[Sql, Sql], columns: list[Sql], marks: int
 ) -> set[tuple[int, int]]:
-    """Return the candidates (id, form) that refer to nothing that is shown; `marks` are those that change the reference."""
+    """Return the candidates (id, form) that refer to nothing that is shown; `marks` are those that change the reference.
+
+    Args:
+        candidate: the table of the candidates, and what says that one has its own values there.
+    """
     is_dangling = _is_dangling(
         reference,
         [Sql(f"child.{column}") for column in columns],
         reference.child.table.same_keys("clock", "child"),
-        is_truth=Sql("child.form = 0"),
+        is_truth=candidate[1],
     )
-    statement = sql("shown/references/find_dangling_candidates", candidate=candidate, is_dangling=is_dangling)
+    statement = sql("shown/references/find_dangling_candidates", candidate=candidate[0], is_dangling=is_dangling)
     return {(number, form) for number, form in query.rows(connection, statement, {"other_marks": ~marks})}
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from crdtsql.base import Sql, TemporaryTable, caseless, integer, joined, naming, query, reasons, sql
 from crdtsql.capture import without_capture
 from crdtsql.shown import holding, references, strangers
-from crdtsql.shown.deciding import Group, components
+from crdtsql.shown.deciding import Ends, Group, components
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
 from crdtsql.sqlite import schema
@@ -27,7 +27,9 @@ DIRTY = TemporaryTable(
     read_by=("shown/references",),
 )
 RESTORED = TemporaryTable(
-    "_crdt_restored", "shown/settling/create_restored", read_by=("shown/deciding/candidates", "shown/references")
+    "_crdt_restored",
+    "shown/settling/create_restored",
+    read_by=("shown/deciding/candidates", "shown/deciding/reading", "shown/references"),
 )
 
 
@@ -144,11 +146,12 @@ class _Settling:
         if self.scratch:
             for side in self.scene.sides:
                 holding.remove_deleted(self.connection, side.table)
-        with RESTORED.created(self.connection):
+        ends = Ends(self.registry, self.scene.sides, self.scene.references)
+        with RESTORED.created(self.connection), ends.kept():
             self._restore()
             for sides in self._groups():
                 group = Group(
-                    self.registry, sides, self.scene.references, everything=self.everything, scratch=self.scratch
+                    self.registry, sides, self.scene.references, ends, everything=self.everything, scratch=self.scratch
                 )
                 group.settle()
             for side in self.scene.sides:

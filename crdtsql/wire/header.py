@@ -13,7 +13,7 @@ The header is a JSON object:
                 table, and of a column, where it is not the lower-case name; key_uids, for all columns of the key, where one
                 of them is not; parked: names of the columns that the sender lacks; links: what columns refer to; collations
                 of the key's columns, where one is not BINARY; unique: list of {columns, policy}: uids of the columns of a
-                UNIQUE index, and "null" or "suffix", where rows that lost a value are not held
+                UNIQUE index, and "null", "suffix" or "same", where rows that lost a value are not just held
 
     eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
     unseen      optional: list of [hlc, ordinal, uid of the column]: writes of cells that took the place of values that their

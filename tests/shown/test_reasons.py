@@ -59,6 +59,7 @@ def deleted(folder: Path) -> Replica:
 REFUSE = "CREATE TRIGGER no BEFORE INSERT ON t BEGIN SELECT RAISE(ABORT, 'not this one'); END"
 SCENES: dict[str, tuple[Callable[[Path], Replica], tuple[str, str, str]]] = {
     "a UNIQUE value": (taken_twice, ("t", "unique", "u")),
+    "a UNIQUE value that means one thing": (partial(taken_twice, policy="same"), ("t", "united", "u")),
     "no parent": (
         partial(deleted_and_referred_to, action="ON DELETE CASCADE"),
         ("t", "foreign key", "parent"),

@@ -7,14 +7,29 @@ the user's table. Decides nothing. Runs inside the caller's write transaction, w
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, TemporaryTable, caseless, fragment, identifier, integer, joined, query, sql
+from crdtsql.base import (
+    Sql,
+    SqliteValue,
+    TemporaryTable,
+    caseless,
+    fragment,
+    identifier,
+    integer,
+    joined,
+    naming,
+    query,
+    sql,
+)
+from crdtsql.shown.deciding.ends import Ends
 from crdtsql.shown.deciding.marks import Marks, subsets, suffix
+from crdtsql.shown.deciding.reading import Reading, differs
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
 from crdtsql.sqlite import UniqueIndex, indexsql, schema, writing
@@ -30,11 +45,14 @@ class Candidates:
 
     Attributes:
         generated: the table's generated columns and their expressions.
+        read: those of which references are read otherwise, and as what.
     """
 
-    def __init__(self, registry: Registry, side: Side, references: Sequence[Reference]) -> None:
+    def __init__(self, registry: Registry, side: Side, references: Sequence[Reference], ends: Ends) -> None:
         self.connection = registry.connection
         self.side = side
+        self.reading = Reading(registry, side, ends, self.name)
+        self.read: dict[int, tuple[object, ...]] = {}
         self.indexes = sorted(schema.unique_indexes(self.connection, side.table.name), key=self._by_columns)
         self.generated = schema.generated(self.connection, side.shape)
         self.marks = Marks(side, references, self.indexes)
@@ -112,8 +130,8 @@ class Candidates:
         with CANDIDATE.of(side.table.id).created(self.connection, **slots):
             yield
 
-    def fill(self) -> None:
-        """List the held rows that the table might show, in all forms that must be compared."""
+    def begin(self) -> None:
+        """List the held rows that the table might show, as they are."""
         side = self.side
         self.connection.execute(f"DELETE FROM {self.name}")
         statement = sql(
@@ -125,8 +143,14 @@ class Candidates:
             table_id=integer(side.table.id),
         )
         self.connection.execute(statement)
+
+    def complete(self) -> None:
+        """Add all forms that must be compared, once the references of the rows were read."""
         if any(mark.kind == "SUFFIX" for mark in self.marks.every):
             self._note_suffixes()
+        if self.reading.references:
+            self.reading.keep_truths()
+            self.read = self.reading.found()
         for form in self.needed - {0}:
             self._add_form(form)
         if self.generated:
@@ -213,25 +237,31 @@ class Candidates:
             self._have(number, form)
         self.connection.execute(f"UPDATE {self.name} SET chosen = 0, decided = 0, masks = NULL, why = NULL")
         self.connection.executemany(
-            f"UPDATE {self.name} SET chosen = 1, decided = 1, masks = ?3 WHERE id = ?1 AND form = ?2",
-            ((number, form, self._masked(number, form)) for number, form in chosen.items()),
+            f"UPDATE {self.name} SET chosen = 1, decided = 1 WHERE id = ? AND form = ?", chosen.items()
+        )
+        self.connection.executemany(
+            f"UPDATE {self.name} SET masks = ? WHERE id = ? AND chosen",
+            ((json.dumps(sorted(names)), number) for number, names in self._masked().items()),
         )
         self.connection.executemany(
             f"UPDATE {self.name} SET decided = 1, why = ?2 WHERE id = ?1 AND form = 0", out.items()
         )
 
-    def _masked(self, number: int, form: int) -> str | None:
-        """Name, as JSON, the columns that a form shows otherwise than the row is; None if there are none."""
-        if not form:
-            return None
-        columns = {caseless(field.name): field.name for field in self.side.table.fields}
-        found = []
-        for name in self.marks.shown(form):
-            column = self.column(name)
-            statement = sql("shown/deciding/candidates/differs", candidate=self.name, column=column)
-            if query.first(self.connection, statement, {"id": number, "form": form}) is not None:
-                found.append(columns[name])
-        return json.dumps(sorted(found)) if found else None
+    def _masked(self) -> dict[int, list[str]]:
+        """Return the chosen candidates that are shown otherwise than they are, with the names of these columns."""
+        found = defaultdict(list)
+        marked = {self.column(name).text for mark in self.marks.every for name in mark.columns}
+        for field, column in ((field, naming.value(field.id)) for field in self.side.table.fields):
+            if column.text in marked or column in self.reading.columns:
+                statement = sql(
+                    "shown/deciding/candidates/differing",
+                    candidate=self.name,
+                    held=self.side.table.held,
+                    differs=differs("truth", "shown", column),
+                )
+                for (number,) in query.rows(self.connection, statement):
+                    found[number].append(field.name)
+        return found
 
     def put_back(self) -> dict[int, tuple[int, str]]:
         """Show the chosen candidates; return those that SQLite refuses: id -> (extended error code, what it says)."""

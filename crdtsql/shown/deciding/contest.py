@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from crdtsql.base import Sql, TemporaryTable, caseless, identifier, joined, query, reasons, sql, verbatim
 from crdtsql.shown.deciding.candidates import Candidates
+from crdtsql.shown.deciding.reading import TRUTH
 from crdtsql.sqlite import UniqueIndex
 from crdtsql.store import Causality, Registry, Stamp
 
@@ -73,11 +74,12 @@ class Contest:
         return found
 
     def yielding(self, claims: Claims, values: list[dict[tuple[int, int], int]]) -> set[int]:
-        """Find the rows one of whose values somebody took on purpose, knowing the row: their claims yield."""
+        """Find the rows one of whose values, as they are, somebody took on purpose, knowing the row: their claims yield."""
         holders: dict[tuple[int, int], list[int]] = defaultdict(list)
+        read = self.candidates.read
         for number, groups in enumerate(values):
             for (row, form), group in groups.items():
-                if form == 0:
+                if form == (TRUTH if row in read else 0):
                     holders[number, group].append(row)
         found = set()
         for rows in holders.values():
@@ -137,10 +139,10 @@ class Contest:
             yield
 
 
-def because(index: UniqueIndex) -> str:
+def because(index: UniqueIndex, kind: str = reasons.UNIQUE) -> str:
     """Say why a row is held that lost its value in an index."""
     name = ", ".join(str(name) for name in index.columns) if index.is_plain else index.name
-    return reasons.because(reasons.UNIQUE, name)
+    return reasons.because(kind, name)
 
 
 def _terms(index: UniqueIndex) -> list[Sql]:

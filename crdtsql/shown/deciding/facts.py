@@ -17,11 +17,15 @@ from crdtsql.shown import references
 from crdtsql.shown.deciding import contest
 from crdtsql.shown.deciding.candidates import UNIQUE, Candidates
 from crdtsql.shown.deciding.contest import Contest
+from crdtsql.shown.deciding.reading import TRUTH
 from crdtsql.shown.deciding.turns import Row, Value
+from crdtsql.shown.deciding.unions import Unions
 from crdtsql.shown.references import Reference
 from crdtsql.store import Causality, Registry
 
 Form = tuple[Row, int]
+Shape = tuple[Row, int, tuple[object, ...]]
+"""A form of a row, and what its references are read as."""
 Key = tuple[tuple[int, Any], ...]
 Entry = tuple[tuple[str, Key], tuple[int, bytes], Row]
 
@@ -53,7 +57,7 @@ class Known:
     """What is known of the candidates of tables that refer to each other in a circle, or of one table.
 
     Attributes:
-        refused: what SQLite said to rows when they were shown: (row, marks) -> why.
+        refused: what SQLite said to rows when they were shown.
         suspects: rows that SQLite refused before, perhaps in another form.
     """
 
@@ -63,18 +67,21 @@ class Known:
         candidates: Mapping[int, Candidates],
         own: Sequence[Reference],
         causality: Causality,
-        refused: Mapping[Form, str],
+        refused: Mapping[Shape, str],
         suspects: set[Row],
+        unions: Unions,
     ) -> None:
         self.connection = registry.connection
         self.candidates = candidates
         self.refused = refused
         self.suspects = suspects
+        self.unions = unions
         self._values: dict[int, list[dict[tuple[int, int], int]]] = {}
         self._probed: dict[Form, str | None] = {}
         self._had: dict[Form, dict[Value, tuple[int, str]]] = {}
         self._indexes = {table: [*_describe(found)] for table, found in candidates.items()}
-        self.rows = self._in_order(registry, causality)
+        self.order = self._in_order(registry, causality)
+        self.rows = [row for row in self.order if row not in unions.assumed]
         self.links: dict[int, list[Link]] = defaultdict(list)
         for reference in own:
             if reference.child.table.id in candidates:
@@ -87,8 +94,9 @@ class Known:
         self._may_have: dict[Row, set[Value]] = defaultdict(set)
         for table, indexes in self._values.items():
             for number, values in enumerate(indexes):
-                for (candidate, _), group in values.items():
-                    self._may_have[table, candidate].add((table, number, group))
+                for (candidate, form), group in values.items():
+                    if form != TRUTH:
+                        self._may_have[table, candidate].add((table, number, group))
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -121,7 +129,8 @@ class Known:
         mark = child.marks.of(reference)
         changing = child.marks.touching(inputs, "DEFAULT", "SUFFIX")
         columns = [child.column(name) for name in reference.key.columns]
-        nowhere = references.dangling_candidates(self.connection, reference, child.name, columns, changing)
+        is_truth = child.reading.is_truth(reference)
+        nowhere = references.dangling_candidates(self.connection, reference, (child.name, is_truth), columns, changing)
         link = Link(
             reference,
             mark.bit if mark else 0,
@@ -165,7 +174,7 @@ class Known:
 
     def _find_values(self, row: Row, marks: int) -> Iterator[tuple[Value, tuple[int, str]]]:
         table, number = row
-        for position, (emptying, relevant, mark, why) in enumerate(self._indexes[table]):
+        for position, (emptying, relevant, mark, why, _) in enumerate(self._indexes[table]):
             if not marks & emptying:
                 group = self._values[table][position].get((number, marks & relevant))
                 if group is not None:
@@ -185,10 +194,15 @@ class Known:
         marks = shown.get(parent)
         return marks is not None and not marks & link.parent_emptying and marks & link.parent_changing == form
 
+    def shape(self, row: Row, marks: int) -> Shape:
+        """Name what a candidate shows under some marks, whatever else is decided."""
+        return row, marks, self.candidates[row[0]].read.get(row[1], ())
+
     def refuses(self, row: Row, marks: int, *, surely: bool) -> str | None:
         """Say why SQLite does not take a candidate by itself; None if it does, or if nobody asked and it is not `surely`."""
-        if (row, marks) in self.refused:
-            return self.refused[row, marks]
+        shape = self.shape(row, marks)
+        if shape in self.refused:
+            return self.refused[shape]
         if not surely and row not in self.suspects:
             return None
         if (row, marks) not in self._probed:
@@ -200,12 +214,37 @@ class Known:
         """Return how many marks a candidate may have."""
         return len(self.candidates[row[0]].marks.every)
 
+    def uniting(self, row: Row) -> Mapping[Value, str]:
+        """Return the values by which a candidate is one with whoever has them."""
+        table, number = row
+        found = {}
+        for position, (*_, united) in enumerate(self._indexes[table]):
+            group = self._values[table][position].get((number, 0)) if united else None
+            if group is not None:
+                found[table, position, group] = united
+        return found
 
-def _describe(candidates: Candidates) -> Iterator[tuple[int, int, int, str]]:
-    """Yield of each index: the marks that take its value away, those that change it, the one that gives it up, and why without."""
+    def may_lead(self, row: Row) -> bool:
+        """Tell whether references to a candidate may be read otherwise, once it is known to be one with another."""
+        return row[0] in self.unions.tables and row not in self.unions.loose and bool(self.uniting(row))
+
+
+def _describe(candidates: Candidates) -> Iterator[tuple[int, int, int, str, str]]:
+    """Describe each index, as a tuple.
+
+    The marks that take its value away, those that change it, the one that gives it up, why a row is held without, and why if the
+    index unites it with another one; "" if it does not.
+    """
     for index in candidates.indexes:
         mark = candidates.marks.of(index)
-        yield candidates.emptying(index), candidates.relevant(index), mark.bit if mark else 0, contest.because(index)
+        united = contest.because(index, reasons.UNITED) if candidates.marks.unites(index) else ""
+        yield (
+            candidates.emptying(index),
+            candidates.relevant(index),
+            mark.bit if mark else 0,
+            contest.because(index),
+            united,
+        )
 
 
 def why_refused(code: int, words: str) -> str:

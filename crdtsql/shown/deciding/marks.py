@@ -51,6 +51,11 @@ class Marks:
         for index in indexes:
             self._add_index(index, used)
 
+    def unites(self, index: UniqueIndex) -> bool:
+        """Tell whether rows with one value in an index are one thing."""
+        chosen = self.side.table.unique.get(self.side.table.uids_of(map(str, index.columns)))
+        return index.is_plain and chosen == policy.SAME
+
     def _add(self, kind: Kind, columns: Sequence[str], cause: Reference | UniqueIndex) -> None:
         self.every.append(Mark(1 << len(self.every), kind, tuple(map(caseless, columns)), cause))
 

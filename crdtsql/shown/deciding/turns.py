@@ -25,10 +25,11 @@ Value = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a row: shown under some marks, or out for a reason."""
+    """What became of a row: shown under some marks, or out for a reason; `winner` is the shown row that it is united with."""
 
     marks: int = 0
     why: str | None = None
+    winner: Row | None = None
 
 
 class Facts(Protocol):
@@ -59,6 +60,12 @@ class Facts(Protocol):
     def most_marks(self, row: Row) -> int:
         """Return how many marks a row may have at most."""
 
+    def uniting(self, row: Row) -> Mapping[Value, str]:
+        """Return the values of a row, as it is, by which it is one with whoever has them, and how its held row says so."""
+
+    def may_lead(self, row: Row) -> bool:
+        """Tell whether a row that is out counts as there for rows that refer to it, since it may be one with another."""
+
 
 class Turns:
     """One run over all rows."""
@@ -68,6 +75,7 @@ class Turns:
         self.rank = {row: number for number, row in enumerate(facts.rows)}
         self.outcomes: dict[Row, Outcome] = {}
         self.shown: dict[Row, int] = {}
+        self.present: dict[Row, int] = {}
         self.taken: dict[Value, Row] = {}
 
     def decide(self) -> dict[Row, Outcome]:
@@ -77,7 +85,17 @@ class Turns:
         queue = _Queue(units, above, self.rank, {row: [*self.facts.may_have(row)] for row in self.facts.rows})
         while (unit := queue.next()) is not None:
             self._turn(unit)
+        self._unite()
         return self.outcomes
+
+    def _unite(self) -> None:
+        """Find the rows that are out, and one with a row that is shown: with the best of these."""
+        for row, outcome in self.outcomes.items():
+            if outcome.why is not None and (own := self.facts.uniting(row)):
+                found = [(self.rank[self.taken[value]], value) for value in own if value in self.taken]
+                if found:
+                    _, value = min(found)
+                    self.outcomes[row] = Outcome(why=own[value], winner=self.taken[value])
 
     def _turn(self, unit: Sequence[Row]) -> None:
         """Decide what is shown of some rows that refer to each other, or of one; a round does one thing to all of them."""
@@ -102,10 +120,12 @@ class Turns:
     def _out(self, marks: dict[Row, int], row: Row, why: str) -> None:
         if marks.pop(row, None) is not None:
             self.outcomes[row] = Outcome(why=why)
+            if self.facts.may_lead(row):
+                self.present[row] = 0
 
     def _lose_parents(self, marks: dict[Row, int]) -> bool:
         """Mark the references that lead to nothing; where one can't be, or is marked already, its row is out."""
-        before, shown = dict(marks), ChainMap(marks, self.shown)
+        before, shown = dict(marks), ChainMap(marks, self.shown, self.present)
         found = [(row, mark, why) for row in before for mark, why in self.facts.lost(row, before[row], shown)]
         for row, mark, why in found:
             if not mark or before[row] & mark:

@@ -6,110 +6,35 @@ A record is a row's column -> value, its key's columns included; the *truth* of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 from tests.machines.oracle.events import Event, Row
 from tests.machines.oracle.model import RowState, World
 from tests.machines.oracle.numbers import labels, translate
 from tests.machines.oracle.parts import Stamp
-
-Record = Mapping[str, Any]
-
-KEEPS_PARENT = ("RESTRICT", "NO ACTION")
-MASKS = ("SET NULL", "SET DEFAULT")
-KINDS = ("suffix", "SET DEFAULT", "null")
-
-
-@dataclass(frozen=True)
-class Unique:
-    """A UNIQUE index: `where` says which records it has, `policy` what becomes of a row that lost its value: hold, null or suffix."""
-
-    name: str
-    columns: tuple[str, ...]
-    nocase: bool = False
-    where: Callable[[Record], bool] = lambda record: True
-    where_columns: tuple[str, ...] = ()
-    policy: str = "hold"
-
-    def value(self, record: Record) -> tuple[Any, ...] | None:
-        """Return what no two shown rows may share; None if the index has no entry that could collide."""
-        found = tuple(comparable(record[column], self.nocase) for column in self.columns)
-        return None if any(value is None for value in found) or not self.where(record) else found
+from tests.machines.oracle.rules import (
+    KEEPS_PARENT,
+    MASKS,
+    Held,
+    Mark,
+    Record,
+    Reference,
+    Rules,
+    View,
+    circles,
+    comparable,
+    refers,
+)
+from tests.machines.oracle.turns import Turns
 
 
-@dataclass(frozen=True)
-class Reference:
-    """A foreign key."""
+class Union(NamedTuple):
+    """The row that a row is united with, and the indexes by which it is."""
 
-    columns: tuple[str, ...]
-    parent: str
-    parent_columns: tuple[str, ...] = ("id",)
-    on_delete: str = "NO ACTION"
-
-
-@dataclass(frozen=True)
-class Check:
-    """What a row must fulfil by itself: a CHECK, a NOT NULL, a STRICT column's type; `reason` as the held row gives it."""
-
-    reason: str
-    holds: Callable[[Record], bool]
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The constraints of a table; `required` has the columns that are NOT NULL, `numbered` says that its ids are automatic."""
-
-    key: tuple[str, ...] = ("id",)
-    uniques: tuple[Unique, ...] = ()
-    references: tuple[Reference, ...] = ()
-    checks: tuple[Check, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    required: frozenset[str] = frozenset()
-    numbered: bool = False
-
-
-@dataclass(frozen=True)
-class Held:
-    """A row whose truth the table does not show.
-
-    Attributes:
-        reasons: the reason; several where more than one thing is in its way and either may be named.
-    """
-
-    reasons: frozenset[str]
-    truth: Record
-
-
-@dataclass
-class View:
-    """What tables show, and the truths that they don't; a row that is in both has a stand-in.
-
-    Attributes:
-        dangling: the rows whose reference was found so at genesis and stays.
-    """
-
-    shown: dict[Row, Record] = field(default_factory=dict)
-    held: dict[Row, Held] = field(default_factory=dict)
-    dangling: set[Row] = field(default_factory=set)
-
-
-def comparable(value: Any, nocase: bool = False) -> Any:
-    """Return a value as SQLite compares it for equality: 1 is 1.0, and text is never a number."""
-    if isinstance(value, (int, float)):
-        return "number", value
-    if isinstance(value, str):
-        return "text", value.translate(_LOWER) if nocase else value
-    return value
-
-
-_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-
-
-Mark = Reference | Unique
-"""What a row may show otherwise: where a reference leads, or the value in an index."""
+    winner: Row
+    names: frozenset[str]
 
 
 class Shown:
@@ -119,6 +44,8 @@ class Shown:
         truths: the merged record of every known row, dead or alive.
         rows: the rows that may be shown: those that live, and those that are restored.
         order: these, the best claim first.
+        records: these, with references that are read as those to the row that theirs is united with.
+        united: the rows that are united with one that is shown.
     """
 
     def __init__(self, world: World, known: int, rules: Mapping[str, Rules]) -> None:
@@ -131,13 +58,16 @@ class Shown:
         self.live = {row for row, state in self.states.items() if state.alive}
         self.restored = self._restored()
         self.rows = self.live | self.restored
-        self.forms = {row: [*self._forms(row)] for row in self.rows}
-        self.values = {row: {v for form in self.forms[row] for v in self._values(row, form)} for row in self.rows}
         self.order = self._in_claim_order()
-        self.parents = {row: self._may_mean(row) for row in self.rows}
+        self.records = {row: self.truths[row] for row in self.rows}
+        self.forms: dict[Row, list[Record]] = {}
+        self.values: dict[Row, set[tuple[Any, ...]]] = {}
+        self.parents: dict[Row, set[Row]] = {}
         self.reasons: dict[Row, set[str]] = {}
+        self.united: dict[Row, Union] = {}
         self.view = View()
-        self._take_turns()
+        for tables in self._groups():
+            self._decide(tables)
         self._hold()
 
     def _truth(self, row: Row, state: RowState) -> Record:
@@ -209,10 +139,107 @@ class Shown:
         found = {(row[0], unique.name, unique.value(record)) for unique in self.rules[row[0]].uniques}
         return {value for value in found if value[2] is not None}
 
-    # -- 3. turns ---------------------------------------------------------------------------------
+    # -- 3. tables that refer to each other in a circle, or one that does not, after those that they refer to -----------------
+
+    def _groups(self) -> list[frozenset[str]]:
+        graph = {
+            name: {reference.parent for reference in rules.references if reference.parent in self.rules}
+            for name, rules in self.rules.items()
+        }
+        found = circles(graph)
+        depth = {group: 0 for group in found}
+        for _ in found:
+            for group in found:
+                above = {other for other in found - {group} for name in group if graph[name] & other}
+                depth[group] = max((depth[other] + 1 for other in above), default=0)
+        return sorted(found, key=lambda group: depth[group])
+
+    def _decide(self, tables: Collection[str]) -> None:
+        """Decide what is shown of some tables, again and again until it is known which rows references to united ones mean.
+
+        What is decided stays: a row that is united is out, and references to it are read as those to its winner, until its winner
+        is not shown after all; then it may be united once more, and after that no reference within the tables is read so.
+        """
+        order = [row for row in self.order if row[0] in tables]
+        may_lead = {r.parent for name in tables for r in self.rules[name].references if r.parent in tables}
+        pins: dict[Row, Union] = {}
+        freed: set[Row] = set()
+        loose: set[Row] = set()
+        while True:
+            self._read(order, pins)
+            turns = Turns(self, [row for row in order if row not in pins], may_lead, loose)
+            unions = self._unions(turns)
+            new = {row: union for row, union in unions.items() if row[0] in may_lead and row not in loose}
+            lost = {row: union.winner for row, union in pins.items() if union.winner not in turns.shown}
+            ghosts = turns.present.keys() - unions.keys()
+            if not new and not lost and not ghosts:
+                break
+            loose |= ghosts
+            for row, winner in lost.items():
+                (freed if winner in new and row not in freed else loose).add(row)
+                del pins[row]
+            pins |= new
+        self.united |= pins | unions
+        self.view.shown |= turns.shown
+        self.view.dangling |= turns.dangling
+        self.reasons |= turns.reasons
+
+    def _unions(self, turns: Turns) -> dict[Row, Union]:
+        """Return the rows that are out, and share a value of an index that unites with one that is shown: the best of these."""
+        found = {}
+        for row in turns.reasons:
+            own = self.uniting(row, self.records[row])
+            winners = [other for other in turns.order if other in turns.shown]
+            for winner in winners:
+                names = {name for _, name, _ in own & self.uniting(winner, turns.shown[winner])}
+                if names and row not in found:
+                    found[row] = Union(winner, frozenset(names))
+        return found
+
+    def uniting(self, row: Row, record: Record) -> set[tuple[Any, ...]]:
+        """Return the values of a row in indexes that unite it with another one that has them."""
+        policies = {unique.name: unique.policy for unique in self.rules[row[0]].uniques}
+        return {value for value in self._values(row, record) if policies[value[1]] == "same"}
+
+    def _read(self, order: list[Row], pins: Mapping[Row, Union]) -> None:
+        """Read the references to rows that are united with others; first those to other tables, then those within these."""
+        self.records |= {row: self.truths[row] for row in order}
+        tables = {row[0] for row in order}
+        for inner in (False, True):
+            read = {row: dict(self.records[row]) for row in order}
+            for row in order:
+                for reference in sorted(
+                    self.rules[row[0]].references, key=lambda r: (r.columns, r.parent, r.parent_columns)
+                ):
+                    if (reference.parent in tables) == inner:
+                        read[row] |= self._reading(row, reference, pins, inner)
+            self.records |= read
+        self.forms |= {row: [*self._forms(row)] for row in order}
+        self.values |= {row: {v for form in self.forms[row] for v in self._values(row, form)} for row in order}
+        self.parents |= {row: self._may_mean(row) for row in order}
+
+    def _reading(self, row: Row, reference: Reference, pins: Mapping[Row, Union], inner: bool) -> dict[str, Any]:
+        """Return what the columns of a reference are read as: nothing, if one of the rows that it may mean is no other one."""
+        if set(reference.columns) & set(self.rules[row[0]].key):
+            return {}
+        meant = [p for p in self.order if refers(self.truths[row], reference, p, self.truths[p])]
+        ends = [self._end(parent, pins) for parent in meant]
+        if not ends or any(end is None for end in ends):
+            return {}
+        found = (self.records if inner else self.view.shown)[ends[0]]
+        values = [found[column] for column in reference.parent_columns]
+        return {} if None in values else dict(zip(reference.columns, values, strict=True))
+
+    def _end(self, row: Row, pins: Mapping[Row, Union]) -> Row | None:
+        """Return the row that stands where one was: the one that it is united with, or itself, where its references were read."""
+        if row in pins or row in self.united:
+            return (pins.get(row) or self.united[row]).winner
+        return row if row in self.view.shown and self.records[row] != self.truths[row] else None
+
+    # -- 4. what turns ask ------------------------------------------------------------------------
 
     def _forms(self, row: Row) -> Iterable[Record]:
-        """Yield what a row might be shown as: its truth, and that with any of its references and values marked."""
+        """Yield what a row might be shown as: its record, and that with any of its references and values marked."""
         rules = self.rules[row[0]]
         marks = [mark for mark in (*rules.references, *rules.uniques) if self._may_mark(row, mark)]
         for bits in range(1 << len(marks)):
@@ -220,7 +247,7 @@ class Shown:
 
     def _record(self, row: Row, marks: set[Mark]) -> Record:
         """Return a row as it is shown under some marks: where several change a column, NULL goes before a default, that before a suffix."""
-        record, defaults = dict(self.truths[row]), self.rules[row[0]].defaults
+        record, defaults = dict(self.records[row]), self.rules[row[0]].defaults
         for kind in ("suffix", "SET DEFAULT", "null"):
             for column in {column for mark in marks for column in self._marked(row, mark, kind)}:
                 value = record[column]
@@ -260,105 +287,8 @@ class Shown:
         return {
             parent
             for reference in self.rules[row[0]].references
-            for parent in self.rows
+            for parent in self.forms
             if any(refers(mine, reference, parent, its) for mine in self.forms[row] for its in self.forms[parent])
-        }
-
-    def _take_turns(self) -> None:
-        """Let all rows have their turn, and those that may refer to each other in a circle one together.
-
-        A row waits for those that it may refer to, and for better ones that may have one of its values. Of rows that all wait for one
-        another, the best of those that only wait for better ones goes all the same. What had its turn is decided for good.
-        """
-        units = circles(self.parents)
-        above = {u: {v for row in u for v in units if v & self.parents[row]} - {u} for u in units}
-        better = {u: {v for v in units if self._is_better(v, u)} - {u} for u in units}
-        rank = {u: min(self.order.index(row) for row in u) for u in units}
-        waiting = set(units)
-        while waiting:
-            turns = [u for u in waiting if not (above[u] | better[u]) & waiting]
-            if not turns:
-                knots = circles({u: (above[u] | better[u]) & waiting for u in waiting})
-                last = next(k for k in knots if all((above[u] | better[u]) & waiting <= k for u in k))
-                turns = [min((u for u in last if not above[u] & waiting), key=lambda u: rank[u])]
-            for unit in turns:
-                self._turn(unit)
-            waiting -= set(turns)
-
-    def _is_better(self, unit: frozenset[Row], other: frozenset[Row]) -> bool:
-        """Tell whether a row of a unit comes before one of another and may have one of its values."""
-        return any(
-            self.values[one] & self.values[two] and self.order.index(one) < self.order.index(two)
-            for one in unit
-            for two in other
-        )
-
-    def _turn(self, unit: frozenset[Row]) -> None:
-        """Decide what is shown of some rows, beside what was decided before.
-
-        All are shown as they are; then rounds, of which each does the first of these that there is to do: references that lead to
-        nothing are marked, or take their row out if they can't be or were; the best row of which others have values is marked, if it
-        can do without all of these; rows go out of which a row that was decided before has a value; rows that a CHECK refuses go
-        out; so does the best row of which a better one of the same turn has a value. Marks and rows that are out only grow.
-        """
-        marks: dict[Row, set[Mark]] = {row: set() for row in unit}
-        out: dict[Row, set[str]] = {}
-        while True:
-            found = {row: self._record(row, marks[row]) for row in self.order if row in unit and row not in out}
-            nowhere = self._dangling(found, marks)
-            for row, reference in nowhere:
-                if self._may_mark(row, reference) and reference not in marks[row]:
-                    marks[row].add(reference)
-                else:
-                    out.setdefault(row, set()).add(f"foreign key: {reference.parent}")
-            if nowhere or self._give_up(found, marks):
-                continue
-            late = {row: lost for row in found for _, lost in self._losers({row: found[row]})}
-            failed = {row: {c.reason for c in self.rules[row[0]].checks if not c.holds(found[row])} for row in found}
-            broken = {} if late else {row: reasons for row, reasons in failed.items() if reasons}
-            losers = late or ({} if broken else dict([*self._losers(found)][:1]))
-            if not broken and not losers:
-                break
-            out |= broken or {row: {f"unique: {unique.name}" for unique in lost} for row, lost in losers.items()}
-        self.view.shown |= found
-        self.view.dangling |= {row for row, _ in self._leading_nowhere(found)}
-        self.reasons |= out
-
-    def _give_up(self, found: dict[Row, Record], marks: dict[Row, set[Mark]]) -> bool:
-        """Mark the best row of which others have values, if it can be shown without all of them."""
-        for row, lost in self._losers(found):
-            if all(self._may_mark(row, unique) and unique not in marks[row] for unique in lost):
-                marks[row] |= lost
-                return True
-        return False
-
-    def _losers(self, found: dict[Row, Record]) -> Iterable[tuple[Row, set[Unique]]]:
-        """Yield the rows that have a value of a better one, the best first, and in which indexes."""
-        taken = {value for row, record in self.view.shown.items() for value in self._values(row, record)}
-        for row, record in found.items():
-            values = self._values(row, record)
-            names = {name for _, name, _ in values & taken}
-            if names:
-                yield row, {unique for unique in self.rules[row[0]].uniques if unique.name in names}
-            taken |= values
-
-    def _dangling(self, shown: dict[Row, Record], marks: dict[Row, set[Mark]]) -> set[tuple[Row, Reference]]:
-        """Return the references of shown rows that refer to nothing shown, but for those that were found so and show it."""
-        return {
-            (row, reference)
-            for row, reference in self._leading_nowhere(shown)
-            if not self._was_found_so(row, reference)
-            or any(set(self._marked(row, mark, kind)) & set(reference.columns) for mark in marks[row] for kind in KINDS)
-        }
-
-    def _leading_nowhere(self, shown: dict[Row, Record]) -> set[tuple[Row, Reference]]:
-        everything = {**self.view.shown, **shown}
-        return {
-            (row, reference)
-            for row, record in shown.items()
-            for reference in self.rules[row[0]].references
-            if all(record[column] is not None for column in reference.columns)
-            and not any(refers(record, reference, parent, found) for parent, found in everything.items())
         }
 
     def _was_found_so(self, row: Row, reference: Reference) -> bool:
@@ -366,6 +296,8 @@ class Shown:
 
         Where it refers to values that were written since genesis, some row may have had it before.
         """
+        if any(self.records[row][column] != self.truths[row][column] for column in reference.columns):
+            return False
         if self._event(row, reference.columns).kind != "genesis" or self._all_parents(self.truths[row], reference):
             return False
         to_key = all(
@@ -388,6 +320,8 @@ class Shown:
             record = self.view.shown.get(row)
             if row not in self.live:
                 reasons = {"deleted" if record is None else "deleted, shown: referenced"}
+            elif row in self.united:
+                reasons = {f"united: {name}" for name in self.united[row].names}
             elif record is None:
                 reasons = self.reasons[row]
             else:
@@ -396,27 +330,6 @@ class Shown:
                     continue
                 reasons = {f"masked: {', '.join(sorted(masked))}"}
             self.view.held[row] = Held(frozenset(reasons), truth)
-
-
-def refers(record: Record, reference: Reference, parent: Row, found: Record) -> bool:
-    """Tell whether a record refers to a row; one that has a NULL there refers to nothing."""
-    if parent[0] != reference.parent:
-        return False
-    pairs = zip(reference.columns, reference.parent_columns, strict=True)
-    return all(record[c] is not None and comparable(record[c]) == comparable(found[p]) for c, p in pairs)
-
-
-Node = TypeVar("Node", bound=Hashable)
-
-
-def circles(graph: Mapping[Node, Iterable[Node]]) -> set[frozenset[Node]]:
-    """Group what leads to one another in a circle; what does not is a group of its own."""
-    reach = {node: {other for other in nodes if other in graph} for node, nodes in graph.items()}
-    while True:
-        wider = {node: found.union(*(reach[other] for other in found)) for node, found in reach.items()}
-        if wider == reach:
-            return {frozenset({node} | {o for o in found if node in reach[o]}) for node, found in reach.items()}
-        reach = wider
 
 
 def shown(world: World, known: int, rules: Mapping[str, Rules]) -> View:

@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.machines.oracle.events import Row
 from tests.machines.oracle.model import Replica, World
-from tests.machines.oracle.shown import Check, Reference, Rules, Unique, circles, shown
+from tests.machines.oracle.rules import Check, Reference, Rules, Unique, circles
+from tests.machines.oracle.shown import shown
 
 NOW = 1_000_000
 U, V = Unique("u", ("u",)), Unique("v", ("v",))

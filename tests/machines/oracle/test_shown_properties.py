@@ -11,7 +11,8 @@ import pytest
 
 from tests.machines.oracle.events import Row
 from tests.machines.oracle.model import Replica, World
-from tests.machines.oracle.shown import Check, Record, Reference, Rules, Shown, Unique, circles, refers
+from tests.machines.oracle.rules import Check, Record, Reference, Rules, Unique, circles, refers
+from tests.machines.oracle.shown import Shown
 
 STATES = int(os.environ.get("CRDTSQL_STATES", "400"))
 KEYS = (1, 2, 3)
@@ -26,7 +27,7 @@ def _table(random: Random, names: tuple[str, ...]) -> Rules:
         references[0] = Reference(("r", "s"), random.choice(names), ("id", "u"), random.choice(ACTIONS))
     elif random.random() < 0.2:
         references[0] = Reference(("s",), random.choice(names), ("u",), random.choice(ACTIONS))
-    policies = random.choices(("hold", "null", "suffix"), (3, 1, 1), k=3)
+    policies = random.choices(("hold", "null", "suffix", "same"), (3, 1, 1, 3), k=3)
     indexed = (("u",), ("v", "r"), ("s",))
     uniques = [Unique(", ".join(of), of, policy=policy) for of, policy in zip(indexed, policies, strict=True)]
     checks = [
@@ -107,7 +108,18 @@ def test_nothing_is_held_that_could_be_shown(seed: int) -> None:
         now = _state(random)
         for row in _alone(now):
             if row not in now.view.shown:
-                assert _breaks(now, row, now.truths[row]), (row, now.view)
+                assert _breaks(now, row, now.records[row]), (row, now.view)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_united_rows_lead_to_shown_ones(seed: int) -> None:
+    """The winner of a union is shown, and whoever could be read as referring to it does so."""
+    random = Random(seed)
+    for _ in range(STATES):
+        now = _state(random)
+        for row, union in now.united.items():
+            assert row not in now.view.shown
+            assert union.winner in now.view.shown, (row, union, now.view)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -18,10 +18,11 @@ from crdtsql.base.errors import WriteRefusedError
 from tests.machines.oracle import model
 from tests.machines.oracle.events import Row
 from tests.machines.oracle.numbers import Birth, translate
-from tests.machines.oracle.shown import Shown, View
+from tests.machines.oracle.rules import View
+from tests.machines.oracle.shown import Shown
 from tests.machines.simulation import accounting, answers
 from tests.machines.simulation.constrained import situations as constrained_situations
-from tests.machines.simulation.constrained.tables import FAMILIES, OTHER, TABLES, schema
+from tests.machines.simulation.constrained.tables import FAMILIES, OTHER, OTHERS, TABLES, UNITING, schema
 from tests.machines.simulation.constrained.writes import ConstrainedWriter
 from tests.machines.simulation.files import Peer
 from tests.machines.simulation.simulation import Simulation
@@ -43,9 +44,14 @@ class Constrained(Simulation):
         self.labels: dict[Path, dict[Birth, int]] = {}
 
     def choose_habits(self) -> Habits:
-        """Choose a family of tables: every seventh history has automatic ids, whose situations need many chances to meet."""
+        """Choose a family of tables.
+
+        In every fifth history rows are united, and in others every seventh one has automatic ids: both need many chances to meet.
+        """
         numbered, others = _by_numbers()
-        tables = dict(FAMILIES[self.random.choice(numbered if self.seed % 7 == 6 else others)])
+        unites = self.seed % 5 == 4
+        chosen = self.random.choice(numbered if self.seed % 7 == 6 else others)
+        tables = dict(FAMILIES[list(UNITING)[self.seed // 5 % len(UNITING)] if unites else chosen])
         if len(tables) > 3 and self.random.random() < 0.3:
             tables.pop(list(tables)[-1])
         if self.random.random() < 0.4:
@@ -74,7 +80,8 @@ class Constrained(Simulation):
         answering = (answers.resolve, answers.undelete)
         found = {action: n for action, n in super().actions().items() if getattr(action, "func", None) not in answering}
         of_numbers = {self._claim: 16} if self.numbered else {}
-        return {**found, self._undelete: 2, self._send_again: 6, **of_numbers}
+        of_unions = {self._create_both: 12} if self._uniting() else {}
+        return {**found, self._undelete: 2, self._send_again: 6, **of_numbers, **of_unions}
 
     def _step(self) -> None:
         """Take a step; whatever it was, what every file shows then follows from what it knows."""
@@ -139,6 +146,28 @@ class Constrained(Simulation):
         self.deliver(self.export(third, second.replica.vector()), second)
         if self.random.random() < 0.8 and first.island == second.island:
             self.deliver(self.export(first, second.replica.vector()), second)
+
+    def _uniting(self) -> list[str]:
+        """List the tables whose rows are united."""
+        return [name for name, rules in self.rules.items() if any(unique.policy == "same" for unique in rules.uniques)]
+
+    def _create_both(self) -> None:
+        """Let two files create a row of one value each, and rows that refer to it, and write on once they have met."""
+        first, second = self.random.sample(self.peers, 2)
+        table = self.random.choice(self._uniting())
+        unique = self.random.choice([found for found in self.rules[table].uniques if found.policy == "same"])
+        values = {column: self.random.choice(first.writer.choices(table, column)) for column in unique.columns}
+        keys = self.random.sample(first.writer.shape(table).pool, 2)
+        for peer, key in zip((first, second), keys, strict=True):
+            peer.writer.create(self.random, peer.twin, table, key, values)
+            self.written_on.add(peer.island)
+            peer.marks |= accounting.shown(peer.writer.connection, self.habits.tables)
+        if first.island != second.island:
+            return
+        self.deliver(self.export(first, second.replica.vector()), second)
+        for peer in (first, second, second):
+            self.write(peer)
+        self.deliver(self.export(second, first.replica.vector()), first)
 
     def _let(
         self, peer: Peer, write: Callable[[random.Random, model.Replica, str, int], None], table: str, number: int
@@ -264,7 +293,7 @@ class Constrained(Simulation):
 def _by_numbers() -> tuple[list[str], list[str]]:
     """Return the families with automatic ids, and the others."""
     numbered = [name for name, tables in FAMILIES.items() if any(table.rules.numbered for table in tables.values())]
-    return numbered, [name for name in FAMILIES if name not in numbered]
+    return [name for name in numbered if name in OTHERS], [name for name in OTHERS if name not in numbered]
 
 
 def difference(real: dict[Row, Any], expected: dict[Row, Any]) -> str:

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Mapping
 from tests.machines.oracle.events import Event, Row
 from tests.machines.oracle.model import World
 from tests.machines.oracle.numbers import Birth
-from tests.machines.oracle.shown import Rules, Shown, View
+from tests.machines.oracle.rules import Rules, View
+from tests.machines.oracle.shown import Shown
+from tests.machines.simulation.constrained import unions
 
 REQUIRED = (
+    *unions.REQUIRED,
     "a constraint refused a statement",
     "a constraint's own clause undid a transaction",
     "tables with conflict clauses",
@@ -55,7 +58,7 @@ REQUIRED = (
     "a row that came back has another number",
     "known rows arrived again",
 )
-RARE = ("a row above a restored row was restored", "two updates broke a CHECK together")
+RARE = (*unions.RARE, "a row above a restored row was restored", "two updates broke a CHECK together")
 """Those that only a long run meets."""
 
 
@@ -85,6 +88,7 @@ def note_view(
             _note_event(occurred, world, rules, event, row, cells, was, view)
     _note_released(occurred, rules, new, was, view)
     _note_yields(occurred, world, rules, known, view)
+    unions.note_unions(occurred, rules, new, was, view)
 
 
 def _note_held(occurred: Counter[str], rules: Mapping[str, Rules], row: Row, reason: str, view: View) -> None:
@@ -129,8 +133,11 @@ def _note_held(occurred: Counter[str], rules: Mapping[str, Rules], row: Row, rea
                     r.startswith("unique") for r in parent.reasons
                 )
     elif kind == "masked":
-        shown = view.shown[row][what.split(", ")[0]]
-        occurred[f"a reference was masked with {'NULL' if shown is None else 'the default'}"] += 1
+        shown, column = view.shown[row][what.split(", ")[0]], what.split(", ")[0]
+        by_default = shown == rules[row[0]].defaults.get(column, "")
+        occurred[f"a reference was masked with {'NULL' if shown is None else 'the default'}"] += (
+            shown is None or by_default
+        )
     elif reason == "CHECK stock.n":
         occurred["a merged counter broke a CHECK"] += 1
     elif reason == "CHECK bounds":
@@ -198,6 +205,7 @@ def _note_released(
 
 def note_numbers(occurred: Counter[str], before: Mapping[Birth, int], now: Shown) -> None:
     """Count what happened to numbers since they were looked at before."""
+    occurred["a row with an automatic id was united"] += any(now.rules[row[0]].numbered for row in now.united)
     moved = {birth for birth, number in before.items() if now.labels.get(birth, number) != number}
     for row, state in now.states.items():
         if row[1][0] in moved and now.rules[row[0]].numbered:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.machines.oracle.shown import Check, Record, Reference, Rules, Unique
+from tests.machines.oracle.rules import Check, Record, Reference, Rules, Unique
 from tests.machines.simulation.tables import Shape
 from tests.support.clauses import with_clauses, with_constraints
 
@@ -436,6 +436,160 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
     },
 }
 """The families; in each, a table comes after those that it refers to, where that is possible."""
+
+UNITING: dict[str, dict[str, Constrained]] = {
+    "tags": {
+        "tag": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, name TEXT COLLATE NOCASE, v)",
+            ("t1", "t2", "t3"),
+            {"name": ("x", "x", "X", "y"), "v": V},
+            indexes="CREATE UNIQUE INDEX tag_name ON tag (name);",
+            uniques=(Unique("name", ("name",), nocase=True, policy="same"),),
+        ),
+        "entry": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, tag TEXT REFERENCES tag ON DELETE CASCADE ON UPDATE CASCADE, title TEXT, v)",
+            ("n1", "n2", "n3"),
+            {"tag": ("t1", "t2", "t3"), "title": ("a", "a", "b"), "v": V},
+            indexes="CREATE UNIQUE INDEX entry_title ON entry (tag, title);",
+            uniques=(Unique("tag, title", ("tag", "title"), policy="same"),),
+            references=(_refers("tag", "tag", "CASCADE"),),
+        ),
+        "answer": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, entry TEXT REFERENCES entry)",
+            ("y1", "y2"),
+            {"entry": ("n1", "n2", "n3")},
+            references=(_refers("entry", "entry"),),
+        ),
+    },
+    "brands": {
+        "brand": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, name TEXT, code TEXT, n INTEGER, CONSTRAINT few CHECK (n < 3 OR code = 'p'))",
+            ("b1", "b2", "b3"),
+            {"name": ("x", "x", "y", None), "code": ("p", "q", None), "n": (1, 2, 3)},
+            indexes="CREATE UNIQUE INDEX brand_name ON brand (name); CREATE UNIQUE INDEX brand_code ON brand (code);",
+            uniques=(Unique("code", ("code",)), Unique("name", ("name",), policy="same")),
+            checks=(Check("CHECK few", lambda record: record["n"] < 3 or record["code"] in (None, "p")),),
+        ),
+        "pick": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, brand TEXT REFERENCES brand ON DELETE SET NULL, code TEXT REFERENCES brand (code)"
+            " ON DELETE RESTRICT, n INTEGER, mail TEXT)",
+            ("p1", "p2", "p3"),
+            {"brand": ("b1", "b2", "b3"), "code": ("p", "q", None, None), "n": (1, 2), "mail": ("m", "o")},
+            indexes="CREATE UNIQUE INDEX pick_n ON pick (n, brand); CREATE UNIQUE INDEX pick_mail ON pick (mail);",
+            uniques=(Unique("mail", ("mail",), policy="suffix"), Unique("n, brand", ("n", "brand"), policy="null")),
+            references=(_refers("brand", "brand", "SET NULL"), _refers("code", "brand", "RESTRICT", to="code")),
+        ),
+    },
+    "subjects": {
+        "subject": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, up TEXT REFERENCES subject ON DELETE CASCADE, name TEXT, nick TEXT)",
+            ("t1", "t2", "t3", "t4"),
+            {"up": ("t1", "t2", "t3", None), "name": ("x", "x", "y"), "nick": ("a", "a", "b", None)},
+            indexes="CREATE UNIQUE INDEX subject_name ON subject (up, name); CREATE UNIQUE INDEX subject_nick ON subject (nick);",
+            uniques=(
+                Unique("nick", ("nick",), policy="same"),
+                Unique("up, name", ("up", "name"), policy="same"),
+            ),
+            references=(_refers("up", "subject", "CASCADE"),),
+        ),
+        "like": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, subject TEXT DEFAULT 't1' REFERENCES subject ON DELETE SET DEFAULT,"
+            " nick TEXT REFERENCES subject (nick) ON DELETE SET NULL, n, v)",
+            ("l1", "l2"),
+            {"subject": ("t1", "t2", "t3", "t4"), "nick": ("a", "b", None), "n": (1, 1, 2), "v": V},
+            indexes="CREATE UNIQUE INDEX like_subject ON like (subject, n);",
+            uniques=(Unique("subject, n", ("subject", "n")),),
+            references=(
+                _refers("nick", "subject", "SET NULL", to="nick"),
+                _refers("subject", "subject", "SET DEFAULT"),
+            ),
+            defaults={"subject": "t1"},
+        ),
+    },
+    "kinds": {
+        "kind": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, name TEXT, up TEXT REFERENCES kind ON DELETE SET NULL)",
+            ("k1", "k2", "k3", "k4", "k5"),
+            {"name": ("x", "x", "y", "z", None), "up": ("k1", "k1", "k2", "k3", None)},
+            indexes="CREATE UNIQUE INDEX kind_name ON kind (name);",
+            uniques=(Unique("name", ("name",), policy="same"),),
+            references=(_refers("up", "kind", "SET NULL"),),
+        ),
+    },
+    "squads": {
+        "squad": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, name TEXT, lead TEXT REFERENCES member ON DELETE SET NULL)",
+            ("q1", "q2", "q3"),
+            {"name": ("x", "x", "y"), "lead": ("w1", "w2", None)},
+            indexes="CREATE UNIQUE INDEX squad_name ON squad (name);",
+            uniques=(Unique("name", ("name",), policy="same"),),
+            references=(_refers("lead", "member", "SET NULL"),),
+        ),
+        "member": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, squad TEXT REFERENCES squad ON DELETE CASCADE, place INTEGER)",
+            ("w1", "w2", "w3"),
+            {"squad": ("q1", "q2", "q3", None), "place": (1, 1, 2)},
+            indexes="CREATE UNIQUE INDEX member_place ON member (squad, place);",
+            uniques=(Unique("squad, place", ("squad", "place"), policy="same"),),
+            references=(_refers("squad", "squad", "CASCADE"),),
+        ),
+    },
+    "blocks": {
+        "block": _table(
+            "(x INTEGER NOT NULL, y INTEGER NOT NULL, code TEXT, PRIMARY KEY (x, y)) WITHOUT ROWID",
+            ((1, 1), (1, 2), (2, 2)),
+            {"code": ("p", "p", "q", None)},
+            key=("x", "y"),
+            indexes="CREATE UNIQUE INDEX block_code ON block (code);",
+            uniques=(Unique("code", ("code",), policy="same"),),
+        ),
+        "peg": _table(
+            "(id TEXT PRIMARY KEY NOT NULL, x INTEGER DEFAULT 1, y INTEGER DEFAULT 1, z INTEGER,"
+            " FOREIGN KEY (x, y) REFERENCES block ON DELETE SET DEFAULT, FOREIGN KEY (z, y) REFERENCES block (x, y)"
+            " ON DELETE SET NULL)",
+            ("n1", "n2", "n3"),
+            {"x": (1, 2, None), "y": (1, 2, 2), "z": (1, 2, None, None)},
+            indexes="CREATE UNIQUE INDEX peg_at ON peg (x, y);",
+            uniques=(Unique("x, y", ("x", "y"), policy="same"),),
+            references=(
+                Reference(("x", "y"), "block", ("x", "y"), "SET DEFAULT"),
+                Reference(("z", "y"), "block", ("x", "y"), "SET NULL"),
+            ),
+            defaults={"x": 1, "y": 1},
+        ),
+    },
+    "labels": {
+        "label": _table(
+            "(id INTEGER PRIMARY KEY, name TEXT, v)",
+            (1, 2, 3),
+            {"name": ("x", "x", "y"), "v": V},
+            indexes="CREATE UNIQUE INDEX label_name ON label (name);",
+            uniques=(Unique("name", ("name",), policy="same"),),
+            numbered=True,
+        ),
+        "item": _table(
+            "(id INTEGER PRIMARY KEY, label INTEGER NOT NULL REFERENCES label, v)",
+            (1, 2, 3),
+            {"label": (1, 2, 3), "v": V},
+            holds={"label": "label"},
+            references=(_refers("label", "label"),),
+            required=frozenset({"label"}),
+            numbered=True,
+        ),
+        "tie": _table(
+            "(label INTEGER NOT NULL REFERENCES label ON DELETE CASCADE, n INTEGER NOT NULL, v, PRIMARY KEY (label, n))",
+            ((1, 1), (2, 1), (3, 1), (1, 2)),
+            {"v": V},
+            key=("label", "n"),
+            holds={"label": "label"},
+            references=(_refers("label", "label", "CASCADE"),),
+        ),
+    },
+}
+"""Families whose rows are united (decision 0018)."""
+
+OTHERS = tuple(FAMILIES)
+FAMILIES |= UNITING
 
 SEEN = """
 CREATE TABLE seen_{table} (k PRIMARY KEY, what);

@@ -97,7 +97,7 @@ class Play:
         return f"{table} {policy}"
 
     def set_unique(self) -> str:
-        table, policy = self.table(), self.random.choice(("hold", "null", "suffix"))
+        table, policy = self.table(), self.random.choice(("hold", "null", "suffix", "same"))
         plain = [one.columns for one in constrained_tables.TABLES[table].rules.uniques if not one.where_columns]
         if not plain:
             return "none"

@@ -25,10 +25,10 @@ from tests.machines.simulation.writes import Habits
 from tests.support import state
 from tests.support.peers import START_MS, fast_directory, merged_in_all_orders
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "140"))
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "175"))
 ONE_SEED = os.environ.get("CRDTSQL_SEED")
 STEPS = os.environ.get("CRDTSQL_STEPS")
-PER_TEST = 70
+PER_TEST = 88
 
 occurred: Counter[str] = Counter()
 

@@ -81,6 +81,30 @@ class ConstrainedWriter(Writer):
                 values = [number if name == column else value for name, value in zip(names, bindings, strict=True)]
                 self.run(twin, [(text, tuple(values))])
 
+    def choices(self, table: str, column: str) -> list[Any]:
+        """Return the values that programs write to a column."""
+        return [value for value in self._constrained(table).values[column] if value is not None]
+
+    def create(self, random: Random, twin: model.Replica, table: str, key: Key, values: Mapping[str, Any]) -> None:
+        """Insert a row with some values, if its key is free, and a row that refers to its key for each reference to that."""
+        self._create(random, twin, table, key, values)
+        for child, shape in ((name, self._constrained(name)) for name in self.habits.tables):
+            for reference in shape.rules.references:
+                if reference.parent == table and reference.parent_columns == self.shape(table).key:
+                    pairs = dict(zip(reference.columns, key, strict=True))
+                    own = tuple(
+                        pairs.get(column, part)
+                        for column, part in zip(shape.key, random.choice(shape.pool), strict=True)
+                    )
+                    self._create(random, twin, child, own, pairs)
+
+    def _create(self, random: Random, twin: model.Replica, table: str, key: Key, values: Mapping[str, Any]) -> None:
+        shape = self._constrained(table)
+        text, bindings = self._insertion(random, table, "INSERT OR IGNORE", key)
+        names = (*shape.key, *shape.columns)
+        written = [values.get(name, value) for name, value in zip(names, bindings, strict=True)]
+        self.run(twin, [(text, tuple(written))])
+
     def delete(self, random: Random, twin: model.Replica, table: str, number: int) -> None:
         """Delete the row under a number, if there is one."""
         del random

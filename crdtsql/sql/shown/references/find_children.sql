@@ -1,0 +1,7 @@
+INSERT INTO temp._crdt_out (${keys})
+SELECT ${child_keys}
+FROM ${child} AS child
+WHERE (${references}) IN (
+  SELECT ${lost_values} FROM ${parent_held} AS lost WHERE lost.id IN (SELECT value FROM json_each(:held))
+)
+ON CONFLICT DO NOTHING
