@@ -78,7 +78,7 @@ def joined(parts: Iterable[Sql], separator: str = ", ") -> Sql:
     >>> joined([identifier("a"), identifier("b")]).text
     '"a", "b"'
     """
-    return Sql(separator.join(part.text for part in parts))
+    return Sql(separator.join([part.text for part in parts]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,13 @@ class Template:
         for slot, value in values.items():
             if not isinstance(value, Sql):
                 raise TypeError(f"sql/{self.name}.sql: slot {slot} takes Sql, not {type(value).__name__}")
-        return _fill(self, tuple(values.items()))
+        return _fill(self.body, tuple(values), tuple([value.text for value in values.values()]))
 
 
 @lru_cache(maxsize=4096)
-def _fill(template: Template, items: tuple[tuple[str, Sql], ...]) -> Sql:
-    values = dict(items)
-    return Sql(_SLOT.sub(lambda match: values[match[1]].text, template.body))
+def _fill(body: str, slots: tuple[str, ...], texts: tuple[str, ...]) -> Sql:
+    values = dict(zip(slots, texts, strict=True))
+    return Sql(_SLOT.sub(lambda match: values[match[1]], body))
 
 
 @cache
