@@ -72,6 +72,7 @@ class UndoReport:
         deleted: table name -> rows that are deleted now.
         changed: table name -> rows that were changed since, and stay for that reason.
         restored: cells that had taken the other file's values, and have the earlier ones again.
+        failed: cells that keep the other file's values, because their rows are held, or a constraint refuses the earlier value.
         dry_run: all of it was undone.
     """
 
@@ -79,6 +80,7 @@ class UndoReport:
     deleted: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     restored: int = 0
+    failed: int = 0
     dry_run: bool = False
 
     def to_json(self) -> dict[str, Any]:

@@ -42,6 +42,10 @@ def undo(
     if not found:
         raise CannotCombineError(f"{registry.path} was not combined with another file, or that was taken back already")
     last, report = found[-1], UndoReport(found[-1]["path"])
+    if last["taken"]:  # before the rows go that these values may refer to
+        answered = resolve_all(registry, Answer("ours"), Selection(site=last["taken"]), fold)
+        report.restored, report.failed = len(answered.resolved), len(answered.failed)
+        fold()
     ordinal = registry.add_site(make_site())
     base = registry.tick(now())
     given = {"born": registry.add_site(bytes.fromhex(last["born"])), "changed_too": changed_too}
@@ -59,16 +63,14 @@ def undo(
     for number, table in enumerate(registry.tables(), 1):
         base = _delete(registry, table, number, database, given | {"base": base, "site": ordinal})
     merge(registry, header, database, on_progress)
-    if last["taken"]:
-        restored = resolve_all(registry, Answer("ours"), Selection(site=last["taken"]), fold)
-        report.restored = len(restored.resolved)
     registry.set(FACT, json.dumps(found[:-1]))
     return report
 
 
 def _slots(table: Table) -> dict[str, Sql]:
     born_s = fragment("combine/undo/born_site", born=table.born) if table.is_numbered else Sql("clock.s")
-    return {"clock": table.clock, "born_s": born_s, "changed": fragment("combine/undo/changed")}
+    changed = fragment("combine/undo/changed", heads=table.heads, heads_is_clock=table.same_keys("heads", "clock"))
+    return {"clock": table.clock, "born_s": born_s, "changed": changed}
 
 
 def _delete(registry: Registry, table: Table, number: int, database: str, given: dict[str, int]) -> int:

@@ -307,6 +307,27 @@ def test_undo_keeps_what_was_changed_since(make: Make) -> None:
     assert read(app, PEOPLE) == [("Ada", None), ("Bob", "Ada")]
 
 
+def test_undo_takes_back_what_came_over_a_deleted_row(make: Make) -> None:
+    """A row whose key was deleted here comes in, and goes again with undo: that delete is no change since."""
+    app, other = make()
+    write(app, "DELETE FROM tagged", "DELETE FROM tag")
+    assert app.combine(other).tables["tag"].inserted == 2
+    report = app.undo_combine()
+    assert (report.deleted["tag"], report.changed, read(app, "SELECT * FROM tag"), app.held()) == (2, {}, [], [])
+
+
+def test_undo_restores_references_before_their_rows_go(make: Make) -> None:
+    """A value that came from the other file may refer to a row that came with it: undo gives the earlier one back, and nothing is held."""
+    schema = "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE k (c TEXT PRIMARY KEY NOT NULL, p INTEGER REFERENCES p(id));"
+    app, other = make(
+        "INSERT INTO k VALUES ('a', NULL)", "INSERT INTO p VALUES (1); INSERT INTO k VALUES ('a', 1)", schema
+    )
+    app.combine(other, take="theirs")
+    assert read(app, "SELECT p FROM k") == [(1,)]
+    report = app.undo_combine()
+    assert (report.restored, report.failed, read(app, "SELECT p FROM k"), app.held()) == (1, 0, [(None,)], [])
+
+
 def test_undo_lets_a_row_stay_that_others_refer_to(make: Make) -> None:
     """References that were written since never dangle after undo: what they refer to is shown as long as they do."""
     app, other = make()

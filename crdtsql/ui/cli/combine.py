@@ -107,4 +107,8 @@ def _undone(database: str, report: UndoReport) -> list[str]:
     ]
     if report.restored:
         lines.append(f"{report.restored:,} values are as before")
+    if report.failed:
+        lines.append(
+            f"{report.failed:,} values are not, because their rows are held, or a constraint refuses those from before"
+        )
     return [*lines, f"{database}: what came from {report.other} is taken back"]

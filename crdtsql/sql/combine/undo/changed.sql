@@ -1,1 +1,4 @@
-(clock.many IS NOT NULL OR (clock.dot_t IS NOT NULL AND clock.dot_s <> :born))
+(
+    ifnull(clock.dot_s, clock.s) <> :born
+    OR EXISTS (SELECT 1 FROM ${heads} AS heads WHERE ${heads_is_clock} AND heads.gone IS NULL AND heads.s <> :born)
+  )
