@@ -176,6 +176,25 @@ def test_policies_and_types_count(make: Make) -> None:
         app.combine(other)
 
 
+def test_natural_keys_unite(make: Make) -> None:
+    """Under the UNIQUE policy `same` rows of both files with one natural key are one thing, which the rows of both refer to; undo parts them."""
+    schema = (
+        "CREATE TABLE topic (id INTEGER PRIMARY KEY, name TEXT UNIQUE);"
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT, topic INTEGER REFERENCES topic(id));"
+    )
+    rows = "INSERT INTO topic VALUES (1, '%s'), (2, 'work'); INSERT INTO note (body, topic) VALUES ('%s', 2), ('%s alone', 1)"
+    app, other = make(rows.replace("%s", "app"), rows.replace("%s", "other"), schema)
+    app.set_unique("topic", ["name"], "same")
+    app.combine(other)
+    shown = "SELECT body, name FROM note JOIN topic ON topic.id = topic ORDER BY 1"
+    assert read(app, shown) == [("app", "work"), ("app alone", "app"), ("other", "work"), ("other alone", "other")]
+    assert read(app, "SELECT count(*) FROM topic") == [(3,)]
+    sound(app)
+    assert app.undo_combine().deleted == {"note": 2, "topic": 2}
+    assert read(app, shown) == [("app", "work"), ("app alone", "app")] and not app.held()
+    sound(app)
+
+
 def test_columns_and_tables_that_only_one_file_has(make: Make) -> None:
     """Columns that the other file lacks get their defaults; its own columns and tables are reported, with how much was left out."""
     app, other = make(
