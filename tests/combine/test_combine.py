@@ -118,6 +118,27 @@ def test_ids_that_were_in_use_are_not_given_again(make: Make) -> None:
     assert read(app, "SELECT id, body FROM note ORDER BY 1") == [(1, "a"), (10, "b")]
 
 
+def test_ids_of_deleted_rows_are_not_given_again(make: Make) -> None:
+    """An id that a row had which was deleted since counts as in use, also without AUTOINCREMENT: that row may come back."""
+    app, other = make()
+    write(app, "INSERT INTO person VALUES (9, 'gone', NULL)", "DELETE FROM person WHERE id = 9")
+    app.combine(other)
+    assert read(app, "SELECT id FROM person WHERE name = 'Cleo'") == [(10,)]
+    app.undelete("person", 9)
+    assert read(app, "SELECT name FROM person WHERE id = 9") == [("gone",)]
+
+
+def test_a_row_that_is_held_here_is_here(make: Make) -> None:
+    """A row of the other file whose key a held row has here is no new row: the held one keeps its values, or takes the other ones."""
+    schema = "CREATE TABLE u (k TEXT PRIMARY KEY NOT NULL, mail TEXT UNIQUE);"
+    app, other = make("INSERT INTO u VALUES ('a', 'm')", "INSERT INTO u VALUES ('b', 'other')", schema)
+    app.combine(plain(other.with_name("held.db"), schema, "INSERT INTO u VALUES ('b', 'm')"))
+    counts = app.combine(other).tables["u"]
+    assert (counts.differing, counts.inserted, app.held()[0].values) == (1, 0, {"mail": "m"})
+    app.combine(other, take="theirs", again=True)
+    assert (read(app, "SELECT * FROM u ORDER BY k"), app.held()) == ([("a", "m"), ("b", "other")], [])
+
+
 @pytest.mark.parametrize(("take", "colour", "conflicts"), [("ours", "red", 0), ("theirs", "blue", 1)])
 def test_rows_of_one_key_with_other_values(make: Make, take: Any, colour: str, conflicts: int) -> None:
     """A row that both files have keeps its values, or takes the other file's, and then its own are in the conflict log."""

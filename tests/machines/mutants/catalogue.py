@@ -822,6 +822,49 @@ MUTANTS = (
         "    if problems and not registry:\n",
         tests="tests/ui/test_scripts.py",
     ),
+    # -- files that were filled separately
+    Mutant(
+        "a table that both sides filled is not asked about where the replicas share sites",
+        "merge/unrelated.py",
+        "return self.wholly or table.uid in self.uids",
+        "return self.wholly",
+        tests="tests/merge/test_unrelated.py",
+    ),
+    Mutant(
+        "replicas that have met are asked again",
+        "merge/unrelated.py",
+        "wholly = ours.keys().isdisjoint(ids.values())",
+        "wholly = not ours.keys() >= set(ids.values())",
+        tests="tests/merge/test_unrelated.py",
+    ),
+    Mutant(
+        "references of a combined file do not follow",
+        "combine/staging.py",
+        "        if other is None:\n            continue\n",
+        "        if registry:\n            continue\n",
+        tests="tests/combine/test_combine.py",
+    ),
+    Mutant(
+        "a number that a deleted row had is given again by combining",
+        "sql/combine/staging/highest_here.sql",
+        "SELECT max(k1) FROM ${clock} WHERE k1 < :limit",
+        "SELECT max(k1) FROM ${clock} WHERE k1 < :limit AND gone IS NULL",
+        tests="tests/combine/test_combine.py",
+    ),
+    Mutant(
+        "a held row of the other file's key counts as new",
+        "sql/combine/staging/find_held.sql",
+        "SET mine = 1",
+        "SET mine = NULL",
+        tests="tests/combine/test_combine.py",
+    ),
+    Mutant(
+        "undo deletes rows that were changed since",
+        "sql/combine/undo/delete.sql",
+        "(:changed_too OR NOT ${changed})",
+        "(:changed_too OR 1 OR NOT ${changed})",
+        tests="tests/combine/test_combine.py",
+    ),
     # -- what people and programs read
     Mutant(
         "big integers are numbers in JSON",
