@@ -1,6 +1,7 @@
 """Words that need no file."""
 
-from crdtsql.base import clock, naming, policy, query, reasons, suggest
+from crdtsql.base import blocks_rule, clock, naming, policy, query, reasons, suggest
+from crdtsql.base.blocks_rule import Blocks, Lane
 from crdtsql.base.clock import ABSENT, Now
 from crdtsql.base.errors import (
     BusyError,
@@ -59,6 +60,7 @@ __all__ = [
     "MOST_ATTEMPTS",
     "WORD_BITS",
     "Birth",
+    "Blocks",
     "BusyError",
     "CannotAdoptError",
     "CannotAlterError",
@@ -76,6 +78,7 @@ __all__ = [
     "DatabaseError",
     "FilledSeparatelyError",
     "InvalidChangesetError",
+    "Lane",
     "MissingChangesError",
     "NotDeletedError",
     "NotEnabledError",
@@ -94,6 +97,7 @@ __all__ = [
     "Vector",
     "WriteRefusedError",
     "assign",
+    "blocks_rule",
     "by_id",
     "caseless",
     "clock",

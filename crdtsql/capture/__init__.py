@@ -2,10 +2,18 @@
 
 from crdtsql.capture import addkey, enable, shadows
 from crdtsql.capture.quiet import without_capture
-from crdtsql.capture.triggers import create_triggers, drop_triggers, fingerprint, note_triggers, trigger_statements
+from crdtsql.capture.triggers import (
+    create_block_triggers,
+    create_triggers,
+    drop_triggers,
+    fingerprint,
+    note_triggers,
+    trigger_statements,
+)
 
 __all__ = [
     "addkey",
+    "create_block_triggers",
     "create_triggers",
     "drop_triggers",
     "enable",

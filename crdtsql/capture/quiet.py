@@ -103,4 +103,8 @@ def _triggers_that_write_replicated(connection: apsw.Connection, table: Table) -
     }
     statements = usertriggers.statements(table.name, [*table.key, *(field.name for field in table.fields)])
     written = usertriggers.writes_of(connection, statements)
-    return {name for name, targets in written.items() if any(t in captured or naming.is_ours(t) for t in targets)}
+    return {
+        name
+        for name, targets in written.items()
+        if naming.is_ours(name) or any(t in captured or naming.is_ours(t) for t in targets)
+    }

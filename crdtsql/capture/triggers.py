@@ -18,6 +18,7 @@ from crdtsql.base import (
     LOG_TIME,
     CannotEnableError,
     Sql,
+    blocks_rule,
     caseless,
     fragment,
     identifier,
@@ -25,14 +26,16 @@ from crdtsql.base import (
     joined,
     naming,
     policy,
+    query,
     sql,
     text,
     verbatim,
 )
-from crdtsql.sqlite import Column, ForeignKey, TableShape, UniqueIndex, schema
+from crdtsql.sqlite import Column, ForeignKey, TableShape, UniqueIndex, autoincrement, schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Table
 from crdtsql.types import TYPES, Kind
 
+BLOCK = "block"
 ROWID_NAMES = ("rowid", "oid", "_rowid_")
 REFUSING = ("delete", "rekey", "kept_insert", "kept_update")
 """The triggers of a grow-only table that let no row go."""
@@ -69,6 +72,8 @@ def trigger_statements(connection: apsw.Connection, table: Table, shape: TableSh
             key_column=key_column,
             **slots.pick("new_keys"),
         )
+        if autoincrement.may_jump(connection, table.name, table.key[0]):
+            yield block_trigger(table)
     for number, index in enumerate(schema.unique_indexes(connection, table.name)):
         yield from _index_evict_triggers(slots, shape, index, number)
     if not shape.has_rowid_key and not shape.without_rowid:
@@ -76,6 +81,20 @@ def trigger_statements(connection: apsw.Connection, table: Table, shape: TableSh
     nullable = [column for column in key if not column.not_null and not shape.has_rowid_key and not shape.without_rowid]
     if nullable:
         yield from _null_key_triggers(slots, nullable)
+
+
+def block_trigger(table: Table) -> str:
+    """Write the trigger that goes on in another block of ids where one is used up (decision 0019)."""
+    return sql(
+        "capture/triggers/trigger_block",
+        trigger=identifier(naming.trigger(table.name, BLOCK)),
+        table=table.quoted,
+        name=text(table.name),
+        key_column=identifier(table.key[0]),
+        size=integer(blocks_rule.SIZE),
+        used_up=integer(blocks_rule.SIZE - blocks_rule.RESERVE),
+        highest=integer(blocks_rule.HIGHEST),
+    )
 
 
 class _Slots:
@@ -374,6 +393,18 @@ def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape
     except apsw.SQLError as error:
         raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
     note_triggers(connection, table)
+
+
+def create_block_triggers(connection: apsw.Connection, tables: list[Table]) -> None:
+    """Create the triggers for blocks of ids on those of some tables that lack theirs."""
+    found = query.rows(
+        connection, "SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND name GLOB '_crdt_block_*'"
+    )
+    present = {name for (name,) in found}
+    for table in tables:
+        if naming.trigger(table.name, BLOCK) not in present:
+            connection.execute(block_trigger(table))
+            note_triggers(connection, table)
 
 
 def note_triggers(connection: apsw.Connection, table: Table) -> None:

@@ -33,7 +33,7 @@ from crdtsql.base import (
 from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
 from crdtsql.numbers import followers
-from crdtsql.store import Field, Registry, Table
+from crdtsql.store import Field, Registry, Table, lanes
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image
 
@@ -148,7 +148,15 @@ def _fill(
     headers = [
         replace(describe(connection, table), links=tuple(followers.links_of(registry, table))) for table in tables
     ]
-    header = Header(registry.site_id(registry.self_ordinal), now(), listed, tuple(headers), registry.eras(), lacks)
+    header = Header(
+        registry.site_id(registry.self_ordinal),
+        now(),
+        listed,
+        tuple(headers),
+        registry.eras(),
+        lacks,
+        lanes.told(registry),
+    )
     for statement in image.schema(header, database):
         connection.execute(statement)
     (ignoring,) = query.first(connection, "PRAGMA ignore_check_constraints")

@@ -15,7 +15,7 @@ from functools import cached_property
 import apsw
 
 from crdtsql.base import caseless, identifier, policy, query, suggest
-from crdtsql.sqlite import Column, ForeignKey, TableShape, UserTrigger, schema, tablesql, usertriggers
+from crdtsql.sqlite import Column, ForeignKey, TableShape, UserTrigger, autoincrement, schema, tablesql, usertriggers
 
 BROKEN, REFUSED, WATCH, NOTE = "broken", "refused", "watch", "note"
 """Levels of a finding: to be repaired; can't be enabled as it is; good to know before it happens; for information."""
@@ -103,7 +103,6 @@ def of_table(world: World, shape: TableShape, *, enabled: bool, by_row: bool) ->
 
 def _key(world: World, shape: TableShape, *, enabled: bool, by_row: bool) -> Iterator[Finding]:
     names = ", ".join(column.name for column in shape.key)
-    definition = schema.definition(world.connection, "table", shape.name)
     if by_row:
         choice = None if enabled else world.command("enable", shape.name, "--identity", "key")
         yield Finding(
@@ -114,11 +113,19 @@ def _key(world: World, shape: TableShape, *, enabled: bool, by_row: bool) -> Ite
             choice,
         )
         yield from _references(world, shape)
-        if "autoincrement" in tablesql.names(definition):
+        if autoincrement.may_jump(world.connection, shape.name, names):
             yield Finding(
                 NOTE,
                 "autoincrement",
-                "AUTOINCREMENT keeps a number from being used again by one file only; after a renumbering it goes on above 2^52",
+                f"AUTOINCREMENT: each replica takes the numbers in {names!r} from blocks of its own, so a number that a program was "
+                "told stays; there are gaps, and the order of numbers is not that of time",
+            )
+        elif autoincrement.is_on(world.connection, shape.name, names):
+            yield Finding(
+                NOTE,
+                "autoincrement",
+                f"AUTOINCREMENT keeps a number from being used again by one file only: a CHECK names {names!r}, so replicas take no "
+                "blocks of their own, and a number can still change",
             )
     else:
         yield Finding(

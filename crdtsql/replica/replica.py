@@ -32,6 +32,7 @@ from crdtsql.evolve import appear, rebuild
 from crdtsql.export import Change, attached, changes, export
 from crdtsql.look import notices
 from crdtsql.merge import MergeReport, check_needs, check_skew, merge
+from crdtsql.numbers import blocks
 from crdtsql.replica.answers import Answers
 from crdtsql.replica.combining import Combining
 from crdtsql.replica.lookups import Lookups
@@ -41,7 +42,7 @@ from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.shown import RowsReport, set_rows
 from crdtsql.sqlite import schema
-from crdtsql.store import Remedy, damage
+from crdtsql.store import Remedy, damage, lanes
 from crdtsql.types import columntype
 from crdtsql.wire import image, move_to_new, pack, unpack
 
@@ -265,8 +266,13 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
             with self._folded():
                 check_needs(self.registry, header)
                 check_skew(header, self._now)
-                if not header.has_news_for(self.registry.vector()):
-                    return MergeReport(header.sender.hex(), known=True)
+                known = not header.has_news_for(self.registry.vector())
+                of_lanes = lanes.news(self.registry, header.lanes)
+            if known:
+                if of_lanes:
+                    with self._changing(durable=False):
+                        blocks.meet(self.registry, header.lanes)
+                return MergeReport(header.sender.hex(), known=True)
             with received.image() as content:
                 self.on_progress("check", 0, 1)
                 image.check(header, content)
@@ -277,6 +283,7 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
                         report = merge(
                             self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated
                         )
+                        blocks.meet(self.registry, header.lanes)
                         self.registry.remember_peer(header.sender, header.vector)
         for notice in report.notices:
             self._notice(notice)
@@ -307,9 +314,12 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
         if not target.parent.is_dir():
             raise DatabaseError(f"{target}: it can't be written: there is no folder {target.parent}")
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        site = self._make_site()
+        with self._changing(durable=False):  # here too, so that the next clone of this file gets another lane
+            blocks.give(self.registry, site)
         try:
             with explained(str(target), self.lock_timeout), self._at_rest():
-                self._copy_to(temporary)
+                self._copy_to(temporary, site)
             with self._finishing():
                 move_to_new(temporary, target)
         except FileExistsError as error:
@@ -322,7 +332,7 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
                     Path(f"{temporary}{suffix}").unlink()
         return Replica.open(target, now=self._now, make_site=self._make_site, lock_timeout=self.lock_timeout)
 
-    def _copy_to(self, path: Path) -> None:
+    def _copy_to(self, path: Path, site: bytes) -> None:
         source, copy = connect(self._file, self.lock_timeout), apsw.Connection(str(path))
         try:
             with copy.backup("main", source, "main") as backup:
@@ -330,7 +340,7 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
                     backup.step(1000)
             other = Replica(copy, now=self._now, make_site=self._make_site)
             with other._writing():
-                other._begin_as(self._make_site())
+                other._begin_as(site)
                 other.registry.remember_peer(self.registry.site_id(self.registry.self_ordinal), self.registry.vector())
                 other._changed()
             query.rows(copy, "PRAGMA wal_checkpoint(TRUNCATE)")

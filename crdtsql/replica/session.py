@@ -20,7 +20,6 @@ from crdtsql.base import (
     DatabaseError,
     Now,
     Progress,
-    clock,
     query,
     silent,
 )
@@ -28,6 +27,7 @@ from crdtsql.capture import addkey, create_triggers, drop_triggers, note_trigger
 from crdtsql.conflicts import conflict_log
 from crdtsql.evolve import drift
 from crdtsql.fold import has_pending
+from crdtsql.numbers import blocks
 from crdtsql.replica.opening import check_alone, connect, new_site, now_ms
 from crdtsql.replica.transactions import LOCK_TIMEOUT_S, ForeignKeys, explained, foreign_keys, reading, synchronous
 from crdtsql.replica.turns import Turnstile, verb
@@ -210,6 +210,7 @@ class Session:
 
     def _begin_as(self, site: bytes) -> None:
         self.registry.become(site)
+        blocks.begin(self.registry)
         if self._file:
             copies.remember_home(self.registry, self._file)
 
@@ -237,12 +238,9 @@ class Session:
             self._changed()
             if not moved:
                 drift.mark_seen(self.registry)  # fold may have dropped triggers and created them again
-            ahead_ms = clock.to_ms(self.registry.number("clock")) - self._now()
-            if ahead_ms > clock.MAXIMUM_SKEW_MS:
-                self._notice(
-                    f"{self.path}: its clock is {ahead_ms / 60_000:,.0f} minutes ahead of this machine's; other replicas "
-                    "will wait that long before they take its changes"
-                )
+            ahead = self._waiting.clock_ahead(self._now)
+            if ahead is not None:
+                self._notice(ahead)
 
     def _fold_if_possible(self) -> None:
         """Fold, unless that would leave rows of a table that is not replicated without the row they refer to.
@@ -270,6 +268,7 @@ class Session:
             self._become_new_site("a peer has later changes of it, so an older state of it was restored")
         if drift.check(self.registry, strict=strict):  # else what is in the log waits for `repair`
             self._fold() if strict else self._fold_if_possible()
+            blocks.place(self.registry)
 
     @verb
     def fold(self, peer_vector: Mapping[bytes, int] | None = None) -> None:
@@ -327,6 +326,7 @@ class Session:
         if strict or drift.check(self.registry, strict=False):
             if has_pending(self.connection) or self.registry.number("unsettled"):
                 self._fold() if strict else self._fold_if_possible()
+            blocks.place(self.registry)
             drift.mark_seen(self.registry)
         self._changed()
 

@@ -7,7 +7,7 @@ from contextlib import closing, nullcontext
 
 import apsw
 
-from crdtsql.base import Now, query, suggest
+from crdtsql.base import Now, clock, query, suggest
 from crdtsql.fold import Piece, fold, has_pending, reached
 from crdtsql.store import Book, Folded, Registry, copies
 
@@ -72,6 +72,16 @@ class Waiting:
             seqs = [] if self._book is None else self._book.seqs
             found.append(Piece(self._registry.add_site(piece.site), piece.now_ms, seqs[place - 1]))
         return found
+
+    def clock_ahead(self, now: Now) -> str | None:
+        """Say how far the file's clock is ahead of this machine's, None if others take its changes all the same."""
+        ahead_ms = clock.to_ms(self._registry.number("clock")) - now()
+        if ahead_ms <= clock.MAXIMUM_SKEW_MS:
+            return None
+        return (
+            f"{self._registry.path}: its clock is {ahead_ms / 60_000:,.0f} minutes ahead of this machine's; other replicas "
+            "will wait that long before they take its changes"
+        )
 
     def tell(self, reason: str) -> str:
         """Say what a file may lack that goes on as a new site, and what becomes of the writes in it that have no stamps yet."""

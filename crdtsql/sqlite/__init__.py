@@ -1,6 +1,6 @@
 """What does the user's file look like? Knows nothing of us."""
 
-from crdtsql.sqlite import indexsql, neighbours, schema, tablesql, usertriggers, writing
+from crdtsql.sqlite import autoincrement, indexsql, neighbours, schema, tablesql, usertriggers, writing
 from crdtsql.sqlite.default_values import default_value
 from crdtsql.sqlite.schema import Column, ForeignKey, TableShape, UniqueIndex, user_tables
 from crdtsql.sqlite.usertriggers import UserTrigger
@@ -11,6 +11,7 @@ __all__ = [
     "TableShape",
     "UniqueIndex",
     "UserTrigger",
+    "autoincrement",
     "default_value",
     "indexsql",
     "neighbours",

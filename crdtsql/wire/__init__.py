@@ -3,9 +3,10 @@
 from crdtsql.wire import image
 from crdtsql.wire.envelope import VERSION, pack, unpack
 from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
-from crdtsql.wire.header import Header, Site, TableHeader
+from crdtsql.wire.header import MAXIMUM_LANES, Header, Site, TableHeader
 
 __all__ = [
+    "MAXIMUM_LANES",
     "VERSION",
     "Header",
     "Site",

@@ -18,6 +18,7 @@ The header is a JSON object:
     eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
     unseen      optional: list of [hlc, ordinal, uid of the column]: writes of cells that took the place of values that their
                 writer's table did not show, for the receiver's conflict log
+    lanes       optional: {site id: [lane, times]}: which ids of AUTOINCREMENT tables a site takes, and how often it has chosen that
 
 Unknown keys are ignored. Everything in it is distrusted: `read_header` takes what is in range and refuses the rest.
 """
@@ -29,10 +30,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crdtsql.base import InvalidChangesetError, caseless, clock, policy
+from crdtsql.base import InvalidChangesetError, Lane, blocks_rule, caseless, clock, policy
 
 MAXIMUM_ERAS = 2_000
 MAXIMUM_UNSEEN = 10_000
+MAXIMUM_LANES = 20_000
 _HEX = set("0123456789abcdef")
 
 
@@ -128,6 +130,7 @@ class Header:
     tables: tuple[TableHeader, ...] = field(default=())
     eras: dict[str, int] = field(default_factory=dict)
     unseen: tuple[tuple[int, int, str], ...] = ()
+    lanes: dict[bytes, Lane] = field(default_factory=dict)
 
     @property
     def vector(self) -> dict[bytes, int]:
@@ -176,6 +179,7 @@ class Header:
             ],
             **({"eras": self.eras} if self.eras else {}),
             **({"unseen": [list(event) for event in self.unseen]} if self.unseen else {}),
+            **({"lanes": {site.hex(): list(lane) for site, lane in self.lanes.items()}} if self.lanes else {}),
         }
 
     def for_people(self) -> dict[str, Any]:
@@ -223,7 +227,12 @@ def _parse_header(found: dict[str, Any]) -> Header:
     unseen = tuple((_number(hlc), _number(ordinal), _name(uid)) for hlc, ordinal, uid in found.get("unseen", []))
     if len(unseen) > MAXIMUM_UNSEEN or any(not 1 <= ordinal <= len(sites) for _, ordinal, _ in unseen):
         raise ValueError("writes that overwrote something unseen are not valid")
-    return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables, eras, unseen)
+    lanes = {
+        _site_id(site): Lane(_number(lane), _number(count)) for site, (lane, count) in found.get("lanes", {}).items()
+    }
+    if len(lanes) > MAXIMUM_LANES or any(lane.number >= blocks_rule.LANES for lane in lanes.values()):
+        raise ValueError("the lanes of sites are not valid")
+    return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables, eras, unseen, lanes)
 
 
 def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:

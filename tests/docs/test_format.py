@@ -14,7 +14,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base import policy, reasons
+from crdtsql.base import Lane, blocks_rule, policy, reasons
 from crdtsql.store.registry import FORMAT
 from crdtsql.store.tables import FIRST_UPDATE_OP, Fact
 from crdtsql.types.celltypes import TYPES
@@ -105,19 +105,21 @@ WHOLE = header.TableHeader(
 
 
 def keys(found: Any, path: str = "") -> set[str]:
-    """Return the keys of a header, as the page names them; the keys of `eras` are data."""
+    """Return the keys of a header, as the page names them; the keys of `eras` and `lanes` are data."""
     if isinstance(found, list):
         return (
             {key for one in found for key in keys(one, f"{path}[].")} if found and isinstance(found[0], dict) else set()
         )
-    if not isinstance(found, dict) or path == "eras":
+    if not isinstance(found, dict) or path in ("eras", "lanes"):
         return set()
     return {path + key for key in found} | {inner for key, one in found.items() for inner in keys(one, path + key)}
 
 
 def test_every_key_that_can_be_written_is_documented() -> None:
     """The table of keys has all that the code writes where nothing is left out, and nothing else."""
-    whole = header.Header(b"\1" * 16, 1, (header.Site(1, b"\1" * 16, 1, 1),), (WHOLE,), {"job": 1}, ((1, 1, "value"),))
+    site = b"\1" * 16
+    unseen, lanes = ((1, 1, "value"),), {site: Lane(0, 1)}
+    whole = header.Header(site, 1, (header.Site(1, site, 1, 1),), (WHOLE,), {"job": 1}, unseen, lanes)
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):
             absent = field.default_factory() if callable(field.default_factory) else field.default
@@ -201,9 +203,16 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
     apsw.Connection(str(tmp_path / "strange.db")).execute("CREATE TABLE task (id)")
     replica.combine(tmp_path / "strange.db")
     present = [name for (name,) in replica.connection.execute("SELECT name FROM _crdt_meta")]
-    names = {f"`{name.replace('triggers:1', 'triggers:<table>')}`" for name in present}
+    names = {
+        f"`{re.sub('^lane:.*', 'lane:<site>', name.replace('triggers:1', 'triggers:<table>'))}`" for name in present
+    }
     about_one = {f"`{word}:<table>`" for word in typing.get_args(Fact)}
-    assert set(documented_names("name")) == names | about_one | {"`era:<uid>`", "`severed`", "`unseen`"}
+    assert set(documented_names("name")) == names | about_one | {
+        "`era:<uid>`",
+        "`severed`",
+        "`unseen`",
+        *(f"`{name}`" for name in blocks_rule.of_lane(0).facts),
+    }
     assert f"`format` | version of the tables described here: {FORMAT} |" in PAGE
 
 
@@ -255,9 +264,11 @@ def test_names_of_triggers(tmp_path: Path) -> None:
         triggers = replica.connection.execute(listing).fetchall()
         replica.set_rows("task", "grow-only")
         triggers += replica.connection.execute(listing).fetchall()
-        replica.connection.execute("CREATE TABLE note (id INTEGER PRIMARY KEY)")
+        replica.connection.execute("CREATE TABLE note (id INTEGER PRIMARY KEY AUTOINCREMENT)")
         replica.enable("note")
-        only_numbered = {("_crdt_replace_note",)} & set(replica.connection.execute(listing).fetchall())
+        only_numbered = {("_crdt_replace_note",), ("_crdt_block_note",)} & set(
+            replica.connection.execute(listing).fetchall()
+        )
         triggers += [(name.replace("_note", "_task"),) for (name,) in only_numbered]
     listed = PAGE.split("The capture triggers are named")[1].split("### 2.3")[0]
     documented = set(re.findall(r"`(\w+)`", listed)) - {"what"}

@@ -63,7 +63,7 @@ EXPECTED = {
         "watch undeclared reference: albums.artist_id looks like a reference to Artist.ArtistId",
         "-> sqlite-utils add-foreign-key {path} albums artist_id Artist ArtistId",
         "watch undeclared reference: albums.MainArtistId ",
-        "note autoincrement: ",
+        "note autoincrement: AUTOINCREMENT: each replica takes the numbers in 'ArtistId' from blocks of its own",
         "note rows: no rows yet",
         "note unique: UNIQUE (Name): when two replicas give one value to two rows, the row that had it first is shown, the other is held",
         "note trigger: trigger artist_in writes found: it also fires for what a merge brings",

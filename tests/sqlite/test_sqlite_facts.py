@@ -426,3 +426,25 @@ def test_code_refers_to_facts_that_exist() -> None:
     ]:
         for number in re.findall(r"SQLITE_FACTS\.md, (\d+)", file.read_text(encoding="utf-8")):
             assert number in facts, file
+
+
+def test_sequences(run: Run) -> None:
+    """26: the first row of sqlite_sequence counts; a trigger can't change the one that its statement has read, but can put one before it."""
+    run(
+        """CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v UNIQUE);
+        CREATE TRIGGER over AFTER INSERT ON t WHEN NEW.id = 3 BEGIN UPDATE sqlite_sequence SET seq = 100; END;
+        CREATE TRIGGER before AFTER INSERT ON t WHEN NEW.id = 5 BEGIN
+        INSERT INTO sqlite_sequence (rowid, name, seq) SELECT min(rowid) - 1, 't', 100 FROM sqlite_sequence; END"""
+    )
+    for _ in range(5):
+        run("INSERT INTO t DEFAULT VALUES")
+    assert run("SELECT max(id) FROM t") == [(5,)]
+    assert run("SELECT seq FROM sqlite_sequence ORDER BY rowid") == [(100,), (5,)]
+    run("INSERT INTO t (v) VALUES (1), (2)")
+    assert run("SELECT max(id) FROM t") == [(102,)]
+    assert run("SELECT seq FROM sqlite_sequence ORDER BY rowid") == [(102,), (5,)]
+    run("UPDATE sqlite_sequence SET seq = 7; INSERT OR IGNORE INTO t (v) VALUES (1)")
+    run("INSERT INTO t DEFAULT VALUES")
+    assert run("SELECT max(id) FROM t")[0][0] in (103, 104)
+    run("ALTER TABLE t RENAME TO u")
+    assert {name for (name,) in run("SELECT name FROM sqlite_sequence")} == {"u"}
