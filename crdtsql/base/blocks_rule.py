@@ -17,7 +17,7 @@ GROUPS = (9, 99, 999, 9_999)
 """How many lanes share one digit of a block's number, two digits more, three, four; one value of these leads on to the next group."""
 LANES = sum(GROUPS)
 APART = (0, 5, 2, 7, 3, 8, 1, 6, 4)
-"""Which digit each lane of the first group has: the first ones lie far apart, so that what runs out of a block hits nobody at first."""
+"""Which digit each lane of the first group has: the first ones lie far apart, so that what runs out of a block hits nobody."""
 
 
 class Lane(NamedTuple):
