@@ -66,8 +66,23 @@ class History:
             connection.execute(SCHEMA)
             connection.close()
             self.open(f"{number}.db").enable(all=True)
-        for _ in range(2):
-            self.exchange()
+        if len(self.replicas) > 1:
+            self.meet()
+
+    def meet(self) -> None:
+        """Let strangers hear of each other once: one way first, so that one knows and both go on, then all."""
+        first, second = self.replicas[:2]
+        send(first, second)
+        for replica in (second, first):
+            self.note(replica, "note")
+        for replica in self.replicas[1:]:
+            send(replica, first)
+        for replica in self.replicas[1:]:
+            send(first, replica)
+        assert len({lane_of(one) for one in self.replicas}) == len(self.replicas), (
+            "strangers that have met have one lane"
+        )
+        self.exchange()
 
     def exchange(self) -> None:
         """Let all have all."""
@@ -97,23 +112,24 @@ class History:
 
     def insert(self, replica: Replica) -> None:
         """Insert one row, and note the id that the program was told."""
-        table = self.rng.choice(["note", "reply"])
-        body = f"row {next(self.numbers)}"
-        connection = replica.connection
-        before = {lane_of(other) for other in self.replicas if other is not replica}
-        own = lane_of(replica)
-        if table == "note":
-            connection.execute("INSERT INTO note (body) VALUES (?)", (body,))
-        else:
-            connection.execute("INSERT INTO reply (body, note) SELECT ?, max(id) FROM note", (body,))
-        number = connection.last_insert_rowid()
-        if own in before:
+        own, others = lane_of(replica), {lane_of(other) for other in self.replicas if other is not replica}
+        row, number = self.note(replica, self.rng.choice(["note", "reply"]))
+        if own in others:
             self.shared.add(number // blocks_rule.SIZE)
         if own is None or number // blocks_rule.SIZE in self.shared:
-            return
-        self.told[table, body] = number
-        if len(self.replicas) > 1:
+            del self.told[row]
+        elif len(self.replicas) > 1:
             assert blocks_rule.of_lane(own).hold(number), f"{number} is in a block of another lane than {own}"
+
+    def note(self, replica: Replica, table: str) -> tuple[tuple[str, str], int]:
+        """Insert one row, and write down its id; return both."""
+        row = table, f"row {next(self.numbers)}"
+        statement = "INSERT INTO note (body) VALUES (?)"
+        if table == "reply":
+            statement = "INSERT INTO reply (body, note) SELECT ?, max(id) FROM note"
+        replica.connection.execute(statement, row[1:])
+        self.told[row] = replica.connection.last_insert_rowid()
+        return row, self.told[row]
 
     def sync(self, replica: Replica) -> None:
         """Sync with another one."""
