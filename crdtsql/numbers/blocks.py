@@ -17,10 +17,10 @@ from crdtsql.store import Registry, Table, lanes
 
 
 def begin(registry: Registry) -> None:
-    """Give the local site, which is new, a lane, if it was given none, and its tables ids from there on."""
+    """Give the local site, which is new, a lane, if it was given none and others of its file have one; its ids go on there."""
     known, own = lanes.read(registry), _own(registry)
-    if own not in known:
-        start = int.from_bytes(own[:8]) if known else 0  # copies of one file know the same lanes
+    if known and own not in known:
+        start = int.from_bytes(own[:8])  # copies of one file know the same lanes
         free = blocks_rule.free_lane({lane.number for lane in known.values()}, start=start)
         lanes.write(registry, {own: Lane(free, 1)})
     place(registry)
@@ -31,8 +31,8 @@ def give(registry: Registry, site: bytes) -> None:
 
     Others may be giving lanes at the same time, so each begins to look elsewhere.
     """
+    giver = _own_lane(registry).number
     known = lanes.read(registry)
-    giver = known.get(_own(registry), Lane(0, 0)).number
     back = giver % 2 == 1
     start = -giver if back else 2 * giver + 1
     free = blocks_rule.free_lane({lane.number for lane in known.values()}, start=start, back=back)
@@ -62,15 +62,11 @@ def place(registry: Registry, *, afresh: bool = False) -> None:
     Args:
         afresh: in the next one, because another site may write to the present one.
     """
-    if not query.exists(registry.connection, "main.sqlite_schema", "name = 'sqlite_sequence'") or _is_alone(registry):
+    if not query.exists(registry.connection, "main.sqlite_schema", "name = 'sqlite_sequence'"):
         return
-    known, own = lanes.read(registry), _own(registry)
-    if own not in known:  # a file that an earlier version wrote
-        others = sorted(site for _, site, _ in registry.sites() if site not in known)
-        free = blocks_rule.free_lane({lane.number for lane in known.values()}, skip=others.index(own))
-        known[own] = Lane(free, 1)
-        lanes.write(registry, {own: known[own]})
-    blocks = blocks_rule.of_lane(known[own].number)
+    blocks = blocks_rule.of_lane(_own_lane(registry).number)
+    if _is_alone(registry):
+        return
     for name, value in blocks.facts.items():
         if registry.get(name) != value:
             registry.set(name, value)
@@ -82,6 +78,17 @@ def place(registry: Registry, *, afresh: bool = False) -> None:
 
 def _own(registry: Registry) -> bytes:
     return registry.site_id(registry.self_ordinal)
+
+
+def _own_lane(registry: Registry) -> Lane:
+    """Return the lane of the local site; choose one if it has none, such as in a file that an earlier version wrote."""
+    known, own = lanes.read(registry), _own(registry)
+    if own not in known:
+        others = sorted(site for _, site, _ in registry.sites() if site not in known)
+        free = blocks_rule.free_lane({lane.number for lane in known.values()}, skip=others.index(own))
+        known[own] = Lane(free, 1)
+        lanes.write(registry, {own: known[own]})
+    return known[own]
 
 
 def _is_alone(registry: Registry) -> bool:
