@@ -31,6 +31,8 @@ def give(registry: Registry, site: bytes) -> None:
 
     Others may be giving lanes at the same time, so each begins to look elsewhere.
     """
+    if not _has_sequences(registry):
+        return
     giver = _own_lane(registry).number
     known = lanes.read(registry)
     back = giver % 2 == 1
@@ -62,7 +64,7 @@ def place(registry: Registry, *, afresh: bool = False) -> None:
     Args:
         afresh: in the next one, because another site may write to the present one.
     """
-    if not query.exists(registry.connection, "main.sqlite_schema", "name = 'sqlite_sequence'"):
+    if not _has_sequences(registry):
         return
     blocks = blocks_rule.of_lane(_own_lane(registry).number)
     if _is_alone(registry):
@@ -74,6 +76,11 @@ def place(registry: Registry, *, afresh: bool = False) -> None:
     create_block_triggers(registry.connection, tables)
     for table in tables:
         _place(registry, table, blocks, afresh=afresh)
+
+
+def _has_sequences(registry: Registry) -> bool:
+    """Tell whether any table of the file is AUTOINCREMENT, or was; without one nobody needs a lane."""
+    return query.exists(registry.connection, "main.sqlite_schema", "name = 'sqlite_sequence'")
 
 
 def _own(registry: Registry) -> bytes:
