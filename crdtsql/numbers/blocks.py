@@ -16,6 +16,11 @@ from crdtsql.sqlite import autoincrement
 from crdtsql.store import Registry, Table, lanes
 
 
+def has_sequences(registry: Registry) -> bool:
+    """Tell whether any table of the file is AUTOINCREMENT, or was; without one nobody needs a lane."""
+    return query.exists(registry.connection, "main.sqlite_schema", "name = 'sqlite_sequence'")
+
+
 def begin(registry: Registry) -> None:
     """Give the local site, which is new, a lane, if it was given none and others of its file have one; its ids go on there."""
     known, own = lanes.read(registry), _own(registry)
@@ -31,8 +36,6 @@ def give(registry: Registry, site: bytes) -> None:
 
     Others may be giving lanes at the same time, so each begins to look elsewhere.
     """
-    if not _has_sequences(registry):
-        return
     giver = _own_lane(registry).number
     known = lanes.read(registry)
     back = giver % 2 == 1
@@ -64,7 +67,7 @@ def place(registry: Registry, *, afresh: bool = False) -> None:
     Args:
         afresh: in the next one, because another site may write to the present one.
     """
-    if not _has_sequences(registry):
+    if not has_sequences(registry):
         return
     blocks = blocks_rule.of_lane(_own_lane(registry).number)
     if _is_alone(registry):
@@ -76,11 +79,6 @@ def place(registry: Registry, *, afresh: bool = False) -> None:
     create_block_triggers(registry.connection, tables)
     for table in tables:
         _place(registry, table, blocks, afresh=afresh)
-
-
-def _has_sequences(registry: Registry) -> bool:
-    """Tell whether any table of the file is AUTOINCREMENT, or was; without one nobody needs a lane."""
-    return query.exists(registry.connection, "main.sqlite_schema", "name = 'sqlite_sequence'")
 
 
 def _own(registry: Registry) -> bytes:

@@ -315,8 +315,11 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
             raise DatabaseError(f"{target}: it can't be written: there is no folder {target.parent}")
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         site = self._make_site()
-        with self._changing(durable=False):  # here too, so that the next clone of this file gets another lane
-            blocks.give(self.registry, site)
+        with self._folded():
+            has_blocks = blocks.has_sequences(self.registry) and not self.connection.readonly("main")
+        if has_blocks:
+            with self._changing(durable=False):  # noted here too, so that the next clone of this file gets another lane
+                blocks.give(self.registry, site)
         try:
             with explained(str(target), self.lock_timeout), self._at_rest():
                 self._copy_to(temporary, site)

@@ -384,3 +384,21 @@ def test_the_header_is_passed_on_to_readers_that_ignore_it(files: Open) -> None:
         assert not b.merge(pack(replace(received.header, lanes={}), content)).known
     assert bodies(b) == {1: "x"}
     b.close()
+
+
+def test_clones_of_a_file_that_can_not_be_written(files: Open) -> None:
+    """A clone of a file that can't be written takes a lane by itself; a clone of one without AUTOINCREMENT changes nothing in it."""
+    a = files()
+    b = clone(a, "b")
+    a.close()
+    source = apsw.Connection(a.path, flags=apsw.SQLITE_OPEN_READONLY)
+    reader = Replica.on(source, now=b._now, make_site=lambda: bytes(range(16)))
+    c = clone(reader, "c")
+    assert len({lane(one) for one in (reader, b, c)}) == 3
+    source.close()
+    plain = files("CREATE TABLE note (id INTEGER PRIMARY KEY, body)")
+    before = Path(plain.path).read_bytes()
+    clone(plain, "plain").close()
+    assert Path(plain.path).read_bytes() == before
+    b.close()
+    c.close()
