@@ -24,6 +24,7 @@ COMMANDS = (
     "disable",
     "status",
     "clone",
+    "combine",
     "vector",
     "export",
     "inspect",
