@@ -113,20 +113,7 @@ def _key(world: World, shape: TableShape, *, enabled: bool, by_row: bool) -> Ite
             choice,
         )
         yield from _references(world, shape)
-        if autoincrement.may_jump(world.connection, shape.name, names):
-            yield Finding(
-                NOTE,
-                "autoincrement",
-                f"AUTOINCREMENT: each replica takes the numbers in {names!r} from blocks of its own, so a number that a program was "
-                "told stays; there are gaps, and the order of numbers is not that of time",
-            )
-        elif autoincrement.is_on(world.connection, shape.name, names):
-            yield Finding(
-                NOTE,
-                "autoincrement",
-                f"AUTOINCREMENT keeps a number from being used again by one file only: a CHECK names {names!r}, so replicas take no "
-                "blocks of their own, and a number can still change",
-            )
+        yield _automatic(world, shape.name, names, enabled=enabled)
     else:
         yield Finding(
             NOTE, "identity", f"identity key: rows of one ({names}) on two replicas are one row, column by column"
@@ -140,6 +127,32 @@ def _key(world: World, shape: TableShape, *, enabled: bool, by_row: bool) -> Ite
             )
     if not enabled and not query.exists(world.connection, identifier(shape.name)):
         yield Finding(NOTE, "rows", "no rows yet: replicas may enable it each by itself as well as be cloned")
+
+
+def _automatic(world: World, name: str, key: str, *, enabled: bool) -> Finding:
+    """Say whether ids that a program was told stay."""
+    bounded = autoincrement.is_bounded(world.connection, name, key)
+    if autoincrement.is_on(world.connection, name, key):
+        text = (
+            f"AUTOINCREMENT keeps a number from being used again by one file only: a CHECK names {key!r}, so replicas take no "
+            "blocks of their own, and a number can still change"
+            if bounded
+            else f"AUTOINCREMENT: each replica takes the numbers in {key!r} from blocks of its own, so a number that a program was "
+            "told stays; there are gaps, and the order of numbers is not that of time"
+        )
+        return Finding(NOTE, "autoincrement", text)
+    text = (
+        f"a program that remembers a number in {key!r} may find another row there after a sync: numbers can change once, are large "
+        "then (16 digits), and are not in the order of time"
+    )
+    if bounded:
+        return Finding(WATCH, "automatic id", text)
+    return Finding(
+        WATCH,
+        "automatic id",
+        f"{text}. With AUTOINCREMENT they stay{'' if enabled else ', once the table is enabled'}",
+        world.command("ids", name, "autoincrement"),
+    )
 
 
 def _references(world: World, shape: TableShape) -> Iterator[Finding]:

@@ -10,7 +10,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from crdtsql.base import CrdtsqlError, query, suggest
-from crdtsql.evolve import RepairReport, SchemaDiff, TableSchema, adopt, alter, appear, compare, describe, drift, repair
+from crdtsql.evolve import (
+    AUTOINCREMENT,
+    RepairReport,
+    SchemaDiff,
+    TableSchema,
+    adopt,
+    alter,
+    appear,
+    compare,
+    describe,
+    drift,
+    repair,
+    set_ids,
+)
 from crdtsql.fold import retype
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, foreign_keys, reading
@@ -117,6 +130,20 @@ class SchemaVerbs(Session):
                 if report.findings and self.registry.exists:
                     self._changed()
         return report
+
+    @verb
+    def set_ids(self, table: str, kind: str = AUTOINCREMENT) -> bool:
+        """Let a table with an INTEGER PRIMARY KEY hand out its ids by AUTOINCREMENT; return whether it did not before.
+
+        Each replica takes ids from blocks of its own then, and programs keep those that they were told. Do the same on every replica.
+
+        Raises:
+            NotEnabledError: the table is not replicated, or not in this file.
+            UsageError: there is no such way to hand out ids.
+            CannotAlterError: the table can't have it, or it would be of no use.
+        """
+        with self._changing(ForeignKeys.OFF):
+            return set_ids(self.registry, table, kind)
 
     @verb
     def set_type(self, table: str, column: str, type: str) -> bool:  # noqa: A002 - the verb's own word

@@ -20,9 +20,12 @@ def is_on(connection: apsw.Connection, table: str, column: str) -> bool:
 
 def may_jump(connection: apsw.Connection, table: str, column: str) -> bool:
     """Tell whether a column is AUTOINCREMENT, and no CHECK of its table says anything of its ids."""
-    return is_on(connection, table, column) and not _is_checked(
-        schema.definition(connection, "table", table), caseless(column)
-    )
+    return is_on(connection, table, column) and not is_bounded(connection, table, column)
+
+
+def is_bounded(connection: apsw.Connection, table: str, column: str) -> bool:
+    """Tell whether a CHECK of a table names the column of its ids."""
+    return _is_checked(schema.definition(connection, "table", table), caseless(column))
 
 
 @lru_cache(maxsize=1_000)

@@ -69,6 +69,30 @@ def split(statement: str) -> TableParts:
     return TableParts(*("".join(found) for found in pieces.values()))
 
 
+def with_autoincrement(statement: str) -> str:
+    """Return a `CREATE TABLE` statement whose INTEGER PRIMARY KEY is AUTOINCREMENT; unchanged if it has none.
+
+    >>> with_autoincrement('CREATE TABLE t (a INTEGER PRIMARY KEY ASC ON CONFLICT FAIL NOT NULL, "primary" TEXT)')
+    'CREATE TABLE t (a INTEGER PRIMARY KEY ASC ON CONFLICT FAIL AUTOINCREMENT NOT NULL, "primary" TEXT)'
+    >>> with_autoincrement("CREATE TABLE t (a INTEGER, PRIMARY KEY (a)) STRICT")
+    'CREATE TABLE t (a INTEGER, PRIMARY KEY (a AUTOINCREMENT)) STRICT'
+    """
+    pieces = [(kind, piece, caseless(piece)) for kind, piece in scan(statement)]
+    words = [place for place, (kind, _, _) in enumerate(pieces) if kind != "space"]
+    terms = [pieces[place][2] if pieces[place][0] == "word" else pieces[place][1] for place in words]
+    starts = [n for n in range(len(terms) - 1) if terms[n : n + 2] == ["primary", "key"]]
+    if not starts:
+        return statement
+    last = starts[0] + 1
+    if terms[last + 1 : last + 2] == ["("]:
+        last = terms.index(")", last) - 1
+    else:
+        last += terms[last + 1] in ("asc", "desc")
+        last += 3 if terms[last + 1 : last + 3] == ["on", "conflict"] else 0
+    before = "".join(piece for _, piece, _ in pieces[: words[last] + 1])
+    return f"{before} AUTOINCREMENT{statement[len(before) :]}"
+
+
 def checks(statement: str) -> list[str]:
     """List the expressions of the CHECK constraints in a `CREATE TABLE` statement.
 

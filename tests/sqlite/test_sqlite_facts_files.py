@@ -168,3 +168,29 @@ def test_direct_only_functions(tmp_path: Path, trap: str) -> None:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     assert len(called) <= 1
     connection.close()
+
+
+@pytest.mark.parametrize("end", ["ROLLBACK", "COMMIT"])
+def test_autoincrement_is_written_into_a_schema(tmp_path: Path, end: str) -> None:
+    """27: a table gets AUTOINCREMENT by its statement in the schema; other connections see it after the commit, nobody after a rollback."""
+    path = str(tmp_path / "a.db")
+    one, other = apsw.Connection(path), apsw.Connection(path)
+    one.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (7, 'x')")
+    assert not other.column_metadata("main", "t", "id")[4]
+    one.execute(
+        "BEGIN; CREATE TABLE s (id INTEGER PRIMARY KEY AUTOINCREMENT); DROP TABLE s; PRAGMA writable_schema = ON"
+    )
+    one.execute(
+        "UPDATE sqlite_schema SET sql = 'CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v)' WHERE name = 't'"
+    )
+    one.execute("PRAGMA writable_schema = RESET")
+    ((version,),) = one.execute("PRAGMA schema_version").fetchall()
+    one.execute(f"PRAGMA schema_version = {int(str(version)) + 1}; DELETE FROM t; INSERT INTO t (v) VALUES ('y')")
+    one.execute(end)
+    other.execute("DELETE FROM t; INSERT INTO t (v) VALUES ('z')")
+    kept = end == "COMMIT"
+    assert [connection.column_metadata("main", "t", "id")[4] for connection in (one, other)] == [kept, kept]
+    assert one.execute("SELECT id FROM t").fetchall() == [(2,) if kept else (1,)]
+    assert one.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    one.close()
+    other.close()

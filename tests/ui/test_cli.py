@@ -38,6 +38,7 @@ COMMANDS = (
     "unique",
     "held",
     "alter",
+    "ids",
     "repair",
     "conflicts",
     "resolve",

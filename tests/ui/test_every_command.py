@@ -40,6 +40,7 @@ CALLS = {
     "enable": "app.db other",
     "export": "app.db -o new.crdt",
     "held": "app.db --deleted",
+    "ids": "app.db ticket autoincrement",
     "import": "app.db all.crdt",
     "inspect": "all.crdt",
     "renumbered": "app.db",
@@ -66,11 +67,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     connection = apsw.Connection(str(tmp_path / "app.db"))
     connection.execute(
         "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT UNIQUE, votes INTEGER); CREATE TABLE other (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE ticket (id INTEGER PRIMARY KEY, subject);"
         f"INSERT INTO task VALUES ('t1', 'one', {EXACT + 2}), ('t2', 'two', 2)"
     )
     connection.close()
     with Replica.open(tmp_path / "app.db") as app:
-        app.enable("task")
+        app.enable("task", "ticket")
         with app.clone(tmp_path / "peer.db") as peer:
             app.connection.execute("UPDATE task SET title = 'of app' WHERE id = 't1'; DELETE FROM task WHERE id = 't2'")
             time.sleep(0.003)

@@ -99,6 +99,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("resolve",): [path, "--all", "--take", "ours"],
         ("type",): [path, "big.n", "max"],
         ("unique",): [path, "big", "mail", "suffix"],
+        ("ids",): [path, "big", "autoincrement"],
         ("rows",): [path, "pair", "delete-wins"],
         ("enable",): [path, "loose", "--add-key", "--yes"],
         ("alter",): [path, "ALTER TABLE big ADD COLUMN more"],

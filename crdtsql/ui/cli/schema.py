@@ -1,16 +1,17 @@
-"""The commands that change the schema and mend what others changed: alter, repair. No SQL and no rules here."""
+"""The commands that change the schema and mend what others changed: alter, ids, repair. No SQL and no rules here."""
 
 from __future__ import annotations
 
 import click
 
 from crdtsql.base import printable
+from crdtsql.evolve import AUTOINCREMENT
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 
 def register(group: click.Group) -> None:
     """Add the commands to a group."""
-    for command in (alter, repair):
+    for command in (alter, ids, repair):
         group.add_command(command)
 
 
@@ -38,6 +39,28 @@ def alter(database: str, statement: str, dry_run: bool, as_json: bool) -> None:
         click.echo(printable(line))
     if dry_run:
         click.echo("nothing was changed (--dry-run)")
+
+
+@click.command()
+@DATABASE
+@click.argument("table")
+@click.argument("kind", metavar="KIND", type=click.Choice([AUTOINCREMENT]))
+@LOCK_TIMEOUT
+@JSON
+def ids(database: str, table: str, kind: str, as_json: bool) -> None:
+    """Let TABLE, which has an INTEGER PRIMARY KEY, hand out its ids in another way: KIND is autoincrement.
+
+    With AUTOINCREMENT each replica takes ids from blocks of its own, so an id that a program was told does not change; without it, two
+    replicas hand out the same ids, and one of two such rows gets another one. The table's statement in the schema gets the word; rows,
+    indexes, triggers and references stay as they are. Run it on every replica.
+    """
+    with open_replica(database) as replica:
+        changed = replica.set_ids(table, kind)
+    if as_json:
+        print_json({"table": table, "kind": kind, "changed": changed})
+        return
+    was = "" if changed else " already"
+    click.echo(printable(f"{table} hands out its ids by {kind.upper()}{was}; run the same on every other replica"))
 
 
 @click.command()
