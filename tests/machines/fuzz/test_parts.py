@@ -6,7 +6,7 @@ import random
 
 import apsw
 
-from crdtsql.base.errors import CrdtsqlError, InvalidChangesetError
+from crdtsql.base.errors import InvalidChangesetError
 from tests.support.forge import with_sql
 from tests.support.victim import victim_of
 from tests.wire.test_hostile_parts import scene  # noqa: F401, a fixture
@@ -42,11 +42,10 @@ def test_random_parts_never_break_a_replica(scene: tuple[bytes, bytes]) -> None:
             taken += 1
         except InvalidChangesetError:
             pass
-        except CrdtsqlError as error:
-            assert "range" in str(error)
         except apsw.ConstraintError:
             continue
         assert victim.connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        victim.connection.execute("UPDATE t SET n = n + 1, s = json_insert(s, '$[#]', 'after')")
+        # Towards zero, because a counter at its limit takes no more.
+        victim.connection.execute("UPDATE t SET n = n + iif(n > 0, -1, 1), s = json_insert(s, '$[#]', 'after')")
         assert victim.export()
     assert taken
