@@ -160,25 +160,25 @@ def record_conflicts(registry: Registry, arrival: Arrival, clashing: list[Pair],
 
 
 def _logged(arrival: Arrival, pair: Pair) -> dict[str, Sql]:
-    """Return the slots of statements that log the values of cells that clash."""
+    """Return the slots that statements share which log the values of one column, theirs and mine."""
     table = arrival.table
-    return {
-        "keys": table.keys,
-        "met_keys": table.keys_of("met"),
-        "won": pair.won,
-        "clash": pair.clash,
-        "bit": pair.bit,
-        "row_marker": identifier(table.key[0]),
-        "column": pair.column,
-        "held_value": pair.held,
-        "table": table.quoted,
-        "held": table.held,
-        "clock": table.clock,
-        "clock_is_met": table.same_keys("clock", "met"),
-        "shown_is_met": arrival.is_key_of("shown", "met"),
+    both_values = fragment(
+        "merge/meet/both_values",
+        met_keys=table.keys_of("met"),
+        won=pair.won,
+        bit=pair.bit,
+        row_marker=identifier(table.key[0]),
+        column=pair.column,
+        held_value=pair.held,
+        table=table.quoted,
+        held=table.held,
+        clock=table.clock,
+        clock_is_met=table.same_keys("clock", "met"),
+        shown_is_met=arrival.is_key_of("shown", "met"),
         **pair.slots,
         **arrival.image_slots,
-    }
+    )
+    return {"keys": table.keys, "both_values": both_values, "clash": pair.clash, "bit": pair.bit}
 
 
 def record_severed(registry: Registry, arrival: Arrival, winning: list[Pair], values: Values) -> int:
