@@ -1,6 +1,6 @@
-"""Seed bugs one by one and let the simulation find them: `python -m tests.machines.mutants [--seeds 1000] [NAME ...]`.
+"""Seed bugs one by one and let histories, or the tests named for them, find them: `python -m tests.machines.mutants [--seeds 1000] [NAME ...]`.
 
-Each mutant is a copy of the package with one wrong edit. A mutant that survives all seeds fails the run.
+Each mutant is a copy of the package with one wrong edit. A mutant that survives fails the run.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _hunters(mutant: Mutant, seeds: int) -> list[str]:
 
 def main() -> int:
     """Hunt all mutants, print who noticed, and return 1 if one survived."""
-    parser = argparse.ArgumentParser(description="Seed bugs and let the simulation find them.")
+    parser = argparse.ArgumentParser(description="Seed bugs and let histories or tests find them.")
     parser.add_argument("--seeds", type=int, default=1000, help="histories per mutant")
     parser.add_argument("names", nargs="*", help="parts of the names of mutants; all if none is given")
     arguments = parser.parse_args()

@@ -18,6 +18,7 @@ from crdtsql import Replica
 from crdtsql.base.errors import CannotAlterError
 from crdtsql.base.sqltext import identifier
 from crdtsql.store.tables import Table
+from tests.machines.schema_changes.story import told
 from tests.support.peers import START_MS
 from tests.support.settled import assert_settled
 
@@ -407,13 +408,7 @@ def cells_of(replica: Replica) -> dict[Cell, Any]:
 def run(seed: int, folder: Path, steps: int = 60) -> None:
     """Run one history."""
     world = begin(seed, folder)
-    try:
+    with told(seed, world.story, world.replicas):
         for _ in range(steps):
             step(world)
         end(world)
-    except Exception as error:
-        story = "\n".join(world.story)
-        raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}\n{story}") from error
-    finally:
-        for replica in world.replicas:
-            replica.close()

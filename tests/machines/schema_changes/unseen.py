@@ -15,6 +15,7 @@ from typing import Any
 import apsw
 
 from crdtsql import Replica, sync
+from tests.machines.schema_changes.story import told
 from tests.support.peers import START_MS
 
 NUMBERED = "CREATE TABLE task (id INTEGER PRIMARY KEY, a"
@@ -151,13 +152,7 @@ def end(world: World) -> None:
 def run(seed: int, folder: Path, steps: int = 40) -> None:
     """Run one history."""
     world = begin(seed, folder)
-    try:
+    with told(seed, world.story, world.replicas):
         for _ in range(steps):
             step(world)
         end(world)
-    except Exception as error:
-        story = "\n".join(world.story)
-        raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}\n{story}") from error
-    finally:
-        for replica in world.replicas:
-            replica.close()
