@@ -3,6 +3,7 @@
 from crdtsql.base import blocks_rule, clock, naming, policy, query, reasons, suggest
 from crdtsql.base.blocks_rule import Blocks, Lane
 from crdtsql.base.clock import ABSENT, Now
+from crdtsql.base.declared import Declared
 from crdtsql.base.errors import (
     BusyError,
     CannotAdoptError,
@@ -33,7 +34,7 @@ from crdtsql.base.errors import (
     WriteRefusedError,
 )
 from crdtsql.base.naming import WORD_BITS, is_ours
-from crdtsql.base.numbers_rule import DERIVED, MOST_ATTEMPTS, Birth, Contender, assign, derive
+from crdtsql.base.numbers_rule import DERIVED, MOST_ATTEMPTS, NO_SITE, Birth, Contender, assign, derive
 from crdtsql.base.progress import Progress, silent
 from crdtsql.base.sqltext import EMPTY, LOG_TIME, Sql, fragment, identifier, integer, joined, sql, text, verbatim
 from crdtsql.base.temporary import TemporaryTable
@@ -58,6 +59,7 @@ __all__ = [
     "EMPTY",
     "LOG_TIME",
     "MOST_ATTEMPTS",
+    "NO_SITE",
     "WORD_BITS",
     "Birth",
     "Blocks",
@@ -76,6 +78,7 @@ __all__ = [
     "CrdtsqlError",
     "DamagedError",
     "DatabaseError",
+    "Declared",
     "FilledSeparatelyError",
     "InvalidChangesetError",
     "Lane",

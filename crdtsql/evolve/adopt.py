@@ -374,3 +374,4 @@ def _enable(registry: Registry, source: Table, now: Now) -> None:
     set_uids(registry, table, source.uid, mine)
     for columns, chosen in source.unique.items():
         registry.set_unique(registry.table(table.name), columns, chosen)
+    registry.set_references(registry.table(table.name), source.references)

@@ -109,6 +109,7 @@ def appear(registry: Registry, kept: Table, now: Now, options: Options, name: st
         table = _take_over(registry, kept, table)
         for columns, chosen in kept.unique.items():
             table = registry.set_unique(table, columns, chosen)
+        table = registry.set_references(table, kept.references)
         merge(registry, header, database, silent, again=True)
     same = joined((Sql(f"entry.{key} IS other.{key}") for key in table.key_names), " AND ")
     forget = sql("evolve/appear/forget_repeated", same_keys=same)

@@ -180,6 +180,7 @@ def describe(connection: apsw.Connection, table: Table) -> TableHeader:
     collations = tuple(connection.column_metadata("main", clock_table, str(key))[1] for key in table.key_names)
     kept = parkedcells.listed(table)
     columns = tuple((field.name, field.type) for field in (*table.fields, *kept))
+    listed = {*table.uids, *(field.uid for field in kept)}
     return TableHeader(
         table.name,
         table.key,
@@ -193,6 +194,7 @@ def describe(connection: apsw.Connection, table: Table) -> TableHeader:
         parked=tuple(field.name for field in ((*table.fields, *kept) if table.absent else kept)),
         collations=() if set(collations) == {"BINARY"} else collations,
         unique=tuple(sorted(table.unique.items())),
+        references=tuple(one for one in table.references if listed.issuperset(one.columns)),
     )
 
 

@@ -25,16 +25,15 @@ from crdtsql.base import (
     clock,
     identifier,
     integer,
-    policy,
     query,
     sql,
     suggest,
 )
 from crdtsql.capture import without_capture
 from crdtsql.conflicts import conflict_log, severed, unseen
-from crdtsql.merge import absent, materialize, meet, mergeparts, parking, unrelated
+from crdtsql.merge import absent, agreement, materialize, meet, mergeparts, parking, unrelated
 from crdtsql.merge.arrival import Arrival
-from crdtsql.numbers import followers, ids
+from crdtsql.numbers import followers, ids, reference
 from crdtsql.shown import Scene, count_kept, noting, settle, strangers
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
@@ -188,49 +187,6 @@ def join_eras(registry: Registry, header: Header) -> None:
             )
 
 
-def check_policies(registry: Registry, header: Header) -> None:
-    """Check that both sides say the same of how rows live and what an update stamps.
-
-    Raises:
-        SchemaMismatchError: a table has another identity, row policy, granularity, or policy of a UNIQUE index than here.
-    """
-    replicated = {table.uid: table for table in registry.tables()}
-    for theirs in header.tables:
-        table = replicated.get(theirs.uid)
-        if table is not None and table.identity != theirs.identity:
-            disable = suggest.command("disable", registry.path, table.name)
-            enable_ = suggest.command("enable", registry.path, table.name, options=["--identity", theirs.identity])
-            raise SchemaMismatchError(
-                f"table {table.name!r} has the identity {table.identity} here and {theirs.identity} in the changeset: nothing was "
-                f"changed; choose one for all replicas, for example run {disable} and {enable_} here, export again and import again"
-            )
-        if table is not None and dict(table.unique) != dict(theirs.unique):
-            raise _other_unique(registry, table, dict(theirs.unique))
-        if table is None or (table.rows, table.granularity) == (theirs.row_policy, theirs.granularity):
-            continue
-        there = suggest.command(
-            "rows", registry.path, table.name, theirs.row_policy, options=["--granularity", theirs.granularity]
-        )
-        raise SchemaMismatchError(
-            f"table {table.name!r} is {table.rows} by {table.granularity} here and {theirs.row_policy} by "
-            f"{theirs.granularity} in the changeset: nothing was changed; choose one for all replicas, for example "
-            f"{there}, export again and import again"
-        )
-
-
-def _other_unique(registry: Registry, table: Table, theirs: dict[tuple[str, ...], str]) -> SchemaMismatchError:
-    ours = dict(table.unique)
-    columns = min(found for found in ours.keys() | theirs.keys() if ours.get(found) != theirs.get(found))
-    here, there = ours.get(columns, policy.HOLD), theirs.get(columns, policy.HOLD)
-    names = dict(zip(table.uids, table.names, strict=True))
-    named = [names.get(uid, uid) for uid in columns]
-    change = suggest.command("unique", registry.path, table.name, ",".join(named), there)
-    return SchemaMismatchError(
-        f"rows of table {table.name!r} that lost a value in UNIQUE ({', '.join(named)}) get the policy {here} here and {there} in the "
-        f"changeset: nothing was changed; choose one for all replicas, for example {change}, export again and import again"
-    )
-
-
 def merge(
     registry: Registry,
     header: Header,
@@ -253,7 +209,7 @@ def merge(
     """
     connection = registry.connection
     join_eras(registry, header)
-    check_policies(registry, header)
+    agreement.check(registry, header)
     report, strange = MergeReport(header.sender.hex()), unrelated.find(registry, header)
     arrivals = [
         _arrival(registry, header, number, database, report.notices)
@@ -330,6 +286,8 @@ def _arrival(registry: Registry, header: Header, number: int, database: str, not
     table = parking.admit(registry, table, theirs, number, database, notices)
     if theirs.links and (table.absent or table.parked):
         followers.learn(registry, table, theirs)
+    if theirs.references:
+        table = reference.adopt(registry, table, theirs)
     return Arrival(theirs, number, database, table, shape, registry.path, unseen=bool(header.unseen))
 
 

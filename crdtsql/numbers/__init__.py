@@ -1,13 +1,16 @@
 """Which row has an automatic number (decision 0012)?"""
 
-from crdtsql.numbers import births, blocks, followers, ids, renumbered
+from crdtsql.numbers import births, blocks, followers, ids, reference, renumbered
+from crdtsql.numbers.reference import FollowedReference
 from crdtsql.numbers.renumbered import Renumbered
 
 __all__ = [
+    "FollowedReference",
     "Renumbered",
     "births",
     "blocks",
     "followers",
     "ids",
+    "reference",
     "renumbered",
 ]

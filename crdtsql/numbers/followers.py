@@ -1,4 +1,4 @@
-"""Followers: which columns hold the numbers of which table, as the declared foreign keys say. Only reads.
+"""Followers: which columns hold the numbers of which table, as foreign keys and declared references say. Only reads.
 
 A column that refers to a number holds that number too, and so on: the parts of a composite key that refer to rows, the foreign
 keys that refer to that composite key. A column that holds the numbers of two tables at once can follow neither.
@@ -108,6 +108,10 @@ def _holders(registry: Registry, tables: dict[str, Table], numbered: list[Table]
         for uid, parent_uid, target in _learned(registry, table):
             if parent_uid in by_uid:
                 links.append((_column(table, uid), _column(by_uid[parent_uid], target)))
+        for one in table.references:
+            if one.parent in by_uid:
+                pairs = zip(one.columns, one.targets, strict=True)
+                links += [(_column(table, uid), _column(by_uid[one.parent], target)) for uid, target in pairs]
     moving = True
     while moving:
         moving = False

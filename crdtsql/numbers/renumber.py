@@ -1,13 +1,13 @@
 """Renumber: give rows other numbers, and let everything follow that holds a number.
 
 Runs inside the caller's write transaction. No event comes of it, and no stamp changes: every replica that knows the same rows
-does the same. In the file that is the user's table, what is kept of its rows, and the columns of declared foreign keys, in
+does the same. In the file that is the user's table, what is kept of its rows, and the columns that follow, in
 shown and in held rows, also where they are part of a key; in an attached image the same columns, before it is merged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,6 +126,12 @@ def incoming(registry: Registry, header: Header, database: str, moves: Moves) ->
         connection.execute(sql("numbers/renumber/translate_born", born=born))
 
 
+def references_alone(registry: Registry, follower: Follower, spans: Iterable[Span]) -> None:
+    """Give references other numbers, each by what it is and when it was written: `birth` is the stamp of the reference itself."""
+    with _moved(registry.connection, [*spans], frozenset()):
+        _move_value(registry, follower, _Meant(written=True))
+
+
 def store(registry: Registry, table: Table, contender: Contender, number: int) -> None:
     """Write down the birth of a row, and the number that it asks for if it has another one."""
     values = {
@@ -235,24 +241,21 @@ class _Meant:
     Attributes:
         folding: the log's entries count, which are not in the clocks yet.
         awaited: only references that were written before their row follow.
+        written: only references follow that were written with the stamp that stands there as a row's birth.
     """
 
     folding: bool = False
     awaited: bool = False
+    written: bool = False
 
     def by_stamp(self, t: Sql, s: Sql, source: Sql = EMPTY) -> Sql:
         """Judge by the stamp with which the reference was written."""
-        name = "numbers/renumber/awaited" if self.awaited else "numbers/renumber/meant"
-        return fragment(name, t=t, s=s, source=source)
+        name = "written" if self.written else "awaited" if self.awaited else "meant"
+        return fragment(f"numbers/renumber/{name}", t=t, s=s, source=source)
 
     def by_clock(self, table: Table, field: Field | None, clock_is_target: Sql) -> Sql:
         """Judge by the stamps of the clock row, as far as the log did not write the reference."""
-        t, s = Sql("clock.t"), Sql("clock.s")
-        if field is not None:
-            t = Sql(f"ifnull(clock.{naming.stamp_t(field.id)}, {t})")
-            s = Sql(f"ifnull(clock.{naming.stamp_s(field.id)}, {s})")
-        if table.genesis is not None:
-            t, s = Sql(f"ifnull({t}, {table.genesis[0]})"), Sql(f"ifnull({s}, {table.genesis[1]})")
+        t, s = stamp_by_clock(table, field)
         source = fragment("numbers/renumber/stamp_of_clock", clock=table.clock, clock_is_target=clock_is_target)
         return self.by_stamp(t, s, source)
 
@@ -269,6 +272,17 @@ class _Meant:
         place = fragment("numbers/renumber/is_written_between", **slots)
         written = fragment("numbers/renumber/was_written", **slots)
         return Sql(f"{place} AND ({written} OR {by_clock})")
+
+
+def stamp_by_clock(table: Table, field: Field | None) -> tuple[Sql, Sql]:
+    """Say when a cell, or with no field a key, was written whose clock row is `clock`, or which is of the genesis without one."""
+    t, s = Sql("clock.t"), Sql("clock.s")
+    if field is not None:
+        t = Sql(f"ifnull(clock.{naming.stamp_t(field.id)}, {t})")
+        s = Sql(f"ifnull(clock.{naming.stamp_s(field.id)}, {s})")
+    if table.genesis is not None:
+        t, s = Sql(f"ifnull({t}, {table.genesis[0]})"), Sql(f"ifnull({s}, {table.genesis[1]})")
+    return t, s
 
 
 def _move_value(registry: Registry, follower: Follower, meant: _Meant) -> None:

@@ -25,6 +25,7 @@ from crdtsql.evolve import (
     set_ids,
 )
 from crdtsql.fold import retype
+from crdtsql.numbers import FollowedReference, reference
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, foreign_keys, reading
 from crdtsql.replica.turns import verb
@@ -74,6 +75,41 @@ class SchemaVerbs(Session):
         """
         with self._changing(ForeignKeys.OFF):
             return set_policy(self.registry, table, columns, policy)
+
+    @verb
+    def references(self) -> list[FollowedReference]:
+        """List what columns refer to that was declared to crdtsql alone, by table and column."""
+        with self._folded(strict=False):
+            return reference.references(self.registry)
+
+    @verb
+    def set_reference(self, child: str, parent: str) -> bool:
+        """Declare to crdtsql alone what columns refer to, so that they follow; return whether that was not declared before.
+
+        Both are `table.column`, or `table.a,b` for several columns. Where rows get other automatic ids, or are one with others (the
+        UNIQUE policy `same`), the columns show that, as those of a foreign key do; but nothing is enforced. Do the same on every
+        replica, before or after they have met.
+
+        Raises:
+            NotEnabledError: a table is not replicated, or not in this file.
+            UsageError: there are no such columns, or they can't be followed.
+        """
+        with self._changing(ForeignKeys.OFF):
+            return reference.set_reference(self.registry, child, parent)
+
+    @verb
+    def drop_reference(self, child: str, parent: str | None = None) -> bool:
+        """Take back what was declared of columns; return whether anything was. They show again what was written.
+
+        Args:
+            parent: only as referring to these columns.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+            UsageError: it is too late, because the columns are part of a key and rows have got other ids.
+        """
+        with self._changing(ForeignKeys.OFF):
+            return reference.drop_reference(self.registry, child, parent)
 
     @verb
     def alter(self, statement: str, *, dry_run: bool = False) -> list[str]:

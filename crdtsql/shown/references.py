@@ -1,4 +1,4 @@
-"""References: declared foreign keys between replicated tables, and the rows that refer to nothing that is shown.
+"""References: what tables refer to, and the rows that refer to nothing that is shown.
 
 Reads the user's tables, clocks and held rows, and writes temporary tables only. A child is compared with its parent as SQLite
 does: by the parent column's type and collation.
@@ -24,17 +24,19 @@ ALWAYS = Sql("1")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A declared foreign key of a replicated table.
+    """A foreign key of a replicated table, or what it refers to otherwise.
 
     Attributes:
         parent: the table it refers to, None if that is not replicated.
         parent_shape: its shape, None if there is no such table.
+        enforced: it is a foreign key; otherwise it was declared to crdtsql alone, and is followed wherever it leads (decision 0022).
     """
 
     child: Side
     key: ForeignKey
     parent: Side | None
     parent_shape: TableShape | None
+    enforced: bool = True
 
     @property
     def to_key(self) -> bool:
@@ -73,7 +75,7 @@ class Reference:
 
 
 def read(registry: Registry, sides: Sequence[Side]) -> list[Reference]:
-    """List the foreign keys that replicated tables declare."""
+    """List the foreign keys of replicated tables, and the references that were declared to crdtsql alone."""
     connection = registry.connection
     by_name = {caseless(side.table.name): side for side in sides}
     found = []
@@ -86,7 +88,27 @@ def read(registry: Registry, sides: Sequence[Side]) -> list[Reference]:
             shape = parent.shape if parent else schema.read(connection, key.parent)
             if key.parent_columns:
                 found.append(Reference(child, key, parent, shape))
-    return found
+    return [*found, *_followed(sides, found)]
+
+
+def _followed(sides: Sequence[Side], enforced: Sequence[Reference]) -> Iterator[Reference]:
+    """Yield the references that are no foreign keys, as far as both tables have their columns now."""
+    by_uid = {side.table.uid: side for side in sides}
+    known = {(one.child.table.id, _pairs(one.key), caseless(one.key.parent)) for one in enforced}
+    for child in sides:
+        for declared in child.table.references:
+            parent = by_uid.get(declared.parent)
+            columns = child.table.names_of(declared.columns)
+            targets = parent.table.names_of(declared.targets) if parent else None
+            if parent is None or columns is None or targets is None:
+                continue
+            key = ForeignKey(columns, parent.table.name, targets, "NO ACTION")
+            if (child.table.id, _pairs(key), caseless(key.parent)) not in known:
+                yield Reference(child, key, parent, parent.shape, enforced=False)
+
+
+def _pairs(key: ForeignKey) -> frozenset[tuple[str, str]]:
+    return frozenset(zip(map(caseless, key.columns), map(caseless, key.parent_columns), strict=False))
 
 
 def _is_dangling(
@@ -218,6 +240,22 @@ def find_children(connection: apsw.Connection, reference: Reference, held: Seque
         parent_held=parent.table.held,
     )
     connection.execute(statement, {"held": json.dumps([*held])})
+
+
+def find_led(connection: apsw.Connection, reference: Reference, ends: Sql) -> None:
+    """Add to `temp._crdt_out` the shown rows that refer to a row that leads to another one; `ends` has these."""
+    child = reference.child.table
+    connection.execute(
+        sql(
+            "shown/references/find_led",
+            keys=child.keys,
+            child_keys=child.key_columns_of("child"),
+            child=child.quoted,
+            references=joined(_compared(reference)),
+            led_values=joined(Sql(f"ending.{name}") for name in reference.lost_columns),
+            ends=ends,
+        )
+    )
 
 
 def _is_touched(connection: apsw.Connection, side: Side) -> bool:

@@ -48,7 +48,7 @@ def note_folded(registry: Registry) -> None:
 
 
 class Scene:
-    """The tables that a change may concern: those that it touched, and all that foreign keys connect with them."""
+    """The tables that a change may concern: those that it touched, and all that references connect with them."""
 
     def __init__(self, registry: Registry, touched: set[int] | None = None) -> None:
         self.registry = registry
@@ -85,7 +85,7 @@ class Scene:
         """Tell whether a table has rows that wait, or shows rows that refer to nothing shown."""
         if any(holding.any_kept(self.connection, side.table) for side in self.sides):
             return True
-        return any(self.find_dangling(reference) for reference in self.references)
+        return any(self.find_dangling(reference) for reference in self.references if reference.enforced)
 
     def find_dangling(self, reference: Reference) -> bool:
         """Tell whether a table shows rows that refer to nothing shown."""
@@ -185,7 +185,7 @@ class _Settling:
         keeping = [
             found
             for found in self.scene.references
-            if found.parent is not None and found.key.on_delete in references.KEEPS_PARENT
+            if found.enforced and found.parent is not None and found.key.on_delete in references.KEEPS_PARENT
         ]
         restored: set[tuple[int, int]] = set()
         while True:

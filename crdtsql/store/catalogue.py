@@ -8,11 +8,11 @@ from typing import Any, get_args
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, caseless, is_ours, joined, query, sql, suggest
+from crdtsql.base import Declared, Sql, SqliteValue, caseless, is_ours, joined, query, sql, suggest
 from crdtsql.sqlite import schema
 from crdtsql.store.tables import Fact, Field, Table
 
-_READ: tuple[Fact, ...] = ("absent", "unsure", "parked", "unique")
+_READ: tuple[Fact, ...] = ("absent", "unsure", "parked", "unique", "references")
 """The facts that a table is made of."""
 
 
@@ -49,7 +49,7 @@ def _table(
     """Make a table of its registration, its columns (id, name, type, uid, since) by id, and facts: the same as before of the same."""
     number, name, genesis_t, genesis_s, bulk, rows, granularity, identity, uid = row
     key = [column for column in reversed(columns) if column[0] < 0]
-    parked, unique = (json.loads(str(found or "[]")) for found in lists)
+    parked, unique, references = (json.loads(str(found or "[]")) for found in lists)
     return Table(
         id=number,
         name=name,
@@ -68,6 +68,7 @@ def _table(
         absent=absent is not None,
         unique={tuple(uids): found for uids, found in unique},
         unsure=unsure if isinstance(unsure, int) else None,
+        references=tuple(Declared(tuple(own), parent, tuple(targets)) for own, parent, targets in references),
     )
 
 

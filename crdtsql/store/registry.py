@@ -16,6 +16,7 @@ import apsw
 from crdtsql.base import (
     DamagedError,
     DatabaseError,
+    Declared,
     NotEnabledError,
     Sql,
     SqliteValue,
@@ -384,6 +385,12 @@ class Registry:
         found = {**table.unique, columns: chosen}
         kept = sorted((list(uids), name) for uids, name in found.items() if name != policy.HOLD)
         self.set(table.fact("unique"), json.dumps(kept) if kept else None)
+        return self.table(table.name)
+
+    def set_references(self, table: Table, references: Iterable[Declared]) -> Table:
+        """Register what a table's columns refer to that the schema does not declare."""
+        kept = [[list(one.columns), one.parent, list(one.targets)] for one in sorted({*references})]
+        self.set(table.fact("references"), json.dumps(kept) if kept else None)
         return self.table(table.name)
 
     def set_policies(self, table: Table, rows: str, granularity: str) -> Table:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from crdtsql.base import ABSENT, Sql, caseless, identifier, joined, naming, policy
+from crdtsql.base import ABSENT, Declared, Sql, caseless, identifier, joined, naming, policy
 
 FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
 
 
-Fact = Literal["parked", "absent", "unique", "links", "triggers", "unsure"]
+Fact = Literal["parked", "absent", "unique", "references", "links", "triggers", "unsure"]
 """A word for a fact about one table, which `_crdt_meta` calls `<word>:<id>`: read with the table, and forgotten with it."""
 
 FIRST_PARKED = 1_000_000
@@ -76,6 +76,7 @@ class Table:
         absent: the table is not in this file; a placeholder has its rows.
         unsure: of how many rows it is not known whether this file saw all that was written to them, None if of none.
         unique: what a row shows that lost a UNIQUE value, by the uids of the index columns; those that are held are left out.
+        references: what columns refer to that the schema does not declare, sorted; also those that are not in this file now.
     """
 
     id: int
@@ -93,6 +94,7 @@ class Table:
     absent: bool = False
     unique: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     unsure: int | None = None
+    references: tuple[Declared, ...] = ()
 
     def fact(self, word: Fact) -> str:
         """Return what a fact about this table is called."""
@@ -112,6 +114,12 @@ class Table:
         """Return the uids of columns."""
         uids = dict(zip(map(caseless, self.names), self.uids, strict=True))
         return tuple(uids.get(caseless(name), caseless(name)) for name in columns)
+
+    def names_of(self, uids: Iterable[str]) -> tuple[str, ...] | None:
+        """Return the names of columns by their uids, None if the user's table lacks one."""
+        names = {} if self.absent else dict(zip(self.uids, self.names, strict=True))
+        found = [names.get(uid) for uid in uids]
+        return None if None in found else tuple(map(str, found))
 
     @property
     def uids(self) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ The header is a JSON object:
                 table, and of a column, where it is not the lower-case name; key_uids, for all columns of the key, where one
                 of them is not; parked: names of the columns that the sender lacks; links: what columns refer to; collations
                 of the key's columns, where one is not BINARY; unique: list of {columns, policy}: uids of the columns of a
-                UNIQUE index, and "null", "suffix" or "same", where rows that lost a value are not just held
+                UNIQUE index, and "null", "suffix" or "same", where rows that lost a value are not just held; references: list of
+                [columns, table, columns], all by uid: what columns refer to that was declared to crdtsql alone
 
     eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
     unseen      optional: list of [hlc, ordinal, uid of the column]: writes of cells that took the place of values that their
@@ -30,11 +31,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crdtsql.base import InvalidChangesetError, Lane, blocks_rule, caseless, clock, policy
+from crdtsql.base import Declared, InvalidChangesetError, Lane, blocks_rule, caseless, clock, policy
 
 MAXIMUM_ERAS = 2_000
 MAXIMUM_UNSEEN = 10_000
 MAXIMUM_LANES = 20_000
+MAXIMUM_REFERENCES = 2_000
 _HEX = set("0123456789abcdef")
 
 
@@ -59,6 +61,7 @@ class TableHeader:
         collations: those of the key's columns; empty if all are BINARY.
         links: (uid of a column, uid of the table, uid of its column) that it refers to; empty where no numbers must follow.
         unique: (uids of the columns of a UNIQUE index, policy), sorted, where rows that lost a value are not held.
+        references: what its columns refer to that was declared to crdtsql alone.
     """
 
     name: str
@@ -76,6 +79,7 @@ class TableHeader:
     collations: tuple[str, ...] = ()
     links: tuple[tuple[str, str, str], ...] = ()
     unique: tuple[tuple[tuple[str, ...], str], ...] = ()
+    references: tuple[Declared, ...] = ()
 
     @property
     def uid(self) -> str:
@@ -106,10 +110,11 @@ class TableHeader:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """Return the header's keys for columns that the sender only keeps, collations, links, and rows that lost UNIQUE values."""
+        """Return the header's keys for what the sender only keeps, collations, references, and rows that lost UNIQUE values."""
         unique = [{"columns": list(uids), "policy": name} for uids, name in self.unique]
         found = {"parked": list(self.parked), "collations": list(self.collations), "unique": unique}
         found["links"] = [list(link) for link in self.links]
+        found["references"] = [[list(one.columns), one.parent, list(one.targets)] for one in self.references]
         return {name: values for name, values in found.items() if values}
 
     @property
@@ -283,6 +288,7 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
             links,
         ),
         unique=_parse_unique(found.get("unique", []), name),
+        references=_parse_references(found.get("references", []), {*uids}),
     )
 
 
@@ -292,6 +298,19 @@ def _parse_unique(found: list[dict[str, Any]], table: str) -> tuple[tuple[tuple[
         for one in found
     }
     return tuple(sorted((uids, name) for uids, name in unique.items() if name != policy.HOLD))
+
+
+def _parse_references(found: list[list[Any]], uids: set[str]) -> tuple[Declared, ...]:
+    references = {
+        Declared(tuple(_name(uid) for uid in columns), _name(parent), tuple(_name(uid) for uid in targets))
+        for columns, parent, targets in found
+    }
+    if len(found) > MAXIMUM_REFERENCES or any(
+        not one.columns or len(one.columns) != len(one.targets) or not uids.issuperset(one.columns)
+        for one in references
+    ):
+        raise ValueError("what a table's columns refer to is not valid")
+    return tuple(sorted(references))
 
 
 def _policy(found: dict[str, Any], table: str, key: str, known: tuple[str, ...]) -> str:

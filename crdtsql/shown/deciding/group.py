@@ -53,6 +53,8 @@ class Group:
         ids = {side.table.id for side in sides}
         self.own = [found for found in every_reference if found.child.table.id in ids]
         self.inner = [found for found in self.own if found.parent is not None and found.parent.table.id in ids]
+        self.enforced = [found for found in self.own if found.enforced]
+        self.enforced_inner = [found for found in self.inner if found.enforced]
         self.candidates: dict[int, Candidates] = {}
         self.causality = Causality(self.connection)
         self.refused: dict[Shape, str] = {}
@@ -76,7 +78,9 @@ class Group:
             {found.parent.table.id for found in self.inner if found.parent and found in self.ends.references}
         )
         while True:
-            known = Known(self.registry, self.candidates, self.own, self.causality, self.refused, self.suspects, unions)
+            known = Known(
+                self.registry, self.candidates, self.enforced, self.causality, self.refused, self.suspects, unions
+            )
             turns = Turns(known)
             outcomes = turns.decide()
             changed = unions.learn(outcomes, turns.present)
@@ -97,7 +101,10 @@ class Group:
                 self.connection.execute(f"DELETE FROM {self.ends.of(side)}")
         while True:
             for reference in self.own:
-                self._take_dangling_out(reference)
+                if reference.enforced:
+                    self._take_dangling_out(reference)
+                else:
+                    self._take_led_out(reference)
             if not self._take_more_out():
                 break
         count = sum(len(candidates.rows()) for candidates in self.candidates.values()) + len(self.refused)
@@ -112,7 +119,7 @@ class Group:
         rivals = [self._take_rivals_out(candidates) for candidates in self.candidates.values()]
         if any(rivals):
             return True
-        return bool(self.inner) and between.take_out(self.registry, self.candidates, self.inner)
+        return bool(self.enforced_inner) and between.take_out(self.registry, self.candidates, self.enforced_inner)
 
     def _fill(self) -> None:
         """List the candidates, with their references read as it is known, or assumed, now."""
@@ -184,6 +191,18 @@ class Group:
             if query.exists(self.connection, "temp._crdt_out"):
                 holding.take_out(self.registry, reference.child)
 
+    def _take_led_out(self, reference: Reference) -> None:
+        """Hold the shown rows that refer to a row that leads to another one; if nothing does, a followed reference stays as it is."""
+        if reference.parent is None or reference not in self.ends.read_by(reference.child):
+            return
+        ends = self.ends.of(reference.parent)
+        if not query.exists(self.connection, ends):
+            return
+        with reference.child.out(self.connection):
+            references.find_led(self.connection, reference, ends)
+            if query.exists(self.connection, "temp._crdt_out"):
+                holding.take_out(self.registry, reference.child)
+
     # -- showing ----------------------------------------------------------------------------------
 
     def _show(self, known: Known, outcomes: dict[Row, Outcome]) -> bool:
@@ -228,7 +247,7 @@ class Group:
     def _find_left(self) -> list[tuple[Side, list[tuple[object, ...]]]]:
         """Find the keys of shown rows that refer to what is not shown any more."""
         found = []
-        for reference in self.inner:
+        for reference in self.enforced_inner:
             with reference.child.out(self.connection):
                 references.find_dangling(self.connection, reference, waiting_count=False, scratch=self.scratch)
                 keys = query.rows(self.connection, f"SELECT {reference.child.table.keys} FROM temp._crdt_out")

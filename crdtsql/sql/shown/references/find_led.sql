@@ -1,0 +1,5 @@
+INSERT INTO temp._crdt_out (${keys})
+SELECT ${child_keys}
+FROM ${child} AS child
+WHERE (${references}) IN (SELECT ${led_values} FROM ${ends} AS ending)
+ON CONFLICT DO NOTHING
