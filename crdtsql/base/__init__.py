@@ -3,7 +3,6 @@
 from crdtsql.base import blocks_rule, clock, naming, policy, query, reasons, suggest
 from crdtsql.base.blocks_rule import Blocks, Lane
 from crdtsql.base.clock import ABSENT, Now
-from crdtsql.base.declared import Declared
 from crdtsql.base.errors import (
     BusyError,
     CannotAdoptError,
@@ -35,6 +34,7 @@ from crdtsql.base.errors import (
 )
 from crdtsql.base.naming import WORD_BITS, is_ours
 from crdtsql.base.numbers_rule import DERIVED, MOST_ATTEMPTS, NO_SITE, Birth, Contender, assign, derive
+from crdtsql.base.policy import Declared
 from crdtsql.base.progress import Progress, silent
 from crdtsql.base.sqltext import EMPTY, LOG_TIME, Sql, fragment, identifier, integer, joined, sql, text, verbatim
 from crdtsql.base.temporary import TemporaryTable

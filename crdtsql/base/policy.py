@@ -5,6 +5,8 @@ Names only: what a policy means is said where it counts, in `capture`, `fold`, `
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 ADD_WINS = "add-wins"
 """A row lives while one of its heads is an add: a write survives a delete that did not know of it."""
 DELETE_WINS = "delete-wins"
@@ -34,3 +36,18 @@ SUFFIX = "suffix"
 SAME = "same"
 """It is one with the row that has the value (decision 0018): held, and references to it show that row's key."""
 UNIQUE_POLICIES = (HOLD, NULL, SUFFIX, SAME)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Declared:
+    """A reference that was declared to crdtsql alone: it is followed, and never enforced (decision 0022).
+
+    Attributes:
+        columns: the uids of the columns that refer.
+        parent: the uid of the table that they refer to.
+        targets: the uids of its columns.
+    """
+
+    columns: tuple[str, ...]
+    parent: str
+    targets: tuple[str, ...]

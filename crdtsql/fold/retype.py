@@ -46,6 +46,13 @@ def retype(registry: Registry, name: str, column: str, wanted: str, now: Now) ->
     field = next(field for field in table.fields if caseless(field.name) == caseless(column))
     if field.type == chosen[field.name]:
         return False
+    if any(field.uid in one.columns for one in table.references):
+        raise ColumnTypeError(
+            table.name,
+            field.name,
+            f"it was declared that it refers to other rows, which a {wanted} can't do; take that back first with "
+            f"{suggest.command('reference', registry.path, f'{table.name}.{field.name}', options=['--drop'])}",
+        )
     _check_held(registry, table, field, shape, wanted)
     if not _same_parts(field.type, wanted):
         _join_parts(registry, table, field, now)

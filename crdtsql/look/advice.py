@@ -7,7 +7,6 @@ matter with tables that are enabled.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +14,8 @@ from functools import cached_property
 import apsw
 
 from crdtsql.base import caseless, identifier, policy, query, suggest
-from crdtsql.sqlite import Column, ForeignKey, TableShape, UserTrigger, autoincrement, schema, tablesql, usertriggers
+from crdtsql.look.undeclared import looks_like_reference
+from crdtsql.sqlite import ForeignKey, TableShape, UserTrigger, autoincrement, schema, tablesql, usertriggers
 
 BROKEN, REFUSED, WATCH, NOTE = "broken", "refused", "watch", "note"
 """Levels of a finding: to be repaired; can't be enabled as it is; good to know before it happens; for information."""
@@ -59,6 +59,7 @@ class World:
         counters: lower-case (table, column) that merge as counters.
         unmixed: lower-case names of tables of granularity row.
         policies: what was chosen for UNIQUE indexes: lower-case (table, columns) -> policy.
+        followed: what was declared to crdtsql alone: lower-case name of the child -> its references.
     """
 
     connection: apsw.Connection
@@ -69,6 +70,7 @@ class World:
     counters: set[tuple[str, str]] = field(default_factory=set)
     unmixed: set[str] = field(default_factory=set)
     policies: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+    followed: dict[str, list[ForeignKey]] = field(default_factory=dict)
 
     @cached_property
     def triggers(self) -> list[UserTrigger]:
@@ -79,6 +81,11 @@ class World:
     def foreign_keys(self) -> dict[str, list[ForeignKey]]:
         """Return the declared foreign keys: lower-case name of the child -> its keys."""
         return {name: schema.foreign_keys(self.connection, shape.name) for name, shape in self.shapes.items()}
+
+    @cached_property
+    def every_reference(self) -> dict[str, list[ForeignKey]]:
+        """Return what is declared as a foreign key, or to crdtsql alone: lower-case name of the child -> its references."""
+        return {name: [*keys, *self.followed.get(name, [])] for name, keys in self.foreign_keys.items()}
 
     def command(self, *words: str) -> str:
         """Write a command of ours on this file."""
@@ -115,6 +122,8 @@ def _key(world: World, shape: TableShape, *, enabled: bool, by_row: bool) -> Ite
         yield from _references(world, shape)
         yield _automatic(world, shape.name, names, enabled=enabled)
     else:
+        if any(chosen == policy.SAME for (table, _), chosen in world.policies.items() if table == caseless(shape.name)):
+            yield from _references(world, shape)
         yield Finding(
             NOTE, "identity", f"identity key: rows of one ({names}) on two replicas are one row, column by column"
         )
@@ -156,9 +165,9 @@ def _automatic(world: World, name: str, key: str, *, enabled: bool) -> Finding:
 
 
 def _references(world: World, shape: TableShape) -> Iterator[Finding]:
-    """Say which references follow a renumbered row, and which columns look like references but are not declared."""
+    """Say which references follow rows that get another id or are one with others, and which columns look as if they should."""
     following, name = [], caseless(shape.name)
-    for child, keys in world.foreign_keys.items():
+    for child, keys in world.every_reference.items():
         declared = {
             caseless(column)
             for key in keys
@@ -172,68 +181,19 @@ def _references(world: World, shape: TableShape) -> Iterator[Finding]:
         yield Finding(
             NOTE, "references", f"declared references to it follow when a row is renumbered: {listed(following)}"
         )
-    declare = ["sqlite-utils", "add-foreign-key", world.path]
-    for child, keys in world.foreign_keys.items():
+    for child, keys in world.every_reference.items():
         referring = {caseless(column) for key in keys for column in key.columns}
         for column in world.shapes[child].columns:
-            if caseless(column.name) in referring or not _looks_like_reference(column, world.shapes[child], shape):
+            if caseless(column.name) in referring or not looks_like_reference(column, world.shapes[child], shape):
                 continue
             other = world.shapes[child].name
             yield Finding(
                 WATCH,
                 "undeclared reference",
-                f"{other}.{column.name} looks like a reference to {shape.name}.{shape.key[0].name} but is not declared as a foreign "
-                "key, so it would not follow when a row is renumbered; declare it, or enable with identity key",
-                None
-                if child in world.enabled
-                else shlex.join([*declare, other, column.name, shape.name, shape.key[0].name]),
+                f"{other}.{column.name} looks like a reference to {shape.name}.{shape.key[0].name} but is not declared as one, so it "
+                "would not follow when a row gets another id; once both tables are enabled, declare it to crdtsql on every replica",
+                world.command("reference", f"{other}.{column.name}", f"{shape.name}.{shape.key[0].name}"),
             )
-
-
-def words_of(name: str) -> list[str]:
-    """Split a name into words: ArtistId, artist_id and ARTIST-ID are [artist, id]."""
-    apart = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)([A-Z][a-z])", r"\1\3_\2\4", name)
-    return [word.lower() for word in re.split(r"[\W_]+", apart) if word]
-
-
-def _singular(word: str) -> str:
-    for ending, instead in (
-        ("ies", "y"),
-        ("sses", "ss"),
-        ("ches", "ch"),
-        ("shes", "sh"),
-        ("xes", "x"),
-        ("ss", "ss"),
-        ("s", ""),
-    ):
-        if word.endswith(ending) and len(word) > len(ending) + 1:
-            return word[: -len(ending)] + instead
-    return word
-
-
-def _looks_like_reference(column: Column, child: TableShape, parent: TableShape) -> bool:
-    """Tell whether a column's name says that it holds the numbers of a table: artist_id, ArtistId, main_artist_id, id_artist."""
-    key = parent.key[0]
-    same_table = caseless(child.name) == caseless(parent.name)
-    if (
-        column.generated
-        or column.affinity in ("TEXT", "REAL")
-        or (same_table and caseless(column.name) == caseless(key.name))
-    ):
-        return False
-    words = [_singular(word) for word in words_of(column.name)]
-    table = [_singular(word) for word in words_of(parent.name)]
-    if not words or not table:
-        return False
-    if same_table:
-        return words in (["parent", "id"], ["parent"], ["id", "parent"])
-    if len(words_of(key.name)) > 1 and words == [_singular(word) for word in words_of(key.name)]:
-        return True
-    ends = (
-        words[-1] in ("id", "no", "nr", "key", "fk", "ref") and words[:-1][-len(table) :] == table
-    ) or words == table
-    joined = "".join(words) in ("".join(table) + "id", "id" + "".join(table))
-    return ends or joined or words == ["id", *table]
 
 
 _ON_LOSING = {
@@ -264,12 +224,12 @@ def _unique(world: World, shape: TableShape) -> Iterator[Finding]:
 def _natural_key(world: World, shape: TableShape, columns: list[str]) -> Iterator[Finding]:
     """Say of a UNIQUE index of a table that others refer to that its rows may be united."""
     name = caseless(shape.name)
-    own = {caseless(column) for key in world.foreign_keys.get(name, []) for column in key.columns}
+    own = {caseless(column) for key in world.every_reference.get(name, []) for column in key.columns}
     if {*map(caseless, columns)} <= own:
         return
     referring = [
         f"{world.shapes[child].name}.{'+'.join(key.columns)}"
-        for child, keys in world.foreign_keys.items()
+        for child, keys in world.every_reference.items()
         for key in keys
         if caseless(key.parent) == name
     ]

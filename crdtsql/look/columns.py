@@ -17,7 +17,8 @@ import apsw
 
 from crdtsql.base import ColumnTypeError, SqliteValue, caseless, identifier, query, sql
 from crdtsql.conflicts import Conflict, conflict_log
-from crdtsql.look.advice import NOTE, WATCH, Finding, World, counted_by_triggers, words_of
+from crdtsql.look.advice import NOTE, WATCH, Finding, World, counted_by_triggers
+from crdtsql.look.undeclared import words_of
 from crdtsql.sqlite import Column, TableShape, schema, tablesql
 from crdtsql.store import Registry, Table
 from crdtsql.types import columntype

@@ -17,7 +17,7 @@ from crdtsql.capture import enable, trigger_statements
 from crdtsql.evolve import drift
 from crdtsql.look import advice, columns, limited
 from crdtsql.look.advice import BROKEN, NOTE, REFUSED, WATCH, Finding, World, listed
-from crdtsql.shown import Difference
+from crdtsql.shown import Difference, references
 from crdtsql.sqlite import TableShape, schema, tablesql, usertriggers
 from crdtsql.store import Damage, Registry, Remedy, Table, damage
 
@@ -141,6 +141,11 @@ def _world(registry: Registry, shapes: dict[str, TableShape], replicated: set[st
             for name, table in enabled.items()
             for named in [dict(zip(table.uids, table.names, strict=True))]
             for uids, chosen in table.unique.items()
+        },
+        followed={
+            name: [key for _, key in references.followed_keys(table, {other.uid: other for other in enabled.values()})]
+            for name, table in enabled.items()
+            if table.references
         },
     )
 

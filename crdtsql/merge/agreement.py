@@ -15,7 +15,8 @@ def check(registry: Registry, header: Header) -> None:
     """Check that both sides say the same of how rows live and what an update stamps.
 
     Raises:
-        SchemaMismatchError: a table has another identity, row policy, granularity or policy of a UNIQUE index, or refers to something else.
+        SchemaMismatchError: a table has another identity, row policy, granularity or policy of a UNIQUE index than here, or refers to
+            something else.
     """
     replicated = {table.uid: table for table in registry.tables()}
     for theirs in header.tables:

@@ -74,7 +74,9 @@ class _Meanings:
         return number if not meant or meant[0].here is None else meant[0].here
 
     def _had_seen(self, written: Stamp, birth: Birth) -> bool:
-        return birth.t < 0 or self.causality.has_seen(written, (birth.t, birth.s))
+        """Tell whether the writer of a reference knew a row: its own insert too, as of a row that refers to itself."""
+        row = birth.t, birth.s
+        return birth.t < 0 or row == written or self.causality.has_seen(written, row)
 
     def written(self, number: int, written: Stamp) -> int:
         """Return what was written in a reference that has a number here."""

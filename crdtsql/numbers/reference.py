@@ -112,7 +112,7 @@ def drop_reference(registry: Registry, child: str, parent: str | None = None) ->
         for table in registry.tables()
         for one in table.references
         for names in [describe(registry, table, one).names]
-        if caseless(child) == caseless(names[0]) and parent in (None, names[1])
+        if _alike(child, names[0]) and (parent is None or _alike(parent, names[1]))
     ]
     if not wanted:
         _parse(registry, child)
@@ -144,6 +144,10 @@ def differing(table: Table, theirs: TableHeader) -> list[Declared]:
     ours = {one for one in table.references if listed.issuperset(one.columns)}
     there = {one for one in theirs.references if one in ours or table.names_of(one.columns) is not None}
     return sorted(ours ^ there)
+
+
+def _alike(given: str, named: str) -> bool:
+    return caseless(",".join(part.strip() for part in given.split(","))) == caseless(named)
 
 
 # -- what can be declared -------------------------------------------------------------------------

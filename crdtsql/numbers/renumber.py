@@ -250,8 +250,9 @@ class _Meant:
 
     def by_stamp(self, t: Sql, s: Sql, source: Sql = EMPTY) -> Sql:
         """Judge by the stamp with which the reference was written."""
-        name = "written" if self.written else "awaited" if self.awaited else "meant"
-        return fragment(f"numbers/renumber/{name}", t=t, s=s, source=source)
+        name = "numbers/renumber/awaited" if self.awaited else "numbers/renumber/meant"
+        name = "numbers/renumber/written" if self.written else name
+        return fragment(name, t=t, s=s, source=source)
 
     def by_clock(self, table: Table, field: Field | None, clock_is_target: Sql) -> Sql:
         """Judge by the stamps of the clock row, as far as the log did not write the reference."""

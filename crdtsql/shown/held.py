@@ -25,6 +25,7 @@ from crdtsql.base import (
     value_to_json,
 )
 from crdtsql.shown.holding import Side
+from crdtsql.shown.references import followed_keys
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
 
@@ -130,7 +131,10 @@ def _release(
 
 
 def _foreign_keys(registry: Registry, table: Table) -> list[schema.ForeignKey]:
-    return schema.foreign_keys(registry.connection, table.name)
+    found = schema.foreign_keys(registry.connection, table.name)
+    if table.references:
+        found += [key for _, key in followed_keys(table, {other.uid: other for other in registry.tables()})]
+    return found
 
 
 def _parents(registry: Registry, keys: list[schema.ForeignKey], row: dict[str, SqliteValue]) -> list[str]:

@@ -7,7 +7,7 @@ does: by the parent column's type and collation.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import apsw
@@ -15,7 +15,7 @@ import apsw
 from crdtsql.base import Sql, caseless, fragment, identifier, integer, joined, query, reasons, sql
 from crdtsql.shown.holding import Side, any_kept
 from crdtsql.sqlite import Column, ForeignKey, TableShape, schema
-from crdtsql.store import Registry, Stamp
+from crdtsql.store import Registry, Stamp, Table
 
 KEEPS_PARENT = ("RESTRICT", "NO ACTION")
 MASKS = ("SET NULL", "SET DEFAULT")
@@ -94,17 +94,22 @@ def read(registry: Registry, sides: Sequence[Side]) -> list[Reference]:
 def _followed(sides: Sequence[Side], enforced: Sequence[Reference]) -> Iterator[Reference]:
     """Yield the references that are no foreign keys, as far as both tables have their columns now."""
     by_uid = {side.table.uid: side for side in sides}
+    tables = {uid: side.table for uid, side in by_uid.items()}
     known = {(one.child.table.id, _pairs(one.key), caseless(one.key.parent)) for one in enforced}
     for child in sides:
-        for declared in child.table.references:
-            parent = by_uid.get(declared.parent)
-            columns = child.table.names_of(declared.columns)
-            targets = parent.table.names_of(declared.targets) if parent else None
-            if parent is None or columns is None or targets is None:
-                continue
-            key = ForeignKey(columns, parent.table.name, targets, "NO ACTION")
+        for uid, key in followed_keys(child.table, tables):
             if (child.table.id, _pairs(key), caseless(key.parent)) not in known:
-                yield Reference(child, key, parent, parent.shape, enforced=False)
+                yield Reference(child, key, by_uid[uid], by_uid[uid].shape, enforced=False)
+
+
+def followed_keys(table: Table, by_uid: Mapping[str, Table]) -> Iterator[tuple[str, ForeignKey]]:
+    """Yield what a table was declared to refer to, as foreign keys, as far as all columns are there, each with the parent's uid."""
+    for declared in table.references:
+        parent = by_uid.get(declared.parent)
+        columns = table.names_of(declared.columns)
+        targets = parent.names_of(declared.targets) if parent else None
+        if parent is not None and columns is not None and targets is not None:
+            yield parent.uid, ForeignKey(columns, parent.name, targets, "NO ACTION")
 
 
 def _pairs(key: ForeignKey) -> frozenset[tuple[str, str]]:

@@ -61,7 +61,7 @@ EXPECTED = {
         "note identity: identity row: ",
         "note references: declared references to it follow when a row is renumbered: albums.by",
         "watch undeclared reference: albums.artist_id looks like a reference to Artist.ArtistId",
-        "-> sqlite-utils add-foreign-key {path} albums artist_id Artist ArtistId",
+        "-> crdtsql reference {path} albums.artist_id Artist.ArtistId",
         "watch undeclared reference: albums.MainArtistId ",
         "note autoincrement: AUTOINCREMENT: each replica takes the numbers in 'ArtistId' from blocks of its own",
         "note rows: no rows yet",

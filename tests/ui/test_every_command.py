@@ -43,6 +43,7 @@ CALLS = {
     "ids": "app.db ticket autoincrement",
     "import": "app.db all.crdt",
     "inspect": "all.crdt",
+    "reference": "app.db ticket.subject task.id",
     "renumbered": "app.db",
     "repair": "app.db",
     "resolve": "app.db --all --take ours",
