@@ -13,10 +13,11 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import CannotAdoptError, Now, caseless, identifier, joined, naming, query, suggest
+from crdtsql.base import CannotAdoptError, Declared, Now, caseless, identifier, joined, naming, query, suggest
 from crdtsql.capture import enable
 from crdtsql.evolve import alter, appear, renaming
 from crdtsql.merge import parking, set_uids
+from crdtsql.numbers import reference
 from crdtsql.sqlite import indexsql, schema
 from crdtsql.store import Field, Registry, Table
 
@@ -31,14 +32,15 @@ EXTRAS = ("trigger", "view")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A statement that brings the schema nearer to the other one.
+    """A statement, or a command of ours, that brings the schema nearer to the other one.
 
     Attributes:
-        kind: create table, create index, add column, rename column, rename table, create trigger or create view.
+        kind: create table, create index, add column, rename column, rename table, reference, create trigger or create view.
         table: the table's name in the file that is changed.
         source: the other file's table.
         field: the column that is added.
         name: of a trigger or view.
+        declared: what `table` refers to, of a reference that was declared to crdtsql alone.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class Step:
     source: Table | None = None
     field: Field | None = None
     name: str = ""
+    declared: Declared | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,20 @@ def compare(ours: Registry, theirs: Registry) -> SchemaDiff:
             diff.by_hand.append(_in_the_way(ours, table, {caseless(known.name) for known in mine.values()}))
     for table in _parents_first(theirs, missing):
         _create_table(ours, theirs, table, diff)
+    for table in present:
+        if table.uid in mine:
+            diff.steps += _references(ours, theirs, mine[table.uid], table)
     _list_extras(ours, theirs, {table.name for table in missing}, diff)
     return diff
+
+
+def _references(ours: Registry, theirs: Registry, own: Table, table: Table) -> Iterator[Step]:
+    """Yield what a table refers to in the other file, declared to crdtsql alone, and not in this one."""
+    for one in table.references:
+        if one not in own.references and theirs.find_uid(one.parent) is not None:
+            child, parent = reference.describe(theirs, table, one).names
+            command = suggest.plain_command("reference", ours.path, child, parent)
+            yield Step("reference", table.name, command, declared=one)
 
 
 def _in_the_way(ours: Registry, table: Table, replicated: set[str]) -> ByHand:
@@ -321,10 +336,13 @@ def adopt(registry: Registry, diff: SchemaDiff, now: Now, *, extras: bool) -> No
     Raises:
         CannotAdoptError: SQLite refuses a statement.
         CannotAlterError: a table could not be replicated after a statement.
+        UsageError: a reference can't be declared any more.
     """
     connection = registry.connection
     created = []
     for step in diff.steps:
+        if step.declared is not None:
+            continue
         if step.kind.startswith("create"):
             _create(connection, step)
             if step.source is not None:
@@ -335,6 +353,9 @@ def adopt(registry: Registry, diff: SchemaDiff, now: Now, *, extras: bool) -> No
             alter.alter(registry, alter.parse(step.statement))
     for source in created:
         _enable(registry, source, now)
+    for step in diff.steps:
+        if step.declared is not None:
+            reference.take_over(registry, registry.table(step.table), step.declared)
     for step in diff.extras if extras else []:
         checked(step.statement, step.kind.split()[1].upper(), step.name, step.table)
         _create(connection, step)

@@ -7,6 +7,7 @@ from typing import Any
 
 from crdtsql.base import caseless, policy, query, sql, suggest
 from crdtsql.export import parkedcells
+from crdtsql.numbers import reference
 from crdtsql.store import Registry, Table
 
 
@@ -19,6 +20,7 @@ class TableSchema:
         absent: it is not in this file, which keeps its rows for others.
         statements: those that create it and its indexes.
         types: column -> type, of those that are not `lww`.
+        references: what columns refer to that was declared to crdtsql alone, a line each.
         kept: what is kept for columns and tables that are not in this file, a line each.
     """
 
@@ -29,6 +31,7 @@ class TableSchema:
     granularity: str
     types: dict[str, str]
     statements: list[str]
+    references: list[str]
     kept: list[str]
 
     @property
@@ -72,5 +75,6 @@ def _describe(registry: Registry, table: Table) -> TableSchema:
         table.granularity,
         {field.name: field.type for field in table.typed_fields},
         [] if table.absent else [statement for (statement,) in statements],
+        [" refers to ".join(reference.describe(registry, table, one).names) for one in table.references],
         kept,
     )

@@ -138,6 +138,16 @@ def adopt(registry: Registry, table: Table, theirs: TableHeader) -> Table:
         raise SchemaMismatchError(f"{error}, and the changeset says that it does; nothing was changed") from error
 
 
+def take_over(registry: Registry, table: Table, declared: Declared) -> None:
+    """Declare what another replica has declared.
+
+    Raises:
+        UsageError: it can't be declared here any more.
+    """
+    if declared not in table.references:
+        _change(registry, table, [*table.references, declared])
+
+
 def differing(table: Table, theirs: TableHeader) -> list[Declared]:
     """List what a table's columns refer to on one side alone, as far as both sides have these columns."""
     listed = {*theirs.key_uids, *theirs.uids}

@@ -14,7 +14,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base import Lane, blocks_rule, policy, reasons
+from crdtsql.base import Declared, Lane, blocks_rule, policy, reasons
 from crdtsql.store.registry import FORMAT
 from crdtsql.store.tables import FIRST_UPDATE_OP, Fact
 from crdtsql.types.celltypes import TYPES
@@ -100,6 +100,7 @@ WHOLE = header.TableHeader(
     collations=("NOCASE",),
     links=(("value", "job", "key"),),
     unique=((("value",), "null"),),
+    references=(Declared(("value",), "job", ("key",)),),
 )
 """A table of whose header nothing is left out."""
 

@@ -271,6 +271,19 @@ def test_what_a_replica_lacks_is_declared_with_it() -> None:
     assert read(c, LINES.replace("line.session", "line.other")) == [("by a", "a"), ("by b", "b")]
 
 
+def test_the_schema_of_another_file_has_it() -> None:
+    """`schema diff` names the references that the other file has and this one lacks, `schema pull` declares them, `show` lists them."""
+    a, b = make(1, 2, declared=["line.session"])
+    b.drop_reference("line.session")
+    assert b.schema_diff(a).statements == ["crdtsql reference :memory: line.session session.id"]
+    assert [step.kind for step in b.adopt_schema(a).steps] == ["reference"]
+    assert b.schema_diff(a).statements == []
+    assert [table.references for table in b.describe_schema()] == [[], ["line.session refers to session.id"], []]
+    begin(a, "a")
+    begin(b, "b")
+    rest(a, b)
+
+
 def test_it_goes_along_with_the_schema() -> None:
     """New names of tables and columns change nothing; a column that is dropped sleeps; a foreign key takes its place."""
     a, b = make(1, 2, declared=["line.session"])

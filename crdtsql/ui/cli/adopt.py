@@ -43,7 +43,7 @@ def show(database: str, as_json: bool) -> None:
         click.echo(f"-- {printable(table.summary)}")
         for statement in table.statements:
             click.echo(f"{_shown(statement)};")
-        for line in table.kept:
+        for line in (*table.references, *table.kept):
             click.echo(f"-- {printable(line)}")
         click.echo("")
 
@@ -54,7 +54,7 @@ def show(database: str, as_json: bool) -> None:
 @LOCK_TIMEOUT
 @JSON
 def diff(database: str, other: str, as_json: bool) -> None:
-    """Show the statements that give DATABASE the tables, columns and names that it lacks of OTHER; change nothing."""
+    """Show what gives DATABASE the tables, columns, names and declared references that it lacks of OTHER; change nothing."""
     with open_replica(database) as replica, open_replica(other) as source:
         found = replica.schema_diff(source)
     if as_json:
@@ -74,7 +74,7 @@ def diff(database: str, other: str, as_json: bool) -> None:
 @JSON
 @click.pass_context
 def pull(ctx: click.Context, database: str, other: str, yes: bool, extras: bool, as_json: bool) -> None:
-    """Give DATABASE the tables, columns and names that it lacks of OTHER, replicated as they are there."""
+    """Give DATABASE the tables, columns, names and declared references that it lacks of OTHER, replicated as they are there."""
     _adopt(ctx, database, other, yes=yes, extras=extras, as_json=as_json)
 
 
@@ -87,7 +87,7 @@ def pull(ctx: click.Context, database: str, other: str, yes: bool, extras: bool,
 @JSON
 @click.pass_context
 def push(ctx: click.Context, database: str, other: str, yes: bool, extras: bool, as_json: bool) -> None:
-    """Give OTHER the tables, columns and names that it lacks of DATABASE, replicated as they are here."""
+    """Give OTHER the tables, columns, names and declared references that it lacks of DATABASE, replicated as they are here."""
     _adopt(ctx, other, database, yes=yes, extras=extras, as_json=as_json)
 
 
@@ -119,7 +119,7 @@ def _shown(statement: str) -> str:
 
 def _show(found: SchemaDiff, *, extras: bool = False) -> None:
     for step in [*found.steps, *(found.extras if extras else [])]:
-        click.echo(f"{_shown(step.statement)};")
+        click.echo(_shown(step.statement) if step.declared else f"{_shown(step.statement)};")
     for problem in found.by_hand:
         click.echo(f"-- by hand: {printable(str(problem))}")
     for step in [] if extras else found.extras:

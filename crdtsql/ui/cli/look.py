@@ -98,7 +98,7 @@ def renumbered(database: str, table: str | None, as_json: bool) -> None:
     """List rows that have another number than they were inserted under.
 
     When several replicas insert rows under one number, one row keeps it and the others get numbers from 2^52 on; foreign keys
-    follow. References that are not declared as foreign keys can't, and must be changed by hand.
+    follow, and what `crdtsql reference` declares. Other references can't, and must be changed by hand.
     """
     with open_replica(database) as replica:
         found = replica.renumbered(table)
