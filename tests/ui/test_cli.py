@@ -36,6 +36,7 @@ COMMANDS = (
     "schema",
     "renumbered",
     "unique",
+    "reference",
     "held",
     "alter",
     "ids",

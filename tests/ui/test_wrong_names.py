@@ -41,6 +41,7 @@ def calls(path: Path, table: str) -> Iterator[tuple[str, ...]]:
     yield "rows", file, table, "add-wins"
     yield "type", file, f"{table}.title", "register"
     yield "unique", file, table, "title", "null"
+    yield "reference", file, "my notes.task", f"{table}.id"
     yield "conflicts", file, "--table", table
     yield "held", file, "--table", table
     yield "renumbered", file, "--table", table
@@ -74,6 +75,7 @@ def test_a_table_that_is_not_replicated_is_to_be_enabled(app: Path) -> None:
         (["type", "task.vots", "counter"], "'votes'"),
         (["enable", "plain", "-c", "idd=counter"], None),
         (["unique", "task", "titel", "null"], "'title'"),
+        (["reference", "task.titel", "task.id"], "'title'"),
         (["alter", "ALTER TABLE task DROP COLUMN vots"], "'votes'"),
         (["alter", "ALTER TABLE task RENAME COLUMN vots TO x"], "'votes'"),
         (["alter", "DROP INDEX task_titl"], None),
