@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+TOOLS  := $(VENV)/tools
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
@@ -15,6 +16,13 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+$(TOOLS)/.ready: pyproject.toml $(READY)
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(TOOLS)/bin/python -m pip install --quiet --group tools || { echo "make soak drives mlflow and optuna, and could not install \
+	them (pip says why above): run it again where PyPI can be reached" >&2; exit 1; }
 	@touch $@
 
 demo: $(READY)   ## the main job on the Chinook music shop: three replicas, offline writes, sync, proof of convergence
@@ -43,7 +51,8 @@ types: $(READY)  ## mypy, strict
 bench: $(READY)  ## measure against plain SQLite in the same run; ARGS="--rows 100000 --crsqlite PATH"
 	$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(READY)   ## long runs: random histories for SECONDS, then many kills, statements and hostile files
+soak: $(READY) $(TOOLS)/.ready  ## long runs: mlflow and optuna, random histories for SECONDS, then many kills, statements and hostile files
+	CRDTSQL_TOOLS=$(TOOLS)/bin/python $(BIN)/python -m pytest -q tests/programs/trackers.py
 	$(BIN)/python -m tests.machines.simulation.soak --seconds $(SECONDS)
 	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
 	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) CRDTSQL_SCHEMA_SEEDS=$(SECONDS) CRDTSQL_TAMPERINGS=1000 CRDTSQL_TAMPERING_VERBS=4 \

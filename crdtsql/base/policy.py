@@ -32,7 +32,7 @@ HOLD = "hold"
 NULL = "null"
 """It is shown with NULL in the columns of the index."""
 SUFFIX = "suffix"
-"""It is shown with a suffix to its text in the last column of the index."""
+"""It is shown with a suffix to its text, or its whole number, in the last column of the index."""
 SAME = "same"
 """It is one with the row that has the value (decision 0018): held, and references to it show that row's key."""
 UNIQUE_POLICIES = (HOLD, NULL, SUFFIX, SAME)

@@ -67,7 +67,7 @@ class SchemaVerbs(Session):
         """Say what a row shows that lost its value in the UNIQUE index over columns; do the same on every replica.
 
         `hold`: the row is held. `null`: it is shown with NULL in these columns. `suffix`: it is shown with `#` and some digits
-        after its text in the last of them. Return whether it was another policy before.
+        after its text in the last of them; a whole number with nine digits after its own. Return whether it was another policy before.
 
         Raises:
             NotEnabledError: the table is not replicated.

@@ -14,10 +14,12 @@ from tests.programs import observe
 from tests.support import command
 
 
-def python(script: str, *arguments: str | Path, folder: Path, **environment: str) -> Any:
+def python(
+    script: str, *arguments: str | Path, folder: Path, interpreter: str | Path = sys.executable, **environment: str
+) -> Any:
     """Run a Python script in a folder; return what it prints as JSON, None if it prints nothing."""
     done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
+        [str(interpreter), "-c", script, *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=folder,

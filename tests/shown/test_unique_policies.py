@@ -1,4 +1,4 @@
-"""What a row shows that lost its value in a UNIQUE index: nothing, NULL, or its text with a suffix."""
+"""What a row shows that lost its value in a UNIQUE index: nothing, NULL, or its text or number with a suffix."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import SchemaMismatchError, UsageError
+from crdtsql.shown.deciding.marks import digits
 from tests.support import state
 from tests.support.peers import come_to_rest, read, replica, three, write
 
@@ -63,6 +64,33 @@ def test_an_index_of_several_columns(tmp_path: Path) -> None:
     for one in replicas:
         one.set_unique("T", ["ROOM", "day"], "hold")
     assert [row[0] for row in shown(replicas[2])] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("number", "shown_as"), [(3, 3), (0, 0), (-3, -3), (9_000_000, 9_000_000), (9_000_001, None), (1.5, None)]
+)
+def test_a_whole_number_gets_digits(tmp_path: Path, number: float, shown_as: int | None) -> None:
+    """With suffix, a whole number that lost gets nine digits behind its own, if JavaScript has it exactly then; others are held."""
+    replicas = three(tmp_path, "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n UNIQUE)")
+    for position, one in enumerate(replicas):
+        one.set_unique("t", ["n"], "suffix")
+        write(one, f"INSERT INTO t (id, n) VALUES ('{position}', {number})")
+    come_to_rest(replicas)
+    found = [read(one, "SELECT n FROM t ORDER BY id") for one in replicas]
+    assert found[0] == found[1] == found[2]
+    first, *losers = [value for (value,) in found[0]]
+    assert first == number
+    if shown_as is None:
+        assert losers == []
+    else:
+        assert [int(loser / 10**9) for loser in losers] == [shown_as] * 2
+        assert len({*losers}) == 2
+        assert all(10**8 <= abs(loser) % 10**9 and abs(loser) < 2**53 for loser in losers)
+
+
+def test_all_numbers_get_as_many_digits() -> None:
+    """Nine digits go behind every number, so that what stands before them is the number that was lost."""
+    assert all(10**8 <= digits([f"text{key}"]) < 10**9 for key in range(100))
 
 
 def test_replicas_agree_on_the_policy(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from crdtsql.base import (
     sql,
 )
 from crdtsql.shown.deciding.ends import Ends
-from crdtsql.shown.deciding.marks import Marks, subsets, suffix
+from crdtsql.shown.deciding.marks import Marks, digits, subsets, suffix
 from crdtsql.shown.deciding.reading import Reading, differs
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
@@ -159,8 +159,8 @@ class Candidates:
     def _note_suffixes(self) -> None:
         keys = joined(Sql(f"typeof({key}) || hex({key})") for key in self.side.table.key_names)
         found = query.rows(self.connection, f"SELECT id, {keys} FROM {self.name}")
-        statement = f"UPDATE {self.name} SET suffix = ? WHERE id = ?"
-        self.connection.executemany(statement, [(suffix(key), number) for number, *key in found])
+        statement = f"UPDATE {self.name} SET suffix = ?, digits = ? WHERE id = ?"
+        self.connection.executemany(statement, [(suffix(key), digits(key), number) for number, *key in found])
 
     def _add_form(self, form: int, number: int | None = None) -> None:
         """Add a form of all candidates, or of one."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from crdtsql.base import Sql, caseless, policy
+from crdtsql.base import Sql, caseless, fragment, integer, policy
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import MASKS, Reference
 from crdtsql.sqlite import Column, UniqueIndex
@@ -19,6 +19,10 @@ from crdtsql.sqlite import Column, UniqueIndex
 Kind = Literal["NULL", "DEFAULT", "SUFFIX"]
 SUFFIX_DIGITS = 8
 """Of the digest of a row's key: two rows with one value and one suffix are as likely as that, and then one of them is held."""
+POWER = 10**9
+"""A whole number gets as many digits behind its own as this has zeros, about as many as a text gets."""
+LARGEST = 9_000_000
+"""Greater numbers get none: with them they would not be exact in JavaScript (2^53)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,8 @@ class Marks:
         if kind is None:
             return name
         if kind == "SUFFIX":
-            return Sql(f"CASE typeof({name}) WHEN 'text' THEN {name} || {alias}.suffix ELSE {name} END")
+            slots = {"value": name, "row": Sql(alias), "limit": integer(LARGEST), "power": integer(POWER)}
+            return fragment("shown/deciding/marks/suffixed", **slots)
         return column.default_value if kind == "DEFAULT" else Sql("NULL")
 
 
@@ -116,7 +121,16 @@ def subsets(marks: int) -> Iterator[int]:
 
 def suffix(key: Sequence[str]) -> str:
     """Return the suffix of a row, from the types and bytes of its key."""
-    return "#" + hashlib.blake2b("\n".join(key).encode(), digest_size=16).hexdigest()[:SUFFIX_DIGITS]
+    return "#" + _digest(key)[:SUFFIX_DIGITS]
+
+
+def digits(key: Sequence[str]) -> int:
+    """Return the digits that go behind a whole number, from the types and bytes of a row's key: nine, the first of which is not 0."""
+    return POWER // 10 + int(_digest(key), 16) % (POWER - POWER // 10)
+
+
+def _digest(key: Sequence[str]) -> str:
+    return hashlib.blake2b("\n".join(key).encode(), digest_size=16).hexdigest()
 
 
 def _may_mask(reference: Reference) -> bool:

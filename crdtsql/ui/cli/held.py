@@ -47,8 +47,9 @@ def unique(database: str, table: str, columns: str, chosen: str, as_json: bool) 
     """Say how TABLE shows a row whose UNIQUE value in COLUMNS (`a` or `a,b`) another row has.
 
     hold: the row is held. null: it is shown with NULL in these columns. suffix: it is shown with `#` and some digits after its
-    text in the last column. same: both rows are one thing, as two tags of one name: it is held, and rows that refer to it show the
-    other row's key. Run it on every replica: those with another policy refuse the changesets of this one.
+    text in the last column, or with nine digits after a whole number there (up to 9,000,000). same: both rows are one thing, as
+    two tags of one name: it is held, and rows that refer to it show the other row's key. Run it on every replica: those with
+    another policy refuse the changesets of this one.
     """
     names = [name.strip() for name in columns.split(",")]
     with open_replica(database) as replica:

@@ -393,9 +393,23 @@ MUTANTS = (
     Mutant(
         "a suffix depends on who else is there",
         "shown/deciding/candidates.py",
-        "[(suffix(key), number) for number, *key in found]",
-        "[(suffix(key)[: 9 - len(found)], number) for number, *key in found]",
+        "[(suffix(key), digits(key), number) for number, *key in found]",
+        "[(suffix(key)[: 9 - len(found)], digits(key), number) for number, *key in found]",
         constrained=True,
+    ),
+    Mutant(
+        "the digits behind a number begin with 0 now and then, so that others may show as many in all",
+        "shown/deciding/marks.py",
+        "return POWER // 10 + int(_digest(key), 16) % (POWER - POWER // 10)",
+        "return int(_digest(key), 16) % POWER",
+        tests="tests/shown/test_unique_policies.py",
+    ),
+    Mutant(
+        "digits are taken off a number below zero that lost its value as if it were above",
+        "sql/shown/deciding/marks/suffixed.sql",
+        "${power} - ${row}.digits",
+        "${power} + ${row}.digits",
+        tests="tests/shown/test_unique_policies.py",
     ),
     Mutant(
         "a restored row that is updated keeps its mask for its value",

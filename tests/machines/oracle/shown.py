@@ -250,8 +250,7 @@ class Shown:
         record, defaults = dict(self.records[row]), self.rules[row[0]].defaults
         for kind in ("suffix", "SET DEFAULT", "null"):
             for column in {column for mark in marks for column in self._marked(row, mark, kind)}:
-                value = record[column]
-                suffixed = value + self._suffix(row) if kind == "suffix" and isinstance(value, str) else value
+                suffixed = self._suffixed(record[column], row) if kind == "suffix" else None
                 record[column] = {"suffix": suffixed, "SET DEFAULT": defaults.get(column), "null": None}[kind]
         return record
 
@@ -264,10 +263,20 @@ class Shown:
         columns = [column for column in mark.columns if column not in self.rules[row[0]].key]
         return columns[-1:] if kind == "suffix" else [c for c in columns if c not in self.rules[row[0]].required]
 
-    def _suffix(self, row: Row) -> str:
+    def _suffixed(self, value: Any, row: Row) -> Any:
+        """Return a text with eight digits of a digest of the key behind it, a whole number with nine, and others as they are."""
+        digest = self._digest(row)
+        if isinstance(value, str):
+            return f"{value}#{digest[:8]}"
+        if isinstance(value, int) and abs(value) <= 9_000_000:
+            digits = 10**8 + int(digest, 16) % (9 * 10**8)
+            return value * 10**9 + (digits if value >= 0 else -digits)
+        return value
+
+    def _digest(self, row: Row) -> str:
         key = [translate(part, self.labels) for part in row[1]]
         parts = [f"{'text' if isinstance(part, str) else 'integer'}{str(part).encode().hex().upper()}" for part in key]
-        return "#" + blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()[:8]
+        return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
     def _may_mark(self, row: Row, mark: Mark) -> bool:
         rules = self.rules[row[0]]

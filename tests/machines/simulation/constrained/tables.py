@@ -411,9 +411,9 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
         ),
         "note": _table(
             "(id TEXT PRIMARY KEY NOT NULL, mail TEXT REFERENCES user (mail) ON DELETE SET NULL,"
-            " re TEXT REFERENCES note ON DELETE CASCADE, title TEXT)",
+            " re TEXT REFERENCES note ON DELETE CASCADE, title)",
             ("n1", "n2", "n3"),
-            {"mail": ("m", "o", None), "re": ("n1", "n2", None, None), "title": ("x", "x", "y")},
+            {"mail": ("m", "o", None), "re": ("n1", "n2", None, None), "title": ("x", "x", 7, 7, -1, 9_000_001)},
             indexes="CREATE UNIQUE INDEX note_title ON note (title);",
             uniques=(Unique("title", ("title",), policy="suffix"),),
             references=(_refers("mail", "user", "SET NULL", to="mail"), _refers("re", "note", "CASCADE")),
@@ -472,9 +472,9 @@ UNITING: dict[str, dict[str, Constrained]] = {
         ),
         "pick": _table(
             "(id TEXT PRIMARY KEY NOT NULL, brand TEXT REFERENCES brand ON DELETE SET NULL, code TEXT REFERENCES brand (code)"
-            " ON DELETE RESTRICT, n INTEGER, mail TEXT)",
+            " ON DELETE RESTRICT, n INTEGER, mail)",
             ("p1", "p2", "p3"),
-            {"brand": ("b1", "b2", "b3"), "code": ("p", "q", None, None), "n": (1, 2), "mail": ("m", "o")},
+            {"brand": ("b1", "b2", "b3"), "code": ("p", "q", None, None), "n": (1, 2), "mail": ("m", 0, 0, 1)},
             indexes="CREATE UNIQUE INDEX pick_n ON pick (n, brand); CREATE UNIQUE INDEX pick_mail ON pick (mail);",
             uniques=(Unique("mail", ("mail",), policy="suffix"), Unique("n, brand", ("n", "brand"), policy="null")),
             references=(_refers("brand", "brand", "SET NULL"), _refers("code", "brand", "RESTRICT", to="code")),

@@ -1,4 +1,5 @@
 CREATE TEMP TABLE ${candidate} (
+  -- suffix, digits: what goes behind a text, or a whole number, that the row lost.
   -- form: the marks under which the row is shown like this. chosen: it is shown so. decided: the one form of a row that was decided on.
   id INTEGER NOT NULL,
   form INTEGER NOT NULL,
@@ -8,6 +9,7 @@ CREATE TEMP TABLE ${candidate} (
   masks TEXT,
   why TEXT,
   suffix TEXT,
+  digits INTEGER,
   ${columns}${computed},
   PRIMARY KEY (id, form)
 )
