@@ -20,9 +20,8 @@ $(READY): pyproject.toml
 
 $(TOOLS)/.ready: pyproject.toml $(READY)
 	$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(TOOLS)/bin/python -m pip install --quiet --group tools || { echo "make soak drives mlflow and optuna, and could not install \
-	them (pip says why above): run it again where PyPI can be reached" >&2; exit 1; }
+	@$(TOOLS)/bin/python -m pip install --quiet --upgrade "pip>=25.1" && $(TOOLS)/bin/python -m pip install --quiet --group tools || \
+	  { echo "make soak drives mlflow and optuna. pip says above why they could not be installed; run it again where PyPI can be reached"; exit 1; }
 	@touch $@
 
 demo: $(READY)   ## the main job on the Chinook music shop: three replicas, offline writes, sync, proof of convergence
