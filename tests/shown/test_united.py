@@ -183,3 +183,29 @@ def test_a_value_that_a_row_of_its_own_has_means_that_row(tmp_path: Path) -> Non
         ("tag", "m", "united", "name"),
     ]
     assert read(one, "SELECT * FROM note ORDER BY id") == [("1", "p"), ("2", "p")]
+
+
+def test_a_reference_to_a_column_that_shows_the_winner_shows_it_too(tmp_path: Path) -> None:
+    """Where the column referred to is itself a reference that shows the winner, whoever refers to it shows the same, and returns with it."""
+    schema = (
+        TAGS.format(action="NO ACTION")
+        + "; CREATE TABLE pin (id TEXT PRIMARY KEY NOT NULL, tag TEXT REFERENCES main (tag))"
+    )
+    schema += "; CREATE TABLE main (id TEXT PRIMARY KEY NOT NULL, tag TEXT UNIQUE REFERENCES tag)"
+    one, other = two(tmp_path, schema)
+    for replica in (one, other):
+        replica.set_unique("tag", ["name"], "same")
+    write(one, "INSERT INTO tag (id, name) VALUES ('a', 'work')")
+    write(
+        other,
+        "INSERT INTO tag (id, name) VALUES ('b', 'work'); INSERT INTO main VALUES ('m', 'b'); INSERT INTO pin VALUES ('p', 'b')",
+    )
+    one.vector()
+    come_to_rest([one, other])
+    for replica in (one, other):
+        assert read(replica, "SELECT main.tag, pin.tag FROM main, pin") == [("a", "a")]
+    write(one, "UPDATE tag SET name = 'job' WHERE id = 'a'")
+    come_to_rest([one, other])
+    for replica in (one, other):
+        assert read(replica, "SELECT main.tag, pin.tag FROM main, pin") == [("b", "b")]
+        assert held(replica) == []

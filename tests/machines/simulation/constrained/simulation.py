@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class Constrained(Simulation):
         answering = (answers.resolve, answers.undelete)
         found = {action: n for action, n in super().actions().items() if getattr(action, "func", None) not in answering}
         of_numbers = {self._claim: 16} if self.numbered else {}
-        of_unions = {self._create_both: 12} if self._uniting() else {}
+        of_unions = {self._create_both: 30} if self._uniting() else {}
         return {**found, self._undelete: 2, self._send_again: 6, **of_numbers, **of_unions}
 
     def _step(self) -> None:
@@ -152,30 +153,50 @@ class Constrained(Simulation):
         return [name for name, rules in self.rules.items() if any(unique.policy == "same" for unique in rules.uniques)]
 
     def _create_both(self) -> None:
-        """Let two files create a row of one value each, and rows that refer to it, and write on once they have met."""
-        first, second = self.random.sample(self.peers, 2)
+        """Let two or three files create a row of one value each, and rows that refer to it, and write on once they have met."""
+        makers = self.random.sample(self.peers, min(len(self.peers), self.random.choice((2, 2, 3))))
+        first, second = makers[0], makers[-1]
         table = self.random.choice(self._uniting())
         unique = self.random.choice([found for found in self.rules[table].uniques if found.policy == "same"])
         values = {column: self.random.choice(first.writer.choices(table, column)) for column in unique.columns}
-        keys = self.random.sample(first.writer.shape(table).pool, 2)
-        for peer, key in zip((first, second), keys, strict=True):
+        keys = self.random.sample(first.writer.shape(table).pool, len(makers))
+        for peer, key in zip(makers, keys, strict=True):
             peer.writer.create(self.random, peer.twin, table, key, values)
-            self.written_on.add(peer.island)
-            peer.marks |= accounting.shown(peer.writer.connection, self.habits.tables)
-        if first.island != second.island:
+            self._wrote(peer)
+        if len({peer.island for peer in makers}) > 1:
             return
-        self.deliver(self.export(first, second.replica.vector()), second)
-        for peer in (first, second, second):
-            self.write(peer)
-        self.deliver(self.export(second, first.replica.vector()), first)
+        self._pass_on(makers)
+        for _ in range(self.random.choice((1, 2, 3))):
+            (peer, other), key = self.random.sample(makers, 2), self.random.choice(keys)
+            kind = self.random.choice(("meddle", "meddle", "write", "part"))
+            if kind == "write":
+                self.write(peer)
+                continue
+            if kind == "part":
+                peer.writer.drop(self.random, peer.twin, table, key)
+                other.writer.follow(self.random, other.twin, table, key)
+                self._wrote(other)
+            else:
+                peer.writer.meddle(self.random, peer.twin, table, key)
+            self._wrote(peer)
+        self._pass_on(makers)
+
+    def _pass_on(self, peers: Sequence[Peer]) -> None:
+        """Give each of some files what the one before it has, and the first one what the last one has: everything."""
+        for sender, receiver in pairwise((*peers, peers[0])):
+            self.deliver(self.export(sender, receiver.replica.vector()), receiver)
+
+    def _wrote(self, peer: Peer) -> None:
+        """Take into account what a program wrote."""
+        self.written_on.add(peer.island)
+        peer.marks |= accounting.shown(peer.writer.connection, self.habits.tables)
 
     def _let(
         self, peer: Peer, write: Callable[[random.Random, model.Replica, str, int], None], table: str, number: int
     ) -> None:
         """Let a program write to a row under a number, and take what it wrote into account."""
         write(self.random, peer.twin, table, number)
-        self.written_on.add(peer.island)
-        peer.marks |= accounting.shown(peer.writer.connection, self.habits.tables)
+        self._wrote(peer)
 
     def _undelete(self) -> None:
         """Bring a deleted row back; what can't be shown is refused, and nothing has changed then."""

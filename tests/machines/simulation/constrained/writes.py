@@ -18,6 +18,7 @@ from tests.machines.oracle import model
 from tests.machines.oracle.events import Row
 from tests.machines.oracle.numbers import Birth
 from tests.machines.oracle.parts import same
+from tests.machines.oracle.rules import Rules
 from tests.machines.oracle.shown import Shown
 from tests.machines.simulation import accounting
 from tests.machines.simulation.constrained.tables import TABLES, Constrained
@@ -86,24 +87,56 @@ class ConstrainedWriter(Writer):
         return [value for value in self._constrained(table).values[column] if value is not None]
 
     def create(self, random: Random, twin: model.Replica, table: str, key: Key, values: Mapping[str, Any]) -> None:
-        """Insert a row with some values, if its key is free, and a row that refers to its key for each reference to that."""
+        """Insert a row with some values, if its key is free or the one that has it may go, and rows that refer to it."""
         self._create(random, twin, table, key, values)
+        self.follow(random, twin, table, key)
+
+    def follow(self, random: Random, twin: model.Replica, table: str, key: Key) -> None:
+        """Insert a row that refers to a key for each reference to it."""
         for child, shape in ((name, self._constrained(name)) for name in self.habits.tables):
             for reference in shape.rules.references:
                 if reference.parent == table and reference.parent_columns == self.shape(table).key:
                     pairs = dict(zip(reference.columns, key, strict=True))
-                    own = tuple(
-                        pairs.get(column, part)
-                        for column, part in zip(shape.key, random.choice(shape.pool), strict=True)
-                    )
+                    pool = [found for found in shape.pool if (child, found) != (table, key)]
+                    own = tuple(pairs.get(c, part) for c, part in zip(shape.key, random.choice(pool), strict=True))
                     self._create(random, twin, child, own, pairs)
 
     def _create(self, random: Random, twin: model.Replica, table: str, key: Key, values: Mapping[str, Any]) -> None:
         shape = self._constrained(table)
-        text, bindings = self._insertion(random, table, "INSERT OR IGNORE", key)
+        text, bindings = self._insertion(random, table, random.choice(("INSERT OR IGNORE", "INSERT OR REPLACE")), key)
         names = (*shape.key, *shape.columns)
         written = [values.get(name, value) for name, value in zip(names, bindings, strict=True)]
         self.run(twin, [(text, tuple(written))])
+
+    def meddle(self, random: Random, twin: model.Replica, table: str, key: Key) -> None:
+        """Write on, where rows of a table are one: to a row that may refer to one of them, or for one that refers to that, or delete it."""
+        children = [name for name in self.habits.tables if any(r.parent == table for r in self._rules(name).references)]
+        there = [(child, found) for child in children for found in self.rows(child)]
+        kind = random.choice(("reference", "other", "follow", "delete"))
+        if kind == "delete" or not there:
+            self.drop(random, twin, table, key)
+            return
+        child, found = random.choice(there)
+        if kind == "follow":
+            self.follow(random, twin, *random.choice(((child, found), (table, key))))
+            return
+        shape = self._constrained(child)
+        refer = {column for reference in shape.rules.references for column in reference.columns}
+        columns = [column for column in shape.columns if (column in refer) == (kind == "reference")]
+        for column in random.sample(columns, min(len(columns), 1)):
+            setting, values = self._setting(random, shape, column)
+            self.run(twin, [(f"UPDATE OR IGNORE {child} SET {setting} WHERE {self._where(child)}", (*values, *found))])
+
+    def drop(self, random: Random, twin: model.Replica, table: str, key: Key) -> None:
+        """Delete the row of a key, if there is one."""
+        enforced = bool(self.numbered) or random.random() < 0.5
+        self.run(twin, [(f"DELETE FROM {table} WHERE {self._where(table)}", key)], enforced=enforced)
+
+    def _rules(self, table: str) -> Rules:
+        return self._constrained(table).rules
+
+    def _where(self, table: str) -> str:
+        return " AND ".join(f"{name} = ?" for name in self.shape(table).key)
 
     def delete(self, random: Random, twin: model.Replica, table: str, number: int) -> None:
         """Delete the row under a number, if there is one."""
