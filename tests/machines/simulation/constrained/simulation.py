@@ -155,11 +155,10 @@ class Constrained(Simulation):
     def _create_both(self) -> None:
         """Let two or three files create a row of one value each, and rows that refer to it, and write on once they have met."""
         makers = self.random.sample(self.peers, min(len(self.peers), self.random.choice((2, 2, 3))))
-        first, second = makers[0], makers[-1]
         table = self.random.choice(self._uniting())
         unique = self.random.choice([found for found in self.rules[table].uniques if found.policy == "same"])
-        values = {column: self.random.choice(first.writer.choices(table, column)) for column in unique.columns}
-        keys = self.random.sample(first.writer.shape(table).pool, len(makers))
+        values = {column: self.random.choice(makers[0].writer.choices(table, column)) for column in unique.columns}
+        keys = self.random.sample(makers[0].writer.shape(table).pool, len(makers))
         for peer, key in zip(makers, keys, strict=True):
             peer.writer.create(self.random, peer.twin, table, key, values)
             self._wrote(peer)
