@@ -243,3 +243,18 @@ def test_tables_with_a_key_are_enabled_as_they_are(path: Path) -> None:
     before = query(path, "SELECT sql FROM sqlite_schema WHERE name = 'track'")
     assert ok("enable", path, "track", "--add-key").startswith("enabled track")
     assert query(path, "SELECT sql FROM sqlite_schema WHERE name = 'track'") == before
+
+
+def test_references_in_keys_to_united_rows(tmp_path: Path) -> None:
+    """Where rows are united, doctor names the references that can't show another row since they are part of a key; before, it warns."""
+    schema = "CREATE TABLE tag (id TEXT PRIMARY KEY NOT NULL, name TEXT UNIQUE); CREATE TABLE n (id TEXT PRIMARY KEY NOT NULL, tag REFERENCES tag);"
+    link = "CREATE TABLE link (note TEXT NOT NULL, tag TEXT NOT NULL REFERENCES tag, PRIMARY KEY (note, tag))"
+    path = make(tmp_path / "app.db", schema + link)
+    (warning,) = [text for text in texts(findings(path), "tag") if "natural key" in text]
+    assert "(but link.tag stands in a primary key: such rows stay held)" in warning
+    ok("enable", path, "--all")
+    assert not [text for text in texts(findings(path), "link") if "united" in text]
+    ok("unique", path, "tag", "name", "same")
+    (warning,) = [text for text in texts(findings(path), "link") if "united" in text]
+    assert warning.startswith("watch united: (tag) is part of the primary key and refers to tag, whose rows are united")
+    assert not [text for text in texts(findings(path), "n") if "united" in text]
