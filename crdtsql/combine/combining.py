@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from crdtsql.base import (
     WORD_BITS,
@@ -76,7 +77,8 @@ def combine(
         counts = merged.of(one.table.name)
         one.report.inserted, one.report.held = counts.inserted, counts.held
         report.tables[one.table.name] = one.report
-    _remember(registry, gathered.path, born, taken if take_theirs else None)
+    written = [name for name, table in report.tables.items() if table.differing] if take_theirs else []
+    _remember(registry, gathered.path, born, taken if take_theirs else None, written)
     return report
 
 
@@ -96,13 +98,18 @@ def _check_strange(registry: Registry, gathered: Gathered, *, again: bool) -> No
         )
 
 
-def combinations(registry: Registry) -> list[dict[str, str]]:
+def combinations(registry: Registry) -> list[dict[str, Any]]:
     """List what was combined with this file and not taken back, oldest first."""
     return list(json.loads(str(registry.get(FACT) or "[]")))
 
 
-def _remember(registry: Registry, path: str, born: bytes, taken: bytes | None) -> None:
-    found = {"path": os.path.realpath(path), "born": born.hex(), "taken": taken.hex() if taken else ""}
+def _remember(registry: Registry, path: str, born: bytes, taken: bytes | None, written: list[str]) -> None:
+    found = {
+        "path": os.path.realpath(path),
+        "born": born.hex(),
+        "taken": taken.hex() if taken else "",
+        "written": written,  # the tables with rows that took values
+    }
     registry.set(FACT, json.dumps([*combinations(registry), found]))
 
 

@@ -72,7 +72,11 @@ class UndoReport:
         deleted: table name -> rows that are deleted now.
         changed: table name -> rows that were changed since, and stay for that reason.
         restored: cells that had taken the other file's values, and have the earlier ones again.
-        failed: cells that keep the other file's values, because their rows are held, or a constraint refuses the earlier value.
+        failed: cells that keep the other file's values, because their rows are held, or a constraint refuses the earlier value; their
+            conflicts are open, and have `site`.
+        kept: columns, as table.column, whose cells merged with the other file's without a conflict (counters, sets, max, min) if any
+            row took its values: they stay as they are.
+        site: the site under which the other file's values came in; "" if none did.
         dry_run: all of it was undone.
     """
 
@@ -81,6 +85,8 @@ class UndoReport:
     changed: dict[str, int] = field(default_factory=dict)
     restored: int = 0
     failed: int = 0
+    kept: list[str] = field(default_factory=list)
+    site: str = ""
     dry_run: bool = False
 
     def to_json(self) -> dict[str, Any]:

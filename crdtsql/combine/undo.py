@@ -7,7 +7,7 @@ of a new site that has seen everything here and deletes the rows which the combi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from crdtsql.base import CannotCombineError, Now, Progress, Sql, fragment, integer, joined, query, sql
@@ -17,6 +17,7 @@ from crdtsql.conflicts import Answer, Selection, resolve_all
 from crdtsql.export import describe
 from crdtsql.merge import merge
 from crdtsql.store import Registry, Table
+from crdtsql.types import TYPES, Kind
 from crdtsql.wire import Header, Site, image
 
 
@@ -45,6 +46,7 @@ def undo(
     if last["taken"]:  # before the rows go that these values may refer to
         answered = resolve_all(registry, Answer("ours"), Selection(site=last["taken"]), fold)
         report.restored, report.failed = len(answered.resolved), len(answered.failed)
+        report.kept, report.site = _not_logged(registry, last.get("written", ())), last["taken"]
         fold()
     ordinal = registry.add_site(make_site())
     base = registry.tick(now())
@@ -65,6 +67,16 @@ def undo(
     merge(registry, header, database, on_progress)
     registry.set(FACT, json.dumps(found[:-1]))
     return report
+
+
+def _not_logged(registry: Registry, tables: Collection[str]) -> list[str]:
+    """List the columns of tables whose cells merge without a conflict, so that nothing tells what they were before."""
+    return [
+        f"{table.name}.{field.name}"
+        for table in registry.tables()
+        for field in table.fields
+        if table.name in tables and not (TYPES[field.type].kind is Kind.LWW or TYPES[field.type].keeps_values)
+    ]
 
 
 def _slots(table: Table) -> dict[str, Sql]:

@@ -86,12 +86,18 @@ def answer_entry(
 
     Raises:
         ConflictResolvedError: it is resolved.
-        ConflictError: the row is deleted.
+        ConflictError: the row is deleted, or held.
         WriteRefusedError: a constraint of the table does not allow the value; so may what is left to do.
     """
     check_open(entry, registry.path, again=again)
     connection, table = registry.connection, registry.present_table(entry.table)
     field = next(field for field in table.fields if field.name == entry.column)
+    shown = Sql(f"_crdt_conflict AS entry JOIN {table.quoted} AS shown ON {table.row_has_key_of('shown', 'entry')}")
+    if not query.exists(connection, shown, "entry.id = ?", (entry.id,)):
+        raise ConflictError(
+            f"conflict {entry.id} is left as it was: row {show_key(entry.key)} of table {entry.table!r} is held, so that nothing can "
+            f"write it; `{suggest.command('held', registry.path, '--table', entry.table)}` says what releases it"
+        )
     if entry.part:
         return _write_leaf(registry, table, field, entry, answer)
     value = Sql(":value")

@@ -401,3 +401,39 @@ def test_two_chinooks() -> None:
             albums = "SELECT Album.Title, count(*) / 2 FROM Track JOIN Album USING (AlbumId) GROUP BY 1 ORDER BY 1"
             assert read(app, albums) == read(folder / "other.db", albums.replace("/ 2", ""))
             assert not read(app, "PRAGMA foreign_key_check")
+
+
+TYPED = "CREATE TABLE t (k TEXT PRIMARY KEY NOT NULL, n INTEGER, s TEXT, r, j TEXT, u TEXT UNIQUE);"
+TYPES = {"n": "counter", "s": "set", "r": "register", "j": "map"}
+
+
+def typed(make: Make, unique: str) -> tuple[Replica, Path]:
+    """Combine two files that have one row with other values, and take theirs."""
+    mine = "INSERT INTO t VALUES ('x', 5, '[1]', 'mine', '{\"q\": 1}', 'a'), ('w', 0, '[]', '', '{}', 'taken')"
+    app, other = make(mine, f"INSERT INTO t VALUES ('x', 9, '[2]', 'theirs', '{{\"q\": 2}}', '{unique}')", TYPED)
+    for column, kind in TYPES.items():
+        app.set_type("t", column, kind)
+    app.combine(other, take="theirs")
+    return app, other
+
+
+def test_undo_says_which_columns_keep_what_came_in(make: Make) -> None:
+    """Undo gives registers and maps back like any value, and names the columns that merge without a conflict, which stay."""
+    app, _ = typed(make, "a")
+    report = app.undo_combine()
+    assert (report.restored, report.failed, report.kept) == (2, 0, ["t.n", "t.s"])
+    assert read(app, "SELECT n, s, r, j FROM t WHERE k = 'x'") == [(9, "[1,2]", "mine", '{"q":1}')]
+
+
+def test_values_of_a_held_row_are_taken_back_later(make: Make) -> None:
+    """What undo can't write because its row is held is open in the conflict log, under the site that it names, and can be resolved later."""
+    app, _ = typed(make, "taken")
+    assert [row.reason for row in app.held()] == ["unique"]
+    report = app.undo_combine()
+    assert (report.restored, report.failed) == (0, 3)
+    with pytest.raises(errors.ConflictError, match="'x' of table 't' is held.*crdtsql held"):
+        app.resolve(app.conflicts(open_only=True)[0].id, "ours")
+    write(app, "UPDATE t SET u = 'free' WHERE k = 'w'")
+    answered = app.resolve_all("ours", site=report.site)
+    assert (len(answered.resolved), answered.failed, app.held()) == (3, {}, [])
+    assert read(app, "SELECT r, j, u FROM t WHERE k = 'x'") == [("mine", '{"q":1}', "a")]

@@ -109,6 +109,13 @@ def _undone(database: str, report: UndoReport) -> list[str]:
         lines.append(f"{report.restored:,} values are as before")
     if report.failed:
         lines.append(
-            f"{report.failed:,} values are not, because their rows are held, or a constraint refuses those from before"
+            f"{report.failed:,} values are not, because their rows are held, or a constraint refuses those from before; once nothing "
+            "is in their way: "
+            + suggest.plain_command("resolve", database, options=["--site", report.site, "--take", "ours"])
+        )
+    if report.kept:
+        lines.append(
+            f"what came into {', '.join(report.kept)} stays, because columns of these types merge without a conflict: look at the "
+            "rows, and write what they should be"
         )
     return [*lines, f"{database}: what came from {report.other} is taken back"]
