@@ -100,6 +100,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("type",): [path, "big.n", "max"],
         ("unique",): [path, "big", "mail", "suffix"],
         ("ids",): [path, "big", "autoincrement"],
+        ("reference",): [path, "pair.v", "big.id"],
         ("rows",): [path, "pair", "delete-wins"],
         ("enable",): [path, "loose", "--add-key", "--yes"],
         ("alter",): [path, "ALTER TABLE big ADD COLUMN more"],
