@@ -19,7 +19,7 @@ from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import births
 from crdtsql.shown import Scene, note_folded, noting, settle, standins
 from crdtsql.sqlite import schema
-from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
+from crdtsql.store import FIRST_UPDATE_OP, Field, Logged, Registry, Table
 
 
 def has_pending(connection: apsw.Connection) -> bool:
@@ -27,21 +27,24 @@ def has_pending(connection: apsw.Connection) -> bool:
     return query.exists(connection, "main._crdt_log")
 
 
-def fold(registry: Registry, now: Now, before: Sequence[Piece] = ()) -> int:
+def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Logged | None = None) -> int:
     """Fold the log; return how many events it held.
 
     The caller holds a write transaction. Cost: a few microseconds per event.
 
     Args:
         before: the parts that the log begins with and that were folded elsewhere before; the rest belongs to the local site.
+        logged: when the entries were written, if that was read before.
     """
     connection = registry.connection
     if not has_pending(connection):
         return 0
+    if logged is None or not logged.is_whole(connection):
+        logged = Logged.read(connection)
     log_keys = joined(naming.key(position) for position in range(1, registry.log_key_count() + 1))
     with pieces.EVENT.created(connection, log_keys=log_keys):
         log_pieces = [*before, Piece(registry.self_ordinal, now())]
-        stamped = pieces.stamp(connection, log_keys, log_pieces, registry.number("clock"))
+        stamped = pieces.stamp(connection, log_keys, logged, log_pieces, registry.number("clock"))
         connection.execute("DELETE FROM main._crdt_log")
         summary = query.rows(connection, sql("fold/folding/summarize_events"))
         batch = registry.next_batch()

@@ -6,13 +6,16 @@ site that folded them first (decision 0015). A stamp's site follows from its hlc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
+from typing import NamedTuple
 
 import apsw
 
-from crdtsql.base import Sql, TemporaryTable, integer, joined, naming, query, sql
-from crdtsql.store import Registry
+from crdtsql.base import Sql, TemporaryTable, integer, query, sql
+from crdtsql.store import CHANCE_BITS, Logged, Registry
 
 EVENT = TemporaryTable(
     "_crdt_event",
@@ -31,6 +34,18 @@ EVENT = TemporaryTable(
 )
 
 
+STRETCH = TemporaryTable("_crdt_stretch", "fold/pieces/create_stretch")
+
+
+class Stretch(NamedTuple):
+    """A part of a piece in which hlc rises as seq does: the first and the last seq, hlc minus seq, and the site's ordinal."""
+
+    first: int
+    last: int
+    more: int
+    s: int
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A part of the log.
@@ -46,47 +61,55 @@ class Piece:
     last: int | None = None
 
 
-def stamp(connection: apsw.Connection, log_keys: Sql, pieces: Sequence[Piece], clock: int) -> Stamped:
+def stamp(connection: apsw.Connection, log_keys: Sql, logged: Logged, pieces: Sequence[Piece], clock: int) -> Stamped:
     """Fill `temp._crdt_event` from the log; return the sites of its stamps."""
-    statement = sql(
-        "fold/pieces/stamp_events",
-        log_keys=log_keys,
-        now_ms=_by_place(pieces, [piece.now_ms for piece in pieces]),
-        site=_by_place(pieces, [piece.site for piece in pieces]),
-    )
-    connection.execute(statement, {"clock": clock})
-    return Stamped(tuple(_spans(connection, pieces)))
+    parts = _stretches(logged, pieces, clock)
+    statement = sql("fold/pieces/stamp_events", log_keys=log_keys, written_ms=Logged.written_ms())
+    with STRETCH.created(connection):
+        connection.executemany("INSERT INTO temp._crdt_stretch VALUES (?, ?, ?, ?)", chain.from_iterable(parts))
+        connection.execute(statement)
+    return _stamped(parts)
 
 
-def _spans(connection: apsw.Connection, pieces: Sequence[Piece]) -> Iterator[tuple[int, int, int]]:
-    """Yield the site, the first and the last hlc of each piece that has entries; stamps rise along the log."""
-    before = -1
+def _stretches(logged: Logged, pieces: Sequence[Piece], clock: int) -> list[list[Stretch]]:
+    """Return for each piece that has entries the parts of it in which hlc rises as seq does.
+
+    hlc rises by at least one with each entry, and never falls behind the writer's clock; a writer's clock ahead of the
+    machine's is cut. So hlc minus seq is a running maximum, which only a later millisecond can raise.
+    """
+    found: list[list[Stretch]] = []
+    moments, place = logged.moments(), 0
     for piece in pieces:
-        last = (1 << 63) - 1 if piece.last is None else piece.last
-        found = query.first(connection, sql("fold/pieces/find_ends"), {"before": before, "last": last})
-        if found[0] is not None:
-            yield piece.site, found[0], found[1]
-        before = last
+        end = len(logged) if piece.last is None else bisect_right(logged.seqs, piece.last)
+        if end <= place:
+            continue
+        seqs = logged.seqs[place:end]
+        begins, enough = [(seqs[0], clock)], -1 << 127
+        for seq, at in zip(seqs, islice(moments, end - place), strict=True):
+            if at < enough:
+                continue
+            more = (min(at >> CHANCE_BITS, piece.now_ms) << 16) - seq
+            if more > clock:
+                clock = more
+                begins.append((seq, more))
+            enough = (((clock + seq) >> 16) + 1) << CHANCE_BITS
+        if begins[1:] and begins[1][0] == seqs[0]:
+            del begins[0]
+        ends = [*(seq - 1 for seq, _ in begins[1:]), seqs[-1]]
+        found.append([Stretch(first, last, more, piece.site) for (first, more), last in zip(begins, ends, strict=True)])
+        place = end
+    return found
 
 
-def reached(registry: Registry, pieces: Sequence[Piece], site: int) -> int:
+def _stamped(parts: Sequence[Sequence[Stretch]]) -> Stamped:
+    return Stamped(tuple((part[0].s, part[0].first + part[0].more, part[-1].last + part[-1].more) for part in parts))
+
+
+def reached(registry: Registry, logged: Logged, pieces: Sequence[Piece], site: int) -> int:
     """Return how far a site has come, with the parts of the log that are its own and were folded before."""
     (upto,) = query.first(registry.connection, "SELECT upto FROM _crdt_site WHERE ordinal = ?", (site,))
-    if not any(piece.site == site for piece in pieces):
-        return int(upto)
-    log_keys = joined(naming.key(position) for position in range(1, registry.log_key_count() + 1))
-    with EVENT.created(registry.connection, log_keys=log_keys):
-        rest = Piece(0, pieces[-1].now_ms)
-        spans = stamp(registry.connection, log_keys, [*pieces, rest], registry.number("clock")).spans
-    return max(int(upto), *(last for owner, _, last in spans if owner == site))
-
-
-def _by_place(pieces: Sequence[Piece], values: Sequence[int]) -> Sql:
-    """Choose a value by the piece that an entry belongs to."""
-    found = integer(values[-1])
-    for piece, value in reversed(list(zip(pieces[:-1], values[:-1], strict=True))):
-        found = Sql(f"CASE WHEN seq <= {piece.last} THEN {integer(value)} ELSE {found} END")
-    return found
+    spans = _stamped(_stretches(logged, pieces, registry.number("clock"))).spans
+    return max([int(upto), *(last for owner, _, last in spans if owner == site)])
 
 
 @dataclass(frozen=True, slots=True)

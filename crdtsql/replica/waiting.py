@@ -44,7 +44,7 @@ class Waiting:
         known = peer_vector.get(self._registry.site_id(mine), 0)
         if known <= self._registry.vector().get(self._registry.site_id(mine), 0):
             return False
-        return known > reached(self._registry, self._pieces(), mine)
+        return self._book is None or known > reached(self._registry, self._book.logged, self._pieces(), mine)
 
     def fold(self, now: Now, *, may_be_undone: bool) -> int:
         """Fold the log so that each write belongs to the site that folded it first, and write that down; return how many there were.
@@ -55,7 +55,7 @@ class Waiting:
         book, moment = self._book, now()
         if book is None or self._is_used:  # what a verb of ours wrote in this transaction is in no other file
             return fold(self._registry, now)
-        folded = fold(self._registry, lambda: moment, self._pieces())
+        folded = fold(self._registry, lambda: moment, self._pieces(), book.logged)
         before = book.begins()
         count = len(book.times) - sum(piece.count for piece in before)
         own = Folded(self._registry.site_id(self._registry.self_ordinal), moment, count)
@@ -67,10 +67,11 @@ class Waiting:
     def _pieces(self) -> list[Piece]:
         """Return the parts of the log that were folded before, with the sites' ordinals here."""
         place, found = 0, []
-        for piece in [] if self._book is None else self._book.begins():
+        if self._book is None:
+            return []
+        for piece in self._book.begins():
             place += piece.count
-            seqs = [] if self._book is None else self._book.seqs
-            found.append(Piece(self._registry.add_site(piece.site), piece.now_ms, seqs[place - 1]))
+            found.append(Piece(self._registry.add_site(piece.site), piece.now_ms, self._book.logged.seqs[place - 1]))
         return found
 
     def clock_ahead(self, now: Now) -> str | None:

@@ -4,10 +4,12 @@ from crdtsql.store import catalogue, columns, copies, damage, lanes
 from crdtsql.store.book import Book, Folded
 from crdtsql.store.causality import Causality, Stamp
 from crdtsql.store.damage import Damage, Remedy
+from crdtsql.store.logged import CHANCE_BITS, Logged
 from crdtsql.store.registry import FORMAT, LIMITS, Registry
 from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, Field, Table
 
 __all__ = [
+    "CHANCE_BITS",
     "FIRST_PARKED",
     "FIRST_UPDATE_OP",
     "FORMAT",
@@ -17,6 +19,7 @@ __all__ = [
     "Damage",
     "Field",
     "Folded",
+    "Logged",
     "Registry",
     "Remedy",
     "Stamp",

@@ -19,14 +19,11 @@ from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-import apsw
-
-from crdtsql.base import query
 from crdtsql.store.copies import state_directory
+from crdtsql.store.logged import Logged
 from crdtsql.store.registry import Registry
 
 KEPT_S = 90 * 24 * 3600
@@ -55,12 +52,10 @@ class Book:
     """What is written down of logs that begin as this file's log does; locked until it is closed.
 
     Attributes:
-        times: the times of this log's entries, with their chance; ends before the first that has none.
-        seqs: the numbers of all entries of the log.
+        logged: when the entries of this log were written.
     """
 
-    times: array[int]
-    seqs: Sequence[int]
+    logged: Logged
     _path: Path | None = None
     _file: BinaryIO | None = None
     _records: list[tuple[list[Folded], array[int]]] = field(default_factory=list)
@@ -68,20 +63,18 @@ class Book:
     @staticmethod
     def open(registry: Registry) -> Book:
         """Look up what is written down of the log; the caller holds the write lock and closes the book after the commit."""
-        connection = registry.connection
-        if not connection.filename:
-            return Book(array("q"), ())
-        first, last, count = query.first(connection, "SELECT min(seq), max(seq), count(*) FROM main._crdt_log")
-        times, clock = _times(connection), registry.number("clock")
-        seqs: Sequence[int] = range(first, last + 1)
-        if len(seqs) != count:
-            seqs = [seq for (seq,) in query.rows(connection, "SELECT seq FROM main._crdt_log ORDER BY seq")]
-        found = Book(times, seqs)
-        if times:
-            name = hashlib.blake2b(f"{clock} {first} {times[0]}".encode(), digest_size=16).hexdigest()
+        found = Book(Logged.read(registry.connection))
+        if found.times and registry.connection.filename:
+            begin = f"{registry.number('clock')} {found.logged.seqs[0]} {found.times[0]}"
+            name = hashlib.blake2b(begin.encode(), digest_size=16).hexdigest()
             with suppress(OSError):
                 found._open(state_directory() / "logs" / name)
         return found
+
+    @property
+    def times(self) -> array[int]:
+        """Return the times of the entries, with their chance; ends before the first that has none."""
+        return self.logged.times
 
     def _open(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -159,14 +152,6 @@ class Book:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _times(connection: apsw.Connection) -> array[int]:
-    """Read the times of the log's entries, with their chance, up to the first that has none."""
-    (aged,) = query.first(connection, "SELECT min(seq) FROM main._crdt_log WHERE typeof(at) <> 'integer'")
-    statement = "SELECT at FROM main._crdt_log WHERE seq < ? ORDER BY seq"
-    entries = connection.execute(statement, ((1 << 63) - 1 if aged is None else aged,))
-    return array("q", chain.from_iterable(entries))
 
 
 def _lock(file: BinaryIO) -> None:

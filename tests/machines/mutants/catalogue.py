@@ -39,7 +39,10 @@ MUTANTS = (
         "${new_s} IS NOT NULL OR x'' > (",
     ),
     Mutant(
-        "a writer's clock that was set back is believed", "sql/fold/pieces/stamp_events.sql", "max(:clock, ", "max(0, "
+        "a writer's clock that was set back is believed",
+        "fold/pieces.py",
+        "parts = _stretches(logged, pieces, clock)",
+        "parts = _stretches(logged, pieces, 0)",
     ),
     Mutant(
         "no record of what was merged before an event",

@@ -46,5 +46,7 @@ FROM (
     ) AS event
   ) AS event
   LEFT JOIN ${clock} AS clock ON ${clock_is_event}
+  -- Without a LIMIT, SQLite would put these expressions wherever a column of them stands, and work them out a dozen times a row.
+  LIMIT -1
 )
 WHERE head IS NOT NULL
