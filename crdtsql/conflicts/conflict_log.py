@@ -177,13 +177,19 @@ def _conflict(row: tuple[Any, ...], present: tuple[int, bytes, int | None] | Non
     )
 
 
-def record(registry: Registry, statement: str, values: Mapping[str, SqliteValue]) -> int:
-    """Execute a statement that appends entries, numbered from `:last_conflict` on; return how many there were."""
+def record(registry: Registry, statement: str, values: Mapping[str, SqliteValue], skipped: int = 0) -> int:
+    """Execute a statement that appends entries, numbered from `:last_conflict` on; return how many there were.
+
+    Args:
+        skipped: how many of them the statement leaves out, because they would be pruned.
+    """
     last = registry.number("conflicts_last")
-    registry.connection.execute(statement, {**values, "last_conflict": last})
-    recorded = registry.connection.changes()
+    registry.connection.execute(statement, {**values, "last_conflict": last, "skipped": skipped})
+    recorded = registry.connection.changes() + skipped
     if recorded:
         registry.set("conflicts_last", last + recorded)
+    if skipped:
+        registry.set("conflicts_pruned", registry.number("conflicts_pruned") + skipped)
     return recorded
 
 

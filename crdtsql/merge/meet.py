@@ -150,12 +150,22 @@ def _join_heads(connection: apsw.Connection, arrival: Arrival) -> None:
         )
 
 
-def record_conflicts(registry: Registry, arrival: Arrival, clashing: list[Pair], values: Values) -> int:
-    """Write the losing values of concurrent writes to the conflict log; return how many differed."""
-    recorded = 0
-    for pair in clashing:
-        statement = sql("merge/meet/record_conflicts", **_logged(arrival, pair))
-        recorded += conflict_log.record(registry, statement, values | {"col": pair.field.id})
+def record_conflicts(registry: Registry, arrival: Arrival, clashing: list[tuple[Pair, int]], values: Values) -> int:
+    """Write the losing values of concurrent writes to the conflict log; return how many differed.
+
+    Of more than the log keeps, the first are only counted.
+
+    Args:
+        clashing: columns, and how many concurrent writes each of them has.
+    """
+    recorded, (_, total, _) = 0, conflict_log.limits(registry)
+    for pair, clashes in clashing:
+        differing, skipped = fragment("merge/meet/differing", **_logged(arrival, pair)), 0
+        if clashes > total:
+            (count,) = query.first(registry.connection, f"SELECT count(*) FROM {differing}", values)
+            skipped = max(0, count - total)
+        statement = sql("merge/meet/record_conflicts", keys=arrival.table.keys, differing=differing)
+        recorded += conflict_log.record(registry, statement, values | {"col": pair.field.id}, skipped)
     return recorded
 
 
@@ -178,7 +188,7 @@ def _logged(arrival: Arrival, pair: Pair) -> dict[str, Sql]:
         **pair.slots,
         **arrival.image_slots,
     )
-    return {"keys": table.keys, "both_values": both_values, "clash": pair.clash, "bit": pair.bit}
+    return {"both_values": both_values, "clash": pair.clash, "bit": pair.bit}
 
 
 def record_severed(registry: Registry, arrival: Arrival, winning: list[Pair], values: Values) -> int:
@@ -192,7 +202,9 @@ def record_severed(registry: Registry, arrival: Arrival, winning: list[Pair], va
         action = actions.get(pair.field.id)
         if action is not None:
             nothing = columns[pair.field.name].default_value if action == "SET DEFAULT" else Sql("NULL")
-            statement = sql("merge/meet/record_severed", severed=nothing, **_logged(arrival, pair))
+            statement = sql(
+                "merge/meet/record_severed", severed=nothing, keys=arrival.table.keys, **_logged(arrival, pair)
+            )
             recorded += conflict_log.record(registry, statement, values | {"col": pair.field.id})
     return recorded
 

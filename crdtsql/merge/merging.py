@@ -361,7 +361,7 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
         counts = meet.count_cells(connection, arrival)
         report.cells_won = sum(won for _, won, _, _ in counts)
         report.cells_lost = sum(sent - won for _, won, sent, _ in counts)
-        clashing = [pair for pair, _, _, clashes in counts if clashes]
+        clashing = [(pair, clashes) for pair, _, _, clashes in counts if clashes]
         report.concurrent = meet.record_conflicts(registry, arrival, clashing, values)
         arrival.severed = meet.record_severed(registry, arrival, [pair for pair, won, _, _ in counts if won], values)
     new, revived, report.updated, report.deleted = meet.count_rows(connection, arrival)

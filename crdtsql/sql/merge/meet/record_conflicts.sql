@@ -11,8 +11,5 @@ SELECT
   CASE WHEN wins THEN mine ELSE theirs END,
   CASE WHEN wins THEN 'theirs' ELSE 'ours' END,
   ${keys}
-FROM (
-  ${both_values}
-  WHERE (met.${clash} >> ${bit}) & 1
-)
-WHERE mine IS NOT theirs
+FROM ${differing}
+LIMIT -1 OFFSET :skipped
