@@ -10,4 +10,4 @@ CREATE TEMP TABLE _crdt_part (
   mine INTEGER,    -- whether this replica has the head: 1 if a row says so, 2 if a whole write implies it
   theirs INTEGER,  -- the same of the sender
   PRIMARY KEY (id, part, s, t)
-) WITHOUT ROWID
+)
