@@ -12,14 +12,15 @@ from collections.abc import Sequence
 
 import apsw
 
-from crdtsql.base import EMPTY, Now, Sql, SqliteValue, fragment, integer, joined, naming, query, sql
+from crdtsql.base import Now, Sql, SqliteValue, fragment, joined, naming, query, sql
 from crdtsql.conflicts import conflict_log, severed, unseen
-from crdtsql.fold import foldparts, pieces, unsure
+from crdtsql.fold import byrow, foldparts, pieces, unsure
+from crdtsql.fold.byrow import Events
 from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import births
 from crdtsql.shown import Scene, note_folded, noting, settle, standins
 from crdtsql.sqlite import schema
-from crdtsql.store import FIRST_UPDATE_OP, Field, Logged, Registry, Table
+from crdtsql.store import Logged, Registry, Table
 
 
 def has_pending(connection: apsw.Connection) -> bool:
@@ -53,20 +54,20 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
             registry.raise_vector(batch, [(site, last)])
         tables = {table.id: table for table in registry.tables()}
         scene = Scene(registry, {number for number, *_ in summary})
-        known = [(tables[number], *rest) for number, *rest in summary if number in tables]
+        known = [(tables[number], Events(*rest)) for number, *rest in summary if number in tables]
         _log_unseen(
             registry,
             stamped,
-            [(table, bool(updates)) for table, _, _, updates in known],
-            any(gone for _, _, gone, _ in summary),
+            [(table, bool(events.updates)) for table, events in known],
+            any(gone for _, _, _, gone, _ in summary),
         )
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
-        for table, *_ in known:
+        for table, _ in known:
             if table.unsure is not None:
                 unsure.write_down(registry, table)
-        births.keep(registry, [(table, bool(went)) for table, _, went, _ in known])
-        for table, count, removals, updates in known:
-            _fold_table(registry, table, stamped, batch, count, bool(removals), bool(updates))
+        births.keep(registry, [(table, bool(events.removals)) for table, events in known])
+        for table, events in known:
+            _fold_table(registry, table, stamped, batch, events)
         for side, held in kept:
             standins.relink(registry, side, held)
         if scene.sides:
@@ -90,9 +91,7 @@ def _log_unseen(registry: Registry, stamped: Stamped, tables: Sequence[tuple[Tab
             severed.record_folded(registry, table, stamped.site_of)
 
 
-def _fold_table(
-    registry: Registry, table: Table, stamped: Stamped, batch: int, events: int, removals: bool, updates: bool
-) -> None:
+def _fold_table(registry: Registry, table: Table, stamped: Stamped, batch: int, events: Events) -> None:
     connection = registry.connection
     shape = schema.read(connection, table.name)
     if shape is None:
@@ -101,7 +100,7 @@ def _fold_table(
     values: dict[str, SqliteValue] = {
         "tbl": table.id,
         "self": registry.self_ordinal,
-        "seq": registry.seq_of(table, batch, events),
+        "seq": registry.seq_of(table, batch, events.count),
         "genesis_t": genesis_t,
         "genesis_s": genesis_s,
         "look": bool(schema.other_triggers(connection, table.name)),
@@ -115,9 +114,14 @@ def _fold_table(
             clock_is_event=table.same_keys("clock", "event"),
         )
         connection.execute(release, values)
-    foldparts.fold_parts(registry, table, shape, stamped, updates)
-    connection.execute(_fold_statement(table, shape, stamped, removals, updates), values)
-    if removals:
+    fields = foldparts.concerned(registry, table, events)
+    if fields:
+        with byrow.kept(registry, table, shape, events) as rows:
+            foldparts.fold_parts(registry, table, shape, fields, stamped, events)
+            connection.execute(_fold_statement(table, rows, stamped, events), values)
+    else:
+        connection.execute(_fold_statement(table, byrow.grouped(table, shape, events), stamped, events), values)
+    if events.removals:
         forget = sql(
             "fold/folding/forget_superseded_held",
             held=table.held,
@@ -159,44 +163,23 @@ def _hold_unseen(connection: apsw.Connection, table: Table, values: dict[str, Sq
         )
 
 
-def _update_name(field: Field) -> Sql:
-    return Sql(f"u{field.id}")
-
-
-def _fold_statement(table: Table, shape: schema.TableShape, stamped: Stamped, removals: bool, updates: bool) -> str:
-    """Write the one statement that folds a table; it leaves out what the log has no events for."""
+def _fold_statement(table: Table, rows: Sql, stamped: Stamped, events: Events) -> str:
+    """Write the one statement that folds a table; `rows` are its events by row."""
     columns = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in table.fields]
-    latest = EMPTY
-    if updates:
-        latest = joined(
-            (
-                fragment(
-                    "fold/folding/latest_update",
-                    op=integer(FIRST_UPDATE_OP + table.stamped_with(field).word),
-                    bit=integer(table.stamped_with(field).bit),
-                    update=_update_name(field),
-                )
-                for field in table.fields
-            ),
-            "\n",
-        )
     stamps = joined(
         (
             fragment(
                 "fold/folding/stamp_updated",
-                update=_update_name(field),
-                site_of_update=stamped.site_of(_update_name(field).text),
+                update=byrow.update_name(field),
+                site_of_update=stamped.site_of(byrow.update_name(field).text),
                 stamp_t=t,
                 stamp_s=s,
             )
-            if updates
+            if events.updates
             else fragment("fold/folding/stamp_kept", stamp_t=t, stamp_s=s)
             for field, (t, s) in zip(table.fields, columns, strict=True)
         ),
         "\n",
-    )
-    grouping = joined(
-        Sql(f"event.{key} COLLATE {column.collation}") for key, column in zip(table.key_names, shape.key, strict=True)
     )
     return sql(
         "fold/folding/fold_table",
@@ -204,16 +187,14 @@ def _fold_statement(table: Table, shape: schema.TableShape, stamped: Stamped, re
         table=table.quoted,
         keys=table.keys,
         event_keys=table.keys_of("event"),
-        grouping=grouping,
+        events_by_row=rows,
         shown_is_event=table.row_has_key_of("shown", "event"),
         clock_is_event=table.same_keys("clock", "event"),
-        removals=fragment("fold/folding/with_removals") if removals else fragment("fold/folding/without_removals"),
-        latest_updates=latest,
         site_of_written=stamped.site_of("written"),
         site_of_latest=stamped.site_of("latest"),
         site_of_inserted=stamped.site_of("inserted"),
         site_of_first=stamped.site_of("coalesce(written, latest)"),
-        updates=joined((Sql(f", {_update_name(field)}") for field in table.fields), "") if updates else EMPTY,
+        updates=byrow.update_names(table, events),
         old_stamps=joined(
             (
                 Sql(f", {old_t} AS {t}, {old_s} AS {s}")

@@ -7,14 +7,17 @@ column that was written; none for rows that were only inserted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, SqliteValue, TemporaryTable, fragment, identifier, joined, naming, query, sql
+from crdtsql.base import EMPTY, Sql, SqliteValue, TemporaryTable, fragment, identifier, naming, query, sql
 from crdtsql.capture import without_capture
+from crdtsql.fold import byrow
+from crdtsql.fold.byrow import Events
 from crdtsql.fold.pieces import Stamped
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
@@ -29,10 +32,30 @@ MOST_ADDED = 1 << 20
 """Of so many updates between plus and minus 2^40 (`is_large.sql`) SQLite adds the differences exactly."""
 
 
-def fold_parts(registry: Registry, table: Table, shape: schema.TableShape, stamped: Stamped, updates: bool) -> None:
-    """Fold the typed columns of one table."""
-    for field in table.typed_fields:
-        _Fold(registry, table, shape, field, stamped).run(updates)
+def concerned(registry: Registry, table: Table, events: Events) -> list[Field]:
+    """Return the typed columns of which something was written that concerns their parts."""
+    if events.inserts and parts.have_parts(registry.connection, table):
+        return list(table.typed_fields)
+    return [field for field in table.typed_fields if events.updates and _was_updated(registry, table, field)]
+
+
+def _was_updated(registry: Registry, table: Table, field: Field) -> bool:
+    which = "tbl = :tbl AND op = :op AND (detail >> :bit) & 1"
+    values = {"tbl": table.id, "op": FIRST_UPDATE_OP + field.word, "bit": field.bit}
+    return query.exists(registry.connection, "temp._crdt_event", which, values)
+
+
+def fold_parts(
+    registry: Registry,
+    table: Table,
+    shape: schema.TableShape,
+    fields: Sequence[Field],
+    stamped: Stamped,
+    events: Events,
+) -> None:
+    """Fold typed columns of one table; its events are grouped by row."""
+    for field in fields:
+        _Fold(registry, table, shape, field, stamped, events).run()
 
 
 @dataclass
@@ -44,6 +67,7 @@ class _Fold:
     shape: schema.TableShape
     field: Field
     stamped: Stamped
+    events: Events
 
     def __post_init__(self) -> None:
         self.connection: apsw.Connection = self.registry.connection
@@ -60,6 +84,7 @@ class _Fold:
             "real": parts.is_real(self.shape, self.field),
         }
         self.shared = {"parts": self.table.parts, "keys": self.table.keys, "cell_keys": self.table.keys_of("cell")}
+        self.cell_is_event = self.table.same_keys("cell", "event")
         self.part_is_cell = self.table.same_keys("part", "cell")
         self.found_next = fragment("fold/foldparts/found_next")
         self.was_updated = fragment("fold/foldparts/was_updated")
@@ -67,10 +92,8 @@ class _Fold:
     def _execute(self, name: str, **slots: Sql) -> None:
         self.connection.execute(sql(name, **slots), self.values)
 
-    def run(self, updates: bool) -> None:
-        """Fold the column, if anything that was written concerns its parts."""
-        if not (updates and self._was_updated()) and not parts.have_parts(self.connection, self.table):
-            return
+    def run(self) -> None:
+        """Fold the column."""
         keys = self.shape.define_key(self.table.key_names)
         with (
             parts.working(self.connection),
@@ -91,44 +114,38 @@ class _Fold:
                     self._fold_each()
             self._show()
 
-    def _was_updated(self) -> bool:
-        which = "tbl = :tbl AND op = :op AND (detail >> :bit) & 1"
-        return query.exists(self.connection, "temp._crdt_event", which, self.values)
-
     def _collect(self) -> None:
         table = self.table
         stamp_t, stamp_s = self.field.full_stamp
         self._execute(
             "fold/foldparts/collect_cells",
             row_marker=identifier(table.key[0]),
-            site_of_whole=self.stamped.site_of("cell.whole"),
+            site_of_whole=self.stamped.site_of("event.inserted"),
             column=identifier(self.field.name),
             held_value=naming.value(self.field.id),
             stamp_t=stamp_t,
             stamp_s=stamp_s,
+            updated=Sql(f"event.{byrow.update_name(self.field)} IS NOT NULL") if self.events.updates else Sql("0"),
+            keys=table.keys,
             event_keys=table.keys_of("event"),
-            grouping=joined(
-                Sql(f"event.{key} COLLATE {column.collation}")
-                for key, column in zip(table.key_names, self.shape.key, strict=True)
-            ),
             table=table.quoted,
             held_table=table.held,
             clock=table.clock,
-            shown_is_cell=table.row_has_key_of("shown", "cell"),
-            clock_is_cell=table.same_keys("clock", "cell"),
-            part_is_cell=self.part_is_cell,
-            **self.shared,
+            parts=table.parts,
+            shown_is_event=table.row_has_key_of("shown", "event"),
+            clock_is_event=table.same_keys("clock", "event"),
+            part_is_event=table.same_keys("part", "event"),
         )
 
-    def _collect_writes(self, new: Sql, which: str = "1", place: Sql | None = None) -> None:
-        """List the updates of the cells; `new` is the value that each of them wrote, `place` its number if none is needed."""
-        self._execute(
-            "fold/foldparts/collect_writes",
-            new=new,
-            place=Sql("row_number() OVER log") if place is None else place,
-            which=Sql(which),
-            cell_is_event=self.table.same_keys("cell", "event"),
-        )
+    def _collect_writes(self) -> None:
+        """List and number the updates of the cells since their rows were inserted."""
+        writes = self._writes(self.found_next, "row_number() OVER log", "event.hlc > ifnull(cell.whole, 0)")
+        self._execute("fold/foldparts/collect_writes", writes=writes)
+
+    def _writes(self, new: Sql, place: str, which: str) -> Sql:
+        """Render the updates of the cells; `new` is the value that each of them wrote, `place` its number."""
+        slots = {"new": new, "place": Sql(place), "which": Sql(which), "cell_is_event": self.cell_is_event}
+        return fragment("fold/foldparts/writes", **slots)
 
     def _forget_parts(self, cells: str, which: str = "1") -> None:
         self._execute(
@@ -146,26 +163,25 @@ class _Fold:
         """Let each write replace the cell; of values that have an order, take the first."""
         self._forget_parts("1")
         if self.kind.takes_best:
-            self._collect_writes(self.found_next, "event.hlc > ifnull(cell.whole, 0)")
+            self._collect_writes()
             self._execute("fold/foldparts/find_values")
             self._execute("fold/foldparts/collect_written", was_updated=self.was_updated)
             self._show_parts()
 
     def _fold_total(self) -> None:
         """Add what a counter grew by to its site's total; let an insert begin from the totals that it saw."""
-        aged = query.exists(
-            self.connection, "temp._crdt_event", "aged"
-        )  # triggers of an older format did not log the new value
+        # Triggers of an older format did not log the new value.
+        aged = query.exists(self.connection, "temp._crdt_event", "aged")
         new = Sql(f"CASE WHEN event.aged THEN {self.found_next} ELSE event.new END") if aged else Sql("event.new")
-        self._collect_writes(new, place=Sql("NULL"))
+        writes = self._writes(new, "NULL", "1")
+        counted = {"writes": writes, "is_counted": fragment("fold/foldparts/is_counted")}
+        self._execute("fold/foldparts/sum_writes", added=self._added(aged), **counted)
         self._execute("fold/foldparts/find_values")
-        self._execute("fold/foldparts/count_totals")
-        self._forget_unchanged()
-        adding = {"added": self._added(), **self.shared}
+        self._forget_unchanged(fragment("fold/foldparts/counted", **counted))
         total_is_cell = self.table.same_keys("total", "cell")
         if query.exists(self.connection, "temp._crdt_cell", "whole IS NOT NULL"):
             self._forget_parts("whole IS NOT NULL", "part <> '+'")
-            self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc < cell.whole"), **adding)
+            self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc < cell.whole"), **self.shared)
             self._execute("fold/foldparts/note_bases_seen", total_is_cell=total_is_cell, **self.shared)
         self._execute(
             "fold/foldparts/note_base",
@@ -174,21 +190,21 @@ class _Fold:
             total_is_cell=total_is_cell,
             **self.shared,
         )
-        self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc > ifnull(cell.whole, 0)"), **adding)
+        self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc > ifnull(cell.whole, 0)"), **self.shared)
         self._load_parts(Sql("1"))
         self._show_parts()
 
-    def _added(self) -> Sql:
-        """Render the sum of what the updates of a cell added, in SQLite's own numbers unless some are reals, or too large."""
-        (count,) = query.first(self.connection, "SELECT count(*) FROM temp._crdt_write")
-        large = count > MOST_ADDED or query.exists(
-            self.connection, "temp._crdt_write", fragment("fold/foldparts/is_large")
-        )
-        return fragment("fold/foldparts/added_exactly" if large else "fold/foldparts/added")
+    def _added(self, aged: bool) -> Sql:
+        """Render the sum of what updates added, in SQLite's own numbers unless some are reals, or too large."""
+        which = fragment("fold/foldparts/is_large")
+        exactly = aged or self.events.count > MOST_ADDED
+        if exactly or query.exists(self.connection, "temp._crdt_event", which, self.values):
+            return fragment("fold/foldparts/added_exactly")
+        return fragment("fold/foldparts/added")
 
     def _fold_each(self) -> None:
         """Compare the parts before and after each write; a value that takes the place of NULL is a whole write."""
-        self._collect_writes(self.found_next, "event.hlc > ifnull(cell.whole, 0)")
+        self._collect_writes()
         self._execute("fold/foldparts/find_wholes")
         self._execute("fold/foldparts/forget_overwritten")
         if self.connection.changes():
@@ -205,7 +221,7 @@ class _Fold:
         self._execute("fold/foldparts/carry_hidden")
         self._execute("fold/foldparts/find_changes")
         self._execute("fold/foldparts/count_changes")
-        self._forget_unchanged()
+        self._forget_unchanged(Sql("temp._crdt_write"))
         self._execute("fold/foldparts/keep_last_changes")
         self._execute("fold/foldparts/make_explicit", **self.shared)
         self._execute("fold/foldparts/forget_changed_parts", **self.shared)
@@ -214,11 +230,12 @@ class _Fold:
         self._execute("fold/foldparts/add_changes")
         self._show_parts()
 
-    def _forget_unchanged(self) -> None:
+    def _forget_unchanged(self, writes: Sql) -> None:
         """Forget the updates of a cell that changed the spelling alone, and show the value before again."""
         if not query.exists(self.connection, "temp._crdt_write", "NOT counts"):
             return
-        self._execute("fold/foldparts/forget_unchanged")
+        self._execute("fold/foldparts/forget_unchanged", writes=writes)
+        self._execute("fold/foldparts/restamp_rows", update=byrow.update_name(self.field))
         self._execute("fold/foldparts/restore_unchanged", was_updated=self.was_updated)
 
     def _show_parts(self) -> None:

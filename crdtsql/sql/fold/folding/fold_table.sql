@@ -34,16 +34,7 @@ FROM (
       held,
       CASE WHEN :look OR removed THEN EXISTS (SELECT 1 FROM ${table} AS shown WHERE ${shown_is_event}) ELSE 1 END AS shown
       ${updates}
-    FROM (
-      SELECT
-        ${event_keys},
-        max(CASE WHEN op = 1 THEN hlc END) AS inserted,
-        ${removals}
-        ${latest_updates}
-      FROM temp._crdt_event AS event
-      WHERE tbl = :tbl
-      GROUP BY ${grouping}
-    ) AS event
+    FROM ${events_by_row} AS event
   ) AS event
   LEFT JOIN ${clock} AS clock ON ${clock_is_event}
   -- Without a LIMIT, SQLite would put these expressions wherever a column of them stands, and work them out a dozen times a row.

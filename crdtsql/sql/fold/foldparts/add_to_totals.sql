@@ -1,9 +1,8 @@
 INSERT INTO ${parts} (${keys}, col, part, s, t, v)
-SELECT ${cell_keys}, :col, '+', write.s, max(write.hlc), ${added}
+SELECT ${cell_keys}, :col, '+', write.s, write.hlc, write.added
 FROM temp._crdt_write AS write
 JOIN temp._crdt_cell AS cell ON cell.id = write.id
 WHERE write.counts AND ${which}
-GROUP BY write.id, write.s
 ON CONFLICT DO UPDATE SET
   v = CASE
     WHEN typeof(v) = 'integer' AND typeof(excluded.v) = 'integer'

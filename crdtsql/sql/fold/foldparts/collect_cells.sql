@@ -1,25 +1,17 @@
-INSERT INTO temp._crdt_cell (${keys}, whole, whole_s, held, shown, now, before_t, before_s)
+INSERT INTO temp._crdt_cell (id, ${keys}, whole, whole_s, held, shown, now, before_t, before_s)
 SELECT
-  ${cell_keys},
-  cell.whole,
+  event.id,
+  ${event_keys},
+  event.inserted,
   ${site_of_whole},
-  cell.held,
+  event.held,
   shown.${row_marker} IS NOT NULL,
   CASE WHEN shown.${row_marker} IS NOT NULL THEN shown.${column} ELSE held.${held_value} END,
   ${stamp_t},
   ${stamp_s}
-FROM (
-  SELECT
-    ${event_keys},
-    max(CASE WHEN op = 1 THEN hlc END) AS whole,
-    max(op = :op AND (detail >> :bit) & 1) AS updated,
-    max(CASE WHEN op IN (2, 3) THEN detail END) AS held
-  FROM temp._crdt_event AS event
-  WHERE tbl = :tbl
-  GROUP BY ${grouping}
-) AS cell
-LEFT JOIN ${table} AS shown ON ${shown_is_cell}
-LEFT JOIN ${held_table} AS held ON held.id = cell.held
-LEFT JOIN ${clock} AS clock ON ${clock_is_cell}
-WHERE cell.updated
-  OR (cell.whole IS NOT NULL AND EXISTS (SELECT 1 FROM ${parts} AS part WHERE ${part_is_cell} AND part.col = :col))
+FROM temp._crdt_row AS event
+LEFT JOIN ${table} AS shown ON ${shown_is_event}
+LEFT JOIN ${held_table} AS held ON held.id = event.held
+LEFT JOIN ${clock} AS clock ON ${clock_is_event}
+WHERE ${updated}
+  OR (event.inserted IS NOT NULL AND EXISTS (SELECT 1 FROM ${parts} AS part WHERE ${part_is_event} AND part.col = :col))

@@ -1,7 +1,7 @@
 UPDATE temp._crdt_cell AS cell
 -- The value before the writes that count; a row that vanished unseen has no present one.
 SET
-  old = write.old,
-  now = CASE WHEN cell.shown OR cell.held IS NOT NULL THEN cell.now ELSE write.old END
-FROM temp._crdt_write AS write
-WHERE write.seq = (SELECT min(first.seq) FROM temp._crdt_write AS first WHERE first.id = cell.id AND first.hlc > ifnull(cell.whole, 0))
+  old = event.old,
+  now = CASE WHEN cell.shown OR cell.held IS NOT NULL THEN cell.now ELSE event.old END
+FROM temp._crdt_event AS event
+WHERE event.seq = (SELECT min(first.seq) FROM temp._crdt_write AS first WHERE first.id = cell.id AND first.hlc > ifnull(cell.whole, 0))

@@ -1,0 +1,1 @@
+(SELECT seq, ${is_counted} AS counts FROM (${writes}))
