@@ -8,53 +8,84 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from crdtsql.base import EMPTY, Sql, TemporaryTable, fragment, integer, joined, sql
+import apsw
+
+from crdtsql.base import Sql, TemporaryTable, fragment, integer, joined, query, sql
 from crdtsql.sqlite import schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 
 ROW = TemporaryTable("_crdt_row", "fold/byrow/create_row", written_by=("fold/foldparts",), read_by=("fold/folding",))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Events:
     """What the log has of one table.
 
     Attributes:
         count: how many events.
-        inserts: whether any of them inserts a row.
-        removals: whether any of them removes a row, or may have.
-        updates: whether any of them updates a column.
+        masks: for each kind of event (docs/FORMAT.md) the bits that any of them has: of updates the columns that were written, of
+            inserts 1 if any of them may have replaced a row.
     """
 
     count: int
-    inserts: bool
-    removals: bool
-    updates: bool
+    masks: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def inserts(self) -> bool:
+        """Tell whether any of them inserts a row."""
+        return 1 in self.masks
+
+    @property
+    def removals(self) -> bool:
+        """Tell whether any of them removes a row, or may have."""
+        return 2 in self.masks or 3 in self.masks or bool(self.masks.get(1))
+
+    @property
+    def updates(self) -> bool:
+        """Tell whether any of them updates a row."""
+        return any(op >= FIRST_UPDATE_OP for op in self.masks)
+
+    def of(self, table: Table) -> list[Field]:
+        """Return the columns that were updated."""
+        return [
+            column
+            for column in table.fields
+            for stamped in [table.stamped_with(column)]
+            if (self.masks.get(FIRST_UPDATE_OP + stamped.word, 0) >> stamped.bit) & 1
+        ]
 
 
-def update_name(field: Field) -> Sql:
+def summarize(connection: apsw.Connection) -> dict[int, Events]:
+    """Find out what the log has of each table, by the table's number."""
+    found: dict[int, Events] = {}
+    statement = sql("fold/byrow/summarize_events", first_update_op=integer(FIRST_UPDATE_OP))
+    for number, count, op, mask in query.rows(connection, statement):
+        masks = found.setdefault(number, Events(count)).masks
+        masks[op] = masks.get(op, 0) | (mask or 0)
+    return found
+
+
+def update_name(column: Field) -> Sql:
     """Return the column with the hlc of the last update of a column."""
-    return Sql(f"u{field.id}")
+    return Sql(f"u{column.id}")
 
 
 def grouped(table: Table, shape: schema.TableShape, events: Events) -> Sql:
     """Render a subquery with a row for each row of a table that the log has events of."""
-    latest = EMPTY
-    if events.updates:
-        latest = joined(
-            (
-                fragment(
-                    "fold/byrow/latest_update",
-                    op=integer(FIRST_UPDATE_OP + table.stamped_with(field).word),
-                    bit=integer(table.stamped_with(field).bit),
-                    update=update_name(field),
-                )
-                for field in table.fields
-            ),
-            "\n",
-        )
+    latest = joined(
+        (
+            fragment(
+                "fold/byrow/latest_update",
+                op=integer(FIRST_UPDATE_OP + table.stamped_with(column).word),
+                bit=integer(table.stamped_with(column).bit),
+                update=update_name(column),
+            )
+            for column in events.of(table)
+        ),
+        "\n",
+    )
     found = fragment(
         "fold/byrow/group_events",
         event_keys=table.keys_of("event"),
@@ -69,8 +100,8 @@ def grouped(table: Table, shape: schema.TableShape, events: Events) -> Sql:
 
 
 def update_names(table: Table, events: Events) -> Sql:
-    """Return the columns of the last updates, each after a comma; nothing if nothing was updated."""
-    return joined((Sql(f", {update_name(field)}") for field in table.fields), "") if events.updates else EMPTY
+    """Return the columns of the last updates, each after a comma."""
+    return joined((Sql(f", {update_name(column)}") for column in events.of(table)), "")
 
 
 @contextmanager

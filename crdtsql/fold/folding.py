@@ -47,25 +47,25 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         log_pieces = [*before, Piece(registry.self_ordinal, now())]
         stamped = pieces.stamp(connection, log_keys, logged, log_pieces, registry.number("clock"))
         connection.execute("DELETE FROM main._crdt_log")
-        summary = query.rows(connection, sql("fold/folding/summarize_events"))
+        summary = byrow.summarize(connection)
         batch = registry.next_batch()
         for site, first, last in stamped.spans:
             registry.record_merged(first, site)
             registry.raise_vector(batch, [(site, last)])
         tables = {table.id: table for table in registry.tables()}
-        scene = Scene(registry, {number for number, *_ in summary})
-        known = [(tables[number], Events(*rest)) for number, *rest in summary if number in tables]
+        scene = Scene(registry, set(summary))
+        known = [(tables[number], events) for number, events in summary.items() if number in tables]
         _log_unseen(
             registry,
             stamped,
-            [(table, bool(events.updates)) for table, events in known],
-            any(gone for _, _, _, gone, _ in summary),
+            [(table, events.updates) for table, events in known],
+            any(events.removals for events in summary.values()),
         )
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
         for table, _ in known:
             if table.unsure is not None:
                 unsure.write_down(registry, table)
-        births.keep(registry, [(table, bool(events.removals)) for table, events in known])
+        births.keep(registry, [(table, events.removals) for table, events in known])
         for table, events in known:
             _fold_table(registry, table, stamped, batch, events)
         for side, held in kept:
@@ -75,7 +75,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
                 note_folded(registry)
                 settle(registry)
         severed.open_again(registry)
-    return sum(count for _, count, *_ in summary)
+    return sum(events.count for events in summary.values())
 
 
 def _log_unseen(registry: Registry, stamped: Stamped, tables: Sequence[tuple[Table, bool]], removals: bool) -> None:
@@ -165,7 +165,10 @@ def _hold_unseen(connection: apsw.Connection, table: Table, values: dict[str, Sq
 
 def _fold_statement(table: Table, rows: Sql, stamped: Stamped, events: Events) -> str:
     """Write the one statement that folds a table; `rows` are its events by row."""
-    columns = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in table.fields]
+    columns, updated = (
+        [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in table.fields],
+        events.of(table),
+    )
     stamps = joined(
         (
             fragment(
@@ -175,7 +178,7 @@ def _fold_statement(table: Table, rows: Sql, stamped: Stamped, events: Events) -
                 stamp_t=t,
                 stamp_s=s,
             )
-            if events.updates
+            if field in updated
             else fragment("fold/folding/stamp_kept", stamp_t=t, stamp_s=s)
             for field, (t, s) in zip(table.fields, columns, strict=True)
         ),

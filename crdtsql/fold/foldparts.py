@@ -36,13 +36,7 @@ def concerned(registry: Registry, table: Table, events: Events) -> list[Field]:
     """Return the typed columns of which something was written that concerns their parts."""
     if events.inserts and parts.have_parts(registry.connection, table):
         return list(table.typed_fields)
-    return [field for field in table.typed_fields if events.updates and _was_updated(registry, table, field)]
-
-
-def _was_updated(registry: Registry, table: Table, field: Field) -> bool:
-    which = "tbl = :tbl AND op = :op AND (detail >> :bit) & 1"
-    values = {"tbl": table.id, "op": FIRST_UPDATE_OP + field.word, "bit": field.bit}
-    return query.exists(registry.connection, "temp._crdt_event", which, values)
+    return [field for field in events.of(table) if field in table.typed_fields]
 
 
 def fold_parts(
@@ -125,7 +119,7 @@ class _Fold:
             held_value=naming.value(self.field.id),
             stamp_t=stamp_t,
             stamp_s=stamp_s,
-            updated=Sql(f"event.{byrow.update_name(self.field)} IS NOT NULL") if self.events.updates else Sql("0"),
+            updated=self._was_updated(),
             keys=table.keys,
             event_keys=table.keys_of("event"),
             table=table.quoted,
@@ -141,6 +135,11 @@ class _Fold:
         """List and number the updates of the cells since their rows were inserted."""
         writes = self._writes(self.found_next, "row_number() OVER log", "event.hlc > ifnull(cell.whole, 0)")
         self._execute("fold/foldparts/collect_writes", writes=writes)
+
+    def _was_updated(self) -> Sql:
+        """Say that a row's cell was updated."""
+        updated = self.field in self.events.of(self.table)
+        return Sql(f"event.{byrow.update_name(self.field)} IS NOT NULL") if updated else Sql("0")
 
     def _writes(self, new: Sql, place: str, which: str) -> Sql:
         """Render the updates of the cells; `new` is the value that each of them wrote, `place` its number."""
