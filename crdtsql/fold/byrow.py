@@ -16,7 +16,7 @@ from crdtsql.base import Sql, TemporaryTable, fragment, integer, joined, query, 
 from crdtsql.sqlite import schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 
-ROW = TemporaryTable("_crdt_row", "fold/byrow/create_row", written_by=("fold/foldparts",), read_by=("fold/folding",))
+ROW = TemporaryTable("_crdt_row", "fold/byrow/create_row", written_by=("fold/foldparts",))
 
 
 @dataclass(slots=True)

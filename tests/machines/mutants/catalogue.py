@@ -152,7 +152,7 @@ MUTANTS = (
     ),
     Mutant(
         "only the first mask bit is looked at",
-        "sql/fold/folding/latest_update.sql",
+        "sql/fold/byrow/latest_update.sql",
         "(detail >> ${bit}) & 1",
         "(detail >> (0 * ${bit})) & 1",
     ),
@@ -202,8 +202,22 @@ MUTANTS = (
     Mutant(
         "differences are added in SQLite's own numbers, however large",
         "fold/foldparts.py",
-        '"fold/foldparts/added_exactly" if large',
-        '"fold/foldparts/added_exactly" if False',
+        'return fragment("fold/foldparts/added_exactly")',
+        'return fragment("fold/foldparts/added")',
+    ),
+    Mutant(
+        "a write of another spelling stamps the cell",
+        "fold/foldparts.py",
+        '        self._execute("fold/foldparts/restamp_rows", update=byrow.update_name(self.field))\n',
+        "",
+        tests="tests/fold/test_typed_fold.py",
+    ),
+    Mutant(
+        "entries of the conflict log that are not written are not counted",
+        "conflicts/conflict_log.py",
+        "recorded = registry.connection.changes() + skipped",
+        "recorded = registry.connection.changes()",
+        tests="tests/conflicts/test_conflict_bounds.py",
     ),
     Mutant(
         "parts are added in SQLite's own numbers, however large",
@@ -244,14 +258,14 @@ MUTANTS = (
     Mutant(
         "a removal is not believed",
         "sql/merge/mergeparts/drop_my_parts.sql",
-        "sent.part = mine.part AND sent.theirs)",
-        "sent.part = mine.part AND 0)",
+        "AS sent WHERE sent.theirs",
+        "AS sent WHERE 0",
     ),
     Mutant(
         "a whole write leaves parts that it had seen",
         "sql/merge/mergeparts/drop_my_parts.sql",
-        "WHERE sent.id = mine.id AND sent.part = '' AND sent.theirs",
-        "WHERE sent.id = mine.id AND sent.part = '' AND 0",
+        "WHERE sent.part = '' AND sent.theirs",
+        "WHERE sent.part = '' AND 0",
     ),
     Mutant(
         "what was seen and removed comes back",
@@ -535,7 +549,7 @@ MUTANTS = (
     ),
     Mutant(
         "rows that REPLACE evicts stay",
-        "sql/fold/folding/with_removals.sql",
+        "sql/fold/byrow/with_removals.sql",
         "max(op IN (2, 3)) AS removed",
         "max(op = 2) AS removed",
         constrained=True,
