@@ -229,8 +229,10 @@ def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int,
     return fresh, revived, updated, deleted
 
 
-def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int) -> None:
-    """Write the clock rows that result."""
+def store_clocks(
+    registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int, winning: list[Pair]
+) -> None:
+    """Write the clock rows that result; of known rows, cells of `winning` columns alone may have won."""
     connection, table = registry.connection, arrival.table
     stamps = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in _fields(arrival)]
     columns = joined((Sql(f", {t}, {s}") for t, s in stamps), "")
@@ -262,7 +264,7 @@ def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: in
             "merge/meet/store_met_clocks",
             met_keys=table.keys_of("met"),
             clock_is_met=table.same_keys("clock", "met"),
-            stamps=_met_stamps(arrival),
+            stamps=_met_stamps(arrival, winning),
             **shared,
             **arrival.image_slots,
         )
@@ -283,16 +285,17 @@ def _fresh_stamps(arrival: Arrival) -> Sql:
     return joined(stamps, "\n  ")
 
 
-def _met_stamps(arrival: Arrival) -> Sql:
+def _met_stamps(arrival: Arrival, winning: list[Pair]) -> Sql:
     stamps = []
     for pair in arrival.pairs:
         slots = pair.slots
         if pair.field.type != "lww":
             stamps.append(_typed_stamp(arrival, pair))
             continue
-        old_t, old_s = arrival.local_stamp(pair.field)
-        new_t = fragment("merge/meet/met_stamp_t", won=pair.won, bit=pair.bit, t=slots["t"], old_t=old_t)
-        new_s = fragment("merge/meet/met_stamp_s", won=pair.won, bit=pair.bit, s=slots["s"], old_s=old_s)
+        new_t, new_s = old_t, old_s = arrival.local_stamp(pair.field)
+        if pair in winning:
+            new_t = fragment("merge/meet/met_stamp_t", won=pair.won, bit=pair.bit, t=slots["t"], old_t=old_t)
+            new_s = fragment("merge/meet/met_stamp_s", won=pair.won, bit=pair.bit, s=slots["s"], old_s=old_s)
         stamps.append(fragment("merge/meet/met_stamp", new_t=new_t, new_s=new_s))
     for field in arrival.local_only:
         old_t, old_s = arrival.local_stamp(field)
