@@ -1,6 +1,6 @@
 """Words that need no file."""
 
-from crdtsql.base import blocks_rule, clock, naming, policy, query, reasons, suggest
+from crdtsql.base import blocks_rule, clock, memory, naming, policy, query, reasons, suggest
 from crdtsql.base.blocks_rule import Blocks, Lane
 from crdtsql.base.clock import ABSENT, Now
 from crdtsql.base.errors import (
@@ -114,6 +114,7 @@ __all__ = [
     "is_utf8",
     "joined",
     "key_to_json",
+    "memory",
     "naming",
     "parse_vector",
     "policy",

@@ -8,6 +8,7 @@ from typing import Any, LiteralString
 
 import apsw
 
+from crdtsql.base import memory
 from crdtsql.base.sqltext import Sql, joined
 
 
@@ -29,9 +30,15 @@ def savepoint(connection: apsw.Connection, name: str) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(apsw.Error):
-            connection.execute(f"ROLLBACK TO {name}; RELEASE {name}")
+            roll_back_to(connection, name)
         raise
     connection.execute(f"RELEASE {name}")
+
+
+def roll_back_to(connection: apsw.Connection, name: str) -> None:
+    """Undo everything since a savepoint, and end it."""
+    memory.forget(connection)
+    connection.execute(f"ROLLBACK TO {name}; RELEASE {name}")
 
 
 def as_bytes(column: Sql) -> Sql:

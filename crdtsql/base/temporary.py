@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
+from weakref import WeakKeyDictionary
 
 import apsw
 
 from crdtsql.base.sqltext import Sql, identifier, sql
 
 _leftovers = count(1)
+_definitions: WeakKeyDictionary[apsw.Connection, dict[str, str]] = WeakKeyDictionary()
+"""The statements that created the temporary tables that are on a connection, unless a ROLLBACK took them away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +52,38 @@ class TemporaryTable:
 
     @contextmanager
     def created(self, connection: apsw.Connection, **slots: Sql) -> Iterator[None]:
-        """Keep the table for the length of a block; `slots` are those of its SQL file.
+        """Keep the table, empty at first, for the length of a block; `slots` are those of its SQL file.
 
-        SQLite drops no table while a statement around us reads, as in `SELECT crdt_import(body) FROM inbox`; then the table
-        is emptied and put aside.
+        It stays on the connection afterwards, emptied: where a temporary table comes or goes, SQLite compiles every statement on
+        temporary tables anew. A ROLLBACK undoes its CREATE, and brings rows back.
         """
-        connection.execute(sql(self.definition, **slots))
+        definition = sql(self.definition, **slots)
+        known = _definitions.setdefault(connection, {})
+        if known.get(self.name) != definition or not self._empty(connection):
+            known.pop(self.name, None)
+            self._make_room(connection)
+            connection.execute(definition)
+            known[self.name] = definition
         try:
             yield
         finally:
-            try:
-                connection.execute(f"DROP TABLE IF EXISTS {self.quoted}")  # a ROLLBACK undoes its CREATE
-            except apsw.LockedError:
-                aside = identifier(f"{self.name}_left_{next(_leftovers)}")
-                connection.execute(f"DELETE FROM {self.quoted}")
-                connection.execute(f"ALTER TABLE {self.quoted} RENAME TO {aside}")
+            self._empty(connection)
+
+    def _empty(self, connection: apsw.Connection) -> bool:
+        """Empty the table; tell whether it is there."""
+        try:
+            connection.execute(f"DELETE FROM {self.quoted}")
+        except apsw.SQLError:
+            return False
+        return True
+
+    def _make_room(self, connection: apsw.Connection) -> None:
+        """Drop a table of this name that has other columns.
+
+        SQLite drops no table while a statement around us reads, as in `SELECT crdt_import(body) FROM inbox`; then it is put aside.
+        """
+        try:
+            connection.execute(f"DROP TABLE IF EXISTS {self.quoted}")
+        except apsw.LockedError:
+            aside = identifier(f"{self.name}_left_{next(_leftovers)}")
+            connection.execute(f"ALTER TABLE {self.quoted} RENAME TO {aside}")

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql.base import CannotEnableError, Sql, caseless, fragment, identifier, joined, naming, query, sql, text
+from crdtsql.base import (
+    CannotEnableError,
+    Sql,
+    caseless,
+    fragment,
+    identifier,
+    joined,
+    memory,
+    naming,
+    query,
+    sql,
+    text,
+)
 from crdtsql.capture import triggers
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Registry, Table
@@ -53,6 +65,7 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
     connection.executemany("DELETE FROM _crdt_meta WHERE name = ?", [(name,) for name in table.facts])
+    memory.forget_rows(connection)
     registry.count_columns()
 
 

@@ -24,6 +24,7 @@ from crdtsql.base import (
     identifier,
     integer,
     joined,
+    memory,
     naming,
     policy,
     query,
@@ -415,6 +416,7 @@ def note_triggers(connection: apsw.Connection, table: Table) -> None:
         "INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)",
         (table.fact("triggers"), json.dumps(prints)),
     )
+    memory.forget_row(connection, ("fact", table.fact("triggers")))
 
 
 def fingerprint(statement: str) -> str:

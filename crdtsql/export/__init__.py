@@ -2,12 +2,13 @@
 
 from crdtsql.export import parkedcells
 from crdtsql.export.changes import Change, changes
-from crdtsql.export.exporting import attached, count_missing_rows, describe, export
+from crdtsql.export.exporting import attached, collect, count_missing_rows, describe, export
 
 __all__ = [
     "Change",
     "attached",
     "changes",
+    "collect",
     "count_missing_rows",
     "describe",
     "export",

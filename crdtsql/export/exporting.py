@@ -8,7 +8,7 @@ to the receiver; of its cells those whose stamp is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count
 
@@ -35,7 +35,7 @@ from crdtsql.export import parkedcells
 from crdtsql.numbers import followers
 from crdtsql.store import Field, Registry, Table, lanes
 from crdtsql.types import TYPES, Kind, parts
-from crdtsql.wire import Header, Site, TableHeader, image
+from crdtsql.wire import Header, Site, TableHeader, image, workbench
 
 RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells",))
 PREFIX = "crdt_attached_"
@@ -84,10 +84,50 @@ def export(
         for_people: typed cells are given with their value, even if their parts say all.
         only: the one table to export; all if None.
     """
-    sites = registry.sites()
-    with _receiver(registry.connection, sites, receiver):
+    with _receiver(registry.connection, registry.sites(), receiver):
         tables = registry.tables() if only is None else [only]
-        return _fill(registry, sites, tables, receiver, now, database, on_progress, for_people)
+        return _fill(registry, tables, receiver, now, database, on_progress, for_people)
+
+
+def collect(
+    registry: Registry, receiver: Mapping[bytes, int], now: Now, attachments: ExitStack, on_progress: Progress
+) -> tuple[Header, bytes | str]:
+    """Return a changeset's header and its image: the bytes, or the database that has it, attached as long as `attachments` lasts.
+
+    Args:
+        receiver: the receiver's version vector: site id -> highest hlc seen; empty for one that has nothing.
+    """
+    connection, tables = registry.connection, registry.tables()
+    with _receiver(connection, registry.sites(), receiver):
+        if _are_few(registry, tables, receiver):
+            header = _fill(registry, tables, receiver, now, workbench.NAME, on_progress, for_people=False)
+            content = workbench.read(connection, header, workbench.NAME)
+            workbench.clear(connection, header)
+            if content is not None:
+                return header, workbench.press(header, content)
+        database = attachments.enter_context(attached(connection, "image"))
+        return _fill(registry, tables, receiver, now, database, on_progress, for_people=False), database
+
+
+def _are_few(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int]) -> bool:
+    """Tell whether the rows that a receiver lacks are few; some may count that it has."""
+    start, left = _find_start(registry.connection), workbench.MOST_ROWS
+    if start is None:
+        return True
+    for table in tables:
+        which = "1" if start <= table.bulk else f"seq >= {integer(start)}"
+        left -= _count(registry.connection, f"{table.clock} WHERE {which}", left)
+        if left > 0 and not table.absent and _lacks_genesis(registry, table, receiver):
+            left -= _count(registry.connection, str(table.quoted), left)
+        if left <= 0:
+            return False
+    return True
+
+
+def _count(connection: apsw.Connection, rows: str, at_most: int) -> int:
+    """Count rows, but not all if there are many."""
+    (found,) = query.first(connection, f"SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT ?)", (at_most,))
+    return int(found)
 
 
 @contextmanager
@@ -107,7 +147,7 @@ def count_missing_rows(registry: Registry, receiver: Mapping[bytes, int]) -> int
     connection = registry.connection
     rows = 0
     with _receiver(connection, registry.sites(), receiver):
-        (start,) = query.first(connection, sql("export/exporting/find_start"))
+        start = _find_start(connection)
         if start is None:
             return 0
         for table in registry.tables():
@@ -134,7 +174,6 @@ def _lacks_genesis(registry: Registry, table: Table, receiver: Mapping[bytes, in
 
 def _fill(
     registry: Registry,
-    sites: list[tuple[int, bytes, int]],
     tables: list[Table],
     receiver: Mapping[bytes, int],
     now: Now,
@@ -142,7 +181,7 @@ def _fill(
     on_progress: Progress,
     for_people: bool,
 ) -> Header:
-    connection = registry.connection
+    connection, sites = registry.connection, registry.sites()
     lacks = unseen.news(registry, {ordinal: receiver.get(site, 0) for ordinal, site, _ in sites})
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
     headers = [
@@ -157,21 +196,50 @@ def _fill(
         lacks,
         lanes.told(registry),
     )
-    for statement in image.schema(header, database):
-        connection.execute(statement)
+    if database == workbench.NAME:
+        workbench.lay_out(connection, header)
+        _export_tables(registry, tables, receiver, database, on_progress, for_people)
+    else:
+        for statement in image.schema(header, database):
+            connection.execute(statement)
+        with _unchecked(connection):
+            _export_tables(registry, tables, receiver, database, on_progress, for_people)
+    counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
+    return replace(header, tables=tuple(counted))
+
+
+@contextmanager
+def _unchecked(connection: apsw.Connection) -> Iterator[None]:
+    """Write without CHECK constraints for the length of a block."""
     (ignoring,) = query.first(connection, "PRAGMA ignore_check_constraints")
     connection.execute("PRAGMA ignore_check_constraints = ON")
     try:
-        (start,) = query.first(connection, sql("export/exporting/find_start"))
-        if start is not None:
-            connection.execute(sql("export/exporting/merged", image=Sql(database)))
-            for number, table in enumerate(tables, 1):
-                on_progress(f"export {table.name}", number - 1, len(tables))
-                _export_table(registry, table, number, start, receiver, database, for_people)
+        yield
     finally:
         connection.execute(f"PRAGMA ignore_check_constraints = {int(ignoring)}")
-    counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
-    return replace(header, tables=tuple(counted))
+
+
+def _export_tables(
+    registry: Registry,
+    tables: list[Table],
+    receiver: Mapping[bytes, int],
+    database: str,
+    on_progress: Progress,
+    for_people: bool,
+) -> None:
+    start = _find_start(registry.connection)
+    if start is None:
+        return
+    registry.connection.execute(sql("export/exporting/merged", image=Sql(database)))
+    for number, table in enumerate(tables, 1):
+        on_progress(f"export {table.name}", number - 1, len(tables))
+        _export_table(registry, table, number, start, receiver, database, for_people)
+
+
+def _find_start(connection: apsw.Connection) -> int | None:
+    """Return the first batch that may have brought rows which the receiver lacks, None if it lacks nothing."""
+    (start,) = query.first(connection, sql("export/exporting/find_start"))
+    return None if start is None else int(start)
 
 
 def describe(connection: apsw.Connection, table: Table) -> TableHeader:

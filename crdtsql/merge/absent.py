@@ -14,7 +14,7 @@ import apsw
 from crdtsql.base import SchemaMismatchError, Sql, identifier, joined, naming, query, sql, suggest
 from crdtsql.capture import enable, shadows
 from crdtsql.sqlite import schema
-from crdtsql.store import Registry, Table
+from crdtsql.store import Registry, Table, catalogue
 from crdtsql.types import TYPES
 from crdtsql.wire import TableHeader
 
@@ -120,3 +120,4 @@ def set_uids(registry: Registry, table: Table, uid: str, uids: Sequence[str]) ->
         "UPDATE _crdt_column SET uid = ? WHERE tbl = ? AND id = ?",
         [(column, table.id, id_) for column, id_ in zip(uids, ids, strict=True)],
     )
+    catalogue.changed(registry.connection)

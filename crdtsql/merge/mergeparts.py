@@ -233,6 +233,7 @@ class Merge:
     def _store(self) -> None:
         table = self.table
         with ALONE.created(self.connection):
+            self._execute("merge/mergeparts/find_alone")
             if self.parts_here:
                 self._execute("merge/mergeparts/forget_parts_of_cells", parts=table.parts, keys=table.keys)
             self._execute(

@@ -33,7 +33,7 @@ from crdtsql.merge import mergeparts
 from crdtsql.merge.arrival import Arrival, Pair
 from crdtsql.shown import Side, take_out
 from crdtsql.sqlite import Column, TableShape, default_value, schema, writing
-from crdtsql.store import FIRST_PARKED, Field, Registry, Table
+from crdtsql.store import FIRST_PARKED, Field, Registry, Table, catalogue
 from crdtsql.types import TYPES, columntype, parts
 from crdtsql.wire import TableHeader, image
 
@@ -75,6 +75,7 @@ def expect(registry: Registry, table: Table, wanted: Field) -> Table:
     registry.connection.execute(
         "UPDATE _crdt_column SET uid = uid || '~' || id WHERE tbl = ? AND uid = ? AND dropped", (table.id, wanted.uid)
     )
+    catalogue.changed(registry.connection)
     columns = {field.uid: field for field in table.parked}
     id_ = columns[wanted.uid].id if wanted.uid in columns else _next_id(columns)
     kind = columns[wanted.uid].type if wanted.uid in columns else wanted.type

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql.base import CrdtsqlError, SqliteValue
+from crdtsql.base import CrdtsqlError, SqliteValue, memory
 from crdtsql.conflicts import Conflict, Selection, conflict_log, select
 from crdtsql.fold import has_pending
 from crdtsql.look import CellOrigin, Report, Status, blame, examine, status
@@ -51,6 +51,7 @@ class Lookups(Session):
         unsaid = list(self._unsaid)
         with foreign_keys(connection, ForeignKeys.OFF):
             try:
+                memory.forget_rows(connection)
                 connection.execute("BEGIN IMMEDIATE")
                 self._nested = True  # all of it is undone, so nothing may be written down of it elsewhere
                 self.registry.require()
@@ -61,6 +62,7 @@ class Lookups(Session):
             finally:
                 self._unsaid = unsaid
                 self._waiting.close()
+                memory.forget(connection)
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 

@@ -18,6 +18,9 @@ from crdtsql.replica import transactions
 from crdtsql.sqlite import neighbours
 from crdtsql.wire import no_such_file
 
+STATEMENTS = 2_000
+"""How many compiled statements a connection keeps; a merge of a table with every feature executes some hundred."""
+
 
 def now_ms() -> int:
     """Return the present in milliseconds since 1970."""
@@ -69,7 +72,7 @@ def connect(path: str, lock_timeout: float) -> apsw.Connection:
 def _open(name: str, path: str, flags: int) -> apsw.Connection:
     with neighbours.opening:
         check_alone(path, path)
-        return apsw.Connection(name, flags=flags)
+        return apsw.Connection(name, flags=flags, statementcachesize=STATEMENTS)
 
 
 def check_alone(file: str, path: str) -> None:

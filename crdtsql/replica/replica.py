@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import apsw
@@ -29,7 +29,7 @@ from crdtsql.base import (
 )
 from crdtsql.capture import addkey, enable
 from crdtsql.evolve import appear, rebuild
-from crdtsql.export import Change, attached, changes, export
+from crdtsql.export import Change, attached, changes, collect, export
 from crdtsql.look import notices
 from crdtsql.merge import MergeReport, check_needs, check_skew, merge
 from crdtsql.numbers import blocks
@@ -44,7 +44,7 @@ from crdtsql.shown import RowsReport, set_rows
 from crdtsql.sqlite import schema
 from crdtsql.store import Remedy, damage, lanes
 from crdtsql.types import columntype
-from crdtsql.wire import image, move_to_new, pack, unpack
+from crdtsql.wire import image, move_to_new, pack, unpack, workbench
 
 
 class Replica(SchemaVerbs, Answers, Combining, Lookups):
@@ -227,13 +227,13 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
             skip_empty: return no bytes at all, instead of an empty changeset, if there is nothing to send.
         """
         receiver = by_id(since or {})
-        with self._explained(), attached(self.connection, "image") as database:
+        with self._explained(), ExitStack() as attachments:
             with self._folded(receiver, durable=True):
-                header = export(self.registry, receiver, self._now, database, self.on_progress)
+                header, content = collect(self.registry, receiver, self._now, attachments, self.on_progress)
             if skip_empty and not header.has_news_for(receiver):
                 return b""
             self.on_progress("compress", 1, 1)
-            return pack(header, self.connection.serialize(database))
+            return pack(header, content if isinstance(content, bytes) else self.connection.serialize(content))
 
     @verb
     def changes(self, since: Vector | None = None) -> list[Change]:
@@ -273,18 +273,20 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
                     with self._changing(durable=False):
                         blocks.meet(self.registry, header.lanes)
                 return MergeReport(header.sender.hex(), known=True)
-            with received.image() as content:
+            with received.image() as content, ExitStack() as attachments:
                 self.on_progress("check", 0, 1)
-                image.check(header, content)
-                with attached(self.connection, "incoming") as database:
+                with image.checked(header, content) as checked:
+                    rows = workbench.read(checked, header) if workbench.holds(header, content) else None
+                if rows is None:
+                    database = attachments.enter_context(attached(self.connection, "incoming"))
                     self._load(database, content)
-                    with self._changing(ForeignKeys.OFF, peer_vector=header.vector, durable=False):
-                        check_needs(self.registry, header)
-                        report = merge(
-                            self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated
-                        )
-                        blocks.meet(self.registry, header.lanes)
-                        self.registry.remember_peer(header.sender, header.vector)
+                with self._changing(ForeignKeys.OFF, peer_vector=header.vector, durable=False):
+                    check_needs(self.registry, header)
+                    if rows is not None:
+                        database = attachments.enter_context(workbench.filled(self.connection, header, rows))
+                    report = merge(self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated)
+                    blocks.meet(self.registry, header.lanes)
+                    self.registry.remember_peer(header.sender, header.vector)
         for notice in report.notices:
             self._notice(notice)
         return report

@@ -20,6 +20,7 @@ from crdtsql.base import (
     DatabaseError,
     Now,
     Progress,
+    memory,
     query,
     silent,
 )
@@ -251,9 +252,10 @@ class Session:
         try:
             self._fold()
         except ConstraintViolationError as error:
-            self.connection.execute("ROLLBACK TO crdtsql_fold")
+            query.roll_back_to(self.connection, "crdtsql_fold")
             self._notice(f"{self.path}: what was written is not folded yet: {error}")
-        self.connection.execute("RELEASE crdtsql_fold")
+        else:
+            self.connection.execute("RELEASE crdtsql_fold")
 
     def _ready(self, peer_vector: Mapping[bytes, int], *, strict: bool = True) -> None:
         """Bring the file up to date inside a write transaction.
@@ -378,6 +380,7 @@ class Session:
         while True:
             with self._folded():
                 pass
+            memory.forget_rows(self.connection)
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 if not has_pending(self.connection):
@@ -409,6 +412,7 @@ class Session:
             check_alone(self._file, self.path)
         with self._explained(), self._undamaged(), synchronous(self.connection, durable):
             self._nested = nested
+            memory.forget_rows(self.connection)
             self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")
             generation = self.registry.number("generation") if self.registry.exists else 0
             try:
@@ -419,6 +423,7 @@ class Session:
                     self.connection.execute("RELEASE crdtsql" if nested else "COMMIT")
             except BaseException:
                 self._unsaid.clear()
+                memory.forget(self.connection)
                 with suppress(apsw.Error):
                     self.connection.execute("ROLLBACK TO crdtsql; RELEASE crdtsql" if nested else "ROLLBACK")
                 raise

@@ -14,7 +14,7 @@ from enum import Enum
 
 import apsw
 
-from crdtsql.base import BusyError, DatabaseError, UsageError, query, suggest
+from crdtsql.base import BusyError, DatabaseError, UsageError, memory, query, suggest
 
 LOCK_TIMEOUT_S = 10.0
 """How long a replica waits for a lock that another program, or another thread, holds, unless it is told otherwise."""
@@ -98,6 +98,7 @@ def reading(connection: apsw.Connection) -> Iterator[None]:
     if connection.in_transaction:
         yield
         return
+    memory.forget_rows(connection)
     connection.execute("BEGIN")
     try:
         yield

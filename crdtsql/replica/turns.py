@@ -12,7 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from crdtsql.base import BusyError, UnsafeUseError, UsageError
+import apsw
+
+from crdtsql.base import BusyError, UnsafeUseError, UsageError, memory
 
 
 class Turnstile:
@@ -57,6 +59,7 @@ class Turnstile:
 
 
 class _HasTurns(Protocol):
+    connection: apsw.Connection
     _turns: Turnstile
 
     def _explained(self) -> AbstractContextManager[None]: ...
@@ -64,6 +67,19 @@ class _HasTurns(Protocol):
     @property
     def path(self) -> str:
         """Return the file's path as given to people."""
+
+
+@contextmanager
+def _fresh(connection: apsw.Connection) -> Iterator[None]:
+    """Forget what was read before a verb, and after it if it ran inside a transaction of the caller's, which may be rolled back."""
+    nested = connection.in_transaction
+    if nested:
+        memory.forget(connection)
+    try:
+        yield
+    finally:
+        if nested:
+            memory.forget(connection)
 
 
 Owner = TypeVar("Owner", bound=_HasTurns)
@@ -77,7 +93,7 @@ def verb(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Own
     @wraps(method)
     def taking_turns(self: Owner, /, *arguments: P.args, **options: P.kwargs) -> R:
         try:
-            with self._turns.take(self.path), self._explained():
+            with self._turns.take(self.path), self._explained(), _fresh(self.connection):
                 return method(self, *arguments, **options)
         except OverflowError as error:
             raise UsageError(f"SQLite's integers have 64 bits, and one that was given has more ({error})") from error

@@ -47,7 +47,7 @@ def find_differences(registry: Registry) -> list[Difference]:
     try:
         return settle_anew(registry)
     finally:
-        connection.execute("ROLLBACK TO crdt_scratch; RELEASE crdt_scratch")
+        query.roll_back_to(connection, "crdt_scratch")
 
 
 def _look(registry: Registry) -> Seen:

@@ -1,4 +1,4 @@
-"""The shape of a user's table, read fresh from SQLite each time.
+"""The shape of a user's table, as SQLite says it.
 
 Knows nothing of what is replicated. Invariant: what is described here is what the database says now.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import Sql, caseless, is_ours, joined, query, text, verbatim
+from crdtsql.base import Sql, caseless, is_ours, joined, memory, query, text, verbatim
 from crdtsql.sqlite import indexsql, tablesql
 
 
@@ -166,6 +166,7 @@ def owner_of_unknown_module(connection: apsw.Connection, table: str) -> tuple[st
     return None
 
 
+@memory.of_schema
 def read(connection: apsw.Connection, table: str) -> TableShape | None:
     """Read the shape of a table of the main database, None if there is no such table."""
     found = query.first(
@@ -179,10 +180,16 @@ def read(connection: apsw.Connection, table: str) -> TableShape | None:
 def read_all(connection: apsw.Connection, tables: Iterable[str]) -> dict[str, TableShape]:
     """Read the shapes of many tables: lower-case name -> shape; SQLite looks at all tables once, not once for each."""
     wanted = {caseless(table) for table in tables}
-    rows = query.rows(connection, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")
-    return {caseless(row[0]): _read(connection, *row) for row in rows if caseless(row[0]) in wanted}
+    listed = ((caseless(row[0]), row) for row in _list(connection))
+    return {name: _read(connection, *row) for name, row in listed if name in wanted}
 
 
+@memory.of_schema
+def _list(connection: apsw.Connection) -> list[tuple[str, str, int, int]]:
+    return query.rows(connection, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")
+
+
+@memory.of_schema
 def _read(connection: apsw.Connection, name: str, kind: str, without_rowid: int, strict: int) -> TableShape:
     columns = []
     if kind == "table":
@@ -213,6 +220,7 @@ def _has_key_index(connection: apsw.Connection, table: str) -> bool:
     return query.exists(connection, "pragma_index_list(?, 'main')", "origin = 'pk'", (table,))
 
 
+@memory.of_schema
 def unique_indexes(connection: apsw.Connection, table: str) -> list[UniqueIndex]:
     """List a table's UNIQUE indexes other than its primary key, by name."""
     found = []
@@ -232,6 +240,7 @@ def unique_indexes(connection: apsw.Connection, table: str) -> list[UniqueIndex]
     return found
 
 
+@memory.of_schema
 def foreign_keys(connection: apsw.Connection, table: str) -> list[ForeignKey]:
     """List the foreign keys that a table declares."""
     by_id: dict[int, list[tuple[str, str, str | None, str]]] = {}
@@ -252,6 +261,7 @@ def foreign_keys(connection: apsw.Connection, table: str) -> list[ForeignKey]:
     return found
 
 
+@memory.of_schema
 def tables_with_foreign_keys(connection: apsw.Connection) -> list[str]:
     """List the tables that declare a foreign key."""
     rows = connection.execute(
@@ -267,6 +277,7 @@ def generated(connection: apsw.Connection, shape: TableShape) -> dict[str, str]:
     return indexsql.generated(definition(connection, "table", shape.name))
 
 
+@memory.of_schema
 def definition(connection: apsw.Connection, kind: str, name: str) -> str:
     """Return the CREATE statement of a table, index, trigger or view; "" if there is none."""
     statement = "SELECT sql FROM main.sqlite_schema WHERE type = ? AND name = ? COLLATE NOCASE"
@@ -274,6 +285,7 @@ def definition(connection: apsw.Connection, kind: str, name: str) -> str:
     return str(found[0]) if found and found[0] is not None else ""
 
 
+@memory.of_schema
 def triggers(connection: apsw.Connection, table: str) -> dict[str, str]:
     """Return the triggers on a table, ours too: name -> CREATE statement."""
     statement = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE"
@@ -285,6 +297,7 @@ def other_triggers(connection: apsw.Connection, table: str) -> list[str]:
     return sorted(name for name in triggers(connection, table) if not is_ours(name))
 
 
+@memory.of_schema
 def tables_with_other_triggers(connection: apsw.Connection) -> set[str]:
     """Return the lower-case names of the tables that have triggers that are not ours; one pass over the schema."""
     rows = connection.execute("SELECT name, tbl_name FROM sqlite_schema WHERE type = 'trigger'")

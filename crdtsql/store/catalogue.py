@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, get_args
 
 import apsw
 
-from crdtsql.base import Declared, Sql, SqliteValue, caseless, is_ours, joined, query, sql, suggest
+from crdtsql.base import Declared, Sql, SqliteValue, caseless, is_ours, joined, memory, query, sql, suggest
 from crdtsql.sqlite import schema
 from crdtsql.store.tables import Fact, Field, Table
 
@@ -18,12 +18,22 @@ _READ: tuple[Fact, ...] = ("absent", "unsure", "parked", "unique", "references")
 
 def read(connection: apsw.Connection, *, name: str | None = None, uid: str | None = None) -> list[Table]:
     """Read all tables by name, or the one of a name or a uid."""
-    tables = query.rows(connection, sql("store/catalogue/list_tables"), (name, uid))
-    if not tables:
-        return []
-    one = tables[0][0] if len(tables) == 1 else None
+    return [
+        table
+        for table in memory.of_transaction(connection, "catalogue", partial(_read, connection))
+        if (name is None or caseless(table.name) == caseless(name)) and (uid is None or table.uid == uid)
+    ]
+
+
+def changed(connection: apsw.Connection) -> None:
+    """Have the tables read anew: whoever changes what is registered of a table says so."""
+    memory.forget_row(connection, "catalogue")
+
+
+def _read(connection: apsw.Connection) -> list[Table]:
+    tables = query.rows(connection, sql("store/catalogue/list_tables"))
     columns: dict[int, list[Any]] = {}
-    for number, *column in query.rows(connection, sql("store/catalogue/list_columns"), (one,)):
+    for number, *column in query.rows(connection, sql("store/catalogue/list_columns")):
         columns.setdefault(number, []).append(tuple(column))
     facts = {str(fact): value for fact, value in query.rows(connection, _list_facts())}
     return [

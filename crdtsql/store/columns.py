@@ -10,6 +10,7 @@ import json
 
 from crdtsql.base import caseless, query
 from crdtsql.sqlite import TableShape
+from crdtsql.store import catalogue
 from crdtsql.store.registry import Registry, free_uid
 from crdtsql.store.tables import Field, Table
 
@@ -38,16 +39,19 @@ def rename_column(registry: Registry, table: Table, uid: str, name: str) -> None
     registry.connection.execute(
         "UPDATE _crdt_column SET name = ? WHERE tbl = ? AND uid = ? AND NOT dropped", (name, table.id, uid)
     )
+    catalogue.changed(registry.connection)
 
 
 def drop_column(registry: Registry, table: Table, field: Field) -> None:
     """Register that a column is not in the table any more; its id and uid are never given again."""
     registry.connection.execute("UPDATE _crdt_column SET dropped = 1 WHERE tbl = ? AND id = ?", (table.id, field.id))
+    catalogue.changed(registry.connection)
 
 
 def rename_table(registry: Registry, table: Table, name: str) -> Table:
     """Register another name for a table, which keeps its uid."""
     registry.connection.execute("UPDATE _crdt_table SET name = ? WHERE id = ?", (name, table.id))
+    catalogue.changed(registry.connection)
     return registry.table(name)
 
 

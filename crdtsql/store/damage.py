@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 
 import apsw
 
-from crdtsql.base import caseless, identifier, joined, naming, query, sql, suggest, text
+from crdtsql.base import caseless, identifier, joined, memory, naming, query, sql, suggest, text
 from crdtsql.store import catalogue
 from crdtsql.store.tables import Table
 
@@ -92,6 +92,10 @@ def advice(found: list[Damage], path: str) -> str:
 
 def is_sound(connection: apsw.Connection) -> bool:
     """Tell whether the tables are there without which nothing of ours has a meaning."""
+    return memory.of_state(connection, "sound", partial(_is_sound, connection))
+
+
+def _is_sound(connection: apsw.Connection) -> bool:
     try:
         return query.first(connection, sql("store/damage/is_sound")) is not None
     except apsw.SQLError:
@@ -100,6 +104,10 @@ def is_sound(connection: apsw.Connection) -> bool:
 
 def fits(connection: apsw.Connection) -> bool:
     """Tell whether the few facts and rows that belong together do; where not, `look` says what is missing."""
+    return memory.of_state(connection, "fits", partial(_fits, connection))
+
+
+def _fits(connection: apsw.Connection) -> bool:
     facts = joined(text(name) for name in FACTS)
     try:
         return bool(query.first(connection, sql("store/damage/fits", facts=facts), {"facts": len(FACTS)})[0])

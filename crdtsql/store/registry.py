@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from itertools import count
 
 import apsw
@@ -23,6 +24,7 @@ from crdtsql.base import (
     caseless,
     clock,
     joined,
+    memory,
     naming,
     policy,
     query,
@@ -133,6 +135,7 @@ class Registry:
                 self.create_kept_index(name)
             self.set("unsettled", 0)
         self.connection.execute(sql("store/registry/upgrade_to_4"))
+        memory.forget_rows(self.connection)
         self.set("format", FORMAT)
         self.count_columns()
         return True
@@ -151,6 +154,7 @@ class Registry:
 
     def drop(self) -> None:
         """Remove everything of ours that is left."""
+        memory.forget(self.connection)
         damage.take_off(self.connection)
 
     def create_conflicts_view(self, key_count: int) -> None:
@@ -181,8 +185,12 @@ class Registry:
 
     def get(self, name: str) -> SqliteValue:
         """Return a fact about this file, None if it was never set."""
+        return memory.of_transaction(self.connection, ("fact", name), partial(self._read, name))
+
+    def _read(self, name: str) -> SqliteValue:
         row = query.first(self.connection, "SELECT value FROM main._crdt_meta WHERE name = ?", (name,))
-        return row[0] if row else None
+        found: SqliteValue = row[0] if row else None
+        return found
 
     def number(self, name: str) -> int:
         """Return a fact that is a number."""
@@ -192,6 +200,9 @@ class Registry:
     def set(self, name: str, value: SqliteValue) -> None:
         """Store a fact about this file."""
         self.connection.execute("INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)", (name, value))
+        memory.forget_row(self.connection, ("fact", name))
+        if ":" in name:  # of a table
+            catalogue.changed(self.connection)
 
     def eras(self) -> dict[str, int]:
         """Return how often tables were disabled here while others stayed enabled: uid -> times."""
@@ -213,6 +224,9 @@ class Registry:
 
     def site_id(self, ordinal: int) -> bytes:
         """Return a site's id."""
+        return memory.of_transaction(self.connection, ("site", ordinal), partial(self._read_site, ordinal))
+
+    def _read_site(self, ordinal: int) -> bytes:
         (found,) = query.first(self.connection, "SELECT id FROM _crdt_site WHERE ordinal = ?", (ordinal,))
         return bytes(found)
 
@@ -346,6 +360,7 @@ class Registry:
             (shape.name, len(shape.key), identity, genesis_t, genesis_s, self._table_uid(shape.name), shape.to_json()),
         )
         number = self.connection.last_insert_rowid()
+        catalogue.changed(self.connection)
         chosen = types or {}
         columns = [(number, -position, column.name, "lww") for position, column in enumerate(shape.key, 1)]
         columns += [
@@ -361,6 +376,7 @@ class Registry:
 
     def count_columns(self) -> None:
         """Write down how many columns are registered, so that it is noticed if one is not any more."""
+        catalogue.changed(self.connection)
         (count,) = query.first(self.connection, "SELECT count(*) FROM _crdt_column")
         self.set("columns", count)
 
@@ -372,6 +388,7 @@ class Registry:
     def set_type(self, table: Table, field: Field, name: str) -> Table:
         """Register another type for a column."""
         self.connection.execute("UPDATE _crdt_column SET type = ? WHERE tbl = ? AND id = ?", (name, table.id, field.id))
+        catalogue.changed(self.connection)
         return self.table(table.name)
 
     def adopt_genesis(self, table: Table, genesis: tuple[int, int]) -> None:
@@ -379,6 +396,7 @@ class Registry:
         self.connection.execute(
             "UPDATE _crdt_table SET genesis_t = ?, genesis_s = ? WHERE id = ?", (*genesis, table.id)
         )
+        catalogue.changed(self.connection)
 
     def set_unique(self, table: Table, columns: tuple[str, ...], chosen: str) -> Table:
         """Register what a row shows that lost its value in a UNIQUE index over columns (their uids)."""
@@ -397,6 +415,7 @@ class Registry:
         """Register how a table's rows live, and what an update stamps."""
         values = (rows, granularity, table.id)
         self.connection.execute("UPDATE _crdt_table SET rows = ?, granularity = ? WHERE id = ?", values)
+        catalogue.changed(self.connection)
         return self.table(table.name)
 
     def seq_of(self, table: Table, batch: int, changed_rows: int) -> int | None:
@@ -411,6 +430,7 @@ class Registry:
         if changed_rows * 8 < rows:
             return batch
         self.connection.execute("UPDATE _crdt_table SET bulk = ? WHERE id = ?", (batch, table.id))
+        catalogue.changed(self.connection)
         return None
 
 

@@ -24,6 +24,9 @@ text that this module writes; CHECK constraints and STRICT types in it let SQLit
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import apsw
 
 from crdtsql.base import (
@@ -45,6 +48,7 @@ from crdtsql.base import (
 from crdtsql.wire.header import Header, TableHeader
 
 SITE = TemporaryTable("site", "wire/image/create_site")
+LARGEST = 2**63 - 1
 
 
 def row_table(number: int) -> Sql:
@@ -83,9 +87,27 @@ def cell(position: int) -> tuple[Sql, Sql, Sql]:
     return Sql(f"v{int(position)}"), Sql(f"t{int(position)}"), Sql(f"s{int(position)}")
 
 
+def tables(header: Header) -> list[Sql]:
+    """Name the tables of a changeset's image, in the order of its CREATE statements."""
+    found = [Sql("merged")]
+    for number, table in enumerate(header.tables, 1):
+        found += [row_table(number), head_table(number)]
+        found += [part_table(number)] if typed_columns(table) else []
+        found += [born_table(number)] if table.identity == policy.BY_BIRTH else []
+    return found
+
+
 def schema(header: Header, database: str = "main") -> list[str]:
     """Write the CREATE statements of a changeset's image."""
-    highest, sites = integer(max(header.highest, 1)), integer(max(len(header.sites), 1))
+    return _schema(header, database, integer(max(header.highest, 1)), integer(max(len(header.sites), 1)))
+
+
+def unbounded_schema(header: Header, database: str) -> list[str]:
+    """Write CREATE statements like those of a changeset's image, but that hold stamps and sites of any changeset."""
+    return _schema(header, database, integer(LARGEST), integer(LARGEST))
+
+
+def _schema(header: Header, database: str, highest: Sql, sites: Sql) -> list[str]:
     prefix = EMPTY if database == "main" else Sql(f"{database}.")
     statements = [sql("wire/image/create_merged", prefix=prefix, highest=highest, sites=sites)]
     for number, table in enumerate(header.tables, 1):
@@ -136,8 +158,9 @@ def schema(header: Header, database: str = "main") -> list[str]:
     return statements
 
 
-def check(header: Header, image: bytes | str) -> None:
-    """Check a received image on a connection of its own, before anything else touches it.
+@contextmanager
+def checked(header: Header, image: bytes | str) -> Iterator[apsw.Connection]:
+    """Check a received image before anything else touches it, and keep it open for the length of a block, to be read.
 
     Raises:
         InvalidChangesetError: it is no sound database, or not of the exact form that its header announces.
@@ -148,15 +171,17 @@ def check(header: Header, image: bytes | str) -> None:
         else apsw.Connection(":memory:")
     )
     try:
-        if isinstance(image, bytes):
-            connection.deserialize("main", image)
-        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
-        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
-        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
-        connection.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")
-        _check_content(header, connection)
-    except apsw.Error as error:
-        raise InvalidChangesetError(f"not a sound changeset: its content is no sound database ({error})") from error
+        try:
+            if isinstance(image, bytes):
+                connection.deserialize("main", image)
+            connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
+            connection.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")
+            _check_content(header, connection)
+        except apsw.Error as error:
+            raise InvalidChangesetError(f"not a sound changeset: its content is no sound database ({error})") from error
+        yield connection
     finally:
         connection.close()
 

@@ -1,3 +1,3 @@
-CREATE INDEX ${image}.number_${number} ON ${row_table} (k1);
+CREATE INDEX IF NOT EXISTS ${image}.number_${number} ON ${row_table} (k1);
 
-CREATE INDEX ${image}.claim_${number} ON ${born_table} (was);
+CREATE INDEX IF NOT EXISTS ${image}.claim_${number} ON ${born_table} (was);

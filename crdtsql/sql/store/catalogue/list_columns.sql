@@ -1,4 +1,4 @@
 SELECT tbl, id, name, type, uid, since
 FROM _crdt_column
-WHERE NOT dropped AND (?1 IS NULL OR tbl = ?1)
+WHERE NOT dropped
 ORDER BY tbl, id

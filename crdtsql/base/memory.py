@@ -1,0 +1,110 @@
+"""Memory: what was read of a connection's main database, kept while it can't have changed.
+
+An operation asks the same questions dozens of times: which tables are replicated, what they look like, what this site is called. The
+answers are kept in three ways, each with the reason why they still hold:
+
+- `of_schema`: while SQLite's schema version is the same. SQLite itself keeps its knowledge of the schema by that.
+- `of_transaction`: until the transaction ends, or whoever changes what was read says so with `forget_rows`. Others can't change
+  it meanwhile.
+- `of_state`: until this connection changes any row.
+
+A ROLLBACK takes back changes that none of these would notice, so whoever rolls back says so with `forget`; `query.roll_back` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from copy import copy
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+import apsw
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is known of one connection's main database."""
+
+    schema_version: int = -1
+    schema: dict[Hashable, Any] = field(default_factory=dict)
+    rows: dict[Hashable, Any] = field(default_factory=dict)
+    state: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)
+
+
+_memories: WeakKeyDictionary[apsw.Connection, _Memory] = WeakKeyDictionary()
+
+
+def _of(connection: apsw.Connection) -> _Memory:
+    found = _memories.get(connection)
+    if found is None:
+        found = _memories[connection] = _Memory()
+    return found
+
+
+def of_schema(
+    function: Callable[Concatenate[apsw.Connection, P], R],
+) -> Callable[Concatenate[apsw.Connection, P], R]:
+    """Keep what a function reads from the schema alone."""
+
+    @wraps(function)
+    def remembering(connection: apsw.Connection, /, *arguments: P.args, **options: P.kwargs) -> R:
+        memory = _of(connection)
+        (version,) = connection.execute("PRAGMA main.schema_version").fetchone()  # type: ignore[misc]
+        if version != memory.schema_version:
+            memory.schema.clear()
+            memory.schema_version = version
+        key = (function, arguments, tuple(options.items()))
+        if key not in memory.schema:
+            memory.schema[key] = function(connection, *arguments, **options)
+        found: R = memory.schema[key]
+        return copy(found) if type(found) in (list, dict, set) else found
+
+    return remembering
+
+
+def of_transaction(connection: apsw.Connection, key: Hashable, read: Callable[[], R]) -> R:
+    """Return what `read` returned the last time in this transaction; outside of one it is read each time."""
+    if not connection.in_transaction:
+        return read()
+    rows = _of(connection).rows
+    if key not in rows:
+        rows[key] = read()
+    found: R = rows[key]
+    return found
+
+
+def of_state(connection: apsw.Connection, key: Hashable, read: Callable[[], R]) -> R:
+    """Return what `read` returned the last time in this transaction if this connection changed no row since."""
+    if not connection.in_transaction:
+        return read()
+    state, changes = _of(connection).state, connection.total_changes()
+    known = state.get(key)
+    if known is None or known[0] != changes:
+        known = state[key] = (changes, read())
+    found: R = known[1]
+    return found
+
+
+def forget_row(connection: apsw.Connection, key: Hashable) -> None:
+    """Forget what was read from rows under a key: somebody changed it."""
+    _of(connection).rows.pop(key, None)
+
+
+def forget_rows(connection: apsw.Connection) -> None:
+    """Forget what was read from rows: a transaction begins, or somebody changed some of them."""
+    memory = _of(connection)
+    memory.rows.clear()
+    memory.state.clear()
+
+
+def forget(connection: apsw.Connection) -> None:
+    """Forget everything: changes of rows or of the schema were rolled back, or may have been."""
+    forget_rows(connection)
+    memory = _of(connection)
+    memory.schema.clear()
+    memory.schema_version = -1
