@@ -1,7 +1,6 @@
 """Words that need no file."""
 
-from crdtsql.base import blocks_rule, clock, memory, naming, policy, query, reasons, suggest
-from crdtsql.base.blocks_rule import Blocks, Lane
+from crdtsql.base import clock, memory, naming, policy, query, reasons, suggest
 from crdtsql.base.clock import ABSENT, Now
 from crdtsql.base.errors import (
     BusyError,
@@ -33,9 +32,11 @@ from crdtsql.base.errors import (
     WriteRefusedError,
 )
 from crdtsql.base.naming import WORD_BITS, is_ours
-from crdtsql.base.numbers_rule import DERIVED, MOST_ATTEMPTS, NO_SITE, Birth, Contender, assign, derive
 from crdtsql.base.policy import Declared
 from crdtsql.base.progress import Progress, silent
+from crdtsql.base.rules import blocks_rule
+from crdtsql.base.rules.blocks_rule import Blocks, Lane
+from crdtsql.base.rules.numbers_rule import DERIVED, MOST_ATTEMPTS, NO_SITE, Birth, Contender, assign, derive
 from crdtsql.base.sqltext import EMPTY, LOG_TIME, Sql, fragment, identifier, integer, joined, sql, text, verbatim
 from crdtsql.base.temporary import TemporaryTable
 from crdtsql.base.values import (

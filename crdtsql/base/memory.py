@@ -6,7 +6,7 @@ answers are kept in three ways, each with the reason why they still hold:
 - `of_schema`: while SQLite's schema version is the same. SQLite itself keeps its knowledge of the schema by that.
 - `of_transaction`: until the transaction ends, or whoever changes what was read says so with `forget_rows`. Others can't change
   it meanwhile.
-- `of_state`: until this connection changes any row.
+- `holds`, of what was found sound: until this connection changes any row.
 
 A ROLLBACK takes back changes that none of these would notice, so whoever rolls back says so with `forget`; `query.roll_back` does.
 """
@@ -33,7 +33,7 @@ class _Memory:
     schema_version: int = -1
     schema: dict[Hashable, Any] = field(default_factory=dict)
     rows: dict[Hashable, Any] = field(default_factory=dict)
-    state: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)
+    held: dict[Hashable, int] = field(default_factory=dict)
 
 
 _memories: WeakKeyDictionary[apsw.Connection, _Memory] = WeakKeyDictionary()
@@ -78,15 +78,16 @@ def of_transaction(connection: apsw.Connection, key: Hashable, read: Callable[[]
     return found
 
 
-def of_state(connection: apsw.Connection, key: Hashable, read: Callable[[], R]) -> R:
-    """Return what `read` returned the last time in this transaction if this connection changed no row since."""
+def holds(connection: apsw.Connection, key: Hashable, check: Callable[[], bool]) -> bool:
+    """Tell whether something holds; if it did, and this connection has changed no row since, it does."""
     if not connection.in_transaction:
-        return read()
-    state, changes = _of(connection).state, connection.total_changes()
-    known = state.get(key)
-    if known is None or known[0] != changes:
-        known = state[key] = (changes, read())
-    found: R = known[1]
+        return check()
+    held, changes = _of(connection).held, connection.total_changes()
+    if held.get(key) == changes:
+        return True
+    found = check()
+    if found:
+        held[key] = changes
     return found
 
 
@@ -99,7 +100,7 @@ def forget_rows(connection: apsw.Connection) -> None:
     """Forget what was read from rows: a transaction begins, or somebody changed some of them."""
     memory = _of(connection)
     memory.rows.clear()
-    memory.state.clear()
+    memory.held.clear()
 
 
 def forget(connection: apsw.Connection) -> None:

@@ -2,7 +2,8 @@
 
 from crdtsql.export import parkedcells
 from crdtsql.export.changes import Change, changes
-from crdtsql.export.exporting import attached, collect, count_missing_rows, describe, export
+from crdtsql.export.collecting import attached, collect
+from crdtsql.export.exporting import count_missing_rows, describe, export
 
 __all__ = [
     "Change",

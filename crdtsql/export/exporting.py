@@ -8,9 +8,8 @@ to the receiver; of its cells those whose stamp is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
 
 import apsw
 
@@ -38,33 +37,6 @@ from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image, workbench
 
 RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells",))
-PREFIX = "crdt_attached_"
-_numbers = count(1)
-
-
-@contextmanager
-def attached(connection: apsw.Connection, purpose: str, *, nested: bool = False) -> Iterator[str]:
-    """Attach an empty in-memory database for the length of a block; yield its name.
-
-    While a statement or, for a `nested` one, the transaction around us runs, SQLite refuses to detach; what is left then is
-    detached the next time.
-    """
-    names = [name for _, name, _ in query.rows(connection, "PRAGMA database_list") if name.startswith(PREFIX)]
-    left = [name for name in names if nested or not _detach(connection, name)]
-    name = f"{PREFIX}{purpose}_{next(_numbers)}" if left else f"{PREFIX}{purpose}"
-    connection.execute(f"ATTACH ':memory:' AS {name}")
-    try:
-        yield name
-    finally:
-        _detach(connection, name)
-
-
-def _detach(connection: apsw.Connection, name: str) -> bool:
-    try:
-        connection.execute(f"DETACH {name}")
-    except apsw.SQLError:
-        return False
-    return True
 
 
 def export(
@@ -84,56 +56,16 @@ def export(
         for_people: typed cells are given with their value, even if their parts say all.
         only: the one table to export; all if None.
     """
-    with _receiver(registry.connection, registry.sites(), receiver):
+    with receiver_noted(registry.connection, registry.sites(), receiver):
         tables = registry.tables() if only is None else [only]
-        return _fill(registry, tables, receiver, now, database, on_progress, for_people)
-
-
-def collect(
-    registry: Registry, receiver: Mapping[bytes, int], now: Now, attachments: ExitStack, on_progress: Progress
-) -> tuple[Header, bytes | str]:
-    """Return a changeset's header and its image: the bytes, or the database that has it, attached as long as `attachments` lasts.
-
-    Args:
-        receiver: the receiver's version vector: site id -> highest hlc seen; empty for one that has nothing.
-    """
-    connection, tables = registry.connection, registry.tables()
-    with _receiver(connection, registry.sites(), receiver):
-        if _are_few(registry, tables, receiver):
-            header = _fill(registry, tables, receiver, now, workbench.NAME, on_progress, for_people=False)
-            content = workbench.read(connection, header, workbench.NAME)
-            workbench.clear(connection, header)
-            if content is not None:
-                return header, workbench.press(header, content)
-        database = attachments.enter_context(attached(connection, "image"))
-        return _fill(registry, tables, receiver, now, database, on_progress, for_people=False), database
-
-
-def _are_few(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int]) -> bool:
-    """Tell whether the rows that a receiver lacks are few; some may count that it has."""
-    start, left = _find_start(registry.connection), workbench.MOST_ROWS
-    if start is None:
-        return True
-    for table in tables:
-        which = "1" if start <= table.bulk else f"seq >= {integer(start)}"
-        left -= _count(registry.connection, f"{table.clock} WHERE {which}", left)
-        if left > 0 and not table.absent and _lacks_genesis(registry, table, receiver):
-            left -= _count(registry.connection, str(table.quoted), left)
-        if left <= 0:
-            return False
-    return True
-
-
-def _count(connection: apsw.Connection, rows: str, at_most: int) -> int:
-    """Count rows, but not all if there are many."""
-    (found,) = query.first(connection, f"SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT ?)", (at_most,))
-    return int(found)
+        return fill(registry, tables, receiver, now, database, on_progress, for_people)
 
 
 @contextmanager
-def _receiver(
+def receiver_noted(
     connection: apsw.Connection, sites: list[tuple[int, bytes, int]], receiver: Mapping[bytes, int]
 ) -> Iterator[None]:
+    """Note the receiver's vector for the length of a block, for statements to compare with."""
     with RECEIVER.created(connection):
         connection.executemany(
             "INSERT INTO temp._crdt_receiver VALUES (?, ?)",
@@ -146,8 +78,8 @@ def count_missing_rows(registry: Registry, receiver: Mapping[bytes, int]) -> int
     """Count the rows that an export for a receiver would hold, without exporting."""
     connection = registry.connection
     rows = 0
-    with _receiver(connection, registry.sites(), receiver):
-        start = _find_start(connection)
+    with receiver_noted(connection, registry.sites(), receiver):
+        start = find_start(connection)
         if start is None:
             return 0
         for table in registry.tables():
@@ -159,20 +91,21 @@ def count_missing_rows(registry: Registry, receiver: Mapping[bytes, int]) -> int
                 connection, f"SELECT count(*) FROM {table.clock} AS clock WHERE {scope} AND {condition}"
             )
             rows += count
-            if _lacks_genesis(registry, table, receiver):
+            if lacks_genesis(registry, table, receiver):
                 genesis = _Statements(table, 1, "main").count_genesis_rows()
                 rows += query.first(connection, genesis)[0]
     return rows
 
 
-def _lacks_genesis(registry: Registry, table: Table, receiver: Mapping[bytes, int]) -> bool:
+def lacks_genesis(registry: Registry, table: Table, receiver: Mapping[bytes, int]) -> bool:
+    """Tell whether a receiver lacks the rows of a table's genesis."""
     if table.genesis is None:
         return False
     t, s = table.genesis
     return receiver.get(registry.site_id(s), 0) < t & clock.EVENT_MASK
 
 
-def _fill(
+def fill(
     registry: Registry,
     tables: list[Table],
     receiver: Mapping[bytes, int],
@@ -181,6 +114,7 @@ def _fill(
     on_progress: Progress,
     for_people: bool,
 ) -> Header:
+    """Fill empty tables of an image, attached or on the workbench, with what the noted receiver lacks; return the header."""
     connection, sites = registry.connection, registry.sites()
     lacks = unseen.news(registry, {ordinal: receiver.get(site, 0) for ordinal, site, _ in sites})
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
@@ -227,7 +161,7 @@ def _export_tables(
     on_progress: Progress,
     for_people: bool,
 ) -> None:
-    start = _find_start(registry.connection)
+    start = find_start(registry.connection)
     if start is None:
         return
     registry.connection.execute(sql("export/exporting/merged", image=Sql(database)))
@@ -236,7 +170,7 @@ def _export_tables(
         _export_table(registry, table, number, start, receiver, database, for_people)
 
 
-def _find_start(connection: apsw.Connection) -> int | None:
+def find_start(connection: apsw.Connection) -> int | None:
     """Return the first batch that may have brought rows which the receiver lacks, None if it lacks nothing."""
     (start,) = query.first(connection, sql("export/exporting/find_start"))
     return None if start is None else int(start)
@@ -281,8 +215,8 @@ def _export_table(
     for_people: bool,
 ) -> None:
     connection = registry.connection
-    lacks_genesis = _lacks_genesis(registry, table, receiver)
-    if start > table.bulk and not lacks_genesis and not _any_since(connection, table, start):
+    of_genesis = lacks_genesis(registry, table, receiver)
+    if start > table.bulk and not of_genesis and not _any_since(connection, table, start):
         return
     has_parts = parts.have_parts(connection, table)
     statements = _Statements(table, number, database, has_parts and not for_people)
@@ -292,7 +226,7 @@ def _export_table(
     connection.execute(statements.heads())
     if has_parts:
         connection.execute(statements.parts())
-    if table.genesis and lacks_genesis:
+    if table.genesis and of_genesis:
         t, s = table.genesis
         connection.execute(statements.genesis_rows(), {"genesis_t": t, "genesis_s": s})
     parkedcells.send(connection, table, number, database)

@@ -92,7 +92,7 @@ def advice(found: list[Damage], path: str) -> str:
 
 def is_sound(connection: apsw.Connection) -> bool:
     """Tell whether the tables are there without which nothing of ours has a meaning."""
-    return memory.of_state(connection, "sound", partial(_is_sound, connection))
+    return memory.holds(connection, "sound", partial(_is_sound, connection))
 
 
 def _is_sound(connection: apsw.Connection) -> bool:
@@ -104,7 +104,7 @@ def _is_sound(connection: apsw.Connection) -> bool:
 
 def fits(connection: apsw.Connection) -> bool:
     """Tell whether the few facts and rows that belong together do; where not, `look` says what is missing."""
-    return memory.of_state(connection, "fits", partial(_fits, connection))
+    return memory.holds(connection, "fits", partial(_fits, connection))
 
 
 def _fits(connection: apsw.Connection) -> bool:

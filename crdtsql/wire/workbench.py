@@ -82,7 +82,8 @@ def fill(connection: apsw.Connection, content: Content, database: str = "main") 
     """Write what an image holds into empty tables like its own."""
     for name, (columns, rows) in content.items():
         marks = ", ".join("?" * len(columns))
-        connection.executemany(f"INSERT INTO {database}.{name} ({', '.join(columns)}) VALUES ({marks})", rows)
+        values = f"({', '.join(columns)}) VALUES ({marks})"
+        connection.executemany(f"INSERT INTO {database}.{name} {values}", rows)
 
 
 @contextmanager

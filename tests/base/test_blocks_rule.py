@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crdtsql.base import blocks_rule
-from crdtsql.base.blocks_rule import GROUPS, HIGHEST, LANES, SIZE, free_lane, of_lane
+from crdtsql.base.rules.blocks_rule import GROUPS, HIGHEST, LANES, SIZE, free_lane, of_lane
 
 
 def test_each_block_belongs_to_one_lane() -> None:

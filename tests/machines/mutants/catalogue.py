@@ -613,7 +613,7 @@ MUTANTS = (
     ),
     Mutant(
         "blocks of two lanes overlap",
-        "base/blocks_rule.py",
+        "base/rules/blocks_rule.py",
         "return (number - self.first) % self.every < SIZE",
         "return (number - self.first) % self.every < 3 * SIZE",
         tests="tests/machines/numbers/test_random_blocks.py",
@@ -627,21 +627,21 @@ MUTANTS = (
     ),
     Mutant(
         "the younger row keeps a number",
-        "base/numbers_rule.py",
+        "base/rules/numbers_rule.py",
         "if contender.rank(number) < holder.rank(number):",
         "if contender.rank(number) > holder.rank(number):",
         constrained=True,
     ),
     Mutant(
         "a number that is used again stays with the deleted row",
-        "base/numbers_rule.py",
+        "base/rules/numbers_rule.py",
         "return self.root.age, -self.generation, age, self.number",
         "return self.root.age, self.generation, age, self.number",
         constrained=True,
     ),
     Mutant(
         "whoever was here first keeps a number",
-        "base/numbers_rule.py",
+        "base/rules/numbers_rule.py",
         "return self.root.age, -self.generation, age, self.number",
         'return (int(self.here is None), b""), -self.generation, age, self.number',
         constrained=True,

@@ -1,0 +1,1 @@
+"""Rules: what every replica must compute alike, from numbers alone."""
