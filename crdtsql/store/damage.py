@@ -336,3 +336,4 @@ def take_off(connection: apsw.Connection) -> None:
         for (name,) in rows:
             if name.startswith("_crdt_") or (kind == "view" and name in VIEWS):
                 connection.execute(f"DROP {kind} IF EXISTS {identifier(name)}")
+    memory.forget(connection)

@@ -155,7 +155,6 @@ class Registry:
     def drop(self) -> None:
         """Remove everything of ours that is left."""
         damage.take_off(self.connection)
-        memory.forget(self.connection)
 
     def create_conflicts_view(self, key_count: int) -> None:
         """Create the view for people on the conflict log, for keys of up to `key_count` columns."""

@@ -25,6 +25,34 @@ class Mutant:
 
 
 MUTANTS = (
+    # -- what is kept of a file
+    Mutant(
+        "registered tables are kept after one was changed",
+        "store/catalogue.py",
+        'memory.forget_row(connection, "catalogue")',
+        "pass",
+        tests="tests/machines/property/test_memory.py",
+    ),
+    Mutant(
+        "a fact is kept after it was changed",
+        "store/registry.py",
+        'memory.forget_row(self.connection, ("fact", name))',
+        "pass",
+        tests="tests/machines/property/test_memory.py",
+    ),
+    Mutant(
+        "what was read before a ROLLBACK is kept",
+        "base/query.py",
+        "memory.forget(connection)",
+        "pass",
+        tests="tests/base/test_memory.py",
+    ),
+    Mutant(
+        "a temporary table keeps the rows of the last operation",
+        "base/temporary.py",
+        'connection.execute(f"DELETE FROM {self.quoted}")',
+        'connection.execute(f"SELECT 1 FROM {self.quoted}")',
+    ),
     # -- time and causality
     Mutant(
         "the clock is not raised by a merge",

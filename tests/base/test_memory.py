@@ -1,0 +1,93 @@
+"""What was read is kept while it can't have changed, and no longer."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import apsw
+import pytest
+
+from crdtsql import Replica
+from crdtsql.base import memory, query
+from crdtsql.sqlite import schema
+
+
+@pytest.fixture
+def connection() -> apsw.Connection:
+    """Give a connection with a table."""
+    opened = apsw.Connection(":memory:")
+    opened.execute("CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title)")
+    return opened
+
+
+def columns(connection: apsw.Connection) -> list[str]:
+    """Return the columns of the table, as what is kept says."""
+    shape = schema.read(connection, "task")
+    assert shape is not None
+    return [column.name for column in shape.columns]
+
+
+def test_a_changed_schema_is_read(connection: apsw.Connection) -> None:
+    """A column that was added is seen, whoever added it."""
+    assert columns(connection) == ["id", "title"]
+    connection.execute("ALTER TABLE task ADD COLUMN done")
+    assert columns(connection) == ["id", "title", "done"]
+
+
+def test_a_schema_change_that_is_rolled_back(connection: apsw.Connection) -> None:
+    """After a ROLLBACK TO, SQLite numbers the next schema as it did the one that is gone; it is read anew."""
+    with suppress(ZeroDivisionError), query.savepoint(connection, "trial"):
+        connection.execute("ALTER TABLE task ADD COLUMN gone")
+        assert columns(connection) == ["id", "title", "gone"]
+        raise ZeroDivisionError
+    connection.execute("ALTER TABLE task ADD COLUMN stays")
+    assert columns(connection) == ["id", "title", "stays"]
+
+
+def test_a_transaction_of_the_callers_that_is_rolled_back(connection: apsw.Connection) -> None:
+    """What a verb saw inside a transaction that its caller rolled back, the next verb does not take for true."""
+    replica = Replica.on(connection)
+    replica.enable("task")
+    connection.execute("BEGIN; CREATE TABLE more (id TEXT PRIMARY KEY NOT NULL)")
+    replica.enable("more")
+    replica.set_rows("task", "grow-only")
+    connection.execute("ROLLBACK; CREATE TABLE other (id TEXT PRIMARY KEY NOT NULL)")
+    assert [table.name for table in replica.status().tables] == ["task"]
+    replica.enable("other")
+    connection.execute("INSERT INTO task VALUES ('a', 'x'); DELETE FROM task; INSERT INTO other VALUES ('b')")
+    assert {(change.table, change.key) for change in replica.changes()} == {("task", "a"), ("other", "b")}
+
+
+def test_a_row_that_was_changed(connection: apsw.Connection) -> None:
+    """An answer from rows stands in its transaction until it is said to have changed; outside of one nothing is kept."""
+    answers = iter(range(10))
+
+    def ask() -> int:
+        return memory.of_transaction(connection, "answer", lambda: next(answers))
+
+    assert [ask(), ask()] == [0, 1]
+    connection.execute("BEGIN")
+    assert [ask(), ask()] == [2, 2]
+    memory.forget_row(connection, "answer")
+    assert [ask(), ask()] == [3, 3]
+
+
+def test_what_holds(connection: apsw.Connection) -> None:
+    """What held is asked again once this connection changed a row; what did not hold is asked each time."""
+    answers = iter([False, True, True, False])
+
+    def ask() -> bool:
+        return memory.holds(connection, "sound", lambda: next(answers))
+
+    connection.execute("BEGIN")
+    assert [ask(), ask(), ask()] == [False, True, True]
+    connection.execute("INSERT INTO task VALUES ('a', 'x')")
+    assert [ask(), ask()] == [True, True]
+    connection.execute("DELETE FROM task")
+    assert not ask()
+
+
+def test_what_is_given_is_the_callers(connection: apsw.Connection) -> None:
+    """Whoever changes a list that was kept changes only its own."""
+    schema.triggers(connection, "task")["x"] = "y"
+    assert schema.triggers(connection, "task") == {}

@@ -1,0 +1,53 @@
+"""What is kept of a file's schema and of our tables is what would be read anew, at every moment of random histories."""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from crdtsql.base import memory
+from tests.machines.schema_changes import histories as schema_changes
+from tests.machines.schema_changes import unseen
+from tests.machines.simulation import histories
+from tests.support.peers import fast_directory
+
+
+class Watching(dict[Any, Any]):
+    """Answers that are read anew each time, and compared with those that were kept."""
+
+    def __contains__(self, key: object) -> bool:
+        return False
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if super().__contains__(key):
+            assert self[key] == value, f"{key} was kept, and is another one now"
+        super().__setitem__(key, value)
+
+
+@pytest.fixture(autouse=True)
+def watching(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all that is kept compared."""
+    kept = memory._Memory
+    monkeypatch.setattr(memory, "_Memory", lambda: kept(schema=Watching(), rows=Watching()))
+
+
+SEEDS = range(int(os.environ.get("CRDTSQL_MEMORY_SEEDS", "2")))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("constrained", [False, True])
+def test_histories(seed: int, constrained: bool) -> None:
+    """Random histories, of tables with constraints or without, meet nothing that was kept too long."""
+    result = histories.run(seed, constrained=constrained)
+    assert not result.failure, result.failure
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", [schema_changes, unseen], ids=["seen", "unseen"])
+def test_histories_of_schema_changes(seed: int, kind: ModuleType) -> None:
+    """Nor do random schema changes."""
+    with fast_directory() as folder:
+        kind.run(seed, folder)
