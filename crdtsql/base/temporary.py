@@ -8,18 +8,15 @@ compares these lists with all sources.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
-from weakref import WeakKeyDictionary
 
 import apsw
 
 from crdtsql.base.sqltext import Sql, identifier, sql
 
 _leftovers = count(1)
-_definitions: WeakKeyDictionary[apsw.Connection, dict[str, str]] = WeakKeyDictionary()
-"""The statements that created the temporary tables that are on a connection, unless a ROLLBACK took them away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +52,27 @@ class TemporaryTable:
         """Keep the table, empty at first, for the length of a block; `slots` are those of its SQL file.
 
         It stays on the connection afterwards, emptied: where a temporary table comes or goes, SQLite compiles every statement on
-        temporary tables anew. A ROLLBACK undoes its CREATE, and brings rows back.
+        temporary tables anew. A ROLLBACK undoes its CREATE, and brings other columns and rows back, so that is looked at each time.
         """
         definition = sql(self.definition, **slots)
-        known = _definitions.setdefault(connection, {})
-        if known.get(self.name) != definition or not self._empty(connection):
-            known.pop(self.name, None)
+        if self._is_there(connection, definition):
+            self._empty(connection)
+        else:
             self._make_room(connection)
             connection.execute(definition)
-            known[self.name] = definition
         try:
             yield
         finally:
             self._empty(connection)
 
-    def _empty(self, connection: apsw.Connection) -> bool:
-        """Empty the table; tell whether it is there."""
-        try:
+    def _is_there(self, connection: apsw.Connection, definition: str) -> bool:
+        """Tell whether the table is there with these columns."""
+        stored = connection.execute("SELECT sql FROM temp.sqlite_schema WHERE name = ?", (self.name,)).fetchone()
+        return stored == (definition.replace("TEMP ", "", 1),)
+
+    def _empty(self, connection: apsw.Connection) -> None:
+        with suppress(apsw.SQLError):  # a ROLLBACK has taken it away
             connection.execute(f"DELETE FROM {self.quoted}")
-        except apsw.SQLError:
-            return False
-        return True
 
     def _make_room(self, connection: apsw.Connection) -> None:
         """Drop a table of this name that has other columns.

@@ -8,12 +8,12 @@ before they are merged; for a large one, its image itself is attached.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from weakref import WeakKeyDictionary
+from contextlib import contextmanager, suppress
+from itertools import count
 
 import apsw
 
-from crdtsql.base import SqliteValue
+from crdtsql.base import SqliteValue, query
 from crdtsql.wire import image
 from crdtsql.wire.header import Header
 
@@ -23,40 +23,46 @@ MOST_ROWS = 1_000
 MOST_BYTES = 1 << 20
 """Changesets of more rows than this, or whose image is larger, are large."""
 
+_leftovers = count(1)
+
 Content = dict[str, tuple[list[str], list[tuple[SqliteValue, ...]]]]
 """What an image holds: table that has rows -> the names of its columns, and the rows."""
-
-_definitions: WeakKeyDictionary[apsw.Connection, dict[str, str]] = WeakKeyDictionary()
-"""The statements that created the tables of a connection's workbench, unless a ROLLBACK took them away."""
 
 
 def lay_out(connection: apsw.Connection, header: Header) -> None:
     """Lay out the tables of a header's image, empty."""
-    if connection not in _definitions:
-        connection.execute(f"ATTACH ':memory:' AS {NAME}")
-        _definitions[connection] = {}
-    known = _definitions[connection]
+    present = _present(connection)
     for name, statement in zip(map(str, image.tables(header)), image.unbounded_schema(header, NAME), strict=True):
-        if known.get(name) != statement or not _empty(connection, name):
-            known.pop(name, None)
-            connection.execute(f"DROP TABLE IF EXISTS {NAME}.{name}")
+        if present.get(name) == statement.replace(f"{NAME}.", "", 1):
+            connection.execute(f"DELETE FROM {NAME}.{name}")
+        else:
+            _make_room(connection, name)
             connection.execute(statement)
-            known[name] = statement
+
+
+def _make_room(connection: apsw.Connection, name: str) -> None:
+    """Drop a table of other columns; put it aside where SQLite drops none, as in `SELECT crdt_import(body) FROM inbox`."""
+    try:
+        connection.execute(f"DROP TABLE IF EXISTS {NAME}.{name}")
+    except apsw.LockedError:
+        connection.execute(f"ALTER TABLE {NAME}.{name} RENAME TO left_{next(_leftovers)}")
+
+
+def _present(connection: apsw.Connection) -> dict[str, str]:
+    """Return the statements that created the tables that are there; a ROLLBACK may have brought others back."""
+    listing = f"SELECT name, sql FROM {NAME}.sqlite_schema WHERE type = 'table'"
+    try:
+        return dict(query.rows(connection, listing))
+    except apsw.SQLError:
+        connection.execute(f"ATTACH ':memory:' AS {NAME}")
+        return {}
 
 
 def clear(connection: apsw.Connection, header: Header) -> None:
     """Empty the tables that were laid out, as far as a ROLLBACK left them."""
-    for name in map(str, image.tables(header)):
-        _empty(connection, name)
-
-
-def _empty(connection: apsw.Connection, name: str) -> bool:
-    """Empty a table; tell whether it is there."""
-    try:
-        connection.execute(f"DELETE FROM {NAME}.{name}")
-    except apsw.SQLError:
-        return False
-    return True
+    for name in image.tables(header):
+        with suppress(apsw.SQLError):
+            connection.execute(f"DELETE FROM {NAME}.{name}")
 
 
 def read(connection: apsw.Connection, header: Header, database: str = "main") -> Content | None:
