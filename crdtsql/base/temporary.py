@@ -67,7 +67,7 @@ class TemporaryTable:
 
     def _is_there(self, connection: apsw.Connection, definition: str) -> bool:
         """Tell whether the table is there with these columns."""
-        stored = connection.execute("SELECT sql FROM temp.sqlite_schema WHERE name = ?", (self.name,)).fetchone()
+        stored = connection.execute("SELECT sql FROM sqlite_temp_schema WHERE name = ?", (self.name,)).fetchone()
         return stored == (definition.replace("TEMP ", "", 1),)
 
     def _empty(self, connection: apsw.Connection) -> None:
