@@ -115,3 +115,18 @@ def test_tables_that_can_not_have_it(tmp_path: Path, name: str) -> None:
         a.set_ids("other")
     b.close()
     a.close()
+
+
+def test_no_id_is_given_again(tmp_path: Path) -> None:
+    """From then on the id of a row that is deleted is not given to another one, by programs that had the file open before either."""
+    clock = Clock(step=1)
+    alone = replica(tmp_path / "a.db", SCHEMA, tables=("note",), now=clock, site=1, identity="row")
+    program = apsw.Connection(alone.path)
+    program.execute("SELECT * FROM note").fetchall()
+    assert alone.set_ids("note")
+    program.execute("DELETE FROM note WHERE body = 'h'; INSERT INTO note (body) VALUES ('i')")
+    assert program.last_insert_rowid() == 10
+    program.execute("DELETE FROM note WHERE body = 'i'; INSERT INTO note (body) VALUES ('j')")
+    assert program.last_insert_rowid() == 11
+    program.close()
+    alone.close()

@@ -216,6 +216,18 @@ def test_clones_of_clones(files: Open) -> None:
         one.close()
 
 
+def test_what_is_known_of_a_lane_is_not_taken_back(files: Open) -> None:
+    """A changeset that was written before its site chose another lane says what was: the later lane stays known."""
+    a, b = files(), files()
+    old = b.export()
+    for _ in range(2):
+        sync(a, b)
+    known = lanes.read(a.registry)
+    assert [lane(a), lane(b), known[bytes.fromhex(b.site)]] == [0, 1, Lane(1, 2)]
+    a.merge(old)
+    assert lanes.read(a.registry) == known
+
+
 def test_lanes_that_are_news_alone(files: Open) -> None:
     """A changeset without any event still says which lanes there are; merging it again changes nothing."""
     a, b = files(), files()

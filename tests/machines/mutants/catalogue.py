@@ -602,7 +602,7 @@ MUTANTS = (
         "numbers/blocks.py",
         "    lanes.write(registry, {site: Lane(free, 1)})",
         "    lanes.write(registry, {site: Lane(giver, 1)})",
-        tests="tests/machines/numbers/test_random_blocks.py",
+        tests="tests/numbers/test_blocks.py",
     ),
     Mutant(
         "two that meet in one lane both stay",
@@ -630,7 +630,21 @@ MUTANTS = (
         "store/lanes.py",
         "if site not in known or lane.chosen > known[site].chosen}",
         "if site not in known or lane != known[site]}",
-        tests="tests/machines/numbers/test_random_blocks.py",
+        tests="tests/numbers/test_blocks.py",
+    ),
+    Mutant(
+        "a table whose CHECK names the id gets AUTOINCREMENT",
+        "evolve/ids.py",
+        "if autoincrement.is_bounded(connection, table.name, table.key[0]):",
+        "if autoincrement.is_bounded(connection, table.name, table.key[0]) and not shape.has_rowid_key:",
+        tests="tests/evolve/test_ids.py",
+    ),
+    Mutant(
+        "a table that got AUTOINCREMENT gives ids of deleted rows again",
+        "evolve/ids.py",
+        "    if highest is not None:\n",
+        "    if False:\n",
+        tests="tests/evolve/test_ids.py",
     ),
     Mutant(
         "a block that is used up runs into the next one",
