@@ -22,6 +22,10 @@ MASKS = ("SET NULL", "SET DEFAULT")
 ALWAYS = Sql("1")
 
 
+_TYPES = {"TEXT": Sql("'text'"), "BLOB": Sql("''"), "NUMERIC": Sql("'integer', 'real'")}
+"""Affinity -> the types of values that a column of it makes others be like, in comparisons; the numeric ones are alike there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A foreign key of a replicated table, or what it refers to otherwise.
@@ -158,11 +162,10 @@ def _no_parent(reference: Reference, child: list[Sql]) -> Sql:
 def _none_waits(reference: Reference, child: list[Sql]) -> Sql:
     if reference.parent is None or len(reference.lost_columns) != len(child):
         return Sql("1")
-    pairs = zip(reference.lost_columns, child, strict=True)
     return fragment(
         "shown/references/none_waits",
         parent_held=reference.parent.table.held,
-        waiting_is_child=joined((Sql(f"waiting.{name} = +{column}") for name, column in pairs), " AND "),
+        waiting_is_child=_are_values(reference, "waiting", [Sql(f"+{column}") for column in child]),
         parent_id=integer(reference.parent.table.id),
     )
 
@@ -170,9 +173,9 @@ def _none_waits(reference: Reference, child: list[Sql]) -> Sql:
 def _parent_unknown(reference: Reference, child: list[Sql]) -> Sql:
     if reference.parent is None or len(reference.lost_columns) != len(child):
         return Sql("1")
-    pairs = zip(reference.lost_columns, child, strict=True)
-    same = joined((Sql(f"known.{name} = +{column}") for name, column in pairs), " AND ")
     if reference.to_key:
+        pairs = zip(reference.lost_columns, child, strict=True)
+        same = joined((Sql(f"known.{name} = +{column}") for name, column in pairs), " AND ")
         return fragment(
             "shown/references/parent_unknown", parent_clock=reference.parent.table.clock, known_is_child=same
         )
@@ -180,7 +183,7 @@ def _parent_unknown(reference: Reference, child: list[Sql]) -> Sql:
     return fragment(
         "shown/references/value_unknown",
         parent_held=reference.parent.table.held,
-        known_is_child=same,
+        known_is_child=_are_values(reference, "known", [Sql(f"+{column}") for column in child]),
         parent_clock=reference.parent.table.clock,
         written_since=joined((Sql(f"{stamp} >= 0") for stamp in written), " OR "),
     )
@@ -281,6 +284,33 @@ def _compared(reference: Reference) -> Iterator[Sql]:
             yield Sql(f"{converted.get(parent.affinity, Sql(f'CAST({plain} AS NUMERIC)'))} COLLATE {parent.collation}")
 
 
+def _are_values(reference: Reference, alias: str, child: Sequence[Sql]) -> Sql:
+    """Say that a row of the parent's that we keep has the values that a child refers to, as SQLite compares them for a foreign key:
+    with the affinity and the collation of the parent's columns."""
+    columns = {caseless(column.name): column for column in reference.child.shape.columns}
+    found = []
+    for name, target, kept, value in zip(
+        reference.key.columns, reference.key.parent_columns, reference.lost_columns, child, strict=True
+    ):
+        mine, parent = columns[caseless(name)], reference.parent_column(target)
+        if parent is None or mine.affinity == parent.affinity:
+            collation = Sql(f" COLLATE {parent.collation}" if parent and parent.collation != "BINARY" else "")
+            found.append(Sql(f"{alias}.{kept}{collation} = {value}"))
+            continue
+        is_text = parent.affinity == "TEXT"
+        found.append(
+            fragment(
+                "shown/references/is_value",
+                kept=Sql(f"{alias}.{kept}"),
+                types=_TYPES.get(parent.affinity, _TYPES["NUMERIC"]),
+                affinity=Sql("TEXT" if is_text else "NUMERIC"),
+                collation=Sql(parent.collation),
+                child=value,
+            )
+        )
+    return joined(found, " AND ")
+
+
 def dangling_candidates(
     connection: apsw.Connection, reference: Reference, candidate: tuple[Sql, Sql], columns: list[Sql], marks: int
 ) -> set[tuple[int, int]]:
@@ -333,13 +363,12 @@ def dead_parents(connection: apsw.Connection, reference: Reference) -> set[int]:
         held=child.table.held,
         counts=_counts(child),
     )
-    pairs = list(zip(reference.lost_columns, names, strict=True))
     if reference.to_key:
         statement = sql(
             "shown/references/find_dead_parents",
             children=children,
             parent_clock=parent.table.clock,
-            gone_is_child=joined((Sql(f"gone.{lost} = child.{name}") for lost, name in pairs), " AND "),
+            gone_is_child=_are_values(reference, "gone", [Sql(f"child.{name}") for name in names]),
         )
     else:
         statement = sql(
@@ -347,8 +376,8 @@ def dead_parents(connection: apsw.Connection, reference: Reference) -> set[int]:
             children=children,
             parent_held=parent.table.held,
             parent_clock=parent.table.clock,
-            lost_is_child=joined((Sql(f"lost.{lost} = child.{name}") for lost, name in pairs), " AND "),
-            waiting_is_child=joined((Sql(f"waiting.{lost} = child.{name}") for lost, name in pairs), " AND "),
+            lost_is_child=_are_values(reference, "lost", [Sql(f"child.{name}") for name in names]),
+            waiting_is_child=_are_values(reference, "waiting", [Sql(f"child.{name}") for name in names]),
             parent=parent.table.quoted,
             alive_is_child=joined(
                 (
@@ -378,7 +407,6 @@ def reference_stamps(connection: apsw.Connection, reference: Reference, dead: in
     selected = joined(Sql(f"ifnull({t}, :genesis_t), ifnull({s}, :genesis_s)") for t, s in stamps)
     found: list[Stamp] = []
     for held in (False, True):
-        pairs = zip(reference.lost_columns, reference.columns("child", held), strict=True)
         source = child.table.held if held else child.table.quoted
         scope = (
             Sql(f"child.{reasons.IS_KEPT} AND " + _counts(child).text.replace("held.", "child.")) if held else Sql("1")
@@ -388,7 +416,7 @@ def reference_stamps(connection: apsw.Connection, reference: Reference, dead: in
             stamps=selected,
             parent_held=parent.table.held,
             child=source,
-            child_is_lost=joined((Sql(f"{column} = lost.{lost}") for lost, column in pairs), " AND "),
+            child_is_lost=_are_values(reference, "lost", reference.columns("child", held)),
             clock=child.table.clock,
             clock_is_child=child.table.same_keys("clock", "child") if held else _clock_is_shown(child),
             scope=scope,

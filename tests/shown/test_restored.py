@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from crdtsql import Replica
 from tests.support import peers
 from tests.support.peers import come_to_rest, send, three
@@ -62,3 +64,36 @@ def test_one_delete_that_had_seen_the_reference_is_enough(tmp_path: Path) -> Non
         assert shown(one) == {"top": [], "mid": [], "low": []}
         assert reasons(one, "top") == ["deleted"]
         assert reasons(one, "mid") == ["foreign key: top"]
+
+
+OTHER_TYPES = [
+    ("INTEGER", "TEXT", 2, "2"),
+    ("TEXT", "INTEGER", "2", 2),
+    ("INTEGER", "", 2, "2"),
+    ("REAL", "TEXT", 2.5, " 2.50"),
+    ("TEXT COLLATE NOCASE", "TEXT", "a", "A"),
+    ("TEXT COLLATE NOCASE", "TEXT COLLATE NOCASE", "a", "A"),
+]
+
+
+@pytest.mark.parametrize("target", ["id", "n"])
+@pytest.mark.parametrize(("kind", "column", "value", "reference"), OTHER_TYPES)
+def test_a_reference_of_another_type_is_one_too(
+    tmp_path: Path, target: str, kind: str, column: str, value: Any, reference: Any
+) -> None:
+    """A reference is compared as SQLite does it, with affinity and collation of what it refers to, and restores its parent."""
+    other = {"id": "n", "n": "id"}[target]
+    parent = f"CREATE TABLE p ({target} {kind} {'PRIMARY KEY NOT NULL' if target == 'id' else 'UNIQUE'}, {other} TEXT {'PRIMARY KEY NOT NULL' if target == 'n' else ''})"
+    a, b, c = replicas = three(
+        tmp_path, f"{parent}; CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, p {column} REFERENCES p ({target}))"
+    )
+    write(a, f"INSERT INTO p ({target}, {other}) VALUES ({value!r}, 'x')")
+    come_to_rest(replicas)
+    write(a, "DELETE FROM p")
+    write(b, f"INSERT INTO t VALUES ('c', {reference!r})")
+    come_to_rest(replicas)
+    for one in replicas:
+        assert one.connection.execute(f"SELECT p.{target}, p.{other} FROM p, t").fetchall() == [(value, "x")]
+    write(c, "DELETE FROM t")
+    come_to_rest(replicas)
+    assert [one.connection.execute("SELECT * FROM p").fetchall() for one in replicas] == [[]] * 3

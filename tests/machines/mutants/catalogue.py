@@ -471,6 +471,20 @@ MUTANTS = (
         constrained=True,
     ),
     Mutant(
+        "a value that is kept is compared with one of another type as it is",
+        "shown/references.py",
+        'types=_TYPES.get(parent.affinity, _TYPES["NUMERIC"]),',
+        'types=_TYPES["BLOB"],',
+        tests="tests/shown/test_restored.py",
+    ),
+    Mutant(
+        "a value that is kept is compared byte by byte, whatever the collation of its column",
+        "shown/references.py",
+        'if parent and parent.collation != "BINARY" else "")',
+        'if parent and parent.collation == "BINARY" else "")',
+        tests="tests/shown/test_restored.py",
+    ),
+    Mutant(
         "a masked row that is updated loses its reference",
         "shown/standins.py",
         "if updated and is_shown:",
