@@ -68,7 +68,7 @@ class TemporaryTable:
     def _is_there(self, connection: apsw.Connection, definition: str) -> bool:
         """Tell whether the table is there with these columns."""
         stored = connection.execute("SELECT sql FROM sqlite_temp_schema WHERE name = ?", (self.name,)).fetchone()
-        return stored == (definition.replace("TEMP ", "", 1),)
+        return stored is not None and str(stored[0]).partition("(")[2] == definition.partition("(")[2]
 
     def _empty(self, connection: apsw.Connection) -> None:
         with suppress(apsw.SQLError):  # a ROLLBACK has taken it away

@@ -379,7 +379,7 @@ def _show_cells(registry: Registry, table: Table, field: Field, kept: Field) -> 
     with side.out(connection):
         marks = joined(Sql("?") for _ in table.key)
         refused = [key for key in keys if not _takes(connection, write, (kept.id, *key))]
-        connection.executemany(f"INSERT INTO temp._crdt_out ({table.keys}) VALUES ({marks})", refused)
+        connection.executemany(f"INSERT INTO {side.out_table} ({table.keys}) VALUES ({marks})", refused)
         take_out(registry, side)
 
 

@@ -201,7 +201,9 @@ def _translate_shown(registry: Registry, table: Table | None, name: str, column:
             side = Side(table, shape)
             with side.out(connection):
                 key_columns = table.key_columns_of("target")
-                take = sql("numbers/renumber/take_out", key_columns=key_columns, keys=table.keys, **slots)
+                take = sql(
+                    "numbers/renumber/take_out", key_columns=key_columns, keys=table.keys, out=side.out_table, **slots
+                )
                 connection.execute(take)
                 take_out(registry, side)
         finally:

@@ -15,19 +15,7 @@ from crdtsql.base import Sql, SqliteValue, TemporaryTable, caseless, identifier,
 from crdtsql.sqlite import TableShape, writing
 from crdtsql.store import Registry, Table
 
-OUT = TemporaryTable(
-    "_crdt_out",
-    "shown/holding/create_out",
-    written_by=(
-        "merge/parking",
-        "numbers/renumber",
-        "shown/deciding/between",
-        "shown/deciding/contest",
-        "shown/deciding/group",
-        "shown/references",
-    ),
-    read_by=("shown/settling",),
-)
+OUT = TemporaryTable("_crdt_out", "shown/holding/create_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +65,13 @@ class Side:
 
     def out(self, connection: apsw.Connection) -> AbstractContextManager[None]:
         """Keep the temporary table of keys of rows that are taken out of the user's table, for the length of a block."""
-        return OUT.created(connection, key_definitions=self.key_definitions, keys=self.table.keys)
+        slots = {"out": self.out_table, "key_definitions": self.key_definitions, "keys": self.table.keys}
+        return OUT.of(self.table.id).created(connection, **slots)
+
+    @property
+    def out_table(self) -> Sql:
+        """Return that temporary table."""
+        return OUT.of(self.table.id).quoted
 
 
 def any_kept(connection: apsw.Connection, table: Table) -> bool:
@@ -121,12 +115,12 @@ def remove_deleted(connection: apsw.Connection, table: Table) -> None:
 
 
 def take_out(registry: Registry, side: Side, reason: str = reasons.WAITING) -> list[int]:
-    """Hold the rows whose keys `temp._crdt_out` has, as they are shown; return the ids of their held rows.
+    """Hold the rows whose keys `side.out_table` has, as they are shown; return the ids of their held rows.
 
     The truth of a stand-in is held already, and only waits again.
     """
     connection, table = registry.connection, side.table
-    stand_ins = _stand_ins_out(connection, table)
+    stand_ins = _stand_ins_out(connection, side)
     (base,) = query.first(connection, f"SELECT ifnull(max(id), 0) FROM {table.held}")
     genesis_t, genesis_s = table.genesis or (None, None)
     hold = sql(
@@ -135,23 +129,27 @@ def take_out(registry: Registry, side: Side, reason: str = reasons.WAITING) -> l
         held_columns=joined(side.held_columns),
         shown_columns=joined(Sql(f"shown.{column}") for column in side.columns),
         table=table.quoted,
+        out=side.out_table,
         shown_is_out=table.row_has_key_of("shown", "out"),
     )
     connection.execute(hold, {"reason": reason})
     link_held(registry, table, int(base), (genesis_t, genesis_s))
-    statement = sql("shown/holding/remove_out", table=table.quoted, key_columns=table.key_columns, keys=table.keys)
+    slots = {"table": table.quoted, "key_columns": table.key_columns, "keys": table.keys, "out": side.out_table}
+    statement = sql("shown/holding/remove_out", **slots)
     writing.remove(connection, table.key_columns, table.quoted, statement)
     new = query.rows(connection, f"SELECT id FROM {table.held} WHERE id > ?", (base,))
     return stand_ins + [number for (number,) in new]
 
 
-def _stand_ins_out(connection: apsw.Connection, table: Table) -> list[int]:
-    """Let the truths of stand-ins among the rows in `temp._crdt_out` wait again, and take these out; return the held rows' ids."""
+def _stand_ins_out(connection: apsw.Connection, side: Side) -> list[int]:
+    """Let the truths of stand-ins among the rows in `side.out_table` wait again, and take these out; return the held rows' ids."""
+    table = side.table
     slots = {"table": table.quoted, "key_columns": table.key_columns, "keys": table.keys, "held": table.held}
     find = sql(
         "shown/holding/find_stand_ins_out",
         held=table.held,
         clock=table.clock,
+        out=side.out_table,
         clock_is_out=table.same_keys("clock", "out"),
     )
     found = [number for (number,) in query.rows(connection, find)]
@@ -159,7 +157,7 @@ def _stand_ins_out(connection: apsw.Connection, table: Table) -> list[int]:
         statement = sql("shown/holding/remove_stand_in", **slots)
         writing.remove(connection, table.key_columns, table.quoted, statement, (number,))
     for statement in (
-        sql("shown/holding/forget_out", keys=table.keys, held=table.held),
+        sql("shown/holding/forget_out", keys=table.keys, held=table.held, out=side.out_table),
         sql("shown/holding/await_stand_in", held=table.held),
     ):
         connection.executemany(statement, [(number,) for number in found])

@@ -192,14 +192,15 @@ def _parent_unknown(reference: Reference, child: list[Sql]) -> Sql:
 def find_dangling(
     connection: apsw.Connection, reference: Reference, *, waiting_count: bool, scratch: bool = False
 ) -> None:
-    """Add to `temp._crdt_out` the shown rows that refer to nothing shown, among those that may have come to that.
+    """Add to `child.out_table` the shown rows that refer to nothing shown, among those that may have come to that.
 
     These are rows that were written, and rows that refer to one that went or is held; with `scratch`, all rows.
     """
     child, parent = reference.child.table, reference.parent
     columns = [Sql(f"child.{identifier(column)}") for column in reference.key.columns]
     is_dangling = _is_dangling(reference, columns, _clock_is_shown(reference.child), waiting_count=waiting_count)
-    shared = {"keys": child.keys, "child": child.quoted, "is_dangling": is_dangling}
+    out = reference.child.out_table
+    shared = {"out": out, "keys": child.keys, "child": child.quoted, "is_dangling": is_dangling}
     child_keys = child.key_columns_of("child")
     if scratch:
         connection.execute(sql("shown/references/find_dangling_all", child_keys=child_keys, **shared))
@@ -234,12 +235,13 @@ def find_dangling(
 
 
 def find_children(connection: apsw.Connection, reference: Reference, held: Sequence[int]) -> None:
-    """Add to `temp._crdt_out` the shown rows that refer to a value of some held rows of the parent."""
+    """Add to `child.out_table` the shown rows that refer to a value of some held rows of the parent."""
     parent, child = reference.parent, reference.child.table
     if parent is None or not held or len(reference.lost_columns) != len(reference.key.columns):
         return
     statement = sql(
         "shown/references/find_children",
+        out=reference.child.out_table,
         keys=child.keys,
         child_keys=child.key_columns_of("child"),
         child=child.quoted,
@@ -251,11 +253,12 @@ def find_children(connection: apsw.Connection, reference: Reference, held: Seque
 
 
 def find_led(connection: apsw.Connection, reference: Reference, ends: Sql) -> None:
-    """Add to `temp._crdt_out` the shown rows that refer to a row that leads to another one; `ends` has these."""
+    """Add to `child.out_table` the shown rows that refer to a row that leads to another one; `ends` has these."""
     child = reference.child.table
     connection.execute(
         sql(
             "shown/references/find_led",
+            out=reference.child.out_table,
             keys=child.keys,
             child_keys=child.key_columns_of("child"),
             child=child.quoted,
@@ -343,7 +346,7 @@ def find_meant(
 
 
 def dead_parents(connection: apsw.Connection, reference: Reference) -> set[int]:
-    """Return the held rows of deleted parents that rows in `temp._crdt_out`, or held rows alive or restored, refer to."""
+    """Return the held rows of deleted parents that rows in `child.out_table`, or held rows alive or restored, refer to."""
     parent, child = reference.parent, reference.child
     if parent is None or not reference.is_kept or len(reference.lost_columns) != len(reference.key.columns):
         return set()
@@ -356,6 +359,7 @@ def dead_parents(connection: apsw.Connection, reference: Reference) -> set[int]:
     )
     children = fragment(
         "shown/references/children",
+        out=child.out_table,
         shown_columns=shown,
         child=child.table.quoted,
         shown_is_out=child.table.row_has_key_of("shown", "out"),

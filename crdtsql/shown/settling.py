@@ -91,7 +91,7 @@ class Scene:
         """Tell whether a table shows rows that refer to nothing shown."""
         with reference.child.out(self.connection):
             references.find_dangling(self.connection, reference, waiting_count=False)
-            return query.exists(self.connection, "temp._crdt_out")
+            return query.exists(self.connection, reference.child.out_table)
 
 
 def _connected(touched: set[int], found: Sequence[Reference]) -> set[int]:

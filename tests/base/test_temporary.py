@@ -17,7 +17,7 @@ def columns(connection: apsw.Connection, table: str) -> list[str]:
 
 def out(*keys: str) -> dict[str, Sql]:
     """Return the slots of a table whose columns are the keys of some table."""
-    return {"key_definitions": Sql(", ".join(keys)), "keys": Sql(", ".join(keys))}
+    return {"out": OUT.quoted, "key_definitions": Sql(", ".join(keys)), "keys": Sql(", ".join(keys))}
 
 
 def test_it_is_empty_at_first_each_time() -> None:
@@ -53,10 +53,15 @@ def test_it_has_its_columns_whatever_was_rolled_back() -> None:
 def test_statements_stay_compiled() -> None:
     """A statement on it needs not be compiled again the next time, which is what it stays for."""
     connection = apsw.Connection(":memory:")
-    statement = "SELECT count(*) FROM temp._crdt_receiver"
-    again = []
+    compiled = []
+    connection.trace_v2(
+        apsw.SQLITE_TRACE_PROFILE, lambda event: compiled.append(event["stmt_status"]["SQLITE_STMTSTATUS_REPREPARE"])
+    )
     for _ in range(3):
-        with RECEIVER.created(connection):
-            query.rows(connection, statement)
-        again.append(connection.cache_stats()["misses"])
-    assert again[1] == again[2]
+        with RECEIVER.created(connection), OUT.created(connection, **out("k1")):
+            query.rows(connection, "SELECT count(*) FROM temp._crdt_receiver, temp._crdt_out")
+    misses = connection.cache_stats()["misses"]
+    with RECEIVER.created(connection), OUT.created(connection, **out("k1")):
+        query.rows(connection, "SELECT count(*) FROM temp._crdt_receiver, temp._crdt_out")
+    assert connection.cache_stats()["misses"] == misses
+    assert not any(compiled[-9:])

@@ -46,8 +46,9 @@ def take_out(
 
 def _take(registry: Registry, side: Side) -> bool:
     connection, keys = registry.connection, side.table.keys
+    leading = f"SELECT {keys} FROM {_above(side)} WHERE leads"
     with side.out(connection):
-        connection.execute(f"INSERT INTO temp._crdt_out ({keys}) SELECT {keys} FROM {_above(side)} WHERE leads")
+        connection.execute(f"INSERT INTO {side.out_table} ({keys}) {leading}")
         if not connection.changes():
             return False
         holding.take_out(registry, side)

@@ -34,7 +34,7 @@ class Contest:
         self.causality = causality
 
     def find_rivals(self) -> int:
-        """Fill `temp._crdt_out` with the shown rows that have a value that a candidate may come to have; return how many."""
+        """Fill `side.out_table` with the shown rows that have a value that a candidate may come to have; return how many."""
         if not self.indexes:
             return 0
         with self._claimed():
@@ -45,6 +45,7 @@ class Contest:
                     keys=self.side.table.keys,
                     key_columns=self.side.table.key_columns,
                     table=self.side.table.quoted,
+                    out=self.side.out_table,
                     expressions=joined(
                         Sql(f"{term} COLLATE {identifier(collation)}")
                         for term, collation in zip(terms, index.collations, strict=True)
@@ -53,7 +54,7 @@ class Contest:
                     condition=verbatim(f"({index.parts.where})") if index.parts and index.parts.where else Sql("1"),
                 )
                 self.connection.execute(statement, {"number": number})
-        (count,) = query.first(self.connection, "SELECT count(*) FROM temp._crdt_out")
+        (count,) = query.first(self.connection, f"SELECT count(*) FROM {self.side.out_table}")
         return int(count)
 
     def values(self) -> list[dict[tuple[int, int], int]]:

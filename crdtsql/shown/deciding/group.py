@@ -157,7 +157,7 @@ class Group:
         ids = [row for table, row in changed if reference.parent and table == reference.parent.table.id]
         with reference.child.out(self.connection):
             references.find_children(self.connection, reference, ids)
-            if query.exists(self.connection, "temp._crdt_out"):
+            if query.exists(self.connection, reference.child.out_table):
                 holding.take_out(self.registry, reference.child)
 
     def _take_rivals_out(self, candidates: Candidates) -> bool:
@@ -188,7 +188,7 @@ class Group:
         with reference.child.out(self.connection):
             inner = reference in self.inner
             references.find_dangling(self.connection, reference, waiting_count=inner, scratch=self.scratch)
-            if query.exists(self.connection, "temp._crdt_out"):
+            if query.exists(self.connection, reference.child.out_table):
                 holding.take_out(self.registry, reference.child)
 
     def _take_led_out(self, reference: Reference) -> None:
@@ -200,7 +200,7 @@ class Group:
             return
         with reference.child.out(self.connection):
             references.find_led(self.connection, reference, ends)
-            if query.exists(self.connection, "temp._crdt_out"):
+            if query.exists(self.connection, reference.child.out_table):
                 holding.take_out(self.registry, reference.child)
 
     # -- showing ----------------------------------------------------------------------------------
@@ -250,7 +250,9 @@ class Group:
         for reference in self.enforced_inner:
             with reference.child.out(self.connection):
                 references.find_dangling(self.connection, reference, waiting_count=False, scratch=self.scratch)
-                keys = query.rows(self.connection, f"SELECT {reference.child.table.keys} FROM temp._crdt_out")
+                keys = query.rows(
+                    self.connection, f"SELECT {reference.child.table.keys} FROM {reference.child.out_table}"
+                )
             if keys:
                 found.append((reference.child, keys))
         return found
@@ -258,5 +260,5 @@ class Group:
     def _take_left_out(self, side: Side, keys: list[tuple[object, ...]]) -> None:
         with side.out(self.connection):
             marks = joined([Sql("?")] * len(side.table.key))
-            self.connection.executemany(f"INSERT INTO temp._crdt_out ({side.table.keys}) VALUES ({marks})", keys)
+            self.connection.executemany(f"INSERT INTO {side.out_table} ({side.table.keys}) VALUES ({marks})", keys)
             holding.take_out(self.registry, side)

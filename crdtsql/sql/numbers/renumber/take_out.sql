@@ -1,4 +1,4 @@
-INSERT INTO temp._crdt_out (${keys})
+INSERT INTO ${out} (${keys})
 SELECT ${key_columns}
 FROM ${table} AS target
 WHERE target.${column} IN (SELECT old FROM temp._crdt_moved)

@@ -1,5 +1,5 @@
 SELECT held.id
-FROM temp._crdt_out AS out
+FROM ${out} AS out
 CROSS JOIN ${clock} AS clock ON ${clock_is_out}
 CROSS JOIN ${held} AS held ON held.id = clock.held
 WHERE held.reason <> ${reason_deleted}

@@ -1,2 +1,2 @@
-DELETE FROM temp._crdt_out
+DELETE FROM ${out}
 WHERE (${keys}) IN (SELECT ${keys} FROM ${held} WHERE id = ?)

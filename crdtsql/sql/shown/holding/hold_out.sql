@@ -1,4 +1,4 @@
 INSERT INTO ${held} (reason, ${held_columns})
 SELECT :reason, ${shown_columns}
-FROM temp._crdt_out AS out
+FROM ${out} AS out
 CROSS JOIN ${table} AS shown ON ${shown_is_out}

@@ -1,2 +1,2 @@
 DELETE FROM ${table}
-WHERE (${key_columns}) IN (SELECT ${keys} FROM temp._crdt_out)
+WHERE (${key_columns}) IN (SELECT ${keys} FROM ${out})

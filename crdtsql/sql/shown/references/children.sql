@@ -1,5 +1,5 @@
 SELECT ${shown_columns}
-FROM temp._crdt_out AS out
+FROM ${out} AS out
 CROSS JOIN ${child} AS shown ON ${shown_is_out}
 UNION ALL
 SELECT ${held_columns}

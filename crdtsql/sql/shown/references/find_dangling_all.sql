@@ -1,4 +1,4 @@
-INSERT INTO temp._crdt_out (${keys})
+INSERT INTO ${out} (${keys})
 -- All rows, because the values that rows of the parent had before are not known.
 SELECT ${child_keys}
 FROM ${child} AS child

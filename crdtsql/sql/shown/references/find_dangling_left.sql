@@ -1,4 +1,4 @@
-INSERT INTO temp._crdt_out (${keys})
+INSERT INTO ${out} (${keys})
 -- Rows that were left behind: the row they refer to went, or is held.
 SELECT ${child_keys}
 FROM ${child} AS child

@@ -1,4 +1,4 @@
-INSERT INTO temp._crdt_out (${keys})
+INSERT INTO ${out} (${keys})
 -- Rows that were written and refer to nothing that is shown.
 SELECT DISTINCT ${child_keys}
 FROM temp._crdt_dirty AS dirty

@@ -1,4 +1,4 @@
-INSERT INTO temp._crdt_out (${keys})
+INSERT INTO ${out} (${keys})
 SELECT ${child_keys}
 FROM ${child} AS child
 WHERE (${references}) IN (SELECT ${led_values} FROM ${ends} AS ending)

@@ -1,4 +1,4 @@
-INSERT INTO temp._crdt_out (${keys})
+INSERT INTO ${out} (${keys})
 SELECT ${key_columns}
 FROM ${table}
 WHERE (${expressions}) IN (SELECT ${terms} FROM temp._crdt_claim AS crdt_claim WHERE crdt_claim.number = :number)
