@@ -53,8 +53,11 @@ def test_a_choice_is_resolved_at_once(app: Path) -> None:
     assert done.stdout.splitlines() == [
         "left out: 1 conflicts in deleted rows",
         "resolved 3 conflicts (task.title: 2, task.votes: 1)",
+        f"  to take one back, with its number as `crdtsql conflicts {app}` shows it: crdtsql resolve {app} 1 --take theirs --again",
     ]
     assert shown(app) == [("of app", 4), ("of app", 2)]
+    assert run(*done.stdout.split("crdtsql ")[-1].split()).exit_code == 0
+    assert shown(app) == [("of peer", 4), ("of app", 2)]
     assert run("resolve", app, "--all", "--take", "ours").stdout.splitlines()[-1] == "resolved 0 conflicts"
 
 

@@ -87,7 +87,7 @@ def resolve(
     with open_replica(database) as replica:
         if take is not None and choice:
             report = replica.resolve_all(take, **chosen, dry_run=dry_run)
-            print_json(report.to_json()) if as_json else _show(report)
+            print_json(report.to_json()) if as_json else _show(report, database)
             failed = bool(report.failed)
         else:
             resolver = _Resolver(replica, again=again, as_json=as_json)
@@ -151,13 +151,19 @@ def _from_json_option(written: str) -> Any:
         raise click.UsageError(f"--value takes JSON, such as '\"text\"', 7 or null: {one_line(error)}") from error
 
 
-def _show(report: ResolveReport) -> None:
+def _show(report: ResolveReport, database: str) -> None:
     for number, error in report.failed.items():
         click.echo(f"Error: conflict {number} is left as it was: {one_line(error)}", err=True)
     if report.deleted:
         click.echo(f"left out: {len(report.deleted):,} conflicts in deleted rows")
     columns = ", ".join(f"{name}: {count:,}" for name, count in report.columns.items())
     click.echo(printable(f"resolved {len(report.resolved):,} conflicts{f' ({columns})' if columns else ''}"))
+    if report.resolved and not report.dry_run:
+        other = {"ours": "theirs", "theirs": "ours"}[report.take]
+        first = suggest.plain_command(
+            "resolve", database, str(report.resolved[0]), options=["--take", other, "--again"]
+        )
+        click.echo(f"  to take one back, with its number as {suggest.command('conflicts', database)} shows it: {first}")
     if report.dry_run:
         click.echo("nothing was changed (--dry-run)")
 
