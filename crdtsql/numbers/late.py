@@ -66,17 +66,28 @@ class _Meanings:
 
     def here(self, number: int, written: Stamp) -> int:
         """Return the number that the row has here which a reference means."""
-        seen = [row for row in self._near(number) if self._had_seen(written, row.birth)]
-        meant = [row for row, shown in assign(seen).items() if shown == number] or sorted(
+        shown_there = assign(self._known_to(written, number)).items()
+        meant = [row for row, shown in shown_there if shown == number] or sorted(
             (row for row in self.rows.get(number, ()) if row.number == number and _is_after(row.birth, written)),
             key=lambda row: row.birth,
         )
         return number if not meant or meant[0].here is None else meant[0].here
 
+    def _known_to(self, written: Stamp, number: int) -> list[Contender]:
+        """Return the rows near a number that the writer of a reference knew.
+
+        A row of the genesis may be one of the writer's own genesis, of which nothing else is kept here: so it is the row that is
+        meant by its number, unless the writer knew another row that claims that.
+        """
+        near = self._near(number)
+        known = [row for row in near if self._had_seen(written, row.birth)]
+        claimed = {row.number for row in known if row.root.t > 0} - {row.number for row in known if row.root.t < 0}
+        return known + [row for row in near if row.birth.t < 0 and row not in known and row.number not in claimed]
+
     def _had_seen(self, written: Stamp, birth: Birth) -> bool:
-        """Tell whether the writer of a reference knew a row: its own insert too, as of a row that refers to itself."""
-        row = birth.t, birth.s
-        return birth.t < 0 or row == written or self.causality.has_seen(written, row)
+        """Tell whether the writer of a reference had seen a row's insert, which may be its own, as of a row that refers to itself."""
+        row = birth.t & clock.EVENT_MASK, birth.s
+        return row == written or self.causality.has_seen(written, row)
 
     def written(self, number: int, written: Stamp) -> int:
         """Return what was written in a reference that has a number here."""
