@@ -27,7 +27,9 @@ PLACES = 3
 
 def insert(number: int, name: str, up: str) -> str:
     """Insert a row, if its number is free: a row that is there would count as replaced by one that comes in the same millisecond."""
-    return f"INSERT OR IGNORE INTO p SELECT {number}, {name}, {up} WHERE NOT EXISTS (SELECT 1 FROM p WHERE id = {number})"
+    return (
+        f"INSERT OR IGNORE INTO p SELECT {number}, {name}, {up} WHERE NOT EXISTS (SELECT 1 FROM p WHERE id = {number})"
+    )
 
 
 def choose_write(random: Random) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from tests.machines.oracle.events import Row
+from tests.machines.oracle.events import Event, Row
 from tests.machines.oracle.model import World
 
 FIRST_DERIVED = 1 << 52
@@ -34,6 +34,19 @@ class Birth:
     claimed: int
     token: int = 0
     reused: Birth | None = None
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """A reference to a number under which its writer knew no row, where nothing keeps programs from that (decision 0016).
+
+    Attributes:
+        token: tells it from others.
+    """
+
+    table: str
+    number: int
+    token: int
 
 
 def numbers(world: World, known: int, table: str) -> dict[Row, int]:
@@ -100,9 +113,32 @@ def _rank(row: Row, born: dict[Row, Age], number: int) -> tuple[Any, ...]:
 
 def translate(value: Any, labels: dict[Birth, int]) -> Any:
     """Return what people see of a value: a number in place of a row."""
-    return labels[value] if isinstance(value, Birth) else value
+    return labels[value] if isinstance(value, (Birth, Foretold)) else value
 
 
-def labels(world: World, known: int, tables: Iterable[str]) -> dict[Birth, int]:
-    """Return the numbers of all rows with automatic ids."""
-    return {row[1][0]: number for table in tables for row, number in numbers(world, known, table).items()}
+def labels(world: World, known: int, tables: Iterable[str]) -> dict[Birth | Foretold, int]:
+    """Return the numbers of all rows with automatic ids, and what people see in place of numbers that were written before."""
+    found: dict[Birth | Foretold, int] = {
+        row[1][0]: number for table in tables for row, number in numbers(world, known, table).items()
+    }
+    for event in world.of(known):
+        for cells in event.writes.values():
+            for value in cells.values():
+                if isinstance(value, Foretold):
+                    meant = _meant(world, known, value, event)
+                    found[value] = value.number if meant is None else found[meant]
+    return found
+
+
+def _meant(world: World, known: int, foretold: Foretold, wrote: Event) -> Birth | None:
+    """Return the row that was meant: one of the genesis, or the next one that the same site inserted under the number."""
+    born = _ages(world, known, foretold.table)
+    genesis = Birth(foretold.table, foretold.number)
+    if (foretold.table, (genesis,)) in born:
+        return genesis
+    later = {
+        age: row[1][0]
+        for row, age in born.items()
+        if row[1][0].claimed == foretold.number and age[1] == wrote.site and age[0] > wrote.hlc
+    }
+    return later[min(later)] if later else None

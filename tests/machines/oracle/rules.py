@@ -34,12 +34,13 @@ class Unique:
 
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key."""
+    """A foreign key; or, if it is not enforced, a reference that was declared to crdtsql alone (decision 0022)."""
 
     columns: tuple[str, ...]
     parent: str
     parent_columns: tuple[str, ...] = ("id",)
     on_delete: str = "NO ACTION"
+    enforced: bool = True
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Shown:
         """Yield the deleted rows that a row refers to and whose deletes had not seen the reference."""
         for reference in self.rules[child[0]].references:
             parents = self._all_parents(self.truths[child], reference)
-            if reference.on_delete not in KEEPS_PARENT or parents & self.live:
+            if not reference.enforced or reference.on_delete not in KEEPS_PARENT or parents & self.live:
                 continue
             wrote = self._event(child, reference.columns)
             for parent in parents:
@@ -292,12 +292,13 @@ class Shown:
         return bool(self._marked(row, mark, "null")) or bool(suffixed and not suffixed & used)
 
     def _may_mean(self, row: Row) -> set[Row]:
-        """Return the rows that a row may come to refer to, however it and they are shown."""
+        """Return the rows that a row may come to need, because it refers to them, however it and they are shown."""
         return {
             parent
             for reference in self.rules[row[0]].references
             for parent in self.forms
-            if any(refers(mine, reference, parent, its) for mine in self.forms[row] for its in self.forms[parent])
+            if reference.enforced
+            and any(refers(mine, reference, parent, its) for mine in self.forms[row] for its in self.forms[parent])
         }
 
     def _was_found_so(self, row: Row, reference: Reference) -> bool:

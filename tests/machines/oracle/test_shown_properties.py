@@ -22,7 +22,10 @@ ACTIONS = ("NO ACTION", "CASCADE", "SET NULL", "SET DEFAULT")
 
 def _table(random: Random, names: tuple[str, ...]) -> Rules:
     """Make up the constraints of a table with two references, which may be one of two columns, and two values."""
-    references = [Reference((column,), random.choice(names), ("id",), random.choice(ACTIONS)) for column in ("r", "s")]
+    references = [
+        Reference((column,), random.choice(names), ("id",), random.choice(ACTIONS), enforced=random.random() < 0.8)
+        for column in ("r", "s")
+    ]
     if random.random() < 0.2:
         references[0] = Reference(("r", "s"), random.choice(names), ("id", "u"), random.choice(ACTIONS))
     elif random.random() < 0.2:
@@ -77,7 +80,8 @@ def _breaks(now: Shown, row: Row, record: Record) -> bool:
         bool(now._values(row, record) & values)
         or not all(check.holds(record) for check in now.rules[row[0]].checks)
         or any(
-            all(record[column] is not None for column in reference.columns)
+            reference.enforced
+            and all(record[column] is not None for column in reference.columns)
             and not any(refers(record, reference, p, found) for p, found in (*others.items(), (row, record)))
             and not now._was_found_so(row, reference)
             for reference in now.rules[row[0]].references

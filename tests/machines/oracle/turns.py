@@ -142,6 +142,7 @@ class Turns:
             (row, reference)
             for row, record in shown.items()
             for reference in self.now.rules[row[0]].references
-            if all(record[column] is not None for column in reference.columns)
+            if reference.enforced
+            and all(record[column] is not None for column in reference.columns)
             and not any(refers(record, reference, parent, found) for parent, found in everything.items())
         }

@@ -18,12 +18,13 @@ import apsw
 from crdtsql.base.errors import WriteRefusedError
 from tests.machines.oracle import model
 from tests.machines.oracle.events import Row
-from tests.machines.oracle.numbers import Birth, translate
+from tests.machines.oracle.numbers import Birth, Foretold, translate
 from tests.machines.oracle.rules import View
 from tests.machines.oracle.shown import Shown
 from tests.machines.simulation import accounting, answers
 from tests.machines.simulation.constrained import situations as constrained_situations
-from tests.machines.simulation.constrained.tables import FAMILIES, OTHER, OTHERS, TABLES, UNITING, schema
+from tests.machines.simulation.constrained.making import agree
+from tests.machines.simulation.constrained.tables import FAMILIES, FOLLOWING, OTHER, OTHERS, TABLES, UNITING, schema
 from tests.machines.simulation.constrained.writes import ConstrainedWriter
 from tests.machines.simulation.files import Peer
 from tests.machines.simulation.simulation import Simulation
@@ -42,17 +43,21 @@ class Constrained(Simulation):
         super().__post_init__()
         self.rules = {name: TABLES[name].rules for name in self.habits.tables}
         self.views: dict[Path, tuple[int, View]] = {}
-        self.labels: dict[Path, dict[Birth, int]] = {}
+        self.labels: dict[Path, dict[Birth | Foretold, int]] = {}
 
     def choose_habits(self) -> Habits:
         """Choose a family of tables.
 
-        In every fifth history rows are united, and in others every seventh one has automatic ids: both need many chances to meet.
+        In every fifth history rows are united, in every tenth of the others references are followed, and of those every seventh one has
+        automatic ids: they need many chances to meet.
         """
         numbered, others = _by_numbers()
         unites = self.seed % 5 == 4
+        follows = self.seed % 10 == 3
         chosen = self.random.choice(numbered if self.seed % 7 == 6 else others)
-        tables = dict(FAMILIES[list(UNITING)[self.seed // 5 % len(UNITING)] if unites else chosen])
+        chosen = list(UNITING)[self.seed // 5 % len(UNITING)] if unites else chosen
+        chosen = list(FOLLOWING)[self.seed // 10 % len(FOLLOWING)] if follows else chosen
+        tables = dict(FAMILIES[chosen])
         if len(tables) > 3 and self.random.random() < 0.3:
             tables.pop(list(tables)[-1])
         if self.random.random() < 0.4:
@@ -72,10 +77,8 @@ class Constrained(Simulation):
         return ConstrainedWriter(path, self.habits, self.occurred)
 
     def enabled(self, peer: Peer, table: str) -> None:
-        """Say what becomes of rows that lost a UNIQUE value."""
-        for unique in self.rules[table].uniques:
-            if unique.policy != "hold":
-                peer.replica.set_unique(table, unique.columns, unique.policy)
+        """Say what becomes of rows that lost a UNIQUE value, and what refers to what."""
+        agree(peer.replica, table, self.rules[table])
 
     def actions(self) -> dict[Callable[[], None], float]:
         answering = (answers.resolve, answers.undelete)
@@ -243,6 +246,7 @@ class Constrained(Simulation):
         view = self._by_number(now)
         self._compare(peer, view)
         self._account(peer)
+        constrained_situations.note_followed(self.occurred, now)
         known, before = self.views.get(peer.path, (0, View()))
         if self.numbered:
             constrained_situations.note_numbers(self.occurred, self.labels.get(peer.path, {}), now)

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping
 
 from tests.machines.oracle.events import Event, Row
 from tests.machines.oracle.model import World
-from tests.machines.oracle.numbers import Birth
-from tests.machines.oracle.rules import Rules, View
+from tests.machines.oracle.numbers import Birth, Foretold
+from tests.machines.oracle.rules import Rules, View, refers
 from tests.machines.oracle.shown import Shown
 from tests.machines.simulation.constrained import unions
 
 REQUIRED = (
     *unions.REQUIRED,
+    "a followed reference led nowhere",
+    "a followed reference showed a winner",
+    "a number that was written before its row turned out to mean it",
     "a constraint refused a statement",
     "a constraint's own clause undid a transaction",
     "tables with conflict clauses",
@@ -203,7 +206,22 @@ def _note_released(
                     occurred["a held row was released by an update of the row in its way"] += rival in view.shown
 
 
-def note_numbers(occurred: Counter[str], before: Mapping[Birth, int], now: Shown) -> None:
+def note_followed(occurred: Counter[str], now: Shown) -> None:
+    """Count where references that are not enforced lead."""
+    for row, record in now.view.shown.items():
+        for reference in now.rules[row[0]].references:
+            if reference.enforced or any(record[column] is None for column in reference.columns):
+                continue
+            leads = any(refers(record, reference, parent, found) for parent, found in now.view.shown.items())
+            read = any(record[column] != now.truths[row][column] for column in reference.columns)
+            occurred["a followed reference led nowhere"] += not leads
+            occurred["a followed reference showed a winner"] += leads and read
+    occurred["a number that was written before its row turned out to mean it"] += any(
+        isinstance(written, Foretold) and number != written.number for written, number in now.labels.items()
+    )
+
+
+def note_numbers(occurred: Counter[str], before: Mapping[Birth | Foretold, int], now: Shown) -> None:
     """Count what happened to numbers since they were looked at before."""
     occurred["a row with an automatic id was united"] += any(now.rules[row[0]].numbered for row in now.united)
     moved = {birth for birth, number in before.items() if now.labels.get(birth, number) != number}

@@ -16,9 +16,10 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base import CannotAlterError, MissingChangesError
+from crdtsql.base import CannotAlterError, MissingChangesError, UsageError
 from tests.machines.oracle import model
 from tests.machines.simulation.constrained import tables as constrained_tables
+from tests.machines.simulation.constrained.making import agree
 from tests.machines.simulation.constrained.simulation import held
 from tests.machines.simulation.constrained.test_constrained import _Untold
 from tests.machines.simulation.constrained.writes import ConstrainedWriter
@@ -45,6 +46,7 @@ class Play:
         first = Replica.open(path, now=lambda: self.now, make_site=lambda: self.random.randbytes(16))
         for table, shape in self.habits.tables.items():
             first.enable(table, **shape.options)
+            agree(first, table, constrained_tables.TABLES[table].rules)
         self.replicas = [first, first.clone(directory / "1.db"), first.clone(directory / "2.db")]
         self.writers: list[ConstrainedWriter] = [
             _Untold(Path(str(one.path)), self.habits, Counter()) for one in self.replicas
@@ -58,8 +60,8 @@ class Play:
     def step(self) -> None:
         """Do one thing; afterwards what every file shows follows from what it knows."""
         self.now += self.random.choice((0, 1, 40, 2000))
-        verbs = (self.set_rows, self.set_unique, self.index, self.enable_anew)
-        act = self.random.choices((self.write, self.send, *verbs), (12, 8, 1, 2, 1, 1))[0]
+        verbs = (self.set_rows, self.set_unique, self.refer, self.index, self.enable_anew)
+        act = self.random.choices((self.write, self.send, *verbs), (12, 8, 1, 2, 2, 1, 1))[0]
         if act in verbs:
             come_to_rest(self.replicas)
         self.story.append(f"{act.__name__} {act()}")
@@ -104,6 +106,20 @@ class Play:
         columns = self.random.choice(plain)
         self.everywhere(lambda one: one.set_unique(table, columns, policy))
         return f"{table} {columns} {policy}"
+
+    def refer(self) -> str:
+        """Declare to crdtsql that a column refers to a key, or take it back; what can't be is refused by all replicas."""
+        table, parent = self.table(), self.table()
+        column = self.random.choice((*self.habits.tables[table].key, *self.habits.tables[table].columns))
+        target = f"{parent}.{','.join(self.habits.tables[parent].key)}"
+        drops = self.random.random() < 0.4
+        with suppress(UsageError):
+            if drops:
+                self.everywhere(lambda one: one.drop_reference(f"{table}.{column}"))
+            else:
+                self.everywhere(lambda one: one.set_reference(f"{table}.{column}", target))
+            return f"{table}.{column} {'nowhere' if drops else target}"
+        return "none"
 
     def index(self) -> str:
         """Create a UNIQUE index or drop it; where rows break it already, SQLite refuses it on all replicas."""

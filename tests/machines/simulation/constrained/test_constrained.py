@@ -18,6 +18,7 @@ from crdtsql import Replica
 from tests.machines.oracle import model
 from tests.machines.simulation import histories
 from tests.machines.simulation.constrained import tables as constrained_tables
+from tests.machines.simulation.constrained.making import agree
 from tests.machines.simulation.constrained.simulation import held
 from tests.machines.simulation.constrained.situations import REQUIRED
 from tests.machines.simulation.constrained.writes import ConstrainedWriter, Writes
@@ -103,6 +104,7 @@ def _base(directory: Path, random: Random, habits: Habits) -> Replica:
     base = Replica.open(path, now=lambda: START_MS, make_site=lambda: random.randbytes(16))
     for table, shape in habits.tables.items():
         base.enable(table, **shape.options)
+        agree(base, table, constrained_tables.TABLES[table].rules)
     _write(path, random, habits, 12)
     base.vector()
     return base

@@ -16,7 +16,7 @@ import apsw
 
 from tests.machines.oracle import model
 from tests.machines.oracle.events import Row
-from tests.machines.oracle.numbers import Birth
+from tests.machines.oracle.numbers import Birth, Foretold
 from tests.machines.oracle.parts import same
 from tests.machines.oracle.rules import Rules
 from tests.machines.oracle.shown import Shown
@@ -263,8 +263,17 @@ class ConstrainedWriter(Writer):
         return table, tuple(_named(part, names.get(found or "")) for part, found in zip(key, held, strict=True))
 
     def _values_of(self, table: str, values: Mapping[str, Any], names: Names) -> dict[str, Any]:
-        holds = self._constrained(table).holds
-        return {column: _named(value, names.get(holds.get(column, ""))) for column, value in values.items()}
+        shape = self._constrained(table)
+        loose = {
+            column for reference in shape.rules.references if not reference.enforced for column in reference.columns
+        }
+        found = {}
+        for column, value in values.items():
+            held = shape.holds.get(column, "")
+            found[column] = _named(value, names.get(held))
+            if column in loose and held and isinstance(found[column], int):
+                found[column] = Foretold(held, value, next(TOKENS))
+        return found
 
     # -- what became of them ----------------------------------------------------------------------
 
