@@ -119,6 +119,45 @@ def test_values_that_nobody_shows_follow_too() -> None:
     assert moved[0] in {entry.won_value for entry in c.conflicts("line")}
 
 
+@pytest.mark.parametrize("when", ["before its row", "with its row", "without a row", "for a row used again"])
+def test_what_a_late_reference_means(when: str) -> None:
+    """A number means the row that its writer knew, or else the next one that the writer inserts, also if it is declared afterwards."""
+    schema = "CREATE TABLE session (id INTEGER PRIMARY KEY, name TEXT, up INTEGER)"
+    a, b = make(1, 2, schema=schema)
+    a.connection.execute("INSERT INTO session VALUES (1, 'a', NULL), (2, 'a2', NULL)")
+    told = {
+        "before its row": "INSERT INTO session VALUES (9, 'who', 1); INSERT INTO session VALUES (1, 'b', NULL)",
+        "with its row": "INSERT INTO session VALUES (1, 'b', 1)",
+        "without a row": "INSERT INTO session VALUES (9, 'who', 1)",
+        "for a row used again": (
+            "INSERT INTO session VALUES (2, 'gone', NULL), (8, 'who', 2); DELETE FROM session WHERE id = 2;"
+            "INSERT INTO session VALUES (2, 'b', NULL), (9, 'who', 2)"
+        ),
+    }
+    b.connection.execute(told[when])
+    rest(a, b)
+    for replica in (a, b):
+        replica.set_reference("session.up", "session.id")
+    rest(a, b)
+    query = "SELECT row.name, up.name FROM session AS row JOIN session AS up ON up.id = row.up"
+    expected = {"before its row": ("who", "b"), "with its row": ("b", "b"), "without a row": ("who", "a")}
+    assert read(a, query) == [expected.get(when, ("who", "b"))]
+
+
+def test_a_late_reference_to_a_row_from_before_enabling() -> None:
+    """Rows that were there before a table was enabled are meant by those who knew them, and by those who knew no other row."""
+    (a,) = make(1, schema=SCHEMA)
+    before = SCHEMA + "INSERT INTO session VALUES (1, 'old'); INSERT INTO line VALUES ('old', 1, 'by old')"
+    (b,), (c,) = make(2, schema=before), make(3)
+    begin(a, "a")
+    c.connection.execute("INSERT INTO line VALUES ('c', 1, 'by c')")
+    rest(a, b, c)
+    for replica in (a, b, c):
+        replica.set_reference("line.session", "session.id")
+    rest(a, b, c)
+    assert read(a, LINES) == [("by a", "a"), ("by c", "old"), ("by old", "old")]
+
+
 def test_text_that_refers_to_a_number() -> None:
     """A column of text that refers to an integer id holds the new id as text."""
     schema = "CREATE TABLE session (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE line (id TEXT PRIMARY KEY, session TEXT, text)"
