@@ -301,6 +301,8 @@ def _parse_unique(found: list[dict[str, Any]], table: str) -> tuple[tuple[tuple[
 
 
 def _parse_references(found: list[list[Any]], uids: set[str]) -> tuple[Declared, ...]:
+    if not all(isinstance(part, list) for part in (found, *(uids for one in found for uids in one[::2]))):
+        raise ValueError("what a table's columns refer to is not a list")
     references = {
         Declared(tuple(_name(uid) for uid in columns), _name(parent), tuple(_name(uid) for uid in targets))
         for columns, parent, targets in found

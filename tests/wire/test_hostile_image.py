@@ -303,6 +303,12 @@ HEADERS = {
        for name in ("key", "columns", "rows", "gone", "row_policy", "granularity") for value in WRONG},
     **{f"genesis {value!r:.20}": _table(genesis=value)
        for value in (*WRONG[1:], [1, 2, 3], ["a", "b"], {"a": 1, "b": 2}, "ab", [None, None])},
+    **{f"references {value!r:.40}": _table(references=value)
+       for value in (
+           None, 1, "ab", {}, [1], [[]], ["abc"], [["n", "task", "x"]], [[["title"], "task", []]], [[[], "task", []]],
+           [[["no such"], "task", ["id"]]], [[["title"], 7, ["id"]]], [[["title"], "task", [None]]], [[["title"], "task", ["id"]]],
+           [[["title"], "task", ["id"]]] * 3000,
+       )},
     **{f"column {value!r:.20}": _table(columns=[*COLUMNS[:3], {"name": value, "type": "lww"}]) for value in WRONG if value != "1"},
 }  # fmt: skip
 KEPT = {
