@@ -67,14 +67,17 @@ def kept(connection: apsw.Connection, tables: Mapping[str, Shape]) -> set[Any]:
 
 
 def lost_elsewhere(world: World, known: int, mark: Any) -> bool:
-    """Tell whether a mark lost to a concurrent write of its cell that a replica knows of, though perhaps not its value."""
+    """Tell whether a mark lost to a concurrent write of its cell that a replica knows of, though perhaps not its value.
+
+    A program that gives a row another key writes its mark once more: the latest write is where the mark is.
+    """
     events = list(world.of(known))
-    for event in events:
-        for row, values in event.writes.items():
-            if values.get(MARKED) == mark:
-                rivals = (other for other in events if MARKED in other.writes.get(row, {}))
-                return any(other.stamp > event.stamp and world.concurrent(event, other) for other in rivals)
-    return False
+    wrote = [(event, row) for event in events for row, values in event.writes.items() if values.get(MARKED) == mark]
+    if not wrote:
+        return False
+    latest, row = wrote[-1]
+    rivals = (other for other in events if MARKED in other.writes.get(row, {}))
+    return any(other.stamp > latest.stamp and world.concurrent(latest, other) for other in rivals)
 
 
 def _marks(connection: apsw.Connection, queries: list[str]) -> set[Any]:
