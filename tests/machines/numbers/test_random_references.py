@@ -14,7 +14,7 @@ from tests.fold.test_homomorphism import compare, give
 from tests.support.peers import Clock
 from tests.support.settled import assert_settled
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "6"))
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "5"))
 SCHEMA = """
 CREATE TABLE p (id INTEGER PRIMARY KEY, name TEXT UNIQUE, up INTEGER);
 CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER, what);
