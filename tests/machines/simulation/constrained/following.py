@@ -35,7 +35,7 @@ FOLLOWING: dict[str, dict[str, Constrained]] = {
         "kit": table(
             "(id TEXT PRIMARY KEY NOT NULL, up TEXT, name TEXT, code TEXT)",
             ("k1", "k2", "k3", "k4"),
-            {"up": ("k1", "k1", "k2", "k9", None), "name": ("x", "x", "y"), "code": ("p", "q", None)},
+            {"up": ("k1", "k1", "k2", "k9", None), "name": ("x", "x", "y"), "code": ("p", "p", "q", None)},
             indexes="CREATE UNIQUE INDEX kit_name ON kit (up, name); CREATE UNIQUE INDEX kit_code ON kit (code);",
             uniques=(Unique("code", ("code",)), Unique("up, name", ("up", "name"), policy="same")),
             references=(follows("up", "kit"),),
