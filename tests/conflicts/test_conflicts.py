@@ -82,6 +82,23 @@ def test_a_write_of_another_cell_settles_nothing(tmp_path: Path) -> None:
     assert resolved(a) == [False]
 
 
+def test_a_leaf_is_not_what_has_leaves_below_it(tmp_path: Path) -> None:
+    """A concurrent map with a leaf below that of an entry does not have the leaf, so it does not hide the write that resolved it."""
+    a, b, c = by_one_clock(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, m)")
+    for one in (a, b, c):
+        one.set_type("t", "m", "map")
+    write(c, """INSERT INTO t VALUES (1, '{"b": {"c": 3}}')""")
+    write(a, """INSERT INTO t VALUES (1, '{"b": 1}')""")
+    write(b, """INSERT INTO t VALUES (1, '{"b": 2}')""")
+    send(a, b)
+    assert resolved(b) == [False]
+    write(b, "DELETE FROM t", "INSERT INTO t VALUES (1, '{}')")
+    assert resolved(b) == [True]
+    send(c, b)
+    assert rows(b) == [(1, '{"b":{"c":3}}')]
+    assert resolved(b) == [True]
+
+
 def test_a_write_that_had_seen_one_value_settles_nothing(tmp_path: Path) -> None:
     """A later write wins over both, but leaves the conflict open if its writer had seen one of them only."""
     a, b, c = by_one_clock(tmp_path)

@@ -14,10 +14,14 @@ FROM (
       ORDER BY
         head.part <> '' DESC,
         head.gone IS NOT NULL,
-        -- Of several whole writes, one that has the leaf; of a path with escapes SQLite cannot be asked.
+        -- Of several whole writes, one that has the leaf, and not leaves below it; of a path with escapes SQLite cannot be asked.
         CASE
           WHEN head.part = '' AND instr(entry.part, '\') = 0 AND json_valid(head.v)
-          THEN json_type(head.v, '$.' || replace(entry.part, '","', '"."')) IS NOT NULL
+          THEN ifnull(
+            json_type(head.v, '$.' || replace(entry.part, '","', '"."')) <> 'object'
+              OR json_extract(head.v, '$.' || replace(entry.part, '","', '"."')) = '{}',
+            0
+          )
           ELSE 0
         END DESC,
         head.t DESC,
