@@ -8,7 +8,7 @@ answers are kept in three ways, each with the reason why they still hold:
   it meanwhile.
 - `holds`, of what was found sound: until this connection changes any row.
 
-A ROLLBACK takes back changes that none of these would notice, so whoever rolls back says so with `forget`; `query.roll_back` does.
+A ROLLBACK takes back changes that none of these would notice, so whoever rolls back says so with `forget`; `query.roll_back_to` does.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Memory:
     schema_version: int = -1
     schema: dict[Hashable, Any] = field(default_factory=dict)
     rows: dict[Hashable, Any] = field(default_factory=dict)
-    held: dict[Hashable, int] = field(default_factory=dict)
+    sound: dict[Hashable, int] = field(default_factory=dict)
 
 
 _memories: WeakKeyDictionary[apsw.Connection, _Memory] = WeakKeyDictionary()
@@ -82,12 +82,12 @@ def holds(connection: apsw.Connection, key: Hashable, check: Callable[[], bool])
     """Tell whether something holds; if it did, and this connection has changed no row since, it does."""
     if not connection.in_transaction:
         return check()
-    held, changes = _of(connection).held, connection.total_changes()
-    if held.get(key) == changes:
+    sound, changes = _of(connection).sound, connection.total_changes()
+    if sound.get(key) == changes:
         return True
     found = check()
     if found:
-        held[key] = changes
+        sound[key] = changes
     return found
 
 
@@ -100,7 +100,7 @@ def forget_rows(connection: apsw.Connection) -> None:
     """Forget what was read from rows: a transaction begins, or somebody changed some of them."""
     memory = _of(connection)
     memory.rows.clear()
-    memory.held.clear()
+    memory.sound.clear()
 
 
 def forget(connection: apsw.Connection) -> None:
