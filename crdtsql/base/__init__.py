@@ -38,7 +38,7 @@ from crdtsql.base.rules import blocks_rule
 from crdtsql.base.rules.blocks_rule import Blocks, Lane
 from crdtsql.base.rules.numbers_rule import DERIVED, MOST_ATTEMPTS, NO_SITE, Birth, Contender, assign, derive
 from crdtsql.base.sqltext import EMPTY, LOG_TIME, Sql, fragment, identifier, integer, joined, sql, text, verbatim
-from crdtsql.base.temporary import TemporaryTable
+from crdtsql.base.temporary import TemporaryTable, make_room
 from crdtsql.base.values import (
     SqliteValue,
     caseless,
@@ -115,6 +115,7 @@ __all__ = [
     "is_utf8",
     "joined",
     "key_to_json",
+    "make_room",
     "memory",
     "naming",
     "parse_vector",

@@ -58,7 +58,7 @@ class TemporaryTable:
         if self._is_there(connection, definition):
             self._empty(connection)
         else:
-            self._make_room(connection)
+            make_room(connection, self.quoted)
             connection.execute(definition)
         try:
             yield
@@ -74,13 +74,13 @@ class TemporaryTable:
         with suppress(apsw.SQLError):  # a ROLLBACK has taken it away
             connection.execute(f"DELETE FROM {self.quoted}")
 
-    def _make_room(self, connection: apsw.Connection) -> None:
-        """Drop a table of this name that has other columns.
 
-        SQLite drops no table while a statement around us reads, as in `SELECT crdt_import(body) FROM inbox`; then it is put aside.
-        """
-        try:
-            connection.execute(f"DROP TABLE IF EXISTS {self.quoted}")
-        except apsw.LockedError:
-            aside = identifier(f"{self.name}_left_{next(_leftovers)}")
-            connection.execute(f"ALTER TABLE {self.quoted} RENAME TO {aside}")
+def make_room(connection: apsw.Connection, table: Sql) -> None:
+    """Drop a table that has other columns than are needed, if there is one.
+
+    SQLite drops no table while a statement around us reads, as in `SELECT crdt_import(body) FROM inbox`; then it is put aside.
+    """
+    try:
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    except apsw.LockedError:
+        connection.execute(f"ALTER TABLE {table} RENAME TO {identifier(f'_crdt_left_{next(_leftovers)}')}")

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
 
 import apsw
 
-from crdtsql.base import SqliteValue, query
+from crdtsql.base import Sql, SqliteValue, make_room, query
 from crdtsql.wire import image
 from crdtsql.wire.header import Header
 
@@ -22,8 +21,6 @@ NAME = "crdt_workbench"
 MOST_ROWS = 1_000
 MOST_BYTES = 1 << 20
 """Changesets of more rows than this, or whose image is larger, are large."""
-
-_leftovers = count(1)
 
 Content = dict[str, tuple[list[str], list[tuple[SqliteValue, ...]]]]
 """What an image holds: table that has rows -> the names of its columns, and the rows."""
@@ -36,16 +33,8 @@ def lay_out(connection: apsw.Connection, header: Header) -> None:
         if present.get(name) == statement.replace(f"{NAME}.", "", 1):
             connection.execute(f"DELETE FROM {NAME}.{name}")
         else:
-            _make_room(connection, name)
+            make_room(connection, Sql(f"{NAME}.{name}"))
             connection.execute(statement)
-
-
-def _make_room(connection: apsw.Connection, name: str) -> None:
-    """Drop a table of other columns; put it aside where SQLite drops none, as in `SELECT crdt_import(body) FROM inbox`."""
-    try:
-        connection.execute(f"DROP TABLE IF EXISTS {NAME}.{name}")
-    except apsw.LockedError:
-        connection.execute(f"ALTER TABLE {NAME}.{name} RENAME TO left_{next(_leftovers)}")
 
 
 def _present(connection: apsw.Connection) -> dict[str, str]:
