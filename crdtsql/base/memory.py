@@ -54,7 +54,7 @@ def of_schema(
     @wraps(function)
     def remembering(connection: apsw.Connection, /, *arguments: P.args, **options: P.kwargs) -> R:
         memory = _of(connection)
-        (version,) = connection.execute("PRAGMA main.schema_version").fetchone()  # type: ignore[misc]
+        (version,) = connection.execute("PRAGMA main.schema_version", can_cache=False).fetchone()  # type: ignore[misc]
         if version != memory.schema_version:
             memory.schema.clear()
             memory.schema_version = version

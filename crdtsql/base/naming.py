@@ -6,6 +6,8 @@ table's name; their columns carry the stable column id, so that renaming a colum
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from crdtsql.base.sqltext import Sql, identifier
 
 PREFIXES = ("_crdt_", "crdt_")
@@ -82,26 +84,31 @@ def is_ours(name: str) -> bool:
     return name.lower().startswith(PREFIXES)
 
 
+@lru_cache(maxsize=4096)
 def key(position: int) -> Sql:
     """Name the key column at a position (1 for the first) in clocks, logs and changesets."""
     return Sql(f"k{int(position)}")
 
 
+@lru_cache(maxsize=4096)
 def value(column_id: int) -> Sql:
     """Name a value column in held rows and changesets."""
     return Sql(f"v{int(column_id)}")
 
 
+@lru_cache(maxsize=4096)
 def stamp_t(column_id: int) -> Sql:
     """Name the clock column that holds the hlc of a cell's stamp."""
     return Sql(f"c{int(column_id)}_t")
 
 
+@lru_cache(maxsize=4096)
 def stamp_s(column_id: int) -> Sql:
     """Name the clock column that holds the site of a cell's stamp."""
     return Sql(f"c{int(column_id)}_s")
 
 
+@lru_cache(maxsize=4096)
 def word(number: int) -> Sql:
     """Name a bit mask word (bit n of word w stands for the value column at 60 * w + n)."""
     return Sql(f"p{int(number)}")

@@ -1,4 +1,8 @@
-"""Reading rows: SQLite's answers without their static types, which only the statement knows."""
+"""Reading rows: SQLite's answers without their static types, which only the statement knows.
+
+apsw keeps the compiled statements of the last 512 runs. What is compiled in no time and runs often, such as a SAVEPOINT, is not kept
+(`can_cache=False`), or the large statements of a merge would be pushed out, and compiled anew, by hundreds of small ones.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +29,20 @@ def first(connection: apsw.Connection, statement: str, values: Any = None) -> An
 @contextmanager
 def savepoint(connection: apsw.Connection, name: str) -> Iterator[None]:
     """Undo everything that a block did if it raises."""
-    connection.execute(f"SAVEPOINT {name}")
+    connection.execute(f"SAVEPOINT {name}", can_cache=False)
     try:
         yield
     except BaseException:
         with suppress(apsw.Error):
             roll_back_to(connection, name)
         raise
-    connection.execute(f"RELEASE {name}")
+    connection.execute(f"RELEASE {name}", can_cache=False)
 
 
 def roll_back_to(connection: apsw.Connection, name: str) -> None:
     """Undo everything since a savepoint, and end it."""
     memory.forget(connection)
-    connection.execute(f"ROLLBACK TO {name}; RELEASE {name}")
+    connection.execute(f"ROLLBACK TO {name}; RELEASE {name}", can_cache=False)
 
 
 def as_bytes(column: Sql) -> Sql:

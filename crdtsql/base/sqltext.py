@@ -33,6 +33,7 @@ LOG_TIME = Sql("(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) << 2
 """What an entry of the log says of its time: milliseconds since 1970, and 20 bits of chance that tell it from any other."""
 
 
+@lru_cache(maxsize=4096)
 def identifier(name: str) -> Sql:
     """Quote a name.
 
@@ -98,10 +99,11 @@ class Template:
         if self.slots != values.keys():
             missing, extra = sorted(self.slots - values.keys()), sorted(values.keys() - self.slots)
             raise TypeError(f"sql/{self.name}.sql: missing slots {missing}, unknown slots {extra}")
-        for slot, value in values.items():
-            if not isinstance(value, Sql):
-                raise TypeError(f"sql/{self.name}.sql: slot {slot} takes Sql, not {type(value).__name__}")
-        return _fill(self.body, tuple(values), tuple([value.text for value in values.values()]))
+        texts = tuple([value.text for value in values.values() if isinstance(value, Sql)])
+        if len(texts) != len(values):
+            slot, wrong = next((slot, value) for slot, value in values.items() if not isinstance(value, Sql))
+            raise TypeError(f"sql/{self.name}.sql: slot {slot} takes Sql, not {type(wrong).__name__}")
+        return _fill(self.body, tuple(values), texts)
 
 
 @lru_cache(maxsize=4096)

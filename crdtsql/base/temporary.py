@@ -59,7 +59,7 @@ class TemporaryTable:
             self._empty(connection)
         else:
             make_room(connection, self.quoted)
-            connection.execute(definition)
+            connection.execute(definition, can_cache=False)
         try:
             yield
         finally:
@@ -81,6 +81,6 @@ def make_room(connection: apsw.Connection, table: Sql) -> None:
     SQLite drops no table while a statement around us reads, as in `SELECT crdt_import(body) FROM inbox`; then it is put aside.
     """
     try:
-        connection.execute(f"DROP TABLE IF EXISTS {table}")
+        connection.execute(f"DROP TABLE IF EXISTS {table}", can_cache=False)
     except apsw.LockedError:
         connection.execute(f"ALTER TABLE {table} RENAME TO {identifier(f'_crdt_left_{next(_leftovers)}')}")

@@ -18,8 +18,8 @@ from crdtsql.replica import transactions
 from crdtsql.sqlite import neighbours
 from crdtsql.wire import no_such_file
 
-STATEMENTS = 2_000
-"""How many compiled statements a connection keeps; a merge of a table with every feature executes some hundred."""
+STATEMENTS = 512
+"""How many compiled statements a connection keeps, the most that apsw lets us: those of the last runs (base/query.py)."""
 
 
 def now_ms() -> int:

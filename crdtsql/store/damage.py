@@ -25,6 +25,7 @@ FACTS = (
     "conflicts_last",
 )  # fmt: skip
 """The facts that every file has."""
+_QUOTED_FACTS = joined(map(text, FACTS))
 VIEWS = ("crdt_conflicts", "crdt_renumbered")
 LOST = {
     "_crdt_log": "writes that no operation had folded yet",
@@ -108,9 +109,8 @@ def fits(connection: apsw.Connection) -> bool:
 
 
 def _fits(connection: apsw.Connection) -> bool:
-    facts = joined(text(name) for name in FACTS)
     try:
-        return bool(query.first(connection, sql("store/damage/fits", facts=facts), {"facts": len(FACTS)})[0])
+        return bool(query.first(connection, sql("store/damage/fits", facts=_QUOTED_FACTS), {"facts": len(FACTS)})[0])
     except apsw.SQLError:
         return False
 

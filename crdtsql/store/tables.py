@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, get_args
 
 from crdtsql.base import ABSENT, Declared, Sql, caseless, identifier, joined, naming, policy
@@ -200,7 +201,7 @@ class Table:
     @property
     def key_names(self) -> tuple[Sql, ...]:
         """Return k1, k2, ...: the key columns' names in tables of ours."""
-        return tuple(naming.key(position) for position in range(1, len(self.key) + 1))
+        return _key_names(len(self.key))
 
     @property
     def keys(self) -> Sql:
@@ -210,21 +211,41 @@ class Table:
     @property
     def key_columns(self) -> Sql:
         """Return the user's key columns, quoted, in the order of the key."""
-        return joined(identifier(name) for name in self.key)
+        return joined(_quoted(self.key))
 
     def keys_of(self, alias: str) -> Sql:
         """Return `alias.k1, alias.k2, ...`."""
-        return joined(Sql(f"{alias}.{name}") for name in self.key_names)
+        return _columns_of(self.key_names, alias)
 
     def key_columns_of(self, alias: str) -> Sql:
         """Return `alias."id", ...` for the user's key columns."""
-        return joined(Sql(f"{alias}.{identifier(name)}") for name in self.key)
+        return _columns_of(_quoted(self.key), alias)
 
     def same_keys(self, left: str, right: str) -> Sql:
         """Compare the keys of two tables of ours; the left one's collation counts."""
-        return joined((Sql(f"{left}.{name} = {right}.{name}") for name in self.key_names), " AND ")
+        return _same_keys(self.key_names, left, self.key_names, right)
 
     def row_has_key_of(self, user_alias: str, ours: str) -> Sql:
         """Compare the key of the user's table with that of a table of ours."""
-        pairs = zip(self.key, self.key_names, strict=True)
-        return joined((Sql(f"{user_alias}.{identifier(name)} = {ours}.{key}") for name, key in pairs), " AND ")
+        return _same_keys(_quoted(self.key), user_alias, self.key_names, ours)
+
+
+@lru_cache(maxsize=256)
+def _key_names(count: int) -> tuple[Sql, ...]:
+    return tuple(naming.key(position) for position in range(1, count + 1))
+
+
+@lru_cache(maxsize=1024)
+def _quoted(names: tuple[str, ...]) -> tuple[Sql, ...]:
+    return tuple(identifier(name) for name in names)
+
+
+@lru_cache(maxsize=1024)
+def _columns_of(names: tuple[Sql, ...], alias: str) -> Sql:
+    return joined(Sql(f"{alias}.{name}") for name in names)
+
+
+@lru_cache(maxsize=1024)
+def _same_keys(these: tuple[Sql, ...], left: str, others: tuple[Sql, ...], right: str) -> Sql:
+    pairs = zip(these, others, strict=True)
+    return joined((Sql(f"{left}.{one} = {right}.{other}") for one, other in pairs), " AND ")

@@ -277,7 +277,7 @@ def shared(connection: apsw.Connection) -> dict[str, Any]:
 
 def opened(image: bytes) -> apsw.Connection:
     """Open a serialized database in memory, where there is no write-ahead log: bytes 18 and 19 say whether a file has one."""
-    connection = apsw.Connection(":memory:")
+    connection = apsw.Connection(":memory:", statementcachesize=512)
     if image:
         connection.deserialize("main", image[:18] + b"\1\1" + image[20:])
     return connection
