@@ -1,8 +1,8 @@
 """Accounting: what a person wrote, and nobody who had seen it overwrote, is in a table, among the held rows or in the conflict log.
 
-Programs write numbers that are used once, so that each names the write that it stems from. A replica that has one keeps it, until
-somebody writes over it, or deletes its row, whose table showed it or whose conflict log listed it for that cell. Of two that were
-written concurrently the loser is in the log of the replica where they met; others may only get what was written over the winner.
+Programs write numbers that are used once, each to one row, so that each names the write that it stems from. A replica that has one
+keeps it, until somebody writes over it, or deletes its row, whose table showed it or whose conflict log listed it for that cell. Of
+two that were written concurrently the loser is in the log of the replica where they met; others may only get what was written over the winner.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def logged(connection: apsw.Connection, tables: Mapping[str, Shape], row: Row) -
     where = " AND ".join(f"k{n} IS ?{n}" for n in range(1, len(key) + 1))
     table = f"tbl = (SELECT id FROM _crdt_table WHERE name = '{name}')"
     entries = connection.execute(f"SELECT won, lost FROM _crdt_conflict WHERE {table} AND {where}", key)
-    return {value for entry in entries for value in entry if _is_mark(value)}
+    return {value for entry in entries for value in entry if is_mark(value)}
 
 
 def kept(connection: apsw.Connection, tables: Mapping[str, Shape]) -> set[Any]:
@@ -81,8 +81,9 @@ def lost_elsewhere(world: World, known: int, mark: Any) -> bool:
 
 
 def _marks(connection: apsw.Connection, queries: list[str]) -> set[Any]:
-    return {value for query in queries for (value,) in connection.execute(query) if _is_mark(value)}
+    return {value for query in queries for (value,) in connection.execute(query) if is_mark(value)}
 
 
-def _is_mark(value: Any) -> bool:
+def is_mark(value: Any) -> bool:
+    """Tell whether a value is a mark."""
     return isinstance(value, int) and value >= FIRST

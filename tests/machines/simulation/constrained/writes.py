@@ -193,12 +193,24 @@ class ConstrainedWriter(Writer):
             return f"{verb} {table} SET {', '.join(f'{name} = ?' for name in shape.key)} {where}", (*key, *old)
         columns = random.sample(shape.columns, min(len(shape.columns), random.choice((1, 1, 2))))
         settings = [self._setting(random, shape, column) for column in columns]
+        if kind == "update all":
+            settings = [self._each_its_mark(table, *setting) for setting in settings]
         text = ", ".join(setting for setting, _ in settings)
         values = tuple(value for _, bound in settings for value in bound)
         if kind == "update all":
             return f"UPDATE OR IGNORE {table} SET {text}", values
         verb = "UPDATE OR REPLACE" if kind == "update or replace" else "UPDATE"
         return f"{verb} {table} SET {text} {where}", (*values, *old)
+
+    def _each_its_mark(self, table: str, setting: str, bound: tuple[Any, ...]) -> Statement:
+        """Let a setting that writes a mark to all rows write another one to each, for a mark names one write."""
+        if not any(map(accounting.is_mark, bound)):
+            return setting, bound
+        for _ in self.shape(table).pool:
+            accounting.mark()
+        names = self.shape(table).key
+        other, own = (", ".join(f"{alias}.{name}" for name in names) for alias in ("other", table))
+        return f"{setting} + (SELECT count(*) FROM {table} AS other WHERE ({other}) < ({own}))", bound
 
     def _constrained(self, table: str) -> Constrained:
         return TABLES[table]
