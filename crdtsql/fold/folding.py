@@ -66,8 +66,11 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
             if table.unsure is not None:
                 unsure.write_down(registry, table)
         births.keep(registry, [(table, events.removals) for table, events in known])
+        overwritten = unseen.find(registry, [table for table, _ in known])
         for table, events in known:
             _fold_table(registry, table, stamped, batch, events)
+        if overwritten:
+            unseen.follow(registry, overwritten)
         for side, held in kept:
             standins.relink(registry, side, held)
         if scene.sides:

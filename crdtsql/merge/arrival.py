@@ -84,7 +84,7 @@ class Arrival:
 
     Attributes:
         severed: how many references the merge set to NULL.
-        unseen: whether some of the changeset's writes, in `temp._crdt_unseen`, took the place of what their writer did not see.
+        unseen: whether values that a table did not show go with some of the changeset's writes, in `temp._crdt_unseen`.
     """
 
     def __init__(
@@ -215,14 +215,21 @@ class Arrival:
     def _clash(self, pair: Pair, stamps: dict[str, Sql]) -> Sql:
         """Render the bit of a cell whose local value is lost though the incoming one's writer had not seen it, or not shown.
 
-        What was written concurrently to a typed cell is merged, and not lost.
+        What was written concurrently to a typed cell is merged, and not lost. Of a typed cell a part of the value may be older than
+        what was written over, so any is taken.
         """
         is_typed, slots = pair.field.type != "lww", {"bit": pair.bit, **pair.sent}
         clashes = fragment("merge/arrival/cell_clashes", **slots, **stamps)
         if not self.unseen:
             return integer(0) if is_typed else clashes
-        new = {"new_t": stamps["new_t"], "new_s": stamps["new_s"], "uid": text(pair.field.uid)}
-        overwrites = fragment("merge/arrival/cell_overwrites", newer=self.is_newer(**stamps), **new, **slots)
+        overwrites = fragment(
+            "merge/arrival/cell_overwrites",
+            newer=self.is_newer(**stamps),
+            is_typed=integer(is_typed),
+            uid=text(pair.field.uid),
+            **slots,
+            **stamps,
+        )
         return Sql(f"({overwrites} & ~{clashes})" if is_typed else f"({clashes} | {overwrites})")
 
     def is_newer(self, new_t: Sql, new_s: Sql, old_t: Sql, old_s: Sql) -> Sql:

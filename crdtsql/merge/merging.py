@@ -37,7 +37,7 @@ from crdtsql.numbers import followers, ids, reference
 from crdtsql.shown import Scene, count_kept, noting, settle, strangers
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
-from crdtsql.wire import Header
+from crdtsql.wire import Header, UnseenWrite
 
 FROM = TemporaryTable(
     "_crdt_from",
@@ -227,12 +227,8 @@ def merge(
         strangers.kept(registry, _concerned(arrivals, scene)),
     ):
         scene.lift()
-        if header.unseen:
-            connection.executemany(
-                "INSERT OR IGNORE INTO temp._crdt_unseen (t, remote, uid) VALUES (?, ?, ?)", header.unseen
-            )
         local = _map_sites(registry, header, {} if again else registry.vector())
-        unseen.remember(registry, [(hlc, local[ordinal], uid) for hlc, ordinal, uid in header.unseen])
+        _note_unseen(registry, header, local)
         connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
         renumbered = ids.meet(registry, header, database, local)
         report.unrelated = unrelated.check(registry, strange, arrivals, report.notices, refuse=refuse_unrelated)
@@ -304,6 +300,20 @@ def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> 
         [(local[site.ordinal], site.upto) for site in header.sites],
     )
     return local
+
+
+def _note_unseen(registry: Registry, header: Header, local: dict[int, int]) -> None:
+    """Note with which writes of a changeset values go that a table did not show, and remember it."""
+    noted, writes = [], []
+    for one in header.unseen:
+        since, lost = (one.since[0], local[one.since[1]]), one.lost and (one.lost[0], local[one.lost[1]])
+        writes.append(UnseenWrite(one.hlc, local[one.site], one.uid, since, lost))
+        lost_t, lost_s = lost or (0, 0)
+        value = {"t": one.hlc, "remote": one.site, "uid": one.uid, "lost_t": lost_t, "lost_s": lost_s}
+        noted.append(value | {"since_t": one.since[0], "since_remote": one.since[1]})
+    if noted:
+        registry.connection.executemany(sql("merge/merging/note_unseen"), noted)
+        unseen.remember(registry, writes)
 
 
 def _merge_tables(

@@ -3,7 +3,7 @@
 from crdtsql.wire import image, workbench
 from crdtsql.wire.envelope import VERSION, pack, unpack
 from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
-from crdtsql.wire.header import MAXIMUM_LANES, Header, Site, TableHeader
+from crdtsql.wire.header import MAXIMUM_LANES, Header, Site, TableHeader, UnseenWrite
 
 __all__ = [
     "MAXIMUM_LANES",
@@ -11,6 +11,7 @@ __all__ = [
     "Header",
     "Site",
     "TableHeader",
+    "UnseenWrite",
     "image",
     "move_to_new",
     "no_such_file",

@@ -19,6 +19,8 @@ The header is a JSON object:
     eras        optional: {uid: n} for tables that the sender disabled n times while others stayed enabled
     unseen      optional: list of [hlc, ordinal, uid of the column]: writes of cells that took the place of values that their
                 writer's table did not show, for the receiver's conflict log
+    overwrites  optional: list of [hlc, ordinal, uid of the column, hlc, ordinal, hlc, ordinal]: writes of cells that were in
+                `unseen`, or written over such a one; then the one that was, and, if known, the stamp of the value whose place it took
     lanes       optional: {site id: [lane, times]}: which ids of AUTOINCREMENT tables a site takes, and how often it has chosen that
 
 Unknown keys are ignored. Everything in it is distrusted: `read_header` takes what is in range and refuses the rest.
@@ -29,7 +31,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from crdtsql.base import Declared, InvalidChangesetError, Lane, blocks_rule, caseless, clock, policy
 
@@ -48,6 +50,23 @@ class Site:
     id: bytes
     upto: int
     needs: int
+
+
+class UnseenWrite(NamedTuple):
+    """The write of a cell with which a value went that a table did not show: it took its place, or that of one that had.
+
+    Attributes:
+        hlc, site: stamp of the write, by the ordinal of its site.
+        uid: of the column.
+        since: stamp of the write that took the value's place, this one or an earlier one.
+        lost: stamp of the value, None if the sender does not say.
+    """
+
+    hlc: int
+    site: int
+    uid: str
+    since: tuple[int, int]
+    lost: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +153,7 @@ class Header:
     sites: tuple[Site, ...]
     tables: tuple[TableHeader, ...] = field(default=())
     eras: dict[str, int] = field(default_factory=dict)
-    unseen: tuple[tuple[int, int, str], ...] = ()
+    unseen: tuple[UnseenWrite, ...] = ()
     lanes: dict[bytes, Lane] = field(default_factory=dict)
 
     @property
@@ -183,7 +202,7 @@ class Header:
                 for table in self.tables
             ],
             **({"eras": self.eras} if self.eras else {}),
-            **({"unseen": [list(event) for event in self.unseen]} if self.unseen else {}),
+            **_unseen_to_json(self.unseen),
             **({"lanes": {site.hex(): list(lane) for site, lane in self.lanes.items()}} if self.lanes else {}),
         }
 
@@ -229,15 +248,43 @@ def _parse_header(found: dict[str, Any]) -> Header:
     eras = {_name(name): _number(era) for name, era in found.get("eras", {}).items()}
     if len(eras) > MAXIMUM_ERAS:
         raise ValueError("more tables were disabled than anybody has")
-    unseen = tuple((_number(hlc), _number(ordinal), _name(uid)) for hlc, ordinal, uid in found.get("unseen", []))
-    if len(unseen) > MAXIMUM_UNSEEN or any(not 1 <= ordinal <= len(sites) for _, ordinal, _ in unseen):
-        raise ValueError("writes that overwrote something unseen are not valid")
+    unseen = _parse_unseen(found, len(sites))
     lanes = {
         _site_id(site): Lane(_number(lane), _number(count)) for site, (lane, count) in found.get("lanes", {}).items()
     }
     if len(lanes) > MAXIMUM_LANES or any(lane.number >= blocks_rule.LANES for lane in lanes.values()):
         raise ValueError("the lanes of sites are not valid")
     return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables, eras, unseen, lanes)
+
+
+def _unseen_to_json(unseen: tuple[UnseenWrite, ...]) -> dict[str, Any]:
+    """Return the header's keys for writes of what nobody saw; the first is for readers that know no other."""
+    direct = sorted({(one.hlc, one.site, one.uid) for one in unseen if one.since == (one.hlc, one.site)})
+    exact = [
+        [one.hlc, one.site, one.uid, *one.since, *(one.lost or ())]
+        for one in unseen
+        if one.lost or one.since != (one.hlc, one.site)
+    ]
+    found = {"unseen": [list(one) for one in direct], "overwrites": exact}
+    return {name: writes for name, writes in found.items() if writes}
+
+
+def _parse_unseen(found: dict[str, Any], sites: int) -> tuple[UnseenWrite, ...]:
+    direct, exact = found.get("unseen", []), found.get("overwrites", [])
+    if len(direct) > MAXIMUM_UNSEEN or len(exact) > MAXIMUM_UNSEEN:
+        raise ValueError("more writes overwrote something unseen than anybody tells of")
+    writes = []
+    for t, s, uid, since_t, since_s, *value in exact:
+        since, lost = (_number(since_t), _ordinal(since_s, sites)), None
+        if value:
+            lost_t, lost_s = value
+            lost = _stamped(lost_t), _ordinal(lost_s, sites)
+        writes.append(UnseenWrite(_number(t), _ordinal(s, sites), _name(uid), since, lost))
+    known = {(one.hlc, one.site, one.uid) for one in writes}
+    for t, s, uid in direct:
+        if (t, s, uid) not in known:
+            writes.append(UnseenWrite(_number(t), _ordinal(s, sites), _name(uid), (t, s), None))
+    return tuple(writes)
 
 
 def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
@@ -329,6 +376,19 @@ def _number(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= clock.HIGHEST_HLC:
         raise ValueError(f"{value!r:.40} is not a number in range")
     return value
+
+
+def _ordinal(value: Any, sites: int) -> int:
+    if not 1 <= _number(value) <= sites:
+        raise ValueError(f"{value!r:.40} is not the number of a site")
+    return int(value)
+
+
+def _stamped(value: Any) -> int:
+    """Read the hlc of a stamp, which is negative for a genesis."""
+    if isinstance(value, int) and value < 0:
+        return _number(value + clock.GENESIS_OFFSET) - clock.GENESIS_OFFSET
+    return _number(value)
 
 
 def _site_id(value: Any) -> bytes:

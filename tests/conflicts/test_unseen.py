@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crdtsql import Replica
-from tests.support.peers import come_to_rest, replica, send
+from crdtsql.base.errors import InvalidChangesetError
+from tests.support import forge
+from tests.support.peers import come_to_rest, replica, send, write
 
 USERS = "CREATE TABLE u (login TEXT PRIMARY KEY NOT NULL, email TEXT UNIQUE, name TEXT); INSERT INTO u VALUES ('x', 'x', 'one')"
 
@@ -112,3 +115,132 @@ def test_insert_after_a_delete_that_had_not_seen_a_write_logs_it(tmp_path: Path)
     send(a, b)
     for peer in (a, b):
         assert log(peer) == [("x", "name", "edited", "new", False)]
+
+
+def test_who_gets_only_what_was_written_over_it_logs_it_too(tmp_path: Path) -> None:
+    """What was overwritten unseen is logged also where only a later write of that cell arrives, whose writer saw nothing of it."""
+    a, b, c = three(tmp_path)
+    a.connection.execute("INSERT INTO u VALUES ('bob', 'other', 'another')")
+    send(a, b)
+    b.connection.execute("UPDATE u SET name = 'a third' WHERE login = 'bob'")
+    b.vector()
+    b.connection.execute("UPDATE u SET name = 'a fourth' WHERE login = 'bob'")
+    changes, known = b.export(c.vector()), log(c)
+    c.merge(changes)
+    c.merge(changes)
+    send(b, c)
+    assert known == []
+    assert log(c) == [("bob", "name", "the first", "a fourth", False)]
+    send(b, a)
+    assert log(a) == [("bob", "name", "the first", "another", True)], "it was logged there before"
+
+
+def test_who_has_seen_the_write_that_took_its_place_logs_no_later_one(tmp_path: Path) -> None:
+    """Who saw the write that overwrote a value unseen, and logged it, sees in those after it writes like any other."""
+    a, b, c = three(tmp_path)
+    a.connection.execute("INSERT INTO u VALUES ('bob', 'other', 'another')")
+    send(a, b)
+    send(b, c)
+    b.connection.execute("UPDATE u SET name = 'a third' WHERE login = 'bob'")
+    c.merge(b.export())
+    b.connection.execute("UPDATE u SET name = 'a fourth' WHERE login = 'bob'")
+    send(b, c)
+    assert log(c) == [("bob", "name", "the first", "another", True)]
+
+
+def test_what_was_overwritten_by_who_saw_it_is_not_logged(tmp_path: Path) -> None:
+    """Of a cell that was overwritten unseen, a value that went before, by the hand of somebody who saw it, is in no log."""
+    a, _, c = three(tmp_path)
+    c.clone(tmp_path / "late.db")
+    late = Replica.open(tmp_path / "late.db")
+    write(c, "UPDATE u SET name = 'the second' WHERE login = 'bob'")
+    send(c, a)
+    a.connection.execute("INSERT INTO u VALUES ('bob', 'other', 'another')")
+    for other in (c, late):
+        send(a, other)
+    assert log(a) == log(c) == [("bob", "name", "the second", "another", False)]
+    assert log(late) == []
+
+
+def sets(directory: Path) -> list[Replica]:
+    """Make replicas of which the first two hold a row with a set that the third shows."""
+    found = [replica(directory / f"{site}.db", USERS.replace("one", "[]"), site=site) for site in (1, 2, 3)]
+    for one in found:
+        one.set_type("u", "name", "set")
+    come_to_rest(found)
+    a, b, c = found
+    write(a, "UPDATE u SET email = 'same' WHERE login = 'x'")
+    write(b, "INSERT INTO u VALUES ('bob', 'same', '[1]')")
+    send(b, c)
+    come_to_rest([a, b])
+    return found
+
+
+def test_a_set_that_was_overwritten_unseen_is_logged(tmp_path: Path) -> None:
+    """A typed cell that was overwritten unseen is logged too, whichever write of it arrives first, and once."""
+    a, b, c = sets(tmp_path)
+    write(a, "INSERT INTO u VALUES ('bob', 'other', '[2]')")
+    send(a, b)
+    early = b.export(c.vector())
+    write(b, "UPDATE u SET name = '[2,3]' WHERE login = 'bob'")
+    send(b, c)
+    c.merge(early)
+    write(b, "UPDATE u SET name = '[2,3,4]' WHERE login = 'bob'")
+    send(b, c)
+    assert log(c) == [("bob", "name", "[1]", "[2,3]", True)]
+
+
+def without_overwrites(data: bytes) -> bytes:
+    """Make a changeset as an earlier version writes it."""
+
+    def changed(header: dict[str, Any]) -> None:
+        del header["overwrites"]
+
+    return forge.with_header(data, changed)
+
+
+def test_changesets_that_do_not_say_what_was_lost_are_read(tmp_path: Path) -> None:
+    """Of an earlier sender the writes themselves are known: whoever takes one logs what it had, and passes the write on."""
+    a, b, c = three(tmp_path)
+    write(a, "INSERT INTO u VALUES ('bob', 'other', 'another')")
+    b.merge(without_overwrites(a.export(b.vector())))
+    write(b, "UPDATE u SET name = 'a third' WHERE login = 'bob'")
+    send(b, c)
+    assert log(b) == [("bob", "name", "the first", "another", True)]
+    assert log(c) == [("bob", "name", "the first", "a third", False)]
+
+
+def test_files_that_do_not_say_what_was_lost_are_read(tmp_path: Path) -> None:
+    """What an earlier version wrote down in a file of such writes goes on to others."""
+    a, b, c = three(tmp_path)
+    write(a, "INSERT INTO u VALUES ('bob', 'other', 'another')")
+    send(a, b)
+    ((noted,),) = b.connection.execute("SELECT value FROM _crdt_meta WHERE name = 'unseen'")
+    shorter = json.dumps([entry[:3] for entry in json.loads(noted)])
+    b.connection.execute("UPDATE _crdt_meta SET value = ? WHERE name = 'unseen'", (shorter,))
+    write(b, "UPDATE u SET name = 'a third' WHERE login = 'bob'")
+    send(b, c)
+    assert log(c) == [("bob", "name", "the first", "a third", False)]
+
+
+WRONG = {
+    "too short": [1, 1, "name"],
+    "half a stamp": [1, 1, "name", 1, 1, 1],
+    "a site that is none": [1, 9, "name", 1, 1, 1, 1],
+    "the write's site is none": [1, 1, "name", 1, 0, 1, 1],
+    "the value's site is none": [1, 1, "name", 1, 1, 1, 9],
+    "a stamp before any": [1, 1, "name", 1, 1, -(1 << 62) - 1, 1],
+    "a stamp after all": [1 << 63, 1, "name", 1, 1, 1, 1],
+    "no number": [1, 1, "name", "1", 1, 1, 1],
+    "no name": [1, 1, 7, 1, 1, 1, 1],
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_no_sender_says_is_refused(wrong: str, tmp_path: Path) -> None:
+    """A changeset that says nonsense of such writes is refused."""
+    a, b, _ = three(tmp_path)
+    write(a, "INSERT INTO u VALUES ('bob', 'other', 'another')")
+    data = forge.with_header(a.export(b.vector()), lambda header: header["overwrites"].append(WRONG[wrong]))
+    with pytest.raises(InvalidChangesetError):
+        b.merge(data)

@@ -119,7 +119,7 @@ def keys(found: Any, path: str = "") -> set[str]:
 def test_every_key_that_can_be_written_is_documented() -> None:
     """The table of keys has all that the code writes where nothing is left out, and nothing else."""
     site = b"\1" * 16
-    unseen, lanes = ((1, 1, "value"),), {site: Lane(0, 1)}
+    unseen, lanes = (header.UnseenWrite(1, 1, "value", (1, 1), (1, 1)),), {site: Lane(0, 1)}
     whole = header.Header(site, 1, (header.Site(1, site, 1, 1),), (WHOLE,), {"job": 1}, unseen, lanes)
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):

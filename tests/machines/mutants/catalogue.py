@@ -878,16 +878,37 @@ MUTANTS = (
     Mutant(
         "a changeset does not say which writes took the place of what nobody saw",
         "conflicts/unseen.py",
-        "if write[0] > receiver.get(write[1], 0))",
-        "if write[0] > receiver.get(write[1], 0) + (1 << 62))",
+        "if one.hlc > receiver.get(one.site, 0))",
+        "if one.hlc > receiver.get(one.site, 0) + (1 << 62))",
         constrained=True,
     ),
     Mutant(
         "such writes are not passed on",
         "merge/merging.py",
-        "unseen.remember(registry, [(hlc, local[ordinal], uid) for hlc, ordinal, uid in header.unseen])",
+        "unseen.remember(registry, writes)",
         "unseen.remember(registry, [])",
         constrained=True,
+    ),
+    Mutant(
+        "what was written over such a write is like any other write",
+        "fold/folding.py",
+        "        if overwritten:\n",
+        "        if not overwritten:\n",
+        tests="tests/conflicts/test_unseen.py",
+    ),
+    Mutant(
+        "whoever has not seen such a write logs whatever it overwrites",
+        "sql/merge/arrival/cell_overwrites.sql",
+        "(unseen.lost_t = ${old_t} AND unseen.lost_s = ${old_s})",
+        "(unseen.lost_t >= ${old_t} OR unseen.lost_s = ${old_s})",
+        tests="tests/conflicts/test_unseen.py",
+    ),
+    Mutant(
+        "whoever has seen such a write takes a later one for it",
+        "sql/merge/merging/note_unseen.sql",
+        "WHERE :since_t > (SELECT seen FROM temp._crdt_from WHERE remote = :since_remote)",
+        "WHERE :since_t > 0",
+        tests="tests/conflicts/test_unseen.py",
     ),
     # -- writes that wait in the log of several files
     Mutant(

@@ -314,11 +314,13 @@ class Simulation:
         return self.habits.tables[clash.row[0]].rows == "delete-wins" and self._was_inserted_between(clash)
 
     def _was_inserted_between(self, clash: model.Clash) -> bool:
-        """Tell whether the winner's site inserted the row after the losing write, at last by the winning one."""
+        """Tell whether the row was inserted after the losing write, by the winning one or one that its writer had seen."""
+        written = [event for event in self.world.events if clash.row in event.writes]
+        won = next(event for event in written if event.stamp == clash.won)
         return any(
-            event.kind == "insert" and clash.row in event.writes and event.site == clash.won[1]
-            for event in self.world.events
-            if clash.lost < event.stamp <= clash.won
+            event.kind == "insert" and (event is won or self.world.happened_before(event, won))
+            for event in written
+            if clash.lost < event.stamp
         )
 
     def check_new_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:

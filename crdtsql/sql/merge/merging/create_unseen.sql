@@ -1,7 +1,9 @@
 CREATE TEMP TABLE _crdt_unseen (
-  -- Writes of a changeset that took the place of values that their writer's table did not show.
+  -- Writes of a changeset with which values go that a table did not show, if this replica has not seen the write that took their place.
   t INTEGER,       -- the hlc of the write
   remote INTEGER,  -- its site, as the changeset numbers it
   uid TEXT,        -- of the column
-  PRIMARY KEY (t, remote, uid)
+  lost_t INTEGER,  -- the hlc of the value
+  lost_s INTEGER,  -- its local site, 0 if the sender does not say which value it was
+  PRIMARY KEY (t, remote, uid, lost_t, lost_s)
 ) WITHOUT ROWID
