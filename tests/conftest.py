@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import library
+
 MEMORY = Path("/dev/shm")
 FOLDER = Path(__file__).parent
 LONGEST = (
@@ -38,6 +40,7 @@ NUMBERS = count(1)
 
 def pytest_configure() -> None:
     """Let `tmp_path` be in memory if the machine has that: every small commit waits for a disk; whoever needs one asks for it."""
+    library.prepare()
     if os.access(MEMORY, os.W_OK):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 

@@ -5,7 +5,6 @@ The environment's CRDTSQL_SEED and CRDTSQL_STEPS name one history: its seed, and
 
 from __future__ import annotations
 
-import gc
 import logging
 import multiprocessing
 import os
@@ -21,6 +20,7 @@ from unittest import mock
 
 from tests.machines.simulation.constrained.simulation import Constrained
 from tests.machines.simulation.simulation import Simulation
+from tests.support import library
 from tests.support.peers import fast_directory
 
 STEPS = 30
@@ -63,7 +63,7 @@ def run_all(run_one: Callable[[int], Result], seeds: Iterable[int]) -> Iterator[
 @cache
 def _workers() -> ProcessPoolExecutor:
     """Give the processes that run histories; they have loaded everything, and end with this one."""
-    return ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"), initializer=gc.freeze)
+    return ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"), initializer=library.begin)
 
 
 def run(seed: int, steps: Sequence[int] | None = None, *, constrained: bool = False) -> Result:

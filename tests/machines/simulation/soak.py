@@ -18,6 +18,7 @@ from itertools import count
 
 from tests.machines.simulation import histories, situations
 from tests.machines.simulation.constrained import situations as constrained_situations
+from tests.support import library
 
 ENOUGH = 600
 """So many histories must meet all situations."""
@@ -30,7 +31,9 @@ def results(first: int, seconds: float) -> Iterator[histories.Result]:
     """Yield the results of histories from a seed on, with and without constraints, until the time is over."""
     until = time.monotonic() + seconds
     workers = os.cpu_count() or 1
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=library.begin
+    ) as pool:
         seeds = count()
         running: set[Future[histories.Result]] = set()
         try:
