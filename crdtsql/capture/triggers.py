@@ -38,8 +38,6 @@ from crdtsql.types import TYPES, Kind
 
 BLOCK = "block"
 ROWID_NAMES = ("rowid", "oid", "_rowid_")
-REFUSING = ("delete", "rekey", "kept_insert", "kept_update")
-"""The triggers of a grow-only table that let no row go."""
 
 
 def trigger_statements(connection: apsw.Connection, table: Table, shape: TableShape) -> Iterator[str]:

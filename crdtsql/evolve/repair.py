@@ -98,7 +98,7 @@ def repair(
         blind += _mend(registry, state, report)
     if not registry.exists:
         return report
-    if any(one.what == "_crdt_log" for one in rebuilt):
+    if any(one.lost and one.what in ("_crdt_log", "_crdt_quiet") for one in rebuilt):
         blind = [table for table in registry.tables() if not table.absent]
     fold()
     for table in blind:

@@ -52,6 +52,10 @@ THEIRS = TemporaryTable(
 )
 
 
+MANY_ROWS = 1_000
+"""From so many rows on it is cheaper to compile all statements anew, twice, than to let our triggers look whether to capture them."""
+
+
 @dataclass(slots=True)
 class TableReport:
     """What a merge did to one table.
@@ -218,13 +222,14 @@ def merge(
     ]
     batch, last_conflict = registry.next_batch(), registry.number("conflicts_last")
     scene = Scene(registry, {arrival.table.id for arrival in arrivals})
+    tables = _concerned(arrivals, scene)
     with (
         FROM.created(connection),
         THEIRS.created(connection),
         UNSEEN.created(connection) if header.unseen else nullcontext(),
         noting(registry),
-        without_capture(connection, _concerned(arrivals, scene)),
-        strangers.kept(registry, _concerned(arrivals, scene)),
+        without_capture(connection, tables, many=sum(table.rows for table in header.tables) > MANY_ROWS),
+        strangers.kept(registry, tables),
     ):
         scene.lift()
         local = _map_sites(registry, header, {} if again else registry.vector())

@@ -188,7 +188,7 @@ def _translate_shown(registry: Registry, table: Table | None, name: str, column:
     slots = {"table": identifier(name), "column": column, "means": means}
     if query.first(connection, sql("numbers/renumber/holds_moved", **slots)) is None:
         return
-    with without_capture(connection, [] if table is None else [table]):
+    with without_capture(connection, None if table is None else [table]):
         connection.execute("SAVEPOINT crdt_move")
         try:
             translate = partial(sql, "numbers/renumber/translate", **slots)

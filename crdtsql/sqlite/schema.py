@@ -297,6 +297,11 @@ def other_triggers(connection: apsw.Connection, table: str) -> list[str]:
     return sorted(name for name in triggers(connection, table) if not is_ours(name))
 
 
+def has_temporary_triggers(connection: apsw.Connection) -> bool:
+    """Tell whether this connection has triggers that no other one sees."""
+    return query.exists(connection, "sqlite_temp_schema", "type = 'trigger'")
+
+
 @memory.of_schema
 def tables_with_other_triggers(connection: apsw.Connection) -> set[str]:
     """Return the lower-case names of the tables that have triggers that are not ours; one pass over the schema."""

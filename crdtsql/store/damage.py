@@ -29,6 +29,7 @@ _QUOTED_FACTS = joined(map(text, FACTS))
 VIEWS = ("crdt_conflicts", "crdt_renumbered")
 LOST = {
     "_crdt_log": "writes that no operation had folded yet",
+    "_crdt_quiet": "",
     "_crdt_merged": "which writes had seen which others",
     "_crdt_conflict": "the conflict log",
     "_crdt_peer": "",
@@ -226,7 +227,15 @@ def _of_file(connection: apsw.Connection, present: dict[str, set[str]], tables: 
     indexes = _indexes(connection)
     if "_crdt_conflict" in present and "_crdt_conflict_open" not in indexes:
         yield Damage("_crdt_conflict_open", "is gone", Remedy.REBUILD)
-    if _lacking(present, "_crdt_progress", _declared()["_crdt_progress"]) is None and not fits(connection):
+    quiet = "_crdt_quiet" in present and query.exists(connection, "main._crdt_quiet")
+    if quiet:
+        lost = "what was written to your tables since then"
+        yield Damage("_crdt_quiet", "has a row, so that nothing is captured", Remedy.REBUILD, lost)
+    if (
+        not quiet
+        and _lacking(present, "_crdt_progress", _declared()["_crdt_progress"]) is None
+        and not fits(connection)
+    ):
         yield Damage("facts in _crdt_meta", "are gone, or older than the rest", Remedy.REBUILD)
 
 

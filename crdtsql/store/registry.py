@@ -35,7 +35,7 @@ from crdtsql.sqlite import schema
 from crdtsql.store import catalogue, damage
 from crdtsql.store.tables import Field, Table
 
-FORMAT = 4
+FORMAT = 5
 
 CONFLICTS_PER_CELL = 20
 CONFLICTS_TOTAL = 10_000
@@ -134,7 +134,9 @@ class Registry:
             for (name,) in query.rows(self.connection, "SELECT name FROM _crdt_table"):
                 self.create_kept_index(name)
             self.set("unsettled", 0)
-        self.connection.execute(sql("store/registry/upgrade_to_4"))
+        if found < 4:
+            self.connection.execute(sql("store/registry/upgrade_to_4"))
+        self.connection.execute(sql("store/registry/upgrade_to_5"))
         memory.forget_rows(self.connection)
         self.set("format", FORMAT)
         self.count_columns()

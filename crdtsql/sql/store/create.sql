@@ -55,6 +55,11 @@ CREATE TABLE _crdt_log (
   k1
 );
 
+CREATE TABLE _crdt_quiet (
+  -- While a row is here, capture triggers do nothing: crdtsql writes to the user's tables. No transaction leaves one.
+  id INTEGER PRIMARY KEY
+);
+
 CREATE TABLE _crdt_merged (
   -- What a site knew: before its event at hlc "at" it had merged the events of peer up to upto.
   site INTEGER NOT NULL,

@@ -53,6 +53,27 @@ MUTANTS = (
         'connection.execute(f"DELETE FROM {self.quoted}")',
         'connection.execute(f"SELECT 1 FROM {self.quoted}")',
     ),
+    # -- writes of crdtsql's own
+    Mutant(
+        "an update is captured while crdtsql writes",
+        "sql/capture/triggers/trigger_update.sql",
+        "NOT EXISTS (SELECT 1 FROM _crdt_quiet)",
+        "(SELECT count(*) FROM _crdt_quiet) < 9",
+    ),
+    Mutant(
+        "triggers stay quiet after a merge",
+        "capture/quiet.py",
+        """        raise
+    connection.execute("DELETE FROM main._crdt_quiet")""",
+        """        raise""",
+    ),
+    Mutant(
+        "triggers of an earlier version are not taken off",
+        "capture/quiet.py",
+        'if naming.is_ours(name) and "_crdt_quiet" not in statement}',
+        "if False}",
+        tests="tests/capture/test_quiet.py",
+    ),
     # -- time and causality
     Mutant(
         "the clock is not raised by a merge",

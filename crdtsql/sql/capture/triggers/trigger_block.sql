@@ -1,5 +1,7 @@
 CREATE TRIGGER ${trigger} AFTER INSERT ON ${table}
-WHEN NEW.${key_column} % ${size} >= ${used_up} BEGIN
+WHEN NEW.${key_column} % ${size} >= ${used_up}
+  AND NOT EXISTS (SELECT 1 FROM _crdt_quiet)
+BEGIN
   -- A block of ids is used up: the next statement goes on in the next block of this site. A statement writes the row of sqlite_sequence
   -- that it read when it began, and reads the first one of the table, so this one must come before it.
   INSERT INTO sqlite_sequence (rowid, name, seq)

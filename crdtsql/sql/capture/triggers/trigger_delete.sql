@@ -1,4 +1,5 @@
 CREATE TRIGGER ${trigger} AFTER DELETE ON ${table}
+WHEN NOT EXISTS (SELECT 1 FROM _crdt_quiet)
 BEGIN
   INSERT INTO ${held} (reason, ${held_columns})
   VALUES (${reason_deleted}, ${old_columns});

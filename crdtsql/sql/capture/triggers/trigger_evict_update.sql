@@ -1,5 +1,6 @@
 CREATE TRIGGER ${trigger} BEFORE UPDATE ${of_columns} ON ${table}
 WHEN EXISTS (SELECT 1 FROM ${source} WHERE ${same_unique_key} AND NOT (${same_row}))
+  AND NOT EXISTS (SELECT 1 FROM _crdt_quiet)
 BEGIN
   -- UPDATE OR REPLACE deletes this row without firing a delete trigger; fold looks whether it is still there.
   INSERT INTO ${held} (reason, ${held_columns})

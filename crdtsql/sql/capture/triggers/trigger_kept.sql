@@ -7,6 +7,7 @@ WHEN EXISTS (
     AND entry.tbl = ${table_id}
     AND NOT EXISTS (SELECT 1 FROM ${table} AS shown WHERE ${shown_is_entry})
 )
+  AND NOT EXISTS (SELECT 1 FROM _crdt_quiet)
 BEGIN
   -- A row that the statement met in a UNIQUE index is not there any more: REPLACE deleted it. One row meets far fewer than 20.
   SELECT RAISE(ABORT, ${message});

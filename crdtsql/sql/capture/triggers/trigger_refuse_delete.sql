@@ -1,4 +1,5 @@
 CREATE TRIGGER ${trigger} BEFORE DELETE ON ${table}
+WHEN NOT EXISTS (SELECT 1 FROM _crdt_quiet)
 BEGIN
   SELECT RAISE(ABORT, ${message});
 END

@@ -1,5 +1,6 @@
 CREATE TRIGGER ${trigger} AFTER UPDATE ${of_columns} ON ${table}
-WHEN ${any_changed}
+WHEN (${any_changed})
+  AND NOT EXISTS (SELECT 1 FROM _crdt_quiet)
 BEGIN
   INSERT INTO ${held} (reason, ${held_columns})
   VALUES (${reason_deleted}, ${old_columns});

@@ -13,4 +13,5 @@ SELECT
     FROM _crdt_column AS field
     WHERE field.tbl NOT IN (SELECT id FROM _crdt_table)
   )
+  AND NOT EXISTS (SELECT 1 FROM _crdt_quiet)
   AND (SELECT count(*) FROM _crdt_column) = ifnull((SELECT value FROM _crdt_meta WHERE name = 'columns'), (SELECT count(*) FROM _crdt_column))
