@@ -6,7 +6,7 @@ answers are kept in three ways, each with the reason why they still hold:
 - `of_schema`: while SQLite's schema version is the same. SQLite itself keeps its knowledge of the schema by that.
 - `of_transaction`: until the transaction ends, or whoever changes what was read says so with `forget_rows`. Others can't change
   it meanwhile.
-- `holds`, of what was found sound: until this connection changes any row.
+- `holds`, of what was found sound: until the transaction ends. Nobody else can damage it meanwhile, and what we take off says so.
 
 A ROLLBACK takes back changes that none of these would notice, so whoever rolls back says so with `forget`; `query.roll_back_to` does.
 """
@@ -22,6 +22,9 @@ from weakref import WeakKeyDictionary
 
 import apsw
 
+MOST_ANSWERS = 50_000
+"""How many answers are kept of one schema."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -33,7 +36,7 @@ class _Memory:
     schema_version: int = -1
     schema: dict[Hashable, Any] = field(default_factory=dict)
     rows: dict[Hashable, Any] = field(default_factory=dict)
-    sound: dict[Hashable, int] = field(default_factory=dict)
+    sound: set[Hashable] = field(default_factory=set)
 
 
 _memories: WeakKeyDictionary[apsw.Connection, _Memory] = WeakKeyDictionary()
@@ -60,6 +63,8 @@ def of_schema(
             memory.schema_version = version
         key = (function, arguments, tuple(options.items()))
         if key not in memory.schema:
+            if len(memory.schema) >= MOST_ANSWERS:  # arguments may change where the schema does not
+                memory.schema.clear()
             memory.schema[key] = function(connection, *arguments, **options)
         found: R = memory.schema[key]
         return copy(found) if type(found) in (list, dict, set) else found
@@ -79,15 +84,15 @@ def of_transaction(connection: apsw.Connection, key: Hashable, read: Callable[[]
 
 
 def holds(connection: apsw.Connection, key: Hashable, check: Callable[[], bool]) -> bool:
-    """Tell whether something holds; if it did, and this connection has changed no row since, it does."""
+    """Tell whether something holds; if it did in this transaction, it does."""
     if not connection.in_transaction:
         return check()
-    sound, changes = _of(connection).sound, connection.total_changes()
-    if sound.get(key) == changes:
+    sound = _of(connection).sound
+    if key in sound:
         return True
     found = check()
     if found:
-        sound[key] = changes
+        sound.add(key)
     return found
 
 

@@ -24,7 +24,6 @@ from crdtsql.base import (
     identifier,
     integer,
     joined,
-    memory,
     naming,
     policy,
     query,
@@ -33,7 +32,7 @@ from crdtsql.base import (
     verbatim,
 )
 from crdtsql.sqlite import Column, ForeignKey, TableShape, UniqueIndex, autoincrement, schema
-from crdtsql.store import FIRST_UPDATE_OP, Field, Table
+from crdtsql.store import FIRST_UPDATE_OP, Field, Table, facts
 from crdtsql.types import TYPES, Kind
 
 BLOCK = "block"
@@ -410,11 +409,7 @@ def note_triggers(connection: apsw.Connection, table: Table) -> None:
     """Write down what a table's capture triggers say now, so that it is noticed if somebody alters them."""
     present = schema.triggers(connection, table.name)
     prints = {name: fingerprint(statement) for name, statement in present.items() if naming.is_ours(name)}
-    connection.execute(
-        "INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)",
-        (table.fact("triggers"), json.dumps(prints)),
-    )
-    memory.forget_row(connection, ("fact", table.fact("triggers")))
+    facts.put(connection, table.fact("triggers"), json.dumps(prints))
 
 
 def fingerprint(statement: str) -> str:

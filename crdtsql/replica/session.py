@@ -158,8 +158,6 @@ class Session:
             self.registry.require()
             return self.registry.site_id(self.registry.self_ordinal).hex()
 
-    # -- the steps --------------------------------------------------------------------------------
-
     @property
     def _file(self) -> str:
         return self.connection.filename
@@ -403,9 +401,8 @@ class Session:
     def _writing(self, *, durable: bool = True, folding: bool = False) -> Iterator[None]:
         """Hold the write lock; commit at the end, or undo everything.
 
-        Inside a transaction of the caller's (SQL functions) a savepoint takes its place. Under WAL, a commit that is not
-        `durable` may be undone by a power cut; the file remembers that, and the next export makes up for it. With `folding`, the
-        block does nothing but bring the file up to date, which changes nothing that anybody sees.
+        Inside a transaction of the caller's (SQL functions) a savepoint takes its place. Under WAL, a power cut may undo a commit that
+        is not `durable`; the next export makes up for it. With `folding`, the block only brings the file up to date.
         """
         nested = self.connection.in_transaction
         if not nested:
@@ -414,11 +411,13 @@ class Session:
             self._nested = nested
             memory.forget_rows(self.connection)
             self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")
-            generation = self.registry.number("generation") if self.registry.exists else 0
+            generation, note = self.registry.number("generation") if self.registry.exists else 0, None
             try:
                 yield
-                if self.registry.exists and self.registry.number("unsynced") == int(durable and not nested):
-                    self.registry.set("unsynced", int(not durable or nested))
+                if self.registry.exists:
+                    if self.registry.number("unsynced") == int(durable and not nested):
+                        self.registry.set("unsynced", int(not durable or nested))
+                    note = None if nested else copies.Note.since(self.registry, generation)
                 with self._finishing(not folding):
                     self.connection.execute("RELEASE crdtsql" if nested else "COMMIT")
             except BaseException:
@@ -431,8 +430,8 @@ class Session:
                 self._waiting.close()
             while self._unsaid:
                 self._notice(self._unsaid.pop(0))
-            if self._file and not nested and self.registry.exists and self.registry.number("generation") != generation:
-                copies.write_note(self.registry)
+            if note is not None:
+                note.write()
 
     @contextmanager
     def _undamaged(self) -> Iterator[None]:

@@ -24,6 +24,10 @@ _PAUSES_S = (0.001, 0.002, 0.005, 0.010, 0.015, 0.020, 0.025, 0.025, 0.025, 0.05
 _ONLY_PROGRAMS_HAVE = re.compile(r"(?:no such|unknown) (?:function|collation|module)")
 
 
+NORMAL, FULL = 1, 2
+"""Values of PRAGMA synchronous."""
+
+
 class Undo(Exception):  # noqa: N818 - no error: it ends a transaction that was only tried
     """Everything was tried, and is to be undone."""
 
@@ -116,8 +120,12 @@ def synchronous(connection: apsw.Connection, durable: bool) -> Iterator[None]:
         yield
         return
     (before,) = query.first(connection, "PRAGMA synchronous")
-    (mode,) = query.first(connection, "PRAGMA journal_mode")
-    connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' and not durable else 'FULL'}")
+    relaxed = not durable and query.first(connection, "PRAGMA journal_mode")[0] == "wal"
+    wanted = NORMAL if relaxed else FULL
+    if before == wanted:
+        yield
+        return
+    connection.execute(f"PRAGMA synchronous = {wanted}")
     try:
         yield
     finally:

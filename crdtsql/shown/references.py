@@ -15,7 +15,7 @@ import apsw
 from crdtsql.base import Sql, caseless, fragment, identifier, integer, joined, query, reasons, sql
 from crdtsql.shown.holding import Side, any_kept
 from crdtsql.sqlite import Column, ForeignKey, TableShape, schema
-from crdtsql.store import Registry, Stamp, Table
+from crdtsql.store import Stamp, Table
 
 KEEPS_PARENT = ("RESTRICT", "NO ACTION")
 MASKS = ("SET NULL", "SET DEFAULT")
@@ -78,9 +78,8 @@ class Reference:
         return next((column for column in self.parent_shape.columns if caseless(column.name) == caseless(name)), None)
 
 
-def read(registry: Registry, sides: Sequence[Side]) -> list[Reference]:
+def read(connection: apsw.Connection, sides: Sequence[Side]) -> list[Reference]:
     """List the foreign keys of replicated tables, and the references that were declared to crdtsql alone."""
-    connection = registry.connection
     by_name = {caseless(side.table.name): side for side in sides}
     found = []
     for name in schema.tables_with_foreign_keys(connection):

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from crdtsql.base import Sql, TemporaryTable, caseless, integer, joined, naming, query, reasons, sql
+import apsw
+
+from crdtsql.base import Sql, TemporaryTable, caseless, integer, joined, memory, naming, query, reasons, sql
 from crdtsql.capture import without_capture
 from crdtsql.shown import holding, references, strangers
 from crdtsql.shown.deciding import Ends, Group, components
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
 from crdtsql.sqlite import schema
-from crdtsql.store import Causality, Registry
+from crdtsql.store import Causality, Registry, Table
 
 DIRTY = TemporaryTable(
     "_crdt_dirty",
@@ -47,16 +49,22 @@ def note_folded(registry: Registry) -> None:
     registry.connection.execute(sql("shown/settling/mark_folded", log_keys=keys))
 
 
+@memory.of_schema
+def _everything(connection: apsw.Connection, tables: tuple[Table, ...]) -> tuple[list[Side], list[Reference]]:
+    """Return all replicated tables that are in the file, and the references between them."""
+    present = [table for table in tables if not table.absent]
+    shapes = schema.read_all(connection, (table.name for table in present))
+    every = [Side(table, shapes[caseless(table.name)]) for table in present if caseless(table.name) in shapes]
+    return every, references.read(connection, every)
+
+
 class Scene:
     """The tables that a change may concern: those that it touched, and all that references connect with them."""
 
     def __init__(self, registry: Registry, touched: set[int] | None = None) -> None:
         self.registry = registry
         self.connection = registry.connection
-        tables = [table for table in registry.tables() if not table.absent]
-        shapes = schema.read_all(self.connection, (table.name for table in tables))
-        every = [Side(table, shapes[caseless(table.name)]) for table in tables if caseless(table.name) in shapes]
-        every_reference = references.read(registry, every)
+        every, every_reference = _everything(self.connection, tuple(registry.tables()))
         near = {side.table.id for side in every} if touched is None else _connected(touched, every_reference)
         self.references = [found for found in every_reference if found.child.table.id in near]
         linked = {side.table.id for found in self.references for side in (found.child, found.parent) if side}

@@ -1,6 +1,6 @@
 """What do our own tables in the file say?"""
 
-from crdtsql.store import catalogue, columns, copies, damage, lanes
+from crdtsql.store import catalogue, columns, copies, damage, facts, lanes
 from crdtsql.store.book import Book, Folded
 from crdtsql.store.causality import Causality, Stamp
 from crdtsql.store.damage import Damage, Remedy
@@ -28,5 +28,6 @@ __all__ = [
     "columns",
     "copies",
     "damage",
+    "facts",
     "lanes",
 ]

@@ -110,24 +110,37 @@ def advance(registry: Registry) -> None:
     registry.set("nonce", secrets.token_hex(8))
 
 
-def write_note(registry: Registry) -> None:
-    """Write down outside of the file how far it has come; after the commit, so that the note is never ahead."""
-    note = {
-        "generation": registry.number("generation"),
-        "nonce": registry.get("nonce"),
-        "path": registry.connection.filename,
-    }
-    target = _note_path(registry)
-    with suppress(OSError):
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".note-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(note, file)
-            os.replace(name, target)
-        except BaseException:
-            os.unlink(name)
-            raise
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is written down outside of a file: how far it has come."""
+
+    place: Path
+    content: str
+
+    @classmethod
+    def since(cls, registry: Registry, generation: int) -> Note | None:
+        """Take the note of what a transaction is about to commit, None if it did not bring a file further."""
+        if not registry.connection.filename or registry.number("generation") == generation:
+            return None
+        content = {
+            "generation": registry.number("generation"),
+            "nonce": registry.get("nonce"),
+            "path": registry.connection.filename,
+        }
+        return cls(_note_path(registry), json.dumps(content))
+
+    def write(self) -> None:
+        """Write it; after the commit, so that it is never ahead of the file."""
+        with suppress(OSError):
+            self.place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle, name = tempfile.mkstemp(dir=self.place.parent, prefix=".note-")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(self.content)
+                os.replace(name, self.place)
+            except BaseException:
+                os.unlink(name)
+                raise
 
 
 def _note_path(registry: Registry) -> Path:

@@ -32,7 +32,7 @@ from crdtsql.base import (
     suggest,
 )
 from crdtsql.sqlite import schema
-from crdtsql.store import catalogue, damage
+from crdtsql.store import catalogue, damage, facts
 from crdtsql.store.tables import Field, Table
 
 FORMAT = 5
@@ -51,6 +51,12 @@ LIMITS = {
 PROGRESS_DETAIL = ((512, 16), (4_096, 256), (65_536, 4_096))
 """From which age (in batches) on how many batches share one entry of `_crdt_progress`: an export for a peer that was away
 for long begins somewhat too early, which costs time, but never leaves anything out."""
+
+
+@memory.of_schema
+def _log_key_count(connection: apsw.Connection) -> int:
+    names = "SELECT count(*) FROM pragma_table_info('_crdt_log') WHERE name GLOB 'k[0-9]*'"
+    return int(query.first(connection, names)[0])
 
 
 class Registry:
@@ -168,10 +174,7 @@ class Registry:
 
     def log_key_count(self) -> int:
         """Return how many key columns the log has."""
-        (count,) = query.first(
-            self.connection, "SELECT count(*) FROM pragma_table_info('_crdt_log') WHERE name GLOB 'k[0-9]*'"
-        )
-        return int(count)
+        return _log_key_count(self.connection)
 
     def widen_log(self, key_count: int) -> None:
         """Give the log and the conflict log room for keys of `key_count` columns."""
@@ -186,12 +189,7 @@ class Registry:
 
     def get(self, name: str) -> SqliteValue:
         """Return a fact about this file, None if it was never set."""
-        return memory.of_transaction(self.connection, ("fact", name), partial(self._read, name))
-
-    def _read(self, name: str) -> SqliteValue:
-        row = query.first(self.connection, "SELECT value FROM main._crdt_meta WHERE name = ?", (name,))
-        found: SqliteValue = row[0] if row else None
-        return found
+        return facts.get(self.connection, name)
 
     def number(self, name: str) -> int:
         """Return a fact that is a number."""
@@ -200,10 +198,7 @@ class Registry:
 
     def set(self, name: str, value: SqliteValue) -> None:
         """Store a fact about this file."""
-        self.connection.execute("INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)", (name, value))
-        memory.forget_row(self.connection, ("fact", name))
-        if ":" in name:  # of a table
-            catalogue.changed(self.connection)
+        facts.put(self.connection, name, value)
 
     def eras(self) -> dict[str, int]:
         """Return how often tables were disabled here while others stayed enabled: uid -> times."""

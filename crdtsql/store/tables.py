@@ -93,7 +93,7 @@ class Table:
     key_uids: tuple[str, ...] = ()
     parked: tuple[Field, ...] = ()
     absent: bool = False
-    unique: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    unique: Mapping[tuple[str, ...], str] = field(default_factory=dict, hash=False)
     unsure: int | None = None
     references: tuple[Declared, ...] = ()
 

@@ -35,8 +35,8 @@ MUTANTS = (
     ),
     Mutant(
         "a fact is kept after it was changed",
-        "store/registry.py",
-        'memory.forget_row(self.connection, ("fact", name))',
+        "store/facts.py",
+        "together[name] = value",
         "pass",
         tests="tests/machines/property/test_memory.py",
     ),

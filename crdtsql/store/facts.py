@@ -1,0 +1,48 @@
+"""Facts about a file: rows of `_crdt_meta`, by name. Those that nearly every operation asks for are read in one look."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import apsw
+
+from crdtsql.base import SqliteValue, joined, memory, query, text
+from crdtsql.store import catalogue
+
+READ_TOGETHER = frozenset(
+    {
+        "format", "self", "clock", "batch", "generation", "nonce", "schema_version", "severed", "unsettled", "unsynced",
+        "conflicts_per_cell", "conflicts_total", "conflicts_bytes", "conflicts_pruned", "conflicts_last",
+    }
+)  # fmt: skip
+"""The facts that nearly every operation asks for."""
+_READ_THEM = (
+    f"SELECT name, value FROM main._crdt_meta WHERE name IN ({joined(text(name) for name in sorted(READ_TOGETHER))})"
+)
+
+
+def get(connection: apsw.Connection, name: str) -> SqliteValue:
+    """Return a fact, None if it was never set."""
+    if name in READ_TOGETHER and connection.in_transaction:
+        return _together(connection).get(name)
+    return memory.of_transaction(connection, ("fact", name), partial(_read, connection, name))
+
+
+def put(connection: apsw.Connection, name: str, value: SqliteValue) -> None:
+    """Store a fact."""
+    together = _together(connection) if name in READ_TOGETHER and connection.in_transaction else {}
+    connection.execute("INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)", (name, value))
+    memory.forget_row(connection, ("fact", name))
+    together[name] = value
+    if ":" in name:  # of a table
+        catalogue.changed(connection)
+
+
+def _read(connection: apsw.Connection, name: str) -> SqliteValue:
+    row = query.first(connection, "SELECT value FROM main._crdt_meta WHERE name = ?", (name,))
+    found: SqliteValue = row[0] if row else None
+    return found
+
+
+def _together(connection: apsw.Connection) -> dict[str, SqliteValue]:
+    return memory.of_transaction(connection, "facts", lambda: dict(query.rows(connection, _READ_THEM)))
