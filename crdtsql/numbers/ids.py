@@ -81,8 +81,11 @@ def _assign(registry: Registry, header: Header, database: str, sides: BothSides,
         new != (contender.there if contender.here is None else contender.here) for contender, new in mine.items()
     )
     moving = [(row.here, row, new) for row, new in mine.items() if row.here is not None and row.here != new]
+    renumber.awaited(registry, Moves(table, tuple(_awaited_before_old_rows(mine))))
     renumber.here(registry, Moves(table, tuple(Span(old, new, row.birth) for old, row, new in moving)))
     renumber.awaited(registry, Moves(table, tuple(_awaited(mine))))
+    renumber.followers_alone(registry, Moves(table, tuple(_old(mine))))
+    renumber.unclaimed(registry, header, database, Moves(table, tuple(_unclaimed(mine, theirs))))
     renumber.incoming(registry, header, database, Moves(table, incoming))
     for contender, new in mine.items():
         if new != contender.number:
@@ -94,8 +97,43 @@ def _awaited(mine: Mapping[Contender, int]) -> Iterator[Span]:
     """Yield the rows that are new here and lost their number: references may have been written to it before them."""
     holders = {number: row for row, number in mine.items()}
     for row, number in mine.items():
-        if row.here is None and number != row.number and row.number in holders:
-            yield Span(row.number, number, row.birth, holder=holders[row.number].birth)
+        holder = holders.get(row.number)
+        if row.here is None and number != row.number and holder is not None and _is_unseen(holder, row):
+            yield Span(row.number, number, row.birth, holder=holder.birth)
+
+
+def _awaited_before_old_rows(mine: Mapping[Contender, int]) -> Iterator[Span]:
+    """Yield those of them whose number a row of the genesis asked for, with the number that it has here: it took them along."""
+    old = {row.number: row for row in mine if row.birth.t < 0}
+    for row, number in mine.items():
+        holder = old.get(row.number)
+        if row.here is None and number != row.number and holder is not None and _is_unseen(holder, row):
+            there = row.number if holder.here is None else holder.here
+            yield Span(there, number, row.birth, holder=holder.birth)
+
+
+def _old(mine: Mapping[Contender, int]) -> Iterator[Span]:
+    """Yield rows of the genesis that are new here and lost their number: what still refers to it means them."""
+    for row, number in mine.items():
+        if row.here is None and row.birth.t < 0 and number != row.number:
+            yield Span(row.number, number, row.birth)
+
+
+def _unclaimed(mine: Mapping[Contender, int], theirs: Mapping[Contender, int]) -> Iterator[Span]:
+    """Yield such rows that the sender does not know, with who has their number there: who had not seen that one either meant them."""
+    holders = {number: row for row, number in theirs.items()}
+    for row, number in mine.items():
+        holder = holders.get(row.number)
+        if row.birth.t < 0 and row not in theirs and number != row.number and holder is not None:
+            yield Span(row.number, number, row.birth, holder=holder.birth)
+
+
+def _is_unseen(holder: Contender, row: Contender) -> bool:
+    """Tell whether the holder of a number may be unknown to who inserted a row under it; of rows born since, their births say so.
+
+    A row of the genesis was unknown to who began a line of its own under its number.
+    """
+    return holder.birth.t > 0 or row.root.t > 0
 
 
 def _shown_there(covered: list[Contender]) -> Mapping[Contender, int]:

@@ -77,11 +77,12 @@ class _Meanings:
         """Return the rows near a number that the writer of a reference knew.
 
         A row of the genesis may be one of the writer's own genesis, of which nothing else is kept here: so it is the row that is
-        meant by its number, unless the writer knew another row that claims that.
+        meant by its number, unless the writer knew another row that claims that, or began a line of its own under it later.
         """
         near = self._near(number)
         known = [row for row in near if self._had_seen(written, row.birth)]
         claimed = {row.number for row in known if row.root.t > 0} - {row.number for row in known if row.root.t < 0}
+        claimed |= {row.number for row in near if row.root.t > 0 and _is_after(row.birth, written)}
         return known + [row for row in near if row.birth.t < 0 and row not in known and row.number not in claimed]
 
     def _had_seen(self, written: Stamp, birth: Birth) -> bool:

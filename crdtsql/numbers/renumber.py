@@ -112,6 +112,16 @@ def _move_followers(registry: Registry, found: list[Follower], meant: _Meant) ->
             _move_value(registry, follower, meant)
 
 
+def unclaimed(registry: Registry, header: Header, database: str, moves: Moves) -> None:
+    """Let references in an attached image whose writers had not seen who has their number there mean other rows."""
+    if not moves.spans:
+        return
+    columns = list(_image_references(registry, header, moves.table, database, _Meant(unclaimed=True)))
+    for _ in _waves(registry.connection, moves):
+        for table, column, means in columns:
+            _translate(registry.connection, Sql(f"{database}.{table}"), column, means)
+
+
 def incoming(registry: Registry, header: Header, database: str, moves: Moves) -> None:
     """Say what an attached image says in the numbers of this replica."""
     if not moves.spans:
@@ -244,16 +254,19 @@ class _Meant:
         folding: the log's entries count, which are not in the clocks yet.
         awaited: only references that were written before their row follow.
         written: only references follow that were written with the stamp that stands there as a row's birth.
+        unclaimed: only references follow whose writer had not seen the row that has the number.
     """
 
     folding: bool = False
     awaited: bool = False
     written: bool = False
+    unclaimed: bool = False
 
     def by_stamp(self, t: Sql, s: Sql, source: Sql = EMPTY) -> Sql:
         """Judge by the stamp with which the reference was written."""
         name = "numbers/renumber/awaited" if self.awaited else "numbers/renumber/meant"
         name = "numbers/renumber/written" if self.written else name
+        name = "numbers/renumber/unclaimed" if self.unclaimed else name
         return fragment(name, t=t, s=s, source=source)
 
     def by_clock(self, table: Table, field: Field | None, clock_is_target: Sql) -> Sql:
@@ -351,6 +364,13 @@ def _image_columns(registry: Registry, header: Header, table: Table, database: s
     key, every = table.key_names[0], Sql("1")
     for name in _keyed(number, theirs):
         yield name, key, every
+    yield from _image_references(registry, header, table, database, _Meant())
+
+
+def _image_references(
+    registry: Registry, header: Header, table: Table, database: str, meant: _Meant
+) -> Iterator[tuple[Sql, Sql, Sql]]:
+    numbers = {theirs.uid: (number, theirs) for number, theirs in enumerate(header.tables, 1)}
     for follower in followers.to_table(registry, table):
         child = follower.table
         if child is None or child.uid not in numbers:
@@ -359,13 +379,13 @@ def _image_columns(registry: Registry, header: Header, table: Table, database: s
         rows = image.row_table(number)
         if follower.position:
             source = Sql(f"FROM {database}.{rows} AS sent WHERE {child.same_keys('sent', 'target')}")
-            means = _Meant().by_stamp(Sql("sent.t"), _local(Sql("sent.s")), source)
+            means = meant.by_stamp(Sql("sent.t"), _local(Sql("sent.s")), source)
             for name in reversed(_keyed(number, theirs)):  # the rows last, which say when the others were written
                 yield name, child.key_names[follower.position - 1], means
         elif follower.field is not None and follower.field.uid in theirs.uids:
             value, t, s = image.cell(theirs.uids.index(follower.field.uid))
             when, site = Sql(f"ifnull(target.{t}, target.t)"), _local(Sql(f"ifnull(target.{s}, target.s)"))
-            yield rows, value, _Meant().by_stamp(when, site)
+            yield rows, value, meant.by_stamp(when, site)
 
 
 def _local(remote: Sql) -> Sql:

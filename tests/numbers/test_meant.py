@@ -256,3 +256,100 @@ def test_a_row_from_before_enabling_is_one_row_in_all_files(how: str, first: int
         a.undelete("p", number)
         rest(a, b)
     assert rows(a, query) == rows(b, query) == [("child", "old")]
+
+
+@pytest.mark.parametrize("how", CHILDREN)
+@pytest.mark.parametrize("old", [True, False], ids=["the reference is from before enabling", "the reference is new"])
+@pytest.mark.parametrize("order", ["aab", "aba", "baa", "all at once"])
+@pytest.mark.parametrize("first", [1, 2])
+def test_an_old_row_of_another_file_is_not_what_a_reference_awaited(
+    how: str, old: bool, order: str, first: int
+) -> None:
+    """A reference before its row means its writer's next one also where another file had a row of that number before enabling."""
+    insert, query = CHILDREN[how]
+    child = insert.format(n=1, p=2, w="child")
+    (a,), (b,) = make(first, before=child if old else ""), make(3 - first, before="INSERT INTO p VALUES (2, 'of b')")
+    (c,) = make(3)
+    if not old:
+        a.connection.execute(child)
+    sent = [a.export()]
+    known = a.vector()
+    a.connection.execute("INSERT INTO p VALUES (2, 'of a')")
+    sent.append(a.export(known))
+    if order == "all at once":
+        give(b, c)
+        give(a, c)
+    else:
+        for sender in order:
+            c.merge(b.export() if sender == "b" else sent.pop(0))
+    assert rows(c, query) == [("child", "of a")]
+    rest(a, b, c)
+    assert rows(a, query) == rows(b, query) == rows(c, query) == [("child", "of a")]
+
+
+@pytest.mark.parametrize("how", CHILDREN)
+@pytest.mark.parametrize("order", ["bca", "cab", "acb"])
+def test_a_number_used_again_elsewhere_is_not_what_a_reference_awaited(how: str, order: str) -> None:
+    """Such a reference means its writer's row also where somebody else deleted that old row, and used the number again."""
+    insert, query = CHILDREN[how]
+    (a,), (b,), (c, d) = make(1), make(2, before="INSERT INTO p VALUES (2, 'of b')"), make(3, 4)
+    a.connection.execute(insert.format(n=1, p=2, w="child"))
+    give(a, d)
+    a.connection.execute("INSERT INTO p VALUES (2, 'of a')")
+    give(b, c)
+    c.connection.execute("DELETE FROM p; INSERT INTO p VALUES (2, 'of c')")
+    for sender in order:
+        give({"a": a, "b": b, "c": c}[sender], d)
+    assert rows(d, query) == [("child", "of a")]
+    rest(a, b, c, d)
+    assert rows(a, query) == rows(d, query) == [("child", "of a")]
+
+
+@pytest.mark.parametrize("how", CHILDREN)
+@pytest.mark.parametrize("order", ["abc", "bac", "bca", "acb", "mabc", "bcma", "macb", "abmc"])
+def test_a_reference_that_awaits_nothing_means_an_old_row(how: str, order: str) -> None:
+    """A reference whose writer had seen no row of its number, and inserts none, means the row that a file had before enabling.
+
+    Whoever deleted that one and used the number again, or inserted a row of that number elsewhere, and whatever arrives first.
+    """
+    insert, query = CHILDREN[how]
+    (a,), (b,), (c, d, m) = make(1), make(2, before="INSERT INTO p VALUES (2, 'of b')"), make(3, 4, 5)
+    a.connection.execute(insert.format(n=1, p=2, w="child"))
+    m.connection.execute("INSERT INTO p VALUES (2, 'of m')")
+    give(b, c)
+    b.connection.execute("UPDATE p SET name = 'kept'")
+    c.connection.execute("DELETE FROM p; INSERT INTO p VALUES (2, 'of c')")
+    if "ma" in order:
+        give(a, m)
+    for sender in order:
+        give({"a": a, "b": b, "c": c, "m": m}[sender], d)
+    assert rows(d, query) == [("child", "kept")]
+    rest(a, b, c, d, m)
+    assert [rows(replica, query) for replica in (a, b, c, d, m)] == [[("child", "kept")]] * 5
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+@pytest.mark.parametrize("when", ["early", "late"])
+def test_a_declared_reference_awaits_its_writers_row_too(order: str, when: str) -> None:
+    """A reference that was declared to crdtsql alone, late or early, means its writer's next row, whatever another file had before."""
+    schema = SCHEMA.replace("REFERENCES p (id)", "")
+    files = [
+        make(1, schema=schema),
+        make(2, schema=schema, before="INSERT INTO p VALUES (2, 'of b')"),
+        make(3, schema=schema),
+    ]
+    a, b, c = (one for (one,) in files)
+    if when == "early":
+        for replica in (a, b, c):
+            replica.set_reference("c.p", "p.id")
+    a.connection.execute("INSERT INTO c VALUES (1, 2, 'child')")
+    give(a, c)
+    a.connection.execute("INSERT INTO p VALUES (2, 'of a')")
+    for sender in order:
+        give({"a": a, "b": b}[sender], c)
+    rest(a, b, c)
+    if when == "late":
+        for replica in (a, b, c):
+            replica.set_reference("c.p", "p.id")
+    for replica in (a, b, c):
+        assert rows(replica, CHILDREN["a plain column"][1]) == [("child", "of a")]

@@ -888,6 +888,41 @@ MUTANTS = (
         "return known",
         tests="tests/numbers/test_meant.py",
     ),
+    Mutant(
+        "a reference that awaits its row is taken for one to an old row of another file",
+        "numbers/ids.py",
+        "return holder.birth.t > 0 or row.root.t > 0",
+        "return holder.birth.t > 0",
+        tests="tests/numbers/test_meant.py",
+    ),
+    Mutant(
+        "an old row of another file takes along what awaits its row",
+        "numbers/ids.py",
+        "    renumber.awaited(registry, Moves(table, tuple(_awaited_before_old_rows(mine))))\n",
+        "",
+        tests="tests/numbers/test_meant.py",
+    ),
+    Mutant(
+        "a reference that awaits nothing means whoever has used the number of an old row again",
+        "numbers/ids.py",
+        "    renumber.followers_alone(registry, Moves(table, tuple(_old(mine))))\n",
+        "",
+        tests="tests/numbers/test_meant.py",
+    ),
+    Mutant(
+        "a reference that awaits nothing stays with the number if its sender knows another row of it",
+        "numbers/ids.py",
+        "    renumber.unclaimed(registry, header, database, Moves(table, tuple(_unclaimed(mine, theirs))))\n",
+        "",
+        tests="tests/numbers/test_meant.py",
+    ),
+    Mutant(
+        "a reference that awaits its row, declared late, is taken for one to an old row of another file",
+        "numbers/late.py",
+        "        claimed |= {row.number for row in near if row.root.t > 0 and _is_after(row.birth, written)}\n",
+        "",
+        tests="tests/numbers/test_meant.py",
+    ),
     # -- values that nobody saw
     Mutant(
         "an insert over a held row discards its values",

@@ -131,14 +131,18 @@ def labels(world: World, known: int, tables: Iterable[str]) -> dict[Birth | Fore
 
 
 def _meant(world: World, known: int, foretold: Foretold, wrote: Event) -> Birth | None:
-    """Return the row that was meant: one of the genesis, or the next one that the same site inserted under the number."""
+    """Return the row that was meant: the next one that the same site inserted under the number, or one of the genesis.
+
+    Who uses the number of a row of the genesis again knew that one: then it is taken to have known it before.
+    """
     born = _ages(world, known, foretold.table)
     genesis = Birth(foretold.table, foretold.number)
-    if (foretold.table, (genesis,)) in born:
-        return genesis
     later = {
         age: row[1][0]
         for row, age in born.items()
         if row[1][0].claimed == foretold.number and age[1] == wrote.site and age[0] > wrote.hlc
     }
-    return later[min(later)] if later else None
+    meant = later[min(later)] if later else None
+    if (foretold.table, (genesis,)) in born and (meant is None or _line(meant, foretold.table, born)[0] == OLDEST):
+        return genesis
+    return meant

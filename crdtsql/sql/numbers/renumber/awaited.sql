@@ -4,8 +4,9 @@ EXISTS (
     FROM (SELECT ${t} & 4611686018427387903 AS t, ${s} AS s ${source}) AS reference
     WHERE reference.s = moved.born_s
       AND reference.t < moved.born_t
-      AND moved.holder_t > 0
       AND CASE
+        -- Of the genesis: unknown to who inserted the row, or it would not be one that moves.
+        WHEN moved.holder_t < 0 THEN 1
         WHEN moved.holder_s = reference.s THEN moved.holder_t > moved.born_t
         ELSE moved.holder_t > ifnull((
           SELECT max(merged.upto)
