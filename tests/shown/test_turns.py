@@ -201,6 +201,27 @@ def test_a_restored_row_that_lives_again_has_its_own_values(tmp_path: Path, how:
     assert rows(replicas[1], "p") == [("p", "e", int(how == "update"))]
 
 
+# -- what a row may come to refer to ---------------------------------------------------------------
+
+
+def test_a_row_waits_for_what_a_shown_row_may_refer_to_by_default(tmp_path: Path) -> None:
+    """A shown row may come to refer to its default: two rows that it leads to one another by that have one turn, the same on all replicas."""
+    schema = (
+        "CREATE TABLE ship (id TEXT PRIMARY KEY NOT NULL, captain TEXT DEFAULT 's1' REFERENCES sailor ON DELETE SET DEFAULT);"
+        "CREATE TABLE sailor (id TEXT PRIMARY KEY NOT NULL, ship TEXT REFERENCES ship, rank INT, UNIQUE (ship, rank));"
+        + OTHER
+    )
+    replicas = some(tmp_path, schema, 3)
+    write(replicas[0], "INSERT INTO sailor VALUES ('s2', NULL, 1); INSERT INTO ship VALUES ('h2', 's2')")
+    come_to_rest(replicas)
+    write(replicas[0], "INSERT INTO sailor VALUES ('s3', 'h2', 1)")
+    write(replicas[1], "INSERT INTO sailor VALUES ('s1', 'h2', 1)")
+    write(replicas[2], "INSERT INTO sailor VALUES ('s4', 'h2', 2)")
+    in_all_orders(tmp_path, schema, replicas[:2], replicas[2])
+    assert_alike(replicas)
+    assert rows(replicas[0], "sailor") == [("s1", "h2", 1), ("s2", None, 1), ("s4", "h2", 2)]
+
+
 # -- schemas and policies in between ---------------------------------------------------------------
 
 

@@ -119,7 +119,9 @@ class Group:
         rivals = [self._take_rivals_out(candidates) for candidates in self.candidates.values()]
         if any(rivals):
             return True
-        return bool(self.enforced_inner) and between.take_out(self.registry, self.candidates, self.enforced_inner)
+        return bool(self.enforced_inner) and between.take_out(
+            self.registry, self.candidates, self.enforced_inner, self.own
+        )
 
     def _fill(self) -> None:
         """List the candidates, with their references read as it is known, or assumed, now."""

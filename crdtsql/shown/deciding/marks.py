@@ -109,6 +109,20 @@ class Marks:
         return column.default_value if kind == "DEFAULT" else Sql("NULL")
 
 
+def defaults(marks: Marks, names: Collection[str]) -> list[dict[str, Sql]]:
+    """Return in which of some columns rows may show their defaults together, first in none: column -> default."""
+    columns = {caseless(column.name): column for column in marks.side.shape.columns}
+    found: list[dict[str, Sql]] = [{}]
+    for form in subsets(marks.touching(names, "DEFAULT")):
+        kinds = marks.shown(form)
+        shown = {
+            name: columns[caseless(name)].default_value for name in names if kinds.get(caseless(name)) == "DEFAULT"
+        }
+        if shown not in found:
+            found.append(shown)
+    return found
+
+
 def subsets(marks: int) -> Iterator[int]:
     """Yield all subsets of a set of marks."""
     found = marks

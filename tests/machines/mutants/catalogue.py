@@ -923,6 +923,13 @@ MUTANTS = (
         "",
         tests="tests/numbers/test_meant.py",
     ),
+    Mutant(
+        "a shown row is thought to refer to what it refers to now alone",
+        "shown/deciding/marks.py",
+        'for form in subsets(marks.touching(names, "DEFAULT")):',
+        "for form in subsets(0):",
+        tests="tests/shown/test_turns.py",
+    ),
     # -- values that nobody saw
     Mutant(
         "an insert over a held row discards its values",
