@@ -7,19 +7,22 @@ truth is a held row, which must learn what was written, for fold looks at the us
 from __future__ import annotations
 
 import json
+from itertools import takewhile
 
 from crdtsql.base import Sql, identifier, naming, query, reasons, sql
 from crdtsql.shown import holding
 from crdtsql.shown.holding import Side
 from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
 
+INSERT = 1
 DELETES = (2, 3)
 
 
 def learn(registry: Registry, side: Side) -> list[int]:
     """Have the stand-ins learn what `temp._crdt_event` says of them; return the held rows that stay the truth of theirs.
 
-    A stand-in that a program replaced or deleted is an ordinary row again. A restored row that was updated lives, and is masked as
+    A stand-in that a program replaced or deleted is an ordinary row again; what it hid stays with the row that was deleted, which may
+    be another one than what was inserted after it. A restored row that was updated lives, and is masked as
     long as nothing is settled, since what it shows need not be all true.
     """
     connection, table = registry.connection, side.table
@@ -40,7 +43,7 @@ def learn(registry: Registry, side: Side) -> list[int]:
 
 
 def _learn(registry: Registry, table: Table, number: int, masks: list[str] | None) -> bool:
-    """Have one stand-in learn what was written; return whether its held row stays.
+    """Have one stand-in learn what was written, until a row was inserted under its key; return whether its held row stays.
 
     Args:
         masks: the columns that show something else than the truth; None of a restored row, where any may.
@@ -50,12 +53,12 @@ def _learn(registry: Registry, table: Table, number: int, masks: list[str] | Non
     events = query.rows(
         connection, sql("shown/standins/events", held=table.held, held_is_event=same), {"tbl": table.id, "id": number}
     )
+    inserted = any(op == INSERT for op, _ in events)
+    events = [*takewhile(lambda event: event[0] != INSERT, events)]
     removed = [held for op, held in events if op in DELETES]
-    if any(op == 1 for op, _ in events):
-        return False
     masked = [field.name for field in table.fields] if masks is None else masks
     pairs = Sql(f"{table.held} AS held JOIN {table.quoted} AS shown ON {table.row_has_key_of('shown', 'held')}")
-    is_shown = query.exists(connection, pairs, "held.id = ?", (number,))
+    is_shown = not inserted and query.exists(connection, pairs, "held.id = ?", (number,))
     for field in table.fields:
         stamped = table.stamped_with(field)
         updated = any(

@@ -485,6 +485,13 @@ MUTANTS = (
         constrained=True,
     ),
     Mutant(
+        "what a masked row hides goes with it if its number is used again",
+        "shown/standins.py",
+        "events = [*takewhile(lambda event: event[0] != INSERT, events)]",
+        "events = [] if inserted else [*takewhile(lambda event: event[0] != INSERT, events)]",
+        tests="tests/shown/test_standins.py",
+    ),
+    Mutant(
         "a value of a live row restores a deleted one",
         "sql/shown/references/find_dead_parents_by_value.sql",
         "AND NOT waiting.reason GLOB ${reason_like_deleted}\n",
