@@ -228,15 +228,15 @@ class Session:
 
     def _fold(self) -> None:
         moved = drift.has_moved(self.registry)
-        folded = self._waiting.fold(self._now, may_be_undone=self._nested)
-        if self.registry.number("unsettled"):
+        folded, owed = self._waiting.fold(self._now, may_be_undone=self._nested), self.registry.number("unsettled")
+        if owed:
             self.registry.set("unsettled", 0)
             with noting(self.registry):
                 settle(self.registry, everything=True)
+        if (folded or owed) and not moved:
+            drift.mark_seen(self.registry)  # either may have dropped triggers and created them again
         if folded:
             self._changed()
-            if not moved:
-                drift.mark_seen(self.registry)  # fold may have dropped triggers and created them again
             ahead = self._waiting.clock_ahead(self._now)
             if ahead is not None:
                 self._notice(ahead)

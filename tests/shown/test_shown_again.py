@@ -305,3 +305,19 @@ def test_what_dangled_before_hinders_nobody(tmp_path: Path) -> None:
     write(b, "UPDATE c SET u = 5 WHERE id = 'c2'; INSERT INTO c VALUES ('c7', NULL, 6)")
     send(b, a)
     assert rows(a, "g") == [("g1", "c1")]
+
+
+def test_a_settling_that_is_owed_is_done_once(tmp_path: Path) -> None:
+    """After a change of the schema all held rows are looked at again, once, also where that takes triggers off for a moment."""
+    schema = "CREATE TABLE c (id TEXT PRIMARY KEY NOT NULL, u UNIQUE);" + OTHER
+    a, b = some(tmp_path, schema)
+    write(a, "INSERT INTO c VALUES ('c1', 1)")
+    write(b, "INSERT INTO c VALUES ('c2', 1)")
+    send(a, b)
+    assert reasons(b)
+    write(b, "CREATE TRIGGER copies AFTER INSERT ON c BEGIN INSERT INTO other VALUES (NEW.id, 'copied'); END")
+    b.vector()
+    settled = state.content(b.connection)
+    b.vector()
+    assert b.merge(a.export()).known
+    assert state.content(b.connection) == settled

@@ -492,6 +492,13 @@ MUTANTS = (
         tests="tests/shown/test_standins.py",
     ),
     Mutant(
+        "a settling that was owed is taken for a change of the schema afterwards",
+        "replica/session.py",
+        "if (folded or owed) and not moved:",
+        "if folded and not moved:",
+        tests="tests/shown/test_shown_again.py",
+    ),
+    Mutant(
         "a value of a live row restores a deleted one",
         "sql/shown/references/find_dead_parents_by_value.sql",
         "AND NOT waiting.reason GLOB ${reason_like_deleted}\n",
