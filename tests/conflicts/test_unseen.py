@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from crdtsql import Replica
 from crdtsql.base.errors import InvalidChangesetError
 from tests.support import forge
-from tests.support.peers import come_to_rest, replica, send, write
+from tests.support.peers import START_MS, come_to_rest, replica, send, write
 
 USERS = "CREATE TABLE u (login TEXT PRIMARY KEY NOT NULL, email TEXT UNIQUE, name TEXT); INSERT INTO u VALUES ('x', 'x', 'one')"
 
@@ -244,3 +245,44 @@ def test_what_no_sender_says_is_refused(wrong: str, tmp_path: Path) -> None:
     data = forge.with_header(a.export(b.vector()), lambda header: header["overwrites"].append(WRONG[wrong]))
     with pytest.raises(InvalidChangesetError):
         b.merge(data)
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> list[Replica]:
+    """Make two replicas and a copy of the first: one log began with an INSERT over a row that nobody saw, which the copy folded first.
+
+    The first file went on by itself, and the second one still shows the row.
+    """
+    a, b, c = (replica(tmp_path / f"{site}.db", USERS, site=site) for site in (1, 2, 3))
+    for peer in (a, b, c):
+        peer.set_rows("u", "delete-wins")
+    come_to_rest([a, b, c])
+    a.connection.execute("DELETE FROM u")
+    b.connection.execute("UPDATE u SET name = 'edited'")
+    send(b, c)
+    come_to_rest([a, b])
+    a.connection.execute("INSERT INTO u VALUES ('x', 'x', 'new')")
+    shutil.copyfile(tmp_path / "1.db", tmp_path / "copy.db")
+    copy = Replica.open(tmp_path / "copy.db", now=lambda: START_MS)
+    copy.vector()
+    a.connection.execute("UPDATE u SET name = 'newer'")
+    a.vector()
+    return [a, c, copy]
+
+
+def test_what_an_insert_took_unseen_is_logged_if_it_arrives_with_what_was_written_next(copied: list[Replica]) -> None:
+    """An INSERT over what nobody saw and an UPDATE in one log are one step to who sees both, also if a copy folded the INSERT first."""
+    a, c, _ = copied
+    send(a, c)
+    for peer in (a, c):
+        assert log(peer) == [("x", "name", "edited", "newer", False)]
+
+
+def test_what_was_written_since_such_an_insert_was_seen(copied: list[Replica]) -> None:
+    """Who has that INSERT loses nothing unseen by the UPDATE: its writer's table showed what the INSERT wrote."""
+    a, c, copy = copied
+    assert log(copy) == [("x", "name", "edited", "new", False)]
+    send(a, c)
+    for sender in (a, c):
+        send(sender, copy)
+        assert log(copy) == [("x", "name", "edited", "new", True)]

@@ -17,6 +17,7 @@ from crdtsql import Replica
 from crdtsql.base.errors import ClockSkewError, MissingChangesError
 from crdtsql.wire.envelope import unpack
 from tests.machines.oracle import model
+from tests.machines.oracle.events import Event, Row
 from tests.machines.simulation import answers, at_rest, files, situations, writes
 from tests.machines.simulation.files import Peer
 from tests.machines.simulation.tables import Shape, for_model, schema, stored
@@ -310,18 +311,25 @@ class Simulation:
     # -- comparing --------------------------------------------------------------------------------
 
     def may_overwrite_unseen(self, clash: model.Clash) -> bool:
-        """Tell whether a write may have taken the place of an earlier one that its writer's table did not show."""
-        return self.habits.tables[clash.row[0]].rows == "delete-wins" and self._was_inserted_between(clash)
+        """Tell whether a write, or one that its writer had seen, took the place of an earlier one that the table did not show."""
+        return any(self._was_taken_along(clash.row, event.seen) for event in self.inserted_between(clash))
 
-    def _was_inserted_between(self, clash: model.Clash) -> bool:
-        """Tell whether the row was inserted after the losing write, by the winning one or one that its writer had seen."""
-        written = [event for event in self.world.events if clash.row in event.writes]
-        won = next(event for event in written if event.stamp == clash.won)
-        return any(
-            event.kind == "insert" and (event is won or self.world.happened_before(event, won))
-            for event in written
-            if clash.lost < event.stamp
-        )
+    def _was_taken_along(self, row: Row, known: int) -> bool:
+        """Tell whether a row does not live to who knows so much, though it has been written without knowing of its deletes."""
+        state = self.world.rows(known)[row]
+        return not state.alive and not all(gone for _, _, gone in state.heads)
+
+    def inserted_between(self, clash: model.Clash) -> list[Event]:
+        """List the inserts of the row whose writers had seen the losing write, and which the winner is or had seen."""
+        events = {event.stamp: event for event in self.world.events if clash.row in event.writes}
+        won, lost = events[clash.won], events[clash.lost]
+        return [
+            event
+            for event in events.values()
+            if event.kind == "insert"
+            and self.world.happened_before(lost, event)
+            and (event is won or self.world.happened_before(event, won))
+        ]
 
     def check_new_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
         """Compare what a merge added to the conflict log with the model."""

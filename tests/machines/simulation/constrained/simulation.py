@@ -227,7 +227,7 @@ class Constrained(Simulation):
         rules = self.rules[clash.row[0]]
         maskable = {column for reference in rules.references for column in reference.columns}
         maskable |= {column for unique in rules.uniques if unique.policy != "hold" for column in unique.columns}
-        return clash.column in maskable or self._was_inserted_between(clash)
+        return clash.column in maskable or bool(self.inserted_between(clash))
 
     def check_new_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
         if not self.numbered:  # the log keeps the numbers of its time
