@@ -118,9 +118,8 @@ def fill(
     connection, sites = registry.connection, registry.sites()
     lacks = unseen.news(registry, {ordinal: receiver.get(site, 0) for ordinal, site, _ in sites})
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
-    headers = [
-        replace(describe(connection, table), links=tuple(followers.links_of(registry, table))) for table in tables
-    ]
+    links = followers.links(registry, tables)
+    headers = [replace(describe(connection, table), links=links.get(table.id, ())) for table in tables]
     header = Header(
         registry.site_id(registry.self_ordinal),
         now(),

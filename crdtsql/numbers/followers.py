@@ -7,6 +7,7 @@ keys that refer to that composite key. A column that holds the numbers of two ta
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import apsw
@@ -49,11 +50,15 @@ def to_table(registry: Registry, table: Table) -> list[Follower]:
     return found
 
 
-def links_of(registry: Registry, table: Table) -> list[tuple[str, str, str]]:
-    """List what a table's columns refer to, as a changeset says it; nothing where no numbers must follow."""
-    tables = {caseless(known.name): known for known in registry.tables()}
-    if not any(known.is_numbered for known in tables.values()):
-        return []
+def links(registry: Registry, tables: Sequence[Table]) -> dict[int, tuple[tuple[str, str, str], ...]]:
+    """Return what the columns of tables refer to, as a changeset says it, by table; nothing where no numbers must follow."""
+    every = {caseless(known.name): known for known in registry.tables()}
+    if not any(known.is_numbered for known in every.values()):
+        return {}
+    return {table.id: tuple(_links_of(registry, table, every)) for table in tables}
+
+
+def _links_of(registry: Registry, table: Table, tables: dict[str, Table]) -> list[tuple[str, str, str]]:
     found = [] if table.absent else _declared(registry.connection, tables, table.name)
     uids = {caseless(name): uid for name, uid in zip(table.names, table.uids, strict=True)}
     links = []

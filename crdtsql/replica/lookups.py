@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql.base import CrdtsqlError, SqliteValue, memory
+from crdtsql.base import CrdtsqlError, Lane, SqliteValue, memory
 from crdtsql.conflicts import Conflict, Selection, conflict_log, select
 from crdtsql.fold import has_pending
 from crdtsql.look import CellOrigin, Report, Status, blame, examine, status
@@ -16,11 +16,17 @@ from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, foreign_keys, reading
 from crdtsql.replica.turns import verb
 from crdtsql.shown import Difference, HeldRow, find_differences, held
-from crdtsql.store import damage
+from crdtsql.store import damage, lanes
 
 
 class Lookups(Session):
     """The verbs that tell what a file holds."""
+
+    @verb
+    def _lanes_known(self) -> dict[bytes, Lane]:
+        """Return from which blocks the sites are known to take their ids."""
+        with self._explained():
+            return lanes.read(self.registry)
 
     @verb
     def status(self) -> Status:

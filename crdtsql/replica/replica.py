@@ -362,6 +362,14 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
                 self.registry.remember_peer(bytes.fromhex(site), by_id(vector))
 
 
+def _has_news(sender: Replica, receiver: Replica) -> bool:
+    """Tell whether a changeset would bring a receiver anything: events, or what it does not know of lanes; both are folded."""
+    known, lanes_known = receiver.known(), receiver._lanes_known()
+    return any(upto > known.get(site, 0) for site, upto in sender.known().items()) or any(
+        site not in lanes_known or lane.chosen > lanes_known[site].chosen for site, lane in sender._lanes_known().items()
+    )
+
+
 def sync(
     first: Replica | str | os.PathLike[str],
     second: Replica | str | os.PathLike[str],
@@ -390,10 +398,14 @@ def sync(
     known_to_first, known_to_second = first.known(), second.known()
     first.fold(known_to_second)
     second.fold(known_to_first)
-    for_second = first.export(second.vector())
-    for_first = second.export(first.vector())
-    into_second = second.merge(for_second, refuse_unrelated=refuse_unrelated)
-    into_first = first.merge(for_first, refuse_unrelated=refuse_unrelated)
+    for_second = first.export(second.vector()) if _has_news(first, second) else None
+    for_first = second.export(first.vector()) if _has_news(second, first) else None
+    into_second, into_first = (
+        MergeReport(sender.site, known=True)
+        if data is None
+        else receiver.merge(data, refuse_unrelated=refuse_unrelated)
+        for sender, data, receiver in ((first, for_second, second), (second, for_first, first))
+    )
     first.remember_peer(second.site, second.vector())
     second.remember_peer(first.site, first.vector())
     return into_first, into_second

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from functools import cache, lru_cache, partial
-from typing import Any, get_args
+from functools import lru_cache, partial
+from typing import Any
 
 import apsw
 
@@ -12,17 +12,55 @@ from crdtsql.base import Declared, Sql, SqliteValue, caseless, is_ours, joined, 
 from crdtsql.sqlite import schema
 from crdtsql.store.tables import Fact, Field, Table
 
-_READ: tuple[Fact, ...] = ("absent", "unsure", "parked", "unique", "references")
+READ: tuple[Fact, ...] = ("absent", "unsure", "parked", "unique", "references")
 """The facts that a table is made of."""
 
 
-def read(connection: apsw.Connection, *, name: str | None = None, uid: str | None = None) -> list[Table]:
-    """Read all tables by name, or the one of a name or a uid."""
-    return [
-        table
-        for table in memory.of_transaction(connection, "catalogue", partial(_read, connection))
-        if (name is None or caseless(table.name) == caseless(name)) and (uid is None or table.uid == uid)
-    ]
+class _Catalogue:
+    """What was read of the registration: all tables, or those that were asked for by name."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._every: dict[str, Table] | None = None
+        self._found: dict[str, Table | None] = {}
+
+    def every(self) -> dict[str, Table]:
+        """Return all tables by name, as caseless names."""
+        if self._every is None:
+            self._every = {caseless(table.name): table for table in _read(self._connection)}
+        return self._every
+
+    def find(self, name: str) -> Table | None:
+        """Return the table of a caseless name; while many are changed one by one, only that one is read."""
+        if self._every is None:
+            if name not in self._found:
+                self._found[name] = next(iter(_read(self._connection, name)), None)
+            return self._found[name]
+        return self._every.get(name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Catalogue) and self.every() == other.every()
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _catalogue(connection: apsw.Connection) -> _Catalogue:
+    return memory.of_transaction(connection, "catalogue", partial(_Catalogue, connection))
+
+
+def read(connection: apsw.Connection) -> list[Table]:
+    """Read all tables by name."""
+    return [*_catalogue(connection).every().values()]
+
+
+def find(connection: apsw.Connection, name: str) -> Table | None:
+    """Read the table of a name, None if there is none."""
+    return _catalogue(connection).find(caseless(name))
+
+
+def find_uid(connection: apsw.Connection, uid: str) -> Table | None:
+    """Read the table with a uid, None if there is none."""
+    return next((table for table in _catalogue(connection).every().values() if table.uid == uid), None)
 
 
 def changed(connection: apsw.Connection) -> None:
@@ -30,22 +68,23 @@ def changed(connection: apsw.Connection) -> None:
     memory.forget_row(connection, "catalogue")
 
 
-def _read(connection: apsw.Connection) -> list[Table]:
-    tables = query.rows(connection, sql("store/catalogue/list_tables"))
+def _read(connection: apsw.Connection, name: str | None = None) -> list[Table]:
+    tables = query.rows(connection, sql("store/catalogue/list_tables"), {"name": name})
+    only = tables[0][0] if tables and name is not None else None
     columns: dict[int, list[Any]] = {}
-    for number, *column in query.rows(connection, sql("store/catalogue/list_columns")):
+    for number, *column in query.rows(connection, sql("store/catalogue/list_columns"), {"tbl": only}):
         columns.setdefault(number, []).append(tuple(column))
-    facts = {str(fact): value for fact, value in query.rows(connection, _list_facts())}
+    facts = {str(fact): value for fact, value in query.rows(connection, _list_facts(only))}
     return [
-        _table(row, tuple(columns.get(row[0], ())), *(facts.get(f"{word}:{row[0]}") for word in _READ))
-        for row in tables
+        _table(row, tuple(columns.get(row[0], ())), *(facts.get(f"{word}:{row[0]}") for word in READ)) for row in tables
     ]
 
 
-@cache
-def _list_facts() -> str:
-    about_a_table = joined((Sql(f"name GLOB '{word}:*'") for word in get_args(Fact)), " OR ")
-    return sql("store/catalogue/list_facts", about_a_table=about_a_table)
+@lru_cache(maxsize=1024)
+def _list_facts(number: int | None) -> str:
+    """Write the statement that reads what tables are made of, or the one with a number."""
+    which = [Sql(f"name GLOB '{word}:*'" if number is None else f"name = '{word}:{number}'") for word in READ]
+    return sql("store/catalogue/list_facts", about_a_table=joined(which, " OR "))
 
 
 @lru_cache(maxsize=1024)

@@ -34,7 +34,7 @@ def put(connection: apsw.Connection, name: str, value: SqliteValue) -> None:
     connection.execute("INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)", (name, value))
     memory.forget_row(connection, ("fact", name))
     together[name] = value
-    if ":" in name:  # of a table
+    if name.partition(":")[0] in catalogue.READ:
         catalogue.changed(connection)
 
 

@@ -316,11 +316,11 @@ class Registry:
 
     def find(self, name: str) -> Table | None:
         """Return one replicated table, None if it is not replicated."""
-        return next(iter(catalogue.read(self.connection, name=name)), None)
+        return catalogue.find(self.connection, name)
 
     def find_uid(self, uid: str) -> Table | None:
         """Return the replicated table with a uid, None if there is none."""
-        return next(iter(catalogue.read(self.connection, uid=uid)), None)
+        return catalogue.find_uid(self.connection, uid)
 
     def not_enabled(self) -> list[str]:
         """List the user's ordinary tables that are not replicated, in files too where nothing is."""

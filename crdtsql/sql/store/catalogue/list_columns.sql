@@ -1,4 +1,4 @@
 SELECT tbl, id, name, type, uid, since
 FROM _crdt_column
-WHERE NOT dropped
+WHERE NOT dropped AND (:tbl IS NULL OR tbl = :tbl)
 ORDER BY tbl, id
