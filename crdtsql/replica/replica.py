@@ -353,6 +353,14 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
             copy.close()
             source.close()
 
+    def has_news_for(self, peer: Replica) -> bool:
+        """Tell whether a changeset would bring a peer anything: events, or what it does not know of blocks of ids; both are folded."""
+        known, lanes_known = peer.known(), peer._lanes_known()
+        return any(upto > known.get(site, 0) for site, upto in self.known().items()) or any(
+            site not in lanes_known or lane.chosen > lanes_known[site].chosen
+            for site, lane in self._lanes_known().items()
+        )
+
     @verb
     def remember_peer(self, site: str, vector: Vector) -> None:
         """Remember what a peer has, for `status`."""
@@ -360,14 +368,6 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
         if any(upto > known.get(origin, 0) for origin, upto in by_id(vector).items()):
             with self._writing():
                 self.registry.remember_peer(bytes.fromhex(site), by_id(vector))
-
-
-def _has_news(sender: Replica, receiver: Replica) -> bool:
-    """Tell whether a changeset would bring a receiver anything: events, or what it does not know of lanes; both are folded."""
-    known, lanes_known = receiver.known(), receiver._lanes_known()
-    return any(upto > known.get(site, 0) for site, upto in sender.known().items()) or any(
-        site not in lanes_known or lane.chosen > lanes_known[site].chosen for site, lane in sender._lanes_known().items()
-    )
 
 
 def sync(
@@ -398,8 +398,8 @@ def sync(
     known_to_first, known_to_second = first.known(), second.known()
     first.fold(known_to_second)
     second.fold(known_to_first)
-    for_second = first.export(second.vector()) if _has_news(first, second) else None
-    for_first = second.export(first.vector()) if _has_news(second, first) else None
+    for_second = first.export(second.vector()) if first.has_news_for(second) else None
+    for_first = second.export(first.vector()) if second.has_news_for(first) else None
     into_second, into_first = (
         MergeReport(sender.site, known=True)
         if data is None
