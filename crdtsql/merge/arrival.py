@@ -83,6 +83,7 @@ class Arrival:
     """One table of an attached changeset and the local table that it merges into.
 
     Attributes:
+        winning: the columns of which any cell wins, of rows that are known here; all statements that write these name them alone.
         severed: how many references the merge set to NULL.
         unseen: whether values that a table did not show go with some of the changeset's writes, in `temp._crdt_unseen`.
     """
@@ -101,6 +102,7 @@ class Arrival:
         self.header = header
         self.unseen = unseen
         self.severed = 0
+        self.winning: list[Pair] = []
         self.table = table
         self.shape = shape
         self.number = number
@@ -163,7 +165,7 @@ class Arrival:
                     "merge/arrival/stored_otherwise", ours=pair.slots["value"], column=pair.column
                 ),
             )
-            for pair in self.pairs
+            for pair in self.winning
         ]
         if self.respells:
             keys = zip(self.table.key_names, self.table.key, strict=True)

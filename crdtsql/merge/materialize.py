@@ -88,7 +88,7 @@ def _settings(arrival: Arrival, of_held: bool) -> Sql:
             bit=pair.bit,
             value=pair.slots["value"],
         )
-        for pair in arrival.pairs
+        for pair in arrival.winning
     ]
     if arrival.respells:
         for key, name in zip(arrival.table.key_names, arrival.table.key, strict=True):

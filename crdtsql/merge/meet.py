@@ -191,14 +191,16 @@ def _logged(arrival: Arrival, pair: Pair) -> dict[str, Sql]:
     return {"both_values": both_values, "clash": pair.clash, "bit": pair.bit}
 
 
-def record_severed(registry: Registry, arrival: Arrival, winning: list[Pair], values: Values) -> int:
+def record_severed(registry: Registry, arrival: Arrival, values: Values) -> int:
     """Note the references that incoming writes set to NULL, or to a default, as SQLite does when their row is deleted."""
     columns = {column.name: column for column in arrival.shape.columns}
     actions = (
-        {found.field.id: found.key.on_delete for found in severed.severable(registry, arrival.table)} if winning else {}
+        {found.field.id: found.key.on_delete for found in severed.severable(registry, arrival.table)}
+        if arrival.winning
+        else {}
     )
     recorded = 0
-    for pair in winning:
+    for pair in arrival.winning:
         action = actions.get(pair.field.id)
         if action is not None:
             nothing = columns[pair.field.name].default_value if action == "SET DEFAULT" else Sql("NULL")
@@ -229,10 +231,8 @@ def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int,
     return fresh, revived, updated, deleted
 
 
-def store_clocks(
-    registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int, winning: list[Pair]
-) -> None:
-    """Write the clock rows that result; of known rows, cells of `winning` columns alone may have won."""
+def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int) -> None:
+    """Write the clock rows that result; of known rows, cells of the `winning` columns alone may have won."""
     connection, table = registry.connection, arrival.table
     stamps = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in _fields(arrival)]
     columns = joined((Sql(f", {t}, {s}") for t, s in stamps), "")
@@ -264,7 +264,7 @@ def store_clocks(
             "merge/meet/store_met_clocks",
             met_keys=table.keys_of("met"),
             clock_is_met=table.same_keys("clock", "met"),
-            stamps=_met_stamps(arrival, winning),
+            stamps=_met_stamps(arrival),
             **shared,
             **arrival.image_slots,
         )
@@ -285,7 +285,7 @@ def _fresh_stamps(arrival: Arrival) -> Sql:
     return joined(stamps, "\n  ")
 
 
-def _met_stamps(arrival: Arrival, winning: list[Pair]) -> Sql:
+def _met_stamps(arrival: Arrival) -> Sql:
     stamps = []
     for pair in arrival.pairs:
         slots = pair.slots
@@ -293,7 +293,7 @@ def _met_stamps(arrival: Arrival, winning: list[Pair]) -> Sql:
             stamps.append(_typed_stamp(arrival, pair))
             continue
         new_t, new_s = old_t, old_s = arrival.local_stamp(pair.field)
-        if pair in winning:
+        if pair in arrival.winning:
             new_t = fragment("merge/meet/met_stamp_t", won=pair.won, bit=pair.bit, t=slots["t"], old_t=old_t)
             new_s = fragment("merge/meet/met_stamp_s", won=pair.won, bit=pair.bit, s=slots["s"], old_s=old_s)
         stamps.append(fragment("merge/meet/met_stamp", new_t=new_t, new_s=new_s))

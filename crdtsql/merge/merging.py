@@ -32,7 +32,7 @@ from crdtsql.base import (
 from crdtsql.capture import without_capture
 from crdtsql.conflicts import conflict_log, severed, unseen
 from crdtsql.merge import absent, agreement, materialize, meet, mergeparts, parking, unrelated
-from crdtsql.merge.arrival import Arrival, Pair
+from crdtsql.merge.arrival import Arrival
 from crdtsql.numbers import followers, ids, reference
 from crdtsql.shown import Scene, count_kept, noting, settle, strangers
 from crdtsql.sqlite import schema
@@ -371,7 +371,6 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
 def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int, known: int) -> TableReport:
     connection = registry.connection
     report, last_conflict = TableReport(), registry.number("conflicts_last")
-    winning: list[Pair] = []
     if known:
         meet.meet(connection, arrival, values)
         counts = meet.count_cells(connection, arrival)
@@ -379,11 +378,11 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
         report.cells_lost = sum(sent - won for _, won, sent, _ in counts)
         clashing = [(pair, clashes) for pair, _, _, clashes in counts if clashes]
         report.concurrent = meet.record_conflicts(registry, arrival, clashing, values)
-        winning = [pair for pair, won, _, _ in counts if won]
-        arrival.severed = meet.record_severed(registry, arrival, winning, values)
+        arrival.winning = [pair for pair, won, _, _ in counts if won]
+        arrival.severed = meet.record_severed(registry, arrival, values)
     new, revived, report.updated, report.deleted = meet.count_rows(connection, arrival)
     report.inserted = new + revived
-    meet.store_clocks(registry, arrival, values, fresh, known, winning)
+    meet.store_clocks(registry, arrival, values, fresh, known)
     if known:
         conflict_log.mark_resolved_merged(registry, arrival.table, values["seq"], last_conflict)
     report.updated += materialize.materialize(registry, arrival, values, fresh, known, new)

@@ -134,3 +134,20 @@ def test_a_row_that_was_left_behind_is_found() -> None:
         (1, "captured", 5),
         (2, "not captured", 1),
     ]
+
+
+def test_triggers_on_columns_that_did_not_arrive_stay_still() -> None:
+    """A merge writes the columns that won and no others, so that a trigger `UPDATE OF title` of the user's fires for titles alone."""
+    one, other = replicas(
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, title, votes INTEGER, tags, done); CREATE TABLE seen (what);"
+        "CREATE TRIGGER titled AFTER UPDATE OF title ON note BEGIN INSERT INTO seen VALUES ('title'); END;"
+        "CREATE TRIGGER ended AFTER UPDATE OF done ON note BEGIN INSERT INTO seen VALUES ('done'); END"
+    )
+    one.connection.execute("INSERT INTO note VALUES (1, 'one', 1, '[]', 0)")
+    sync(one, other)
+    for change, fired in (("done = 1", ["done"]), ("title = 'uno'", ["title"]), ("votes = 7, tags = '[1]'", [])):
+        one.connection.execute(f"UPDATE note SET {change}")
+        other.connection.execute("DELETE FROM seen")
+        sync(one, other)
+        assert [what for (what,) in other.connection.execute("SELECT what FROM seen")] == fired
+    assert one.connection.execute("SELECT * FROM note").get == other.connection.execute("SELECT * FROM note").get
