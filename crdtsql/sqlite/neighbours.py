@@ -41,9 +41,8 @@ def has_strangers(path: str) -> bool:
         file = _file(path)
         if file is None:
             return False
-        fewest = _left_over(file)
+        left = fewest = _left_over(file)
         for attempt in range(_ATTEMPTS):
-            left = _left_over(file)
             if left > 0 and (attempt % _PROBE_EVERY == 0 or left > fewest):
                 _reopen(path, file)
                 left = _left_over(file)
@@ -52,6 +51,7 @@ def has_strangers(path: str) -> bool:
                 return False
             fewest = min(fewest, left)
             time.sleep(_PAUSE_SECONDS)
+            left = _left_over(file)
         return True
 
 
@@ -90,10 +90,11 @@ def _is_open_on(number: int, file: _File) -> bool:
 def _uses(connection: apsw.Connection, file: _File) -> int:
     """Count the databases of a connection that are in a file; one that another thread is using perhaps is."""
     try:
-        return sum(_file(connection.db_filename(name)) == file for name in connection.db_names() if name != "temp")
+        names = [connection.db_filename(name) for name in connection.db_names() if name != "temp"]
+        return sum(_file(name) == file for name in names if name)  # an in-memory database has no name
     except apsw.ThreadingViolationError:
         return 1
-    except (apsw.Error, TypeError):  # closed meanwhile; an in-memory database has no name
+    except apsw.Error:  # closed meanwhile
         return 0
 
 
