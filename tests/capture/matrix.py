@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import apsw
-
 from crdtsql import Replica
 from tests.support.clauses import with_clauses
 from tests.support.judge import Statement, fold
+from tests.support.library import connect
 
 TABLES = ("parent", "t", "child")
 
@@ -127,7 +126,7 @@ def row_of(shape: Shape, n: int, family: str = "NULL, NULL", verb: str = "INSERT
 
 def replica_of(shape: Shape, file: str = ":memory:", clauses: str = "") -> Replica:
     """Make a folded replica that has genesis rows, rows of its own, changed rows and a deleted one."""
-    connection = apsw.Connection(file)
+    connection = connect(file)
     connection.execute(with_clauses(schema_of(shape), clauses))
     connection.execute(rows_of(shape))
     replica = Replica.on(connection)

@@ -13,6 +13,7 @@ from crdtsql.base.errors import CannotEnableError
 from crdtsql.base.sqltext import identifier
 from tests.support import state
 from tests.support.judge import Judge, Statement
+from tests.support.library import connect
 from tests.support.peers import fast_directory, send
 
 NAMES = (
@@ -161,7 +162,7 @@ def _check_and_exchange(case: Case) -> None:
         first.enable(case.table)
         first.clone(directory / "clone.db")
         clone = Replica.open(directory / "clone.db")
-        empty = apsw.Connection(":memory:")
+        empty = connect()
         empty.execute(case.create)
         other = Replica.on(empty)
         other.enable(case.table)
@@ -263,7 +264,7 @@ REFUSED = {
 def test_what_can_not_be_replicated_is_refused(case: str) -> None:
     """A table that can't be replicated is refused with the reason and what to do, and nothing is changed."""
     create, message, *table = REFUSED[case]
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(create)
     before = connection.execute("SELECT * FROM sqlite_schema").fetchall()
     with pytest.raises(CannotEnableError, match=f"(?s){message}"):
@@ -273,7 +274,7 @@ def test_what_can_not_be_replicated_is_refused(case: str) -> None:
 
 def test_an_unknown_collation_is_refused() -> None:
     """A column whose collation only one program knows is refused, because other programs could not write the table."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.create_collation("own", lambda a, b: (a > b) - (a < b))
     connection.execute("CREATE TABLE t (id TEXT COLLATE own PRIMARY KEY)")
     with pytest.raises(CannotEnableError, match="'id' has the collation OWN"):
@@ -286,7 +287,7 @@ def test_an_unknown_collation_is_refused() -> None:
 @pytest.mark.parametrize("verb", ["INSERT INTO", "INSERT OR IGNORE INTO", "INSERT OR REPLACE INTO", "UPDATE OR IGNORE"])
 def test_a_null_key_is_refused(create: str, verb: str) -> None:
     """A row without a key is refused whatever the statement, with a message that says which column, and leaves nothing."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(f"CREATE TABLE t ({create}); INSERT INTO t VALUES (1, 1)")
     Replica.on(connection).enable("t")
     before = connection.execute("SELECT * FROM t").fetchall()

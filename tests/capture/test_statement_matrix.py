@@ -10,13 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-import apsw
 import pytest
 
 from crdtsql import Replica
 from tests.capture import matrix
 from tests.support.clauses import CLAUSES
 from tests.support.judge import Judge, Statement, fold
+from tests.support.library import connect, set_pragmas, undone
 from tests.support.peers import fast_directory
 
 WHOLE_PRODUCT = bool(os.environ.get("CRDTSQL_MATRIX"))
@@ -34,24 +34,22 @@ def _replica(shape: str, clauses: str) -> tuple[Replica, Judge]:
 def _judge(shape: str, pragmas: tuple[int, int], *statements: Statement, clauses: str = "") -> None:
     replica, judge = _replica(shape, clauses)
     connection = replica.connection
-    connection.execute("PRAGMA recursive_triggers = {}; PRAGMA foreign_keys = {}".format(*pragmas))
+    set_pragmas(connection, recursive_triggers=pragmas[0], foreign_keys=pragmas[1])
     judge.start(judge.before)
-    connection.execute("BEGIN")
     try:
-        for statement in statements:
-            judge.run(statement)
-            if not connection.in_transaction:  # ROLLBACK undid the statements before as well
-                connection.execute("BEGIN")
-                judge.start(judge.before)
-        judge.check()
+        with undone(connection):
+            for statement in statements:
+                judge.run(statement)
+                if not connection.in_transaction:  # ROLLBACK undid the statements before as well
+                    connection.execute("BEGIN")
+                    judge.start(judge.before)
+            judge.check()
     except AssertionError as error:
         recursive, foreign = pragmas
         story = "\n".join(f"{statement.sql};" for statement in statements)
         raise AssertionError(
             f"{shape} {clauses}, recursive_triggers={recursive}, foreign_keys={foreign}:\n{story}\n{error}"
         ) from None
-    finally:
-        connection.execute("ROLLBACK")
 
 
 @pytest.mark.parametrize("pragmas", PRAGMAS, ids=["", "foreign", "recursive", "both"])
@@ -76,10 +74,11 @@ def test_every_statement_is_captured_whatever_the_constraints_say(shape: str, cl
     firsts = matrix.statements(matrix.SHAPES[shape], clauses)
     seconds = [statement for statement in firsts if statement.name in matrix.SECONDS]
     turn, part = [*matrix.SHAPES].index(shape), CLAUSES.index(clauses)
-    for position, first in enumerate(firsts):
-        if WHOLE_PRODUCT or (position + turn) % len(CLAUSES) == part:
-            pragmas = PRAGMAS[(position // len(CLAUSES) + turn) % len(PRAGMAS)]
-            _judge(shape, pragmas, first, seconds[(position + 3 * turn) % len(seconds)], clauses=clauses)
+    for number, pragmas in enumerate(PRAGMAS):
+        for position, first in enumerate(firsts):
+            of_pragmas = (position // len(CLAUSES) + turn) % len(PRAGMAS) == number
+            if of_pragmas and (WHOLE_PRODUCT or (position + turn) % len(CLAUSES) == part):
+                _judge(shape, pragmas, first, seconds[(position + 3 * turn) % len(seconds)], clauses=clauses)
 
 
 @pytest.mark.parametrize("recursive", [0, 1])
@@ -95,7 +94,7 @@ def test_every_statement_is_captured_whatever_the_constraints_say(shape: str, cl
 ])  # fmt: skip
 def test_replace_declared_by_the_table_is_captured(statement: str, recursive: int) -> None:
     """A table that declares ON CONFLICT REPLACE evicts rows under a plain INSERT or UPDATE, and that is captured."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(
         "CREATE TABLE t (id TEXT PRIMARY KEY ON CONFLICT REPLACE, u UNIQUE ON CONFLICT REPLACE, "
         "d TEXT NOT NULL ON CONFLICT REPLACE DEFAULT d1 UNIQUE ON CONFLICT REPLACE);"
@@ -111,7 +110,7 @@ def test_replace_declared_by_the_table_is_captured(statement: str, recursive: in
 
 def test_a_row_that_vanishes_while_it_takes_a_key_is_captured() -> None:
     """If replacing a row's parent deletes the row itself by a cascade, both are gone and keep their last values."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(
         "CREATE TABLE t (id TEXT PRIMARY KEY, up TEXT REFERENCES t ON DELETE CASCADE, n);"
         "INSERT INTO t VALUES ('parent', NULL, 1), ('child', 'parent', 2), ('grandchild', 'child', 3);"

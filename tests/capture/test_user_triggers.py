@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import apsw
 import pytest
 
 from crdtsql import Replica
 from tests.support.judge import Judge, Statement, fold
+from tests.support.library import connect, undone
 
 SCHEMA = """
 CREATE TABLE t (id {key}, u TEXT UNIQUE, n, up TEXT REFERENCES t (u) ON DELETE CASCADE ON UPDATE CASCADE);
@@ -55,7 +55,7 @@ STATEMENTS = (
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_what_the_users_triggers_write_is_captured(trigger: str, key: str, when: str) -> None:
     """Rows that the user's own triggers write are captured like all others, in whatever order triggers fire."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(SCHEMA.format(key=key))
     if when == "before":
         connection.execute(f"CREATE TRIGGER mine {TRIGGERS[trigger]}")
@@ -72,11 +72,9 @@ def test_what_the_users_triggers_write_is_captured(trigger: str, key: str, when:
             if "INTO shown" in statement and trigger != "stands for a view":
                 continue
             judge.start(start)
-            connection.execute("BEGIN")
             try:
-                judge.run(Statement(trigger, statement, reinserts=True, mixes=True))
-                judge.check()
+                with undone(connection):
+                    judge.run(Statement(trigger, statement, reinserts=True, mixes=True))
+                    judge.check()
             except AssertionError as error:
                 raise AssertionError(f"{TRIGGERS[trigger]}\n{statement} with pragmas {pragmas}\n{error}") from None
-            finally:
-                connection.execute("ROLLBACK")

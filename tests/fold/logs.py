@@ -12,6 +12,7 @@ import apsw
 
 from crdtsql import Replica
 from tests.support import edges
+from tests.support.library import connect
 
 DOC = """CREATE TABLE doc (id {key} PRIMARY KEY NOT NULL, title, owner, best, least, n INTEGER, x REAL, tags TEXT, seen TEXT,
   meta TEXT, up INTEGER)"""
@@ -69,7 +70,7 @@ class Tables:
     def open(self, site: int, *, image: bytes | None = None) -> Replica:
         """Open a replica in memory; of an image, the file that it was taken of."""
         sites = count()
-        connection = apsw.Connection(":memory:")
+        connection = connect()
         if image is not None:
             connection.deserialize("main", image)
         else:

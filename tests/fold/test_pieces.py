@@ -11,6 +11,7 @@ from crdtsql.base import Sql
 from crdtsql.fold import pieces
 from crdtsql.fold.pieces import Piece
 from crdtsql.store import Logged, logged
+from tests.support.library import connect
 
 NOW_MS = 1_790_000_000_000
 JULIAN_DAY_MS = 86_400_000
@@ -18,7 +19,7 @@ JULIAN_DAY_MS = 86_400_000
 
 def filled(chance: random.Random, aged: bool) -> apsw.Connection:
     """Make a log with gaps, whose clocks jump; of the entries after the middle some were written by triggers of an older format."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute("CREATE TABLE _crdt_log (seq INTEGER PRIMARY KEY, at, op, tbl, detail, old, new, k1)")
     seq, ms = chance.randrange(1, 9), NOW_MS - 2_000
     for number in range(60):

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from crdtsql import Replica
 from crdtsql.ui.cli import cli
+from tests.support.library import connect
 from tests.support.peers import Clock, in_memory, send, two, write
 
 
@@ -34,7 +35,7 @@ def columns(replica: Replica, table: str) -> list[str]:
 
 def types(script: str) -> dict[str, str]:
     """Return the types that are named for the columns of a schema with some rows."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(script)
     return {column: kind for column, (kind, _, _) in named(Replica.on(connection)).items()}
 

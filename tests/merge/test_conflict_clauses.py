@@ -6,12 +6,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import RolledBackError, WriteRefusedError
 from tests.support import state
+from tests.support.library import connect
 from tests.support.peers import START_MS, come_to_rest, replica, send
 
 CLAUSES = ("REPLACE", "IGNORE", "FAIL", "ROLLBACK", "ABORT")
@@ -74,7 +74,7 @@ def pair(clause: str, more: str = "", schemas: tuple[str, str] = (SCHEMA, SCHEMA
     for site, schema in enumerate(schemas, 1):
         ids = count(0)
         opened = Replica.on(
-            apsw.Connection(":memory:"),
+            connect(),
             now=lambda: next(clock),
             make_site=lambda site=site, ids=ids: bytes([site, *([0] * 14), next(ids)]),
         )

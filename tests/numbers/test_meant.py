@@ -7,13 +7,13 @@ from itertools import count
 from random import Random
 from typing import Any
 
-import apsw
 import pytest
 
 from crdtsql import Replica
 from tests.fold import logs
 from tests.fold.test_homomorphism import compare, give
 from tests.support import state
+from tests.support.library import connect
 from tests.support.peers import START_MS
 
 SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "30"))
@@ -35,7 +35,7 @@ def make(*numbers: int, fill: str = "", before: str = "", schema: str = SCHEMA) 
     """Make replicas of one filled file; a lower number has an earlier clock."""
     opened = []
     for number in numbers:
-        connection = apsw.Connection(":memory:")
+        connection = connect()
         connection.execute(schema)
         if not opened and before:
             connection.execute(before)

@@ -13,6 +13,7 @@ from crdtsql import Replica
 from crdtsql.base.errors import ColumnTypeError, CrdtsqlError, NotEnabledError, SchemaMismatchError, UsageError
 from tests.fold.test_homomorphism import give
 from tests.support import state
+from tests.support.library import connect
 from tests.support.peers import START_MS
 from tests.support.settled import assert_settled
 
@@ -28,7 +29,7 @@ def make(*numbers: int, schema: str = SCHEMA, declared: Sequence[str] = ()) -> l
     """Make replicas; a lower number has an earlier clock."""
     opened = []
     for number in numbers:
-        connection = apsw.Connection(":memory:")
+        connection = connect()
         connection.execute(schema)
         ticks, sites = count(START_MS + number * 1000, 10_000), count()
         replica = Replica.on(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import apsw
 import pytest
 
 from crdtsql import Replica
 from tests.fold.test_homomorphism import give
 from tests.support import state
+from tests.support.library import connect
 from tests.support.peers import START_MS
 
 ACTIONS = ("SET NULL", "SET DEFAULT", "CASCADE")
@@ -17,7 +17,7 @@ def make(schema: str, fill: str = "") -> list[Replica]:
     """Make two replicas of one table t, the first one filled."""
     opened = []
     for number in (1, 2):
-        connection = apsw.Connection(":memory:")
+        connection = connect()
         connection.execute(schema)
         replica = Replica.on(
             connection, now=lambda: START_MS, make_site=lambda number=number: bytes([number, *([0] * 15)])
@@ -113,7 +113,7 @@ def test_a_new_row_is_not_taken_for_one_that_was_there_before_enabling() -> None
     """A row that a log inserts, updates, and never meets nor deletes is a new one, whatever happened to others of its table."""
     both = []
     for number, name in ((1, "one"), (2, "two")):
-        connection = apsw.Connection(":memory:")
+        connection = connect()
         connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO t VALUES (1, 'old')")
         replica = Replica.on(
             connection, now=lambda: START_MS, make_site=lambda number=number: bytes([number, *([0] * 15)])

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import apsw
 import pytest
 
 from crdtsql import Replica
 from crdtsql.base import reasons, suggest
 from crdtsql.shown.held import _release
+from tests.support.library import connect
 from tests.support.peers import come_to_rest, replica, send, two, write
 
 ROW = "CREATE TABLE t (id INTEGER PRIMARY KEY, {column})"
@@ -103,7 +103,7 @@ def test_every_reason_has_a_scene() -> None:
 
 def test_every_reason_says_what_to_do() -> None:
     """Each kind of reason has words of its own for what a person can do, and none only says where to look."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(f"{FAMILY.format(action='')}; ALTER TABLE t ADD COLUMN u")
     found = Replica.on(connection)
     found.enable("parent", "t")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import apsw
+
+from crdtsql.replica.opening import STATEMENTS
 
 SLOT_BYTES, SLOTS = 1200, 400
 """Memory that each connection takes at once and hands out itself: enough for the parts of a large statement while it is compiled."""
@@ -22,3 +26,37 @@ def begin() -> None:
     """Prepare a process that was started to run histories, with all that they need loaded."""
     prepare()
     gc.freeze()
+
+
+def connect(file: str = ":memory:") -> apsw.Connection:
+    """Open a database as crdtsql does, with room for the compiled statements of whole merges; apsw has room for 100 by itself."""
+    return apsw.Connection(file, statementcachesize=STATEMENTS)
+
+
+@contextmanager
+def undone(connection: apsw.Connection) -> Iterator[None]:
+    """Take back what a block writes; the temporary tables that it created come back, empty as whoever created them leaves them.
+
+    Where a temporary table comes or goes, SQLite compiles all statements of a connection anew.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        created = _temporary_tables(connection)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("ROLLBACK")
+    for name in created.keys() - _temporary_tables(connection).keys():
+        connection.execute(created[name].replace("CREATE TABLE ", "CREATE TABLE temp.", 1))
+
+
+def _temporary_tables(connection: apsw.Connection) -> dict[str, str]:
+    return dict(connection.execute("SELECT name, sql FROM sqlite_temp_schema WHERE type = 'table'"))
+
+
+def set_pragmas(connection: apsw.Connection, *, recursive_triggers: int, foreign_keys: int) -> None:
+    """Set two pragmas where they are not so already: setting one makes SQLite compile all statements of a connection anew."""
+    for name, value in (("recursive_triggers", recursive_triggers), ("foreign_keys", foreign_keys)):
+        if connection.execute(f"PRAGMA {name}").fetchall() != [(value,)]:
+            connection.execute(f"PRAGMA {name} = {value}")

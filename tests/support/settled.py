@@ -10,6 +10,7 @@ from crdtsql import Replica
 from crdtsql.evolve import drift
 from crdtsql.shown import find_differences
 from tests.support import state
+from tests.support.library import undone
 
 _found_settled: WeakKeyDictionary[Replica, tuple[int, int, int]] = WeakKeyDictionary()
 
@@ -25,12 +26,9 @@ def assert_settled(replica: Replica) -> None:
         return
     waiting = {row: reason for row, reason in state.held(connection).items() if "waiting" in reason}
     assert not waiting, f"rows were left undecided: {waiting}"
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with undone(connection):
         pending = connection.execute("SELECT 1 FROM _crdt_log LIMIT 1").fetchone() or drift.has_moved(replica.registry)
         differing = [] if pending else find_differences(replica.registry)
-    finally:
-        connection.execute("ROLLBACK")
     assert not differing, f"settling from scratch shows or holds otherwise: {differing}"
     _found_settled[replica] = _version(connection)
 

@@ -19,6 +19,7 @@ from crdtsql.base.sqltext import identifier
 from crdtsql.store.registry import Registry
 from crdtsql.store.tables import Table
 from tests.machines.oracle import parts
+from tests.support.library import connect
 
 Stamp = tuple[int, bytes]
 Exact = tuple[str, Any]
@@ -277,7 +278,7 @@ def shared(connection: apsw.Connection) -> dict[str, Any]:
 
 def opened(image: bytes) -> apsw.Connection:
     """Open a serialized database in memory, where there is no write-ahead log: bytes 18 and 19 say whether a file has one."""
-    connection = apsw.Connection(":memory:", statementcachesize=512)
+    connection = connect()
     if image:
         connection.deserialize("main", image[:18] + b"\1\1" + image[20:])
     return connection

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import apsw
 import pytest
 
 from crdtsql import Replica
@@ -15,6 +14,7 @@ from crdtsql.types.celltypes import TYPES
 from crdtsql.wire.envelope import unpack
 from tests.machines.oracle import parts
 from tests.machines.simulation.tables import TABLES
+from tests.support.library import connect
 from tests.support.peers import send
 
 PLAIN = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v {declared}){suffix}"
@@ -26,7 +26,7 @@ def pair(schema: str, types: dict[str, str], *rows: str, table: str = "t") -> tu
     """Make two replicas in memory; the first one inserts rows, and the second one has them too."""
     made = []
     for _ in range(2):
-        connection = apsw.Connection(":memory:")
+        connection = connect()
         connection.execute(schema)
         replica = Replica.on(connection)
         replica.enable(table, types=types)
@@ -162,7 +162,7 @@ def test_whole_values(kind: str, one: Any, other: Any, expected: Any) -> None:
     ticks = iter(range(10**12, 10**13))
     made = []
     for _ in range(2):
-        connection = apsw.Connection(":memory:")
+        connection = connect()
         connection.execute("CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v)")
         made.append(Replica.on(connection, now=lambda: next(ticks)))
         made[-1].enable("t", types={"v": kind})
@@ -206,7 +206,7 @@ def test_big_sets_ship_what_changed() -> None:
 
 def sent_parts(data: bytes) -> list[str]:
     """Return the parts of a changeset's only table that have heads of their own, and check that no value is with them."""
-    image = apsw.Connection(":memory:")
+    image = connect()
     with unpack(data).image() as found:
         assert isinstance(found, bytes)
         image.deserialize("main", found)

@@ -15,6 +15,7 @@ from crdtsql import Replica
 from crdtsql.base.errors import ColumnTypeError, SchemaMismatchError, UsageError
 from crdtsql.types.celltypes import TYPES
 from tests.support import command
+from tests.support.library import connect
 from tests.support.peers import send
 
 NUMBER = "must be a number within plus and minus 2^62"
@@ -63,7 +64,7 @@ POLICIES = ("IGNORE", "REPLACE", "FAIL", "ABORT", "ROLLBACK")
 
 def replica_of(kind: str, declared: str | None = None, rest: str = "") -> Replica:
     """Make a replica in memory with two rows and a column `v` of a type."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(f"CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v {declared or DECLARED[kind]}{rest}, o)")
     connection.execute(f"INSERT INTO t VALUES ('a', {SOUND[kind]}, 'x'), ('b', {SOUND[kind]}, 'x')")
     replica = Replica.on(connection)
@@ -229,7 +230,7 @@ def everything(connection: apsw.Connection) -> list[tuple[Any, ...]]:
 def test_wrong_types_are_refused(wanted: str, reason: str) -> None:
     """A column that can't have a type is refused, by enable and later, with the reason; nothing is changed."""
     column, kind = wanted.split("=")
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(TABLE)
     replica = Replica.on(connection)
     before = everything(connection)
@@ -250,7 +251,7 @@ def test_wrong_types_are_refused(wanted: str, reason: str) -> None:
 
 def test_types_of_several_tables() -> None:
     """With several tables a column is named with its table; if one of them can't be enabled so, none is."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(TABLE)
     replica = Replica.on(connection)
     with pytest.raises(UsageError, match="which table has the column 'number'"):
@@ -265,7 +266,7 @@ def test_types_of_several_tables() -> None:
 
 def test_deleted_rows_count_for_a_new_type() -> None:
     """A deleted row can come back, so its value must be one of the new type too."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(
         "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v TEXT); INSERT INTO t VALUES ('a', 'no'), ('b', '[]')"
     )
@@ -291,7 +292,7 @@ def peers(declared: str, kind: str) -> tuple[Replica, Replica]:
     """Make two replicas with the same three rows."""
     made = []
     for _ in range(2):
-        connection = apsw.Connection(":memory:")
+        connection = connect()
         connection.execute(f"CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v {declared})")
         made.append(Replica.on(connection))
         made[-1].enable("t", types={"v": kind})

@@ -7,6 +7,7 @@ import pytest
 
 import crdtsql
 from crdtsql.base.errors import ConflictError, NotDeletedError, UnknownConflictError, UnknownRowError, UsageError
+from tests.support.library import connect
 
 SCHEMA = (
     "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT, n INTEGER); CREATE TABLE pair (a, b, v, PRIMARY KEY (a, b))"
@@ -16,7 +17,7 @@ SCHEMA = (
 @pytest.fixture
 def a() -> apsw.Connection:
     """Give a replica in memory with two open conflicts, ours on column title and theirs on column n."""
-    a, b = apsw.Connection(":memory:"), apsw.Connection(":memory:")
+    a, b = connect(), connect()
     for connection in (a, b):
         connection.execute(SCHEMA)
         crdtsql.load(connection)

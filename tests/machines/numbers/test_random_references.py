@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 from random import Random
 
-import apsw
 import pytest
 
 from crdtsql import Replica
 from tests.fold.test_homomorphism import compare, give
+from tests.support.library import connect
 from tests.support.peers import Clock
 from tests.support.settled import assert_settled
 
@@ -89,7 +89,7 @@ def open_all(clock: Clock, *, together: bool) -> list[Replica]:
     """Make replicas, of which one had rows before, and which one clock tells the time; they have met if they are `together`."""
     opened = []
     for number in range(1, PLACES + 1):
-        connection = apsw.Connection(":memory:")
+        connection = connect()
         connection.execute(SCHEMA)
         if number == 1:
             connection.execute("INSERT INTO p VALUES (3, 'x', 3); INSERT INTO c VALUES (1, 3, 'old')")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from crdtsql import Replica
 from tests.support import state
+from tests.support.library import connect
 from tests.support.peers import START_MS, is_empty
 
 SCHEMA = """
@@ -50,7 +51,7 @@ class Peer:
 
     def __post_init__(self) -> None:
         ids = count(1 if self.image is None else 2)
-        self.connection = apsw.Connection(":memory:") if self.image is None else state.opened(self.image)
+        self.connection = connect() if self.image is None else state.opened(self.image)
         if self.image is None:
             self.connection.execute(SCHEMA)
         self.replica = Replica(

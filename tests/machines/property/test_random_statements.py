@@ -9,13 +9,13 @@ import os
 from dataclasses import replace
 from random import Random
 
-import apsw
 import pytest
 
 from crdtsql import Replica
 from tests.support import state
 from tests.support.clauses import with_clauses
 from tests.support.judge import Judge, Statement
+from tests.support.library import connect, set_pragmas
 
 STATEMENTS = int(os.environ.get("CRDTSQL_STATEMENTS", "2000"))
 SEEDS = max(6, STATEMENTS // 1000)
@@ -176,7 +176,7 @@ class Writer:
 
 
 def _replica(declared: str) -> Replica:
-    replica = Replica.on(apsw.Connection(":memory:"))
+    replica = Replica.on(connect())
     replica.connection.execute(with_clauses(SCHEMA, declared))
     replica.enable(*TABLES, identity="key")
     return replica
@@ -184,7 +184,7 @@ def _replica(declared: str) -> Replica:
 
 def _begin(seed: int, declared: str) -> Replica:
     """Make a replica some of whose rows are older than it."""
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(with_clauses(SCHEMA, declared))
     writer = Writer(Random(seed))
     for table in TABLES:
@@ -205,7 +205,7 @@ def test_random_statements_are_captured(seed: int) -> None:
     left = STATEMENTS // SEEDS
     while left > 0:
         recursive, foreign = random.randrange(2), random.randrange(2)
-        replica.connection.execute(f"PRAGMA recursive_triggers = {recursive}; PRAGMA foreign_keys = {foreign}")
+        set_pragmas(replica.connection, recursive_triggers=recursive, foreign_keys=foreign)
         batch = [writer.statement() for _ in range(random.randint(1, 3))]
         left -= len(batch)
         judge.start()

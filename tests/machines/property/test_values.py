@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from crdtsql import Replica
+from tests.support.library import connect
 from tests.support.peers import START_MS
 from tests.support.state import rows
 
@@ -27,7 +28,7 @@ TYPES = ["", "ANY", "TEXT", "INTEGER", "REAL", "NUMERIC", "BLOB", "VARCHAR(10)",
 
 
 def _memory(kind: str, collation: str) -> Replica:
-    connection = apsw.Connection(":memory:")
+    connection = connect()
     connection.execute(f"CREATE TABLE t (k {kind} NOT NULL COLLATE {collation}, v {kind}, w, PRIMARY KEY (k))")
     opened = Replica.on(connection, now=lambda: START_MS)
     opened.enable("t")
@@ -75,7 +76,7 @@ def test_names_are_told_apart_as_sqlite_does() -> None:
     schema = 'CREATE TABLE "É" (id TEXT PRIMARY KEY, "ä" TEXT, "Ä" TEXT); CREATE TABLE "é" (id TEXT PRIMARY KEY)'
     pair = []
     for _ in range(2):
-        connection = apsw.Connection(":memory:")
+        connection = connect()
         connection.execute(schema)
         pair.append(Replica.on(connection, now=lambda: START_MS))
         assert sorted(pair[-1].enable(all=True)) == ["É", "é"]
