@@ -15,9 +15,9 @@ Sets of events are Python integers, bit n for event n, so that union is `|` and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from tests.machines.oracle import cells, parts
 from tests.machines.oracle.events import GENESIS, Cell, Event, Row, Table, Write
@@ -26,6 +26,7 @@ from tests.machines.oracle.parts import GONE, WHOLE, Head, Stamp
 DRIFT_MS = 5 * 60 * 1000
 
 Vector = dict[bytes, int]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class World:
     def __init__(self, tables: Mapping[str, Table] | None = None) -> None:
         self.events: list[Event] = []
         self.tables = tables or {}
+        self._found: dict[Hashable, Any] = {}
+        self._found_of: tuple[object, object] = (None, None)
 
     def table(self, row: Row) -> Table:
         """Return how the table of a row is enabled."""
@@ -117,6 +120,20 @@ class World:
         self.events.append(event)
         return event
 
+    def take_back(self, number: int) -> None:
+        """Let the events from a number on never have happened."""
+        del self.events[number:]
+        self._found.clear()
+
+    def once(self, what: Hashable, find: Callable[[], Found]) -> Found:
+        """Return what follows from a set of events, which is worked out once as long as the tables stay as they are."""
+        if self._found_of[0] is not self.tables or self._found_of[1] is not self.events:
+            self._found_of = self.tables, self.events
+            self._found.clear()
+        if what not in self._found:
+            self._found[what] = find()
+        return cast(Found, self._found[what])
+
     def vector(self, known: int) -> Vector:
         """Return the highest hlc of each site in a set."""
         found: Vector = {}
@@ -145,6 +162,9 @@ class World:
 
     def rows(self, known: int) -> dict[Row, RowState]:
         """Return the state of every row that any event of a set touched."""
+        return dict(self.once(("rows", known), lambda: self._rows(known)))
+
+    def _rows(self, known: int) -> dict[Row, RowState]:
         by_row: dict[Row, list[Event]] = {}
         for event in self.of(known):
             for row in event.writes:

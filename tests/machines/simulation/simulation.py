@@ -271,7 +271,7 @@ class Simulation:
         if verdict in ("missing", "drift"):
             for entry in twin.pending:  # a refused merge folds nothing either
                 entry.event = None if entry.event is not None and entry.event >= events else entry.event
-            del self.world.events[events:]
+            self.world.take_back(events)
             content = state.content(before)
             error = MissingChangesError if verdict == "missing" else ClockSkewError
             try:

@@ -240,20 +240,21 @@ class Constrained(Simulation):
             peer.fold(self)
         else:
             super().check(peer)
-        now = Shown(self.world, peer.twin.known, self.rules)
+        known = peer.twin.known
+        now = self.world.once(("shown", known), lambda: Shown(self.world, known, self.rules))
         if self.numbered:
             self._compare_truths(peer, now)
         view = self._by_number(now)
         self._compare(peer, view)
         self._account(peer)
         constrained_situations.note_followed(self.occurred, now)
-        known, before = self.views.get(peer.path, (0, View()))
+        known_before, before = self.views.get(peer.path, (0, View()))
         if self.numbered:
             constrained_situations.note_numbers(self.occurred, self.labels.get(peer.path, {}), now)
             self.labels[peer.path] = now.labels
         else:
             constrained_situations.note_view(
-                self.occurred, self.world, peer.twin.known, self.rules, (known, before), view
+                self.occurred, self.world, peer.twin.known, self.rules, (known_before, before), view
             )
         self.views[peer.path] = peer.twin.known, view
 
