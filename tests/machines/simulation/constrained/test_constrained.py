@@ -16,7 +16,7 @@ import pytest
 
 from crdtsql import Replica
 from tests.machines.oracle import model
-from tests.machines.simulation import histories
+from tests.machines.simulation import accounting, histories
 from tests.machines.simulation.constrained import tables as constrained_tables
 from tests.machines.simulation.constrained.making import agree
 from tests.machines.simulation.constrained.simulation import held
@@ -87,6 +87,21 @@ def test_any_order_of_four_changesets_gives_one_result(family: str) -> None:
     for order, result in results.items():
         for what, found in result.items():
             assert found == first[what], f"order {order} differs in {what}"
+
+
+def test_a_mark_is_in_one_row() -> None:
+    """Whatever programs of the simulation write, a mark stands for one write of one row: that is what the accounting rests on."""
+    habits = Habits({**constrained_tables.FAMILIES["masks"], **constrained_tables.OTHER}, {}, calm=False)
+    random = Random("marks")
+    with fast_directory() as directory:
+        base, several = _base(directory, random, habits), 0
+        for _ in range(60):
+            _write(Path(base.connection.filename), random, habits, 2)
+            for table in accounting.marked(habits.tables):
+                marks = [v for (v,) in base.connection.execute(f"SELECT v FROM {table}") if accounting.is_mark(v)]
+                assert len(marks) == len({*marks}), f"a mark is in several rows of {table}"
+                several += len(marks) > 1
+        assert several
 
 
 class _Untold(ConstrainedWriter):

@@ -209,8 +209,8 @@ class ConstrainedWriter(Writer):
         for _ in self.shape(table).pool:
             accounting.mark()
         names = self.shape(table).key
-        other, own = (", ".join(f"{alias}.{name}" for name in names) for alias in ("other", table))
-        return f"{setting} + (SELECT count(*) FROM {table} AS other WHERE ({other}) < ({own}))", bound
+        before, own = (", ".join(f"{alias}.{name}" for name in names) for alias in ("row_before", table))
+        return f"{setting} + (SELECT count(*) FROM {table} AS row_before WHERE ({before}) < ({own}))", bound
 
     def _constrained(self, table: str) -> Constrained:
         return TABLES[table]
