@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tests.programs import tools
 
-PROGRAM = shutil.which("sqlite-utils", path=str(Path(sys.executable).parent)) or "sqlite-utils"
+PROGRAM = """
+import gc, json, sys
+from click.testing import CliRunner
+from sqlite_utils.cli import cli
+for line in sys.stdin:
+    arguments, given = json.loads(line)
+    done = CliRunner().invoke(cli, arguments, input=given)
+    result = [done.exit_code, done.output + (repr(done.exception) if done.exception else "")]
+    del done
+    gc.collect()  # and with it whatever has the file open
+    print(json.dumps(result), flush=True)
+"""
+"""Runs one command a line, for loading sqlite-utils takes many times as long as what a command does."""
+
+
+@cache
+def _program() -> subprocess.Popen[str]:
+    """Start sqlite-utils; it ends with this process, which closes its input."""
+    return subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def utils(*arguments: str | Path, rows: list[dict[str, Any]] | None = None) -> str:
-    """Run sqlite-utils."""
-    done = subprocess.run(
-        [PROGRAM, *map(str, arguments)],
-        input=json.dumps(rows) if rows is not None else "",
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """Run a command of sqlite-utils."""
+    program = _program()
+    assert program.stdin is not None
+    assert program.stdout is not None
+    given = json.dumps(rows) if rows is not None else ""
+    program.stdin.write(json.dumps([[*map(str, arguments)], given]) + "\n")
+    program.stdin.flush()
+    code, words = json.loads(program.stdout.readline())
+    assert code == 0, words
+    return str(words)
 
 
 def search(path: Path, words: str) -> list[str]:
