@@ -37,6 +37,7 @@ def run(
     stdin: int | IO[bytes] | None = None,
     cwd: Path | None = None,
     timeout: float = 60,
+    unprivileged: bool = False,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run `crdtsql ARGUMENTS` in a process of its own to its end, whatever comes of it; nothing of ours takes a minute."""
     words = [os.fsdecode(argument) for argument in arguments]
@@ -49,7 +50,8 @@ def run(
         (output, out), (errors, err) = _pipe(theirs, 1), _pipe(theirs, 1)
         shown = [pool.submit(_read, end) for end in (out, err)]
         file = stdin if isinstance(stdin, int) else stdin.fileno()
-        code = warm.server().run(words, [file, output, errors], str(cwd or Path.cwd()), timeout)
+        files = [file, output, errors]
+        code = warm.server().run(words, files, str(cwd or Path.cwd()), timeout, unprivileged=unprivileged)
         theirs.close()
         return subprocess.CompletedProcess(words, code, *(each.result() for each in shown))
 
@@ -94,13 +96,7 @@ def refused(*arguments: str | bytes | Path, code: int = 1, **options: Any) -> st
 
 def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
     """Run `crdtsql ARGUMENTS` where file permissions count: the superuser, who may do everything, becomes nobody first."""
-    # What is loaded late must be loaded before, because the interpreter's own folder may be private.
-    script = (
-        "import difflib, encodings.ascii, encodings.idna, importlib.readers, os, rich.console, rich.table; from crdtsql.ui.cli import main; from crdtsql.base.sqltext import template;"
-        "template('store/create'); os.geteuid() or os.setuid(65534); main()"
-    )
-    command = [sys.executable, "-c", script, *arguments]
-    return subprocess.run(command, capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+    return run(*arguments, stdin=subprocess.DEVNULL, unprivileged=True)
 
 
 @contextmanager

@@ -24,11 +24,24 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import crdtsql
+from crdtsql.base.sqltext import template
+from crdtsql.ui.cli import main
 
 NUMBER = struct.Struct("<q")
-LATE = ("difflib", "encodings.ascii", "encodings.idna", "rich.console", "rich.progress", "rich.table", "rich.text")
+NOBODY = 65534
+LATE = (
+    "difflib",
+    "encodings.ascii",
+    "encodings.idna",
+    "importlib.readers",
+    "rich.console",
+    "rich.progress",
+    "rich.table",
+    "rich.text",
+)
 """What commands load only when they need it."""
 
 
@@ -50,17 +63,30 @@ class Server:
         )
         theirs.close()
 
-    def begin(self, arguments: Sequence[str], files: Sequence[int], folder: str) -> Running:
+    def begin(
+        self, arguments: Sequence[str], files: Sequence[int], folder: str, *, unprivileged: bool = False
+    ) -> Running:
         """Begin `crdtsql ARGUMENTS` with these standard files; the next one can begin when it has ended."""
-        request = json.dumps({"arguments": arguments, "folder": folder, "environment": dict(os.environ)}).encode()
+        environment = dict(os.environ)
+        request = json.dumps(
+            {"arguments": arguments, "folder": folder, "environment": environment, "unprivileged": unprivileged}
+        ).encode()
         self.lock.acquire()
         socket.send_fds(self.channel, [NUMBER.pack(len(request))], files)
         self.channel.sendall(request)
         return Running(self, _number(self.channel))
 
-    def run(self, arguments: Sequence[str], files: Sequence[int], folder: str, seconds: float) -> int:
+    def run(
+        self,
+        arguments: Sequence[str],
+        files: Sequence[int],
+        folder: str,
+        seconds: float,
+        *,
+        unprivileged: bool = False,
+    ) -> int:
         """Run `crdtsql ARGUMENTS` to its end; return its exit code."""
-        running = self.begin(arguments, files, folder)
+        running = self.begin(arguments, files, folder, unprivileged=unprivileged)
         code = running.wait(seconds)
         if code is None:
             running.kill()
@@ -120,8 +146,8 @@ def _bytes(channel: socket.socket, size: int) -> bytes:
 # -- in the server --------------------------------------------------------------------------------
 
 
-def serve(channel: socket.socket) -> list[str] | None:
-    """Fork a child for each request until the channel is closed; return the arguments in the child, else None."""
+def serve(channel: socket.socket) -> dict[str, Any] | None:
+    """Fork a child for each request until the channel is closed; return the request in the child, else None."""
     while True:
         head, files, _, _ = socket.recv_fds(channel, NUMBER.size, 3)
         if not head:
@@ -131,7 +157,7 @@ def serve(channel: socket.socket) -> list[str] | None:
         process = os.fork()
         if process == 0:
             become(files, request["folder"], request["environment"])
-            return list(request["arguments"])
+            return dict(request)
         for file in files:
             os.close(file)
         channel.sendall(NUMBER.pack(process))
@@ -161,11 +187,24 @@ def load() -> None:
         import_module(name)
 
 
+def end_as_nobody() -> None:
+    """Run the command where file permissions count: the superuser, who may do everything, becomes nobody first.
+
+    Nobody may perhaps not read the folder of the interpreter, so whatever is loaded must be loaded by now.
+    """
+    template("store/create")
+    if os.geteuid() == 0:
+        os.setuid(NOBODY)
+    main()
+
+
 if __name__ == "__main__":
     load()
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as channel:
         given = serve(channel)
     if given is not None:
-        sys.argv = ["crdtsql", *given]
+        sys.argv = ["crdtsql", *given["arguments"]]
+        if given["unprivileged"]:
+            end_as_nobody()
         runpy.run_module("crdtsql", run_name="__main__", alter_sys=True)

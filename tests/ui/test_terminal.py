@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import COMMAND, execute, make, ok, open_folder, query, refused, run, run_unprivileged, start
+from tests.support import warm
+from tests.support.command import execute, make, ok, open_folder, query, refused, run, run_unprivileged, start
 from tests.support.forge import with_header
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT UNIQUE, votes INTEGER)"
@@ -42,11 +43,13 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _on_terminal(*arguments: str | Path) -> tuple[int, str]:
+def _on_terminal(*arguments: str | Path) -> tuple[int | None, str]:
     """Run a command with a terminal for all of its output."""
     parent, child = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    with subprocess.Popen([*COMMAND, *arguments], stdin=child, stdout=child, stderr=child, env=environment) as process:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TERM", "xterm")
+        patch.setenv("COLUMNS", "120")
+        running = warm.server().begin([os.fspath(word) for word in arguments], [child] * 3, str(Path.cwd()))
         os.close(child)
         shown = b""
         while True:
@@ -60,7 +63,7 @@ def _on_terminal(*arguments: str | Path) -> tuple[int, str]:
                 break
             shown += piece
     os.close(parent)
-    return process.returncode, shown.decode(errors="replace")
+    return running.wait(60), shown.decode(errors="replace")
 
 
 def test_progress_and_colours_are_for_terminals_only(large: Path) -> None:
