@@ -1,13 +1,14 @@
-// Runs statements on database files with sql.js: node sqljs.cjs < {"FILE": ["statement", ...], ...}
-// Prints {"version": ..., "errors": {"FILE": [...]}}: one entry per statement, null where it succeeded.
+// Runs statements on database files with sql.js: a line {"FILE": ["statement", ...], ...} for each time, until the input ends.
+// Answers with a line {"version": ..., "errors": {"FILE": [...]}}: one entry per statement, null where it succeeded.
 const fs = require("fs");
 const path = require("path");
+const readline = require("readline");
 const folder = path.join(__dirname, "node_modules", "sql.js", "dist");
 const start = require(path.join(folder, "sql-wasm.js"));
 
-start({ wasmBinary: fs.readFileSync(path.join(folder, "sql-wasm.wasm")) }).then((SQL) => {
+function run(SQL, jobs) {
   const answer = { version: null, errors: {} };
-  for (const [file, statements] of Object.entries(JSON.parse(fs.readFileSync(0, "utf8")))) {
+  for (const [file, statements] of Object.entries(jobs)) {
     const database = new SQL.Database(fs.readFileSync(file));
     answer.version = database.exec("SELECT sqlite_version()")[0].values[0][0];
     answer.errors[file] = statements.map((statement) => {
@@ -19,6 +20,13 @@ start({ wasmBinary: fs.readFileSync(path.join(folder, "sql-wasm.wasm")) }).then(
       }
     });
     fs.writeFileSync(file, Buffer.from(database.export()));
+    database.close();
   }
-  console.log(JSON.stringify(answer));
+  return answer;
+}
+
+start({ wasmBinary: fs.readFileSync(path.join(folder, "sql-wasm.wasm")) }).then(async (SQL) => {
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    console.log(JSON.stringify(run(SQL, JSON.parse(line))));
+  }
 });

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import apsw
@@ -50,13 +51,21 @@ def node() -> str:
     return node
 
 
+@cache
+def _program(node: str) -> subprocess.Popen[str]:
+    """Start SQLite 3.35, which takes longer than most statements do; it ends with this process, which closes its input."""
+    command = [node, str(HERE / "sqljs.cjs")]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def run(node: str, jobs: dict[Path, list[str]]) -> dict[Path, list[str | None]]:
     """Run statements with SQLite 3.35 on files that nobody has open; return their errors."""
-    given = json.dumps({str(file): statements for file, statements in jobs.items()})
-    command = [node, str(HERE / "sqljs.cjs")]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
+    program = _program(node)
+    assert program.stdin is not None
+    assert program.stdout is not None
+    program.stdin.write(json.dumps({str(file): statements for file, statements in jobs.items()}) + "\n")
+    program.stdin.flush()
+    answer = json.loads(program.stdout.readline())
     assert answer["version"].startswith("3.35."), answer["version"]
     return {Path(file): errors for file, errors in answer["errors"].items()}
 
