@@ -20,6 +20,11 @@ CREATE TABLE p (id INTEGER PRIMARY KEY, name TEXT UNIQUE, up INTEGER);
 CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER, what);
 CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, p TEXT, same INTEGER);
 """
+FILLS = {
+    1: "INSERT INTO p VALUES (3, 'x', 3); INSERT INTO c VALUES (1, 3, 'old')",
+    2: "INSERT INTO p VALUES (1, 'q', 3); INSERT INTO c VALUES (2, 1, 'old of 2'); INSERT INTO t VALUES ('7', '2', 2)",
+}
+"""What the first file has before it is enabled, and sometimes the second one; some of its references lead nowhere."""
 DECLARED = (("c.p", "p.id"), ("p.up", "p.id"), ("t.p", "p.id"), ("t.same", "p.id"))
 Step = tuple[str, int, str | int]
 PLACES = 3
@@ -85,17 +90,18 @@ def nothing(replica: Replica) -> None:
     replica.fold()
 
 
-def open_all(clock: Clock, *, together: bool) -> list[Replica]:
-    """Make replicas, of which one had rows before, and which one clock tells the time; they have met if they are `together`."""
+def open_all(clock: Clock, *, together: bool, filled: int) -> list[Replica]:
+    """Make replicas, of which the first ones had rows before, and which one clock tells the time; they have met if they are `together`."""
     opened = []
     for number in range(1, PLACES + 1):
         connection = connect()
         connection.execute(SCHEMA)
-        if number == 1:
-            connection.execute("INSERT INTO p VALUES (3, 'x', 3); INSERT INTO c VALUES (1, 3, 'old')")
+        if number <= filled:
+            connection.execute(FILLS[number])
         opened.append(Replica.on(connection, now=clock, make_site=lambda number=number: bytes([number] * 16)))
         opened[-1].enable("p", "c", "t", identity=None)
         opened[-1].set_unique("p", ["name"], "same")
+        clock.ms += 1000
     if together:
         give(opened[0], *opened[1:])
     return opened
@@ -104,7 +110,7 @@ def open_all(clock: Clock, *, together: bool) -> list[Replica]:
 def tell(story: list[Step], first: Callable[[Replica], None], later: Callable[[Replica], None]) -> list[Replica]:
     """Play a history in which each replica is told something first, and something later; return the replicas at rest."""
     clock = Clock()
-    replicas = open_all(clock, together=len(story) % 2 == 0)
+    replicas = open_all(clock, together=len(story) % 2 == 0, filled=1 + (len(story) % 3 > 0))
     for replica in replicas:
         first(replica)
     for what, place, detail in story:
