@@ -12,7 +12,7 @@ import pytest
 from crdtsql import Replica
 from tests.shown.test_shown_again import OTHER, arrives_again, assert_alike, assert_sound, reasons, rows, some, write
 from tests.support import state
-from tests.support.peers import come_to_rest, replica, send
+from tests.support.peers import Clock, come_to_rest, replica, send
 from tests.support.settled import assert_settled
 
 
@@ -220,6 +220,27 @@ def test_a_row_waits_for_what_a_shown_row_may_refer_to_by_default(tmp_path: Path
     in_all_orders(tmp_path, schema, replicas[:2], replicas[2])
     assert_alike(replicas)
     assert rows(replicas[0], "sailor") == [("s1", "h2", 1), ("s2", None, 1), ("s4", "h2", 2)]
+
+
+def test_a_row_waits_for_a_shown_row_that_may_have_its_value_by_default(tmp_path: Path) -> None:
+    """A shown row may come to have its default, and then the value of another one: that one waits for it, and for what it refers to."""
+    schema = (
+        "CREATE TABLE ship (id TEXT PRIMARY KEY NOT NULL, captain TEXT DEFAULT 's1' UNIQUE REFERENCES sailor ON DELETE SET DEFAULT,"
+        " name TEXT UNIQUE);"
+        "CREATE TABLE sailor (id TEXT PRIMARY KEY NOT NULL, ship TEXT REFERENCES ship, rank INT UNIQUE);" + OTHER
+    )
+    replicas = some(tmp_path, schema, 3, now=Clock(step=1000))
+    a, b, _ = replicas
+    write(a, "INSERT INTO sailor VALUES ('s1', NULL, 9), ('s2', NULL, 5), ('s3', NULL, 6)")
+    write(a, "INSERT INTO ship VALUES ('h2', 's2', 'sea')")
+    come_to_rest(replicas)
+    write(a, "UPDATE sailor SET rank = 1 WHERE id = 's3'")
+    write(b, "UPDATE sailor SET rank = 1 WHERE id = 's2'")
+    write(a, "INSERT INTO ship VALUES ('h1', 's1', 'sun'); UPDATE sailor SET ship = 'h1' WHERE id = 's3'")
+    write(b, "INSERT INTO ship VALUES ('h9', NULL, 'sun')")
+    assert_alike(replicas)
+    assert rows(a, "ship") == [("h1", "s1", "sun"), ("h2", "s2", "sea")]
+    assert rows(a, "sailor") == [("s1", None, 9), ("s2", None, 1)]
 
 
 # -- schemas and policies in between ---------------------------------------------------------------

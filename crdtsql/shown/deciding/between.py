@@ -2,7 +2,9 @@
 
 Rows wait for those that they may come to refer to, through others too; so a row that stands between two candidates is one itself,
 although nothing else is in its way. A reference that may show its default may come to refer to what that means. Only where
-candidates may also wait for one another's values does that matter. Looks upward from them alone, never at what refers to them.
+candidates may also wait for one another's values does that matter. Looks upward from them alone, never at what refers to them, nor at
+values that shown rows may come to have: who has the value of a default refers to it too, and a row that loses the row that it refers
+to is a candidate then.
 """
 
 from __future__ import annotations
