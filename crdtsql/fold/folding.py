@@ -18,7 +18,7 @@ from crdtsql.fold import byrow, foldparts, pieces, unsure
 from crdtsql.fold.byrow import Events
 from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import births
-from crdtsql.shown import Scene, note_folded, noting, settle, standins
+from crdtsql.shown import Scene, bearing, note_folded, noting, settle, standins
 from crdtsql.sqlite import schema
 from crdtsql.store import Logged, Registry, Table
 
@@ -73,7 +73,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
             unseen.follow(registry, overwritten)
         for side, held in kept:
             standins.relink(registry, side, held)
-        if scene.sides:
+        if scene.sides and bearing.of_log(scene, [table for table, _ in known]):
             with noting(registry):
                 note_folded(registry)
                 settle(registry)

@@ -29,6 +29,7 @@ EVENT = TemporaryTable(
         "fold/unsure",
         "numbers/births",
         "numbers/contenders",
+        "shown/bearing",
         "shown/settling",
         "shown/standins",
     ),

@@ -84,6 +84,7 @@ class Arrival:
 
     Attributes:
         winning: the columns of which any cell wins, of rows that are known here; all statements that write these name them alone.
+        bears: what arrived may change which rows are held.
         severed: how many references the merge set to NULL.
         unseen: whether values that a table did not show go with some of the changeset's writes, in `temp._crdt_unseen`.
     """
@@ -103,6 +104,7 @@ class Arrival:
         self.unseen = unseen
         self.severed = 0
         self.winning: list[Pair] = []
+        self.bears = False
         self.table = table
         self.shape = shape
         self.number = number

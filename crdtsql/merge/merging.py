@@ -31,10 +31,10 @@ from crdtsql.base import (
 )
 from crdtsql.capture import without_capture
 from crdtsql.conflicts import conflict_log, severed, unseen
-from crdtsql.merge import absent, agreement, materialize, meet, mergeparts, parking, unrelated
+from crdtsql.merge import absent, agreement, bearing, materialize, meet, mergeparts, parking, unrelated
 from crdtsql.merge.arrival import Arrival
 from crdtsql.numbers import followers, ids, reference
-from crdtsql.shown import Scene, count_kept, noting, settle, strangers
+from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
 from crdtsql.wire import Header, UnseenWrite
@@ -42,7 +42,15 @@ from crdtsql.wire import Header, UnseenWrite
 FROM = TemporaryTable(
     "_crdt_from",
     "merge/merging/create_from",
-    read_by=("merge/arrival", "merge/meet", "merge/mergeparts", "merge/parking", "numbers/ids", "numbers/renumber"),
+    read_by=(
+        "merge/arrival",
+        "merge/bearing",
+        "merge/meet",
+        "merge/mergeparts",
+        "merge/parking",
+        "numbers/ids",
+        "numbers/renumber",
+    ),
 )
 UNSEEN = TemporaryTable("_crdt_unseen", "merge/merging/create_unseen", read_by=("merge/arrival",))
 THEIRS = TemporaryTable(
@@ -231,10 +239,13 @@ def merge(
         without_capture(connection, tables, many=sum(table.rows for table in header.tables) > MANY_ROWS),
         strangers.kept(registry, tables),
     ):
-        scene.lift()
         local = _map_sites(registry, header, {} if again else registry.vector())
         _note_unseen(registry, header, local)
         connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
+        if scene.sides and (again or any(bearing.bears(scene, arrival) for arrival in arrivals)):
+            scene.lift()
+            for arrival in arrivals:
+                arrival.bears = True
         renumbered = ids.meet(registry, header, database, local)
         report.unrelated = unrelated.check(registry, strange, arrivals, report.notices, refuse=refuse_unrelated)
         report.tables = _merge_tables(registry, arrivals, batch, local, on_progress)
@@ -361,10 +372,11 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
         parking.fill_defaults(registry, arrival)
         parking.merge_cells(registry, arrival, values)
         siblings = mergeparts.merge_parts(registry, arrival, values, fresh, known)
-        _note_arrived(connection, arrival)
         values["seq"] = registry.seq_of(table, batch, fresh + known)
         report = _apply(registry, arrival, values, fresh, known)
         report.concurrent += siblings
+        if arrival.bears or any_waits(connection, table):
+            _note_arrived(connection, arrival)
         return report
 
 

@@ -1,8 +1,8 @@
 """What does a table show of the merged state (decisions 0011 and 0017)?"""
 
-from crdtsql.shown import references, standins, strangers
+from crdtsql.shown import bearing, references, standins, strangers
 from crdtsql.shown.held import HeldRow, held
-from crdtsql.shown.holding import Side, any_kept, count_kept, link_held, take_out
+from crdtsql.shown.holding import Side, any_kept, any_waits, count_kept, link_held, take_out
 from crdtsql.shown.rows import RowsReport, set_rows
 from crdtsql.shown.scratch import Difference, find_differences, settle_anew
 from crdtsql.shown.settling import Scene, note_folded, noting, settle
@@ -15,6 +15,8 @@ __all__ = [
     "Scene",
     "Side",
     "any_kept",
+    "any_waits",
+    "bearing",
     "count_kept",
     "find_differences",
     "held",

@@ -74,6 +74,28 @@ MUTANTS = (
         "if False}",
         tests="tests/capture/test_quiet.py",
     ),
+    # -- what has no bearing on held rows
+    Mutant(
+        "a written reference or UNIQUE value has no bearing",
+        "shown/bearing.py",
+        "masks[field.word] = masks.get(field.word, 0) | 1 << field.bit",
+        "masks[field.word] = 0",
+        constrained=True,
+    ),
+    Mutant(
+        "an incoming reference or UNIQUE value has no bearing",
+        "sql/merge/bearing/is_sent.sql",
+        "& 1",
+        "& 0",
+        tests="tests/shown/test_bearing.py",
+    ),
+    Mutant(
+        "a row that its table refused in a merge is not decided",
+        "merge/merging.py",
+        "if arrival.bears or any_waits(connection, table):",
+        "if arrival.bears:",
+        constrained=True,
+    ),
     # -- time and causality
     Mutant(
         "the clock is not raised by a merge",
