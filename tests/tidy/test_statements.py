@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,13 @@ STATEMENT = re.compile(rf"\s*(?:{VERBS})\b(?! a\b)|.*\bSELECT\b.*\b(?:FROM|WHERE
 MOST_SLOTS = 3
 
 
-def strings(source: Path) -> Iterator[tuple[ast.expr, str, int]]:
-    """Yield the strings of a module that look like SQL: node, text, and how many slots are filled in."""
+@cache
+def strings(source: Path) -> list[tuple[ast.expr, str, int]]:
+    """Return the strings of a module that look like SQL: node, text, and how many slots are filled in."""
     tree = ast.parse(source.read_text(encoding="utf-8"))
     inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     inner |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+    found = []
     for node in ast.walk(tree):
         text, slots = "", 0
         if isinstance(node, ast.JoinedStr):
@@ -32,7 +34,8 @@ def strings(source: Path) -> Iterator[tuple[ast.expr, str, int]]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             text = node.value
         if id(node) not in inner and isinstance(node, ast.expr) and STATEMENT.match(text):
-            yield node, text, slots
+            found.append((node, text, slots))
+    return found
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.relative_to(PACKAGE).as_posix())
