@@ -12,7 +12,7 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks import constrained, peer, typed, workloads
+from benchmarks import constrained, growth, peer, typed, workloads
 from benchmarks.workloads import Bench, Result
 
 GROUPS = {
@@ -21,6 +21,7 @@ GROUPS = {
     "scale": workloads.scale,
     "typed": typed.typed,
     "constraints": constrained.constrained,
+    "growth": growth.growth,
 }
 
 
