@@ -85,3 +85,22 @@ def test_an_update_of_a_held_row_counts() -> None:
     rows = [replica.connection.execute("SELECT * FROM person ORDER BY id").fetchall() for replica in (one, other)]
     assert rows[0] == rows[1]
     assert not one.doctor().broken
+
+
+def test_an_undelete_has_a_bearing() -> None:
+    """A row that is undeleted releases the references to it, though it writes no column."""
+    one, other = replicas(0)
+    for replica in (one, other):
+        replica.connection.execute(
+            "CREATE TABLE badge (id TEXT PRIMARY KEY NOT NULL, team REFERENCES team (id) ON DELETE SET NULL)"
+        )
+        replica.enable("badge")
+    one.connection.execute("DELETE FROM person; DELETE FROM team")
+    other.connection.execute("INSERT INTO badge VALUES ('b', 't')")
+    sync(one, other)
+    assert one.connection.execute("SELECT team FROM badge").fetchall() == [(None,)]
+    one.undelete("team", "t")
+    one.fold()
+    assert one.connection.execute("SELECT team FROM badge").fetchall() == [("t",)]
+    sync(one, other)
+    assert other.connection.execute("SELECT team FROM badge").fetchall() == [("t",)]

@@ -90,6 +90,13 @@ MUTANTS = (
         tests="tests/shown/test_bearing.py",
     ),
     Mutant(
+        "an undelete has no bearing",
+        "sql/shown/bearing/event.sql",
+        "OR event.detail = 0",
+        "OR 0",
+        tests="tests/shown/test_bearing.py",
+    ),
+    Mutant(
         "a row that its table refused in a merge is not decided",
         "merge/merging.py",
         "if arrival.bears or any_waits(connection, table):",
