@@ -50,6 +50,11 @@ def born_index(table: str) -> Sql:
     return identifier(f"_crdt_was_{table}")
 
 
+def moved(table: str) -> Sql:
+    """Name the table of the rows that stand under another key than their own; it is there once there was one."""
+    return identifier(f"_crdt_moved_{table}")
+
+
 def parts(table: str) -> Sql:
     """Name the table of the parts of typed cells."""
     return identifier(f"_crdt_parts_{table}")
@@ -67,7 +72,7 @@ def absent(table: str) -> str:
 
 def tables_of(table: str) -> list[str]:
     """List the names that tables of ours for one table can have; the caller quotes them."""
-    return [f"_crdt_{what}_{table}" for what in ("clock", "held", "heads", "parts", "parked", "born")]
+    return [f"_crdt_{what}_{table}" for what in ("clock", "held", "heads", "parts", "parked", "born", "moved")]
 
 
 def trigger(table: str, what: str) -> str:

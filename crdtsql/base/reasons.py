@@ -20,6 +20,7 @@ RESTORED = "deleted, shown: referenced"
 
 UNIQUE = "unique"
 UNITED = "united"
+MOVED = "moved"
 FOREIGN_KEY = "foreign key"
 CHECK = "check"
 TRIGGER = "trigger"
@@ -30,6 +31,7 @@ REFERENCED = "referenced"
 KINDS = {
     UNIQUE: "another row has its value",
     UNITED: "it is one with the row that has its value, and references to it show that row",
+    MOVED: "a row that it refers to is one with another one, and the key that it would have for that is another row's",
     FOREIGN_KEY: "the row that it refers to is not shown",
     CHECK: "a CHECK, NOT NULL or STRICT type refuses it, or an expression fails on it",
     TRIGGER: "a trigger of yours refuses it",

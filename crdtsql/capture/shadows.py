@@ -55,7 +55,16 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
     if not table.absent:
         triggers.drop_triggers(connection, table.name)
     placeholder = [table.quoted] if table.absent else []
-    for ours in (table.clock, table.held, table.heads, table.parts, table.born, table.cells_parked, *placeholder):
+    for ours in (
+        table.clock,
+        table.held,
+        table.heads,
+        table.parts,
+        table.born,
+        table.moved,
+        table.cells_parked,
+        *placeholder,
+    ):
         connection.execute(f"DROP TABLE IF EXISTS {ours}")
     for index in (naming.clock_index(table.name), naming.kept_index(table.name), naming.born_index(table.name)):
         connection.execute(f"DROP INDEX IF EXISTS {index}")

@@ -28,6 +28,7 @@ from crdtsql.base import (
 )
 from crdtsql.conflicts import conflict_log, rowwrite
 from crdtsql.conflicts.conflict_log import Conflict
+from crdtsql.shown import moved
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 from crdtsql.types import parts
 
@@ -93,6 +94,12 @@ def answer_entry(
     connection, table = registry.connection, registry.present_table(entry.table)
     field = next(field for field in table.fields if field.name == entry.column)
     shown = Sql(f"_crdt_conflict AS entry JOIN {table.quoted} AS shown ON {table.row_has_key_of('shown', 'entry')}")
+    place = moved.place_of(connection, table, entry.key)
+    if place is not None:
+        raise ConflictError(
+            f"conflict {entry.id} is left as it was: row {show_key(entry.key)} of table {entry.table!r} is shown under the key "
+            f"{show_key(place)}, because what it refers to is one with another row; write the value that is to stay there by an UPDATE"
+        )
     if not query.exists(connection, shown, "entry.id = ?", (entry.id,)):
         raise ConflictError(
             f"conflict {entry.id} is left as it was: row {show_key(entry.key)} of table {entry.table!r} is held, so that nothing can "

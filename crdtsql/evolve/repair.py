@@ -17,7 +17,7 @@ from crdtsql.capture import enable
 from crdtsql.evolve import drift, reshape
 from crdtsql.evolve.drift import State
 from crdtsql.evolve.rebuild import hold_values_lost, rebuild
-from crdtsql.shown import settle_anew
+from crdtsql.shown import moved, settle_anew
 from crdtsql.sqlite import schema
 from crdtsql.store import Damage, Registry, Remedy, Table, columns, damage
 from crdtsql.types import TYPES, columntype
@@ -101,6 +101,7 @@ def repair(
     if any(one.lost and one.what in ("_crdt_log", "_crdt_quiet") for one in rebuilt):
         blind = [table for table in registry.tables() if not table.absent]
     fold()
+    moved.take_in(registry)
     for table in blind:
         if caseless(table.name) not in {caseless(name) for name in restamp}:
             _find_writes(registry, table, report)

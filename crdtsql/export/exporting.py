@@ -32,6 +32,7 @@ from crdtsql.base import (
 from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
 from crdtsql.numbers import followers
+from crdtsql.shown import moved
 from crdtsql.store import Field, Registry, Table, lanes
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image, workbench
@@ -92,7 +93,7 @@ def count_missing_rows(registry: Registry, receiver: Mapping[bytes, int]) -> int
             )
             rows += count
             if lacks_genesis(registry, table, receiver):
-                genesis = _Statements(table, 1, "main").count_genesis_rows()
+                genesis = _Statements(table, 1, "main").count_genesis_rows(moved.is_moved(connection, table, "shown"))
                 rows += query.first(connection, genesis)[0]
     return rows
 
@@ -227,7 +228,8 @@ def _export_table(
         connection.execute(statements.parts())
     if table.genesis and of_genesis:
         t, s = table.genesis
-        connection.execute(statements.genesis_rows(), {"genesis_t": t, "genesis_s": s})
+        genesis_rows = statements.genesis_rows(moved.is_moved(connection, table, "shown"))
+        connection.execute(genesis_rows, {"genesis_t": t, "genesis_s": s})
     parkedcells.send(connection, table, number, database)
     if table.is_numbered:
         connection.execute(statements.born())
@@ -354,8 +356,12 @@ class _Statements:
         slots = {name: self.slots[name] for name in ("image", "row_table")}
         return sql("export/exporting/born", born_table=self.born_table, born=self.table.born, **slots)
 
-    def genesis_rows(self) -> str:
-        """Write the statement for the rows that nobody wrote since the table was enabled."""
+    def genesis_rows(self, stands_elsewhere: Sql) -> str:
+        """Write the statement for the rows that nobody wrote since the table was enabled.
+
+        Args:
+            stands_elsewhere: says that what the table shows is a row of another key.
+        """
         values = [Sql(f", shown.{identifier(field.name)}") for field in self.table.fields]
         return sql(
             "export/exporting/genesis_rows",
@@ -367,6 +373,7 @@ class _Statements:
             masks=self._masks([integer(not field.late) for field in self.table.fields]),
             values=joined(values, ""),
             clock_is_shown=self._clock_is_shown,
+            stands_elsewhere=stands_elsewhere,
             **self.slots,
         )
 
@@ -375,11 +382,12 @@ class _Statements:
         pairs = zip(self.table.key_names, self.table.key, strict=True)
         return joined((Sql(f"clock.{key} = shown.{identifier(name)}") for key, name in pairs), " AND ")
 
-    def count_genesis_rows(self) -> str:
+    def count_genesis_rows(self, stands_elsewhere: Sql) -> str:
         """Write the statement that counts the rows that nobody wrote since the table was enabled."""
         return sql(
             "export/exporting/count_genesis_rows",
             table=self.table.quoted,
             clock=self.table.clock,
             clock_is_shown=self._clock_is_shown,
+            stands_elsewhere=stands_elsewhere,
         )

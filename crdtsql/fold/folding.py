@@ -18,7 +18,7 @@ from crdtsql.fold import byrow, foldparts, pieces, unsure
 from crdtsql.fold.byrow import Events
 from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import births
-from crdtsql.shown import Scene, bearing, note_folded, noting, settle, standins
+from crdtsql.shown import Scene, bearing, moved, note_folded, noting, settle, standins
 from crdtsql.sqlite import schema
 from crdtsql.store import Logged, Registry, Table
 
@@ -47,6 +47,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         log_pieces = [*before, Piece(registry.self_ordinal, now())]
         stamped = pieces.stamp(connection, log_keys, logged, log_pieces, registry.number("clock"))
         connection.execute("DELETE FROM main._crdt_log")
+        came_home = moved.come_home(registry, registry.tables())
         summary = byrow.summarize(connection)
         batch = registry.next_batch()
         for site, first, last in stamped.spans:
@@ -73,7 +74,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
             unseen.follow(registry, overwritten)
         for side, held in kept:
             standins.relink(registry, side, held)
-        if scene.sides and bearing.of_log(scene, [table for table, _ in known]):
+        if scene.sides and (came_home or bearing.of_log(scene, [table for table, _ in known])):
             with noting(registry):
                 note_folded(registry)
                 settle(registry)

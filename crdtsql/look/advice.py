@@ -99,7 +99,6 @@ def of_table(world: World, shape: TableShape, *, enabled: bool, by_row: bool) ->
     yield from _key(world, shape, enabled=enabled, by_row=by_row)
     yield from _unique(world, shape)
     yield from _foreign_keys(world, shape)
-    yield from _references_in_keys(world, shape)
     yield from _checks(world, shape)
     yield from _triggers(world, shape)
     generated = [column.name for column in shape.columns if column.generated]
@@ -229,21 +228,14 @@ def _natural_key(world: World, shape: TableShape, columns: list[str]) -> Iterato
     if {*map(caseless, columns)} <= own:
         return
     found = [(world.shapes[child], key) for child, keys in world.every_reference.items() for key in keys]
-    referring, bound = (
-        [
-            f"{child.name}.{'+'.join(key.columns)}"
-            for child, key in found
-            if caseless(key.parent) == name and (every or _is_in_key(key, child))
-        ]
-        for every in (True, False)
-    )
+    referring = [f"{child.name}.{'+'.join(key.columns)}" for child, key in found if caseless(key.parent) == name]
     if referring:
         yield Finding(
             WATCH,
             "natural key",
             f"rows refer to {shape.name} ({listed(referring)}): if two replicas create one {' + '.join(columns)} each, one of the two "
             "is held, and what refers to it with it; if equal values mean one thing, as with tags, say so on every replica once it is "
-            f"enabled{f' (but {listed(bound)} stands in a primary key: such rows stay held)' if bound else ''}",
+            "enabled",
             world.command("unique", shape.name, ",".join(columns), policy.SAME),
         )
 
@@ -276,25 +268,6 @@ def _foreign_keys(world: World, shape: TableShape) -> Iterator[Finding]:
                 "lacks are held there",
                 world.command("doctor", parent.name),
             )
-
-
-def _references_in_keys(world: World, shape: TableShape) -> Iterator[Finding]:
-    """Say which references can't show another row although rows of the table that they refer to are united (decision 0018)."""
-    uniting = {table for (table, _), chosen in world.policies.items() if chosen == policy.SAME}
-    for key in world.every_reference.get(caseless(shape.name), []):
-        if caseless(key.parent) in uniting and _is_in_key(key, shape):
-            yield Finding(
-                WATCH,
-                "united",
-                f"({', '.join(key.columns)}) is part of the primary key and refers to {key.parent}, whose rows are united: a row that "
-                "refers to one that is not shown can't show the other one there, and is held with it. With a key of its own for the "
-                "table, and UNIQUE with the policy same over what is its key now, it would",
-                world.command("held", "--table", shape.name),
-            )
-
-
-def _is_in_key(key: ForeignKey, shape: TableShape) -> bool:
-    return bool({*map(caseless, key.columns)} & {caseless(column.name) for column in shape.key})
 
 
 def _checks(world: World, shape: TableShape) -> Iterator[Finding]:

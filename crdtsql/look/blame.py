@@ -20,6 +20,7 @@ from crdtsql.base import (
     sql,
     value_to_json,
 )
+from crdtsql.shown import moved
 from crdtsql.sqlite import schema
 from crdtsql.store import Field, Registry, Table
 from crdtsql.types import TYPES, Kind, exact
@@ -110,6 +111,7 @@ def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[Cel
     table = registry.table(name)
     if len(key) != len(table.key):
         raise UsageError(f"the key of {table.name!r} is ({', '.join(table.key)}): give {len(table.key)} value(s)")
+    key = moved.own_key(registry.connection, table, key)
     shape = schema.read(registry.connection, table.place)
     columns = [identifier(field.name) for field in table.fields]
     where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")

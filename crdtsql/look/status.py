@@ -185,7 +185,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int], lost:
         data_bytes=sizes.get(caseless(table.place), 0),
         clock_bytes=sum(
             sizes.get(caseless(f"_crdt_{part}_{table.name}"), 0)
-            for part in ("clock", "held", "heads", "parts", "parked", "born")
+            for part in ("clock", "held", "heads", "parts", "parked", "born", "moved")
         ),
         problem=drift.problem_of(registry, table),
         row_policy=table.rows,

@@ -32,7 +32,7 @@ from crdtsql.base import (
 from crdtsql.capture import without_capture
 from crdtsql.numbers import followers
 from crdtsql.numbers.followers import Follower
-from crdtsql.shown import Side, take_out
+from crdtsql.shown import Side, moved, take_out
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import FIRST_PARKED, FIRST_UPDATE_OP, Field, Registry, Table
 from crdtsql.wire import Header, TableHeader, image
@@ -332,6 +332,8 @@ def _move_value(registry: Registry, follower: Follower, meant: _Meant) -> None:
 def _move_key(registry: Registry, follower: Follower, table: Table, meant: _Meant) -> None:
     """Let a column of a key follow, with all that is kept under that key: the insert of the row wrote it."""
     connection, key = registry.connection, table.key_names[follower.position - 1]
+    with without_capture(connection, [table]):
+        moved.lift(connection, table)
     table_id, inserts = integer(table.id), Sql("event.op = 1")
     by_clock = meant.by_clock(table, None, table.row_has_key_of("target", "clock"))
     means = meant.by_log(table, table.row_has_key_of("target", "event"), inserts, EMPTY, by_clock)

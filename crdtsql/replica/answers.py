@@ -5,7 +5,8 @@ What each does between the steps that the session holds; each is one transaction
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Final, Literal
 
@@ -37,6 +38,17 @@ UNSET: Final = Unset.UNSET
 class Answers(Session):
     """Resolve conflicts, and bring deleted rows back."""
 
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Hold the steps around a verb that writes as a program does, with foreign keys enforced.
+
+        What was written before is folded first: a row that stands under another key can't come home under foreign keys.
+        """
+        with self._folded():
+            pass
+        with self._changing(ForeignKeys.ON):
+            yield
+
     @verb
     def resolve(
         self,
@@ -64,7 +76,7 @@ class Answers(Session):
         if (take is None) == (value is UNSET):
             raise UsageError("say either which side to take, or which value")
         answer = Answer(take) if value is UNSET else Answer(value=value)
-        with self._changing(ForeignKeys.ON):
+        with self._answering():
             resolve(self.registry, number, answer, self._fold, again=again, seen=seen)
             self._fold()
             return conflict_log.find(self.registry, number)
@@ -95,7 +107,7 @@ class Answers(Session):
             UsageError: no table has such a column, or no such site is known here.
         """
         side = Answer(take)
-        with suppress(Undo), self._changing(ForeignKeys.ON):
+        with suppress(Undo), self._answering():
             report = resolve_all(self.registry, side, Selection(table, column, site), self._fold)
             report.dry_run = dry_run
             if dry_run or not report.resolved:
@@ -111,5 +123,5 @@ class Answers(Session):
             NotDeletedError: it is not deleted.
             WriteRefusedError: a constraint of the table does not allow it.
         """
-        with self._changing(ForeignKeys.ON):
+        with self._answering():
             undelete(self.registry, table, key)

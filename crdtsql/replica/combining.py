@@ -16,6 +16,7 @@ from crdtsql.replica.opening import connect
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained
 from crdtsql.replica.turns import verb
+from crdtsql.shown import moved
 from crdtsql.wire import no_such_file
 
 
@@ -54,6 +55,7 @@ class Combining(Session):
         with attached(self.connection, "incoming") as database:
             self.connection.deserialize(database, gathered.content)
             with suppress(Undo), self._changing(ForeignKeys.OFF):
+                moved.take_in(self.registry)
                 report = combine(
                     self.registry,
                     gathered,
@@ -97,6 +99,7 @@ class Combining(Session):
         """
         self.registry.require()
         with attached(self.connection, "incoming") as database, suppress(Undo), self._changing(ForeignKeys.OFF):
+            moved.take_in(self.registry)
             report = undo(
                 self.registry,
                 database,

@@ -29,7 +29,7 @@ from crdtsql.numbers import FollowedReference, reference
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, foreign_keys, reading
 from crdtsql.replica.turns import verb
-from crdtsql.shown import set_policy
+from crdtsql.shown import moved, set_policy
 from crdtsql.store import Registry
 
 
@@ -127,6 +127,7 @@ class SchemaVerbs(Session):
         parsed = alter.parse(statement)
         done: list[str] = []
         with suppress(Undo), self._changing(ForeignKeys.OFF):
+            moved.take_in(self.registry)
             done = alter.alter(self.registry, parsed)
             if self.registry.exists:
                 self.registry.set("unsettled", 1)
@@ -179,6 +180,7 @@ class SchemaVerbs(Session):
             CannotAlterError: the table can't have it, or it would be of no use.
         """
         with self._changing(ForeignKeys.OFF):
+            moved.take_in(self.registry)
             return set_ids(self.registry, table, kind)
 
     @verb
@@ -191,6 +193,7 @@ class SchemaVerbs(Session):
             ColumnTypeError: there is no such column or type, or the column can't have it.
         """
         with self._changing():
+            moved.take_in(self.registry)
             return retype(self.registry, table, column, type, self._now)
 
     @verb
@@ -226,6 +229,7 @@ class SchemaVerbs(Session):
         """
         with self._source(other) as source:
             with suppress(Undo), self._changing(ForeignKeys.OFF, creating=True):
+                moved.take_in(self.registry)
                 diff = compare(self.registry, source)
                 if not (diff.steps or (extras and diff.extras)):
                     raise Undo

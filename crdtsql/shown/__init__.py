@@ -1,6 +1,6 @@
 """What does a table show of the merged state (decisions 0011 and 0017)?"""
 
-from crdtsql.shown import bearing, references, standins, strangers
+from crdtsql.shown import bearing, moved, references, standins, strangers
 from crdtsql.shown.held import HeldRow, held
 from crdtsql.shown.holding import Side, any_kept, any_waits, count_kept, link_held, take_out
 from crdtsql.shown.rows import RowsReport, set_rows
@@ -21,6 +21,7 @@ __all__ = [
     "find_differences",
     "held",
     "link_held",
+    "moved",
     "note_folded",
     "noting",
     "references",

@@ -116,13 +116,14 @@ def _release(
         return "; or ".join([*_parents(registry, keys, row), anew])
     if reason == reasons.MASKED:
         masked = detail.split(", ")
-        shown = ", ".join(f"{name} = {show(values.get(name))}" for name in masked if name in values)
+        shown = ", ".join(f"{name} = {show(row.get(name))}" for name in masked if name in row)
         keys = [link for link in _foreign_keys(registry, table) if set(link.columns) & set(masked)]
         ways = _parents(registry, keys, row) or ["change or delete the row that has it"]
         return f"its own value is {shown}: {'; '.join(ways)}; or set {detail} to another value"
     undelete = suggest.row_command("undelete", registry.path, table.name, key)
     return {
         reasons.CHECK: anew,
+        reasons.MOVED: f"the key that it would be shown under is that of another row, which is held itself: release that; or {anew}",
         reasons.TRIGGER: f"change the trigger, or {anew}",
         reasons.REFERENCED: f"it goes once nothing refers to it; to keep it, UPDATE it or run {undelete}",
         "table": f"create the table {table.name!r} and enable it",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import apsw
 
 from crdtsql.base import Sql, SqliteValue, TemporaryTable, caseless, identifier, joined, naming, query, reasons, sql
+from crdtsql.shown import moved
 from crdtsql.sqlite import TableShape, writing
 from crdtsql.store import Registry, Table
 
@@ -96,6 +97,7 @@ def lift(connection: apsw.Connection, side: Side) -> bool:
     table = side.table
     if not any_kept(connection, table):
         return False
+    moved.lift(connection, table)
     statement = sql(
         "shown/holding/remove_stand_ins",
         table=table.quoted,

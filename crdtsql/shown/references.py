@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import apsw
 
 from crdtsql.base import Sql, caseless, fragment, identifier, integer, joined, query, reasons, sql
+from crdtsql.shown import moved
 from crdtsql.shown.holding import Side, any_kept
 from crdtsql.sqlite import Column, ForeignKey, TableShape, schema
 from crdtsql.store import Stamp, Table
@@ -215,7 +216,7 @@ def find_dangling(
     )
     if parent is None or not _is_touched(connection, parent):
         return
-    if not reference.to_key:
+    if not reference.to_key or moved.may_have(connection, parent.table):  # what its rows showed before is not known
         find_dangling(connection, reference, waiting_count=waiting_count, scratch=True)
         return
     connection.execute(
@@ -314,17 +315,17 @@ def _are_values(reference: Reference, alias: str, child: Sequence[Sql]) -> Sql:
 
 
 def dangling_candidates(
-    connection: apsw.Connection, reference: Reference, candidate: tuple[Sql, Sql], columns: list[Sql], marks: int
+    connection: apsw.Connection, reference: Reference, candidate: tuple[Sql, Sql, Sql], columns: list[Sql], marks: int
 ) -> set[tuple[int, int]]:
     """Return the candidates (id, form) that refer to nothing that is shown; `marks` are those that change the reference.
 
     Args:
-        candidate: the table of the candidates, and what says that one has its own values there.
+        candidate: the table of the candidates, what says that one has its own values there, and what, that a clock row is its.
     """
     is_dangling = _is_dangling(
         reference,
         [Sql(f"child.{column}") for column in columns],
-        reference.child.table.same_keys("clock", "child"),
+        candidate[2],
         is_truth=candidate[1],
     )
     statement = sql("shown/references/find_dangling_candidates", candidate=candidate[0], is_dangling=is_dangling)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crdtsql.base import Sql, SqliteValue, joined, query, sql
+from crdtsql.shown import moved
 from crdtsql.shown.holding import Side
 from crdtsql.shown.settling import noting, settle
 from crdtsql.sqlite import schema
@@ -68,7 +69,7 @@ def _look(registry: Registry) -> Seen:
             clock=table.clock,
             clock_is_held=table.same_keys("clock", "held"),
             table=table.quoted,
-            shown_is_held=table.row_has_key_of("shown", "held"),
+            shown_is_held=moved.stands_for(registry.connection, table, "shown", "held"),
             row_marker=Sql(f"shown.{side.columns[0]}"),
         )
         for row in query.rows_to_show(registry.connection, statement):

@@ -174,6 +174,11 @@ class Table:
         return naming.born(self.name)
 
     @property
+    def moved(self) -> Sql:
+        """Return the quoted name of the table of rows that stand under another key than their own, which need not be there."""
+        return naming.moved(self.name)
+
+    @property
     def parts(self) -> Sql:
         """Return the quoted name of the table of parts."""
         return naming.parts(self.name)

@@ -56,10 +56,38 @@ def deleted(folder: Path) -> Replica:
     return one
 
 
+LINKS = """
+CREATE TABLE tag (id INTEGER PRIMARY KEY, name UNIQUE);
+CREATE TABLE t (tag INTEGER PRIMARY KEY REFERENCES tag, n UNIQUE)
+"""
+
+
+def of_one_thing(folder: Path) -> Replica:
+    """Let two replicas create one tag, each with a row of its own; that of the winner can't be shown, for another row has its value."""
+    one, other = two(folder, LINKS)
+    for found in (one, other):
+        found.set_unique("tag", ["name"], "same")
+    write(other, "INSERT INTO tag VALUES (3, 'job'); INSERT INTO t VALUES (3, 5)")
+    write(one, *(f"INSERT INTO tag VALUES ({n}, {n})" for n in range(4, 14)), "INSERT INTO tag VALUES (1, 'work')")
+    write(one, "INSERT INTO t VALUES (1, 5)")
+    for _ in range(9):
+        write(other, "UPDATE tag SET name = name || 'b'")
+    write(other, "INSERT INTO tag VALUES (2, 'work'); INSERT INTO t VALUES (2, 6)")
+    come_to_rest([one, other])
+    return one
+
+
 REFUSE = "CREATE TRIGGER no BEFORE INSERT ON t BEGIN SELECT RAISE(ABORT, 'not this one'); END"
-SCENES: dict[str, tuple[Callable[[Path], Replica], tuple[str, str, str]]] = {
+Found = tuple[str, str, str]
+SCENES: dict[str, tuple[Callable[[Path], Replica], Found] | tuple[Callable[[Path], Replica], Found, Found, Found]] = {
     "a UNIQUE value": (taken_twice, ("t", "unique", "u")),
     "a UNIQUE value that means one thing": (partial(taken_twice, policy="same"), ("t", "united", "u")),
+    "a key that another row has": (
+        of_one_thing,
+        ("t", "unique", "n"),
+        ("t", "moved", "tag"),
+        ("tag", "united", "name"),
+    ),
     "no parent": (
         partial(deleted_and_referred_to, action="ON DELETE CASCADE"),
         ("t", "foreign key", "parent"),
@@ -90,15 +118,15 @@ SCENES: dict[str, tuple[Callable[[Path], Replica], tuple[str, str, str]]] = {
 @pytest.mark.parametrize("name", SCENES)
 def test_a_held_row_says_why(tmp_path: Path, name: str) -> None:
     """A row that its table can't show as it is is held, and `held` names the reason, and what would release it."""
-    scene, expected = SCENES[name]
+    scene, *expected = SCENES[name]
     held = [row for row in scene(tmp_path).held(deleted=True) if row.reason != reasons.DELETED or name == "a delete"]
-    assert [(row.table, row.reason, row.detail) for row in held] == [expected]
+    assert [(row.table, row.reason, row.detail) for row in held] == expected
     assert all(row.release for row in held)
 
 
 def test_every_reason_has_a_scene() -> None:
     """No reason is without a test: a new kind comes with a scene here."""
-    assert {kind for _, (_, kind, _) in SCENES.values()} == set(reasons.KINDS)
+    assert {kind for _, *found in SCENES.values() for _, kind, _ in found} == set(reasons.KINDS)
 
 
 def test_every_reason_says_what_to_do() -> None:

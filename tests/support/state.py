@@ -152,7 +152,11 @@ def rows(connection: apsw.Connection) -> Rows:
 
 
 def _check(connection: apsw.Connection, table: Table) -> None:
-    shown = f"EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {table.row_has_key_of('shown', 'clock')})"
+    shown = f"EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {table.row_has_key_of('shown', 'clock')} AND NOT {_moved(connection, table)})"
+    if _moved(connection, table) != "0":
+        stands = f"{table.moved} AS moved JOIN {table.quoted} AS shown ON {table.row_has_key_of('shown', 'moved')}"
+        shown = f"({shown} OR EXISTS (SELECT 1 FROM {stands} WHERE moved.held = clock.held))"
+        _check_moved(connection, table)
     reason = f"(SELECT reason FROM {table.held} AS held WHERE held.id = clock.held)"
     stands_in = f"({reason} = 'deleted, shown: referenced' OR {reason} GLOB 'masked: *')"
     more = f"EXISTS (SELECT 1 FROM {table.heads} AS heads WHERE {table.same_keys('heads', 'clock')})"
@@ -185,6 +189,25 @@ def _check(connection: apsw.Connection, table: Table) -> None:
         f"(SELECT 1 FROM {table.clock} AS clock WHERE {table.same_keys('clock', 'heads')})"
     ).fetchone()
     assert not strays, f"{table.name}: {strays} heads belong to no row"
+
+
+def _moved(connection: apsw.Connection, table: Table) -> str:
+    """Say that a row `shown` stands under another key than its own."""
+    name = f"_crdt_moved_{table.name}"
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (name,)).fetchone():
+        return "0"
+    return f"EXISTS (SELECT 1 FROM {table.moved} AS moved WHERE {table.row_has_key_of('shown', 'moved')})"
+
+
+def _check_moved(connection: apsw.Connection, table: Table) -> None:
+    """Check that moved rows are shown, and stand under no live row's key."""
+    alive = f"EXISTS (SELECT 1 FROM {table.clock} AS clock WHERE {table.same_keys('clock', 'moved')} AND clock.gone IS NULL)"
+    there = f"EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {table.row_has_key_of('shown', 'moved')})"
+    own = f"EXISTS (SELECT 1 FROM {table.held} AS held WHERE held.id = moved.held AND held.reason GLOB 'masked: *')"
+    wrong = connection.execute(
+        f"SELECT * FROM {table.moved} AS moved WHERE {alive} OR NOT {there} OR NOT {own}"
+    ).fetchall()
+    assert not wrong, f"{table.name}: {wrong} stand under keys of live rows, or are not shown"
 
 
 def _clocked(connection: apsw.Connection, table: Table, sites: dict[int, bytes]) -> Rows:
@@ -223,7 +246,8 @@ def _genesis(connection: apsw.Connection, table: Table, sites: dict[int, bytes])
     found: Rows = {}
     for row in connection.execute(
         f"SELECT {values} FROM {table.quoted} AS shown WHERE NOT EXISTS "
-        f"(SELECT 1 FROM {table.clock} AS clock WHERE {table.row_has_key_of('shown', 'clock')})"
+        f"(SELECT 1 FROM {table.clock} AS clock WHERE {table.row_has_key_of('shown', 'clock')}) "
+        f"AND NOT {_moved(connection, table)}"
     ):
         stored = _pairs(row)
         assert table.genesis is not None, f"{table.name}: {stored[:width]} has neither clock nor genesis"

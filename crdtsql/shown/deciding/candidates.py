@@ -27,6 +27,7 @@ from crdtsql.base import (
     query,
     sql,
 )
+from crdtsql.shown import moved
 from crdtsql.shown.deciding.ends import Ends
 from crdtsql.shown.deciding.marks import Marks, digits, subsets, suffix
 from crdtsql.shown.deciding.reading import Reading, differs
@@ -53,6 +54,7 @@ class Candidates:
         self.side = side
         self.reading = Reading(registry, side, ends, self.name)
         self.read: dict[int, tuple[object, ...]] = {}
+        self.moved: set[int] = set()
         self.indexes = sorted(schema.unique_indexes(self.connection, side.table.name), key=self._by_columns)
         self.generated = schema.generated(self.connection, side.shape)
         self.marks = Marks(side, references, self.indexes)
@@ -66,6 +68,20 @@ class Candidates:
                     self.needed |= {*subsets(self.marks.touching(self.inputs(columns), "DEFAULT", "SUFFIX"))}
         for index in self.indexes:
             self.needed |= {*subsets(self.relevant(index))}
+        if self.reading.moves:
+            self.indexes.append(self._key_index())
+
+    def _key_index(self) -> UniqueIndex:
+        """Describe the key like a UNIQUE index, the last one: rows that are read under another key may want that of others."""
+        return UniqueIndex("", self.side.table.key, tuple(column.collation for column in self.side.shape.key), None)
+
+    def clock_is(self, alias: str) -> Sql:
+        """Say that a clock row `clock` is that of a candidate, under whichever key that is shown."""
+        table = self.side.table
+        if not self.reading.moves:
+            return table.same_keys("clock", alias)
+        slots = {"clock_keys": table.keys_of("clock"), "truth_keys": table.keys_of("truth"), "held": table.held}
+        return fragment("shown/deciding/candidates/clock_is", candidate=Sql(alias), **slots)
 
     def _by_columns(self, index: UniqueIndex) -> tuple[tuple[str, ...], str]:
         """Order indexes alike in all files, whatever they are called there: which one is named as the reason depends on it."""
@@ -151,6 +167,7 @@ class Candidates:
         if self.reading.references:
             self.reading.keep_truths()
             self.read = self.reading.found()
+            self.moved = self.reading.moved()
         for form in self.needed - {0}:
             self._add_form(form)
         if self.generated:
@@ -158,7 +175,8 @@ class Candidates:
 
     def _note_suffixes(self) -> None:
         keys = joined(Sql(f"typeof({key}) || hex({key})") for key in self.side.table.key_names)
-        found = query.rows(self.connection, f"SELECT id, {keys} FROM {self.name}")
+        which = f"id IN (SELECT id FROM {self.name})"
+        found = query.rows(self.connection, f"SELECT id, {keys} FROM {self.side.table.held} WHERE {which}")
         statement = f"UPDATE {self.name} SET suffix = ?, digits = ? WHERE id = ?"
         self.connection.executemany(statement, [(suffix(key), digits(key), number) for number, *key in found])
 
@@ -249,9 +267,11 @@ class Candidates:
 
     def _masked(self) -> dict[int, list[str]]:
         """Return the chosen candidates that are shown otherwise than they are, with the names of these columns."""
-        found = defaultdict(list)
+        found: dict[int, list[str]] = defaultdict(list)
+        names = [*zip(self.side.table.key, self.side.table.key_names, strict=True)]
+        names += [(field.name, naming.value(field.id)) for field in self.side.table.fields]
         marked = {self.column(name).text for mark in self.marks.every for name in mark.columns}
-        for field, column in ((field, naming.value(field.id)) for field in self.side.table.fields):
+        for name, column in names:
             if column.text in marked or column in self.reading.columns:
                 statement = sql(
                     "shown/deciding/candidates/differing",
@@ -260,7 +280,7 @@ class Candidates:
                     differs=differs("truth", "shown", column),
                 )
                 for (number,) in query.rows(self.connection, statement):
-                    found[number].append(field.name)
+                    found[number].append(name)
         return found
 
     def put_back(self) -> dict[int, tuple[int, str]]:
@@ -306,6 +326,8 @@ class Candidates:
     def settle_shown(self) -> None:
         """Forget the held rows of what is shown as it is, and say of the others why they are held."""
         table = self.side.table
+        if self.moved:
+            moved.keep(self.connection, self.side, self.name, self.moved)
         same = table.same_keys("clock", "candidate")
         slots = {"held": table.held, "candidate": self.name}
         self.connection.execute(

@@ -107,7 +107,7 @@ class Contest:
             stamps=joined(Sql(f"{t}, {s}") for t, s in pairs),
             candidate=self.candidates.name,
             clock=self.side.table.clock,
-            clock_is_candidate=self.side.table.same_keys("clock", "candidate"),
+            clock_is_candidate=self.candidates.clock_is("candidate"),
         )
         sites = {ordinal: site for ordinal, site, _ in self.registry.sites()}
         claims: Claims = {}

@@ -86,10 +86,18 @@ def keys(side: Side) -> list[Sql]:
 
 
 def is_readable(reference: Reference) -> bool:
-    """Tell whether the columns of a reference can show another row than the one that was referred to; those of a key can't."""
-    columns = {*map(caseless, reference.child.table.key)}
+    """Tell whether the columns of a reference can show another row than the one that was referred to.
+
+    Those of a key can, and then the row stands under that key (decision 0023); but a number that only is shown for a row can't.
+    """
     is_kept = reference.is_kept and len(reference.lost_columns) == len(reference.key.columns)
-    return reference.parent is not None and is_kept and not columns & {*map(caseless, reference.key.columns)}
+    is_number = reference.child.table.is_numbered and moves_key(reference)
+    return reference.parent is not None and is_kept and not is_number
+
+
+def moves_key(reference: Reference) -> bool:
+    """Tell whether a reference has a column of its own table's key."""
+    return bool({*map(caseless, reference.child.table.key)} & {*map(caseless, reference.key.columns)})
 
 
 def _parent(reference: Reference) -> int:

@@ -81,7 +81,8 @@ class Known:
         self._had: dict[Form, dict[Value, tuple[int, str]]] = {}
         self._indexes = {table: [*_describe(found)] for table, found in candidates.items()}
         self.order = self._in_order(registry, causality)
-        self.rows = [row for row in self.order if row not in unions.assumed]
+        self.barred = {row: why for row, why in self._find_barred() if row not in unions.assumed}
+        self.rows = [row for row in self.order if row not in unions.assumed and row not in self.barred]
         self.links: dict[int, list[Link]] = defaultdict(list)
         for reference in own:
             if reference.child.table.id in candidates:
@@ -120,8 +121,20 @@ class Known:
 
     def _keys(self, candidates: Candidates) -> dict[int, Key]:
         keys = joined(query.as_bytes(key) for key in candidates.side.table.key_names)
-        rows = query.rows(self.connection, f"SELECT id, {keys} FROM {candidates.name} WHERE form = 0")
+        which = f"id IN (SELECT id FROM {candidates.name} WHERE form = 0)"
+        rows = query.rows(self.connection, f"SELECT id, {keys} FROM {candidates.side.table.held} WHERE {which}")
         return {number: tuple(map(_sortable, key[::2], key[1::2])) for number, *key in rows}
+
+    def _find_barred(self) -> Iterator[tuple[Row, str]]:
+        """Yield the rows that would stand under the key of another one, whether that is shown or not."""
+        for table, candidates in self.candidates.items():
+            if not candidates.moved:
+                continue
+            values = self._values[table][-1]
+            own = {values.get((row, TRUTH if row in candidates.read else 0)): row for row in candidates.rows()}
+            for row in sorted(candidates.moved):
+                if own.get(values.get((row, 0)), row) != row:
+                    yield (table, row), contest.because(candidates.indexes[-1], reasons.MOVED)
 
     def _link(self, reference: Reference) -> Link:
         child = self.candidates[reference.child.table.id]
@@ -129,8 +142,8 @@ class Known:
         mark = child.marks.of(reference)
         changing = child.marks.touching(inputs, "DEFAULT", "SUFFIX")
         columns = [child.column(name) for name in reference.key.columns]
-        is_truth = child.reading.is_truth(reference)
-        nowhere = references.dangling_candidates(self.connection, reference, (child.name, is_truth), columns, changing)
+        named = (child.name, child.reading.is_truth(reference), child.clock_is("child"))
+        nowhere = references.dangling_candidates(self.connection, reference, named, columns, changing)
         link = Link(
             reference,
             mark.bit if mark else 0,
@@ -217,11 +230,15 @@ class Known:
     def uniting(self, row: Row) -> Mapping[Value, str]:
         """Return the values by which a candidate is one with whoever has them."""
         table, number = row
-        found = {}
+        found, candidates = {}, self.candidates[table]
         for position, (*_, united) in enumerate(self._indexes[table]):
             group = self._values[table][position].get((number, 0)) if united else None
             if group is not None:
                 found[table, position, group] = united
+        if number in candidates.moved:  # its key is the last one
+            position = len(candidates.indexes) - 1
+            group = self._values[table][position][number, 0]
+            found[table, position, group] = contest.because(candidates.indexes[position], reasons.UNITED)
         return found
 
     def may_lead(self, row: Row) -> bool:

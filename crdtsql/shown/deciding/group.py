@@ -7,10 +7,11 @@ again. Why it ends: each time there are more candidates, or SQLite refused a for
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from contextlib import ExitStack
 
-from crdtsql.base import Sql, joined, query, reasons
+from crdtsql.base import Sql, joined, query, reasons, sql
 from crdtsql.shown import holding, references
 from crdtsql.shown.deciding import between
 from crdtsql.shown.deciding.candidates import Candidates
@@ -252,12 +253,21 @@ class Group:
         for reference in self.enforced_inner:
             with reference.child.out(self.connection):
                 references.find_dangling(self.connection, reference, waiting_count=False, scratch=self.scratch)
+                self._leave_moved(reference.child)
                 keys = query.rows(
                     self.connection, f"SELECT {reference.child.table.keys} FROM {reference.child.out_table}"
                 )
             if keys:
                 found.append((reference.child, keys))
         return found
+
+    def _leave_moved(self, side: Side) -> None:
+        """Forget of the rows that are left those that stand under another key than their own: they were decided on, as they stand."""
+        found = self.candidates.get(side.table.id)
+        if found is not None and found.moved:
+            slots = {"keys": side.table.keys, "out": side.out_table, "candidate": found.name}
+            statement = sql("shown/deciding/group/leave_moved", **slots)
+            self.connection.execute(statement, {"moved": json.dumps(sorted(found.moved))})
 
     def _take_left_out(self, side: Side, keys: list[tuple[object, ...]]) -> None:
         with side.out(self.connection):

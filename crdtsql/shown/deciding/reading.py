@@ -6,7 +6,8 @@ Changes form 0 of candidates, from which all other forms follow, and keeps their
 from __future__ import annotations
 
 from crdtsql.base import Sql, fragment, identifier, integer, joined, query, sql
-from crdtsql.shown.deciding.ends import Ends, keys
+from crdtsql.shown import moved
+from crdtsql.shown.deciding.ends import Ends, keys, moves_key
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
 from crdtsql.store import Registry
@@ -21,6 +22,7 @@ class Reading:
     Attributes:
         references: those that may be read otherwise.
         columns: what the candidates call the columns of these.
+        moves: whether any of these is part of the table's key.
     """
 
     def __init__(self, registry: Registry, side: Side, ends: Ends, candidates: Sql) -> None:
@@ -29,6 +31,7 @@ class Reading:
         self.ends = ends
         self.candidates = candidates
         self.references = ends.read_by(side)
+        self.moves = any(moves_key(found) for found in self.references)
         self.columns = [*dict.fromkeys(name for found in self.references for name in found.held_columns)]
 
     def read(self, reference: Reference, within: Sql | None) -> None:
@@ -66,6 +69,7 @@ class Reading:
             other_is_truth=joined((Sql(f"other.{identifier(its)} = +truth.{mine}") for its, mine in named), " AND "),
             parent_clock=table.clock,
             clock_is_other=table.row_has_key_of("other", "clock"),
+            stands_elsewhere=moved.is_moved(self.connection, table, "other"),
             parent_held=table.held,
             held_is_truth=joined((Sql(f"other.{its} = +truth.{mine}") for its, mine in kept), " AND "),
             parent_id=integer(table.id),
@@ -92,6 +96,16 @@ class Reading:
             f"SELECT read.id, {columns} FROM {self.candidates} AS read WHERE read.form = 0 AND read.id IN {truths}"
         )
         return {number: tuple(values) for number, *values in query.rows(self.connection, statement)}
+
+    def moved(self) -> set[int]:
+        """Return the candidates that are read under another key than their own."""
+        if not self.moves:
+            return set()
+        differing = joined((differs("truth", "mine", name) for name in self.side.table.key_names), " OR ")
+        statement = sql(
+            "shown/deciding/reading/moved", candidate=self.candidates, held=self.side.table.held, differs=differing
+        )
+        return {number for (number,) in query.rows(self.connection, statement)}
 
     def is_truth(self, reference: Reference) -> Sql:
         """Say that a candidate `child` has its own values in the columns of a reference."""

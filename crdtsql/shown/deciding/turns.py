@@ -39,6 +39,10 @@ class Facts(Protocol):
     def rows(self) -> Sequence[Row]:
         """All rows, the best claim first."""
 
+    @property
+    def barred(self) -> Mapping[Row, str]:
+        """Further rows, which are out from the beginning, and why."""
+
     def above(self, row: Row) -> Iterable[Row]:
         """Return the rows that a row may come to refer to."""
 
@@ -80,6 +84,8 @@ class Turns:
 
     def decide(self) -> dict[Row, Outcome]:
         """Let every row have its turn."""
+        self.outcomes |= {row: Outcome(why=why) for row, why in self.facts.barred.items()}
+        self.present |= {row: 0 for row in self.facts.barred if self.facts.may_lead(row)}
         above = {row: [parent for parent in self.facts.above(row) if parent in self.rank] for row in self.facts.rows}
         units = components(above)
         queue = _Queue(units, above, self.rank, {row: [*self.facts.may_have(row)] for row in self.facts.rows})

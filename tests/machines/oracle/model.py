@@ -67,10 +67,12 @@ class Entry(tuple[str, Row, dict[str, Any]]):  # noqa: SLOT001 - it has attribut
     Attributes:
         first: the site that folded it first, and when; also if that was taken back.
         event: number of the event that came of it.
+        place: what the log says of it, where that is something else: kind and row.
     """
 
     first: tuple[bytes, int] | None = None
     event: int | None = None
+    place: tuple[str, Row] | None = None
 
 
 class World:

@@ -22,6 +22,7 @@ from tests.machines.oracle.rules import (
     Record,
     Reference,
     Rules,
+    Unique,
     View,
     circles,
     comparable,
@@ -136,8 +137,27 @@ class Shown:
 
     def _values(self, row: Row, record: Record) -> set[tuple[Any, ...]]:
         """Return what no other row may have in a UNIQUE index where a row is shown like that."""
-        found = {(row[0], unique.name, unique.value(record)) for unique in self.rules[row[0]].uniques}
+        found = {(row[0], unique.name, unique.value(record)) for unique in self.uniques(row[0])}
         return {value for value in found if value[2] is not None}
+
+    def uniques(self, table: str) -> tuple[Unique, ...]:
+        """Return the UNIQUE indexes of a table, and its key, which a row that is read under another one may come to share."""
+        rules = self.rules[table]
+        return (*rules.uniques, Unique(", ".join(rules.key), rules.key))
+
+    def _is_moved(self, row: Row) -> bool:
+        """Tell whether a row is read under another key than its own."""
+        return any(self.records[row][column] != self.truths[row][column] for column in self.rules[row[0]].key)
+
+    def _barred(self, order: list[Row]) -> dict[Row, set[str]]:
+        """Return the rows that are read under the key of another live one, be that shown or not: they can't be shown."""
+        found = {}
+        for row in order:
+            *_, key = self.uniques(row[0])
+            taken = {key.value(self.truths[other]) for other in self.rows if other[0] == row[0] and other != row}
+            if self._is_moved(row) and key.value(self.records[row]) in taken:
+                found[row] = {f"moved: {key.name}"}
+        return found
 
     # -- 3. tables that refer to each other in a circle, or one that does not, after those that they refer to -----------------
 
@@ -167,7 +187,10 @@ class Shown:
         loose: set[Row] = set()
         while True:
             self._read(order, pins)
-            turns = Turns(self, [row for row in order if row not in pins], may_lead, loose)
+            barred = self._barred([row for row in order if row not in pins])
+            turns = Turns(
+                self, [row for row in order if row not in pins and row not in barred], may_lead, loose, barred
+            )
             unions = self._unions(turns)
             new = {row: union for row, union in unions.items() if row[0] in may_lead and row not in loose}
             lost = {row: union.winner for row, union in pins.items() if union.winner not in turns.shown}
@@ -191,15 +214,17 @@ class Shown:
             own = self.uniting(row, self.records[row])
             winners = [other for other in turns.order if other in turns.shown]
             for winner in winners:
-                names = {name for _, name, _ in own & self.uniting(winner, turns.shown[winner])}
+                names = {name for _, name, _ in own & self._values(winner, turns.shown[winner])}
                 if names and row not in found:
                     found[row] = Union(winner, frozenset(names))
         return found
 
     def uniting(self, row: Row, record: Record) -> set[tuple[Any, ...]]:
-        """Return the values of a row in indexes that unite it with another one that has them."""
-        policies = {unique.name: unique.policy for unique in self.rules[row[0]].uniques}
-        return {value for value in self._values(row, record) if policies[value[1]] == "same"}
+        """Return the values of a row that unite it with another one that has them: in indexes that say so, and the key it is read under."""
+        uniting = {unique.name for unique in self.rules[row[0]].uniques if unique.policy == "same"}
+        if self._is_moved(row):
+            uniting.add(self.uniques(row[0])[-1].name)
+        return {value for value in self._values(row, record) if value[1] in uniting}
 
     def _read(self, order: list[Row], pins: Mapping[Row, Union]) -> None:
         """Read the references to rows that are united with others; first those to other tables, then those within these."""
@@ -220,7 +245,7 @@ class Shown:
 
     def _reading(self, row: Row, reference: Reference, pins: Mapping[Row, Union], inner: bool) -> dict[str, Any]:
         """Return what the columns of a reference are read as: nothing, if one of the rows that it may mean is no other one."""
-        if set(reference.columns) & set(self.rules[row[0]].key):
+        if self.rules[row[0]].numbered and set(reference.columns) & set(self.rules[row[0]].key):
             return {}
         meant = [p for p in self.order if refers(self.truths[row], reference, p, self.truths[p])]
         ends = [self._end(parent, pins) for parent in meant]

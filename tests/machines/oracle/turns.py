@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tests.machines.oracle.events import Row
@@ -18,12 +18,20 @@ class Turns:
     Attributes:
         order: the rows that have a turn, the best claim first.
         before: what other tables show.
+        barred: further rows, which can't be shown, and why.
         may_lead: the tables whose rows lead to others where they are united; until that is known, a reference to such a row counts
             as one that leads somewhere.
         shown, dangling, reasons: the result.
     """
 
-    def __init__(self, now: Shown, order: list[Row], may_lead: Collection[str], loose: Collection[Row]) -> None:
+    def __init__(
+        self,
+        now: Shown,
+        order: list[Row],
+        may_lead: Collection[str],
+        loose: Collection[Row],
+        barred: Mapping[Row, set[str]],
+    ) -> None:
         self.now = now
         self.order = order
         self.before = dict(now.view.shown)
@@ -32,7 +40,8 @@ class Turns:
         self.shown: dict[Row, Record] = {}
         self.present: dict[Row, Record] = {}
         self.dangling: set[Row] = set()
-        self.reasons: dict[Row, set[str]] = {}
+        self.reasons: dict[Row, set[str]] = dict(barred)
+        self._note_present(barred)
         self._take_turns()
 
     def _take_turns(self) -> None:
@@ -122,7 +131,7 @@ class Turns:
             values = self.now._values(row, record)
             names = {name for _, name, _ in values & taken}
             if names:
-                yield row, {unique for unique in self.now.rules[row[0]].uniques if unique.name in names}
+                yield row, {unique for unique in self.now.uniques(row[0]) if unique.name in names}
             taken |= values
 
     def _dangling(self, shown: dict[Row, Record], marks: dict[Row, set[Mark]]) -> set[tuple[Row, Reference]]:

@@ -24,7 +24,16 @@ from tests.machines.oracle.shown import Shown
 from tests.machines.simulation import accounting, answers
 from tests.machines.simulation.constrained import situations as constrained_situations
 from tests.machines.simulation.constrained.making import agree
-from tests.machines.simulation.constrained.tables import FAMILIES, FOLLOWING, OTHER, OTHERS, TABLES, UNITING, schema
+from tests.machines.simulation.constrained.tables import (
+    FAMILIES,
+    FOLLOWING,
+    MOVING,
+    OTHER,
+    OTHERS,
+    TABLES,
+    UNITING,
+    schema,
+)
 from tests.machines.simulation.constrained.writes import ConstrainedWriter
 from tests.machines.simulation.files import Peer
 from tests.machines.simulation.simulation import Simulation
@@ -48,15 +57,16 @@ class Constrained(Simulation):
     def choose_habits(self) -> Habits:
         """Choose a family of tables.
 
-        In every fifth history rows are united, in every tenth of the others references are followed, and of those every seventh one has
-        automatic ids: they need many chances to meet.
+        In every fifth history rows are united, in every tenth of the others references are followed, in another tenth rows stand under
+        other keys, and of the rest every seventh one has automatic ids: they need many chances to meet.
         """
         numbered, others = _by_numbers()
         unites = self.seed % 5 == 4
-        follows = self.seed % 10 == 3
+        follows, moves = self.seed % 10 == 3, self.seed % 10 == 8
         chosen = self.random.choice(numbered if self.seed % 7 == 6 else others)
         chosen = list(UNITING)[self.seed // 5 % len(UNITING)] if unites else chosen
         chosen = list(FOLLOWING)[self.seed // 10 % len(FOLLOWING)] if follows else chosen
+        chosen = list(MOVING)[self.seed // 10 % len(MOVING)] if moves else chosen
         tables = dict(FAMILIES[chosen])
         if len(tables) > 3 and self.random.random() < 0.3:
             tables.pop(list(tables)[-1])
@@ -289,7 +299,11 @@ class Constrained(Simulation):
                 (table, key): exactly({**dict(zip(shape.key, key, strict=True)), **values})
                 for key, values in peer.writer.rows(table).items()
             }
-            expected = {row: exactly(record) for row, record in view.shown.items() if row[0] == table}
+            expected = {
+                (table, tuple(record[column] for column in shape.key)): exactly(record)
+                for row, record in view.shown.items()
+                if row[0] == table
+            }
             found = difference(real, expected)
             assert not found, f"{peer.path.name} shows otherwise:\n{found}"
         real_held = held(peer.replica.connection, self.habits.tables)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tests.machines.oracle.rules import Check, Reference, Unique
 from tests.machines.simulation.constrained.following import FOLLOWING
 from tests.machines.simulation.constrained.making import Constrained, V, is_active, not_null, refers, table
+from tests.machines.simulation.constrained.moving import MOVING
 from tests.machines.simulation.tables import Shape
 from tests.support.clauses import with_clauses, with_constraints
 
@@ -534,7 +535,7 @@ UNITING: dict[str, dict[str, Constrained]] = {
 """Families whose rows are united (decision 0018)."""
 
 OTHERS = tuple(FAMILIES)
-FAMILIES |= UNITING | FOLLOWING
+FAMILIES |= UNITING | FOLLOWING | MOVING
 
 SEEN = """
 CREATE TABLE seen_{table} (k PRIMARY KEY, what);

@@ -64,6 +64,12 @@ def test_every_situation_occurred() -> None:
     assert not missing, f"never occurred in {SEEDS} seeds: {missing}"
 
 
+def test_tables_have_names_of_their_own() -> None:
+    """No two families have a table of one name, for statements and the model know tables by their names."""
+    names = [*constrained_tables.OTHER, *(name for family in constrained_tables.FAMILIES.values() for name in family)]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
 # -- all orders -----------------------------------------------------------------------------------
 
 

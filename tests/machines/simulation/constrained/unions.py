@@ -22,6 +22,12 @@ REQUIRED = (
     "a row that shows a winner is referred to",
     "a reference that showed a winner was written",
     "a row with a reference that showed a winner was updated",
+    "a row stood under another key",
+    "a row that stands under another key was updated",
+    "a row that stands under another key is referred to",
+    "a row that stood under another key stands under its own again",
+    "a row was united with another by the key that it came to",
+    "a row came to the key of one that is not shown",
 )
 RARE = ("a winner was shown for its child's sake",)
 """Those that only a long run meets."""
@@ -56,6 +62,33 @@ def note_unions(
             occurred["a union came apart by a delete"] += bool(winners) and not winners & view.shown.keys()
             occurred["a union came apart by an update"] += bool(winners & view.shown.keys())
     _note_writes(occurred, rules, new, was, view)
+    _note_moved(occurred, rules, new, was, view)
+
+
+def _note_moved(
+    occurred: Counter[str], rules: Mapping[str, Rules], new: Iterable[Event], was: View, view: View
+) -> None:
+    """Count what became of rows that stand under another key than their own."""
+    moved, before = _places(rules, view), _places(rules, was)
+    occurred["a row stood under another key"] += len(moved.keys() - before.keys())
+    updated = {row for event in new if event.kind == "update" for row in event.writes}
+    occurred["a row that stands under another key was updated"] += len(before.keys() & moved.keys() & updated)
+    occurred["a row that stands under another key is referred to"] += sum(
+        _is_followed(rules, row, view) for row in moved
+    )
+    occurred["a row that stood under another key stands under its own again"] += len(
+        before.keys() - moved.keys() & view.shown.keys()
+    )
+    for row, held in view.held.items():
+        key = ", ".join(rules[row[0]].key)
+        occurred["a row came to the key of one that is not shown"] += f"moved: {key}" in held.reasons
+        occurred["a row was united with another by the key that it came to"] += f"united: {key}" in held.reasons
+
+
+def _places(rules: Mapping[str, Rules], view: View) -> dict[Row, tuple[object, ...]]:
+    """Return the rows that stand under another key, and under which."""
+    found = {row: tuple(record[column] for column in rules[row[0]].key) for row, record in view.shown.items()}
+    return {row: key for row, key in found.items() if key != row[1]}
 
 
 def _note_writes(

@@ -16,11 +16,13 @@ import apsw
 
 from tests.machines.oracle import model
 from tests.machines.oracle.events import Row
-from tests.machines.oracle.numbers import Birth, Foretold
+from tests.machines.oracle.numbers import Birth, Foretold, translate
 from tests.machines.oracle.parts import same
 from tests.machines.oracle.rules import Rules
 from tests.machines.oracle.shown import Shown
 from tests.machines.simulation import accounting
+from tests.machines.simulation.constrained import standing
+from tests.machines.simulation.constrained.standing import Own
 from tests.machines.simulation.constrained.tables import TABLES, Constrained
 from tests.machines.simulation.tables import Key
 from tests.machines.simulation.writes import Rows, Writer
@@ -157,6 +159,8 @@ class ConstrainedWriter(Writer):
             self.occurred["a constraint refused a statement"] += 1
             return
         self._note(before, found, enforced)
+        self.named = standing.named(self._standing(twin), twin.pending, found, self.everything())
+        found = self.named.writes
         self.habits.overwritten.update(self.overwrote)
         for kind, row, values in found:
             if kind in ("insert", "delete") or accounting.MARKED in values:
@@ -229,12 +233,26 @@ class ConstrainedWriter(Writer):
         shape = self._constrained(table)
         return self._into(table, verb), (*key, *(self._value(random, shape, column) for column in shape.columns))
 
+    def _standing(self, twin: model.Replica) -> dict[Row, Own]:
+        """Return the rows that the tables show under other keys than their own, by where they stand."""
+        if not any(self._may_move(table) for table in self.habits.tables):
+            return {}
+        now = Shown(twin.world, twin.known, {table: self._rules(table) for table in self.habits.tables})
+        found = {}
+        for row, record in now.view.shown.items():
+            own = row[0], tuple(translate(part, now.labels) for part in row[1])
+            found[row[0], tuple(record[column] for column in self._rules(row[0]).key)] = Own(own, row)
+        return {place: own for place, own in found.items() if place != own.key}
+
+    def _may_move(self, table: str) -> bool:
+        return any(set(found.columns) & set(self._rules(table).key) for found in self._rules(table).references)
+
     # -- automatic ids ----------------------------------------------------------------------------
 
     def tell(self, twin: model.Replica, found: Writes) -> None:
         """Tell the model what was written, with births in place of numbers."""
         names, gone = self._names(twin) if self.numbered else ({}, set())
-        for kind, row, values in found:
+        for (kind, row, values), place, name in zip(found, self.named.places, self.named.names, strict=True):
             table, key = row
             if kind == "insert" and table in self.numbered:
                 known = names[table].get(key[0])
@@ -243,11 +261,13 @@ class ConstrainedWriter(Writer):
                     names[table][key[0]] = Birth(table, key[0], next(TOKENS), known)
             if kind == "nothing":
                 twin.write(kind, row, values)
+                twin.pending[-1].place = place
                 continue
-            if kind == "delete" and table in self.numbered and not values:
+            if kind == "delete" and table in self.numbered and not values.get("replaced"):
                 gone.add(names[table][key[0]])
             written = {} if kind == "delete" else self._values_of(table, values, names)
-            twin.write(kind, self._row(table, key, names), written)
+            twin.write(kind, name or self._row(table, key, names), written)
+            twin.pending[-1].place = place
 
     def _names(self, twin: model.Replica) -> tuple[Names, set[Birth]]:
         """Return which rows have which numbers here, and those of them that are not there now."""
@@ -342,7 +362,11 @@ class ConstrainedWriter(Writer):
         if entry["op"] == PERHAPS_EVICTED:
             evicted = key in before and now is None
             self.occurred["REPLACE evicted a row"] += evicted
-            return ("delete", (table, key), {}) if evicted else ("nothing", NOTHING[1], {"met": (table, key)})
+            return (
+                ("delete", (table, key), {"evicted": True})
+                if evicted
+                else ("nothing", NOTHING[1], {"met": (table, key)})
+            )
         if entry["op"] == DELETED:
             return "delete", (table, key), {}
         if entry["op"] == INSERTED:

@@ -4,6 +4,7 @@ NOT EXISTS (
     FROM ${parent_table} AS other
     WHERE ${other_is_truth}
       AND NOT EXISTS (SELECT 1 FROM ${parent_clock} AS clock WHERE ${clock_is_other} AND clock.held IS NOT NULL)
+      AND NOT ${stands_elsewhere}
   )
   AND NOT EXISTS (
     SELECT 1

@@ -1,0 +1,285 @@
+"""Moved: rows that the user's table shows under another key than their own (decision 0023).
+
+A reference in their key is read as one to another row. To everybody else such a row is a held one, and what stands in the user's table
+is nobody's row: whatever looks for rows there takes it out first, or leaves it aside. Runs inside the caller's write transaction, with
+foreign keys not enforced. Invariant: no row stands under the key of a live row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import apsw
+
+from crdtsql.base import (
+    ConstraintViolationError,
+    Sql,
+    SqliteValue,
+    fragment,
+    identifier,
+    joined,
+    memory,
+    naming,
+    query,
+    show_key,
+    sql,
+)
+from crdtsql.capture import without_capture
+from crdtsql.sqlite import writing
+from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
+
+if TYPE_CHECKING:
+    from crdtsql.shown.holding import Side
+
+DELETED, PERHAPS_EVICTED = 2, 3
+LAST = (1 << 63) - 1
+"""After all events."""
+
+
+@memory.of_schema
+def _kept(connection: apsw.Connection) -> set[str]:
+    """Name the tables of ours that have moved rows, or had some."""
+    found = query.rows(connection, "SELECT name FROM main.sqlite_schema WHERE name GLOB '_crdt_moved_*'")
+    return {name for (name,) in found}
+
+
+def may_have(connection: apsw.Connection, table: Table) -> bool:
+    """Tell whether a table has moved rows, or had some."""
+    return f"_crdt_moved_{table.name}" in _kept(connection)
+
+
+def any_moved(connection: apsw.Connection, table: Table) -> bool:
+    """Tell whether a table shows rows under another key than their own."""
+    return may_have(connection, table) and query.exists(connection, Sql(f"main.{table.moved}"))
+
+
+def is_moved(connection: apsw.Connection, table: Table, alias: str) -> Sql:
+    """Say that what stands in the user's table is a row of another key."""
+    if not may_have(connection, table):
+        return Sql("0")
+    return fragment("shown/moved/is_moved", moved=table.moved, row_is_moved=table.row_has_key_of(alias, "moved"))
+
+
+def stands_for(connection: apsw.Connection, table: Table, shown: str, held: str) -> Sql:
+    """Say that what stands in the user's table is shown for a held row, under whichever key."""
+    if not may_have(connection, table):
+        return table.row_has_key_of(shown, held)
+    keys = [fragment("shown/moved/shown_key", moved=table.moved, held=Sql(held), key=key) for key in table.key_names]
+    pairs = zip(map(identifier, table.key), keys, strict=True)
+    return joined((Sql(f"{shown}.{column} = {key}") for column, key in pairs), " AND ")
+
+
+def keep(connection: apsw.Connection, side: Side, candidates: Sql, numbers: Collection[int]) -> None:
+    """Write down under which keys the chosen ones of some candidates are shown."""
+    table = side.table
+    if not may_have(connection, table):
+        definitions = side.key_definitions
+        connection.execute(sql("shown/moved/create", moved=table.moved, key_definitions=definitions, keys=table.keys))
+    statement = sql("shown/moved/keep", moved=table.moved, keys=table.keys, candidate=candidates)
+    connection.execute(statement, {"moved": json.dumps(sorted(numbers))})
+
+
+def lift(connection: apsw.Connection, table: Table) -> None:
+    """Take the moved rows out of the user's table; with their held rows they wait to be shown again. Capture is off."""
+    if not any_moved(connection, table):
+        return
+    slots = {"table": table.quoted, "key_columns": table.key_columns, "keys": table.keys, "moved": table.moved}
+    writing.remove(connection, table.key_columns, table.quoted, sql("shown/moved/remove", **slots))
+    connection.execute(f"DELETE FROM main.{table.moved}")
+
+
+def take_in(registry: Registry) -> None:
+    """Take all moved rows out of the user's tables, until everything is settled at the end of the operation.
+
+    For verbs that look at tables whose rows they can't tell by the clocks.
+
+    Raises:
+        ConstraintViolationError: foreign keys are enforced, so that what refers to such a row would go with it.
+    """
+    connection = registry.connection
+    if not _kept(connection):
+        return
+    tables = [table for table in registry.tables() if not table.absent and any_moved(connection, table)]
+    if tables and query.first(connection, "PRAGMA foreign_keys")[0]:
+        raise ConstraintViolationError(
+            f"table {tables[0].name!r} shows rows under other keys than their own, which this has to take out for a moment, and "
+            "foreign keys are enforced on this connection: nothing was changed; run PRAGMA foreign_keys = OFF, then run this again",
+            tables[0].name,
+            "foreign keys",
+            [],
+        )
+    if tables:
+        with without_capture(connection, tables):
+            for table in tables:
+                connection.execute(sql("shown/moved/wait", held=table.held, moved=table.moved), {"held": None})
+                lift(connection, table)
+        registry.set("unsettled", 1)
+
+
+def place_of(connection: apsw.Connection, table: Table, key: Sequence[SqliteValue]) -> tuple[SqliteValue, ...] | None:
+    """Return the key under which a row is shown, if that is not its own."""
+    if not may_have(connection, table):
+        return None
+    slots = {"moved": table.moved, "clock": table.clock, "moved_keys": table.keys_of("moved")}
+    marks = joined([Sql("?")] * len(table.key))
+    statement = sql("shown/moved/place_of", clock_keys=table.keys_of("clock"), marks=marks, **slots)
+    found = query.first(connection, statement, tuple(key))
+    return None if found is None else tuple(found)
+
+
+def own_key(connection: apsw.Connection, table: Table, key: Sequence[SqliteValue]) -> tuple[SqliteValue, ...]:
+    """Return the own key of the row that stands under a key."""
+    if not may_have(connection, table):
+        return tuple(key)
+    slots = {"moved": table.moved, "held": table.held, "held_keys": table.keys_of("held")}
+    conditions = joined((Sql(f"moved.{name} = ?{n}") for n, name in enumerate(table.key_names, 1)), " AND ")
+    found = query.first(connection, sql("shown/moved/own_key", stands=conditions, **slots), tuple(key))
+    return tuple(key) if found is None else tuple(found)
+
+
+def come_home(registry: Registry, tables: Iterable[Table]) -> bool:
+    """Let what `temp._crdt_event` says of moved rows be said of their own keys, and let those that were written stand there.
+
+    A row stands under another key until it is deleted there; what is inserted under that key before is written over it. Then it is a
+    stand-in like others. Who inserts its own key writes it anew: what stands under the other one is no row of its any more.
+
+    Returns:
+        Whether any row came home, or went; whoever lets it owes a settling.
+    """
+    if not _kept(registry.connection):
+        return False
+    return sum(_Homecoming(registry, table).run() for table in tables if any_moved(registry.connection, table)) > 0
+
+
+class _Homecoming:
+    """The moved rows of one table, of which there are events."""
+
+    def __init__(self, registry: Registry, table: Table) -> None:
+        self.registry = registry
+        self.connection = registry.connection
+        self.table = table
+        self.moved_one = {"keys": table.keys, "moved": table.moved}
+
+    def run(self) -> int:
+        """Let all that were written come home; return how many these are."""
+        table = self.table
+        find = sql(
+            "shown/moved/find_written",
+            moved=table.moved,
+            moved_is_event=table.same_keys("moved", "event"),
+            clock=table.clock,
+            clock_is_event=table.same_keys("clock", "event"),
+        )
+        written = query.rows(self.connection, find, {"tbl": table.id})
+        for number, deleted, anew in written:
+            self._name_events(number, min(deleted or LAST, anew or LAST))
+            if anew is not None and anew < (deleted or LAST):
+                self._part(number, anew)
+            elif deleted is None:
+                self._stand_at_home(number)
+            self.connection.execute(f"DELETE FROM main.{table.moved} WHERE held = ?", (number,))
+        return len(written)
+
+    def _name_events(self, number: int, last: int) -> None:
+        """Give the events of a row, and the held rows that they wrote, its own key."""
+        values = {"tbl": self.table.id, "held": number, "last": last}
+        slots = {"held": self.table.held, **self.moved_one}
+        self.connection.execute(sql("shown/moved/name_removed", **slots), values)
+        self.connection.execute(sql("shown/moved/name_events", **slots), values)
+
+    def _part(self, number: int, anew: int) -> None:
+        """Let what stands under the other key be a row of its own, from its first update on; if there is none, it goes.
+
+        The row itself waits: where its key holds a number, what was inserted under it may turn out to be another row.
+        """
+        wait = sql("shown/moved/wait", held=self.table.held, moved=self.table.moved)
+        self.connection.execute(wait, {"held": number})
+        values = {"tbl": self.table.id, "held": number, "anew": anew}
+        events = query.rows(self.connection, sql("shown/moved/later_events", **self.moved_one), values)
+        first = next((place for place, (_, op, _) in enumerate(events) if op != PERHAPS_EVICTED), len(events))
+        of_nobody = events[: first + 1] if events[first:] and events[first][1] == DELETED else events[:first]
+        for seq, _, removed in of_nobody:
+            self.connection.execute("DELETE FROM temp._crdt_event WHERE seq = ?", (seq,))
+            self.connection.execute(f"DELETE FROM {self.table.held} WHERE id = ?", (removed,))
+        if not events[first:]:
+            self._learn(number, anew)
+            self._remove(number)
+        elif events[first][1] >= FIRST_UPDATE_OP:
+            self.connection.execute(sql("shown/moved/insert_other"), (events[first][0],))
+
+    def _learn(self, number: int, anew: int) -> None:
+        """Let the row have what was written to it before its own key was inserted, as if that had been folded by itself.
+
+        So what is overwritten unseen is known.
+        """
+        table = self.table
+        find = sql("shown/moved/updates_before", keys=table.keys, held=table.held)
+        updates = query.rows(self.connection, find, {"tbl": table.id, "held": number, "anew": anew})
+        for field in table.plain_fields:
+            stamped = table.stamped_with(field)
+            op, bit = FIRST_UPDATE_OP + stamped.word, 1 << stamped.bit
+            stamps = [(hlc, s) for hlc, s, found, mask in updates if found == op and mask & bit]
+            if not stamps:
+                continue
+            shown = identifier(field.name)
+            learn = sql(
+                "shown/moved/learn", held=table.held, value=naming.value(field.id), column=shown, **self._standing
+            )
+            self.connection.execute(learn, (number,))
+            t, s = naming.stamp_t(field.id), naming.stamp_s(field.id)
+            stamp = sql("shown/moved/stamp", clock=table.clock, t=t, s=s, keys=table.keys, held=table.held)
+            self.connection.execute(stamp, (*max(stamps), number))
+
+    @property
+    def _standing(self) -> dict[str, Sql]:
+        """Name what says where a row stands."""
+        return {"table": self.table.quoted, "key_columns": self.table.key_columns_of("shown"), **self.moved_one}
+
+    def _remove(self, number: int) -> None:
+        table = self.table
+        remove = sql("shown/moved/remove_one", **self._standing)
+        with without_capture(self.connection, [table]):
+            writing.remove(self.connection, table.key_columns, table.quoted, remove, (number,))
+
+    def _stand_at_home(self, number: int) -> None:
+        """Give a row in the user's table its own key."""
+        table = self.table
+        if query.first(self.connection, "PRAGMA foreign_keys")[0]:
+            raise self._stuck(number, "foreign keys are enforced")
+        statement = partial(
+            sql,
+            "shown/moved/stand_at_home",
+            settings=joined(
+                Sql(f"{column} = (SELECT {key} FROM {table.held} WHERE id = :held)")
+                for column, key in zip(map(identifier, table.key), table.key_names, strict=True)
+            ),
+            **self._standing,
+        )
+        values = {"held": number}
+        with without_capture(self.connection, [table]):
+            write = writing.prepare(self.connection, table.name, statement)
+            try:
+                self.connection.execute("SAVEPOINT crdt_home")
+                write.execute_apart(self.connection, values)
+            except (apsw.ConstraintError, apsw.MismatchError):
+                self.connection.execute("ROLLBACK TO crdt_home")
+                try:
+                    with writing.untriggered(self.connection):
+                        writing.execute(self.connection, statement(on_conflict=writing.OR_ABORT), values)
+                except (apsw.ConstraintError, apsw.MismatchError) as error:
+                    raise self._stuck(number, writing.said(error)) from error
+            finally:
+                self.connection.execute("RELEASE crdt_home")
+
+    def _stuck(self, number: int, said: str) -> ConstraintViolationError:
+        key = query.first(self.connection, f"SELECT {self.table.keys} FROM {self.table.held} WHERE id = ?", (number,))
+        return ConstraintViolationError(
+            f"row {show_key(key)} of table {self.table.name!r} is shown under another key and was written there, and can't have its "
+            f"own meanwhile ({said}): nothing was folded; end your transaction, switch PRAGMA foreign_keys off, and run this again",
+            self.table.name,
+            said,
+            [tuple(key)],
+        )

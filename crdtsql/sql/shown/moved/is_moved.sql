@@ -1,0 +1,1 @@
+EXISTS (SELECT 1 FROM main.${moved} AS moved WHERE ${row_is_moved})

@@ -1,0 +1,2 @@
+DELETE FROM ${table}
+WHERE (${key_columns}) IN (SELECT ${keys} FROM main.${moved})

@@ -1,0 +1,2 @@
+DELETE FROM ${table} AS shown
+WHERE (${key_columns}) = (SELECT ${keys} FROM main.${moved} WHERE held = ?)

@@ -1,0 +1,1 @@
+ifnull((SELECT moved.${key} FROM main.${moved} AS moved WHERE moved.held = ${held}.id), ${held}.${key})
