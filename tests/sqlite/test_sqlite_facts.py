@@ -448,3 +448,43 @@ def test_sequences(run: Run) -> None:
     assert run("SELECT max(id) FROM t")[0][0] in (103, 104)
     run("ALTER TABLE t RENAME TO u")
     assert {name for (name,) in run("SELECT name FROM sqlite_sequence")} == {"u"}
+
+
+EXPIRES: dict[str, Callable[[apsw.Connection], object]] = {
+    "triggers switched off": lambda connection: connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
+    "foreign keys": lambda connection: connection.execute("PRAGMA foreign_keys = ON"),
+    "checks ignored": lambda connection: connection.execute("PRAGMA ignore_check_constraints = ON"),
+    "detached": lambda connection: connection.execute("DETACH aside"),
+    "deserialized": lambda connection: connection.deserialize(
+        "aside", apsw.Connection(":memory:").serialize("main") or b""
+    ),
+    "temporary table": lambda connection: connection.execute("CREATE TEMP TABLE x (y)"),
+}
+KEEPS: dict[str, Callable[[apsw.Connection], object]] = {
+    "triggers stay on": lambda connection: connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1),
+    "table in an attached database": lambda connection: connection.execute(
+        "CREATE TABLE aside.x (y); DROP TABLE aside.x"
+    ),
+}
+
+
+STATEMENTS = ("SELECT x FROM t", "SELECT y FROM temp.before")
+
+
+@pytest.mark.parametrize("what", [*EXPIRES, *KEEPS])
+def test_what_expires_statements(what: str) -> None:
+    """28: settings that change, DETACH, deserialize and temporary tables expire all compiled statements; other tables' DDL does not."""
+    connection = apsw.Connection(":memory:")
+    connection.execute("CREATE TABLE t (x); CREATE TEMP TABLE before (y); ATTACH ':memory:' AS aside")
+    asked: list[object] = []
+    connection.authorizer = lambda *about: asked.append(about) or apsw.SQLITE_OK
+    for _ in range(2):
+        asked.clear()
+        for statement in STATEMENTS:
+            connection.execute(statement).fetchall()
+    assert not asked  # SQLite asks while it compiles
+    {**EXPIRES, **KEEPS}[what](connection)
+    asked.clear()
+    for statement in STATEMENTS:
+        connection.execute(statement).fetchall()
+    assert bool(asked) == (what in EXPIRES)
