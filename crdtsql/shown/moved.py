@@ -29,7 +29,7 @@ from crdtsql.base import (
 )
 from crdtsql.capture import without_capture
 from crdtsql.sqlite import writing
-from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
+from crdtsql.store import FIRST_UPDATE_OP, Registry, Table, facts
 
 if TYPE_CHECKING:
     from crdtsql.shown.holding import Side
@@ -78,6 +78,7 @@ def keep(connection: apsw.Connection, side: Side, candidates: Sql, numbers: Coll
     if not may_have(connection, table):
         definitions = side.key_definitions
         connection.execute(sql("shown/moved/create", moved=table.moved, key_definitions=definitions, keys=table.keys))
+        facts.put(connection, table.fact("places"), 1)
     statement = sql("shown/moved/keep", moved=table.moved, keys=table.keys, candidate=candidates)
     connection.execute(statement, {"moved": json.dumps(sorted(numbers))})
 

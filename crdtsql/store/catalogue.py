@@ -12,7 +12,7 @@ from crdtsql.base import Declared, Sql, SqliteValue, caseless, is_ours, joined, 
 from crdtsql.sqlite import schema
 from crdtsql.store.tables import Fact, Field, Table
 
-READ: tuple[Fact, ...] = ("absent", "unsure", "parked", "unique", "references")
+READ: tuple[Fact, ...] = ("absent", "unsure", "places", "parked", "unique", "references")
 """The facts that a table is made of."""
 
 
@@ -93,6 +93,7 @@ def _table(
     columns: tuple[tuple[Any, ...], ...],
     absent: SqliteValue,
     unsure: SqliteValue,
+    places: SqliteValue,
     *lists: SqliteValue,
 ) -> Table:
     """Make a table of its registration, its columns (id, name, type, uid, since) by id, and facts: the same as before of the same."""
@@ -115,6 +116,7 @@ def _table(
         key_uids=tuple(uid for _, _, _, uid, _ in key),
         parked=tuple(Field(*column) for column in parked),
         absent=absent is not None,
+        places=places is not None,
         unique={tuple(uids): found for uids, found in unique},
         unsure=unsure if isinstance(unsure, int) else None,
         references=tuple(Declared(tuple(own), parent, tuple(targets)) for own, parent, targets in references),

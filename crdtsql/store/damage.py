@@ -41,6 +41,7 @@ LOST = {
     "born": "which row has which number",
     "parked": "values of columns that this file lacks",
     "absent": "rows of a table that is not in this file",
+    "moved": "which rows are shown under other keys than their own",
 }
 """What is lost with a table of ours."""
 
@@ -258,6 +259,8 @@ def columns_of(table: Table) -> dict[str, set[str]]:
         found["parts"] = keys | {"col", "part", "s", "t", "gone", "v", "n"}
     if table.parked:
         found["parked"] = keys | {"col", "v", "t", "s"}
+    if table.places:
+        found["moved"] = keys | {"held"}
     if table.absent:
         found["absent"] = {*table.names}
     return found
@@ -295,7 +298,7 @@ def _of_table(connection: apsw.Connection, present: dict[str, set[str]], table: 
 def _rows_lost(connection: apsw.Connection, present: dict[str, set[str]], table: Table, kind: str) -> str:
     """Tell what a table of ours had in it that is missing, or lacks columns, as far as the clocks tell."""
     clock = present.get(f"_crdt_clock_{table.name}", set())
-    if kind in ("clock", "parked", "absent") or not {"many", "held", "gone"} <= clock:
+    if kind in ("clock", "parked", "absent", "moved") or not {"many", "held", "gone"} <= clock:
         return ROWS
     condition = {"heads": "many IS NOT NULL", "held": "held IS NOT NULL"}.get(kind, "1")
     if not query.exists(connection, table.clock, condition):
@@ -313,6 +316,10 @@ def _of_rows(connection: apsw.Connection, table: Table) -> Iterator[Damage]:
     heads = {"clock_is_heads": table.same_keys("clock", "heads"), "heads": table.heads}
     if query.first(connection, sql("store/damage/clocks_gone", **ours, **heads))[0]:
         yield Damage(clock, LACKS_ROWS, Remedy.DISABLE, LOST["clock"], table.name)
+    if table.places and not table.absent:
+        places = {"moved": table.moved, "table": table.quoted, "shown_is_held": table.row_has_key_of("shown", "held")}
+        if query.first(connection, sql("store/damage/places_gone", held=table.held, clock=table.clock, **places))[0]:
+            yield Damage(f"_crdt_moved_{table.name}", LACKS_ROWS, Remedy.DISABLE, LOST["moved"], table.name)
     gone, live = query.first(connection, sql("store/damage/held_gone", clock=table.clock, held=table.held))
     if live:
         yield Damage(held, LACKS_ROWS, Remedy.DISABLE, LOST["held"], table.name)

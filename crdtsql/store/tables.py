@@ -13,7 +13,7 @@ FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
 
 
-Fact = Literal["parked", "absent", "unique", "references", "links", "triggers", "unsure"]
+Fact = Literal["parked", "absent", "unique", "references", "links", "triggers", "unsure", "places"]
 """A word for a fact about one table, which `_crdt_meta` calls `<word>:<id>`: read with the table, and forgotten with it."""
 
 FIRST_PARKED = 1_000_000
@@ -76,6 +76,7 @@ class Table:
         parked: columns of other replicas that the user's table does not have; their ids are `FIRST_PARKED` and more.
         absent: the table is not in this file; a placeholder has its rows.
         unsure: of how many rows it is not known whether this file saw all that was written to them, None if of none.
+        places: it has shown rows under other keys than their own, so there is a table of ours that says which (decision 0023).
         unique: what a row shows that lost a UNIQUE value, by the uids of the index columns; those that are held are left out.
         references: what columns refer to that the schema does not declare, sorted; also those that are not in this file now.
     """
@@ -93,6 +94,7 @@ class Table:
     key_uids: tuple[str, ...] = ()
     parked: tuple[Field, ...] = ()
     absent: bool = False
+    places: bool = False
     unique: Mapping[tuple[str, ...], str] = field(default_factory=dict, hash=False)
     unsure: int | None = None
     references: tuple[Declared, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base import ConflictError, ConstraintViolationError
+from crdtsql.base import ConflictError, ConstraintViolationError, DamagedError
 from tests.support import state
 from tests.support.peers import come_to_rest, read, replica, send, three, two, write
 from tests.support.settled import assert_settled
@@ -397,3 +397,19 @@ def test_files_without_united_rows_have_no_table_for_moved_ones(tmp_path: Path) 
     write(one, "INSERT INTO tag VALUES ('a', 'work'); INSERT INTO link VALUES ('n', 'a', 1, 1)")
     one.vector()
     assert read(one, "SELECT name FROM sqlite_schema WHERE name GLOB '_crdt_moved_*'") == []
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE _crdt_moved_link", "DELETE FROM _crdt_moved_link"])
+def test_it_is_noticed_that_nothing_says_any_more_which_row_stands_where(tmp_path: Path, statement: str) -> None:
+    """Where the table of ours is dropped or emptied, `doctor` calls it broken and names the way out, and what the table shows stays."""
+    one, other = linked(tmp_path)
+    before = links(one)
+    one.connection.execute(statement)
+    report = one.doctor()
+    assert report.broken
+    assert "which rows are shown under other keys than their own" in str(report)
+    if statement.startswith("DROP"):
+        with pytest.raises(DamagedError, match=r"disable .* link"):
+            other.merge(one.export(other.vector()))
+    one.disable("link")
+    assert links(one) == before

@@ -74,6 +74,13 @@ MUTANTS = (
         "if False}",
         tests="tests/capture/test_quiet.py",
     ),
+    Mutant(
+        "a table of ours that says which rows stand where may be gone",
+        "store/damage.py",
+        'found["moved"] = keys | {"held"}',
+        "pass",
+        tests="tests/shown/test_moved.py",
+    ),
     # -- what has no bearing on held rows
     Mutant(
         "a written reference or UNIQUE value has no bearing",
