@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache, partial
 from typing import Any
+from weakref import ref
 
 import apsw
 
@@ -17,26 +18,30 @@ READ: tuple[Fact, ...] = ("absent", "unsure", "places", "parked", "unique", "ref
 
 
 class _Catalogue:
-    """What was read of the registration: all tables, or those that were asked for by name."""
+    """What was read of the registration: all tables, or those that were asked for by name. It must not keep the connection."""
 
     def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
+        self._connection = ref(connection)
         self._every: dict[str, Table] | None = None
         self._found: dict[str, Table | None] = {}
 
     def every(self) -> dict[str, Table]:
         """Return all tables by name, as caseless names."""
         if self._every is None:
-            self._every = {caseless(table.name): table for table in _read(self._connection)}
+            self._every = {caseless(table.name): table for table in self._read()}
         return self._every
 
     def find(self, name: str) -> Table | None:
         """Return the table of a caseless name; while many are changed one by one, only that one is read."""
         if self._every is None:
             if name not in self._found:
-                self._found[name] = next(iter(_read(self._connection, name)), None)
+                self._found[name] = next(iter(self._read(name)), None)
             return self._found[name]
         return self._every.get(name)
+
+    def _read(self, name: str | None = None) -> list[Table]:
+        connection = self._connection()
+        return [] if connection is None else _read(connection, name)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Catalogue) and self.every() == other.every()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
+from weakref import ref
 
 import apsw
 import pytest
@@ -89,3 +91,20 @@ def test_what_is_given_is_the_callers(connection: apsw.Connection) -> None:
     """Whoever changes a list that was kept changes only its own."""
     schema.triggers(connection, "task")["x"] = "y"
     assert schema.triggers(connection, "task") == {}
+
+
+def test_what_is_kept_of_a_connection_does_not_keep_it() -> None:
+    """A connection that nobody uses any more goes, with all that was kept of it, whatever its replica did last."""
+    connection = apsw.Connection(":memory:")
+    connection.execute("CREATE TABLE task (id INTEGER PRIMARY KEY, title UNIQUE, up REFERENCES task (id))")
+    replica = Replica.on(connection)
+    replica.enable("task")
+    connection.execute(
+        "INSERT INTO task VALUES (1, 'one', NULL), (2, 'two', 1); UPDATE task SET title = 'uno' WHERE id = 1"
+    )
+    replica.merge(replica.export())
+    replica.doctor()
+    watched = ref(connection)
+    del connection, replica
+    gc.collect()
+    assert watched() is None
