@@ -42,6 +42,12 @@ MOVED = TemporaryTable("_crdt_moved", "numbers/renumber/create_moved")
 END = (1 << 63) - 1
 """Beyond the last entry of any log."""
 
+MEANT, AWAITED = "numbers/renumber/meant", "numbers/renumber/awaited"
+WRITTEN, UNCLAIMED = "numbers/renumber/written", "numbers/renumber/unclaimed"
+"""The rules by which references follow a row, each an SQL file."""
+RIVALS = {MEANT: Sql("moved.born_s"), AWAITED: Sql("moved.holder_s"), UNCLAIMED: Sql("moved.holder_s")}
+"""Whose events the writer of a reference must have seen, or not: the site of the row, or of who has its number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -101,7 +107,7 @@ def awaited(registry: Registry, moves: Moves) -> None:
     """Let references that were written before their row follow it to the number that it has here."""
     found = followers.to_table(registry, moves.table) if moves.spans else []
     for _ in _waves(registry.connection, moves):
-        _move_followers(registry, found, _Meant(awaited=True))
+        _move_followers(registry, found, _Meant(rule=AWAITED))
 
 
 def _move_followers(registry: Registry, found: list[Follower], meant: _Meant) -> None:
@@ -116,7 +122,7 @@ def unclaimed(registry: Registry, header: Header, database: str, moves: Moves) -
     """Let references in an attached image whose writers had not seen who has their number there mean other rows."""
     if not moves.spans:
         return
-    columns = list(_image_references(registry, header, moves.table, database, _Meant(unclaimed=True)))
+    columns = list(_image_references(registry, header, moves.table, database, _Meant(rule=UNCLAIMED)))
     for _ in _waves(registry.connection, moves):
         for table, column, means in columns:
             _translate(registry.connection, Sql(f"{database}.{table}"), column, means)
@@ -139,7 +145,7 @@ def incoming(registry: Registry, header: Header, database: str, moves: Moves) ->
 def references_alone(registry: Registry, follower: Follower, spans: Iterable[Span]) -> None:
     """Give references other numbers, each by what it is and when it was written: `birth` is the stamp of the reference itself."""
     with _moved(registry.connection, [*spans], frozenset()):
-        _move_value(registry, follower, _Meant(written=True))
+        _move_value(registry, follower, _Meant(rule=WRITTEN))
 
 
 def store(registry: Registry, table: Table, contender: Contender, number: int) -> None:
@@ -252,22 +258,20 @@ class _Meant:
 
     Attributes:
         folding: the log's entries count, which are not in the clocks yet.
-        awaited: only references that were written before their row follow.
-        written: only references follow that were written with the stamp that stands there as a row's birth.
-        unclaimed: only references follow whose writer had not seen the row that has the number.
+        rule: which references follow: MEANT, those that mean the row; AWAITED, of these only those that were written before it;
+            WRITTEN, those that were written with the stamp that stands there as a row's birth; UNCLAIMED, those whose writer had
+            not seen the row that has the number.
     """
 
     folding: bool = False
-    awaited: bool = False
-    written: bool = False
-    unclaimed: bool = False
+    rule: str = MEANT
 
     def by_stamp(self, t: Sql, s: Sql, source: Sql = EMPTY) -> Sql:
         """Judge by the stamp with which the reference was written."""
-        name = "numbers/renumber/awaited" if self.awaited else "numbers/renumber/meant"
-        name = "numbers/renumber/written" if self.written else name
-        name = "numbers/renumber/unclaimed" if self.unclaimed else name
-        return fragment(name, t=t, s=s, source=source)
+        slots = {"t": t, "s": s, "source": source}
+        if self.rule in RIVALS:
+            slots["seen_of_it"] = fragment("numbers/renumber/seen_of", site=RIVALS[self.rule])
+        return fragment(self.rule, **slots)
 
     def by_clock(self, table: Table, field: Field | None, clock_is_target: Sql) -> Sql:
         """Judge by the stamps of the clock row, as far as the log did not write the reference."""
@@ -305,7 +309,7 @@ def _move_value(registry: Registry, follower: Follower, meant: _Meant) -> None:
     """Let a column outside of a key follow."""
     connection, table, field = registry.connection, follower.table, follower.field
     if table is None or field is None:
-        if not meant.awaited:
+        if meant.rule != AWAITED:
             _translate_shown(registry, table, follower.name, follower.column, Sql("1"))
         return
     by_target = meant.by_stamp(Sql("target.t"), Sql("target.s"))

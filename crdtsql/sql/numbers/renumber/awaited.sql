@@ -8,10 +8,6 @@ EXISTS (
         -- Of the genesis: unknown to who inserted the row, or it would not be one that moves.
         WHEN moved.holder_t < 0 THEN 1
         WHEN moved.holder_s = reference.s THEN moved.holder_t > moved.born_t
-        ELSE moved.holder_t > ifnull((
-          SELECT max(merged.upto)
-          FROM main._crdt_merged AS merged
-          WHERE merged.site = reference.s AND merged.peer = moved.holder_s AND merged.at <= reference.t
-        ), 0)
+        ELSE moved.holder_t > ${seen_of_it}
       END
   )

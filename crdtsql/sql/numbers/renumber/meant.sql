@@ -4,9 +4,5 @@ NOT EXISTS (
     FROM (SELECT ${t} & 4611686018427387903 AS t, ${s} AS s ${source}) AS reference
     WHERE moved.born_t > 0
       AND reference.s <> moved.born_s
-      AND moved.born_t > ifnull((
-        SELECT max(merged.upto)
-        FROM main._crdt_merged AS merged
-        WHERE merged.site = reference.s AND merged.peer = moved.born_s AND merged.at <= reference.t
-      ), 0)
+      AND moved.born_t > ${seen_of_it}
   )
