@@ -108,3 +108,12 @@ def test_what_is_kept_of_a_connection_does_not_keep_it() -> None:
     del connection, replica
     gc.collect()
     assert watched() is None
+
+
+def test_answers_are_not_kept_without_end(connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the arguments change and the schema does not, old answers go, and what is asked again is read again."""
+    monkeypatch.setattr(memory, "MOST_ANSWERS", 10)
+    for number in range(50):
+        assert schema.read(connection, f"missing{number}") is None
+        assert columns(connection) == ["id", "title"]
+        assert len(memory._of(connection).schema) <= 10
