@@ -65,17 +65,18 @@ def write(units: int, real: bool) -> int | float | str:
 
 
 def shown(units: int, real: bool) -> int | float:
-    """Return what a table shows of a number.
+    """Return what a table shows of a number; a column that is not REAL takes whole numbers alone, so its is the nearest.
 
-    >>> shown(read(2**62) * 2, False) == BOUND, shown(-read(1e308) * 2, True)
-    (True, -1.7e+308)
+    A total has a fraction there after the column was REAL, or where a changeset says so.
+
+    >>> shown(read(2**62) * 2, False) == BOUND, shown(-read(1e308) * 2, True), shown(read(4.75), False)
+    (True, -1.7e+308, 5)
     """
     if real:
         most = read(REAL_BOUND)
         return REAL_BOUND if units > most else -REAL_BOUND if units < -most else units / (1 << _UNIT)
-    within = max(-BOUND << _UNIT, min(units, BOUND << _UNIT))
-    whole = _as_integer(within)
-    return within / (1 << _UNIT) if whole is None else whole
+    nearest = (units + (1 << _UNIT - 1)) >> _UNIT
+    return max(-BOUND, min(nearest, BOUND))
 
 
 def is_stored(value: SqliteValue) -> bool:

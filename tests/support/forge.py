@@ -10,6 +10,7 @@ import apsw
 import zstandard
 
 from crdtsql.wire.envelope import MAGIC, PREFIX, VERSION, _digest, unpack
+from tests.support.library import with_chance
 
 Json = dict[str, Any]
 
@@ -44,9 +45,10 @@ def with_image(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
 
 
 def with_sql(data: bytes, script: str, *, lawless: bool = True, recount: bool = True) -> bytes:
-    """Change the image with SQL, its constraints not enforced; row counts of the header follow."""
+    """Change the image with SQL, its constraints not enforced; row counts of the header follow, and the same script does the same."""
     header, image = parts(data)
     connection = apsw.Connection(":memory:")
+    with_chance(connection, script)
     connection.deserialize("main", image)
     if lawless:
         connection.execute("PRAGMA ignore_check_constraints = ON; PRAGMA writable_schema = ON")
@@ -74,6 +76,7 @@ def unconstrained(data: bytes, script: str) -> bytes:
         connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (loose.replace("ANY", ""), name))
     connection.execute("PRAGMA writable_schema = RESET")
     connection.execute("PRAGMA ignore_check_constraints = ON")
+    with_chance(connection, script)
     connection.execute(script)
     connection.execute("PRAGMA writable_schema = ON")
     for name, statement in kept:

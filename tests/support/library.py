@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,6 +32,12 @@ def begin() -> None:
 def connect(file: str = ":memory:") -> apsw.Connection:
     """Open a database as crdtsql does, with room for the compiled statements of whole merges; apsw has room for 100 by itself."""
     return apsw.Connection(file, statementcachesize=STATEMENTS)
+
+
+def with_chance(connection: apsw.Connection, seed: int | str) -> None:
+    """Let SQL's `random()` give the same numbers in every run."""
+    chance = random.Random(seed)
+    connection.create_scalar_function("random", lambda: chance.getrandbits(64) - (1 << 63), 0)
 
 
 @contextmanager

@@ -145,3 +145,25 @@ def test_the_limit_is_met_at_the_end_alone(declared: str) -> None:
     found = {order: shown(one) for order, one in merged_in_all_orders(receiver, changes, lambda: START_MS)}
     assert len(found) == 6
     assert set(found.values()) == {limited(exact, declared)}
+
+
+def test_a_real_counter_that_became_an_integer_counts_on() -> None:
+    """The totals keep their fractions, and what they add up to is shown as a whole number everywhere."""
+    one, two, *_ = replicas = of_counter("REAL")
+    one.connection.execute("UPDATE t SET n = n + 0.5")
+    come_to_rest(replicas)
+    for replica in replicas:
+        replica.connection.execute("UPDATE t SET n = CAST(n AS INTEGER)")
+        replica.fold()
+        replica.connection.execute(
+            "CREATE TABLE t2 (id INTEGER PRIMARY KEY, n INTEGER, note TEXT);"
+            "INSERT INTO t2 SELECT * FROM t; DROP TABLE t; ALTER TABLE t2 RENAME TO t"
+        )
+        replica.repair()
+    come_to_rest(replicas)
+    assert all_equal(replicas)
+    assert shown(one) == -1
+    for replica in (one, two):
+        replica.connection.execute("UPDATE t SET n = n + 1")
+    come_to_rest(replicas)
+    assert {shown(replica) for replica in replicas} == {1}

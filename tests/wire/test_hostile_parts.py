@@ -128,6 +128,18 @@ def test_totals_of_any_size_are_taken(scene: tuple[bytes, bytes]) -> None:
         assert victim.connection.execute("SELECT n, s FROM t WHERE id = 'k'").fetchone() == (1 << 62, '["b","p","q"]')
 
 
+def test_a_fraction_in_an_integer_counter_is_rounded_and_counted_on(scene: tuple[bytes, bytes]) -> None:
+    """A table shows only what can be written there again, whatever the total is: else no program could count in that row any more."""
+    victim = victim_of(scene)
+    forged = "UPDATE part_1 SET v = 1.5 WHERE (k1, s) = (SELECT k1, s FROM part_1 WHERE part = '+' AND col = 0 ORDER BY k1, s LIMIT 1) AND part = '+' AND col = 0"
+    victim.merge(with_sql(scene[1], forged))
+    (before,) = victim.connection.execute("SELECT n FROM t WHERE id = 'k'").fetchone()
+    assert type(before) is int
+    victim.connection.execute("UPDATE t SET n = n + 1")
+    victim.export()
+    assert victim.connection.execute("SELECT n FROM t WHERE id = 'k'").get == before + 1
+
+
 @pytest.mark.parametrize("kind", ["sequence", "", "LWW", "counter'"])
 def test_unknown_types_are_refused(scene: tuple[bytes, bytes], kind: str) -> None:
     """A changeset with a type that this version does not know, or that the column does not have here, is refused."""

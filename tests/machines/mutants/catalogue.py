@@ -313,8 +313,8 @@ MUTANTS = (
     Mutant(
         "a sum beyond the range wraps around",
         "types/exact.py",
-        "within = max(-BOUND << _UNIT, min(units, BOUND << _UNIT))",
-        "within = (units + (BOUND << _UNIT)) % (BOUND << _UNIT + 1) - (BOUND << _UNIT)",
+        "return max(-BOUND, min(nearest, BOUND))",
+        "return (nearest + BOUND) % (BOUND << 1) - BOUND",
     ),
     Mutant(
         "a total that no number holds is rounded",

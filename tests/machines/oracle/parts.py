@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from typing import Any
 
 Stamp = tuple[int, bytes]
@@ -134,7 +135,7 @@ def limited(exact: Fraction, real: bool) -> Any:
     """Return what a counter shows of its value."""
     most = REAL_LIMIT if real else LIMIT
     shown = max(-Fraction(most), min(exact, Fraction(most)))
-    return float(shown) if real or shown.denominator > 1 else int(shown)
+    return float(shown) if real else floor(shown + Fraction(1, 2))
 
 
 def extreme(kind: str, values: Iterable[Any]) -> Any:

@@ -15,7 +15,7 @@ from crdtsql import Replica
 from tests.support import state
 from tests.support.clauses import with_clauses
 from tests.support.judge import Judge, Statement
-from tests.support.library import connect, set_pragmas
+from tests.support.library import connect, set_pragmas, with_chance
 
 STATEMENTS = int(os.environ.get("CRDTSQL_STATEMENTS", "2000"))
 SEEDS = max(6, STATEMENTS // 1000)
@@ -201,6 +201,7 @@ def test_random_statements_are_captured(seed: int) -> None:
     random = Random(seed)
     declared = DECLARED[seed % len(DECLARED)]
     writer, replica, follower = Writer(random, declared), _begin(seed, declared), _replica(declared)
+    with_chance(replica.connection, seed)
     judge = Judge(replica)
     left = STATEMENTS // SEEDS
     while left > 0:
