@@ -1,21 +1,26 @@
 """Accounting: what a person wrote, and nobody who had seen it overwrote, is in a table, among the held rows or in the conflict log.
 
-Programs write numbers that are used once, each to one row, so that each names the write that it stems from. A replica that has one
-keeps it, until somebody writes over it, or deletes its row, whose table showed it or whose conflict log listed it for that cell. Of
+Programs write numbers that are used once, each to one row, so that each names the write that it stems from. Whoever gives a row
+another key writes its mark to another row, so what is accounted for is a mark and its row, as the model names rows. A replica that has
+one keeps it, until somebody writes over it, or deletes its row, whose table showed it or whose conflict log listed it for that cell. Of
 two that were written concurrently the loser is in the log of the replica where they met; others may only get what was written over the winner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
 import apsw
 
 from tests.machines.oracle.events import Row
-from tests.machines.oracle.model import World
-from tests.machines.simulation.tables import Shape
+from tests.machines.oracle.model import Entry, RowState, World
+from tests.machines.simulation.tables import Key, Shape
+
+Placed = tuple[Row, Any]
+"""A mark, and the row that it was written to."""
+Rows = Mapping[Key, Mapping[str, Any]]
 
 MARKED = "v"
 """The column, where a table has it, that holds marks."""
@@ -36,52 +41,52 @@ def marked(tables: Mapping[str, Shape]) -> dict[str, int]:
     }
 
 
-def shown(connection: apsw.Connection, tables: Mapping[str, Shape]) -> set[Any]:
-    """Return the marks that tables show."""
-    return _marks(connection, [f"SELECT {MARKED} FROM {name}" for name in marked(tables)])
+def written(pending: Iterable[Entry], tables: Mapping[str, Shape]) -> set[Placed]:
+    """Return the marks that programs wrote, of what waits in a log."""
+    names = marked(tables)
+    values = ((row, written.get(MARKED)) for _, row, written in pending if row[0] in names)
+    return {(row, mark) for row, mark in values if is_mark(mark)}
 
 
-def logged(connection: apsw.Connection, tables: Mapping[str, Shape], row: Row) -> set[Any]:
-    """Return the marks that the conflict log lists of a row."""
+def held(states: Mapping[Row, RowState], tables: Mapping[str, Shape]) -> set[Placed]:
+    """Return the marks of all rows, in tables or among the held ones, as the model has them and the file was found to have them."""
+    names = marked(tables)
+    values = (
+        (row, state.cells[MARKED][0]) for row, state in states.items() if row[0] in names and MARKED in state.cells
+    )
+    return {(row, mark) for row, mark in values if is_mark(mark)}
+
+
+def logged(connection: apsw.Connection, tables: Mapping[str, Shape]) -> set[Placed]:
+    """Return the marks that the conflict log lists, with the keys of their rows as people see them."""
+    found: set[Placed] = set()
+    for name, number in marked(tables).items():
+        keys = [f"k{n}" for n in range(1, len(tables[name].key) + 1)]
+        of_column = f"col = {number} AND tbl = (SELECT id FROM _crdt_table WHERE name = '{name}')"
+        entries = connection.execute(f"SELECT won, lost, {', '.join(keys)} FROM _crdt_conflict WHERE {of_column}")
+        found |= {((name, tuple(key)), value) for won, lost, *key in entries for value in (won, lost) if is_mark(value)}
+    return found
+
+
+def overwritten(
+    row: Row, before: Mapping[str, Rows], after: Mapping[str, Rows], tables: Mapping[str, Shape]
+) -> set[Any]:
+    """Return the mark that a row showed before a statement that wrote to it, if it does not afterwards."""
     name, key = row
     if name not in marked(tables):
         return set()
-    where = " AND ".join(f"k{n} IS ?{n}" for n in range(1, len(key) + 1))
-    table = f"tbl = (SELECT id FROM _crdt_table WHERE name = '{name}')"
-    entries = connection.execute(f"SELECT won, lost FROM _crdt_conflict WHERE {table} AND {where}", key)
-    return {value for entry in entries for value in entry if is_mark(value)}
+    old, new = (found[name].get(key, {}).get(MARKED) for found in (before, after))
+    return {old} if is_mark(old) and old != new else set()
 
 
-def kept(connection: apsw.Connection, tables: Mapping[str, Shape]) -> set[Any]:
-    """Return the marks that a replica has anywhere."""
-    queries = []
-    for name, number in marked(tables).items():
-        logged = f"WHERE col = {number} AND tbl = (SELECT id FROM _crdt_table WHERE name = '{name}')"
-        queries += [
-            f"SELECT {MARKED} FROM {name}",
-            f"SELECT v{number} FROM _crdt_held_{name}",
-            f"SELECT won FROM _crdt_conflict {logged}",
-            f"SELECT lost FROM _crdt_conflict {logged}",
-        ]
-    return _marks(connection, queries)
-
-
-def lost_elsewhere(world: World, known: int, mark: Any) -> bool:
+def lost_elsewhere(world: World, known: int, row: Row, mark: Any) -> bool:
     """Tell whether a mark lost to a concurrent write of its cell that a replica knows of, though perhaps not its value.
 
-    A program that gives a row another key writes its mark once more: the latest write is where the mark is.
+    A row may be deleted and get its mark back, by programs that give rows other keys: the latest write is what counts.
     """
-    events = list(world.of(known))
-    wrote = [(event, row) for event in events for row, values in event.writes.items() if values.get(MARKED) == mark]
-    if not wrote:
-        return False
-    latest, row = wrote[-1]
-    rivals = (other for other in events if MARKED in other.writes.get(row, {}))
-    return any(other.stamp > latest.stamp and world.concurrent(latest, other) for other in rivals)
-
-
-def _marks(connection: apsw.Connection, queries: list[str]) -> set[Any]:
-    return {value for query in queries for (value,) in connection.execute(query) if is_mark(value)}
+    wrote = [event for event in world.of(known) if event.writes.get(row, {}).get(MARKED) == mark]
+    rivals = (other for other in world.of(known) if MARKED in other.writes.get(row, {}))
+    return bool(wrote) and any(other.stamp > wrote[-1].stamp and world.concurrent(wrote[-1], other) for other in rivals)
 
 
 def is_mark(value: Any) -> bool:

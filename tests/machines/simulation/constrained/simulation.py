@@ -119,20 +119,21 @@ class Constrained(Simulation):
     def write(self, peer: Peer) -> None:
         """Let a program run one statement, and take what it wrote into account."""
         super().write(peer)
-        peer.marks |= accounting.shown(peer.writer.connection, self.habits.tables)
+        peer.marks |= accounting.written(peer.twin.pending, self.habits.tables)
 
-    def _account(self, peer: Peer) -> None:
+    def _account(self, peer: Peer, now: Shown) -> None:
         """Check that a replica still has every mark that it had, but for those that somebody who saw them wrote over."""
-        found = accounting.kept(peer.writer.connection, self.habits.tables)
-        lost = peer.marks - found - self.habits.overwritten
-        elsewhere = {mark for mark in lost if accounting.lost_elsewhere(self.world, peer.twin.known, mark)}
+        tables = self.habits.tables
+        held = accounting.held(now.states, tables)
+        rows = {_as_seen(row, now): row for row in now.states}
+        alone = {(rows[row], mark) for row, mark in accounting.logged(peer.writer.connection, tables)} - held
+        lost = peer.marks - held - alone - self.habits.overwritten
+        elsewhere = {placed for placed in lost if accounting.lost_elsewhere(self.world, peer.twin.known, *placed)}
         self.occurred["a value that had lost elsewhere was overwritten"] += bool(elsewhere)
         lost -= elsewhere
         assert not lost, f"{peer.path.name} lost {lost}: in no table, not held and not in the conflict log"
-        self.occurred["a mark was kept by the conflict log alone"] += bool(
-            found - accounting.shown(peer.writer.connection, self.habits.tables) - self.habits.overwritten
-        )
-        peer.marks = found
+        self.occurred["a mark was kept by the conflict log alone"] += bool(alone - self.habits.overwritten)
+        peer.marks = held | alone
         severed = "SELECT resolved IS won_t FROM _crdt_conflict WHERE took = 'severed'"
         for (noted,) in peer.writer.connection.execute(severed):
             self.occurred[f"a reference that SQLite severed was {'noted' if noted else 'logged'}"] += 1
@@ -201,7 +202,7 @@ class Constrained(Simulation):
     def _wrote(self, peer: Peer) -> None:
         """Take into account what a program wrote."""
         self.written_on.add(peer.island)
-        peer.marks |= accounting.shown(peer.writer.connection, self.habits.tables)
+        peer.marks |= accounting.written(peer.twin.pending, self.habits.tables)
 
     def _let(
         self, peer: Peer, write: Callable[[random.Random, model.Replica, str, int], None], table: str, number: int
@@ -256,7 +257,7 @@ class Constrained(Simulation):
             self._compare_truths(peer, now)
         view = self._by_number(now)
         self._compare(peer, view)
-        self._account(peer)
+        self._account(peer, now)
         constrained_situations.note_followed(self.occurred, now)
         known_before, before = self.views.get(peer.path, (0, View()))
         if self.numbered:
@@ -271,14 +272,11 @@ class Constrained(Simulation):
     def _by_number(self, now: Shown) -> View:
         """Name rows as people see them."""
 
-        def named(row: Row) -> Row:
-            return row[0], tuple(translate(part, now.labels) for part in row[1])
-
         view = now.view
         return View(
-            {named(row): record for row, record in view.shown.items()},
-            {named(row): held for row, held in view.held.items()},
-            {named(row) for row in view.dangling},
+            {_as_seen(row, now): record for row, record in view.shown.items()},
+            {_as_seen(row, now): held for row, held in view.held.items()},
+            {_as_seen(row, now) for row in view.dangling},
         )
 
     def _compare_truths(self, peer: Peer, now: Shown) -> None:
@@ -333,6 +331,11 @@ def _by_numbers() -> tuple[list[str], list[str]]:
     """Return the families with automatic ids, and the others."""
     numbered = [name for name, tables in FAMILIES.items() if any(table.rules.numbered for table in tables.values())]
     return [name for name in numbered if name in OTHERS], [name for name in OTHERS if name not in numbered]
+
+
+def _as_seen(row: Row, now: Shown) -> Row:
+    """Return a row by the key that people see."""
+    return row[0], tuple(translate(part, now.labels) for part in row[1])
 
 
 def difference(real: dict[Row, Any], expected: dict[Row, Any]) -> str:

@@ -22,6 +22,7 @@ from tests.machines.simulation.constrained.making import agree
 from tests.machines.simulation.constrained.simulation import held
 from tests.machines.simulation.constrained.situations import REQUIRED
 from tests.machines.simulation.constrained.writes import ConstrainedWriter, Writes
+from tests.machines.simulation.tables import Shape
 from tests.machines.simulation.writes import Habits
 from tests.support import state
 from tests.support.peers import START_MS, fast_directory, merged_in_all_orders
@@ -108,6 +109,32 @@ def test_a_mark_is_in_one_row() -> None:
                 assert len(marks) == len({*marks}), f"a mark is in several rows of {table}"
                 several += len(marks) > 1
         assert several
+
+
+def test_a_mark_is_accounted_for_with_its_row() -> None:
+    """A mark is accounted for with its row: who gives the row another key wrote over it there, and a rival of the new row is none of the old one."""
+    tables: dict[str, Shape] = {"city": constrained_tables.TABLES["city"]}
+    old, new = ("city", ("t1",)), ("city", ("t2",))
+    mark = accounting.mark()
+    values = {"country": None, accounting.MARKED: mark}
+    before, after = {"city": {("t1",): values}}, {"city": {("t2",): values}}
+    assert accounting.overwritten(old, before, after, tables) == {mark}
+    assert accounting.overwritten(new, before, after, tables) == set()
+    world = model.World()
+    writer = model.Replica(world, b"1" * 16)
+    writer.write("insert", old, values)
+    writer.fold(START_MS)
+    rival = writer.copy(b"2" * 16)
+    for kind, row in (("delete", old), ("insert", new)):
+        writer.write(kind, row, values if kind == "insert" else {})
+    assert accounting.written(writer.pending, tables) == {(new, mark)}
+    writer.fold(START_MS)
+    rival.write("insert", new, {**values, accounting.MARKED: accounting.mark()})
+    rival.fold(START_MS + 1)
+    known = writer.known | rival.known
+    assert accounting.held(world.rows(writer.known), tables) == {(old, mark), (new, mark)}
+    assert accounting.lost_elsewhere(world, known, new, mark)
+    assert not accounting.lost_elsewhere(world, known, old, mark)
 
 
 class _Untold(ConstrainedWriter):

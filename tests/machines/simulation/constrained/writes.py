@@ -160,12 +160,7 @@ class ConstrainedWriter(Writer):
             return
         self._note(before, found, enforced)
         self.named = standing.named(self._standing(twin), twin.pending, found, self.everything())
-        found = self.named.writes
-        self.habits.overwritten.update(self.overwrote)
-        for kind, row, values in found:
-            if kind in ("insert", "delete") or accounting.MARKED in values:
-                self.habits.overwritten.update(accounting.logged(self.connection, self.habits.tables, row))
-        self.tell(twin, found)
+        self.tell(twin, self.named.writes)
 
     # -- statements -------------------------------------------------------------------------------
 
@@ -252,7 +247,9 @@ class ConstrainedWriter(Writer):
     def tell(self, twin: model.Replica, found: Writes) -> None:
         """Tell the model what was written, with births in place of numbers."""
         names, gone = self._names(twin) if self.numbered else ({}, set())
-        for (kind, row, values), place, name in zip(found, self.named.places, self.named.names, strict=True):
+        logged = accounting.logged(self.connection, self.habits.tables)
+        told = zip(found, self.named.places, self.named.names, self.overwrote, strict=True)
+        for (kind, row, values), place, name, overwrote in told:
             table, key = row
             if kind == "insert" and table in self.numbered:
                 known = names[table].get(key[0])
@@ -266,7 +263,11 @@ class ConstrainedWriter(Writer):
             if kind == "delete" and table in self.numbered and not values.get("replaced"):
                 gone.add(names[table][key[0]])
             written = {} if kind == "delete" else self._values_of(table, values, names)
-            twin.write(kind, name or self._row(table, key, names), written)
+            meant = name or self._row(table, key, names)
+            if kind in ("insert", "delete") or accounting.MARKED in values:
+                overwrote |= {mark for of, mark in logged if of == row}
+            self.habits.overwritten.update((meant, mark) for mark in overwrote)
+            twin.write(kind, meant, written)
             twin.pending[-1].place = place
 
     def _names(self, twin: model.Replica) -> tuple[Names, set[Birth]]:
@@ -312,7 +313,7 @@ class ConstrainedWriter(Writer):
     def _try(self, statements: list[Statement]) -> Writes | None:
         """Run statements in one transaction; return what they wrote, None if they were refused."""
         found: Writes = []
-        self.overwrote: set[Any] = set()
+        self.overwrote: list[set[Any]] = []
         self.connection.execute("SAVEPOINT program")
         try:
             for statement, bindings in statements:
@@ -330,8 +331,8 @@ class ConstrainedWriter(Writer):
         before, last = self.everything(), self.connection.execute("SELECT ifnull(max(seq), 0) FROM _crdt_log").get
         self.connection.execute(statement, bindings)
         after = self.everything()
-        self.overwrote |= self._marks_of(before) - self._marks_of(after)
         found = self._captured(last, before, after)
+        self.overwrote += [accounting.overwritten(row, before, after, self.habits.tables) for _, row, _ in found]
         changed = {
             (table, key)
             for table in after
@@ -376,10 +377,6 @@ class ConstrainedWriter(Writer):
             return NOTHING
         columns = [name for n, name in enumerate(self.shape(table).columns) if entry["detail"] >> n & 1]
         return "update", (table, key), {column: now[column] for column in columns}
-
-    def _marks_of(self, tables: Mapping[str, Rows]) -> set[Any]:
-        marked = accounting.marked(self.habits.tables)
-        return {values[accounting.MARKED] for name in marked for values in tables[name].values()}
 
     def _note(self, before: Mapping[str, Rows], found: Writes, enforced: bool) -> None:
         tables = {row[0] for kind, row, _ in found if kind != "nothing"}
