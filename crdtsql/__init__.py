@@ -10,8 +10,21 @@ from crdtsql.base import errors
 from crdtsql.base.errors import CrdtsqlError
 from crdtsql.base.vector import Vector, parse_vector
 from crdtsql.merge.merging import MergeReport
-from crdtsql.replica.replica import Replica, sync
+from crdtsql.replica.carried import SyncReport
+from crdtsql.replica.replica import Replica
+from crdtsql.transports.syncing import sync
 from crdtsql.ui.load import load
 
 __version__ = "0.1.0"
-__all__ = ["CrdtsqlError", "MergeReport", "Replica", "Vector", "__version__", "errors", "load", "parse_vector", "sync"]
+__all__ = [
+    "CrdtsqlError",
+    "MergeReport",
+    "Replica",
+    "SyncReport",
+    "Vector",
+    "__version__",
+    "errors",
+    "load",
+    "parse_vector",
+    "sync",
+]

@@ -225,5 +225,9 @@ class WriteRefusedError(CrdtsqlError):
         super().__init__(message)
 
 
+class TransportError(CrdtsqlError):
+    """A remote can't be reached, is not what its address says, or did not answer as one does; syncing again goes on from there."""
+
+
 class UsageError(CrdtsqlError):
     """An argument has the wrong form."""

@@ -8,7 +8,7 @@ on the set of merged events alone, not on the order or number of merges.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import apsw
@@ -88,6 +88,11 @@ class TableReport:
     renumbered: int = 0
     held: int = 0
 
+    def add(self, later: TableReport) -> None:
+        """Count in what a later merge did to the same table."""
+        for name, count in asdict(later).items():
+            setattr(self, name, getattr(self, name) + count)
+
 
 @dataclass(slots=True)
 class MergeReport:
@@ -116,9 +121,33 @@ class MergeReport:
         """Return the counts over all tables."""
         total = TableReport()
         for report in self.tables.values():
-            for name, count in asdict(report).items():
-                setattr(total, name, getattr(total, name) + count)
+            total.add(report)
         return total
+
+    @staticmethod
+    def from_json(found: dict[str, Any]) -> MergeReport:
+        """Read what another machine says of a merge there; keys that are not known are ignored.
+
+        Raises:
+            ValueError, TypeError, KeyError, AttributeError: it is no report.
+        """
+        names = {one.name for one in fields(TableReport)}
+        tables = {
+            str(table): TableReport(**{name: int(count) for name, count in counts.items() if name in names})
+            for table, counts in found["tables"].items()
+        }
+        unrelated = {str(table): int(rows) for table, rows in found.get("unrelated", {}).items()}
+        notices = [str(notice) for notice in found.get("notices", [])]
+        return MergeReport(str(found["sender"]), found["known"] is True, tables, unrelated, notices)
+
+    def add(self, later: MergeReport) -> None:
+        """Count in what a later merge did."""
+        self.sender, self.known = later.sender, self.known and later.known
+        for name, report in later.tables.items():
+            self.tables.setdefault(name, TableReport()).add(report)
+        for name, rows in later.unrelated.items():
+            self.unrelated[name] = self.unrelated.get(name, 0) + rows
+        self.notices += [notice for notice in later.notices if notice not in self.notices]
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as the command line's `--json` prints it."""

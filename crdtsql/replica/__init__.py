@@ -1,12 +1,16 @@
 """In which order do the steps of a verb run, under which lock?"""
 
 from crdtsql.replica.answers import UNSET
-from crdtsql.replica.replica import Replica, sync
+from crdtsql.replica.carried import RowChange, SyncOptions, SyncReport, carries
+from crdtsql.replica.replica import Replica
 from crdtsql.replica.transactions import LOCK_TIMEOUT_S
 
 __all__ = [
     "LOCK_TIMEOUT_S",
     "UNSET",
     "Replica",
-    "sync",
+    "RowChange",
+    "SyncOptions",
+    "SyncReport",
+    "carries",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import apsw
 
-from crdtsql.base import CrdtsqlError, Lane, SqliteValue, memory
+from crdtsql.base import CrdtsqlError, SqliteValue, memory
 from crdtsql.conflicts import Conflict, Selection, conflict_log, select
 from crdtsql.fold import has_pending
 from crdtsql.look import CellOrigin, Report, Status, blame, examine, status
@@ -23,10 +23,10 @@ class Lookups(Session):
     """The verbs that tell what a file holds."""
 
     @verb
-    def _lanes_known(self) -> dict[bytes, Lane]:
-        """Return from which blocks the sites are known to take their ids."""
+    def lanes_known(self) -> dict[str, int]:
+        """Return of which sites it is known from which blocks they take their ids: site -> how often it has chosen them."""
         with self._explained():
-            return lanes.read(self.registry)
+            return {site.hex(): lane.chosen for site, lane in lanes.read(self.registry).items()}
 
     @verb
     def status(self) -> Status:

@@ -34,6 +34,7 @@ from crdtsql.look import notices
 from crdtsql.merge import MergeReport, check_needs, check_skew, merge
 from crdtsql.numbers import blocks
 from crdtsql.replica.answers import Answers
+from crdtsql.replica.carried import Carried
 from crdtsql.replica.combining import Combining
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.opening import connect
@@ -47,7 +48,7 @@ from crdtsql.types import columntype
 from crdtsql.wire import image, move_to_new, pack, unpack, workbench
 
 
-class Replica(SchemaVerbs, Answers, Combining, Lookups):
+class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
     """One replicated SQLite file.
 
     Threads may share it: it does one thing at a time, and a verb that another thread's keeps waiting for longer than the busy timeout
@@ -353,12 +354,15 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
             copy.close()
             source.close()
 
-    def has_news_for(self, peer: Replica) -> bool:
-        """Tell whether a changeset would bring a peer anything: events, or what it does not know of blocks of ids; both are folded."""
-        known, lanes_known = peer.known(), peer._lanes_known()
+    def has_news_for(self, vector: Vector, lanes: Mapping[str, int]) -> bool:
+        """Tell whether a changeset would bring a peer anything: events, or what it does not know of blocks of ids; this is folded.
+
+        Args:
+            lanes: the peer's `lanes_known()`.
+        """
+        known = by_id(vector)
         return any(upto > known.get(site, 0) for site, upto in self.known().items()) or any(
-            site not in lanes_known or lane.chosen > lanes_known[site].chosen
-            for site, lane in self._lanes_known().items()
+            chosen > lanes.get(site, -1) for site, chosen in self.lanes_known().items()
         )
 
     @verb
@@ -368,44 +372,3 @@ class Replica(SchemaVerbs, Answers, Combining, Lookups):
         if any(upto > known.get(origin, 0) for origin, upto in by_id(vector).items()):
             with self._writing():
                 self.registry.remember_peer(bytes.fromhex(site), by_id(vector))
-
-
-def sync(
-    first: Replica | str | os.PathLike[str],
-    second: Replica | str | os.PathLike[str],
-    *,
-    refuse_unrelated: bool = False,
-) -> tuple[MergeReport, MergeReport]:
-    """Exchange changes both ways between two files; return what each of them merged, first's report first.
-
-    A path is opened for the time of the exchange.
-
-    Afterwards both have each other's changes. Both changesets are made before either is merged, so that both sides see, and
-    log, what collided. Each way is a transaction of its own: if the second one fails, the first stays, and syncing again
-    finishes the work.
-
-    Args:
-        refuse_unrelated: as in `Replica.merge`.
-    """
-    if not isinstance(first, Replica):
-        with Replica.open(first) as opened:
-            return sync(opened, second, refuse_unrelated=refuse_unrelated)
-    if not isinstance(second, Replica):
-        with Replica.open(second) as opened:
-            return sync(first, opened, refuse_unrelated=refuse_unrelated)
-    if first.site == second.site:
-        raise CrdtsqlError(f"{first.path} and {second.path} are the same replica (site {first.site})")
-    known_to_first, known_to_second = first.known(), second.known()
-    first.fold(known_to_second)
-    second.fold(known_to_first)
-    for_second = first.export(second.vector()) if first.has_news_for(second) else None
-    for_first = second.export(first.vector()) if second.has_news_for(first) else None
-    into_second, into_first = (
-        MergeReport(sender.site, known=True)
-        if data is None
-        else receiver.merge(data, refuse_unrelated=refuse_unrelated)
-        for sender, data, receiver in ((first, for_second, second), (second, for_first, first))
-    )
-    first.remember_peer(second.site, second.vector())
-    second.remember_peer(first.site, first.vector())
-    return into_first, into_second

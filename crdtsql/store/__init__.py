@@ -3,6 +3,7 @@
 from crdtsql.store import catalogue, columns, copies, damage, facts, lanes
 from crdtsql.store.book import Book, Folded
 from crdtsql.store.causality import Causality, Stamp
+from crdtsql.store.copies import state_directory
 from crdtsql.store.damage import Damage, Remedy
 from crdtsql.store.logged import CHANCE_BITS, Logged
 from crdtsql.store.registry import FORMAT, LIMITS, Registry
@@ -30,4 +31,5 @@ __all__ = [
     "damage",
     "facts",
     "lanes",
+    "state_directory",
 ]

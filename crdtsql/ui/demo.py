@@ -23,8 +23,9 @@ from rich.text import Text
 
 from crdtsql.base import identifier, integer, query, show, sql, text
 from crdtsql.merge import MergeReport
-from crdtsql.replica import Replica, sync
+from crdtsql.replica import Replica
 from crdtsql.sqlite import user_tables
+from crdtsql.transports import sync
 
 NAMES = ("office", "laptop", "shop")
 PYTHON_WRITER = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.executescript(sys.stdin.read()); c.close()"

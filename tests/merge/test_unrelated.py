@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from crdtsql import Replica, sync
 from crdtsql.base.errors import FilledSeparatelyError
-from crdtsql.ui import terminal
-from crdtsql.ui.cli import cli, exchange
+from crdtsql.ui import merged, terminal
+from crdtsql.ui.cli import cli
 from tests.support.peers import read, send, write
 
 T = "CREATE TABLE t (id INTEGER PRIMARY KEY, v, w INTEGER DEFAULT 0);"
@@ -163,7 +163,7 @@ def test_sync_asks_on_a_terminal(
     for each in pair("INSERT INTO t VALUES (1, '%s', 0)"):
         each.close()
     one, other = tmp_path / "1.db", tmp_path / "2.db"
-    monkeypatch.setattr(exchange, "can_ask", lambda: True)
+    monkeypatch.setattr(merged, "can_ask", lambda: True)
     monkeypatch.setattr(terminal, "can_ask", lambda: True)
     refused = run("sync", one, other, answer="n\n")
     assert refused.exit_code == 1 and "Merge them all the same?" in refused.stdout

@@ -1,31 +1,21 @@
-"""The commands that bring changes from one replica to another: `clone`, `vector`, `export`, `inspect`, `import`, `sync`."""
+"""The commands that bring changes from one replica to another: `clone`, `vector`, `export`, `inspect`, `import`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TypeVar
 
 import click
 
-from crdtsql.base import FilledSeparatelyError, by_id, clock, parse_vector, suggest, vector_to_json
-from crdtsql.merge import MergeReport
-from crdtsql.replica import sync
+from crdtsql.base import by_id, clock, parse_vector, suggest, vector_to_json
+from crdtsql.ui.merged import YES, asking, show_reports
 from crdtsql.ui.outcome import NOTHING_TO_SEND, show_notice
-from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, ask, can_ask, open_replica, print_json, print_table
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 from crdtsql.wire import VERSION, read_changeset, read_text, unpack, write_file
-
-YES = click.option(
-    "--yes",
-    is_flag=True,
-    help="Don't ask before rows are taken for one that were filled in separately, under equal keys.",
-)
-Done = TypeVar("Done")
 
 
 def register(group: click.Group) -> None:
     """Add the commands to the others."""
-    for command in (clone, vector, export, inspect, import_, sync_):
+    for command in (clone, vector, export, inspect, import_):
         group.add_command(command)
 
 
@@ -148,64 +138,7 @@ def import_(database: str, file: str, yes: bool, as_json: bool) -> None:
     data = read_changeset(file)
     with open_replica(database) as replica:
         again = suggest.command("import", database, file, options=["--yes"])
-        report = _asking(
+        report = asking(
             lambda refuse: replica.merge(data, refuse_unrelated=refuse), again, suggest.verb("combine"), yes=yes
         )
-    _show_reports({database: report}, as_json)
-
-
-@click.command(name="sync")
-@click.argument("first", type=click.Path(dir_okay=False, readable=False))
-@click.argument("second", type=click.Path(dir_okay=False, readable=False))
-@YES
-@LOCK_TIMEOUT
-@JSON
-def sync_(first: str, second: str, yes: bool, as_json: bool) -> None:
-    """Exchange changes both ways between two files."""
-    with open_replica(first) as one, open_replica(second) as other:
-        again, instead = (
-            suggest.command("sync", first, second, options=["--yes"]),
-            suggest.command("combine", first, second),
-        )
-        into_first, into_second = _asking(
-            lambda refuse: sync(one, other, refuse_unrelated=refuse), again, instead, yes=yes
-        )
-    _show_reports({first: into_first, second: into_second}, as_json)
-
-
-def _asking(merge: Callable[[bool], Done], again: str, instead: str, *, yes: bool) -> Done:
-    """Merge, and ask first where that takes rows for one that were filled in separately."""
-    try:
-        return merge(not yes)
-    except FilledSeparatelyError as error:
-        other = f"; to have the rows of both, run {instead}" if error.wholly else ""
-        if not can_ask():
-            advice = f"{error}{other}; if equal keys do mean one row, run {again}"
-            raise FilledSeparatelyError(advice, error.rows, wholly=error.wholly) from error
-        show_notice(f"{error}{other}")
-    ask("merge them all the same")
-    return merge(False)
-
-
-def _show_reports(reports: dict[str, MergeReport], as_json: bool) -> None:
-    if as_json:
-        found = {path: report.to_json() for path, report in reports.items()}
-        print_json(found if len(found) > 1 else next(iter(found.values())))
-        return
-    for path, report in reports.items():
-        total = report.total
-        if report.known or not report.tables:
-            click.echo(f"{path}: nothing new")
-            continue
-        click.echo(
-            f"{path}: {total.inserted:,} rows inserted, {total.updated:,} updated, {total.deleted:,} deleted; "
-            f"{total.cells_won:,} cells won, {total.cells_lost:,} lost, {total.concurrent:,} concurrent overwrites"
-        )
-        if total.renumbered:
-            click.echo(f"  {total.renumbered:,} rows renumbered, see them: {suggest.plain_command('renumbered', path)}")
-        if total.concurrent:
-            click.echo(f"  see them: {suggest.plain_command('conflicts', path)}")
-        if total.held:
-            click.echo(
-                f"  {total.held:,} rows can't be shown, or not as they are; why: {suggest.plain_command('held', path)}"
-            )
+    show_reports({database: report}, as_json)

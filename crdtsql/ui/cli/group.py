@@ -9,7 +9,20 @@ from click.shell_completion import get_completion_class
 
 from crdtsql import __version__
 from crdtsql.base import CrdtsqlError
-from crdtsql.ui.cli import adopt, combine, conflicts, doctor, exchange, held, look, reference, resolve, schema, tables
+from crdtsql.ui.cli import (
+    adopt,
+    carry,
+    combine,
+    conflicts,
+    doctor,
+    exchange,
+    held,
+    look,
+    reference,
+    resolve,
+    schema,
+    tables,
+)
 from crdtsql.ui.interrupts import end_by_interrupt
 from crdtsql.ui.outcome import FAILED, INTERRUPTED, Commands
 from crdtsql.ui.terminal import JSON, console, print_json
@@ -64,7 +77,7 @@ def completion(shell: str, as_json: bool) -> None:
     print_json({"shell": shell, "script": script}) if as_json else click.echo(script)
 
 
-for module in (tables, look, exchange, combine, conflicts, resolve, schema, adopt, held, reference, doctor):
+for module in (tables, look, exchange, carry, combine, conflicts, resolve, schema, adopt, held, reference, doctor):
     module.register(cli)
 
 

@@ -1,0 +1,166 @@
+"""Carried: what a sync with a remote did, and the place where the transports say that they carry it.
+
+A replica knows no transport: they stand above it. `carries` is called by them when they are imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+
+import apsw
+
+from crdtsql.base import SqliteValue, query, to_json, value_to_json
+from crdtsql.export import Change
+from crdtsql.merge import MergeReport
+from crdtsql.replica.session import Session
+
+
+class RowChange(NamedTuple):
+    """A row that a sync would change here.
+
+    Attributes:
+        did: inserted, updated or deleted.
+        columns: name -> value afterwards, of the columns that differ; of a deleted row the values that go.
+    """
+
+    table: str
+    key: tuple[SqliteValue, ...]
+    did: str
+    columns: dict[str, SqliteValue]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as `--json` prints it."""
+        columns = {name: value_to_json(value) for name, value in self.columns.items()}
+        return {
+            "table": self.table,
+            "key": [value_to_json(part) for part in self.key],
+            "did": self.did,
+            "columns": columns,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """How to sync.
+
+    Attributes:
+        pull: take what the remote has.
+        push: give what it lacks.
+        dry_run: change nothing, and say what would be changed.
+        refuse_unrelated: as in `Replica.merge`.
+        patience: at how many polls of a store to wait until somebody else has put there what others wrote.
+    """
+
+    pull: bool = True
+    push: bool = True
+    dry_run: bool = False
+    refuse_unrelated: bool = False
+    patience: int = 0
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """What a sync did; two files' can be unpacked: `here, there = sync(one, other)`.
+
+    Attributes:
+        remote: the remote's address.
+        here: what this replica merged, of all changesets together.
+        there: what a peer that answers merged; None if the remote is a store.
+        sent, received: how many changesets went there, and came here.
+        sent_bytes, received_bytes: their size.
+        waiting: changesets in a store that build on what is not in it.
+        skipped: changesets of a store that can't be merged here, and why.
+        rows: with `dry_run`, which rows would change here.
+        cells: with `dry_run`, what would be sent.
+    """
+
+    remote: str
+    here: MergeReport
+    there: MergeReport | None = None
+    sent: int = 0
+    sent_bytes: int = 0
+    received: int = 0
+    received_bytes: int = 0
+    waiting: int = 0
+    skipped: list[str] = field(default_factory=list)
+    rows: list[RowChange] = field(default_factory=list)
+    cells: list[Change] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[MergeReport]:
+        yield self.here
+        if self.there is not None:
+            yield self.there
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as `--json` prints it, but for `here` and `there`, which are reports of their own."""
+        counts = {name: getattr(self, name) for name in ("sent", "sent_bytes", "received", "received_bytes", "waiting")}
+        return counts | {"skipped": self.skipped}
+
+    def would_to_json(self) -> dict[str, Any]:
+        """Return what a dry run found, as `--json` prints it."""
+        return {
+            "here": [row.to_json() for row in self.rows],
+            "there": [{**change._asdict(), "hlc": str(change.hlc), "key": to_json(change.key), "value": to_json(change.value)}
+                      for change in self.cells],
+        }  # fmt: skip
+
+
+Carry = Callable[[Any, Any, SyncOptions], SyncReport]
+_CARRY: list[Carry] = []
+
+
+def carries(carry: Carry) -> Carry:
+    """Let a function carry out every sync from now on."""
+    _CARRY[:] = [carry]
+    return carry
+
+
+def carry(replica: Any, remote: Any, options: SyncOptions) -> SyncReport:
+    """Sync a replica with a remote, by the transports."""
+    return _CARRY[0](replica, remote, options)
+
+
+class Carried(Session):
+    """Sync with remotes, by whatever carries it."""
+
+    def sync(
+        self,
+        remote: Session | str | os.PathLike[str] | object,
+        *,
+        pull: bool = True,
+        push: bool = True,
+        dry_run: bool = False,
+        refuse_unrelated: bool = False,
+    ) -> SyncReport:
+        """Exchange changes with a remote: another replica, a path or an address (docs/TRANSPORTS.md), or a transport of yours.
+
+        Each way is a transaction of its own: if the second one fails, the first stays, and syncing again finishes the work.
+
+        Args:
+            pull: take what the remote has.
+            push: give what it lacks.
+            dry_run: change nothing; the report says what would be changed.
+            refuse_unrelated: as in `merge`.
+
+        Raises:
+            UsageError: there is no way to such an address.
+            TransportError: the remote can't be reached, or is none.
+        """
+        return carry(self, remote, SyncOptions(pull, push, dry_run, refuse_unrelated))
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[Self]:
+        """Give a replica on a copy of the file, for the length of a block: what is done there is done nowhere else."""
+        copy = apsw.Connection("")
+        try:
+            with self._folded(strict=False), copy.backup("main", self.connection, "main") as backup:
+                while not backup.done:
+                    backup.step(1000)
+            query.rows(copy, "PRAGMA journal_mode = DELETE")
+            yield type(self).on(copy, now=self._now, make_site=self._make_site)
+        finally:
+            copy.close()

@@ -1,0 +1,45 @@
+"""Cards: what was last seen of a peer that is asked from afar, kept outside of the user's file.
+
+A card spares a round trip. It may be lost or wrong: then the peer is asked first, or answers that something is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from crdtsql.base import CrdtsqlError, by_id, vector_to_json
+from crdtsql.replica import Replica
+from crdtsql.store import state_directory
+from crdtsql.transports.interface import Response
+
+
+def place(replica: Replica, address: str, kind: str) -> Path:
+    """Return where something is kept about a replica and an address."""
+    name = hashlib.blake2b(f"{replica.site} {address}".encode(errors="surrogateescape"), digest_size=16).hexdigest()
+    return state_directory() / kind / name
+
+
+def read(replica: Replica, address: str) -> Response | None:
+    """Return what was last seen of a peer."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, CrdtsqlError):
+        found = json.loads(place(replica, address, "peers").read_text(encoding="utf-8"))
+        vector = {site.hex(): upto for site, upto in by_id(found["vector"]).items()}
+        lanes = {str(site): int(chosen) for site, chosen in found["lanes"].items()}
+        return Response(str(found["site"]), vector, lanes)
+    return None
+
+
+def write(replica: Replica, address: str, seen: Response) -> None:
+    """Keep what was seen of a peer; that this fails does no harm."""
+    path = place(replica, address, "peers")
+    found = {"address": address, "site": seen.site, "vector": vector_to_json(seen.vector), "lanes": seen.lanes}
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary.write_text(json.dumps(found), encoding="utf-8")
+        os.replace(temporary, path)

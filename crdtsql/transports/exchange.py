@@ -1,0 +1,114 @@
+"""Exchange: how two replicas sync where both sides answer: one round trip if each knows what the other has, else two.
+
+One sends its vector, and what the other one lacks as far as it knows; the other one merges that, and answers with its vector and
+what the first one lacks. Both changesets are made before either is merged, so that both sides see, and log, what collided.
+What one knows of the other may be old: then too much is sent, which does no harm, or the other one answers that something is
+missing, and is asked once more.
+"""
+
+from __future__ import annotations
+
+from crdtsql.base import CrdtsqlError, MissingChangesError, TransportError, by_id
+from crdtsql.merge import MergeReport
+from crdtsql.replica import Replica, SyncOptions, SyncReport
+from crdtsql.transports import cards, rehearsal
+from crdtsql.transports.interface import Peer, Request, Response
+
+ROUNDS = 3
+"""So often a peer is asked in one sync: what it has, the exchange, and once more if it was restored in between."""
+
+
+def answer(replica: Replica, request: Request) -> Response:
+    """Response a request, on the side of the peer that was asked.
+
+    Raises:
+        CrdtsqlError: the request is this replica's own, or its changeset can't be merged.
+    """
+    if request.site == replica.site:
+        raise CrdtsqlError(f"{replica.path} and what syncs with it are the same replica (site {replica.site})")
+    replica.fold(by_id(request.vector))
+    changeset, merged, missing = b"", None, False
+    if request.pull and replica.has_news_for(request.vector, request.lanes):
+        changeset = replica.export(request.vector)
+    if request.changeset:
+        try:
+            merged = replica.merge(request.changeset, refuse_unrelated=request.refuse_unrelated)
+        except MissingChangesError:
+            changeset, missing = b"", True
+    return Response(replica.site, _vector(replica), replica.lanes_known(), changeset, merged, missing)
+
+
+def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncReport:
+    """Exchange changes with a peer."""
+    known = None if peer.asks_first or options.dry_run else cards.read(replica, peer.address)
+    if known is None:
+        known = _ask(replica, peer)
+    if options.dry_run:
+        return rehearsal.with_peer(replica, peer, known, options)
+    report = SyncReport(peer.address, MergeReport(known.site, known=True), MergeReport(replica.site, known=True))
+    for _ in range(ROUNDS):
+        replica.fold(by_id(known.vector))
+        request = _request(replica, known, options)
+        if peer.asks_first and not request.changeset and not (options.pull and _has_news(known, request)):
+            break
+        known = peer.exchange(request)
+        _check_other(replica, known, peer)
+        _count(report, request, known)
+        if not known.missing:
+            _take(replica, known, report, options)
+            break
+    else:
+        raise TransportError(f"{peer.address} says something else of what it has each time it is asked: sync again")
+    replica.remember_peer(known.site, known.vector)
+    peer.acknowledge(replica.site, _vector(replica))
+    if not peer.asks_first:
+        cards.write(replica, peer.address, known)
+    return report
+
+
+def _ask(replica: Replica, peer: Peer) -> Response:
+    """Ask a peer what it has; before anything is folded here, because its answer may prove that this file was restored."""
+    found = peer.exchange(Request(replica.site, _vector(replica), replica.lanes_known(), pull=False))
+    _check_other(replica, found, peer)
+    return found
+
+
+def _check_other(replica: Replica, found: Response, peer: Peer) -> None:
+    if found.site == replica.site:
+        raise CrdtsqlError(f"{replica.path} and {peer.address} are the same replica (site {replica.site})")
+
+
+def _request(replica: Replica, known: Response, options: SyncOptions) -> Request:
+    changeset = b""
+    if options.push and replica.has_news_for(known.vector, known.lanes):
+        changeset = replica.export(known.vector)
+    return Request(
+        replica.site, _vector(replica), replica.lanes_known(), changeset, options.pull, options.refuse_unrelated
+    )
+
+
+def _has_news(known: Response, request: Request) -> bool:
+    """Tell whether a peer has what the asking replica lacks."""
+    return any(upto > request.vector.get(site, 0) for site, upto in known.vector.items()) or any(
+        chosen > request.lanes.get(site, -1) for site, chosen in known.lanes.items()
+    )
+
+
+def _count(report: SyncReport, request: Request, found: Response) -> None:
+    report.sent += bool(request.changeset)
+    report.sent_bytes += len(request.changeset)
+    if found.merged is not None:
+        report.there = found.merged
+
+
+def _take(replica: Replica, found: Response, report: SyncReport, options: SyncOptions) -> None:
+    """Merge what a peer answered."""
+    if found.changeset:
+        report.received += 1
+        report.received_bytes += len(found.changeset)
+        report.here.add(replica.merge(found.changeset, refuse_unrelated=options.refuse_unrelated))
+
+
+def _vector(replica: Replica) -> dict[str, int]:
+    """Return the vector as it was after the last fold."""
+    return {site.hex(): upto for site, upto in replica.known().items()}

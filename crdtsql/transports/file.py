@@ -1,0 +1,37 @@
+"""Files: a peer that is another file of this machine."""
+
+from __future__ import annotations
+
+from crdtsql.replica import Replica
+from crdtsql.transports.addresses import Address
+from crdtsql.transports.exchange import answer
+from crdtsql.transports.interface import Context, Peer, Request, Response
+
+
+class FilePeer(Peer):
+    """A replica that is open in this process."""
+
+    asks_first = True
+
+    def __init__(self, replica: Replica, *, owned: bool = False) -> None:
+        self.address = replica.path
+        self._replica, self._owned = replica, owned
+
+    def exchange(self, request: Request) -> Response:
+        """Response at once."""
+        return answer(self._replica, request)
+
+    def acknowledge(self, site: str, vector: dict[str, int]) -> None:
+        """Remember it, for `status`."""
+        self._replica.remember_peer(site, vector)
+
+    def close(self) -> None:
+        """Close the file, if it was opened for this."""
+        if self._owned:
+            self._replica.close()
+
+
+def open_file(address: Address, context: Context) -> FilePeer:
+    """Open a file; `file:path`, or the path alone."""
+    path = address.rest if address.rest == address.text else address.path
+    return FilePeer(Replica.open(path, lock_timeout=context.lock_timeout), owned=True)

@@ -1,0 +1,152 @@
+"""The interface of transports: what a remote is, in one page (docs/TRANSPORTS.md says how to write one).
+
+There are two kinds. A `Peer` answers: there is a replica on the other side. A `Store` keeps files, which replicas put there and
+take from there. A transport is a function that opens either of them; it moves bytes, and decides nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
+
+from crdtsql.merge import MergeReport
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a transport is told besides the address.
+
+    Attributes:
+        lock_timeout: how many seconds to wait for a file that another program has locked.
+        create: what is empty may become a store.
+    """
+
+    lock_timeout: float
+    create: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one replica says to another in a round trip.
+
+    Attributes:
+        site: its site id.
+        vector: its version vector.
+        lanes: its `lanes_known()`.
+        changeset: what the other one lacks, as far as it is known; may be empty.
+        pull: it wants what it lacks.
+        refuse_unrelated: as in `Replica.merge`.
+    """
+
+    site: str
+    vector: dict[str, int]
+    lanes: dict[str, int] = field(default_factory=dict)
+    changeset: bytes = b""
+    pull: bool = True
+    refuse_unrelated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the other one answers.
+
+    Attributes:
+        site: its site id.
+        vector: its version vector, after it merged what the request brought.
+        lanes: its `lanes_known()`.
+        changeset: what the asking replica lacks; empty if that is nothing, or not wanted.
+        merged: what merging the request's changeset did, None if there was none.
+        missing: the request's changeset builds on changes that are not here, so nothing was merged.
+    """
+
+    site: str
+    vector: dict[str, int]
+    lanes: dict[str, int] = field(default_factory=dict)
+    changeset: bytes = b""
+    merged: MergeReport | None = None
+    missing: bool = False
+
+
+class Remote(ABC):
+    """What both kinds have.
+
+    Attributes:
+        address: how a person calls it.
+    """
+
+    address: str
+
+    def close(self) -> None:  # noqa: B027 - many have nothing to close
+        """Let go of what it holds."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Peer(Remote):
+    """A replica on the other side that answers.
+
+    Attributes:
+        asks_first: to ask costs next to nothing, so nothing is guessed of what it has.
+    """
+
+    asks_first = False
+
+    @abstractmethod
+    def exchange(self, request: Request) -> Response:
+        """Bring a request there, and the answer back: one round trip.
+
+        On the other side, `answer` answers. Raise a TransportError if it can't be brought there.
+        """
+
+    def acknowledge(self, site: str, vector: dict[str, int]) -> None:
+        """Hear which vector the asking replica has after it merged the answer."""
+
+
+class Entry(NamedTuple):
+    """What a store's listing says of a file.
+
+    Attributes:
+        size: in bytes.
+        mark: changes when the content does: a time, or an ETag.
+    """
+
+    size: int
+    mark: str
+
+
+class Store(Remote):
+    """A place that keeps files under names, and answers nothing: a folder, a bucket, a stream.
+
+    Names have the form `<32 hex digits>/<at most 200 of [0-9a-z.-]>`. Nothing is ever changed under its name: it is put, perhaps again
+    with the same bytes, and deleted. Listings may be late and incomplete, files may be cut off, damaged and lost: all that is noticed.
+    """
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """List the names, in any order; this is asked often, and must be cheap. Names that are no segments may be among them.
+
+        Raises:
+            TransportError: it can't be reached, or is no store.
+        """
+
+    @abstractmethod
+    def entries(self) -> Mapping[str, Entry]:
+        """List the names with what is known of each file."""
+
+    @abstractmethod
+    def get(self, name: str) -> bytes | None:
+        """Return the bytes of a file, None if it is not there."""
+
+    @abstractmethod
+    def put(self, name: str, data: bytes) -> None:
+        """Keep a file, so that it survives a power cut; it should not be seen under its name before it is whole."""
+
+    @abstractmethod
+    def delete(self, name: str) -> None:
+        """Delete a file; it does not matter if it is not there."""

@@ -1,0 +1,129 @@
+"""Messages: the bytes of a request and of a response, for every transport that has a replica on the other side.
+
+    offset  bytes  content
+         0      8  magic: "CRDTSYN1" for a request, "CRDTANS1" for a response
+         8      4  length of the head, little-endian, at most 16 MiB
+        12      -  head: JSON, UTF-8; stamps are strings of digits
+         -      -  the changeset, to the end; may be empty
+
+Everything in it is distrusted: what is out of range is refused, unknown keys are ignored. A response may be an error instead; it is
+raised where it is read, as the TransportError that carries its words.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from crdtsql.base import CrdtsqlError, FilledSeparatelyError, TransportError, by_id, printable, vector_to_json
+from crdtsql.merge import MergeReport
+from crdtsql.transports.interface import Request, Response
+
+ASKS, ANSWERS = b"CRDTSYN1", b"CRDTANS1"
+MAXIMUM_HEAD_BYTES = 16 << 20
+_LENGTH = struct.Struct("<I")
+_BEGIN = len(ASKS) + _LENGTH.size
+
+
+def pack_request(request: Request) -> bytes:
+    """Write a request."""
+    head = _who(request.site, request.vector, request.lanes)
+    return _pack(ASKS, head | {"pull": request.pull, "refuse_unrelated": request.refuse_unrelated}, request.changeset)
+
+
+def unpack_request(data: bytes) -> Request:
+    """Read a request.
+
+    Raises:
+        TransportError: it is none.
+    """
+    head, changeset = _unpack(ASKS, data)
+    with_defaults = {"pull": True, "refuse_unrelated": False} | head
+    return Request(*_read_who(head), changeset, _flag(with_defaults, "pull"), _flag(with_defaults, "refuse_unrelated"))
+
+
+def pack_response(response: Response) -> bytes:
+    """Write a response."""
+    head = _who(response.site, response.vector, response.lanes) | {"missing": response.missing}
+    if response.merged is not None:
+        head["merged"] = asdict(response.merged)
+    return _pack(ANSWERS, head, response.changeset)
+
+
+def pack_error(error: CrdtsqlError) -> bytes:
+    """Write a response that says why a request could not be answered."""
+    return _pack(ANSWERS, {"error": error.to_json()}, b"")
+
+
+def unpack_response(data: bytes, address: str) -> Response:
+    """Read a response.
+
+    Raises:
+        TransportError: it is none, or says why there is none.
+        FilledSeparatelyError: the other side refused to take rows for one that were filled separately.
+    """
+    head, changeset = _unpack(ANSWERS, data)
+    if "error" in head:
+        raise _error(head["error"], address)
+    try:
+        merged = None if head.get("merged") is None else MergeReport.from_json(head["merged"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise TransportError(f"{address}: what it says of its merge is not valid ({error})") from error
+    return Response(*_read_who(head), changeset, merged, _flag({"missing": False} | head, "missing"))
+
+
+def _who(site: str, vector: Mapping[str, int], lanes: Mapping[str, int]) -> dict[str, Any]:
+    return {"site": site, "vector": vector_to_json(vector), "lanes": dict(lanes)}
+
+
+def _read_who(head: dict[str, Any]) -> tuple[str, dict[str, int], dict[str, int]]:
+    try:
+        (site,) = by_id({head["site"]: 0})
+        vector = {one.hex(): upto for one, upto in by_id(head["vector"]).items()}
+        lanes = {one.hex(): chosen for one, chosen in by_id(head["lanes"]).items()}
+    except (CrdtsqlError, LookupError, TypeError, AttributeError) as error:
+        raise TransportError(f"not a sound message of crdtsql's: {error}") from error
+    return site.hex(), vector, lanes
+
+
+def _flag(head: Mapping[str, Any], name: str) -> bool:
+    if not isinstance(head[name], bool):
+        raise TransportError(f"not a sound message of crdtsql's: {name} is no flag")
+    return bool(head[name])
+
+
+def _error(found: Any, address: str) -> CrdtsqlError:
+    """Make an error of what the other side says of it, which is a stranger's word."""
+    told = found if isinstance(found, dict) else {}
+    message = f"{address} answers: {printable(str(told.get('message', 'nothing that can be read'))[:2000])}"
+    details = told.get("details")
+    if told.get("kind") == "FilledSeparatelyError" and isinstance(details, dict):
+        rows = details.get("rows")
+        counts = (
+            {str(table): rows[table] for table in rows if type(rows[table]) is int} if isinstance(rows, dict) else {}
+        )
+        return FilledSeparatelyError(message, counts, wholly=details.get("wholly") is True)
+    return TransportError(message)
+
+
+def _pack(magic: bytes, head: dict[str, Any], changeset: bytes) -> bytes:
+    written = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode(errors="backslashreplace")
+    return b"".join((magic, _LENGTH.pack(len(written)), written, changeset))
+
+
+def _unpack(magic: bytes, data: bytes) -> tuple[dict[str, Any], bytes]:
+    if len(data) < _BEGIN or data[: len(magic)] != magic:
+        raise TransportError("not a message of crdtsql's: it does not begin as one; is crdtsql on the other side?")
+    (length,) = _LENGTH.unpack_from(data, len(magic))
+    if length > MAXIMUM_HEAD_BYTES or len(data) < _BEGIN + length:
+        raise TransportError("a message of crdtsql's was cut off, or is no sound one: sync again")
+    try:
+        head = json.loads(data[_BEGIN : _BEGIN + length])
+    except (ValueError, RecursionError) as error:
+        raise TransportError(f"not a sound message of crdtsql's: {error}") from error
+    if not isinstance(head, dict):
+        raise TransportError("not a sound message of crdtsql's: its head is no object")
+    return head, data[_BEGIN + length :]

@@ -1,0 +1,52 @@
+"""Syncing: one way in for all remotes, whatever is given: a replica, a path, an address, or a remote that is open."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import Any
+
+from crdtsql.base import UsageError
+from crdtsql.replica import Replica, SyncOptions, SyncReport, carries
+from crdtsql.transports.addresses import opener, parse
+from crdtsql.transports.exchange import sync_with_peer
+from crdtsql.transports.file import FilePeer
+from crdtsql.transports.interface import Context, Peer, Store
+
+
+def sync(
+    first: Replica | str | os.PathLike[str],
+    second: Replica | str | os.PathLike[str] | Peer | Store,
+    *,
+    pull: bool = True,
+    push: bool = True,
+    dry_run: bool = False,
+    refuse_unrelated: bool = False,
+) -> SyncReport:
+    """Exchange changes both ways between a replica and a remote: another file, or what an address names (docs/TRANSPORTS.md).
+
+    A path is opened for the time of the exchange. `into_first, into_second = sync(first, second)` unpacks what each of two files
+    merged. The rest is as in `Replica.sync`.
+    """
+    options = SyncOptions(pull, push, dry_run, refuse_unrelated)
+    if isinstance(first, Replica):
+        return carry_out(first, second, options)
+    with Replica.open(first) as opened:
+        return carry_out(opened, second, options)
+
+
+@carries
+def carry_out(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport:
+    """Sync a replica with a remote."""
+    if not (options.pull or options.push):
+        raise UsageError("a sync that neither pulls nor pushes does nothing")
+    with ExitStack() as opened:
+        if isinstance(remote, Replica):
+            remote = FilePeer(remote)
+        elif isinstance(remote, (str, os.PathLike)):
+            address = parse(remote)
+            context = Context(replica.lock_timeout, create=options.push and not options.dry_run)
+            remote = opened.enter_context(opener(address)(address, context))
+        if isinstance(remote, Peer):
+            return sync_with_peer(replica, remote, options)
+        raise UsageError(f"{remote!r} is nothing to sync with")

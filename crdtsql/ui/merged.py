@@ -1,0 +1,64 @@
+"""Merged: what the commands that merge have in common: what they ask, and how they say what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import click
+
+from crdtsql.base import FilledSeparatelyError, suggest
+from crdtsql.merge import MergeReport
+from crdtsql.ui.outcome import show_notice
+from crdtsql.ui.terminal import ask, can_ask, print_json
+
+YES = click.option(
+    "--yes",
+    is_flag=True,
+    help="Don't ask before rows are taken for one that were filled in separately, under equal keys.",
+)
+Done = TypeVar("Done")
+
+
+def asking(merge: Callable[[bool], Done], again: str, instead: str, *, yes: bool) -> Done:
+    """Merge, and ask first where that takes rows for one that were filled in separately."""
+    try:
+        return merge(not yes)
+    except FilledSeparatelyError as error:
+        other = f"; to have the rows of both, run {instead}" if error.wholly else ""
+        if not can_ask():
+            advice = f"{error}{other}; if equal keys do mean one row, run {again}"
+            raise FilledSeparatelyError(advice, error.rows, wholly=error.wholly) from error
+        show_notice(f"{error}{other}")
+    ask("merge them all the same")
+    return merge(False)
+
+
+def show_reports(reports: Mapping[str, MergeReport], as_json: bool) -> None:
+    """Print what merges did, by the file into which they went."""
+    if as_json:
+        found = {path: report.to_json() for path, report in reports.items()}
+        print_json(found if len(found) > 1 else next(iter(found.values())))
+        return
+    for path, report in reports.items():
+        show_report(path, report)
+
+
+def show_report(path: str, report: MergeReport) -> None:
+    """Print what merges into a file did, for people."""
+    total = report.total
+    if report.known or not report.tables:
+        click.echo(f"{path}: nothing new")
+        return
+    click.echo(
+        f"{path}: {total.inserted:,} rows inserted, {total.updated:,} updated, {total.deleted:,} deleted; "
+        f"{total.cells_won:,} cells won, {total.cells_lost:,} lost, {total.concurrent:,} concurrent overwrites"
+    )
+    if total.renumbered:
+        click.echo(f"  {total.renumbered:,} rows renumbered, see them: {suggest.plain_command('renumbered', path)}")
+    if total.concurrent:
+        click.echo(f"  see them: {suggest.plain_command('conflicts', path)}")
+    if total.held:
+        click.echo(
+            f"  {total.held:,} rows can't be shown, or not as they are; why: {suggest.plain_command('held', path)}"
+        )
