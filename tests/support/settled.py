@@ -8,7 +8,7 @@ import apsw
 
 from crdtsql import Replica
 from crdtsql.evolve import drift
-from crdtsql.shown import find_differences
+from crdtsql.shown import settle_anew
 from tests.support import state
 from tests.support.library import undone
 
@@ -28,7 +28,7 @@ def assert_settled(replica: Replica) -> None:
     assert not waiting, f"rows were left undecided: {waiting}"
     with undone(connection):
         pending = connection.execute("SELECT 1 FROM _crdt_log LIMIT 1").fetchone() or drift.has_moved(replica.registry)
-        differing = [] if pending else find_differences(replica.registry)
+        differing = [] if pending else settle_anew(replica.registry)
     assert not differing, f"settling from scratch shows or holds otherwise: {differing}"
     _found_settled[replica] = _version(connection)
 
