@@ -25,7 +25,7 @@ def caseless(name: str) -> str:
     >>> caseless("Task"), caseless("TÄSK")
     ('task', 'tÄsk')
     """
-    return name.translate(_LOWER)
+    return name.lower() if name.isascii() else name.translate(_LOWER)
 
 
 def to_json(value: Any) -> Any:
