@@ -2,14 +2,19 @@
 
 from crdtsql.transports.addresses import parse
 from crdtsql.transports.exchange import answer
-from crdtsql.transports.interface import Peer, Request, Response
+from crdtsql.transports.interface import Entry, Peer, Request, Response, Store
+from crdtsql.transports.stores.looking import StoreStatus, stores
 from crdtsql.transports.syncing import sync
 
 __all__ = [
+    "Entry",
     "Peer",
     "Request",
     "Response",
+    "Store",
+    "StoreStatus",
     "answer",
     "parse",
+    "stores",
     "sync",
 ]

@@ -17,6 +17,7 @@ from crdtsql.transports.interface import Context, Peer, Store
 
 GROUP = "crdtsql.transports"
 BUILT_IN = {
+    "dir": "crdtsql.transports.folder:open_folder",
     "file": "crdtsql.transports.file:open_file",
 }
 """Scheme -> the function that opens such an address."""

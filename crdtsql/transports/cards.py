@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,11 +18,32 @@ from crdtsql.replica import Replica
 from crdtsql.store import state_directory
 from crdtsql.transports.interface import Response
 
+KEPT_S = 90 * 24 * 3600
+"""After so long without a sync what is kept of a remote is dropped."""
+
+
+def folder(site: str, kind: str) -> Path:
+    """Return where something is kept about all remotes of a replica."""
+    return state_directory() / kind / site
+
 
 def place(replica: Replica, address: str, kind: str) -> Path:
-    """Return where something is kept about a replica and an address."""
-    name = hashlib.blake2b(f"{replica.site} {address}".encode(errors="surrogateescape"), digest_size=16).hexdigest()
-    return state_directory() / kind / name
+    """Return where something is kept about a replica and an address; what is too old goes when something new comes."""
+    name = hashlib.blake2b(address.encode(errors="surrogateescape"), digest_size=16).hexdigest()
+    path = folder(replica.site, kind) / name
+    if not path.exists():
+        with suppress(OSError):
+            _forget_old(path.parent.parent)
+    return path
+
+
+def _forget_old(kinds: Path) -> None:
+    for site in kinds.iterdir():
+        for path in site.iterdir():
+            if path.stat().st_mtime < time.time() - KEPT_S:
+                path.unlink()
+        with suppress(OSError):
+            site.rmdir()  # if it is empty
 
 
 def read(replica: Replica, address: str) -> Response | None:

@@ -7,7 +7,7 @@ take from there. A transport is a function that opens either of them; it moves b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -20,11 +20,9 @@ class Context:
 
     Attributes:
         lock_timeout: how many seconds to wait for a file that another program has locked.
-        create: what is empty may become a store.
     """
 
     lock_timeout: float
-    create: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +76,11 @@ class Remote(ABC):
 
     address: str
 
+    @property
+    def identity(self) -> str:
+        """Return the same for all addresses of one remote, as far as that is known."""
+        return self.address
+
     def close(self) -> None:  # noqa: B027 - many have nothing to close
         """Let go of what it holds."""
 
@@ -125,26 +128,35 @@ class Store(Remote):
 
     Names have the form `<32 hex digits>/<at most 200 of [0-9a-z.-]>`. Nothing is ever changed under its name: it is put, perhaps again
     with the same bytes, and deleted. Listings may be late and incomplete, files may be cut off, damaged and lost: all that is noticed.
+    Every method raises a TransportError where the place can't be reached.
     """
 
     @abstractmethod
-    def names(self) -> list[str]:
-        """List the names, in any order; this is asked often, and must be cheap. Names that are no segments may be among them.
+    def exists(self) -> bool:
+        """Tell whether this is a store: False if it is empty, and so may become one.
 
         Raises:
-            TransportError: it can't be reached, or is no store.
+            TransportError: it is something else.
         """
 
     @abstractmethod
+    def begin(self) -> None:
+        """Make an empty place a store."""
+
+    @abstractmethod
     def entries(self) -> Mapping[str, Entry]:
-        """List the names with what is known of each file."""
+        """List the names, with what is known of each file. Names that are no segments may be among them."""
+
+    def names(self) -> Collection[str]:
+        """List the names alone; this is asked at each poll, and should be as cheap as can be."""
+        return self.entries().keys()
 
     @abstractmethod
     def get(self, name: str) -> bytes | None:
         """Return the bytes of a file, None if it is not there."""
 
     @abstractmethod
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes | memoryview) -> None:
         """Keep a file, so that it survives a power cut; it should not be seen under its name before it is whole."""
 
     @abstractmethod

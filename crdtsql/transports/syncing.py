@@ -12,6 +12,7 @@ from crdtsql.transports.addresses import opener, parse
 from crdtsql.transports.exchange import sync_with_peer
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Context, Peer, Store
+from crdtsql.transports.stores.visit import sync_with_store
 
 
 def sync(
@@ -45,8 +46,9 @@ def carry_out(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport
             remote = FilePeer(remote)
         elif isinstance(remote, (str, os.PathLike)):
             address = parse(remote)
-            context = Context(replica.lock_timeout, create=options.push and not options.dry_run)
-            remote = opened.enter_context(opener(address)(address, context))
+            remote = opened.enter_context(opener(address)(address, Context(replica.lock_timeout)))
         if isinstance(remote, Peer):
             return sync_with_peer(replica, remote, options)
+        if isinstance(remote, Store):
+            return sync_with_store(replica, remote, options)
         raise UsageError(f"{remote!r} is nothing to sync with")

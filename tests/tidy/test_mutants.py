@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.machines.mutants.catalogue import MUTANTS, Mutant
+from tests.machines.mutants.catalogue import MUTANTS
+from tests.machines.mutants.kind import Mutant
 
 PACKAGE = Path(__file__).parents[2] / "crdtsql"
 

@@ -9,7 +9,6 @@ import pytest
 
 from crdtsql import Replica, errors, sync
 from crdtsql.transports import addresses
-from crdtsql.transports.interface import Context
 from tests.support import peers
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title)"
@@ -146,4 +145,3 @@ def test_what_is_nothing_to_sync_with(tmp_path: Path) -> None:
         one.sync(apsw)
     with pytest.raises(errors.UsageError, match="neither pulls nor pushes"):
         one.sync("app.db", pull=False, push=False)
-    assert Context(1.0).create is False

@@ -6,6 +6,7 @@ import click
 
 from crdtsql.base import clock, show, suggest
 from crdtsql.look import Status
+from crdtsql.transports import StoreStatus, stores
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
 
@@ -22,9 +23,9 @@ def register(group: click.Group) -> None:
 def status(database: str, as_json: bool) -> None:
     """Show what is replicated, how large the clocks are, and how far peers are behind."""
     with open_replica(database) as replica:
-        found = replica.status()
+        found, visited = replica.status(), stores(replica)
     if as_json:
-        print_json(found.to_json())
+        print_json(found.to_json() | {"stores": [one.to_json() for one in visited]})
         return
     click.echo(f"{found.path}: site {found.site}, {found.sites} sites known, {found.log_rows} changes to fold")
     print_table(
@@ -78,6 +79,20 @@ def status(database: str, as_json: bool) -> None:
             else "has all"
         )
         click.echo(f"peer {peer.site}, when last seen: {behind}")
+    for store in visited:
+        _print_store(store)
+
+
+def _print_store(store: StoreStatus) -> None:
+    seen = clock.show_time(clock.from_ms(store.seen_ms))
+    if not store.waiting_since_ms:
+        click.echo(f"store {store.address}, last seen {seen}")
+        return
+    missing = "; ".join(f"site {site} up to {clock.show_time(upto)}" for site, upto in list(store.missing.items())[:3])
+    click.echo(
+        f"store {store.address}, last seen {seen}: {store.waiting:,} changesets there wait for others since "
+        f"{clock.show_time(clock.from_ms(store.waiting_since_ms))} ({missing})"
+    )
 
 
 def _print_limited(found: Status) -> None:

@@ -15,7 +15,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.machines.mutants.catalogue import MUTANTS, Mutant
+from tests.machines.mutants.catalogue import MUTANTS
+from tests.machines.mutants.kind import Mutant
 
 ROOT = Path(__file__).parents[3]
 

@@ -2,27 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One wrong edit.
-
-    Attributes:
-        constrained: histories of tables with constraints must notice it.
-        schemas: histories of schema changes must.
-        tests: these tests must, because it concerns what no history does; "" for histories.
-    """
-
-    name: str
-    file: str
-    find: str
-    put: str
-    constrained: bool = False
-    schemas: bool = False
-    tests: str = ""
-
+from tests.machines.mutants.kind import Mutant
+from tests.machines.mutants.stores import STORES
 
 MUTANTS = (
     # -- what is kept of a file
@@ -1382,4 +1363,5 @@ MUTANTS = (
         "create_scalar_function(name, function, arguments, flags=0)",
         tests="tests/ui/test_direct_only.py",
     ),
+    *STORES,
 )

@@ -1,0 +1,137 @@
+"""Known: what a replica has seen of a store, kept outside of the user's file, so that a poll reads nothing twice.
+
+All of it may be lost, damaged, or another store's that now lies at the same address: then segments are read again. It has no more rows
+than the store has segments.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from crdtsql.base import SqliteValue, sql
+from crdtsql.transports.stores.segments import Segment, Vector
+
+FORMAT = 1
+_ENTRY = struct.Struct(">16sq")
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen of a segment.
+
+    Attributes:
+        segment: its vectors; None if it was not whole.
+        marks: what the store said of its files when it was read.
+        covered_by, covered_ms: the segment that covers it, and since when that was seen; "" and 0 if none does.
+    """
+
+    segment: Segment | None
+    marks: str
+    covered_by: str = ""
+    covered_ms: int = 0
+
+
+class StoreCache:
+    """What was seen of one store by one replica.
+
+    Attributes:
+        seen: stem -> what was seen of it.
+        facts: the rest, by name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: apsw.Connection | None = None
+        self._before: dict[str, tuple[SqliteValue, ...]] = {}
+        self._facts_before: dict[str, Any] = {}
+        self.seen: dict[str, Seen] = {}
+        self.facts: dict[str, Any] = {}
+        try:
+            self._open()
+        except (apsw.Error, OSError, ValueError, TypeError, struct.error):
+            self.close()
+            for suffix in ("", "-journal"):
+                with suppress(OSError):
+                    Path(f"{path}{suffix}").unlink()
+            with suppress(apsw.Error, OSError, ValueError):
+                self._open()
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._connection = apsw.Connection(str(self.path))
+        self._connection.set_busy_timeout(1000)
+        self._connection.execute(
+            "PRAGMA synchronous = OFF; CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)"
+        )
+        self._connection.execute(sql("transports/stores/known/create_segment"))
+        facts = {name: json.loads(value) for name, value in self._connection.execute("SELECT name, value FROM fact")}
+        if facts.get("format", FORMAT) != FORMAT:
+            raise ValueError("of another version")
+        self.facts, self._facts_before = facts | {"format": FORMAT}, facts
+
+    def load(self) -> None:
+        """Read what was seen of the segments; until then only the facts are here."""
+        if self._connection is None or self.seen:
+            return
+        with suppress(apsw.Error, struct.error, TypeError):
+            statement = "SELECT stem, needs, upto, size, marks, covered_by, covered_ms FROM segment"
+            for row in self._connection.execute(statement):
+                stem, needs, upto, size, marks, covered_by, covered_ms = row
+                segment = None if upto is None else Segment(stem, _read(needs), _read(upto), size)
+                self.seen[stem] = Seen(segment, marks, covered_by or "", covered_ms or 0)
+                self._before[stem] = row
+
+    def save(self) -> None:
+        """Write what differs from what was read; that this fails does no harm."""
+        if self._connection is None:
+            return
+        with suppress(apsw.Error), self._connection:
+            for stem, seen in self.seen.items():
+                row = _row(stem, seen)
+                if self._before.get(stem) != tuple(row.values()):
+                    self._connection.execute(sql("transports/stores/known/put_segment"), row)
+                    self._before[stem] = tuple(row.values())
+            for stem in self._before.keys() - self.seen.keys():
+                self._connection.execute("DELETE FROM segment WHERE stem = ?", (stem,))
+                del self._before[stem]
+            for name, value in self.facts.items():
+                if self._facts_before.get(name) != value:
+                    self._connection.execute(
+                        "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", (name, json.dumps(value))
+                    )
+            self._facts_before = dict(self.facts)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _row(stem: str, seen: Seen) -> dict[str, SqliteValue]:
+    segment = seen.segment
+    return {
+        "stem": stem,
+        "needs": None if segment is None else _written(segment.needs),
+        "upto": None if segment is None else _written(segment.upto),
+        "size": 0 if segment is None else segment.size,
+        "marks": seen.marks,
+        "covered_by": seen.covered_by or None,
+        "covered_ms": seen.covered_ms or None,
+    }
+
+
+def _written(vector: Mapping[bytes, int]) -> bytes:
+    return b"".join(_ENTRY.pack(site, upto) for site, upto in sorted(vector.items()))
+
+
+def _read(blob: bytes) -> Vector:
+    return dict(_ENTRY.iter_unpack(blob))

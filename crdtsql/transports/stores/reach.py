@@ -1,0 +1,115 @@
+"""Reach: where segments lead, which of them to take, and which are not needed any more. Vectors only: no store, no replica.
+
+`reach(S, R)` is the least vector above R that includes `upto` of every segment of S whose `needs` it includes. So a store's
+vector is what is reachable in it from nothing, not the maximum over its segments: one that builds on what is lost leads nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from crdtsql.transports.stores.segments import Segment, Vector
+
+MOST_COMPARED = 256
+"""So many segments that no snapshot covers are compared with each other; older ones wait until fewer are left."""
+MOST_SNAPSHOTS = 4
+
+
+def includes(vector: Vector, other: Vector) -> bool:
+    """Tell whether a vector has everything that another one has."""
+    return all(upto <= vector.get(site, 0) for site, upto in other.items())
+
+
+def join(*vectors: Vector) -> dict[bytes, int]:
+    """Return the least vector that includes all."""
+    found: dict[bytes, int] = {}
+    for vector in vectors:
+        for site, upto in vector.items():
+            if upto > found.get(site, 0):
+                found[site] = upto
+    return found
+
+
+def meet(vectors: Sequence[Vector]) -> dict[bytes, int]:
+    """Return the greatest vector that all include."""
+    first, *others = vectors
+    found = {
+        site: min(upto, *(other.get(site, 0) for other in others)) if others else upto for site, upto in first.items()
+    }
+    return {site: upto for site, upto in found.items() if upto > 0}
+
+
+def walk(segments: Iterable[Segment], start: Vector) -> tuple[dict[bytes, int], list[Segment]]:
+    """Return what is reachable from a vector, and the segments that lead there, each with news, in an order that can be merged."""
+    reached, taken = dict(start), []
+    left = sorted(segments, key=lambda one: (one.highest, one.stem))
+    while True:
+        waiting = []
+        for one in left:
+            if not includes(reached, one.needs):
+                waiting.append(one)
+            elif not includes(reached, one.upto):
+                taken.append(one)
+                reached = join(reached, one.upto)
+        if len(waiting) == len(left) or not waiting:
+            return reached, taken
+        left = waiting
+
+
+def reach(segments: Iterable[Segment], start: Vector) -> dict[bytes, int]:
+    """Return what is reachable from a vector."""
+    return walk(segments, start)[0]
+
+
+def plan(segments: Sequence[Segment], start: Vector) -> list[Segment]:
+    """Return the segments to take, in order; a snapshot comes first where the others don't do without it, or are larger."""
+    goal = reach(segments, start)
+    reached, path = walk([one for one in segments if one.needs], start)
+    shortest = path if reached == goal else walk(segments, start)[1]
+    for snapshot in snapshots(segments):
+        reached, rest = walk([one for one in segments if one.needs], join(start, snapshot.upto))
+        by_snapshot = [snapshot, *rest]
+        if reached == goal and not includes(start, snapshot.upto) and _size(by_snapshot) < _size(shortest):
+            shortest = by_snapshot
+    return shortest
+
+
+def _size(path: Iterable[Segment]) -> int:
+    return sum(one.size for one in path)
+
+
+def snapshots(segments: Iterable[Segment]) -> list[Segment]:
+    """Return the newest segments that need nothing, the newest first."""
+    found = sorted((one for one in segments if not one.needs), key=lambda one: (one.highest, one.stem), reverse=True)
+    return found[:MOST_SNAPSHOTS]
+
+
+def covers(wide: Segment, narrow: Segment) -> bool:
+    """Tell whether one segment makes another one superfluous: it needs no more, and brings no less.
+
+    Of two that do the same the one with the lower hash stays, so that never both go. This is a strict order, so on finitely many
+    segments a covered one is covered by one that nothing covers.
+    """
+    if wide.stem == narrow.stem or not (includes(narrow.needs, wide.needs) and includes(wide.upto, narrow.upto)):
+        return False
+    same = includes(wide.needs, narrow.needs) and includes(narrow.upto, wide.upto)
+    return not same or (wide.stem.rpartition("-")[2], wide.stem) < (narrow.stem.rpartition("-")[2], narrow.stem)
+
+
+def covered(segments: Sequence[Segment]) -> dict[str, Segment]:
+    """Find superfluous segments: stem -> one that covers it and that nothing covers among those looked at."""
+    newest = snapshots(segments)
+    found: dict[str, Segment] = {}
+    left = []
+    for one in segments:
+        wide = next((snapshot for snapshot in newest if covers(snapshot, one)), None)
+        if wide is None:
+            left.append(one)
+        else:
+            found[one.stem] = wide
+    left = sorted(left, key=lambda one: (one.highest, one.stem))[-MOST_COMPARED:]
+    for one in left:
+        wide = next((other for other in reversed(left) if covers(other, one)), None)
+        if wide is not None:
+            found[one.stem] = wide
+    return found

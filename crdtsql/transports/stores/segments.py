@@ -1,0 +1,121 @@
+"""Segments: what a store keeps: changesets under names that say who wrote them, from where to where they lead, and what is in them.
+
+    <writer>/<highest hlc>-<fingerprint of needs>-<fingerprint of upto>-<hash>.crdt
+    <writer>/<highest hlc>-<fingerprint of needs>-<fingerprint of upto>-<hash>.<i>-<k>-<hash of the piece>.part
+
+A *stem* is the name without its ending. A changeset of more than 8 MiB is kept in k pieces, so that putting it resumes where it was
+cut off. A name is one of these or no segment: conflict copies and temporary files are none. What is under a name is believed only
+once its hash and its vectors are those of the name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from crdtsql.base import InvalidChangesetError
+from crdtsql.wire import unpack
+
+PIECE_BYTES = 8 << 20
+MOST_PIECES = 1_024
+"""With pieces of 8 MiB as much as a changeset may have at all."""
+
+_STEM = r"(?P<stem>[0-9a-f]{32}/(?:[0-9a-f]{16}-){3}[0-9a-f]{32})"
+_PIECE = r"(?P<number>\d{1,4})-(?P<count>\d{1,4})-(?P<piece>[0-9a-f]{32})"
+_FILE = re.compile(rf"{_STEM}(?:\.crdt|\.{_PIECE}\.part)", re.ASCII)
+
+Vector = Mapping[bytes, int]
+
+
+class Segment(NamedTuple):
+    """A segment that was found whole.
+
+    Attributes:
+        stem: its name without the ending.
+        needs, upto: the vectors between which it leads.
+        size: in bytes.
+    """
+
+    stem: str
+    needs: Vector
+    upto: Vector
+    size: int
+
+    @property
+    def writer(self) -> str:
+        """Return the site that put it there, as hex."""
+        return self.stem[:32]
+
+    @property
+    def highest(self) -> str:
+        """Return the highest stamp in it, as it stands in the name."""
+        return self.stem[33:49]
+
+
+def fingerprint(vector: Vector) -> str:
+    """Return 64 bits that stand for a vector: the same for equal ones.
+
+    >>> fingerprint({}) == fingerprint({b"s" * 16: 0}) != fingerprint({b"s" * 16: 1})
+    True
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for site, upto in sorted(vector.items()):
+        if upto > 0:
+            digest.update(site + struct.pack(">q", upto))
+    return digest.hexdigest()
+
+
+def _hash(data: bytes | memoryview) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def stem_of(writer: str, data: bytes) -> str:
+    """Return the stem of a changeset that a site puts into a store."""
+    header = unpack(data).header
+    return f"{writer}/{header.highest:016x}-{fingerprint(header.needs)}-{fingerprint(header.vector)}-{_hash(data)}"
+
+
+def files_of(stem: str, data: bytes) -> dict[str, memoryview | bytes]:
+    """Return the files in which a segment is kept: name -> bytes."""
+    if len(data) <= PIECE_BYTES:
+        return {f"{stem}.crdt": data}
+    view = memoryview(data)
+    pieces = [view[begin : begin + PIECE_BYTES] for begin in range(0, len(data), PIECE_BYTES)]
+    return {f"{stem}.{number}-{len(pieces)}-{_hash(piece)}.part": piece for number, piece in enumerate(pieces, 1)}
+
+
+def gather(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Find the segments in a listing: stem -> names of its files in order, if all of them are there; nothing else is one."""
+    whole: dict[str, tuple[str, ...]] = {}
+    pieces: dict[tuple[str, int], dict[int, str]] = {}
+    for name in names:
+        found = _FILE.fullmatch(name)
+        if found is None:
+            continue
+        if found["piece"] is None:
+            whole[found["stem"]] = (name,)
+            continue
+        number, count = int(found["number"]), int(found["count"])
+        if 1 <= number <= count <= MOST_PIECES:
+            pieces.setdefault((found["stem"], count), {})[number] = name
+    for (stem, count), files in pieces.items():
+        if len(files) == count:
+            whole.setdefault(stem, tuple(files[number] for number in range(1, count + 1)))
+    return whole
+
+
+def checked(stem: str, data: bytes) -> Segment:
+    """Check that bytes are the segment of that name.
+
+    Raises:
+        InvalidChangesetError: they are cut off, damaged, or another segment's.
+    """
+    if _hash(data) != stem.rpartition("-")[2]:
+        raise InvalidChangesetError("it is cut off or damaged: its hash is not that of its name")
+    header = unpack(data).header
+    if stem_of(stem[:32], data) != stem:
+        raise InvalidChangesetError("its vectors are not those of its name")
+    return Segment(stem, header.needs, header.vector, len(data))

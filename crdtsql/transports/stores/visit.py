@@ -1,0 +1,305 @@
+"""Visit: one sync with a store: look, put there what it lacks, take what it has, tidy up (decision 0026 has the proof).
+
+Nothing is locked, counted or listed in a manifest: what is missing where is decided by vectors, and what two replicas do at once does
+no harm. A visit with nothing new is a listing and two comparisons.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from crdtsql.base import ChangesetError, FilledSeparatelyError, InvalidChangesetError, Now, TransportError, suggest
+from crdtsql.merge import MergeReport
+from crdtsql.replica import Replica, SyncOptions, SyncReport
+from crdtsql.transports import cards, rehearsal
+from crdtsql.transports.interface import Entry, Store
+from crdtsql.transports.stores import segments, upkeep
+from crdtsql.transports.stores.known import Seen, StoreCache
+from crdtsql.transports.stores.outbox import Outbox
+from crdtsql.transports.stores.reach import includes, join, plan, reach
+from crdtsql.transports.stores.segments import Segment, Vector, fingerprint
+
+LOOK_CLOSER = 4
+"""At each of so many polls the files are looked at though the names are the same: what was whole can be damaged later."""
+KEPT_BYTES = 64 << 20
+"""So much of what was read to learn its vectors is kept until it is merged."""
+_BROKEN_MS = 24 * 3600 * 1000
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Visit:
+    """A visit while it lasts.
+
+    Attributes:
+        found: the whole segments: stem -> segment.
+        vector: what is reachable in the store from nothing.
+        had: the replica's vector.
+        site: the replica's site, as hex.
+        due_ms: when there will be something to tidy up.
+        deleted: something was deleted.
+    """
+
+    replica: Replica
+    store: Store
+    known: StoreCache
+    options: SyncOptions
+    report: SyncReport
+    now_ms: int
+    chance: random.Random
+    found: dict[str, Segment] = field(default_factory=dict)
+    files: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    vector: dict[bytes, int] = field(default_factory=dict)
+    had: dict[bytes, int] = field(default_factory=dict)
+    site: str = ""
+    due_ms: int | None = None
+    deleted: bool = False
+    _kept: dict[str, bytes] = field(default_factory=dict)
+
+    def look(self, entries: Mapping[str, Entry]) -> None:
+        """Find the segments that are whole; read those that are new, or whose files are not as they were."""
+        self.known.load()
+        self.files = segments.gather(entries)
+        seen, kept_bytes = self.known.seen, 0
+        for stem, names in self.files.items():
+            marks = " ".join(f"{entries[name].size}:{entries[name].mark}" for name in names)
+            if stem not in seen or seen[stem].marks != marks:
+                data = self.read(stem)
+                segment = self._checked(stem, data)
+                before = seen.get(stem)
+                if before is not None and segment is not None and before.segment is not None:
+                    before.marks = marks
+                else:
+                    seen[stem] = Seen(segment, marks, covered_ms=0 if segment else self.now_ms)
+                if data is not None and segment and kept_bytes < KEPT_BYTES:
+                    self._kept[stem] = data
+                    kept_bytes += len(data)
+        for stem in seen.keys() - self.files.keys():
+            del seen[stem]
+        self.found = {stem: one.segment for stem, one in seen.items() if one.segment is not None}
+        self.vector = reach(self.found.values(), {})
+
+    @staticmethod
+    def _checked(stem: str, data: bytes | None) -> Segment | None:
+        with suppress(InvalidChangesetError):
+            return None if data is None else segments.checked(stem, data)
+        return None
+
+    def read(self, stem: str) -> bytes | None:
+        """Return the bytes of a segment, None if one of its files is not there."""
+        if stem in self._kept:
+            return self._kept.pop(stem)
+        pieces = []
+        for name in self.files[stem]:
+            piece = self.store.get(name)
+            if piece is None:
+                return None
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def put(self, since: Vector) -> Segment:
+        """Put a segment there that leads from a vector to this replica's; return it."""
+        data = self.replica.export({site.hex(): upto for site, upto in since.items()})
+        stem = segments.stem_of(self.replica.site, data)
+        segment = segments.checked(stem, data)
+        self.bring(segment, data)
+        return segment
+
+    def bring(self, segment: Segment, data: bytes) -> None:
+        """Put the files of a segment there, and remember that they are."""
+        files = segments.files_of(segment.stem, data)
+        with Outbox.of(self.known.path).holding(segment.stem, data, needed=len(files) > 1):
+            there = self.store.entries() if len(files) > 1 else {}
+            for name, piece in files.items():
+                if name not in there or there[name].size != len(piece):
+                    self.store.put(name, piece)
+        self.report.sent += 1
+        self.report.sent_bytes += len(data)
+        self.files[segment.stem] = tuple(files)
+        self.found[segment.stem] = segment
+        self.known.seen[segment.stem] = Seen(segment, "")
+        self.vector = reach(self.found.values(), self.vector)
+
+    def publish(self) -> None:
+        """Put there what the store lacks: own changes at once, what others wrote once they had time to do it themselves."""
+        left = Outbox.of(self.known.path).waiting()
+        if left is not None and includes(self.vector, left[0].needs) and not includes(self.vector, left[0].upto):
+            self.bring(*left)
+        best = join(_vector(self.known.facts.get("best")), self.vector)
+        own = bytes.fromhex(self.replica.site)
+        behind = int(self.known.facts.get("behind", 0))
+        if includes(self.vector, self.had):
+            behind = 0
+        elif behind >= self.options.patience:
+            self.put(self.vector)
+            best, behind = dict(self.vector), 0
+        else:
+            if self.had.get(own, 0) > best.get(own, 0):
+                best = join(best, self.put(best).upto)
+            behind += self.chance.choice((0, 1, 1))
+        self.known.facts |= {"best": _written(best), "behind": behind}
+
+    def take(self) -> None:
+        """Merge what the store has and this replica lacks; what can't be merged is left out, and what builds on it."""
+        for segment in plan(list(self.found.values()), self.had):
+            if not includes(self.replica.known(), segment.needs):
+                continue  # something before it was left out
+            data = self.read(segment.stem)
+            if data is None or self._checked(segment.stem, data) is None:
+                self.known.seen.pop(segment.stem, None)  # it went, or was damaged, since it was looked at
+                self.found.pop(segment.stem)
+                self.vector = reach(self.found.values(), {})
+                continue
+            try:
+                self.report.here.add(self.replica.merge(data, refuse_unrelated=self.options.refuse_unrelated))
+            except FilledSeparatelyError:
+                raise
+            except ChangesetError as error:
+                self.report.skipped.append(f"{segment.stem}: {error}")
+            else:
+                self.report.received += 1
+                self.report.received_bytes += len(data)
+        self.had = self.replica.known()
+
+    def rehearse(self) -> None:
+        """Say what would be taken and put."""
+        taken = plan(list(self.found.values()), self.had) if self.options.pull else []
+        data = [found for segment in taken if (found := self.read(segment.stem)) is not None]
+        if data:
+            self.report.received, self.report.received_bytes = len(data), sum(map(len, data))
+            rehearsal.merged_into_copy(self.replica, data, self.report, self.options)
+        if self.options.push and not includes(self.vector, self.had):
+            self.report.cells = self.replica.changes({site.hex(): upto for site, upto in self.vector.items()})
+
+    def note(self, names: Collection[str], entries: Mapping[str, Entry]) -> None:
+        """Note what the next visit, and `status`, want to know."""
+        reachable = reach(self.found.values(), self.had)
+        waiting = [one for one in self.found.values() if not includes(reachable, one.needs)]
+        self.report.waiting = len(waiting)
+        missing = {
+            site.hex(): upto for one in waiting for site, upto in one.needs.items() if upto > reachable.get(site, 0)
+        }
+        before = self.known.facts.get("waiting") or {}
+        since_ms = before.get("since_ms", self.now_ms) if waiting else None
+        broken = any(
+            one.segment is None and self.now_ms - one.covered_ms < _BROKEN_MS for one in self.known.seen.values()
+        )
+        whole = includes(self.vector, self.had) and includes(self.had, self.vector)
+        self.known.facts |= {
+            "address": self.store.address,
+            "vector": _written(self.vector),
+            "waiting": {"count": len(waiting), "since_ms": since_ms, "missing": missing},
+            "seen_ms": self.now_ms,
+            "rest": {
+                "names": _digest(names),
+                "files": None if self.report.sent or self.deleted else _digest_files(entries),
+                "vector": fingerprint(self.had),
+                "due_ms": self.due_ms,
+            }
+            if whole and not broken
+            else None,
+        }
+
+
+def sync_with_store(
+    replica: Replica,
+    store: Store,
+    options: SyncOptions,
+    *,
+    rules: upkeep.Rules = upkeep.FOLDER,
+    now: Now = _now_ms,
+    chance: random.Random | None = None,
+) -> SyncReport:
+    """Sync a replica with a store."""
+    known = StoreCache(cards.place(replica, store.identity, "stores"))
+    report = SyncReport(store.address, MergeReport("", known=True))
+    visit = Visit(replica, store, known, options, report, now(), chance or random.Random())  # noqa: S311 - it only spreads work
+    try:
+        _begin(visit)
+        names = store.names()
+        polls = int(known.facts.get("polls", 0))
+        known.facts["polls"] = polls + 1
+        if not options.dry_run and _nothing_new(visit, names, closely=polls % LOOK_CLOSER == 0):
+            return report
+        entries = store.entries()
+        visit.look(entries)
+        replica.fold(visit.vector)
+        visit.had, visit.site = replica.known(), replica.site
+        if options.dry_run:
+            visit.rehearse()
+            return report
+        if options.push:
+            visit.publish()
+        if options.pull:
+            visit.take()
+        if options.push:
+            visit.due_ms = upkeep.tidy(visit, rules)
+        visit.note(store.names() if report.sent or visit.deleted else names, entries)
+    finally:
+        if not options.dry_run:
+            known.save()
+        known.close()
+    return report
+
+
+def _begin(visit: Visit) -> None:
+    """Make sure that there is a store.
+
+    Raises:
+        TransportError: there is none, and it must not become one.
+    """
+    if visit.store.exists():
+        return
+    address = visit.store.address
+    if visit.known.facts.get("seen_ms"):
+        raise TransportError(
+            f"{address} was a store when it was last seen, and is empty now: mount it; if it was emptied on purpose, use another one"
+        )
+    if visit.options.dry_run or not visit.options.push:
+        raise TransportError(
+            f"{address} is empty: {suggest.verb('sync')} makes it a store when it may put something there"
+        )
+    visit.store.begin()
+
+
+def _nothing_new(visit: Visit, names: Collection[str], *, closely: bool) -> bool:
+    """Tell whether both sides are as the last visit left them, and nothing is due.
+
+    Args:
+        closely: look at the files too, not only at their names.
+    """
+    facts = visit.known.facts
+    rest = facts.get("rest")
+    if not rest or rest["names"] != _digest(names) or (rest["due_ms"] is not None and visit.now_ms >= rest["due_ms"]):
+        return False
+    if closely and rest["files"] != _digest_files(visit.store.entries()):
+        return False
+    visit.replica.fold(_vector(facts.get("vector")))
+    if rest["vector"] != fingerprint(visit.replica.known()):
+        return False
+    visit.report.waiting = int((facts.get("waiting") or {}).get("count", 0))
+    return True
+
+
+def _digest(names: Collection[str]) -> str:
+    return hashlib.blake2b("\n".join(sorted(names)).encode(errors="surrogateescape"), digest_size=16).hexdigest()
+
+
+def _digest_files(entries: Mapping[str, Entry]) -> str:
+    return _digest([f"{name} {entry.size} {entry.mark}" for name, entry in entries.items()])
+
+
+def _vector(found: Mapping[str, int] | None) -> dict[bytes, int]:
+    return {bytes.fromhex(site): int(upto) for site, upto in (found or {}).items()}
+
+
+def _written(vector: Vector) -> dict[str, int]:
+    return {site.hex(): upto for site, upto in vector.items()}

@@ -1,0 +1,96 @@
+"""The seeded bugs of stores: the naive variants of the protocol, each of which looks as if it worked."""
+
+from __future__ import annotations
+
+from tests.machines.mutants.kind import Mutant
+
+RANDOM, VISIT = "tests/machines/stores/test_random.py", "tests/transports/test_visit.py"
+STORES = tuple(
+    Mutant(name, f"transports/stores/{file}.py", find, put, tests=tests)
+    for name, file, find, put, tests in (
+        (
+            "a store's vector is the maximum over its segments",
+            "reach",
+            "            if not includes(reached, one.needs):\n",
+            "            if start and not includes(reached, one.needs):\n",
+            RANDOM,
+        ),
+        (
+            "a segment covers what needs less",
+            "reach",
+            "not (includes(narrow.needs, wide.needs) and includes(wide.upto, narrow.upto))",
+            "not includes(wide.upto, narrow.upto)",
+            RANDOM,
+        ),
+        (
+            "what everybody here has is deleted",
+            "upkeep",
+            "        wide = covered(list(visit.found.values()))\n        since",
+            "        wide = dict.fromkeys(visit.found, max(visit.found.values(), default=None))\n        since",
+            RANDOM,
+        ),
+        (
+            "of two segments that do the same each covers the other",
+            "reach",
+            "    return not same or (",
+            "    return True or same or (",
+            RANDOM,
+        ),
+        (
+            "what was whole is never looked at again",
+            "visit",
+            "if stem not in seen or seen[stem].marks != marks:",
+            "if stem not in seen:",
+            RANDOM,
+        ),
+        (
+            "what others wrote is never put",
+            "visit",
+            "elif behind >= self.options.patience:",
+            "elif behind >= 1_000_000:",
+            RANDOM,
+        ),
+        (
+            "everything is put at each visit",
+            "visit",
+            "        if includes(self.vector, self.had):\n            behind = 0\n        elif",
+            "        if",
+            RANDOM,
+        ),
+        (
+            "a restored replica is not told what the store has of it",
+            "visit",
+            "        replica.fold(visit.vector)\n",
+            "        replica.fold()\n",
+            RANDOM,
+        ),
+        (
+            "segments are taken in any order",
+            "reach",
+            "            if not includes(reached, one.needs):\n                waiting.append(one)\n            elif",
+            "            if",
+            RANDOM,
+        ),
+        (
+            "a segment that went is still counted",
+            "visit",
+            "            del seen[stem]\n",
+            "            pass\n",
+            RANDOM,
+        ),
+        (
+            "an own segment that is damaged is deleted before its content is there again",
+            "upkeep",
+            "    if not includes(visit.vector, visit.had):\n        return\n",
+            "",
+            VISIT,
+        ),
+        (
+            "compaction begins where the newest segment does",
+            "upkeep",
+            "return meet([one.needs for one in short]) if",
+            "return short[-1].needs if",
+            VISIT,
+        ),
+    )
+)

@@ -1,0 +1,17 @@
+"""Random histories of replicas that share two folders."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.machines.stores.world import play
+
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "20"))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_random_folders(seed: int) -> None:
+    """Whatever folders do to their files, and members to themselves: all that was put stays reachable, and all replicas become equal."""
+    play(seed)

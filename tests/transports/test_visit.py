@@ -1,0 +1,269 @@
+"""Visits of a store, one thing at a time; tests/machines/stores has random ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from crdtsql import Replica, errors, sync
+from crdtsql.replica import SyncOptions, SyncReport
+from crdtsql.transports import cards, stores
+from crdtsql.transports.stores import segments
+from crdtsql.transports.stores.upkeep import Rules
+from crdtsql.transports.stores.visit import LOOK_CLOSER, sync_with_store
+from tests.machines.stores.world import Depot, Killed
+from tests.support import peers
+
+SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title)"
+EAGER = Rules(grace_ms=1_000, others_grace_ms=4_000, most_short=4, eagerness=1.0, snapshot_bytes=1 << 20)
+LAZY = Rules(grace_ms=1_000, others_grace_ms=4_000, eagerness=0.0)
+
+
+@pytest.fixture
+def depot() -> Depot:
+    """Give a store in memory."""
+    return Depot("depot:x", iter(range(1, 1_000_000)))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def trio(tmp_path: Path) -> list[Replica]:
+    """Give three replicas without rows."""
+    return peers.three(tmp_path, SCHEMA, now=peers.Clock(step=1))
+
+
+def visit(
+    replica: Replica, depot: Depot, rules: Rules = LAZY, at_ms: int = peers.START_MS, **options: int
+) -> SyncReport:
+    """Sync with the store."""
+    return sync_with_store(replica, depot, SyncOptions(**options), rules=rules, now=lambda: at_ms)  # type: ignore[arg-type]
+
+
+def write(replica: Replica, *keys: str) -> None:
+    """Insert rows."""
+    for key in keys:
+        replica.connection.execute("INSERT INTO task VALUES (?, 'x')", (key,))
+
+
+def keys(replica: Replica) -> list[str]:
+    """Return the keys of the rows that are shown."""
+    return [key for (key,) in replica.connection.execute("SELECT id FROM task ORDER BY id")]
+
+
+def test_nothing_new_is_a_listing(trio: list[Replica], depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A visit with nothing new reads no file; some visits look whether the files are as they were."""
+    one, other, _ = trio
+    write(one, "a")
+    visit(one, depot)
+    for _ in range(2 * LOOK_CLOSER):
+        visit(other, depot)
+    asked: list[str] = []
+    monkeypatch.setattr(Depot, "get", lambda self, name: asked.append(name))
+    entries = Depot.entries
+    monkeypatch.setattr(Depot, "entries", lambda self: asked.append("entries") or entries(self))
+    for _ in range(2 * LOOK_CLOSER):
+        assert visit(other, depot).received == 0
+    assert asked == ["entries"] * 2
+
+
+def test_what_others_wrote_is_relayed(trio: list[Replica], depot: Depot) -> None:
+    """A replica puts into a store what it got by another way; with patience only after some polls, in which the writer may do it."""
+    one, relay, other = trio
+    write(one, "a")
+    sync(one, relay)
+    assert [visit(relay, depot, patience=9).sent for _ in range(3)] == [0, 0, 0]
+    assert visit(relay, depot).sent == 1
+    assert visit(other, depot).received == 1 and keys(other) == ["a"]
+
+
+def test_own_changes_are_put_at_once(trio: list[Replica], depot: Depot) -> None:
+    """Patience is for what others wrote: own changes go with the first visit, once."""
+    one, _, _ = trio
+    write(one, "a")
+    assert [visit(one, depot, patience=9).sent for _ in range(2)] == [1, 0]
+
+
+def test_segments_that_wait(trio: list[Replica], depot: Depot) -> None:
+    """A segment whose forerunner is not there yet waits, is counted, and is told by `status`; it is merged once the gap is filled."""
+    one, other, _ = trio
+    write(one, "a")
+    visit(one, depot)
+    (gap,) = depot.files
+    write(one, "b")
+    visit(one, depot)
+    content = depot.files.pop(gap)
+    assert visit(other, depot).waiting == 1 and keys(other) == []
+    (told,) = stores(other)
+    assert (told.address, told.waiting, told.waiting_since_ms) == ("depot:x", 1, peers.START_MS)
+    assert list(told.missing) == [one.site] and told.to_json()["missing"][one.site].isdigit()
+    assert visit(other, depot, at_ms=peers.START_MS + 5).waiting == 1
+    assert stores(other)[0].waiting_since_ms == peers.START_MS
+    depot.files[gap] = content
+    assert visit(other, depot).received == 2 and keys(other) == ["a", "b"]
+    assert stores(other)[0].waiting_since_ms is None
+
+
+def test_what_can_not_be_merged_is_left_out(trio: list[Replica], depot: Depot) -> None:
+    """A segment that this replica can't merge is named, with the reason; others are taken, and nothing of the store is tidied up."""
+    one, other, third = trio
+    one.set_rows("task", "grow-only")
+    write(one, "a")
+    visit(one, depot)
+    write(third, "b")
+    visit(third, depot)
+    report = visit(other, depot, EAGER)
+    assert len(report.skipped) == 1 and "grow-only" in report.skipped[0] and one.site in report.skipped[0]
+    assert keys(other) == ["b"]
+    other.set_rows("task", "grow-only")
+    assert not visit(other, depot).skipped and keys(other) == ["a", "b"]
+
+
+def test_rows_that_were_filled_separately(trio: list[Replica], depot: Depot) -> None:
+    """Where rows would be taken for one that were filled separately, a visit may refuse, and what was put before stays put."""
+    one, other, _ = trio
+    one.connection.execute("INSERT INTO task VALUES ('a', 'of one')")
+    other.connection.execute("INSERT INTO task VALUES ('a', 'of other')")
+    visit(one, depot)
+    with pytest.raises(errors.FilledSeparatelyError):
+        visit(other, depot, refuse_unrelated=True)
+    visit(other, depot)
+    visit(one, depot)
+    assert list(one.connection.execute("SELECT title FROM task")) == list(
+        other.connection.execute("SELECT title FROM task")
+    )
+
+
+def test_short_segments_are_put_together(trio: list[Replica], depot: Depot) -> None:
+    """More than so many short segments get one that covers them, and those that it covers go after their grace, own ones first."""
+    one, other, _ = trio
+    for number in range(7):
+        write(one, f"k{number}")
+        visit(one, depot)
+    visit(other, depot)
+    before = list(depot.files)
+    write(one, "last")
+    assert visit(one, depot, EAGER).sent == 2
+    first, *_, wide = depot.files
+    visit(one, depot, LAZY, peers.START_MS + 999)
+    assert set(before) < set(depot.files)
+    for _ in range(LOOK_CLOSER):
+        visit(one, depot, LAZY, peers.START_MS + 1_000)
+    assert list(depot.files) == [first, wide]
+    late = trio[2]
+    assert visit(late, depot).received == 2 and len(keys(late)) == 8
+
+
+def test_what_another_writer_took_over_goes_at_once(trio: list[Replica], depot: Depot) -> None:
+    """Own segments that are covered go without waiting once another writer has put something that includes what covers them."""
+    one, other, _ = trio
+    for number in range(7):
+        write(one, f"k{number}")
+        visit(one, depot)
+    for _ in range(LOOK_CLOSER):
+        visit(one, depot, EAGER)
+    assert len(depot.files) == 8
+    visit(other, depot)
+    write(other, "o")
+    visit(other, depot)
+    visit(one, depot)
+    assert len(depot.files) == 3
+
+
+def test_a_snapshot_is_put_when_much_has_come(trio: list[Replica], depot: Depot) -> None:
+    """A segment that needs nothing is put once what came since the last one is larger than that, and a limit."""
+    one, *_ = trio
+    rules = Rules(1_000, 4_000, eagerness=1.0, snapshot_bytes=3_000)
+    write(one, "a")
+    visit(one, depot, rules)
+    sent = []
+    for number in range(5):
+        write(one, f"k{number}")
+        sent.append(visit(one, depot, rules).sent)
+    assert sorted(sent) == [1, 1, 1, 1, 2]
+
+
+def test_damage_is_noticed_and_mended(trio: list[Replica], depot: Depot) -> None:
+    """A segment that was whole and is damaged later is noticed within some visits, and its content is put again by who has it."""
+    one, other, late = trio
+    write(one, "a")
+    visit(one, depot)
+    visit(other, depot)
+    (name,) = depot.files
+    depot.write(name, depot.files[name][0][:-5])
+    assert sum(visit(other, depot).sent for _ in range(LOOK_CLOSER)) == 1
+    assert visit(late, depot).received == 1 and keys(late) == ["a"]
+
+
+def test_own_damaged_segments_go_when_nothing_is_lost_by_that(trio: list[Replica], depot: Depot) -> None:
+    """An own segment that is damaged stays until all that its writer has is reachable without it, and its grace is over."""
+    one, *_ = trio
+    write(one, "a")
+    visit(one, depot)
+    (name,) = depot.files
+    depot.write(name, depot.files[name][0][:-5])
+    for at_ms in (0, 9_000):
+        for _ in range(LOOK_CLOSER):
+            visit(one, depot, at_ms=peers.START_MS + at_ms, patience=99)
+    assert list(depot.files) == [name]
+    for at_ms in (10_000, 10_500, 11_500, 11_500, 11_500, 11_500):
+        visit(one, depot, at_ms=peers.START_MS + at_ms)
+    assert name not in depot.files and len(depot.files) == 1
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep segments in pieces of 300 bytes."""
+    monkeypatch.setattr(segments, "PIECE_BYTES", 300)
+    return iter(())
+
+
+def test_putting_resumes(
+    small_pieces: None, trio: list[Replica], depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large segment that was cut off goes on where it was: its pieces that are there are not put again."""
+    one, other, _ = trio
+    write(one, "a")
+    depot.kill_after, depot.half = 2, lambda: True
+    with pytest.raises(Killed):
+        visit(one, depot)
+    depot.kill_after = None
+    assert len(depot.files) == 3
+    assert visit(other, depot).received == 0
+    put: list[str] = []
+    depot.on_put = lambda name, data: put.append(name)
+    assert visit(one, depot).sent == 1
+    assert len(put) == len(depot.files) - 2
+    assert visit(other, depot).received == 1 and keys(other) == ["a"]
+    write(one, "b")
+    assert visit(one, depot).sent == 1 and visit(other, depot).received == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"SQLite format 3\0" + b"?" * 4_000])
+def test_what_is_known_may_be_damaged(trio: list[Replica], depot: Depot, damage: bytes) -> None:
+    """What is kept of a store may be lost or damaged: segments are read again, and nothing is put or taken twice."""
+    one, *_ = trio
+    write(one, "a")
+    visit(one, depot)
+    path = cards.place(one, depot.identity, "stores")
+    path.write_bytes(damage)
+    report = visit(one, depot)
+    assert (report.sent, report.received) == (0, 0)
+    assert visit(one, depot).sent == 0
+
+
+def test_what_is_known_does_not_grow_for_ever(trio: list[Replica], depot: Depot) -> None:
+    """What is kept of a store has a row for each segment that is there, and goes when the store was not visited for long."""
+    one, other, _ = trio
+    for number in range(5):
+        write(one, f"k{number}")
+        visit(one, depot)
+    path = cards.place(one, depot.identity, "stores")
+    depot.files.clear()
+    visit(one, depot)
+    assert apsw.Connection(str(path)).execute("SELECT count(*) FROM segment").fetchone() == (1,)
+    os.utime(path, (1, 1))
+    visit(other, depot)
+    assert not path.exists()
