@@ -13,10 +13,12 @@ from typing import Any, NamedTuple, Self
 
 import apsw
 
-from crdtsql.base import SqliteValue, query, to_json, value_to_json
+from crdtsql.base import SqliteValue, UsageError, query, suggest, to_json, value_to_json
 from crdtsql.export import Change
 from crdtsql.merge import MergeReport
 from crdtsql.replica.session import Session
+from crdtsql.replica.turns import verb
+from crdtsql.store import remotes
 
 
 class RowChange(NamedTuple):
@@ -136,7 +138,7 @@ class Carried(Session):
         dry_run: bool = False,
         refuse_unrelated: bool = False,
     ) -> SyncReport:
-        """Exchange changes with a remote: another replica, a path or an address (docs/TRANSPORTS.md), or a transport of yours.
+        """Exchange changes with a remote: another replica, the name of a remote, a path or an address, or a transport of yours.
 
         Each way is a transaction of its own: if the second one fails, the first stays, and syncing again finishes the work.
 
@@ -151,6 +153,42 @@ class Carried(Session):
             TransportError: the remote can't be reached, or is none.
         """
         return carry(self, remote, SyncOptions(pull, push, dry_run, refuse_unrelated))
+
+    @verb
+    def remotes(self) -> dict[str, str]:
+        """Return the remotes that have names in this file: name -> address."""
+        with self._explained():
+            self.registry.require()
+            return remotes.read(self.registry)
+
+    @verb
+    def add_remote(self, name: str, address: str) -> None:
+        """Call an address by a name, for `sync`; it is kept in the file, and does not travel.
+
+        Raises:
+            UsageError: the name is none, or is another address's, or a password stands in the address.
+        """
+        with self._changing(strict=False):
+            before = remotes.read(self.registry).get(name)
+            if before not in (None, address):
+                again = suggest.command("remote remove", self.path, name)
+                raise UsageError(f"remote {name} is {before} already: take another name, or run {again} first")
+            remotes.write(self.registry, name, address)
+
+    @verb
+    def remove_remote(self, name: str) -> None:
+        """Forget the name of a remote; the remote stays as it is.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        with self._changing(strict=False):
+            known = remotes.read(self.registry)
+            if name not in known:
+                raise UsageError(
+                    f"there is no remote {name!r}: {suggest.instead(name, [*known], 'remotes of this file')}"
+                )
+            remotes.forget(self.registry, name)
 
     @contextmanager
     def rehearsal(self) -> Iterator[Self]:

@@ -1,6 +1,6 @@
 """What do our own tables in the file say?"""
 
-from crdtsql.store import catalogue, columns, copies, damage, facts, lanes
+from crdtsql.store import catalogue, columns, copies, damage, facts, lanes, remotes
 from crdtsql.store.book import Book, Folded
 from crdtsql.store.causality import Causality, Stamp
 from crdtsql.store.copies import state_directory
@@ -31,5 +31,6 @@ __all__ = [
     "damage",
     "facts",
     "lanes",
+    "remotes",
     "state_directory",
 ]

@@ -4,7 +4,7 @@ from crdtsql.transports.addresses import parse
 from crdtsql.transports.exchange import answer
 from crdtsql.transports.interface import Entry, Peer, Request, Response, Store
 from crdtsql.transports.stores.looking import StoreStatus, stores
-from crdtsql.transports.syncing import sync
+from crdtsql.transports.syncing import probe, sync
 
 __all__ = [
     "Entry",
@@ -15,6 +15,7 @@ __all__ = [
     "StoreStatus",
     "answer",
     "parse",
+    "probe",
     "stores",
     "sync",
 ]

@@ -21,6 +21,8 @@ BUILT_IN = {
     "file": "crdtsql.transports.file:open_file",
 }
 """Scheme -> the function that opens such an address."""
+LOCAL = ("dir", "file")
+"""Schemes of paths on this machine."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
 _AS_SCP_HAS_IT = re.compile(r"(?P<host>(?:[\w.-]+@)?[\w.-]{2,}):(?P<path>[^:]*\.(?:db|sqlite3?)|[/~].*)", re.DOTALL)

@@ -42,7 +42,7 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
     """Exchange changes with a peer."""
     known = None if peer.asks_first or options.dry_run else cards.read(replica, peer.address)
     if known is None:
-        known = _ask(replica, peer)
+        known = ask(replica, peer)
     if options.dry_run:
         return rehearsal.with_peer(replica, peer, known, options)
     report = SyncReport(peer.address, MergeReport(known.site, known=True), MergeReport(replica.site, known=True))
@@ -66,7 +66,7 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
     return report
 
 
-def _ask(replica: Replica, peer: Peer) -> Response:
+def ask(replica: Replica, peer: Peer) -> Response:
     """Ask a peer what it has; before anything is folded here, because its answer may prove that this file was restored."""
     found = peer.exchange(Request(replica.site, _vector(replica), replica.lanes_known(), pull=False))
     _check_other(replica, found, peer)

@@ -8,8 +8,8 @@ from typing import Any
 
 from crdtsql.base import UsageError
 from crdtsql.replica import Replica, SyncOptions, SyncReport, carries
-from crdtsql.transports.addresses import opener, parse
-from crdtsql.transports.exchange import sync_with_peer
+from crdtsql.transports.addresses import LOCAL, Address, opener, parse
+from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Context, Peer, Store
 from crdtsql.transports.stores.visit import sync_with_store
@@ -45,10 +45,37 @@ def carry_out(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport
         if isinstance(remote, Replica):
             remote = FilePeer(remote)
         elif isinstance(remote, (str, os.PathLike)):
-            address = parse(remote)
-            remote = opened.enter_context(opener(address)(address, Context(replica.lock_timeout)))
+            remote = opened.enter_context(reached(replica, replica.remotes().get(os.fspath(remote), remote)))
         if isinstance(remote, Peer):
             return sync_with_peer(replica, remote, options)
         if isinstance(remote, Store):
             return sync_with_store(replica, remote, options)
         raise UsageError(f"{remote!r} is nothing to sync with")
+
+
+def reached(replica: Replica, address: str | os.PathLike[str]) -> Peer | Store:
+    """Open the remote of an address."""
+    found = parse(address)
+    return opener(found)(found, Context(replica.lock_timeout))
+
+
+def probe(replica: Replica, text: str) -> tuple[str, str]:
+    """Look whether a replica can sync with a remote; return its address, from whatever folder that is used, and what it is.
+
+    An empty place becomes a store.
+
+    Raises:
+        UsageError: there is no way to such an address.
+        TransportError: it can't be reached, or is none.
+    """
+    address = parse(text)
+    if address.scheme in LOCAL:
+        address = Address(text, address.scheme, os.path.abspath(address.rest if address.rest == text else address.path))
+    absolute = f"{address.scheme}:{address.rest}"
+    with reached(replica, absolute) as remote:
+        if isinstance(remote, Peer):
+            return absolute, f"a replica, site {ask(replica, remote).site}"
+        if remote.exists():
+            return absolute, "a store"
+        remote.begin()
+        return absolute, "a new store"

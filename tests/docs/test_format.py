@@ -210,6 +210,7 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
         "`era:<uid>`",
         "`severed`",
         "`lane:<site>`",
+        "`remote:<name>`",
         "`unseen`",
         *(f"`{name}`" for name in blocks_rule.of_lane(0).facts),
     }

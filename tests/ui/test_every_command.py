@@ -44,6 +44,10 @@ CALLS = {
     "import": "app.db all.crdt",
     "inspect": "all.crdt",
     "reference": "app.db ticket.subject task.id",
+    "remote add": "app.db peer peer.db",
+    "remote list": "app.db",
+    "remote remove": "app.db office",
+    "remote show": "app.db office",
     "renumbered": "app.db",
     "repair": "app.db",
     "resolve": "app.db --all --take ours",
@@ -74,6 +78,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     connection.close()
     with Replica.open(tmp_path / "app.db") as app:
         app.enable("task", "ticket")
+        app.add_remote("office", "dir:/nowhere")
         with app.clone(tmp_path / "peer.db") as peer:
             app.connection.execute("UPDATE task SET title = 'of app' WHERE id = 't1'; DELETE FROM task WHERE id = 't2'")
             time.sleep(0.003)

@@ -1,73 +1,122 @@
-"""The command that brings replicas together, wherever they are: `sync`."""
+"""The commands that bring replicas together, wherever they are: `sync`, `remote`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
-from crdtsql.base import show, show_key, suggest
+from crdtsql.base import CrdtsqlError, UsageError, clock, show, show_key, suggest
 from crdtsql.replica import Replica, SyncReport
-from crdtsql.transports import parse
-from crdtsql.ui.merged import YES, asking, show_report, show_reports
-from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
+from crdtsql.transports import parse, probe, stores
+from crdtsql.ui.merged import YES, asking, show_report
+from crdtsql.ui.outcome import FAILED, show_notice
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
 
 def register(group: click.Group) -> None:
-    """Add the command to the others."""
-    group.add_command(sync)
+    """Add the commands to the others."""
+    for command in (sync, remote_):
+        group.add_command(command)
 
 
 @click.command()
 @DATABASE
-@click.argument("remote")
+@click.argument("remote", required=False)
 @click.option("--pull", is_flag=True, help="Only take what the remote has.")
 @click.option("--push", is_flag=True, help="Only give what the remote lacks.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, and show what would be changed.")
 @YES
 @LOCK_TIMEOUT
 @JSON
-def sync(database: str, remote: str, pull: bool, push: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Exchange changes both ways between DATABASE and REMOTE.
+@click.pass_context
+def sync(
+    ctx: click.Context,
+    database: str,
+    remote: str | None,
+    pull: bool,
+    push: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Exchange changes both ways between DATABASE and REMOTE; without it, with all remotes that have names.
 
-    REMOTE is another file, or an address: its scheme says which way leads there (docs/TRANSPORTS.md).
+    REMOTE is another file, the name of a remote, or an address: its scheme says which way leads there (docs/TRANSPORTS.md).
     """
     options = {"pull": pull or not push, "push": push or not pull, "dry_run": dry_run}
+    with open_replica(database) as replica:
+        if remote is not None:
+            report = _sync(replica, database, remote, options, yes=yes)
+            found = _show(database, remote, report, dry_run=dry_run, as_json=as_json)
+            if as_json:
+                print_json(found)
+            return
+        known = replica.remotes()
+        if not known:
+            add = suggest.command("remote add", database, "NAME", "ADDRESS")
+            raise UsageError(f"{database} has no remotes: say with what to sync, or name one with {add}")
+        told, failed = {}, False
+        for name in known:
+            try:
+                report = _sync(replica, database, name, options, yes=yes)
+                told[name] = _show(database, name, report, dry_run=dry_run, as_json=as_json)
+            except CrdtsqlError as error:
+                failed = True
+                told[name] = {"error": error.to_json()}
+                show_notice(f"{name}: {error}")
+    if as_json:
+        print_json(told)
+    ctx.exit(FAILED if failed else 0)
+
+
+def _sync(replica: Replica, database: str, remote: str, options: dict[str, bool], *, yes: bool) -> SyncReport:
+    """Sync with one remote, and ask first where rows would be taken for one that were filled separately."""
     again = suggest.command("sync", database, remote, options=["--yes"])
-    with open_replica(database) as replica, _reached(remote) as (there, instead):
-        report = asking(
+    with _reached(replica.remotes().get(remote, remote), remote) as (there, instead):
+        return asking(
             lambda refuse: replica.sync(there, **options, refuse_unrelated=refuse),
             again,
-            suggest.command("combine", database, remote) if instead else suggest.verb("combine"),
-            yes=yes or dry_run,
+            suggest.command("combine", database, instead) if instead else suggest.verb("combine"),
+            yes=yes or options["dry_run"],
         )
-    if dry_run:
-        _show_rehearsal(database, remote, report, as_json)
-    elif report.there is not None:
-        show_reports({database: report.here, remote: report.there}, as_json)
-    else:
-        _show_store(database, remote, report, as_json)
 
 
 @contextmanager
-def _reached(remote: str) -> Iterator[tuple[Replica | str, bool]]:
-    """Open a remote that is a file, with its notices; others are opened by their transport. Say whether it is one."""
-    address = parse(remote)
+def _reached(text: str, name: str) -> Iterator[tuple[Replica | str, str | None]]:
+    """Open a remote that is a file, with its notices, and say which; others are opened by their transport."""
+    address = parse(text)
     if address.scheme != "file":
-        yield remote, False
+        yield name, None
         return
-    path = remote if address.rest == remote else address.path
+    path = text if address.rest == text else address.path
     with open_replica(path) as other:
-        yield other, True
+        yield other, path
 
 
-def _show_store(database: str, remote: str, report: SyncReport, as_json: bool) -> None:
-    """Print what a sync with a store did."""
-    if as_json:
-        print_json({database: report.here.to_json(), remote: report.to_json()})
-        return
-    show_report(database, report.here)
+def _show(database: str, remote: str, report: SyncReport, *, dry_run: bool, as_json: bool) -> dict[str, Any]:
+    """Print for people what a sync did, or would do; return the same for programs."""
+    if dry_run:
+        found = report.would_to_json()
+        if not as_json:
+            _show_rehearsal(database, remote, report)
+        return {database: found["here"], remote: found["there"]}
+    if not as_json:
+        show_report(database, report.here)
+        if report.there is None:
+            _show_store(remote, report)
+        else:
+            show_report(remote, report.there)
+    return {
+        database: report.here.to_json(),
+        remote: report.to_json() if report.there is None else report.there.to_json(),
+    }
+
+
+def _show_store(remote: str, report: SyncReport) -> None:
+    """Print what was taken from a store, and put there."""
     click.echo(
         f"{remote}: {report.received:,} changesets taken ({report.received_bytes:,} bytes), "
         f"{report.sent:,} put there ({report.sent_bytes:,} bytes)"
@@ -78,12 +127,8 @@ def _show_store(database: str, remote: str, report: SyncReport, as_json: bool) -
         click.echo(f"  left out: {reason}")
 
 
-def _show_rehearsal(database: str, remote: str, report: SyncReport, as_json: bool) -> None:
+def _show_rehearsal(database: str, remote: str, report: SyncReport) -> None:
     """Print what a sync would change, row by row."""
-    found = report.would_to_json()
-    if as_json:
-        print_json({database: found["here"], remote: found["there"]})
-        return
     for row in report.rows:
         columns = ", ".join(f"{name} = {show(value)}" for name, value in row.columns.items())
         click.echo(f"{database}: {row.table} {show_key(row.key)} would be {row.did}{': ' if columns else ''}{columns}")
@@ -94,3 +139,71 @@ def _show_rehearsal(database: str, remote: str, report: SyncReport, as_json: boo
         click.echo(f"{remote}: {change.table} {show(change.key)} would be sent: {what}")
     if not report.rows and not report.cells:
         click.echo("nothing would change")
+
+
+@click.group("remote")
+def remote_() -> None:
+    """Remotes that a file calls by names, so that `sync` needs no addresses."""
+
+
+@remote_.command("add")
+@DATABASE
+@click.argument("name")
+@click.argument("address")
+@LOCK_TIMEOUT
+@JSON
+def add(database: str, name: str, address: str, as_json: bool) -> None:
+    """Call ADDRESS by NAME, in this file alone; look first whether it is a remote, and make an empty folder a store."""
+    with open_replica(database) as replica:
+        absolute, what = probe(replica, address)
+        replica.add_remote(name, absolute)
+    print_json({"name": name, "address": absolute, "is": what}) if as_json else click.echo(
+        f"{name}: {absolute}, {what}"
+    )
+
+
+@remote_.command("list")
+@DATABASE
+@LOCK_TIMEOUT
+@JSON
+def list_(database: str, as_json: bool) -> None:
+    """List the remotes that have names."""
+    with open_replica(database) as replica:
+        known = replica.remotes()
+    if as_json:
+        print_json([{"name": name, "address": address} for name, address in known.items()])
+        return
+    print_table(["name", "address"], [[name, address] for name, address in known.items()])
+
+
+@remote_.command("show")
+@DATABASE
+@click.argument("name")
+@LOCK_TIMEOUT
+@JSON
+def show_(database: str, name: str, as_json: bool) -> None:
+    """Show one remote, and what was last seen of it if it is a store."""
+    with open_replica(database) as replica:
+        known, visited = replica.remotes(), stores(replica)
+    if name not in known:
+        raise UsageError(f"there is no remote {name!r}: {suggest.instead(name, [*known], 'remotes of this file')}")
+    seen = next((one for one in visited if one.address == known[name]), None)
+    if as_json:
+        print_json({"name": name, "address": known[name], "seen": seen and seen.to_json()})
+        return
+    click.echo(f"{name}: {known[name]}")
+    if seen:
+        waiting = f"; {seen.waiting:,} changesets there wait for others" if seen.waiting else ""
+        click.echo(f"  last seen {clock.show_time(clock.from_ms(seen.seen_ms))}{waiting}")
+
+
+@remote_.command("remove")
+@DATABASE
+@click.argument("name")
+@LOCK_TIMEOUT
+@JSON
+def remove(database: str, name: str, as_json: bool) -> None:
+    """Forget the NAME of a remote; the remote itself stays as it is."""
+    with open_replica(database) as replica:
+        replica.remove_remote(name)
+    print_json({"name": name}) if as_json else click.echo(f"{name} is no name of a remote any more")
