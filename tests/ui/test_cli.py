@@ -30,6 +30,7 @@ COMMANDS = (
     "inspect",
     "import",
     "sync",
+    "remote",
     "blame",
     "type",
     "rows",
@@ -176,7 +177,7 @@ def test_the_bash_completion_is_valid() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [[], ["nothing"], ["enable"], ["enable", "app.db"], ["disable", "app.db"], ["status"], ["status", "a", "b"], ["clone", "app.db"],
-     ["sync", "app.db"], ["import", "app.db"], ["export"], ["inspect"], ["blame", "app.db"], ["conflicts"], ["resolve", "app.db"],
+     ["sync"], ["remote", "add", "app.db", "x"], ["import", "app.db"], ["export"], ["inspect"], ["blame", "app.db"], ["conflicts"], ["resolve", "app.db"],
      ["resolve", "app.db", "1"], ["resolve", "app.db", "x", "--take", "ours"], ["undelete", "app.db", "task"], ["completion", "csh"], ["status", "--no"],
      ["type", "app.db", "t", "counter"], ["type", "app.db", "t.a", "number"], ["enable", "app.db", "t", "-c", "a"],
      ["status", "."], ["vector", "/"], ["rows", "app.db", "t"], ["rows", "app.db", "t", "last-wins"]],
