@@ -35,9 +35,10 @@ from crdtsql.base.errors import (
 from crdtsql.base.naming import WORD_BITS, is_ours
 from crdtsql.base.policy import Declared
 from crdtsql.base.progress import Progress, silent
-from crdtsql.base.rules import blocks_rule
+from crdtsql.base.rules import blocks_rule, old_numbers
 from crdtsql.base.rules.blocks_rule import Blocks, Lane
 from crdtsql.base.rules.numbers_rule import DERIVED, MOST_ATTEMPTS, NO_SITE, Birth, Contender, assign, derive
+from crdtsql.base.rules.old_numbers import OldNumbers
 from crdtsql.base.sqltext import EMPTY, LOG_TIME, Sql, fragment, identifier, integer, joined, sql, text, verbatim
 from crdtsql.base.temporary import TemporaryTable, make_room
 from crdtsql.base.values import (
@@ -88,6 +89,7 @@ __all__ = [
     "NotDeletedError",
     "NotEnabledError",
     "Now",
+    "OldNumbers",
     "Progress",
     "RolledBackError",
     "SchemaDriftError",
@@ -120,6 +122,7 @@ __all__ = [
     "make_room",
     "memory",
     "naming",
+    "old_numbers",
     "parse_vector",
     "policy",
     "printable",

@@ -197,6 +197,7 @@ def describe(connection: apsw.Connection, table: Table) -> TableHeader:
         collations=() if set(collations) == {"BINARY"} else collations,
         unique=tuple(sorted(table.unique.items())),
         references=tuple(one for one in table.references if listed.issuperset(one.columns)),
+        old_numbers=table.old_numbers,
     )
 
 

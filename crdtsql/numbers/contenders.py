@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from crdtsql.base import (
@@ -11,6 +12,7 @@ from crdtsql.base import (
     Birth,
     Contender,
     InvalidChangesetError,
+    OldNumbers,
     Sql,
     clock,
     fragment,
@@ -31,6 +33,8 @@ class Contenders:
     def __init__(self, registry: Registry, table: Table, *, folding: bool = False) -> None:
         self.table = table
         self.contenders: dict[tuple[tuple[int, bytes], int], Contender] = {}
+        self.geneses: dict[int, set[Birth]] = defaultdict(set)
+        self._old_numbers = table.old_numbers
         self._connection = registry.connection
         self._sites: Sites = {ordinal: (ordinal, site) for ordinal, site, _ in registry.sites()}
         self._asked: set[int] = set()
@@ -61,6 +65,8 @@ class Contenders:
             InvalidChangesetError: the changeset says of a row what is not so.
         """
         known = self.contenders.setdefault(contender.identity, contender)
+        if contender.birth.t < 0:
+            self.geneses[contender.number].add(contender.birth)
         told = (known.number, known.generation, known.root.age) == (
             contender.number,
             contender.generation,
@@ -73,6 +79,13 @@ class Contenders:
         known.here = known.here if here is None else here
         known.there = known.there if there is None else there
         return contender if known is contender else None
+
+    def births(self, row: Contender) -> set[Birth]:
+        """Return the births of a row: one, but of the genesis, which several files may have had it from."""
+        if row.birth.t > 0:
+            return {row.birth}
+        told = {_stamp(one.t, one.s, self._sites) for one in self._old_numbers if one.has(row.number)}
+        return self.geneses[row.number] | told
 
     def _others(self, _number: int) -> Iterable[Contender | None]:
         return ()
@@ -110,6 +123,8 @@ class BothSides(Contenders):
         ids = {ordinal: site for ordinal, site, _ in registry.sites()}
         self._their_sites: Sites = {remote: (ordinal, ids[ordinal]) for remote, ordinal in local.items()}
         self._vector = vector
+        self.told = [one._replace(s=local[one.s]) for one in theirs.old_numbers]
+        self._old_numbers += (*self.told,)
         genesis = None if theirs.genesis is None else (theirs.genesis[0], local[theirs.genesis[1]])
         self.share_genesis = genesis is not None and genesis == table.genesis
         slots = {
@@ -136,13 +151,20 @@ class BothSides(Contenders):
     def known_there(self) -> list[Contender]:
         """Return the rows that the sender knows.
 
-        A row of the genesis may be one of the sender's own genesis, of which nothing else is kept here. Such a row is what the
-        sender means by its number, unless another row that it knows claims that: then it does not know this one.
+        It knows a row of the genesis if it knows one that had it. If no other row that it knows claims the number, that may be the
+        sender's own, of which nothing else is kept here: then such a row is what it means by the number in any case.
         """
-        known = [row for row in self.contenders.values() if row.covered]
+        known = [row for row in self.contenders.values() if row.covered or any(map(self._knows, self.births(row)))]
         claimed = {row.number for row in known if row.root.t > 0} - {row.number for row in known if row.root.t < 0}
-        others = [row for row in self.contenders.values() if row.birth.t < 0 and not row.covered]
-        return known + [row for row in others if row.number not in claimed]
+        mine = {row for row in self.contenders.values() if row.birth.t < 0 and row.number not in claimed}
+        return [*known, *mine.difference(known)]
+
+    def old_numbers(self) -> Iterator[OldNumbers]:
+        """Yield which genesis had which of the numbers that rows born since asked for too, as far as it was found or told."""
+        yield from self.told
+        asked = {row.number for row in self.contenders.values() if row.root.t > 0}
+        for number in asked & self.geneses.keys():
+            yield from (OldNumbers(birth.t, birth.s, ((number, number),)) for birth in self.geneses[number])
 
     def _others(self, number: int) -> Iterable[Contender | None]:
         for row in self._rows(self._there, number):

@@ -36,6 +36,9 @@ def meet(registry: Registry, header: Header, database: str, local: Mapping[int, 
         if contested:
             sides = BothSides(registry, table, theirs, number, database, local, header.vector)
             renumbered[table.name] = _assign(registry, header, database, sides, contested)
+            registry.add_old_numbers(table, sides.old_numbers())
+        elif theirs.old_numbers:
+            registry.add_old_numbers(table, (one._replace(s=local[one.s]) for one in theirs.old_numbers))
         if theirs.rows:
             slots = {"image": Sql(database), "born_table": image.born_table(number), "born": table.born}
             registry.connection.execute(sql("numbers/ids/store_incoming_born", **slots))

@@ -48,7 +48,7 @@ class _Meanings:
 
     def __init__(self, registry: Registry, table: Table) -> None:
         self.causality = Causality(registry.connection)
-        found = Contenders(registry, table)
+        found = self._contenders = Contenders(registry, table)
         lost = query.rows(registry.connection, f"SELECT was FROM {table.born} WHERE was IS NOT NULL")
         asking = [number for (number,) in lost]
         while asking:
@@ -76,11 +76,11 @@ class _Meanings:
     def _known_to(self, written: Stamp, number: int) -> list[Contender]:
         """Return the rows near a number that the writer of a reference knew.
 
-        A row of the genesis may be one of the writer's own genesis, of which nothing else is kept here: so it is the row that is
-        meant by its number, unless the writer knew another row that claims that, or began a line of its own under it later.
+        It knew a row of the genesis if it had seen one that had it. If it knew no other row that claims the number, nor began a line
+        of its own under it later, that may be its own, of which nothing else is kept here: then such a row is meant in any case.
         """
         near = self._near(number)
-        known = [row for row in near if self._had_seen(written, row.birth)]
+        known = [row for row in near if any(self._had_seen(written, birth) for birth in self._contenders.births(row))]
         claimed = {row.number for row in known if row.root.t > 0} - {row.number for row in known if row.root.t < 0}
         claimed |= {row.number for row in near if row.root.t > 0 and _is_after(row.birth, written)}
         return known + [row for row in near if row.birth.t < 0 and row not in known and row.number not in claimed]

@@ -9,11 +9,11 @@ from weakref import ref
 
 import apsw
 
-from crdtsql.base import Declared, Sql, SqliteValue, caseless, is_ours, joined, memory, query, sql, suggest
+from crdtsql.base import Declared, OldNumbers, Sql, SqliteValue, caseless, is_ours, joined, memory, query, sql, suggest
 from crdtsql.sqlite import schema
 from crdtsql.store.tables import Fact, Field, Table
 
-READ: tuple[Fact, ...] = ("absent", "unsure", "places", "parked", "unique", "references")
+READ: tuple[Fact, ...] = ("absent", "unsure", "places", "parked", "unique", "references", "old_numbers")
 """The facts that a table is made of."""
 
 
@@ -104,7 +104,7 @@ def _table(
     """Make a table of its registration, its columns (id, name, type, uid, since) by id, and facts: the same as before of the same."""
     number, name, genesis_t, genesis_s, bulk, rows, granularity, identity, uid = row
     key = [column for column in reversed(columns) if column[0] < 0]
-    parked, unique, references = (json.loads(str(found or "[]")) for found in lists)
+    parked, unique, references, old = (json.loads(str(found or "[]")) for found in lists)
     return Table(
         id=number,
         name=name,
@@ -125,6 +125,7 @@ def _table(
         unique={tuple(uids): found for uids, found in unique},
         unsure=unsure if isinstance(unsure, int) else None,
         references=tuple(Declared(tuple(own), parent, tuple(targets)) for own, parent, targets in references),
+        old_numbers=tuple(OldNumbers(t, s, tuple((first, last) for first, last in ranges)) for t, s, ranges in old),
     )
 
 

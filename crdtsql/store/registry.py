@@ -19,6 +19,7 @@ from crdtsql.base import (
     DatabaseError,
     Declared,
     NotEnabledError,
+    OldNumbers,
     Sql,
     SqliteValue,
     caseless,
@@ -26,6 +27,7 @@ from crdtsql.base import (
     joined,
     memory,
     naming,
+    old_numbers,
     policy,
     query,
     sql,
@@ -406,6 +408,12 @@ class Registry:
         kept = [[list(one.columns), one.parent, list(one.targets)] for one in sorted({*references})]
         self.set(table.fact("references"), json.dumps(kept) if kept else None)
         return self.table(table.name)
+
+    def add_old_numbers(self, table: Table, found: Iterable[OldNumbers]) -> None:
+        """Register which genesis had which numbers, beside what is known already."""
+        known = old_numbers.united((*table.old_numbers, *found))
+        if known != table.old_numbers:
+            self.set(table.fact("old_numbers"), json.dumps([one.to_json() for one in known]))
 
     def set_policies(self, table: Table, rows: str, granularity: str) -> Table:
         """Register how a table's rows live, and what an update stamps."""

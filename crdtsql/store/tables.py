@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, get_args
 
-from crdtsql.base import ABSENT, Declared, Sql, caseless, identifier, joined, naming, policy
+from crdtsql.base import ABSENT, Declared, OldNumbers, Sql, caseless, identifier, joined, naming, policy
 
 FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
 
 
-Fact = Literal["parked", "absent", "unique", "references", "links", "triggers", "unsure", "places"]
+Fact = Literal["parked", "absent", "unique", "references", "links", "triggers", "unsure", "places", "old_numbers"]
 """A word for a fact about one table, which `_crdt_meta` calls `<word>:<id>`: read with the table, and forgotten with it."""
 
 FIRST_PARKED = 1_000_000
@@ -79,6 +79,7 @@ class Table:
         places: it has shown rows under other keys than their own, so there is a table of ours that says which (decision 0023).
         unique: what a row shows that lost a UNIQUE value, by the uids of the index columns; those that are held are left out.
         references: what columns refer to that the schema does not declare, sorted; also those that are not in this file now.
+        old_numbers: which genesis had which of the numbers that rows born since asked for too.
     """
 
     id: int
@@ -98,6 +99,7 @@ class Table:
     unique: Mapping[tuple[str, ...], str] = field(default_factory=dict, hash=False)
     unsure: int | None = None
     references: tuple[Declared, ...] = ()
+    old_numbers: tuple[OldNumbers, ...] = field(default=(), hash=False)
 
     def fact(self, word: Fact) -> str:
         """Return what a fact about this table is called."""

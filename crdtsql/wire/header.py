@@ -29,11 +29,21 @@ Unknown keys are ignored. Everything in it is distrusted: `read_header` takes wh
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from crdtsql.base import Declared, InvalidChangesetError, Lane, blocks_rule, caseless, clock, policy
+from crdtsql.base import (
+    Declared,
+    InvalidChangesetError,
+    Lane,
+    OldNumbers,
+    blocks_rule,
+    caseless,
+    clock,
+    old_numbers,
+    policy,
+)
 
 MAXIMUM_ERAS = 2_000
 MAXIMUM_UNSEEN = 10_000
@@ -81,6 +91,7 @@ class TableHeader:
         links: (uid of a column, uid of the table, uid of its column) that it refers to; empty where no numbers must follow.
         unique: (uids of the columns of a UNIQUE index, policy), sorted, where rows that lost a value are not held.
         references: what its columns refer to that was declared to crdtsql alone.
+        old_numbers: which genesis had which of the numbers that rows born since asked for too.
     """
 
     name: str
@@ -99,6 +110,7 @@ class TableHeader:
     links: tuple[tuple[str, str, str], ...] = ()
     unique: tuple[tuple[tuple[str, ...], str], ...] = ()
     references: tuple[Declared, ...] = ()
+    old_numbers: tuple[OldNumbers, ...] = ()
 
     @property
     def uid(self) -> str:
@@ -129,11 +141,12 @@ class TableHeader:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """Return the header's keys for what the sender only keeps, collations, references, and rows that lost UNIQUE values."""
+        """Return the header's keys for lists, which are left out where they are empty."""
         unique = [{"columns": list(uids), "policy": name} for uids, name in self.unique]
         found = {"parked": list(self.parked), "collations": list(self.collations), "unique": unique}
         found["links"] = [list(link) for link in self.links]
         found["references"] = [[list(one.columns), one.parent, list(one.targets)] for one in self.references]
+        found["old_numbers"] = [one.to_json() for one in self.old_numbers]
         return {name: values for name, values in found.items() if values}
 
     @property
@@ -213,6 +226,8 @@ class Header:
             site |= {"upto": str(site["upto"]), "needs": str(site["needs"])}
         for table in found["tables"]:
             table["genesis"] = table["genesis"] and [str(table["genesis"][0]), table["genesis"][1]]
+            for one in table.get("old_numbers", ()):
+                one[0], one[2] = str(one[0]), [[str(end) for end in ends] for ends in one[2]]
         return found
 
 
@@ -297,14 +312,7 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
         raise ValueError("a table's columns are not valid")
     if len(set(uids)) != len(uids):
         raise ValueError("two columns of a table have the same uid")
-    genesis = None
-    if found["genesis"] is not None:
-        t, ordinal = found["genesis"]
-        if not isinstance(t, int) or not 1 <= _number(ordinal) <= len(sites):
-            raise ValueError("a genesis is not valid")
-        if not 1 <= t + clock.GENESIS_OFFSET <= sites[ordinal - 1].upto:
-            raise ValueError("a genesis is not covered by the sender's vector")
-        genesis = (t, ordinal)
+    genesis = None if found["genesis"] is None else _parse_genesis(found["genesis"], sites)
     name, rows, gone = _name(found["name"]), _number(found["rows"]), _number(found["gone"])
     row_policy = _policy(found, name, "row_policy", policy.ROW_POLICIES)
     granularity = _policy(found, name, "granularity", policy.GRANULARITIES)
@@ -336,7 +344,17 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
         ),
         unique=_parse_unique(found.get("unique", []), name),
         references=_parse_references(found.get("references", []), {*uids}),
+        old_numbers=tuple(_parse_old_numbers(found.get("old_numbers", []), sites)),
     )
+
+
+def _parse_genesis(stamp: Any, sites: tuple[Site, ...]) -> tuple[int, int]:
+    t, ordinal = stamp
+    if not isinstance(t, int) or not 1 <= _number(ordinal) <= len(sites):
+        raise ValueError("a genesis is not valid")
+    if not 1 <= t + clock.GENESIS_OFFSET <= sites[ordinal - 1].upto:
+        raise ValueError("a genesis is not covered by the sender's vector")
+    return t, ordinal
 
 
 def _parse_unique(found: list[dict[str, Any]], table: str) -> tuple[tuple[tuple[str, ...], str], ...]:
@@ -360,6 +378,23 @@ def _parse_references(found: list[list[Any]], uids: set[str]) -> tuple[Declared,
     ):
         raise ValueError("what a table's columns refer to is not valid")
     return tuple(sorted(references))
+
+
+def _parse_old_numbers(found: list[list[Any]], sites: tuple[Site, ...]) -> Iterator[OldNumbers]:
+    if not isinstance(found, list):
+        raise ValueError("the old numbers of a table are not a list")  # noqa: TRY004 - a changeset is wrong, not a program
+    left = old_numbers.MAXIMUM_RANGES
+    for t, ordinal, ranges in found:
+        genesis = OldNumbers(*_parse_genesis((t, ordinal), sites), tuple((first, last) for first, last in ranges))
+        ends = [end for ends in genesis.ranges for end in ends]
+        if any(isinstance(end, bool) or not isinstance(end, int) for end in ends) or ends != sorted(ends):
+            raise ValueError("the old numbers of a table are not valid")
+        if ends and not old_numbers.LOWEST <= ends[0] <= ends[-1] <= old_numbers.HIGHEST:
+            raise ValueError("the old numbers of a table are out of range")
+        left -= len(genesis.ranges)
+        if left < 0:
+            raise ValueError("a table has more old numbers than anybody tells of")
+        yield genesis
 
 
 def _policy(found: dict[str, Any], table: str, key: str, known: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base import Declared, Lane, blocks_rule, policy, reasons
+from crdtsql.base import Declared, Lane, OldNumbers, blocks_rule, policy, reasons
 from crdtsql.store.registry import FORMAT
 from crdtsql.store.tables import FIRST_UPDATE_OP, Fact
 from crdtsql.types.celltypes import TYPES
@@ -101,6 +101,7 @@ WHOLE = header.TableHeader(
     links=(("value", "job", "key"),),
     unique=((("value",), "null"),),
     references=(Declared(("value",), "job", ("key",)),),
+    old_numbers=(OldNumbers(1, 1, ((1, 1),)),),
 )
 """A table of whose header nothing is left out."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from itertools import count
 from random import Random
@@ -10,11 +11,12 @@ from typing import Any
 import pytest
 
 from crdtsql import Replica
+from crdtsql.wire.envelope import unpack
 from tests.fold import logs
 from tests.fold.test_homomorphism import compare, give
 from tests.support import state
 from tests.support.library import connect
-from tests.support.peers import START_MS
+from tests.support.peers import START_MS, merged_in_all_orders
 
 SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "30"))
 SCHEMA = """
@@ -353,3 +355,89 @@ def test_a_declared_reference_awaits_its_writers_row_too(order: str, when: str) 
             replica.set_reference("c.p", "p.id")
     for replica in (a, b, c):
         assert rows(replica, CHILDREN["a plain column"][1]) == [("child", "of a")]
+
+
+def three_files(older: str, schema: str = SCHEMA) -> list[Replica]:
+    """Make two files that had a row of one number before they were enabled, a third one that inserted it since, and two empty ones."""
+    files = [
+        make(number, before=before, schema=schema)
+        for number, before in (
+            (1 if older == "a" else 2, "INSERT INTO p VALUES (2, 'old')"),
+            (1 if older == "b" else 2, "INSERT INTO p VALUES (2, 'old')"),
+            (3, ""),
+            (4, ""),
+            (5, ""),
+        )
+    ]
+    files[2][0].connection.execute("INSERT INTO p VALUES (2, 'of c')")
+    return [one for (one,) in files]
+
+
+WRITERS = {
+    "its own old row": "old",
+    "the other one, by its new number": "of c",
+    "the other one, as it has no old row": "of c",
+}
+"""Who writes the late reference, and which row it means."""
+
+
+@pytest.mark.parametrize("older", ["a", "b"])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_late_reference_means_what_its_writer_was_shown(writer: str, older: str) -> None:
+    """Where two files had a row of one number when they were enabled, and a third one inserted it, a late reference has one answer.
+
+    It means the row that its writer was shown under the number, whatever arrives first, and whichever genesis is remembered.
+    """
+    a, b, c, d, e = three_files(older)
+    sent, number = [a.export(), b.export(), c.export()], 2
+    late = e if "has no" in writer else b
+    give(c, late)
+    knew = late.vector()
+    if "new number" in writer:
+        (number,) = b.connection.execute("SELECT id FROM p WHERE name = 'of c'").fetchone()
+    for insert, _ in CHILDREN.values():
+        late.connection.execute(insert.format(n=1, p=number, w="child"))
+    sent.append(late.export(knew))
+    for order, replica in merged_in_all_orders(d, sent, lambda: START_MS + 100_000):
+        for _, query in CHILDREN.values():
+            assert rows(replica, query) == [("child", WRITERS[writer])], order
+    rest(a, b, c, d, e)
+    for replica in (a, b, c, d, e):
+        assert rows(replica, CHILDREN["a plain column"][1]) == [("child", WRITERS[writer])]
+
+
+@pytest.mark.parametrize("older", ["a", "b"])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_reference_that_is_declared_late_means_that_row_too(writer: str, older: str) -> None:
+    """It does so as well if it was declared to crdtsql alone, after all have met."""
+    a, b, c, d, e = three_files(older, SCHEMA.replace("REFERENCES p (id)", ""))
+    give(a, d)
+    give(b, d)
+    late, number = e if "has no" in writer else b, 2
+    give(c, d, late)
+    if "new number" in writer:
+        (number,) = b.connection.execute("SELECT id FROM p WHERE name = 'of c'").fetchone()
+    late.connection.execute(f"INSERT INTO c VALUES (1, {number}, 'child')")
+    give(late, d)
+    rest(a, b, c, d, e)
+    for replica in (a, b, c, d, e):
+        replica.set_reference("c.p", "p.id")
+        assert rows(replica, CHILDREN["a plain column"][1]) == [("child", WRITERS[writer])]
+
+
+def test_what_an_old_row_was_is_told_where_it_is_contested_alone() -> None:
+    """A changeset says which genesis had a number only if a row born since asked for it too, and whoever learns that passes it on."""
+    a, b, c, d, _ = three_files("a")
+    give(a, b)
+    assert "old_numbers" not in json.dumps(inspect(b))
+    give(c, d, b)
+    assert "old_numbers" not in json.dumps(inspect(d))
+    told = {table["name"]: table["old_numbers"] for table in inspect(b)["tables"] if "old_numbers" in table}
+    assert [(name, ranges) for name, found in told.items() for *_, ranges in found] == [("p", [[2, 2]])]
+    give(b, d)
+    assert "old_numbers" in json.dumps(inspect(d))
+
+
+def inspect(replica: Replica) -> dict[str, Any]:
+    """Return the header of what a replica would send to one that knows nothing."""
+    return unpack(replica.export()).header.to_json()

@@ -378,6 +378,15 @@ def test_rollback_of_a_constraint_ends_the_transaction(run: Run) -> None:
         run("ROLLBACK TO one")
 
 
+def test_replace_lets_a_row_refer_to_nothing_in_its_own_table(run: Run) -> None:
+    """29: REPLACE may write a reference to nothing where a table refers to itself with ON DELETE SET NULL; a plain INSERT may not."""
+    run("PRAGMA foreign_keys = ON; CREATE TABLE t (k INTEGER PRIMARY KEY, up REFERENCES t ON DELETE SET NULL)")
+    with pytest.raises(ERRORS, match="FOREIGN KEY"):
+        run("INSERT INTO t VALUES (1, 2)")
+    run("INSERT OR REPLACE INTO t VALUES (1, 2)")
+    assert run("SELECT * FROM t") == [(1, 2)]
+
+
 def test_or_abort_overrides_the_clauses_in_triggers(run: Run) -> None:
     """24: OR ABORT of a statement goes before the OR IGNORE inside of a trigger that it fires."""
     run("CREATE TABLE t (k); CREATE TABLE seen (k UNIQUE); INSERT INTO seen VALUES (1)")

@@ -309,6 +309,14 @@ HEADERS = {
            [[["no such"], "task", ["id"]]], [[["title"], 7, ["id"]]], [[["title"], "task", [None]]], [[["title"], "task", ["id"]]],
            [[["title"], "task", ["id"]]] * 3000,
        )},
+    **{f"old numbers {value!r:.40}": _table(old_numbers=value)
+       for value in (
+           None, 1, "ab", {}, [1], [[]], [[-5, 1]], [[-5, 9, [[1, 2]]]], [[-5, 1, [[1, 2]]]], [[LATER - 2**62, 1, [[1, 2]]]],
+           *([[1 - 2**62, 1, ranges]] for ranges in (
+               None, 1, "ab", [1], [[1]], [[1, 2, 3]], [[2, 1]], [[3, 4], [1, 2]], [[1, "2"]], [[None, 2]], [[True, 2]], [[1.0, 2]],
+               [[-(2**63) - 1, 1]], [[1, 2**63]], [[2 * n, 2 * n] for n in range(20_001)],
+           )),
+       )},
     **{f"column {value!r:.20}": _table(columns=[*COLUMNS[:3], {"name": value, "type": "lww"}]) for value in WRONG if value != "1"},
 }  # fmt: skip
 KEPT = {

@@ -22,9 +22,9 @@ CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, p TEXT, same INTEGER);
 """
 FILLS = {
     1: "INSERT INTO p VALUES (3, 'x', 3); INSERT INTO c VALUES (1, 3, 'old')",
-    2: "INSERT INTO p VALUES (1, 'q', 3); INSERT INTO c VALUES (2, 1, 'old of 2'); INSERT INTO t VALUES ('7', '2', 2)",
+    2: "INSERT INTO p VALUES (1, 'q', 3), (3, 'r', 1); INSERT INTO c VALUES (2, 1, 'old of 2'); INSERT INTO t VALUES ('7', '2', 2)",
 }
-"""What the first file has before it is enabled, and sometimes the second one; some of its references lead nowhere."""
+"""What the first file has before it is enabled, and sometimes the second one: a row of one number both, and references that lead nowhere."""
 DECLARED = (("c.p", "p.id"), ("p.up", "p.id"), ("t.p", "p.id"), ("t.same", "p.id"))
 Step = tuple[str, int, str | int]
 PLACES = 3

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -140,7 +140,11 @@ class Simulation:
         number = self.random.choice((2, 2, 3, 3, 4, 5))
         files.create(self)
         while len(self.peers) < number:
-            self.random.choice((files.create, files.clone, files.clone, files.copy))(self)
+            self.random.choice(self.beginnings())(self)
+
+    def beginnings(self) -> Sequence[Callable[[Simulation], None]]:
+        """Return how a further file may come about at the beginning."""
+        return (files.create, files.clone, files.clone, files.copy)
 
     def _step(self) -> None:
         if not self.frozen:

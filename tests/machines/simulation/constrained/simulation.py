@@ -9,7 +9,7 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.machines.oracle.events import Row
 from tests.machines.oracle.numbers import Birth, Foretold, translate
 from tests.machines.oracle.rules import View
 from tests.machines.oracle.shown import Shown
-from tests.machines.simulation import accounting, answers
+from tests.machines.simulation import accounting, answers, files
 from tests.machines.simulation.constrained import situations as constrained_situations
 from tests.machines.simulation.constrained.making import agree
 from tests.machines.simulation.constrained.tables import (
@@ -93,9 +93,13 @@ class Constrained(Simulation):
     def actions(self) -> dict[Callable[[], None], float]:
         answering = (answers.resolve, answers.undelete)
         found = {action: n for action, n in super().actions().items() if getattr(action, "func", None) not in answering}
-        of_numbers = {self._claim: 16} if self.numbered else {}
+        of_numbers = {self._claim: 16, self._contest: 12} if self.numbered else {}
         of_unions = {self._create_both: 30} if self._uniting() else {}
         return {**found, self._undelete: 2, self._send_again: 6, **of_numbers, **of_unions}
+
+    def beginnings(self) -> Sequence[Callable[[Simulation], None]]:
+        """Let most files be filled on their own where rows have automatic ids, so that several have a row of one number before they meet."""
+        return (*super().beginnings(), files.create, files.create) if self.numbered else super().beginnings()
 
     def _step(self) -> None:
         """Take a step; whatever it was, what every file shows then follows from what it knows."""
@@ -161,6 +165,35 @@ class Constrained(Simulation):
         self.deliver(self.export(third, second.replica.vector()), second)
         if self.random.random() < 0.8 and first.island == second.island:
             self.deliver(self.export(first, second.replica.vector()), second)
+
+    def _contest(self) -> None:
+        """Let a file insert a row under a number that others had before they met; who knows both refers to that number, and others get that late."""
+        if len(self.peers) < 7 and not self._contestants():
+            files.create(self)
+        found = self._contestants()
+        if not found:
+            return
+        old, writer, reader, third = self.random.choice(found)
+        table, number = old[0], old[1][0].claimed
+        self._let(third, third.writer.claim, table, number)
+        for sender, receiver in self.random.sample([(writer, reader), (third, writer), (third, reader)], 3):
+            if self.random.random() < 0.8:
+                self.deliver(self.export(sender, receiver.replica.vector()), receiver)
+        self._let(writer, writer.writer.refer, table, number)
+        self.deliver(self.export(writer, reader.replica.vector()), reader)
+        self.occurred["two files had a row of a number, and a third one inserted it"] += 1
+
+    def _contestants(self) -> list[tuple[Row, Peer, Peer, Peer]]:
+        """List rows that two files had before they met, these files, and one that lacks the row, all on one side of the network."""
+        found = []
+        for old in [(table, (Birth(table, n),)) for table in self.peers[0].writer.referred for n in (1, 2, 3)]:
+            geneses = [event for event in self.world.events if event.kind == "genesis" and old in event.writes]
+            knows = [{e.number for e in geneses if peer.twin.known >> e.number & 1} for peer in self.peers]
+            for trio in permutations(range(len(self.peers)), 3):
+                writer, reader, third = (knows[n] for n in trio)
+                if reader and writer - reader and not third and len({self.peers[n].island for n in trio}) == 1:
+                    found.append((old, *(self.peers[n] for n in trio)))
+        return found
 
     def _uniting(self) -> list[str]:
         """List the tables whose rows are united."""

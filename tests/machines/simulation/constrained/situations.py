@@ -54,6 +54,7 @@ REQUIRED = (
     "a reference in a key was held",
     "a row evicted by REPLACE was updated elsewhere",
     "a row was renumbered",
+    "two files had a row of a number, and a third one inserted it",
     "a number was used again",
     "a renumbered row had children on two sites",
     "a reference followed a renumbered row",

@@ -296,15 +296,16 @@ class ConstrainedWriter(Writer):
         return table, tuple(_named(part, names.get(found or "")) for part, found in zip(key, held, strict=True))
 
     def _values_of(self, table: str, values: Mapping[str, Any], names: Names) -> dict[str, Any]:
+        """Return values with rows in place of numbers, and with numbers that no row has yet as such.
+
+        SQLite lets a row refer to nothing in its own table if REPLACE writes it (fact 29).
+        """
         shape = self._constrained(table)
-        loose = {
-            column for reference in shape.rules.references if not reference.enforced for column in reference.columns
-        }
         found = {}
         for column, value in values.items():
             held = shape.holds.get(column, "")
             found[column] = _named(value, names.get(held))
-            if column in loose and held and isinstance(found[column], int):
+            if held and isinstance(found[column], int):
                 found[column] = Foretold(held, value, next(TOKENS))
         return found
 
