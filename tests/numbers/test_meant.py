@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from random import Random
 from typing import Any
 
+import apsw
 import pytest
 
 from crdtsql import Replica
@@ -19,6 +22,7 @@ from tests.support.library import connect
 from tests.support.peers import START_MS, merged_in_all_orders
 
 SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "30"))
+TICK_MS = 10_000
 SCHEMA = """
 CREATE TABLE p (id INTEGER PRIMARY KEY, name);
 CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id), what);
@@ -37,25 +41,33 @@ def make(*numbers: int, fill: str = "", before: str = "", schema: str = SCHEMA) 
     """Make replicas of one filled file; a lower number has an earlier clock."""
     opened = []
     for number in numbers:
-        connection = connect()
-        connection.execute(schema)
-        if not opened and before:
-            connection.execute(before)
-        ticks, sites = count(START_MS + number * 1000, 10_000), count()
-        replica = Replica.on(
-            connection,
-            now=lambda ticks=ticks: next(ticks),
-            make_site=lambda number=number, sites=sites: bytes([number, *([0] * 14), next(sites)]),
-        )
-        tables = connection.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '@_%' ESCAPE '@'"
-        )
-        replica.enable(*(name for (name,) in tables.fetchall()))
-        opened.append(replica)
+        image, now_ms = enabled(number, schema, "" if opened else before)
+        opened.append(on(state.opened(image), number, count(now_ms, TICK_MS), first_site=1))
     if fill:
         opened[0].connection.execute(fill)
     give(opened[0], *opened[1:])
     return opened
+
+
+@cache
+def enabled(number: int, schema: str, before: str) -> tuple[bytes, int]:
+    """Return the image of a file whose tables were just enabled, and what its clock says next."""
+    connection, ticks = connect(), count(START_MS + number * 1000, TICK_MS)
+    connection.execute(schema)
+    connection.execute(before)
+    tables = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '@_%' ESCAPE '@'"
+    )
+    on(connection, number, ticks).enable(*(name for (name,) in tables.fetchall()))
+    image = connection.serialize("main")
+    connection.close()
+    return image, next(ticks)
+
+
+def on(connection: apsw.Connection, number: int, ticks: Iterator[int], *, first_site: int = 0) -> Replica:
+    """Open a replica whose clock goes on with every look, and whose site ids begin with its number."""
+    sites = count(first_site)
+    return Replica.on(connection, now=lambda: next(ticks), make_site=lambda: bytes([number, *([0] * 14), next(sites)]))
 
 
 def rest(*replicas: Replica) -> None:

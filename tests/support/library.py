@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import apsw
 
+from crdtsql.base import memory
 from crdtsql.replica.opening import STATEMENTS
 
 SLOT_BYTES, SLOTS = 1200, 400
@@ -51,11 +52,16 @@ def undone(connection: apsw.Connection) -> Iterator[None]:
         yield
         created = _temporary_tables(connection)
     except BaseException:
-        connection.execute("ROLLBACK")
+        _roll_back(connection)
         raise
-    connection.execute("ROLLBACK")
+    _roll_back(connection)
     for name in created.keys() - _temporary_tables(connection).keys():
         connection.execute(created[name].replace("CREATE TABLE ", "CREATE TABLE temp.", 1))
+
+
+def _roll_back(connection: apsw.Connection) -> None:
+    memory.forget(connection)
+    connection.execute("ROLLBACK")
 
 
 def _temporary_tables(connection: apsw.Connection) -> dict[str, str]:
