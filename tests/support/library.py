@@ -47,6 +47,7 @@ def undone(connection: apsw.Connection) -> Iterator[None]:
 
     Where a temporary table comes or goes, SQLite compiles all statements of a connection anew.
     """
+    memory.forget_rows(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -16,6 +16,7 @@ from typing import Any
 import apsw
 
 from crdtsql.base.sqltext import identifier
+from crdtsql.replica.transactions import reading
 from crdtsql.store.registry import Registry
 from crdtsql.store.tables import Table
 from tests.machines.oracle import parts
@@ -143,17 +144,21 @@ def _parts(connection: apsw.Connection, table: Table, sites: dict[int, bytes]) -
 def rows(connection: apsw.Connection) -> Rows:
     """Return the state of every row, shown or held, of every replicated table: (table, key) -> state."""
     registry = Registry(connection)
-    sites = {ordinal: site for ordinal, site, _ in registry.sites()}
     found: Rows = {}
-    for table in registry.tables():
-        _check(connection, table)
-        found |= _clocked(connection, table, sites) | _genesis(connection, table, sites)
+    with reading(connection):
+        sites = {ordinal: site for ordinal, site, _ in registry.sites()}
+        for table in registry.tables():
+            moved = _moved(connection, table)
+            _check(connection, table, moved)
+            found |= _clocked(connection, table, sites) | _genesis(connection, table, sites, moved)
     return found
 
 
-def _check(connection: apsw.Connection, table: Table) -> None:
-    shown = f"EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {table.row_has_key_of('shown', 'clock')} AND NOT {_moved(connection, table)})"
-    if _moved(connection, table) != "0":
+def _check(connection: apsw.Connection, table: Table, moved: str) -> None:
+    shown = (
+        f"EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {table.row_has_key_of('shown', 'clock')} AND NOT {moved})"
+    )
+    if moved != "0":
         stands = f"{table.moved} AS moved JOIN {table.quoted} AS shown ON {table.row_has_key_of('shown', 'moved')}"
         shown = f"({shown} OR EXISTS (SELECT 1 FROM {stands} WHERE moved.held = clock.held))"
         _check_moved(connection, table)
@@ -239,7 +244,7 @@ def _clocked(connection: apsw.Connection, table: Table, sites: dict[int, bytes])
     return found
 
 
-def _genesis(connection: apsw.Connection, table: Table, sites: dict[int, bytes]) -> Rows:
+def _genesis(connection: apsw.Connection, table: Table, sites: dict[int, bytes], moved: str) -> Rows:
     names = [*table.key, *(field.name for field in table.fields)]
     values = ", ".join(_typed(f"shown.{identifier(name)}") for name in names)
     width = len(table.key)
@@ -247,7 +252,7 @@ def _genesis(connection: apsw.Connection, table: Table, sites: dict[int, bytes])
     for row in connection.execute(
         f"SELECT {values} FROM {table.quoted} AS shown WHERE NOT EXISTS "
         f"(SELECT 1 FROM {table.clock} AS clock WHERE {table.row_has_key_of('shown', 'clock')}) "
-        f"AND NOT {_moved(connection, table)}"
+        f"AND NOT {moved}"
     ):
         stored = _pairs(row)
         assert table.genesis is not None, f"{table.name}: {stored[:width]} has neither clock nor genesis"
@@ -291,13 +296,14 @@ def tables(connection: apsw.Connection) -> dict[str, list[str]]:
 
 def shared(connection: apsw.Connection) -> dict[str, Any]:
     """Return all that two replicas with the same events must have alike."""
-    return {
-        "rows": rows(connection),
-        "held": held(connection),
-        "tables": tables(connection),
-        "vector": Registry(connection).vector(),
-        "merged": merged(connection),
-    }
+    with reading(connection):
+        return {
+            "rows": rows(connection),
+            "held": held(connection),
+            "tables": tables(connection),
+            "vector": Registry(connection).vector(),
+            "merged": merged(connection),
+        }
 
 
 def opened(image: bytes) -> apsw.Connection:

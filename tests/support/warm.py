@@ -7,6 +7,7 @@ says the arguments, the folder and the environment, and brings the three standar
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -33,10 +34,12 @@ from crdtsql.ui.cli import main
 NUMBER = struct.Struct("<q")
 NOBODY = 65534
 LATE = (
+    "click._textwrap",
     "difflib",
     "encodings.ascii",
     "encodings.idna",
     "importlib.readers",
+    "rich._emoji_codes",
     "rich.console",
     "rich.progress",
     "rich.table",
@@ -179,12 +182,15 @@ def become(files: Sequence[int], folder: str, environment: dict[str, str]) -> No
 
 
 def load() -> None:
-    """Load all of crdtsql, and what it loads late."""
+    """Load all of crdtsql, its SQL too, and what it loads late."""
     for module in pkgutil.walk_packages(crdtsql.__path__, "crdtsql."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
     for name in LATE:
         import_module(name)
+    folder = Path(crdtsql.__file__).parent / "sql"
+    for path in folder.rglob("*.sql"):
+        template(path.relative_to(folder).with_suffix("").as_posix())
 
 
 def end_as_nobody() -> None:
@@ -192,10 +198,33 @@ def end_as_nobody() -> None:
 
     Nobody may perhaps not read the folder of the interpreter, so whatever is loaded must be loaded by now.
     """
-    template("store/create")
     if os.geteuid() == 0:
         os.setuid(NOBODY)
     main()
+
+
+def run_command() -> None:
+    """Run the command as `python -m crdtsql` does, and end at once.
+
+    Python takes itself apart when it ends, and would so copy most of the memory that it shares with the server.
+    """
+    try:
+        runpy.run_module("crdtsql", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if not isinstance(end.code, int | None) or threading.active_count() > 1 or not _flushed():
+            raise
+        atexit._run_exitfuncs()
+        os._exit(end.code or 0)
+
+
+def _flushed() -> bool:
+    """Write what is left of the output; tell whether somebody takes it."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":
@@ -207,4 +236,4 @@ if __name__ == "__main__":
         sys.argv = ["crdtsql", *given["arguments"]]
         if given["unprivileged"]:
             end_as_nobody()
-        runpy.run_module("crdtsql", run_name="__main__", alter_sys=True)
+        run_command()
