@@ -1,7 +1,7 @@
 """In which order do the steps of a verb run, under which lock?"""
 
 from crdtsql.replica.answers import UNSET
-from crdtsql.replica.carried import RowChange, SyncOptions, SyncReport, carries
+from crdtsql.replica.carried import RowChange, SyncOptions, SyncReport, Told, carries
 from crdtsql.replica.replica import Replica
 from crdtsql.replica.transactions import LOCK_TIMEOUT_S
 
@@ -12,5 +12,6 @@ __all__ = [
     "RowChange",
     "SyncOptions",
     "SyncReport",
+    "Told",
     "carries",
 ]

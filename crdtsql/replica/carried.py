@@ -6,14 +6,15 @@ A replica knows no transport: they stand above it. `carries` is called by them w
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import apsw
 
-from crdtsql.base import SqliteValue, UsageError, query, suggest, to_json, value_to_json
+from crdtsql.base import CrdtsqlError, SqliteValue, UsageError, query, suggest, to_json, value_to_json
 from crdtsql.export import Change
 from crdtsql.merge import MergeReport
 from crdtsql.replica.session import Session
@@ -111,19 +112,28 @@ class SyncReport:
         }  # fmt: skip
 
 
-Carry = Callable[[Any, Any, SyncOptions], SyncReport]
-_CARRY: list[Carry] = []
+Told = Callable[[str, "SyncReport | CrdtsqlError"], None]
+"""Hears what was done with a remote of that name, or why nothing could be."""
 
 
-def carries(carry: Carry) -> Carry:
-    """Let a function carry out every sync from now on."""
-    _CARRY[:] = [carry]
-    return carry
+class Carrier(Protocol):
+    """What carries out every sync."""
+
+    def sync(self, replica: Any, remote: Any, options: SyncOptions) -> SyncReport:
+        """Sync a replica with a remote."""
+
+    def watch(
+        self, replica: Any, remotes: Sequence[Any], stop: threading.Event, told: Told | None, options: SyncOptions
+    ) -> None:
+        """Sync as soon as there is news, until the event is set."""
 
 
-def carry(replica: Any, remote: Any, options: SyncOptions) -> SyncReport:
-    """Sync a replica with a remote, by the transports."""
-    return _CARRY[0](replica, remote, options)
+_CARRIERS: list[Carrier] = []
+
+
+def carries(carrier: Carrier) -> None:
+    """Let somebody carry out every sync from now on."""
+    _CARRIERS[:] = [carrier]
 
 
 class Carried(Session):
@@ -152,7 +162,28 @@ class Carried(Session):
             UsageError: there is no way to such an address.
             TransportError: the remote can't be reached, or is none.
         """
-        return carry(self, remote, SyncOptions(pull, push, dry_run, refuse_unrelated))
+        return _CARRIERS[0].sync(self, remote, SyncOptions(pull, push, dry_run, refuse_unrelated))
+
+    def watch(
+        self,
+        *remotes: Session | str | os.PathLike[str] | object,
+        stop: threading.Event,
+        told: Told | None = None,
+        pull: bool = True,
+        push: bool = True,
+    ) -> None:
+        """Sync with remotes as soon as there is news on either side, until the event is set; or with all that have names.
+
+        Writes of any program to the file are noticed. A remote that fails is tried again, later each time. One thread does that; give
+        it a replica of its own.
+
+        Args:
+            told: called with a remote's name, and the report of a sync in which something moved, or the error for which one failed.
+
+        Raises:
+            UsageError: there is no way to such an address, or no remote has a name.
+        """
+        _CARRIERS[0].watch(self, remotes, stop, told, SyncOptions(pull, push))
 
     @verb
     def remotes(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crdtsql.base import query
 from crdtsql.replica import Replica
 from crdtsql.transports.addresses import Address
 from crdtsql.transports.exchange import answer
@@ -24,6 +25,10 @@ class FilePeer(Peer):
     def acknowledge(self, site: str, vector: dict[str, int]) -> None:
         """Remember it, for `status`."""
         self._replica.remember_peer(site, vector)
+
+    def glance(self) -> str:
+        """Return what changes when another connection writes to the file."""
+        return str(query.first(self._replica.connection, "PRAGMA data_version")[0])
 
     def close(self) -> None:
         """Close the file, if it was opened for this."""

@@ -81,6 +81,13 @@ class Remote(ABC):
         """Return the same for all addresses of one remote, as far as that is known."""
         return self.address
 
+    def glance(self) -> str | None:
+        """Return what is another text once there is news, at next to no cost; None where that can't be had.
+
+        A watcher asks often, and syncs when it is another one; else it syncs every ten seconds or so.
+        """
+        return None
+
     def close(self) -> None:  # noqa: B027 - many have nothing to close
         """Let go of what it holds."""
 
@@ -150,6 +157,10 @@ class Store(Remote):
     def names(self) -> Collection[str]:
         """List the names alone; this is asked at each poll, and should be as cheap as can be."""
         return self.entries().keys()
+
+    def glance(self) -> str | None:
+        """Return what changes when a name comes or goes."""
+        return str(hash(frozenset(self.names())))
 
     @abstractmethod
     def get(self, name: str) -> bytes | None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
-from crdtsql.base import UsageError
-from crdtsql.replica import Replica, SyncOptions, SyncReport, carries
+from crdtsql.base import UsageError, suggest
+from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries
 from crdtsql.transports.addresses import LOCAL, Address, opener, parse
 from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Context, Peer, Store
 from crdtsql.transports.stores.visit import sync_with_store
+from crdtsql.transports.watching import Watcher
 
 
 def sync(
@@ -36,27 +40,67 @@ def sync(
         return carry_out(opened, second, options)
 
 
-@carries
 def carry_out(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport:
-    """Sync a replica with a remote."""
+    """Sync a replica with a remote: another replica, the name of a remote, a path, an address, or one that is open."""
     if not (options.pull or options.push):
         raise UsageError("a sync that neither pulls nor pushes does nothing")
     with ExitStack() as opened:
         if isinstance(remote, Replica):
-            remote = FilePeer(remote)
-        elif isinstance(remote, (str, os.PathLike)):
+            return _with_open(replica, FilePeer(remote), options)
+        if isinstance(remote, (str, os.PathLike)):
             remote = opened.enter_context(reached(replica, replica.remotes().get(os.fspath(remote), remote)))
-        if isinstance(remote, Peer):
-            return sync_with_peer(replica, remote, options)
-        if isinstance(remote, Store):
-            return sync_with_store(replica, remote, options)
-        raise UsageError(f"{remote!r} is nothing to sync with")
+        return _with_open(replica, remote, options)
+
+
+def _with_open(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport:
+    """Sync with a remote that is open."""
+    if isinstance(remote, Peer):
+        return sync_with_peer(replica, remote, options)
+    if isinstance(remote, Store):
+        return sync_with_store(replica, remote, options)
+    raise UsageError(f"{remote!r} is nothing to sync with")
 
 
 def reached(replica: Replica, address: str | os.PathLike[str]) -> Peer | Store:
     """Open the remote of an address."""
     found = parse(address)
     return opener(found)(found, Context(replica.lock_timeout))
+
+
+def watch(
+    replica: Replica, remotes: Sequence[Any], stop: threading.Event, told: Told | None, options: SyncOptions
+) -> None:
+    """Sync with remotes as soon as there is news, until the event is set; with those that have names if none is given."""
+    named = replica.remotes()
+    wanted: dict[str, Any] = {}
+    for remote in remotes or named:
+        if isinstance(remote, (str, os.PathLike)):
+            parse(named.get(os.fspath(remote), remote))
+        wanted[str(getattr(remote, "address", getattr(remote, "path", remote)))] = remote
+    if not wanted:
+        raise UsageError(
+            f"{replica.path} has no remotes: say which to watch, or name one with {suggest.verb('remote add')}"
+        )
+    lines = {name: partial(_line, replica, remote, named) for name, remote in wanted.items()}
+    Watcher(replica, lines, _with_open, options=options, told=told).run(stop)
+
+
+def _line(replica: Replica, remote: Any, named: Mapping[str, str]) -> Peer | Store:
+    if isinstance(remote, Replica):
+        return FilePeer(remote)
+    if isinstance(remote, (Peer, Store)):
+        return remote
+    return reached(replica, named.get(os.fspath(remote), remote))
+
+
+class _Carrier:
+    """What a replica calls, which knows no transport."""
+
+    sync = staticmethod(carry_out)
+    watch = staticmethod(watch)
+
+
+carries(_Carrier())
 
 
 def probe(replica: Replica, text: str) -> tuple[str, str]:

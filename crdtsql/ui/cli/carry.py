@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from crdtsql.base import CrdtsqlError, UsageError, clock, show, show_key, suggest
+from crdtsql.base import CrdtsqlError, UsageError, clock, dumps, show, show_key, suggest
 from crdtsql.replica import Replica, SyncReport
 from crdtsql.transports import parse, probe, stores
 from crdtsql.ui.merged import YES, asking, show_report
@@ -28,6 +30,9 @@ def register(group: click.Group) -> None:
 @click.option("--pull", is_flag=True, help="Only take what the remote has.")
 @click.option("--push", is_flag=True, help="Only give what the remote lacks.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, and show what would be changed.")
+@click.option(
+    "--watch", is_flag=True, help="Go on: sync as soon as there is news on either side, until a signal ends it."
+)
 @YES
 @LOCK_TIMEOUT
 @JSON
@@ -39,6 +44,7 @@ def sync(
     pull: bool,
     push: bool,
     dry_run: bool,
+    watch: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -47,7 +53,12 @@ def sync(
     REMOTE is another file, the name of a remote, or an address: its scheme says which way leads there (docs/TRANSPORTS.md).
     """
     options = {"pull": pull or not push, "push": push or not pull, "dry_run": dry_run}
+    if watch and dry_run:
+        raise click.UsageError("--watch changes things as they come, --dry-run nothing: give one of them")
     with open_replica(database) as replica:
+        if watch:
+            _watch(replica, database, remote, pull=options["pull"], push=options["push"], as_json=as_json)
+            return
         if remote is not None:
             report = _sync(replica, database, remote, options, yes=yes)
             found = _show(database, remote, report, dry_run=dry_run, as_json=as_json)
@@ -70,6 +81,32 @@ def sync(
     if as_json:
         print_json(told)
     ctx.exit(FAILED if failed else 0)
+
+
+def _watch(replica: Replica, database: str, remote: str | None, *, pull: bool, push: bool, as_json: bool) -> None:
+    """Sync until SIGINT or SIGTERM comes, and finish what is under way; a second one ends it at once."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def end(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    def tell(name: str, what: SyncReport | CrdtsqlError) -> None:
+        if isinstance(what, CrdtsqlError):
+            show_notice(f"{name}: {what}")
+        elif as_json:
+            click.echo(dumps(_show(database, name, what, dry_run=False, as_json=True), None))
+        else:
+            _show(database, name, what, dry_run=False, as_json=False)
+
+    try:
+        for number in before:
+            signal.signal(number, end)
+        replica.watch(*([] if remote is None else [remote]), stop=stop, told=tell, pull=pull, push=push)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _sync(replica: Replica, database: str, remote: str, options: dict[str, bool], *, yes: bool) -> SyncReport:

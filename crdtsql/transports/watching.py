@@ -1,0 +1,182 @@
+"""Watching: sync again and again, as soon as there is news on either side, for hours, at next to no cost while there is none.
+
+Local writes of any program are noticed by `PRAGMA data_version`, which costs microseconds; what is new in a remote by its `glance`, as
+often as that is cheap. A remote that fails is tried again later and later, and keeps no other one from being synced. One thread does
+all of it, and only that thread uses the remotes.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import apsw
+
+from crdtsql.base import CrdtsqlError, query
+from crdtsql.replica import Replica, SyncOptions, SyncReport, Told
+from crdtsql.transports.interface import Peer, Store
+
+LOOK_S = 0.02
+"""How often to look at the file."""
+DEBOUNCE_S, LONGEST_DEBOUNCE_S = 0.01, 0.2
+"""Writes go when none came for so long, or after so long at the latest."""
+SHARE = 0.004
+"""How much of the time a glance at a remote may take."""
+LONGEST_GLANCE_S = 5.0
+EVERY_S = 10.0
+"""So often a remote is synced with though nothing seems new."""
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 60.0
+PATIENCE = 2
+"""At how many visits of a store a watcher waits for the writer to put there what it wrote."""
+
+Reach = Callable[[], Peer | Store]
+SyncWith = Callable[[Replica, Peer | Store, SyncOptions], SyncReport]
+
+
+@dataclass(slots=True)
+class Line:
+    """One remote that is watched.
+
+    Attributes:
+        reach: opens it.
+        remote: it, while it is open.
+        seen: its last glance.
+        glance_at, due_at: when to glance at it again, and when to sync with it in any case.
+        failures: how often it failed in a row.
+    """
+
+    name: str
+    reach: Reach
+    remote: Peer | Store | None = None
+    seen: str | None = None
+    glance_at: float = 0.0
+    due_at: float = 0.0
+    failures: int = 0
+
+
+def _silent(_name: str, _what: SyncReport | CrdtsqlError) -> None:
+    """Tell nobody."""
+
+
+class Watcher:
+    """Keeps a replica and its remotes in step.
+
+    Args:
+        told: is called with a remote's name, and what a sync did that moved anything, or why it failed.
+    """
+
+    def __init__(
+        self,
+        replica: Replica,
+        remotes: Mapping[str, Reach],
+        sync_with: SyncWith,
+        *,
+        options: SyncOptions | None = None,
+        told: Told | None = None,
+        now: Callable[[], float] = time.monotonic,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._replica, self._sync_with, self._now = replica, sync_with, now
+        self._told: Told = told or _silent
+        self._options = replace(options or SyncOptions(), patience=PATIENCE)
+        self._chance = chance or random.Random()  # noqa: S311 - it only spreads work
+        self.lines = [Line(name, reach) for name, reach in remotes.items()]
+        self._file = replica.connection.filename
+        self._reader: apsw.Connection | None = None
+        self._version = self._look()
+        self._first_at: float | None = None
+        self._last_at = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Watch until somebody sets the event; a sync that is under way is finished."""
+        try:
+            while not stop.is_set():
+                stop.wait(self.step())
+        finally:
+            self.close()
+
+    def step(self) -> float:
+        """Do what is due; return after how many seconds to look again."""
+        now = self._now()
+        version = self._look()
+        if version != self._version:
+            self._version, self._last_at = version, now
+            self._first_at = now if self._first_at is None else self._first_at
+        ready = self._first_at is not None and (
+            now - self._last_at >= DEBOUNCE_S or now - self._first_at >= LONGEST_DEBOUNCE_S
+        )
+        if ready:
+            self._first_at = None
+        for line in self.lines:
+            if ready and not line.failures:
+                line.due_at = now
+            if now >= line.due_at or (not line.failures and now >= line.glance_at and self._has_news(line, now)):
+                self._sync(line)
+        return DEBOUNCE_S if self._first_at is not None else LOOK_S
+
+    def close(self) -> None:
+        """Let go of the remotes."""
+        for line in self.lines:
+            self._drop(line)
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _look(self) -> tuple[int, ...]:
+        """Return what changes when anybody has written to the file; for one in memory, when this connection has."""
+        try:
+            if self._reader is None and self._file:
+                self._reader = apsw.Connection(self._file, flags=apsw.SQLITE_OPEN_READONLY)
+            if self._reader is not None:
+                return (int(query.first(self._reader, "PRAGMA data_version")[0]),)
+        except apsw.Error:  # it is locked, or was replaced: look again later
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+            return (-1,)
+        return (self._replica.connection.total_changes(),)
+
+    def _has_news(self, line: Line, now: float) -> bool:
+        began = time.perf_counter()
+        try:
+            found = line.remote.glance() if line.remote is not None else None
+        except CrdtsqlError as error:
+            self._failed(line, error)
+            return False
+        cost = time.perf_counter() - began
+        line.glance_at = now + min(LONGEST_GLANCE_S, max(LOOK_S, cost / SHARE))
+        changed, line.seen = found is not None and found != line.seen, found
+        return changed
+
+    def _sync(self, line: Line) -> None:
+        try:
+            if line.remote is None:
+                line.remote = line.reach()
+            line.seen = line.remote.glance()  # before the sync, so that what comes meanwhile is news
+            report = self._sync_with(self._replica, line.remote, self._options)
+        except CrdtsqlError as error:
+            self._failed(line, error)
+            return
+        line.failures = 0
+        line.due_at = self._now() + EVERY_S * self._chance.uniform(0.7, 1.3)
+        if report.received or report.sent or report.skipped:
+            self._told(line.name, report)
+
+    def _failed(self, line: Line, error: CrdtsqlError) -> None:
+        """Try again later, and later each time; the remote is opened anew."""
+        self._drop(line)
+        wait_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(line.failures, 16)) * self._chance.uniform(0.5, 1.0)
+        line.failures += 1
+        line.due_at = self._now() + wait_s
+        self._told(line.name, error)
+
+    @staticmethod
+    def _drop(line: Line) -> None:
+        if line.remote is not None:
+            with suppress(CrdtsqlError):
+                line.remote.close()
+            line.remote = None

@@ -1,0 +1,197 @@
+"""Watching: what makes a watcher sync, when it tries again, and how it ends. Time is the tests' own."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import apsw
+import pytest
+
+from crdtsql import CrdtsqlError, Replica, SyncReport, errors
+from crdtsql.transports import watching
+from crdtsql.transports.file import FilePeer
+from crdtsql.transports.folder import Folder
+from crdtsql.transports.interface import Peer, Store
+from crdtsql.transports.syncing import _with_open
+from crdtsql.transports.watching import Watcher
+from tests.support import peers
+from tests.support.command import COMMAND, execute
+
+SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title)"
+
+
+class World:
+    """A replica, its remote, a watcher between them, and the time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now, self.told, self.syncs = 100.0, [], 0
+        self.one, self.other = peers.two(folder, SCHEMA, now=peers.Clock(step=1))
+        (folder / "team").mkdir()
+        self.folder = folder / "team"
+        self.broken: CrdtsqlError | None = None
+
+    def watcher(self, reach: watching.Reach) -> Watcher:
+        """Watch what `reach` opens."""
+        self.told = []
+        return Watcher(
+            self.one, {"it": reach}, self._sync, told=self._hear, now=lambda: self.now, chance=random.Random(1)
+        )
+
+    def _sync(self, replica: Replica, remote: Peer | Store, options: object) -> SyncReport:
+        self.syncs += 1
+        if self.broken:
+            raise self.broken
+        return _with_open(replica, remote, options)  # type: ignore[arg-type]
+
+    def _hear(self, name: str, what: SyncReport | CrdtsqlError) -> None:
+        self.told.append(what)
+
+    def go(self, watcher: Watcher, seconds: float) -> int:
+        """Let time pass in steps as the watcher asks for them; return how many syncs there were."""
+        before, end = self.syncs, self.now + seconds
+        while self.now < end:
+            self.now += watcher.step()
+        return self.syncs - before
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Give a replica and what it may watch."""
+    return World(tmp_path)
+
+
+def write(path: str, key: str) -> None:
+    """Insert a row as another program does."""
+    connection = apsw.Connection(path)
+    connection.execute("INSERT INTO task VALUES (?, 'x')", (key,))
+    connection.close()
+
+
+def keys(replica: Replica) -> list[str]:
+    """Return the keys of the rows that are shown."""
+    return [key for (key,) in replica.connection.execute("SELECT id FROM task ORDER BY id")]
+
+
+def test_local_writes_leave_at_once(world: World) -> None:
+    """A write of any program is sent within a moment, and then nothing happens until the next one, or for long."""
+    watcher = world.watcher(lambda: FilePeer(world.other))
+    world.go(watcher, 1)
+    assert world.go(watcher, 5) == 0
+    write(world.one.path, "a")
+    assert 1 <= world.go(watcher, 0.5) <= 2
+    assert keys(world.other) == ["a"] and len(world.told) == 1
+    assert world.go(watcher, 5) == 0
+    assert world.go(watcher, 20) >= 1
+    watcher.close()
+
+
+def test_many_writes_are_one_sync(world: World) -> None:
+    """Writes that come in quick succession are sent together, but not later than after a moment, however long they go on."""
+    watcher = world.watcher(lambda: FilePeer(world.other))
+    world.go(watcher, 1)
+    for number in range(10):
+        write(world.one.path, f"a{number}")
+        assert watcher.step() == watching.DEBOUNCE_S
+        world.now += watching.DEBOUNCE_S / 2
+    assert keys(world.other) == []
+    world.go(watcher, 0.1)
+    assert len(keys(world.other)) == 10 and len(world.told) == 1
+    for number in range(100):
+        write(world.one.path, f"b{number}")
+        watcher.step()
+        world.now += watching.DEBOUNCE_S / 2
+    assert len(keys(world.other)) > 10
+    watcher.close()
+
+
+def test_news_of_a_remote_arrive(world: World) -> None:
+    """What another program writes to a file that is watched arrives, and what somebody puts into a folder."""
+    watcher = world.watcher(lambda: FilePeer(world.other))
+    world.go(watcher, 1)
+    write(world.other.path, "b")
+    world.go(watcher, 0.5)
+    assert keys(world.one) == ["b"]
+    watcher.close()
+    watcher = world.watcher(lambda: Folder("dir:team", str(world.folder)))
+    world.go(watcher, 1)
+    write(world.other.path, "c")
+    world.other.sync(f"dir:{world.folder}")
+    world.go(watcher, 6)
+    assert keys(world.one) == ["b", "c"]
+    watcher.close()
+
+
+def test_two_watchers_of_one_file_do_not_fight(world: World) -> None:
+    """Two watchers of one file come to rest after each write."""
+    watchers = [world.watcher(lambda: Folder("dir:team", str(world.folder))) for _ in range(2)]
+    write(world.one.path, "a")
+    for watcher in watchers * 3:
+        world.go(watcher, 1)
+    before = len(list(world.folder.rglob("*.crdt")))
+    assert sum(world.go(watcher, 2) for watcher in watchers) == 0
+    assert len(list(world.folder.rglob("*.crdt"))) == before == 1
+    for watcher in watchers:
+        watcher.close()
+
+
+def test_what_fails_is_tried_again_later_and_later(world: World) -> None:
+    """A remote that fails is tried again, at growing and uneven distances up to a minute, also where nothing is written; then all goes on."""
+    watcher = world.watcher(lambda: FilePeer(world.other))
+    world.broken = errors.TransportError("no way")
+    write(world.one.path, "a")
+    tried = [world.go(watcher, 60) for _ in range(4)]
+    assert tried[0] >= 4 and tried[-1] <= 2 and sum(tried) < 20
+    assert {str(error) for error in world.told} == {"no way"}
+    write(world.one.path, "b")
+    assert world.go(watcher, 0.1) == 0
+    world.broken = None
+    world.go(watcher, 61)
+    assert keys(world.other) == ["a", "b"]
+    watcher.close()
+
+
+def test_a_remote_that_goes_and_comes_back(world: World, tmp_path: Path) -> None:
+    """A folder that is not there for a while is opened anew when it is back."""
+    watcher = world.watcher(lambda: Folder("dir:team", str(world.folder)))
+    write(world.one.path, "a")
+    world.go(watcher, 1)
+    world.folder.rename(tmp_path / "away")
+    write(world.one.path, "b")
+    world.go(watcher, 3)
+    assert any(isinstance(what, errors.TransportError) for what in world.told)
+    (tmp_path / "away").rename(world.folder)
+    world.go(watcher, 10)
+    assert len(list(world.folder.rglob("*.crdt"))) == 2
+    watcher.close()
+
+
+def test_watching_ends(world: World, tmp_path: Path) -> None:
+    """`watch` returns when the event is set, and refuses at once what it could never watch."""
+    stop = threading.Event()
+    write(world.one.path, "a")
+    world.one.watch(world.other, stop=stop, told=lambda name, what: stop.set())
+    assert keys(world.other) == ["a"]
+    with pytest.raises(errors.UsageError, match="there is no transport gopher:"):
+        world.one.watch("gopher://x", stop=stop)
+    with pytest.raises(errors.UsageError, match="has no remotes"):
+        world.one.watch(stop=stop)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_watches_until_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    """`sync --watch` carries what the sqlite3 shell writes, and ends with 0 when it is told to."""
+    with peers.replica(tmp_path / "1.db", SCHEMA) as one:
+        one.clone(tmp_path / "2.db").close()
+    command = [*COMMAND, "sync", str(tmp_path / "1.db"), str(tmp_path / "2.db"), "--watch", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        execute(tmp_path / "1.db", "INSERT INTO task VALUES ('a', 'x')")
+        assert b'"inserted": 1' in process.stdout.readline()
+        process.send_signal(number)
+        assert (process.wait(timeout=60), process.stderr.read()) == (0, b"")
+    with Replica.open(tmp_path / "2.db") as other:
+        assert keys(other) == ["a"]
