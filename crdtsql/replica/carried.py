@@ -122,6 +122,11 @@ class Carrier(Protocol):
     def sync(self, replica: Any, remote: Any, options: SyncOptions) -> SyncReport:
         """Sync a replica with a remote."""
 
+    def reconcile(
+        self, replica: Any, copies: Sequence[str | os.PathLike[str]], *, refuse_unrelated: bool
+    ) -> dict[str, MergeReport]:
+        """Merge what copies of a file have."""
+
     def watch(
         self, replica: Any, remotes: Sequence[Any], stop: threading.Event, told: Told | None, options: SyncOptions
     ) -> None:
@@ -184,6 +189,21 @@ class Carried(Session):
             UsageError: there is no way to such an address, or no remote has a name.
         """
         _CARRIERS[0].watch(self, remotes, stop, told, SyncOptions(pull, push))
+
+    def reconcile(self, *copies: str | os.PathLike[str], refuse_unrelated: bool = False) -> dict[str, MergeReport]:
+        """Merge what copies of this file have, such as conflict copies that a sync program made of it; return what each brought.
+
+        The copies stay as they are; no program may be writing to them. To do it again does no harm.
+
+        Args:
+            refuse_unrelated: as in `merge`.
+
+        Raises:
+            DatabaseError: there is no such file, or it is no SQLite database.
+            NotEnabledError: nothing is replicated in a copy.
+            UsageError: a copy is this file itself.
+        """
+        return _CARRIERS[0].reconcile(self, copies, refuse_unrelated=refuse_unrelated)
 
     @verb
     def remotes(self) -> dict[str, str]:

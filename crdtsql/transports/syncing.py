@@ -15,6 +15,7 @@ from crdtsql.transports.addresses import LOCAL, Address, opener, parse
 from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Context, Peer, Store
+from crdtsql.transports.reconciling import reconcile
 from crdtsql.transports.stores.visit import sync_with_store
 from crdtsql.transports.watching import Watcher
 
@@ -98,6 +99,7 @@ class _Carrier:
 
     sync = staticmethod(carry_out)
     watch = staticmethod(watch)
+    reconcile = staticmethod(reconcile)
 
 
 carries(_Carrier())

@@ -30,6 +30,7 @@ COMMANDS = (
     "inspect",
     "import",
     "sync",
+    "reconcile",
     "remote",
     "blame",
     "type",

@@ -82,6 +82,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("inspect",): [str(app.with_name("all.crdt"))],
         ("import",): [peer, str(app.with_name("all.crdt"))],
         ("sync",): [path, peer],
+        ("reconcile",): [path, peer],
         ("remote", "add"): [path, "peer", peer],
         ("remote", "list"): [path],
         ("remote", "show"): [path, "peer"],

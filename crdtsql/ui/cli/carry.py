@@ -1,4 +1,4 @@
-"""The commands that bring replicas together, wherever they are: `sync`, `remote`."""
+"""The commands that bring replicas together, wherever they are: `sync`, `reconcile`, `remote`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, prin
 
 def register(group: click.Group) -> None:
     """Add the commands to the others."""
-    for command in (sync, remote_):
+    for command in (sync, reconcile, remote_):
         group.add_command(command)
 
 
@@ -176,6 +176,30 @@ def _show_rehearsal(database: str, remote: str, report: SyncReport) -> None:
         click.echo(f"{remote}: {change.table} {show(change.key)} would be sent: {what}")
     if not report.rows and not report.cells:
         click.echo("nothing would change")
+
+
+@click.command()
+@DATABASE
+@click.argument("copies", nargs=-1, required=True, type=click.Path(dir_okay=False, readable=False))
+@YES
+@LOCK_TIMEOUT
+@JSON
+def reconcile(database: str, copies: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Merge what COPIES of DATABASE have: conflict copies that Syncthing or Dropbox made of it, backups, a colleague's copy.
+
+    The copies stay as they are. No program may be writing to them meanwhile.
+    """
+    with open_replica(database) as replica:
+        again = suggest.command("reconcile", database, *copies, options=["--yes"])
+        reports = asking(
+            lambda refuse: replica.reconcile(*copies, refuse_unrelated=refuse), again, suggest.verb("combine"), yes=yes
+        )
+    if as_json:
+        print_json({copy: report.to_json() for copy, report in reports.items()})
+        return
+    for copy, report in reports.items():
+        click.echo(f"from {copy}:")
+        show_report(database, report)
 
 
 @click.group("remote")

@@ -1,0 +1,113 @@
+"""Reconciling: take in what copies of a database file have: conflict copies that a sync program made of the file itself, backups.
+
+A copy is read from a copy of its own, so it stays as it is, with what lies beside it. What no crdtsql command has seen of its writes
+is folded there, under a site of its own, or under those that the book says if it is in another file too; else the copy speaks with the
+site that it has, and no site is made that nobody needs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import apsw
+
+from crdtsql.base import DatabaseError, UsageError, by_id
+from crdtsql.fold import has_pending
+from crdtsql.merge import MergeReport
+from crdtsql.replica import Replica
+from crdtsql.store import state_directory
+from crdtsql.wire import no_such_file
+
+BESIDE = ("", "-wal", "-journal")
+"""What makes up a database: the file, and what SQLite may have left beside it."""
+
+
+class Copied(Replica):
+    """A replica on a copy, which has nothing to tell anybody."""
+
+    def _notice(self, text: str) -> None:
+        """Keep it, and tell nobody."""
+        self.notices.append(text)
+
+
+def reconcile(
+    replica: Replica, copies: Sequence[str | os.PathLike[str]], *, refuse_unrelated: bool
+) -> dict[str, MergeReport]:
+    """Merge what copies of a file have; return what each brought."""
+    paths = [os.fspath(copy) for copy in copies]
+    for path in paths:
+        if not os.path.isfile(path):
+            raise DatabaseError(no_such_file(path))
+        if replica.connection.filename and os.path.samefile(path, replica.connection.filename):
+            raise UsageError(f"{path} is the file itself: name its copies")
+    found = {}
+    for path in paths:
+        with _opened(replica, path) as copy:
+            replica.fold(by_id(copy.vector()))
+            vector, lanes = replica.vector(), replica.lanes_known()
+            if copy.has_news_for(vector, lanes):
+                found[path] = replica.merge(copy.export(vector), refuse_unrelated=refuse_unrelated)
+            else:
+                found[path] = MergeReport(copy.site, known=True)
+    return found
+
+
+@contextmanager
+def _opened(replica: Replica, path: str) -> Iterator[Replica]:
+    """Open a copy of a copy."""
+    with tempfile.TemporaryDirectory(prefix="crdtsql-") as folder:
+        target = Path(folder) / os.path.basename(path)
+        for suffix in BESIDE:
+            try:
+                shutil.copyfile(f"{path}{suffix}", f"{target}{suffix}")
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise DatabaseError(f"{path}: it can't be copied to {folder}: {error.strerror}") from error
+        if _has_pending(target):
+            with Copied.open(target, lock_timeout=replica.lock_timeout) as copy:
+                copy.registry.given_path = path
+                copy.fold()
+                yield copy
+                note = state_directory() / f"{copy.site}.json"
+            with suppress(OSError):
+                note.unlink()
+            return
+        connection = apsw.Connection("")
+        try:
+            _load(target, connection)
+            copy = Copied.on(connection)
+            copy.registry.given_path = path
+            yield copy
+        finally:
+            connection.close()
+
+
+def _has_pending(path: Path) -> bool:
+    """Tell whether there are writes in a file that no command has seen; no if it is no replica, which is said later."""
+    connection = apsw.Connection(str(path))
+    try:
+        return has_pending(connection)
+    except apsw.Error:
+        return False
+    finally:
+        connection.close()
+
+
+def _load(path: Path, connection: apsw.Connection) -> None:
+    """Read a file into another connection's database."""
+    source = apsw.Connection(str(path))
+    try:
+        with connection.backup("main", source, "main") as backup:
+            while not backup.done:
+                backup.step(1000)
+        connection.execute("PRAGMA journal_mode = DELETE")
+    except apsw.Error as error:
+        raise DatabaseError(f"{path.name} is not an SQLite database, or is damaged: {error}") from error
+    finally:
+        source.close()
