@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from crdtsql import Replica
@@ -14,6 +17,7 @@ from tests.support import state
 from tests.support.library import connect
 from tests.support.peers import START_MS, come_to_rest, replica, send
 
+TICK_MS = 1000
 CLAUSES = ("REPLACE", "IGNORE", "FAIL", "ROLLBACK", "ABORT")
 SCHEMA = """
 CREATE TABLE up (id TEXT PRIMARY KEY{c} NOT NULL{c}, v);
@@ -67,23 +71,33 @@ HISTORIES = {
 
 
 def pair(clause: str, more: str = "", schemas: tuple[str, str] = (SCHEMA, SCHEMA)) -> tuple[Replica, Replica]:
-    """Make two replicas of a schema whose constraints have a clause."""
+    """Give two replicas of a schema whose constraints have a clause."""
+    images, now_ms = enabled_pair(clause, more, schemas)
+    clock = count(now_ms, TICK_MS)
+    one, other = (on(state.opened(image), site, clock, first=1) for site, image in enumerate(images, 1))
+    return one, other
+
+
+@cache
+def enabled_pair(clause: str, more: str, schemas: tuple[str, str]) -> tuple[list[bytes], int]:
+    """Make two replicas that know each other's rows; return their images, and what their clock says next."""
     declared = f" ON CONFLICT {clause}" if clause else ""
-    clock = count(START_MS, 1000)
+    clock = count(START_MS, TICK_MS)
     found = []
     for site, schema in enumerate(schemas, 1):
-        ids = count(0)
-        opened = Replica.on(
-            connect(),
-            now=lambda: next(clock),
-            make_site=lambda site=site, ids=ids: bytes([site, *([0] * 14), next(ids)]),
-        )
+        opened = on(connect(), site, clock)
         opened.connection.execute(schema.replace("{c}", declared) + more)
         opened.enable("up", identity="key")
         opened.enable("t", identity="key", types={"n": "counter"})
         found.append(opened)
     come_to_rest(found)
-    return found[0], found[1]
+    return [one.connection.serialize("main") for one in found], next(clock)
+
+
+def on(connection: apsw.Connection, site: int, clock: Iterator[int], *, first: int = 0) -> Replica:
+    """Open a replica whose site ids begin with a number, on a clock that goes on with every look."""
+    ids = count(first)
+    return Replica.on(connection, now=lambda: next(clock), make_site=lambda: bytes([site, *([0] * 14), next(ids)]))
 
 
 def seen(of: Replica) -> dict[str, Any]:
