@@ -12,7 +12,7 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks import constrained, growth, peer, typed, workloads
+from benchmarks import constrained, growth, peer, stores, typed, workloads
 from benchmarks.workloads import Bench, Result
 
 GROUPS = {
@@ -22,6 +22,7 @@ GROUPS = {
     "typed": typed.typed,
     "constraints": constrained.constrained,
     "growth": growth.growth,
+    "stores": stores.stores,
 }
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from importlib import import_module, metadata
-from typing import NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
 from crdtsql.base import TransportError, UsageError, suggest
 from crdtsql.transports.interface import Context, Peer, Store
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 GROUP = "crdtsql.transports"
 BUILT_IN = {
@@ -94,6 +97,8 @@ def _instead(text: str, scheme: str | None) -> Iterator[str]:
 
 def plugged_in() -> dict[str, metadata.EntryPoint]:
     """Return the transports that other packages bring, by scheme."""
+    from importlib import metadata  # takes longer to import than all the rest of a sync with nothing new
+
     return {found.name: found for found in metadata.entry_points(group=GROUP)}
 
 

@@ -10,14 +10,12 @@ from functools import partial
 from typing import Any
 
 from crdtsql.base import UsageError, suggest
+from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries
 from crdtsql.transports.addresses import LOCAL, Address, opener, parse
 from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Context, Peer, Store
-from crdtsql.transports.reconciling import reconcile
-from crdtsql.transports.stores.visit import sync_with_store
-from crdtsql.transports.watching import Watcher
 
 
 def sync(
@@ -58,6 +56,8 @@ def _with_open(replica: Replica, remote: Any, options: SyncOptions) -> SyncRepor
     if isinstance(remote, Peer):
         return sync_with_peer(replica, remote, options)
     if isinstance(remote, Store):
+        from crdtsql.transports.stores.visit import sync_with_store
+
         return sync_with_store(replica, remote, options)
     raise UsageError(f"{remote!r} is nothing to sync with")
 
@@ -72,6 +72,8 @@ def watch(
     replica: Replica, remotes: Sequence[Any], stop: threading.Event, told: Told | None, options: SyncOptions
 ) -> None:
     """Sync with remotes as soon as there is news, until the event is set; with those that have names if none is given."""
+    from crdtsql.transports.watching import Watcher
+
     named = replica.remotes()
     wanted: dict[str, Any] = {}
     for remote in remotes or named:
@@ -99,7 +101,15 @@ class _Carrier:
 
     sync = staticmethod(carry_out)
     watch = staticmethod(watch)
-    reconcile = staticmethod(reconcile)
+
+    @staticmethod
+    def reconcile(
+        replica: Replica, copies: Sequence[str | os.PathLike[str]], *, refuse_unrelated: bool
+    ) -> dict[str, MergeReport]:
+        """Merge what copies of a file have."""
+        from crdtsql.transports.reconciling import reconcile
+
+        return reconcile(replica, copies, refuse_unrelated=refuse_unrelated)
 
 
 carries(_Carrier())

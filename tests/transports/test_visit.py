@@ -14,13 +14,15 @@ from crdtsql.replica import SyncOptions, SyncReport
 from crdtsql.transports import cards, stores
 from crdtsql.transports.stores import segments
 from crdtsql.transports.stores.upkeep import Rules
-from crdtsql.transports.stores.visit import LOOK_CLOSER, sync_with_store
+from crdtsql.transports.stores.visit import sync_with_store
 from tests.machines.stores.world import Depot, Killed
 from tests.support import peers
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title)"
-EAGER = Rules(grace_ms=1_000, others_grace_ms=4_000, most_short=4, eagerness=1.0, snapshot_bytes=1 << 20)
-LAZY = Rules(grace_ms=1_000, others_grace_ms=4_000, eagerness=0.0)
+EAGER = Rules(
+    grace_ms=1_000, others_grace_ms=4_000, most_short=4, eagerness=1.0, snapshot_bytes=1 << 20, look_closer_ms=100
+)
+LAZY = Rules(grace_ms=1_000, others_grace_ms=4_000, eagerness=0.0, look_closer_ms=100)
 
 
 @pytest.fixture
@@ -54,18 +56,22 @@ def keys(replica: Replica) -> list[str]:
 
 
 def test_nothing_new_is_a_listing(trio: list[Replica], depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A visit with nothing new reads no file; some visits look whether the files are as they were."""
+    """A visit with nothing new reads and writes no file; now and then one looks whether the files are as they were."""
     one, other, _ = trio
     write(one, "a")
     visit(one, depot)
-    for _ in range(2 * LOOK_CLOSER):
+    for _ in range(3):
         visit(other, depot)
     asked: list[str] = []
     monkeypatch.setattr(Depot, "get", lambda self, name: asked.append(name))
     entries = Depot.entries
     monkeypatch.setattr(Depot, "entries", lambda self: asked.append("entries") or entries(self))
-    for _ in range(2 * LOOK_CLOSER):
+    before = cards.place(other, depot.identity, "stores").stat().st_mtime_ns
+    for _ in range(9):
         assert visit(other, depot).received == 0
+    assert asked == [] and cards.place(other, depot.identity, "stores").stat().st_mtime_ns == before
+    for at_ms in (99, 100, 101, 199, 200):
+        assert visit(other, depot, at_ms=peers.START_MS + at_ms).received == 0
     assert asked == ["entries"] * 2
 
 
@@ -149,8 +155,7 @@ def test_short_segments_are_put_together(trio: list[Replica], depot: Depot) -> N
     first, *_, wide = depot.files
     visit(one, depot, LAZY, peers.START_MS + 999)
     assert set(before) < set(depot.files)
-    for _ in range(LOOK_CLOSER):
-        visit(one, depot, LAZY, peers.START_MS + 1_000)
+    visit(one, depot, LAZY, peers.START_MS + 1_000)
     assert list(depot.files) == [first, wide]
     late = trio[2]
     assert visit(late, depot).received == 2 and len(keys(late)) == 8
@@ -162,8 +167,7 @@ def test_what_another_writer_took_over_goes_at_once(trio: list[Replica], depot: 
     for number in range(7):
         write(one, f"k{number}")
         visit(one, depot)
-    for _ in range(LOOK_CLOSER):
-        visit(one, depot, EAGER)
+    visit(one, depot, EAGER, peers.START_MS + 100)
     assert len(depot.files) == 8
     visit(other, depot)
     write(other, "o")
@@ -175,7 +179,7 @@ def test_what_another_writer_took_over_goes_at_once(trio: list[Replica], depot: 
 def test_a_snapshot_is_put_when_much_has_come(trio: list[Replica], depot: Depot) -> None:
     """A segment that needs nothing is put once what came since the last one is larger than that, and a limit."""
     one, *_ = trio
-    rules = Rules(1_000, 4_000, eagerness=1.0, snapshot_bytes=3_000)
+    rules = Rules(1_000, 4_000, eagerness=1.0, snapshot_bytes=3_000, look_closer_ms=100)
     write(one, "a")
     visit(one, depot, rules)
     sent = []
@@ -193,7 +197,7 @@ def test_damage_is_noticed_and_mended(trio: list[Replica], depot: Depot) -> None
     visit(other, depot)
     (name,) = depot.files
     depot.write(name, depot.files[name][0][:-5])
-    assert sum(visit(other, depot).sent for _ in range(LOOK_CLOSER)) == 1
+    assert [visit(other, depot, at_ms=peers.START_MS + at_ms).sent for at_ms in (99, 100)] == [0, 1]
     assert visit(late, depot).received == 1 and keys(late) == ["a"]
 
 
@@ -204,11 +208,10 @@ def test_own_damaged_segments_go_when_nothing_is_lost_by_that(trio: list[Replica
     visit(one, depot)
     (name,) = depot.files
     depot.write(name, depot.files[name][0][:-5])
-    for at_ms in (0, 9_000):
-        for _ in range(LOOK_CLOSER):
-            visit(one, depot, at_ms=peers.START_MS + at_ms, patience=99)
+    for at_ms in (500, 9_000):
+        visit(one, depot, at_ms=peers.START_MS + at_ms, patience=99)
     assert list(depot.files) == [name]
-    for at_ms in (10_000, 10_500, 11_500, 11_500, 11_500, 11_500):
+    for at_ms in (10_000, 11_500):
         visit(one, depot, at_ms=peers.START_MS + at_ms)
     assert name not in depot.files and len(depot.files) == 1
 

@@ -69,7 +69,7 @@ class StoreCache:
         self._connection = apsw.Connection(str(self.path))
         self._connection.set_busy_timeout(1000)
         self._connection.execute(
-            "PRAGMA synchronous = OFF; CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)"
+            "PRAGMA synchronous = NORMAL; CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)"
         )
         self._connection.execute(sql("transports/stores/known/create_segment"))
         facts = {name: json.loads(value) for name, value in self._connection.execute("SELECT name, value FROM fact")}

@@ -27,6 +27,7 @@ class Rules:
         most_short: how many short segments may lie there uncovered.
         short_bytes: what is short.
         snapshot_bytes: after less than this no snapshot is made.
+        look_closer_ms: how often the files are looked at though their names are the same: what was whole can be damaged later.
         eagerness: how likely it is that this visit does it, so that not all do it at once.
     """
 
@@ -35,6 +36,7 @@ class Rules:
     most_short: int = 64
     short_bytes: int = 256 << 10
     snapshot_bytes: int = 64 << 10
+    look_closer_ms: int = 600 * 1000
     eagerness: float = 1 / 3
 
 

@@ -24,8 +24,6 @@ from crdtsql.transports.stores.outbox import Outbox
 from crdtsql.transports.stores.reach import includes, join, plan, reach
 from crdtsql.transports.stores.segments import Segment, Vector, fingerprint
 
-LOOK_CLOSER = 4
-"""At each of so many polls the files are looked at though the names are the same: what was whole can be damaged later."""
 KEPT_BYTES = 64 << 20
 """So much of what was read to learn its vectors is kept until it is merged."""
 _BROKEN_MS = 24 * 3600 * 1000
@@ -198,6 +196,7 @@ class Visit:
             "vector": _written(self.vector),
             "waiting": {"count": len(waiting), "since_ms": since_ms, "missing": missing},
             "seen_ms": self.now_ms,
+            "looked_ms": self.now_ms,
             "rest": {
                 "names": _digest(names),
                 "files": None if self.report.sent or self.deleted else _digest_files(entries),
@@ -225,9 +224,8 @@ def sync_with_store(
     try:
         _begin(visit)
         names = store.names()
-        polls = int(known.facts.get("polls", 0))
-        known.facts["polls"] = polls + 1
-        if not options.dry_run and _nothing_new(visit, names, closely=polls % LOOK_CLOSER == 0):
+        closely = visit.now_ms - int(known.facts.get("looked_ms", 0)) >= rules.look_closer_ms
+        if not options.dry_run and _nothing_new(visit, names, closely=closely):
             return report
         entries = store.entries()
         visit.look(entries)
@@ -280,8 +278,10 @@ def _nothing_new(visit: Visit, names: Collection[str], *, closely: bool) -> bool
     rest = facts.get("rest")
     if not rest or rest["names"] != _digest(names) or (rest["due_ms"] is not None and visit.now_ms >= rest["due_ms"]):
         return False
-    if closely and rest["files"] != _digest_files(visit.store.entries()):
-        return False
+    if closely:
+        if rest["files"] != _digest_files(visit.store.entries()):
+            return False
+        facts["looked_ms"] = visit.now_ms
     visit.replica.fold(_vector(facts.get("vector")))
     if rest["vector"] != fingerprint(visit.replica.known()):
         return False

@@ -41,7 +41,12 @@ def cli() -> None:
       crdtsql sync app.db laptop.db       both have each other's changes
 
     \b
-    Between machines, by any way that carries a file:
+    Between machines, through a folder that both see, once or live:
+      crdtsql sync app.db dir:/mnt/team
+      crdtsql sync app.db dir:/mnt/team --watch
+
+    \b
+    By any other way that carries a file:
       crdtsql vector app.db > app.vv                           what this replica has
       crdtsql export laptop.db --for app.vv -o delta.crdt      what it lacks
       crdtsql import app.db delta.crdt

@@ -27,7 +27,15 @@ from tests.support.peers import START_MS
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, done)"
 KEYS = [f"k{number}" for number in range(6)]
-RULES = Rules(grace_ms=25, others_grace_ms=60, most_short=4, short_bytes=1 << 20, snapshot_bytes=2_000, eagerness=0.5)
+RULES = Rules(
+    grace_ms=25,
+    others_grace_ms=60,
+    most_short=4,
+    short_bytes=1 << 20,
+    snapshot_bytes=2_000,
+    eagerness=0.5,
+    look_closer_ms=5,
+)
 MOST_ROUNDS = 24
 
 
