@@ -161,6 +161,17 @@ def test_short_segments_are_put_together(trio: list[Replica], depot: Depot) -> N
     assert visit(late, depot).received == 2 and len(keys(late)) == 8
 
 
+def test_nobody_waits_where_much_is_due(trio: list[Replica], depot: Depot) -> None:
+    """A visit tidies up by chance, so that not all do it at once, but surely where twice as much lies there as should."""
+    one, *_ = trio
+    rules = Rules(1_000, 4_000, most_short=4, snapshot_bytes=1 << 20, eagerness=0.0, look_closer_ms=100)
+    sent = []
+    for number in range(10):
+        write(one, f"k{number}")
+        sent.append(visit(one, depot, rules).sent)
+    assert sent == [1] * 8 + [2, 1]
+
+
 def test_what_another_writer_took_over_goes_at_once(trio: list[Replica], depot: Depot) -> None:
     """Own segments that are covered go without waiting once another writer has put something that includes what covers them."""
     one, other, _ = trio

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from crdtsql.transports.stores.visit import Visit
 
 HOUR_MS = 3600 * 1000
+MUCH = 2.0
+"""At so many times a limit nobody waits for somebody else to tidy up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Rules:
         short_bytes: what is short.
         snapshot_bytes: after less than this no snapshot is made.
         look_closer_ms: how often the files are looked at though their names are the same: what was whole can be damaged later.
-        eagerness: how likely it is that this visit does it, so that not all do it at once.
+        eagerness: how likely it is that this visit does what is due, so that not all do it at once; it is certain where much is.
     """
 
     grace_ms: int
@@ -49,8 +51,8 @@ def tidy(visit: Visit, rules: Rules) -> int | None:
     due_ms = None
     if includes(visit.had, visit.vector):
         wide = covered(list(visit.found.values()))
-        since = _worth_compacting(visit, rules, wide)
-        if since is not None and visit.chance.random() < rules.eagerness:
+        since, times = _worth_compacting(visit, rules, wide)
+        if since is not None and (times >= MUCH or visit.chance.random() < rules.eagerness):
             visit.put(since)
             wide = covered(list(visit.found.values()))
         elif since is not None:
@@ -66,14 +68,19 @@ def tidy(visit: Visit, rules: Rules) -> int | None:
     return min(graces, default=None) if due_ms is None else due_ms
 
 
-def _worth_compacting(visit: Visit, rules: Rules, wide: dict[str, Segment]) -> Vector | None:
-    """Return from where a segment would lead that is worth to be put: a snapshot, or one that covers many short ones."""
+def _worth_compacting(visit: Visit, rules: Rules, wide: dict[str, Segment]) -> tuple[Vector | None, float]:
+    """Return from where a segment would lead that is worth to be put, None for none, and how many times the limit was reached.
+
+    It is a snapshot, or one that covers many short ones.
+    """
     newest = next(iter(snapshots(visit.found.values())), None)
     bare = [one for one in visit.found.values() if one.stem not in wide and one != newest]
-    if sum(one.size for one in bare) > max(rules.snapshot_bytes, newest.size if newest else 0):
-        return {}
+    times = sum(one.size for one in bare) / max(rules.snapshot_bytes, newest.size if newest else 0)
+    if times > 1:
+        return {}, times
     short = [one for one in bare if one.size <= rules.short_bytes]
-    return meet([one.needs for one in short]) if len(short) > rules.most_short else None
+    times = len(short) / rules.most_short
+    return meet([one.needs for one in short]) if times > 1 else None, times
 
 
 def _note_covered(visit: Visit, wide: dict[str, Segment]) -> None:

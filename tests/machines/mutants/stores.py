@@ -25,8 +25,8 @@ STORES = tuple(
         (
             "what everybody here has is deleted",
             "upkeep",
-            "        wide = covered(list(visit.found.values()))\n        since",
-            "        wide = dict.fromkeys(visit.found, max(visit.found.values(), default=None))\n        since",
+            "        wide = covered(list(visit.found.values()))\n        since, times",
+            "        wide = dict.fromkeys(visit.found, max(visit.found.values(), default=None))\n        since, times",
             RANDOM,
         ),
         (
