@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.support.peers import (
     Clock,
     come_to_rest,
     fast_directory,
+    in_memory,
     is_empty,
     merged_in_all_orders,
     rows,
@@ -122,14 +124,19 @@ def test_types_change_and_values_stay(declared: str, chain: tuple[str, ...], gra
         chance = random.Random(f"{seed} {chain} {granularity}")
         with fast_directory() as folder, pytest.MonkeyPatch.context() as patch:
             patch.setenv("CRDTSQL_STATE_DIR", str(folder / "state"))
-            replicas = of_type(folder, declared, chain[0], granularity)
+            replicas = in_memory(
+                (declared, chain[0], granularity),
+                partial(of_type, declared=declared, kind=chain[0], granularity=granularity),
+                *(Clock(START_MS + n) for n in (1, 2, 3)),
+            )
             for old, new in pairwise(chain):
                 write_apart(chance, replicas, old, declared)
                 come_to_rest(replicas)
                 check_equal(replicas)
                 retype_all(replicas, new)
             since = replicas[0].vector()
-            before = replicas[0].clone(folder / "before.db")
+            (folder / "before.db").write_bytes(replicas[0].connection.serialize("main"))
+            before = Replica.open(folder / "before.db", now=Clock(START_MS + 1))  # a site of its own, like any copy
             for one in replicas:
                 write_some(chance, one, chain[-1], declared)
             merge_in_all_orders(replicas, since, before)
