@@ -24,11 +24,12 @@ from crdtsql.base import (
     sql,
 )
 from crdtsql.capture import enable, shadows
-from crdtsql.export import attached, export
+from crdtsql.export import export
 from crdtsql.merge import merge, set_uids
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
 from crdtsql.types import columntype
+from crdtsql.wire import attached
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,11 @@
 
 from crdtsql.export import parkedcells
 from crdtsql.export.changes import Change, changes
-from crdtsql.export.collecting import attached, collect
+from crdtsql.export.collecting import collect
 from crdtsql.export.exporting import count_missing_rows, describe, export
 
 __all__ = [
     "Change",
-    "attached",
     "changes",
     "collect",
     "count_missing_rows",

@@ -7,7 +7,7 @@ to the receiver; of its cells those whose stamp is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def export(
     """
     with receiver_noted(registry.connection, registry.sites(), receiver):
         tables = registry.tables() if only is None else [only]
-        return fill(registry, tables, receiver, now, database, on_progress, for_people)
+        return fill(registry, tables, receiver, now, database, on_progress, for_people=for_people)
 
 
 @contextmanager
@@ -113,9 +113,15 @@ def fill(
     now: Now,
     database: str,
     on_progress: Progress,
-    for_people: bool,
+    *,
+    for_people: bool = False,
+    numbers: Collection[int] | None = None,
 ) -> Header:
-    """Fill empty tables of an image, attached or on the workbench, with what the noted receiver lacks; return the header."""
+    """Fill empty tables of an image, attached or on the workbench, with what the noted receiver lacks; return the header.
+
+    Args:
+        numbers: the n-th tables, that may have rows which the receiver lacks; all if None.
+    """
     connection, sites = registry.connection, registry.sites()
     lacks = unseen.news(registry, {ordinal: receiver.get(site, 0) for ordinal, site, _ in sites})
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
@@ -130,16 +136,18 @@ def fill(
         lacks,
         lanes.told(registry),
     )
-    if database == workbench.NAME:
-        workbench.lay_out(connection, header)
-        _export_tables(registry, tables, receiver, database, on_progress, for_people)
+    concerned = [(number, table) for number, table in enumerate(tables, 1) if numbers is None or number in numbers]
+    if numbers is not None:
+        workbench.lay_out(connection, header, numbers)
+        _export_tables(registry, concerned, receiver, database, on_progress, for_people)
     else:
         for statement in image.schema(header, database):
             connection.execute(statement)
         with _unchecked(connection):
-            _export_tables(registry, tables, receiver, database, on_progress, for_people)
-    counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
-    return replace(header, tables=tuple(counted))
+            _export_tables(registry, concerned, receiver, database, on_progress, for_people)
+    for number, _ in concerned:
+        headers[number - 1] = _counted(connection, headers[number - 1], number, database)
+    return replace(header, tables=tuple(headers))
 
 
 @contextmanager
@@ -155,7 +163,7 @@ def _unchecked(connection: apsw.Connection) -> Iterator[None]:
 
 def _export_tables(
     registry: Registry,
-    tables: list[Table],
+    tables: list[tuple[int, Table]],
     receiver: Mapping[bytes, int],
     database: str,
     on_progress: Progress,
@@ -165,8 +173,8 @@ def _export_tables(
     if start is None:
         return
     registry.connection.execute(sql("export/exporting/merged", image=Sql(database)))
-    for number, table in enumerate(tables, 1):
-        on_progress(f"export {table.name}", number - 1, len(tables))
+    for done, (number, table) in enumerate(tables):
+        on_progress(f"export {table.name}", done, len(tables))
         _export_table(registry, table, number, start, receiver, database, for_people)
 
 

@@ -14,7 +14,7 @@ from crdtsql.numbers import renumber
 from crdtsql.numbers.contenders import BothSides
 from crdtsql.numbers.renumber import Moves, Span
 from crdtsql.store import Registry, Table
-from crdtsql.wire import Header, TableHeader, image
+from crdtsql.wire import Header, TableHeader, image, workbench
 
 
 def meet(registry: Registry, header: Header, database: str, local: Mapping[int, int]) -> dict[str, int]:
@@ -34,6 +34,7 @@ def meet(registry: Registry, header: Header, database: str, local: Mapping[int, 
             continue
         contested = _contested(registry, table, theirs, number, database)
         if contested:
+            workbench.provide(registry.connection, header, number, database)
             sides = BothSides(registry, table, theirs, number, database, local, header.vector)
             renumbered[table.name] = _assign(registry, header, database, sides, contested)
             registry.add_old_numbers(table, sides.old_numbers())

@@ -382,6 +382,8 @@ def _image_references(
         if child is None or child.uid not in numbers:
             continue
         number, theirs = numbers[child.uid]
+        if not theirs.rows:
+            continue
         rows = image.row_table(number)
         if follower.position:
             source = Sql(f"FROM {database}.{rows} AS sent WHERE {child.same_keys('sent', 'target')}")

@@ -11,13 +11,12 @@ from typing import Literal
 
 from crdtsql.base import CannotCombineError, DatabaseError, UsageError, caseless
 from crdtsql.combine import CombineReport, Gathered, UndoReport, combine, gather, undo
-from crdtsql.export import attached
 from crdtsql.replica.opening import connect
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained
 from crdtsql.replica.turns import verb
 from crdtsql.shown import moved
-from crdtsql.wire import no_such_file
+from crdtsql.wire import attached, no_such_file
 
 
 class Combining(Session):

@@ -29,7 +29,7 @@ from crdtsql.base import (
 )
 from crdtsql.capture import addkey, enable
 from crdtsql.evolve import appear, rebuild
-from crdtsql.export import Change, attached, changes, collect, export
+from crdtsql.export import Change, changes, collect, export
 from crdtsql.look import notices
 from crdtsql.merge import MergeReport, check_needs, check_skew, merge
 from crdtsql.numbers import blocks
@@ -45,7 +45,7 @@ from crdtsql.shown import RowsReport, set_rows
 from crdtsql.sqlite import schema
 from crdtsql.store import Remedy, damage, lanes
 from crdtsql.types import columntype
-from crdtsql.wire import image, move_to_new, pack, unpack, workbench
+from crdtsql.wire import attached, laid_open, move_to_new, unpack
 
 
 class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
@@ -230,11 +230,11 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
         receiver = by_id(since or {})
         with self._explained(), ExitStack() as attachments:
             with self._folded(receiver, durable=True):
-                header, content = collect(self.registry, receiver, self._now, attachments, self.on_progress)
-            if skip_empty and not header.has_news_for(receiver):
+                collected = collect(self.registry, receiver, self._now, attachments, self.on_progress)
+            if skip_empty and not collected.header.has_news_for(receiver):
                 return b""
             self.on_progress("compress", 1, 1)
-            return pack(header, content if isinstance(content, bytes) else self.connection.serialize(content))
+            return collected.pack(self.connection)
 
     @verb
     def changes(self, since: Vector | None = None) -> list[Change]:
@@ -274,31 +274,18 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
                     with self._changing(durable=False):
                         blocks.meet(self.registry, header.lanes)
                 return MergeReport(header.sender.hex(), known=True)
-            with received.image() as content, ExitStack() as attachments:
-                self.on_progress("check", 0, 1)
-                with image.checked(header, content) as checked:
-                    rows = workbench.read(checked, header) if workbench.holds(header, content) else None
-                if rows is None:
-                    database = attachments.enter_context(attached(self.connection, "incoming"))
-                    self._load(database, content)
-                with self._changing(ForeignKeys.OFF, peer_vector=header.vector, durable=False):
-                    check_needs(self.registry, header)
-                    if rows is not None:
-                        database = attachments.enter_context(workbench.filled(self.connection, header, rows))
-                    report = merge(self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated)
-                    blocks.meet(self.registry, header.lanes)
-                    self.registry.remember_peer(header.sender, header.vector)
+            self.on_progress("check", 0, 1)
+            with (
+                laid_open(self.connection, received) as database,
+                self._changing(ForeignKeys.OFF, peer_vector=header.vector, durable=False),
+            ):
+                check_needs(self.registry, header)
+                report = merge(self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated)
+                blocks.meet(self.registry, header.lanes)
+                self.registry.remember_peer(header.sender, header.vector)
         for notice in report.notices:
             self._notice(notice)
         return report
-
-    def _load(self, database: str, content: bytes | str) -> None:
-        """Put an image into an attached database."""
-        if isinstance(content, bytes):
-            self.connection.deserialize(database, content)
-        else:
-            self.connection.execute(f"DETACH {database}")
-            self.connection.execute(f"ATTACH ? AS {database}", (content,))
 
     @verb
     def clone(self, path: str | os.PathLike[str]) -> Replica:

@@ -1,23 +1,27 @@
 """What are the bytes of a changeset, and why may they be trusted?"""
 
-from crdtsql.wire import image, workbench
-from crdtsql.wire.envelope import VERSION, pack, unpack
+from crdtsql.wire import image, rows, workbench
+from crdtsql.wire.attaching import attached, laid_open
+from crdtsql.wire.envelope import pack, pack_rows, unpack
 from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
 from crdtsql.wire.header import MAXIMUM_LANES, Header, Site, TableHeader, UnseenWrite
 
 __all__ = [
     "MAXIMUM_LANES",
-    "VERSION",
     "Header",
     "Site",
     "TableHeader",
     "UnseenWrite",
+    "attached",
     "image",
+    "laid_open",
     "move_to_new",
     "no_such_file",
     "pack",
+    "pack_rows",
     "read_changeset",
     "read_text",
+    "rows",
     "unpack",
     "workbench",
     "write_file",

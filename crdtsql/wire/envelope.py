@@ -4,18 +4,19 @@ A changeset is, in this order (all numbers little-endian, unsigned):
 
     offset  bytes  content
          0      8  magic: 89 43 52 44 54 0D 0A 1A ("\\x89CRDT\\r\\n\\x1a"; a text-mode transfer breaks it visibly)
-         8      2  format version, now 1
+         8      2  format version: 1 for an image, 2 for rows
         10      2  flags, now 0
         12      4  length of the header, at most 16 MiB
         16      8  length of the body
-        24      8  length of the image: the body after decompression
+        24      8  length of the body after decompression
         32     32  BLAKE2b-256 of everything but these 32 bytes
-        64      -  header: JSON, UTF-8
-         -      -  body: the image, as one Zstandard frame (RFC 8878)
+        64      -  format 1: the header: JSON, UTF-8
+         -      -  body, as one Zstandard frame (RFC 8878): format 1: the image; format 2: the header, then the rows
 
-The image is an SQLite database with the tables that `image.py` describes. Everything in it is data: names of tables
-and columns stand in the header only, where they are looked up, never executed. A reader that meets an unknown format
-version must refuse the file; unknown keys of the header are ignored. docs/FORMAT.md says the same at greater length.
+The image is an SQLite database with the tables that `image.py` describes; rows are what these tables hold, as `rows.py` writes it.
+Everything in either is data: names of tables and columns stand in the header only, where they are looked up, never executed. A reader
+that meets an unknown format version must refuse the file; unknown keys of the header are ignored. docs/FORMAT.md says the same at
+greater length.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from crdtsql.base import InvalidChangesetError, suggest
 from crdtsql.wire.header import Header, read_header
 
 MAGIC = b"\x89CRDT\r\n\x1a"
-VERSION = 1
+IMAGE, ROWS = 1, 2
+"""The format versions: large changesets have an image, small ones rows."""
 PREFIX = struct.Struct("<8sHHIQQ32s")
 MAXIMUM_HEADER_BYTES = 16 << 20
 """As objects, a hostile header takes some thirty times its size in memory."""
@@ -45,6 +47,8 @@ MAXIMUM_RATIO = 400
 """Decompressed by compressed size, above which a body of more than 64 MiB is taken for an attack."""
 IN_MEMORY_BYTES = 16 << 20
 """Larger images are decompressed into a temporary file."""
+MAXIMUM_ROWS_BYTES = 4 << 20
+"""Header and rows of format 2 are read into memory, where what is hostile takes some ten times as much."""
 COMPRESSION_LEVEL = 3
 COMPRESSION_LEVEL_OF_LARGE = 6
 COMPRESSION_JOB_BYTES = 2 << 20
@@ -52,35 +56,59 @@ COMPRESSION_JOB_BYTES = 2 << 20
 
 
 def pack(header: Header, image: bytes) -> bytes:
-    """Write a changeset."""
-    head = json.dumps(header.to_json(), separators=(",", ":"), ensure_ascii=False).encode()
-    large = len(image) > 2 * COMPRESSION_JOB_BYTES
+    """Write a changeset that has an image."""
+    head = _header_bytes(header)
+    return _sealed(IMAGE, head, _compressed(image), len(head), len(image))
+
+
+def pack_rows(header: Header, rows: bytes) -> bytes:
+    """Write a changeset that has rows."""
+    head = _header_bytes(header)
+    return _sealed(ROWS, b"", _compressed(head + rows), len(head), len(head) + len(rows))
+
+
+def _header_bytes(header: Header) -> bytes:
+    return json.dumps(header.to_json(), separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _compressed(content: bytes) -> bytes:
+    large = len(content) > 2 * COMPRESSION_JOB_BYTES
     parameters = zstandard.ZstdCompressionParameters.from_level(
         COMPRESSION_LEVEL_OF_LARGE if large else COMPRESSION_LEVEL,
-        source_size=len(image),
+        source_size=len(content),
         threads=2 if large else 0,
         job_size=COMPRESSION_JOB_BYTES if large else 0,
     )
-    body = zstandard.ZstdCompressor(compression_params=parameters).compress(image)
-    prefix = PREFIX.pack(MAGIC, VERSION, 0, len(head), len(body), len(image), _digest(head, body, len(image)))
-    return b"".join((prefix, head, body))
+    return zstandard.ZstdCompressor(compression_params=parameters).compress(content)
 
 
-def _digest(head: bytes | memoryview, body: bytes | memoryview, image_length: int) -> bytes:
+def _sealed(version: int, head: bytes, body: bytes, head_length: int, unfolded: int) -> bytes:
+    prefix = PREFIX.pack(MAGIC, version, 0, head_length, len(body), unfolded, b"")[:-32]
+    return b"".join((prefix, _digest(prefix, head, body), head, body))
+
+
+def _digest(*parts: bytes | memoryview) -> bytes:
     digest = hashlib.blake2b(digest_size=32)
-    digest.update(PREFIX.pack(MAGIC, VERSION, 0, len(head), len(body), image_length, b"")[:-32])
-    digest.update(head)
-    digest.update(body)
+    for part in parts:
+        digest.update(part)
     return digest.digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Changeset:
-    """A changeset whose envelope was checked: length, version, checksum, header. The image was not looked at."""
+    """A changeset whose envelope was checked: length, version, checksum, header. What it holds was not looked at.
 
+    Attributes:
+        version: its format: `IMAGE` or `ROWS`.
+        body: the image, compressed, or the rows.
+        unfolded_bytes: length of the body after decompression.
+        size_bytes: length of the whole.
+    """
+
+    version: int
     header: Header
     body: memoryview
-    image_bytes: int
+    unfolded_bytes: int
     size_bytes: int
 
     @contextmanager
@@ -90,32 +118,26 @@ class Changeset:
         Raises:
             InvalidChangesetError: the body is not a Zstandard frame of the announced length.
         """
-        source = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(self.body)
-        if self.image_bytes <= IN_MEMORY_BYTES:
-            with _sound_frame():
-                image = source.read(self.image_bytes)
-                self._check_end(len(image), source)
-            yield image
+        if self.unfolded_bytes <= IN_MEMORY_BYTES:
+            yield _unfold(self.body, self.unfolded_bytes)
             return
+        source = _reader(self.body)
         with tempfile.NamedTemporaryFile(prefix="crdtsql-", suffix=".image") as file:
             with _sound_frame():
-                self._check_end(self._copy(source, file), source)
+                if self._copy(source, file) != self.unfolded_bytes or source.read(1):
+                    raise _other_length()
             file.flush()
             yield file.name
 
     def _copy(self, source: zstandard.ZstdDecompressionReader, file: Any) -> int:
         copied = 0
-        while copied < self.image_bytes:
-            chunk = source.read(min(1 << 20, self.image_bytes - copied))
+        while copied < self.unfolded_bytes:
+            chunk = source.read(min(1 << 20, self.unfolded_bytes - copied))
             if not chunk:
                 break
             file.write(chunk)
             copied += len(chunk)
         return copied
-
-    def _check_end(self, length: int, source: zstandard.ZstdDecompressionReader) -> None:
-        if length != self.image_bytes or source.read(1):
-            raise InvalidChangesetError("not a sound changeset: its content is not as long as its header says")
 
 
 @contextmanager
@@ -127,7 +149,7 @@ def _sound_frame() -> Iterator[None]:
 
 
 def unpack(data: bytes) -> Changeset:
-    """Check a changeset's envelope and read its header. Nothing is decompressed.
+    """Check a changeset's envelope and read its header. An image is not decompressed.
 
     Raises:
         InvalidChangesetError: the bytes are not a whole changeset of a known version.
@@ -136,31 +158,58 @@ def unpack(data: bytes) -> Changeset:
         if data[:8] == MAGIC[: len(data)] and data:
             raise InvalidChangesetError(f"the changeset is cut off: {len(data)} bytes are not even its first part")
         raise InvalidChangesetError("not a changeset: it does not begin as one; was another file given?")
-    _, version, flags, head_length, body_length, image_length, digest = PREFIX.unpack_from(data)
+    _, version, flags, head_length, body_length, unfolded, digest = PREFIX.unpack_from(data)
     check_version(version, flags)
-    check_lengths(len(data), head_length, body_length, image_length)
+    check_lengths(len(data), version, head_length, body_length, unfolded)
     view = memoryview(data)
-    head, body = view[PREFIX.size : PREFIX.size + head_length], view[PREFIX.size + head_length :]
-    if _digest(head, body, image_length) != digest:
+    if _digest(view[: PREFIX.size - 32], view[PREFIX.size :]) != digest:
         raise InvalidChangesetError("the changeset was damaged on its way (its checksum differs): send it again")
-    return Changeset(read_header(bytes(head)), body, image_length, len(data))
+    if version == IMAGE:
+        head, body = view[PREFIX.size : PREFIX.size + head_length], view[PREFIX.size + head_length :]
+    else:
+        content = memoryview(_unfold(view[PREFIX.size :], unfolded))
+        head, body = content[:head_length], content[head_length:]
+    return Changeset(version, read_header(bytes(head)), body, unfolded, len(data))
+
+
+def _other_length() -> InvalidChangesetError:
+    return InvalidChangesetError("not a sound changeset: its content is not as long as its header says")
+
+
+def _reader(body: memoryview) -> zstandard.ZstdDecompressionReader:
+    return zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(body)
+
+
+def _unfold(body: memoryview, length: int) -> bytes:
+    source = _reader(body)
+    with _sound_frame():
+        content = source.read(length)
+        if len(content) != length or source.read(1):
+            raise _other_length()
+    return content
 
 
 def check_version(version: int, flags: int) -> None:
     """Check that this version of crdtsql reads a format."""
-    if version != VERSION or flags:
+    if version not in (IMAGE, ROWS) or flags:
         raise InvalidChangesetError(
-            f"the changeset has format {version}.{flags}, this version of crdtsql reads {VERSION}.0: "
+            f"the changeset has format {version}.{flags}, this version of crdtsql reads {IMAGE}.0 and {ROWS}.0: "
             "install the version that wrote it"
         )
 
 
-def check_lengths(size: int, head_length: int, body_length: int, image_length: int) -> None:
+def body_start(version: int, head_length: int) -> int:
+    """Return where the body begins: the header stands before it in format 1, and in it in format 2."""
+    return PREFIX.size + (head_length if version == IMAGE else 0)
+
+
+def check_lengths(size: int, version: int, head_length: int, body_length: int, unfolded: int) -> None:
     """Check that the lengths that a changeset announces are those that it has, and within the limits."""
-    expected = PREFIX.size + head_length + body_length
-    if head_length > MAXIMUM_HEADER_BYTES or image_length > MAXIMUM_IMAGE_BYTES:
+    expected = body_start(version, head_length) + body_length
+    most = MAXIMUM_IMAGE_BYTES if version == IMAGE else MAXIMUM_ROWS_BYTES
+    if head_length > MAXIMUM_HEADER_BYTES or unfolded > most:
         raise InvalidChangesetError(
-            f"the changeset is too large: it announces {image_length:,} bytes, at most {MAXIMUM_IMAGE_BYTES:,} are "
+            f"the changeset is too large: it announces {unfolded:,} bytes, at most {most:,} are "
             f"taken; use {suggest.verb('clone')} for a replica of that size"
         )
     if size < expected:
@@ -169,7 +218,9 @@ def check_lengths(size: int, head_length: int, body_length: int, image_length: i
         )
     if size > expected:
         raise InvalidChangesetError(f"not a sound changeset: {size - expected:,} bytes follow its end")
-    if image_length > max(64 << 20, body_length * MAXIMUM_RATIO):
+    if unfolded > max(64 << 20, body_length * MAXIMUM_RATIO):
         raise InvalidChangesetError(
-            f"not a sound changeset: {body_length:,} bytes that unfold to {image_length:,} are taken for an attack"
+            f"not a sound changeset: {body_length:,} bytes that unfold to {unfolded:,} are taken for an attack"
         )
+    if version == ROWS and head_length > unfolded:
+        raise InvalidChangesetError("not a sound changeset: its header is longer than the whole")

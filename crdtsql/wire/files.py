@@ -146,11 +146,12 @@ def read_stream(stream: IO[bytes]) -> bytes:
     if len(prefix) < envelope.PREFIX.size or prefix[:8] != envelope.MAGIC:
         envelope.unpack(prefix)
         raise InvalidChangesetError("not a changeset")
-    _, version, flags, head_length, body_length, image_length, _ = envelope.PREFIX.unpack(prefix)
+    _, version, flags, head_length, body_length, unfolded, _ = envelope.PREFIX.unpack(prefix)
     envelope.check_version(version, flags)
     if head_length > envelope.MAXIMUM_HEADER_BYTES or body_length > envelope.MAXIMUM_IMAGE_BYTES:
-        envelope.check_lengths(envelope.PREFIX.size, head_length, body_length, max(image_length, body_length))
-    return prefix + _read_at_most(stream, head_length + body_length + 1)
+        envelope.check_lengths(envelope.PREFIX.size, version, head_length, body_length, max(unfolded, body_length))
+    length = envelope.body_start(version, head_length) + body_length - envelope.PREFIX.size
+    return prefix + _read_at_most(stream, length + 1)
 
 
 def _read_at_most(stream: IO[bytes], length: int) -> bytes:

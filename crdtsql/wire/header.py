@@ -184,6 +184,11 @@ class Header:
         """Return the highest hlc of any event in the changeset."""
         return max((site.upto for site in self.sites), default=0)
 
+    @property
+    def numbers(self) -> list[int]:
+        """Return the numbers of the tables that have rows: 1 is the first."""
+        return [number for number, table in enumerate(self.tables, 1) if table.rows]
+
     def has_news_for(self, vector: Mapping[bytes, int]) -> bool:
         """Tell whether there is any event in the changeset that a replica with this version vector lacks."""
         return any(upto > vector.get(site, 0) for site, upto in self.vector.items())

@@ -1,35 +1,33 @@
 """The workbench: the tables of an image, on a replica's own connection, that stay there and are emptied for the next changeset.
 
 To attach a database and detach it again makes SQLite compile all statements of a connection anew, which costs more than a small
-changeset. So the rows of a small one are collected here and then copied into an image, and a received image's are copied here
-before they are merged; for a large one, its image itself is attached.
+changeset. So the rows of a small one are collected here before they are sent, and put here before they are merged; for a large one,
+its image itself is attached.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, make_room, query
-from crdtsql.wire import image
+from crdtsql.base import InvalidChangesetError, Sql, make_room, query
+from crdtsql.wire import checking, image
 from crdtsql.wire.header import Header
+from crdtsql.wire.rows import Content
 
 NAME = "crdt_workbench"
 """What the attached database is called."""
 MOST_ROWS = 1_000
 MOST_BYTES = 1 << 20
-"""Changesets of more rows than this, or whose image is larger, are large."""
-
-Content = dict[str, tuple[list[str], list[tuple[SqliteValue, ...]]]]
-"""What an image holds: table that has rows -> the names of its columns, and the rows."""
+"""Changesets of more rows than this, or of more bytes before they are compressed, are large."""
 
 
-def lay_out(connection: apsw.Connection, header: Header) -> None:
-    """Lay out the tables of a header's image, empty."""
+def lay_out(connection: apsw.Connection, header: Header, numbers: Iterable[int]) -> None:
+    """Lay out what an image has of a header's n-th tables, empty."""
     present = _present(connection)
-    for name, statement in zip(map(str, image.tables(header)), image.unbounded_schema(header, NAME), strict=True):
+    for name, statement in image.unbounded(header, numbers, NAME).items():
         if present.get(name) == statement.replace(f"{NAME}.", "", 1):
             connection.execute(f"DELETE FROM {NAME}.{name}")
         else:
@@ -47,67 +45,62 @@ def _present(connection: apsw.Connection) -> dict[str, str]:
         return {}
 
 
-def clear(connection: apsw.Connection, header: Header) -> None:
+def provide(connection: apsw.Connection, header: Header, number: int, database: str) -> None:
+    """Lay out the n-th table's, of which the changeset has no rows; a changeset that is an image has them all."""
+    if database == NAME and not header.tables[number - 1].rows:
+        lay_out(connection, header, [number])
+
+
+def clear(connection: apsw.Connection, header: Header, numbers: Iterable[int]) -> None:
     """Empty the tables that were laid out, as far as a ROLLBACK left them."""
-    for name in image.tables(header):
+    for name in image.unbounded(header, numbers, NAME):
         with suppress(apsw.SQLError):
             connection.execute(f"DELETE FROM {NAME}.{name}")
 
 
-def read(connection: apsw.Connection, header: Header, database: str = "main") -> Content | None:
-    """Read an image, None if it has text that only SQLite can copy, because it is no UTF-8."""
+def read(connection: apsw.Connection, header: Header) -> Content | None:
+    """Read what is on the workbench, None if it has text that only SQLite can copy, because it is no UTF-8."""
     content: Content = {}
-    for name in map(str, image.tables(header)):
-        cursor = connection.execute(f"SELECT {_rowid(name)}* FROM {database}.{name}")
+    for name in image.unbounded(header, header.numbers, NAME):
         try:
-            content[name] = [column for column, _ in cursor.get_description()], cursor.fetchall()
-        except apsw.ExecutionCompleteError:  # no rows
-            continue
+            found = query.rows(connection, f"SELECT * FROM {NAME}.{name}")
         except UnicodeDecodeError:
             return None
+        if found:
+            content[name] = found
     return content
-
-
-def _rowid(name: str) -> str:
-    """Return the column that a merge knows the rows of a table by, where it has one beside those that it shows."""
-    return "rowid, " if name.startswith("row_") else ""
-
-
-def fill(connection: apsw.Connection, content: Content, database: str = "main") -> None:
-    """Write what an image holds into empty tables like its own."""
-    for name, (columns, rows) in content.items():
-        marks = ", ".join("?" * len(columns))
-        values = f"({', '.join(columns)}) VALUES ({marks})"
-        connection.executemany(f"INSERT INTO {database}.{name} {values}", rows)
 
 
 @contextmanager
 def filled(connection: apsw.Connection, header: Header, content: Content) -> Iterator[str]:
-    """Keep what an image holds on the workbench for the length of a block; yield the name of its database."""
-    lay_out(connection, header)
+    """Keep the content of a changeset on the workbench for the length of a block, checked; yield the name of its database.
+
+    Raises:
+        InvalidChangesetError: it is not what an honest sender with that header has.
+    """
+    lay_out(connection, header, header.numbers)
     try:
-        fill(connection, content, NAME)
+        with _checking(connection):
+            for name, rows in content.items():
+                if rows:
+                    marks = ", ".join("?" * len(rows[0]))
+                    connection.executemany(f"INSERT INTO {NAME}.{name} VALUES ({marks})", rows)
+            checking.check(header, connection, NAME)
         yield NAME
     finally:
-        clear(connection, header)
+        clear(connection, header, header.numbers)
 
 
-def holds(header: Header, content: bytes | str) -> bool:
-    """Tell whether an image is small enough to be merged from the workbench."""
-    return (
-        len(content) <= MOST_BYTES
-        and isinstance(content, bytes)
-        and sum(table.rows for table in header.tables) <= MOST_ROWS
-    )
-
-
-def press(header: Header, content: Content) -> bytes:
-    """Make the image that holds something."""
-    made = apsw.Connection(":memory:")
+@contextmanager
+def _checking(connection: apsw.Connection) -> Iterator[None]:
+    """Have constraints enforced for the length of a block, and say what breaks one."""
+    (ignoring,) = query.first(connection, "PRAGMA ignore_check_constraints")
+    if ignoring:
+        connection.execute("PRAGMA ignore_check_constraints = OFF")
     try:
-        for statement in image.schema(header):
-            made.execute(statement)
-        fill(made, content)
-        return bytes(made.serialize("main"))
+        yield
+    except (apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError) as error:
+        raise InvalidChangesetError(f"not a sound changeset: its rows break a rule of their table ({error})") from error
     finally:
-        made.close()
+        if ignoring:
+            connection.execute("PRAGMA ignore_check_constraints = ON")

@@ -1,7 +1,7 @@
 """Make the golden files of changeset format 1: `python -m tests.golden.make_v1`.
 
 They were made once, and are kept for ever as they are: a later version must read these very bytes. So this script refuses to
-overwrite. It stays here to show what is in them, and as the pattern for the next format's files (`make_v2.py`, `v2/`).
+overwrite. It stays here to show what is in them, and as what the next format's files are made of (`make_v2.py`).
 
 Times and site ids are handed in, and writers are ahead of that time, so that their stamps are cut to it: the same stamps every time.
 """
@@ -20,6 +20,7 @@ import apsw
 from crdtsql import Replica
 from crdtsql.base.values import to_json
 from crdtsql.wire import envelope
+from tests.support.forge import parts
 
 FOLDER = Path(__file__).parent / "v1"
 START_MS = 1_700_000_000_000
@@ -46,17 +47,17 @@ VALUES = [
 ]  # fmt: skip
 
 
-def main() -> None:
+def main(target: Path = FOLDER) -> None:
     """Write the files."""
-    if FOLDER.exists() and any(FOLDER.iterdir()):
-        raise SystemExit(f"{FOLDER} is kept as it is; golden files are never made again")
-    FOLDER.mkdir(exist_ok=True)
+    if target.exists() and any(target.iterdir()):
+        raise SystemExit(f"{target} is kept as it is; golden files are never made again")
+    target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CRDTSQL_STATE_DIR"] = folder
-        _write(Path(folder))
+        _write(Path(folder), target)
 
 
-def _write(folder: Path) -> None:
+def _write(folder: Path, target: Path) -> None:
     clock = count(START_MS, 1000)
     sites = iter(bytes([number]) * 16 for number in (0xA1, 0xB2, 0xC3))
     opening: dict[str, Any] = {"now": lambda: next(clock), "make_site": lambda: next(sites)}
@@ -81,9 +82,10 @@ def _write(folder: Path) -> None:
         files["delta.crdt"] = a.export(base)
         files["whole.crdt"] = a.export()
         expected = {
-            "format": 1,
+            "format": envelope.unpack(files["base.crdt"]).version,
             "schema": SCHEMA,
             "tables": TABLES,
+            "options": {"identity": None},
             "orders": [["base.crdt", "delta.crdt"], ["whole.crdt"], ["whole.crdt", "base.crdt", "delta.crdt"]],
             "headers": {name: envelope.unpack(data).header.to_json() for name, data in files.items()},
             "vector": a.vector(),
@@ -92,9 +94,9 @@ def _write(folder: Path) -> None:
             "changes": [[to_json(part) for part in change] for change in a.changes()],
         }
     for name, data in files.items():
-        (FOLDER / name).write_bytes(data)
+        (target / name).write_bytes(data)
     text = json.dumps(expected, indent=1, ensure_ascii=False) + "\n"
-    (FOLDER / "expected.json").write_text(text, encoding="utf-8")
+    (target / "expected.json").write_text(text, encoding="utf-8")
 
 
 def _write_genesis(connection: apsw.Connection) -> None:
@@ -145,8 +147,7 @@ def _write_last(connection: apsw.Connection) -> None:
 def read_image(data: bytes) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of an image as it is, by table; columns that are NULL are left out."""
     connection = apsw.Connection(":memory:")
-    with envelope.unpack(data).image() as image:
-        connection.deserialize("main", image)
+    connection.deserialize("main", parts(data)[1])
     found = {}
     for (table,) in connection.execute("SELECT name FROM sqlite_schema ORDER BY name").fetchall():
         names = [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]

@@ -33,17 +33,17 @@ SCHEMA = [
 ROW = """('{0}', 'title', 1, 0.5, '["b", "a"]', '[1]', '{{"a":1,"b":{{"c":[1,2]}}}}', 'open', 5, '2030')"""
 
 
-def main() -> None:
+def main(target: Path = FOLDER) -> None:
     """Write the files."""
-    if FOLDER.exists() and any(FOLDER.iterdir()):
-        raise SystemExit(f"{FOLDER} is kept as it is; golden files are never made again")
-    FOLDER.mkdir(exist_ok=True)
+    if target.exists() and any(target.iterdir()):
+        raise SystemExit(f"{target} is kept as it is; golden files are never made again")
+    target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CRDTSQL_STATE_DIR"] = folder
-        _write(Path(folder))
+        _write(Path(folder), target)
 
 
-def _write(folder: Path) -> None:
+def _write(folder: Path, target: Path) -> None:
     clock = count(START_MS, 1000)
     sites = iter(bytes([number]) * 16 for number in (0xA1, 0xB2, 0xC3))
     opening: dict[str, Any] = {"now": lambda: next(clock), "make_site": lambda: next(sites)}
@@ -69,7 +69,7 @@ def _write(folder: Path) -> None:
         files["delta.crdt"] = a.export(base)
         files["whole.crdt"] = a.export()
         expected = {
-            "format": 1,
+            "format": envelope.unpack(files["base.crdt"]).version,
             "schema": SCHEMA,
             "tables": ["task"],
             "options": {"types": TYPES, "rows": "delete-wins"},
@@ -81,9 +81,9 @@ def _write(folder: Path) -> None:
             "changes": [[to_json(part) for part in change] for change in a.changes()],
         }
     for name, data in files.items():
-        (FOLDER / name).write_bytes(data)
+        (target / name).write_bytes(data)
     text = json.dumps(expected, indent=1, ensure_ascii=False) + "\n"
-    (FOLDER / "expected.json").write_text(text, encoding="utf-8")
+    (target / "expected.json").write_text(text, encoding="utf-8")
 
 
 def _change(connection: apsw.Connection, word: str, number: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 from crdtsql import Replica
 from crdtsql.base.errors import ChangesetError, InvalidChangesetError
 from tests.support import state
-from tests.support.forge import with_header, with_sql
+from tests.support.forge import as_image, with_header, with_sql
 from tests.support.peers import fast_directory
 from tests.support.victim import victim_of
 
@@ -72,13 +72,25 @@ HOSTILE = {
     "a number that a row claims and has": "UPDATE born_2 SET was = k1",
     "a key that is no number": "UPDATE row_2 SET k1 = 'seven' WHERE k1 = 2",
     "a key that is a fraction": "UPDATE row_2 SET k1 = 2.5 WHERE k1 = 2",
+}
+OF_AN_IMAGE = {
     "no births at all": "DROP TABLE born_2",
     "text for a birth": "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'was INTEGER', 'was TEXT') WHERE name = 'born_2'",
 }
 
 
+@pytest.mark.parametrize("script", (HOSTILE | OF_AN_IMAGE).values(), ids=HOSTILE | OF_AN_IMAGE)
+def test_hostile_births_in_an_image_are_refused(scene: tuple[bytes, bytes], script: str) -> None:
+    """What can't be is refused with a clear error, and nothing is changed."""
+    victim = victim_of(scene)
+    before = state.content(victim.connection)
+    with pytest.raises(InvalidChangesetError):
+        victim.merge(with_sql(as_image(scene[1]), script))
+    assert state.content(victim.connection) == before
+
+
 @pytest.mark.parametrize("script", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_births_are_refused(scene: tuple[bytes, bytes], script: str) -> None:
+def test_hostile_births_in_rows_are_refused(scene: tuple[bytes, bytes], script: str) -> None:
     """What can't be is refused with a clear error, and nothing is changed."""
     victim = victim_of(scene)
     before = state.content(victim.connection)

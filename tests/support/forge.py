@@ -1,4 +1,7 @@
-"""Forge changesets: take a valid one apart, change anything in it, and pack it again with a correct checksum."""
+"""Forge changesets: take a valid one apart, change anything in it, and pack it again with a correct checksum.
+
+What is forged of a changeset with rows has rows again; `as_image` makes one of the other format of it.
+"""
 
 from __future__ import annotations
 
@@ -7,41 +10,111 @@ from collections.abc import Callable
 from typing import Any
 
 import apsw
+import msgpack
 import zstandard
 
-from crdtsql.wire.envelope import MAGIC, PREFIX, VERSION, _digest, unpack
+from crdtsql.wire import image as shape
+from crdtsql.wire.envelope import IMAGE, MAGIC, PREFIX, ROWS, _digest, unpack
+from crdtsql.wire.header import read_header
 from tests.support.library import with_chance
 
 Json = dict[str, Any]
 
 
 def parts(data: bytes) -> tuple[Json, bytes]:
-    """Return the header as JSON and the image."""
-    _, _, _, head_length, _, image_bytes, _ = PREFIX.unpack_from(data)
-    body = data[PREFIX.size + head_length :]
-    image = zstandard.ZstdDecompressor().decompress(body, max_output_size=image_bytes)
-    return json.loads(data[PREFIX.size : PREFIX.size + head_length]), image
+    """Return the header as JSON and the image, of rows one that holds them."""
+    _, version, _, head_length, _, unfolded, _ = PREFIX.unpack_from(data)
+    if version == IMAGE:
+        body = data[PREFIX.size + head_length :]
+        image = zstandard.ZstdDecompressor().decompress(body, max_output_size=unfolded)
+        return json.loads(data[PREFIX.size : PREFIX.size + head_length]), image
+    content = zstandard.ZstdDecompressor().decompress(data[PREFIX.size :], max_output_size=unfolded)
+    head = content[:head_length]
+    return json.loads(head), _pressed(head, content[head_length:])
+
+
+def _pressed(head: bytes, rows: bytes) -> bytes:
+    connection = apsw.Connection(":memory:")
+    for statement in shape.schema(read_header(head)):
+        connection.execute(statement)
+    for name, found in msgpack.unpackb(rows).items():
+        if found:
+            connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(found[0]))})", found)
+    image = connection.serialize("main")
+    connection.close()
+    return image
+
+
+def as_image(data: bytes) -> bytes:
+    """Return a changeset that says the same in an image."""
+    header, image = parts(data)
+    return seal(json.dumps(header).encode(), image)
+
+
+def as_rows(data: bytes) -> bytes:
+    """Return a changeset that says the same in rows."""
+    header, image = parts(data)
+    return seal_rows(json.dumps(header).encode(), msgpack.packb(_rows(image)))
+
+
+def rows_of(data: bytes) -> dict[str, list[Any]]:
+    """Return what a changeset holds, in either format: table of the image that has rows -> its rows."""
+    _, image = parts(data)
+    return _rows(image)
+
+
+def _rows(image: bytes) -> dict[str, list[Any]]:
+    connection = apsw.Connection(":memory:")
+    connection.deserialize("main", image)
+    names = [str(name) for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    content = {name: connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}
+    connection.close()
+    return {name: rows for name, rows in content.items() if rows}
 
 
 def seal(head: bytes, image: bytes, image_length: int | None = None, body: bytes | None = None) -> bytes:
-    """Pack with a correct checksum, whatever is said."""
+    """Pack an image with a correct checksum, whatever is said."""
     body = zstandard.ZstdCompressor().compress(image) if body is None else body
-    length = len(image) if image_length is None else image_length
-    digest = _digest(head, body, length)
-    return PREFIX.pack(MAGIC, VERSION, 0, len(head), len(body), length, digest) + head + body
+    return _sealed(IMAGE, head, body, len(head), len(image) if image_length is None else image_length)
+
+
+def seal_rows(head: bytes, rows: bytes, head_length: int | None = None) -> bytes:
+    """Pack rows with a correct checksum, whatever is said."""
+    body = zstandard.ZstdCompressor().compress(head + rows)
+    return _sealed(ROWS, b"", body, len(head) if head_length is None else head_length, len(head) + len(rows))
+
+
+def _sealed(version: int, head: bytes, body: bytes, head_length: int, unfolded: int) -> bytes:
+    prefix = PREFIX.pack(MAGIC, version, 0, head_length, len(body), unfolded, b"")[:-32]
+    return prefix + _digest(prefix, head, body) + head + body
+
+
+def _sealed_like(data: bytes, header: Json, image: bytes) -> bytes:
+    """Pack in the format of other bytes."""
+    head = json.dumps(header).encode()
+    if PREFIX.unpack_from(data)[1] == IMAGE:
+        return seal(head, image)
+    return seal_rows(head, msgpack.packb(_rows(image)))
 
 
 def with_header(data: bytes, change: Callable[[Json], Json | None]) -> bytes:
     """Change the header's JSON, in place or by returning another."""
     header, image = parts(data)
     changed = change(header)
-    return seal(json.dumps(header if changed is None else changed).encode(), image)
+    return _sealed_like(data, header if changed is None else changed, image)
 
 
 def with_image(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
     """Change the image's bytes."""
     header, image = parts(data)
     return seal(json.dumps(header).encode(), change(image))
+
+
+def with_rows(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Change the bytes of the rows."""
+    *_, head_length, _, unfolded, _ = PREFIX.unpack_from(data)
+    content = zstandard.ZstdDecompressor().decompress(data[PREFIX.size :], max_output_size=unfolded)
+    return seal_rows(content[:head_length], change(content[head_length:]))
 
 
 def with_sql(data: bytes, script: str, *, lawless: bool = True, recount: bool = True) -> bytes:
@@ -59,7 +132,7 @@ def with_sql(data: bytes, script: str, *, lawless: bool = True, recount: bool = 
             table["rows"], table["gone"] = counts
     changed = connection.serialize("main")
     connection.close()
-    return seal(json.dumps(header).encode(), changed)
+    return _sealed_like(data, header, changed)
 
 
 def unconstrained(data: bytes, script: str) -> bytes:
@@ -85,7 +158,7 @@ def unconstrained(data: bytes, script: str) -> bytes:
         table["rows"], table["gone"] = connection.execute(f"SELECT count(*), count(gone) FROM row_{number}").fetchone()
     changed = connection.serialize("main")
     connection.close()
-    return seal(json.dumps(header).encode(), changed)
+    return _sealed_like(data, header, changed)
 
 
 def is_whole(data: bytes) -> bool:

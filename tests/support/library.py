@@ -11,6 +11,7 @@ import apsw
 
 from crdtsql.base import memory
 from crdtsql.replica.opening import STATEMENTS
+from crdtsql.wire import workbench
 
 SLOT_BYTES, SLOTS = 1200, 400
 """Memory that each connection takes at once and hands out itself: enough for the parts of a large statement while it is compiled."""
@@ -39,6 +40,16 @@ def with_chance(connection: apsw.Connection, seed: int | str) -> None:
     """Let SQL's `random()` give the same numbers in every run."""
     chance = random.Random(seed)
     connection.create_scalar_function("random", lambda: chance.getrandbits(64) - (1 << 63), 0)
+
+
+@contextmanager
+def large() -> Iterator[None]:
+    """Take every changeset that is made within a block for a large one, which has an image."""
+    most, workbench.MOST_ROWS = workbench.MOST_ROWS, 0
+    try:
+        yield
+    finally:
+        workbench.MOST_ROWS = most
 
 
 @contextmanager

@@ -11,9 +11,9 @@ import pytest
 
 from crdtsql import Replica
 from crdtsql.types.celltypes import TYPES
-from crdtsql.wire.envelope import unpack
 from tests.machines.oracle import parts
 from tests.machines.simulation.tables import TABLES
+from tests.support import forge
 from tests.support.library import connect
 from tests.support.peers import send
 
@@ -207,9 +207,7 @@ def test_big_sets_ship_what_changed() -> None:
 def sent_parts(data: bytes) -> list[str]:
     """Return the parts of a changeset's only table that have heads of their own, and check that no value is with them."""
     image = connect()
-    with unpack(data).image() as found:
-        assert isinstance(found, bytes)
-        image.deserialize("main", found)
+    image.deserialize("main", forge.parts(data)[1])
     assert image.execute("SELECT count(*) FROM part_1 WHERE v IS NOT NULL").fetchone() == (0,)
     return [part for (part,) in image.execute("SELECT part FROM part_1 WHERE part <> ''")]
 

@@ -11,26 +11,27 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgpack
 import pytest
 import zstandard
 
 from crdtsql import Replica
 from crdtsql.base.errors import InvalidChangesetError
-from crdtsql.wire.envelope import MAXIMUM_IMAGE_BYTES, PREFIX, unpack
+from crdtsql.wire.envelope import MAXIMUM_IMAGE_BYTES, MAXIMUM_ROWS_BYTES, PREFIX, ROWS, unpack
 from tests.support import command
-from tests.support.forge import parts, seal
+from tests.support.forge import as_image, parts, rows_of, seal, seal_rows
 from tests.support.victim import keep, pair_of
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Replica, bytes]]:
-    """Give a replica that every test of this file must leave as it was, and a valid changeset for it."""
+@pytest.fixture(scope="module", params=["rows", "image"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Replica, bytes]]:
+    """Give a replica that every test of this file must leave as it was, and a valid changeset for it, in either format."""
     folder = tmp_path_factory.mktemp("hostile")
     os.environ["CRDTSQL_STATE_DIR"] = str(folder / "state")
     victim, peer = pair_of(folder)
     data = peer.export(victim.vector())
     peer.close()
-    yield victim, data
+    yield victim, data if request.param == "rows" else as_image(data)
     victim.close()
 
 
@@ -70,13 +71,15 @@ def test_bytes_after_the_end_are_refused(shared: tuple[Replica, bytes], extra: b
     assert isinstance(keep(victim, data + data), InvalidChangesetError)
 
 
-@pytest.mark.parametrize(("version", "flags"), [(0, 0), (2, 0), (65535, 0), (1, 1)])
+@pytest.mark.parametrize(("version", "flags"), [(0, 0), (3, 0), (65535, 0), (1, 1), (2, 1)])
 def test_an_unknown_format_version_is_refused(shared: tuple[Replica, bytes], version: int, flags: int) -> None:
     """A changeset of another format version is refused, and the message says which versions are at hand."""
     victim, data = shared
     spoiled = bytearray(data)
     spoiled[8:12] = version.to_bytes(2, "little") + flags.to_bytes(2, "little")
-    assert f"has format {version}.{flags}, this version of crdtsql reads 1.0" in str(keep(victim, bytes(spoiled)))
+    assert f"has format {version}.{flags}, this version of crdtsql reads 1.0 and 2.0" in str(
+        keep(victim, bytes(spoiled))
+    )
 
 
 def _announcing(data: bytes, head: int | None = None, body: int | None = None, image: int | None = None) -> bytes:
@@ -99,7 +102,8 @@ def test_announced_sizes_are_not_believed(shared: tuple[Replica, bytes], lengths
 def test_an_announced_gigabyte_takes_no_memory(shared: tuple[Replica, bytes], tmp_path: Path) -> None:
     """A small file that announces gigabytes is refused in a process that may not have them."""
     _, data = shared
-    (tmp_path / "huge.crdt").write_bytes(_announcing(data, body=MAXIMUM_IMAGE_BYTES, image=MAXIMUM_IMAGE_BYTES))
+    most = MAXIMUM_ROWS_BYTES if PREFIX.unpack_from(data)[1] == ROWS else MAXIMUM_IMAGE_BYTES
+    (tmp_path / "huge.crdt").write_bytes(_announcing(data, body=MAXIMUM_IMAGE_BYTES, image=most))
     script = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20));"
         "from crdtsql.ui.cli import main; main()"
@@ -134,6 +138,57 @@ def test_a_body_that_is_no_compressed_data_is_refused(shared: tuple[Replica, byt
     wide = stream.compress(image) + stream.flush()
     for body in (b"", b"\0" * 100, frame[:-5], frame[:10], image, frame[5:] + frame[:5], wide):
         assert isinstance(keep(victim, seal(head, image, body=body)), InvalidChangesetError)
+
+
+def test_rows_that_unfold_to_far_more_are_refused(shared: tuple[Replica, bytes]) -> None:
+    """Rows have a limit of their own, because they are read into memory as a whole."""
+    victim, data = shared
+    head = json.dumps(parts(data)[0]).encode()
+    assert "too large" in str(keep(victim, seal_rows(head, bytes(5 << 20))))
+    assert "longer than the whole" in str(keep(victim, seal_rows(head, b"", len(head) + 1)))
+
+
+NOT_ROWS = {
+    "nothing": b"",
+    "no MessagePack": b"\xc1",
+    "a list": msgpack.packb([1, 2]),
+    "a map of numbers": msgpack.packb({1: []}),
+    "a table that is not there": msgpack.packb({"row_9": []}),
+    "a table of SQLite's": msgpack.packb({"sqlite_schema": [["table", "x", "x", 0, ""]]}),
+    "a name that is SQL": msgpack.packb({"row_1; DROP TABLE task": []}),
+    "no list of rows": msgpack.packb({"merged": 1}),
+    "rows that are maps": msgpack.packb({"merged": [{"site": 1}]}),
+    "rows that are text": msgpack.packb({"merged": ["abcd"]}),
+    "a row that is too short": msgpack.packb({"merged": [[1, 2, 3]]}),
+    "a row that is too long": msgpack.packb({"merged": [[1, 2, 3, 4, 5]]}),
+    "a value that is a list": msgpack.packb({"merged": [[1, 2, 3, [4]]]}),
+    "a value that is true": msgpack.packb({"merged": [[1, 2, 3, True]]}),
+    "a number that SQLite has not": msgpack.packb({"merged": [[1, 2, 3, 1 << 63]]}),
+    "a time": msgpack.packb({"merged": [[1, 2, 3, msgpack.Timestamp(1)]]}),
+    "text that is not UTF-8": b"\x81\xa6merged\x91\x94\x01\x02\x03\xa1\xff",
+    "an endless list": b"\xdd\xff\xff\xff\xff",
+    "deep lists": b"\x91" * 100_000,
+    "rows and more": msgpack.packb({}) + b"\x00",
+}
+
+
+@pytest.mark.parametrize("name", NOT_ROWS)
+def test_what_is_not_rows_is_refused(shared: tuple[Replica, bytes], name: str) -> None:
+    """Rows that are not those of tables that the header announces are refused."""
+    victim, data = shared
+    head = json.dumps(parts(data)[0]).encode()
+    assert isinstance(keep(victim, seal_rows(head, NOT_ROWS[name])), InvalidChangesetError)
+
+
+def test_rows_of_tables_that_have_none_are_refused(shared: tuple[Replica, bytes]) -> None:
+    """What the header does not count is not taken."""
+    victim, data = shared
+    header = parts(data)[0]
+    for table in header["tables"]:
+        table |= {"rows": 0, "gone": 0}
+    assert isinstance(
+        keep(victim, seal_rows(json.dumps(header).encode(), msgpack.packb(rows_of(data)))), InvalidChangesetError
+    )
 
 
 ALIENS = {

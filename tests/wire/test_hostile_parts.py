@@ -11,7 +11,7 @@ import pytest
 from crdtsql import Replica
 from crdtsql.base.errors import ChangesetError, CrdtsqlError
 from tests.support import state
-from tests.support.forge import with_header, with_sql
+from tests.support.forge import as_image, with_header, with_sql
 from tests.support.peers import fast_directory
 from tests.support.victim import victim_of
 
@@ -20,9 +20,9 @@ TYPES = {"n": "counter", "s": "set", "m": "map", "r": "register", "x": "grow-cou
 """The columns stand in this order: n is 0, s 1, m 2, r 3, x 4, b 5."""
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[bytes, bytes]]:
-    """Give a serialized victim and a valid changeset for it, in which every type has parts."""
+@pytest.fixture(scope="module", params=["rows", "image"])
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[bytes, bytes]]:
+    """Give a serialized victim and a valid changeset for it, in either format, in which every type has parts."""
     os.environ["CRDTSQL_STATE_DIR"] = str(tmp_path_factory.mktemp("state"))
     with fast_directory() as folder:
         connection = apsw.Connection(str(folder / "a.db"))
@@ -39,7 +39,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[bytes, byt
                 peer.merge(third.export(peer.vector()))
                 peer.connection.execute("UPDATE t SET n = n + 1, s = json_remove(s, '$[0]')")
                 data = peer.export(victim.vector())
-            yield victim.connection.serialize("main"), data
+            yield victim.connection.serialize("main"), data if request.param == "rows" else as_image(data)
 
 
 def test_the_scene_is_valid(scene: tuple[bytes, bytes]) -> None:
@@ -99,6 +99,8 @@ HOSTILE = {
     "a value that is no number": "UPDATE row_1 SET v0 = 'x' WHERE k1 = 'new'",
     "a real number in an integer counter": "UPDATE row_1 SET v0 = 1.5 WHERE k1 = 'new'",
     "an integer in a real counter": "UPDATE row_1 SET v4 = 1 WHERE k1 = 'new'",
+}  # fmt: skip
+OF_AN_IMAGE = {
     "a NULL part": "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'part TEXT NOT NULL', 'part TEXT') WHERE name = 'part_1'",
     "an index on parts": "CREATE INDEX extra ON part_1 (v)",
     "no table of parts": "DROP TABLE part_1",
@@ -138,6 +140,16 @@ def test_a_fraction_in_an_integer_counter_is_rounded_and_counted_on(scene: tuple
     victim.connection.execute("UPDATE t SET n = n + 1")
     victim.export()
     assert victim.connection.execute("SELECT n FROM t WHERE id = 'k'").get == before + 1
+
+
+@pytest.mark.parametrize("script", OF_AN_IMAGE.values(), ids=OF_AN_IMAGE.keys())
+def test_tables_of_parts_of_another_form_change_nothing(scene: tuple[bytes, bytes], script: str) -> None:
+    """An image whose tables of parts are not those that its header announces is refused."""
+    victim = victim_of(scene)
+    before = state.content(victim.connection)
+    with pytest.raises(CrdtsqlError):
+        victim.merge(with_sql(as_image(scene[1]), script))
+    assert state.content(victim.connection) == before
 
 
 @pytest.mark.parametrize("kind", ["sequence", "", "LWW", "counter'"])

@@ -10,7 +10,7 @@ from crdtsql.base import by_id, clock, parse_vector, suggest, vector_to_json
 from crdtsql.ui.merged import YES, asking, show_reports
 from crdtsql.ui.outcome import NOTHING_TO_SEND, show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
-from crdtsql.wire import VERSION, read_changeset, read_text, unpack, write_file
+from crdtsql.wire import read_changeset, read_text, unpack, write_file
 
 
 def register(group: click.Group) -> None:
@@ -100,8 +100,8 @@ def inspect(file: str, as_json: bool) -> None:
     received = unpack(read_changeset(file))
     header = received.header
     if as_json:
-        found = header.for_people() | {"format": VERSION, "bytes": received.size_bytes}
-        print_json(found | {"image_bytes": received.image_bytes})
+        found = header.for_people() | {"format": received.version, "bytes": received.size_bytes}
+        print_json(found | {"unfolded_bytes": received.unfolded_bytes})
         return
     rows = sum(table.rows for table in header.tables)
     click.echo(

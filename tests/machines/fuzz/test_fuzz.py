@@ -17,8 +17,8 @@ import apsw
 import pytest
 
 from crdtsql.base.errors import InvalidChangesetError
-from crdtsql.wire.envelope import unpack
-from tests.support.forge import parts, unconstrained, with_header, with_image
+from crdtsql.wire.envelope import ROWS, unpack
+from tests.support.forge import as_image, parts, unconstrained, with_header, with_image, with_rows
 from tests.support.victim import keep, pair_of, twin
 
 RUNS = int(os.environ.get("CRDTSQL_FUZZ", "400"))
@@ -33,11 +33,12 @@ VALUES = (
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[bytes, list[bytes]]]:
-    """Give a serialized victim, and changesets for it: a small and a complete one."""
+    """Give a serialized victim, and changesets for it: a small and a complete one, each in both formats."""
     folder = tmp_path_factory.mktemp("fuzz")
     os.environ["CRDTSQL_STATE_DIR"] = str(folder / "state")
     victim, peer = pair_of(folder)
-    yield victim.connection.serialize("main"), [peer.export(victim.vector()), peer.export()]
+    found = [peer.export(victim.vector()), peer.export()]
+    yield victim.connection.serialize("main"), [*found, *map(as_image, found)]
     peer.close()
     victim.close()
 
@@ -47,6 +48,7 @@ def _spoil_bytes(choice: random.Random, data: bytes) -> bytes:
         spoiled = bytearray(image)
         used = [n for n in range(len(image)) if image[n]]
         for _ in range(choice.choice((1, 1, 1, 2, 5, 50))):
+            used = [n for n in used if n < len(spoiled)]
             position = choice.choice(used) if choice.random() < 0.8 else choice.randrange(len(image))
             kind = choice.randrange(4)
             if kind == 0:
@@ -60,7 +62,7 @@ def _spoil_bytes(choice: random.Random, data: bytes) -> bytes:
                 spoiled[position : position + length] = image[other : other + length]
         return bytes(spoiled[: len(image)])
 
-    return with_image(data, spoil)
+    return with_rows(data, spoil) if unpack(data).version == ROWS else with_image(data, spoil)
 
 
 def _spoil_rows(choice: random.Random, data: bytes) -> bytes:
@@ -87,7 +89,7 @@ def _spoil_rows(choice: random.Random, data: bytes) -> bytes:
     connection.close()
     try:
         return unconstrained(data, ";".join(script))
-    except apsw.Error:
+    except (apsw.Error, UnicodeDecodeError):
         return data
 
 

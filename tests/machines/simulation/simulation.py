@@ -9,19 +9,21 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 
 from crdtsql import Replica
 from crdtsql.base.errors import ClockSkewError, MissingChangesError
-from crdtsql.wire.envelope import unpack
+from crdtsql.wire.envelope import IMAGE, ROWS, unpack
 from tests.machines.oracle import model
 from tests.machines.oracle.events import Event, Row
 from tests.machines.simulation import answers, at_rest, files, situations, writes
 from tests.machines.simulation.files import Peer
 from tests.machines.simulation.tables import Shape, for_model, schema, stored
 from tests.support import state
+from tests.support.library import large
 from tests.support.peers import START_MS, is_empty
 
 
@@ -38,6 +40,9 @@ def _differences(real: state.RowState | None, expected: state.RowState | None) -
         elif left != right:
             lines.append(f"{thing.name}: real {left}\n  model {right}")
     return "\n".join(lines)
+
+
+FORMATS = {IMAGE: "an image", ROWS: "rows"}
 
 
 @dataclass
@@ -73,6 +78,7 @@ class Simulation:
         self.vectors: list[dict[str, int]] = []
         self.peers: list[Peer] = []
         self.count = 0
+        self.exported = 0
         self.restored: set[bytes] = set()
         self.written_on: set[int] = set()
 
@@ -250,7 +256,10 @@ class Simulation:
             self.deliver(parcel, receiver)
 
     def export(self, sender: Peer, since: dict[str, int]) -> Parcel:
-        data = sender.replica.export(since)
+        self.exported += 1
+        with large() if self.exported % 4 == 0 else nullcontext():
+            data = sender.replica.export(since)
+        self.occurred[f"changesets had {FORMATS[unpack(data).version]}"] += 1
         sender.fold(self)
         changeset = sender.twin.export({bytes.fromhex(site): hlc for site, hlc in since.items()})
         sent = sum(table.rows for table in unpack(data).header.tables)

@@ -14,6 +14,8 @@ from tests.machines.simulation import typed
 note_pending = typed.note_pending
 
 REQUIRED = (
+    "changesets had an image",
+    "changesets had rows",
     "an update changed a row",
     "an update changed several columns",
     "an update that changed nothing",

@@ -1,10 +1,10 @@
 -- A part belongs to a row that is sent and to a typed column, with the whole among the parts; its event is covered.
 SELECT 1
 FROM ${part} AS part
-JOIN temp.site AS site ON site.ordinal = part.s
-WHERE (part.t & 4611686018427387903) > site.upto
+LEFT JOIN temp._crdt_listed AS site ON site.ordinal = part.s
+WHERE (part.t & 4611686018427387903) > ifnull(site.upto, -1)
   OR part.t = 0
-  OR (part.n IS NOT NULL AND (part.n > (SELECT max(upto) FROM temp.site) OR length(part.part) <> 32))
+  OR (part.n IS NOT NULL AND (part.n > (SELECT max(upto) FROM temp._crdt_listed) OR length(part.part) <> 32))
 UNION ALL
 SELECT 1 FROM ${part} WHERE col NOT IN (${typed_columns})
 UNION ALL

@@ -1,0 +1,56 @@
+"""Rows: the content of a small changeset, row by row, as MessagePack.
+
+To make an SQLite database of a few rows, and to check one, costs more than to merge them. So the content of a small changeset is
+written as what the tables of its image would hold: a map from the name of each table that has rows to the list of them, each an
+array of its values in the order of the table's columns. A reader puts them into empty tables like those of an image, whose
+constraints refuse what an image's would, and asks of them what it asks of an image.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+from crdtsql.base import InvalidChangesetError, SqliteValue
+
+Content = dict[str, list[tuple[SqliteValue, ...]]]
+"""What a changeset holds: table of its image that has rows -> the rows, their values in the order of the table's columns."""
+
+_VALUES = {type(None), int, float, str, bytes}
+
+
+def encode(content: Content) -> bytes:
+    """Write the content of a changeset."""
+    packed: bytes = msgpack.packb(content)
+    return packed
+
+
+def decode(data: bytes | memoryview, columns: dict[str, int]) -> Content:
+    """Read the content of a changeset.
+
+    Args:
+        columns: table that its image may have -> how many columns that table has.
+
+    Raises:
+        InvalidChangesetError: the bytes are not the rows of such tables.
+    """
+    try:
+        found = msgpack.unpackb(data, use_list=False)
+    except (ValueError, RecursionError, UnicodeDecodeError, msgpack.exceptions.UnpackException) as error:
+        raise InvalidChangesetError(f"not a sound changeset: its rows can't be read ({error})") from error
+    if not isinstance(found, dict) or not found.keys() <= columns.keys():
+        raise InvalidChangesetError("not a sound changeset: its tables are not those that its header announces")
+    for name, rows in found.items():
+        if not isinstance(rows, tuple) or not all(_is_row(row, columns[name]) for row in rows):
+            raise InvalidChangesetError(f"not a sound changeset: what it has of {name} is not rows of that table")
+    return found
+
+
+def _is_row(row: Any, columns: int) -> bool:
+    return (
+        isinstance(row, tuple)
+        and len(row) == columns
+        and _VALUES.issuperset(map(type, row))
+        and all(value < 1 << 63 for value in row if type(value) is int)
+    )
