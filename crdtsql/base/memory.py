@@ -1,11 +1,12 @@
 """Memory: what was read of a connection's main database, kept while it can't have changed.
 
 An operation asks the same questions dozens of times: which tables are replicated, what they look like, what this site is called. The
-answers are kept in three ways, each with the reason why they still hold:
+answers are kept in four ways, each with the reason why they still hold:
 
 - `of_schema`: while SQLite's schema version is the same. SQLite itself keeps its knowledge of the schema by that.
 - `of_transaction`: until the transaction ends, or whoever changes what was read says so with `forget_rows`. Others can't change
   it meanwhile.
+- `of_answer`, of what is made of an answer: while SQLite answers the same. It is asked each time.
 - `holds`, of what was found sound: until the transaction ends. Nobody else can damage it meanwhile, and what we take off says so.
 
 A ROLLBACK takes back changes that none of these would notice, so whoever rolls back says so with `forget`; `query.roll_back_to` does.
@@ -37,6 +38,7 @@ class _Memory:
     schema: dict[Hashable, Any] = field(default_factory=dict)
     rows: dict[Hashable, Any] = field(default_factory=dict)
     sound: set[Hashable] = field(default_factory=set)
+    made: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict)
 
 
 _memories: WeakKeyDictionary[apsw.Connection, _Memory] = WeakKeyDictionary()
@@ -80,6 +82,15 @@ def of_transaction(connection: apsw.Connection, key: Hashable, read: Callable[[]
     if key not in rows:
         rows[key] = read()
     found: R = rows[key]
+    return found
+
+
+def of_answer(connection: apsw.Connection, key: Hashable, answer: Any, make: Callable[[], R]) -> R:
+    """Return what was made of the same answer of SQLite's the last time; one is kept for each key."""
+    made = _of(connection).made
+    if key not in made or made[key][0] != answer:
+        made[key] = answer, make()
+    found: R = made[key][1]
     return found
 
 

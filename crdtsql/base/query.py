@@ -6,14 +6,18 @@ apsw keeps the compiled statements of the last 512 runs. What is compiled in no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any, LiteralString
 
 import apsw
 
 from crdtsql.base import memory
 from crdtsql.base.sqltext import Sql, joined
+
+AT_ONCE = 100
+"""So many tables are asked in one statement; SQLite takes 500."""
 
 
 def rows(connection: apsw.Connection, statement: str, values: Any = None) -> list[Any]:
@@ -72,6 +76,24 @@ def exists(
 ) -> bool:
     """Tell whether a table (or a join of some) has a row, or one of which a condition holds."""
     return first(connection, f"SELECT 1 FROM {table} WHERE {where} LIMIT 1", values) is not None
+
+
+def having_rows(
+    connection: apsw.Connection, tables: Sequence[tuple[int, Sql]], where: Sql | LiteralString = "1", values: Any = None
+) -> set[int]:
+    """Return the numbers of those tables that have a row of which a condition holds, in one statement for a hundred."""
+    found: set[int] = set()
+    for first in range(0, len(tables), AT_ONCE):
+        statement = _any_of(tuple(tables[first : first + AT_ONCE]), where)
+        found.update(number for (number,) in rows(connection, statement, values))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _any_of(tables: tuple[tuple[int, Sql], ...], where: Sql | LiteralString) -> str:
+    return " UNION ALL ".join(
+        f"SELECT {number} WHERE EXISTS (SELECT 1 FROM {table} WHERE {where})" for number, table in tables
+    )
 
 
 def compile_only(connection: apsw.Connection, statement: str, values: Any = None) -> None:

@@ -10,7 +10,7 @@ import apsw
 
 from crdtsql.base import Now, Progress, integer, query
 from crdtsql.export.exporting import fill, find_start, lacks_genesis, receiver_noted
-from crdtsql.store import Registry, Table
+from crdtsql.store import Registered, Registry, Table
 from crdtsql.wire import Header, attached, pack, pack_rows, rows, workbench
 
 
@@ -40,38 +40,40 @@ def collect(
     Args:
         receiver: the receiver's version vector: site id -> highest hlc seen; empty for one that has nothing.
     """
-    connection, tables = registry.connection, registry.tables()
+    connection, registered = registry.connection, registry.registered()
     with receiver_noted(connection, registry.sites(), receiver):
-        few = _few(registry, tables, receiver)
+        few = _few(registry, registered, receiver)
         if few is not None:
-            header = fill(registry, tables, receiver, now, workbench.NAME, on_progress, numbers=few)
+            header = fill(registry, few, receiver, now, workbench.NAME, on_progress, others=registered)
             content = workbench.read(connection, header)
-            workbench.clear(connection, header, few)
+            workbench.clear(connection, header, range(1, len(few) + 1))
             encoded = None if content is None else rows.encode(content)
             if encoded is not None and len(encoded) <= workbench.MOST_BYTES:
                 return Collected(header, encoded)
         database = attachments.enter_context(attached(connection, "image"))
-        return Collected(fill(registry, tables, receiver, now, database, on_progress), database)
+        return Collected(fill(registry, registered.tables, receiver, now, database, on_progress), database)
 
 
-def _few(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int]) -> list[int] | None:
-    """Return the numbers of the tables that may have rows which a receiver lacks, None if those are not few.
+def _few(registry: Registry, registered: Registered, receiver: Mapping[bytes, int]) -> list[Table] | None:
+    """Return the tables that may have rows which a receiver lacks, None if those are not few.
 
     Some may be among them, and may count, of which it has all.
     """
-    start, left = find_start(registry.connection), workbench.MOST_ROWS
+    connection, left = registry.connection, workbench.MOST_ROWS
+    start = find_start(connection)
     if start is None:
         return []
+    recent = query.having_rows(connection, registered.clocks, "seq >= :start", {"start": start})
     found = []
-    for number, table in enumerate(tables, 1):
-        which = "1" if start <= table.bulk else f"seq >= {integer(start)}"
-        rows = _count(registry.connection, f"{table.clock} WHERE {which}", left)
+    for table in registered.tables:
         of_genesis = lacks_genesis(registry, table, receiver)
-        if of_genesis and not table.absent:
-            rows += _count(registry.connection, str(table.quoted), left)
-        if rows or of_genesis:
-            found.append(number)
-        left -= rows
+        if start > table.bulk and table.id not in recent and not of_genesis:
+            continue
+        found.append(table)
+        which = "1" if start <= table.bulk else f"seq >= {integer(start)}"
+        left -= _count(connection, f"{table.clock} WHERE {which}", left)
+        if left > 0 and of_genesis and not table.absent:
+            left -= _count(connection, str(table.quoted), left)
         if left <= 0:
             return None
     return found

@@ -7,7 +7,7 @@ to the receiver; of its cells those whose stamp is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -26,6 +26,7 @@ from crdtsql.base import (
     integer,
     joined,
     naming,
+    policy,
     query,
     sql,
 )
@@ -33,7 +34,7 @@ from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
 from crdtsql.numbers import followers
 from crdtsql.shown import moved
-from crdtsql.store import Field, Registry, Table, lanes
+from crdtsql.store import Field, Registered, Registry, Table, lanes
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image, workbench
 
@@ -115,12 +116,12 @@ def fill(
     on_progress: Progress,
     *,
     for_people: bool = False,
-    numbers: Collection[int] | None = None,
+    others: Registered | None = None,
 ) -> Header:
-    """Fill empty tables of an image, attached or on the workbench, with what the noted receiver lacks; return the header.
+    """Fill empty tables of an image with what the noted receiver lacks; return the header.
 
     Args:
-        numbers: the n-th tables, that may have rows which the receiver lacks; all if None.
+        others: all tables, if only some are to be filled, those of the workbench.
     """
     connection, sites = registry.connection, registry.sites()
     lacks = unseen.news(registry, {ordinal: receiver.get(site, 0) for ordinal, site, _ in sites})
@@ -136,18 +137,27 @@ def fill(
         lacks,
         lanes.told(registry),
     )
-    concerned = [(number, table) for number, table in enumerate(tables, 1) if numbers is None or number in numbers]
-    if numbers is not None:
-        workbench.lay_out(connection, header, numbers)
-        _export_tables(registry, concerned, receiver, database, on_progress, for_people)
-    else:
+    if others is None:
         for statement in image.schema(header, database):
             connection.execute(statement)
         with _unchecked(connection):
-            _export_tables(registry, concerned, receiver, database, on_progress, for_people)
-    for number, _ in concerned:
-        headers[number - 1] = _counted(connection, headers[number - 1], number, database)
-    return replace(header, tables=tuple(headers))
+            _export_tables(registry, tables, receiver, database, on_progress, for_people)
+    else:
+        workbench.lay_out(connection, header, range(1, len(tables) + 1))
+        _export_tables(registry, tables, receiver, database, on_progress, for_people)
+    counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
+    header = replace(header, tables=tuple(counted))
+    return header if others is None else _with_others(connection, header, others)
+
+
+def _with_others(connection: apsw.Connection, header: Header, registered: Registered) -> Header:
+    """Say of tables without rows what a receiver must know: all of those that are not as usual, of others which they are."""
+    listed = {table.uid for table in header.tables}
+    unusual = [describe(connection, table) for table in registered.unusual if table.uid not in listed]
+    others = {name: found for name, uids in registered.plain.items() if (found := uids - listed)}
+    numbered = [registered.by_uid[uid] for uid in others.get(policy.BY_BIRTH, ())]
+    geneses = {table.uid: table.genesis for table in numbered if table.genesis is not None}
+    return replace(header, tables=(*header.tables, *unusual), others=others, geneses=geneses)
 
 
 @contextmanager
@@ -163,7 +173,7 @@ def _unchecked(connection: apsw.Connection) -> Iterator[None]:
 
 def _export_tables(
     registry: Registry,
-    tables: list[tuple[int, Table]],
+    tables: list[Table],
     receiver: Mapping[bytes, int],
     database: str,
     on_progress: Progress,
@@ -173,8 +183,8 @@ def _export_tables(
     if start is None:
         return
     registry.connection.execute(sql("export/exporting/merged", image=Sql(database)))
-    for done, (number, table) in enumerate(tables):
-        on_progress(f"export {table.name}", done, len(tables))
+    for number, table in enumerate(tables, 1):
+        on_progress(f"export {table.name}", number - 1, len(tables))
         _export_table(registry, table, number, start, receiver, database, for_people)
 
 

@@ -5,9 +5,11 @@ What replicas show is computed from that, so it is the same on all of them, or t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from crdtsql.base import SchemaMismatchError, policy, suggest
 from crdtsql.numbers import reference
-from crdtsql.store import Registry, Table
+from crdtsql.store import Registered, Registry, Table, unlisted
 from crdtsql.wire import Header, TableHeader
 
 
@@ -18,9 +20,9 @@ def check(registry: Registry, header: Header) -> None:
         SchemaMismatchError: a table has another identity, row policy, granularity or policy of a UNIQUE index than here, or refers to
             something else.
     """
-    replicated = {table.uid: table for table in registry.tables()}
-    for theirs in header.tables:
-        table = replicated.get(theirs.uid)
+    replicated = registry.registered()
+    for theirs in (*header.tables, *_differing(replicated, header)):
+        table = replicated.by_uid.get(theirs.uid)
         if table is not None and table.identity != theirs.identity:
             disable = suggest.command("disable", registry.path, table.name)
             enable_ = suggest.command("enable", registry.path, table.name, options=["--identity", theirs.identity])
@@ -42,6 +44,13 @@ def check(registry: Registry, header: Header) -> None:
             f"{theirs.granularity} in the changeset: nothing was changed; choose one for all replicas, for example "
             f"{there}, export again and import again"
         )
+
+
+def _differing(replicated: Registered, header: Header) -> Iterator[TableHeader]:
+    """Describe the sender's tables without rows that are as usual there, and not here."""
+    for identity, uids in header.others.items():
+        for uid in sorted((uids - replicated.plain[identity]) & replicated.by_uid.keys()):
+            yield unlisted.describe(replicated.by_uid[uid], header, identity)
 
 
 def _other_unique(registry: Registry, table: Table, theirs: dict[tuple[str, ...], str]) -> SchemaMismatchError:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from crdtsql.base import Blocks, Lane, blocks_rule, identifier, query
+import apsw
+
+from crdtsql.base import Blocks, Lane, blocks_rule, identifier, memory, query
 from crdtsql.capture import create_block_triggers
 from crdtsql.sqlite import autoincrement
 from crdtsql.store import Registry, Table, lanes
@@ -18,7 +20,12 @@ from crdtsql.store import Registry, Table, lanes
 
 def has_sequences(registry: Registry) -> bool:
     """Tell whether any table of the file is AUTOINCREMENT, or was; without one nobody needs a lane."""
-    return query.exists(registry.connection, "main.sqlite_schema", "name = 'sqlite_sequence'")
+    return _has_sequences(registry.connection)
+
+
+@memory.of_schema
+def _has_sequences(connection: apsw.Connection) -> bool:
+    return query.exists(connection, "main.sqlite_schema", "name = 'sqlite_sequence'")
 
 
 def begin(registry: Registry) -> None:

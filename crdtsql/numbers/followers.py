@@ -52,8 +52,8 @@ def to_table(registry: Registry, table: Table) -> list[Follower]:
 
 def links(registry: Registry, tables: Sequence[Table]) -> dict[int, tuple[tuple[str, str, str], ...]]:
     """Return what the columns of tables refer to, as a changeset says it, by table; nothing where no numbers must follow."""
-    every = {caseless(known.name): known for known in registry.tables()}
-    if not any(known.is_numbered for known in every.values()):
+    every = registry.registered().by_name
+    if not tables or not any(known.is_numbered for known in every.values()):
         return {}
     return {table.id: tuple(_links_of(registry, table, every)) for table in tables}
 

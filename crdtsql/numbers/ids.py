@@ -8,12 +8,13 @@ rows that its vector covers. Invariant: the numbers of a replica depend on the s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from crdtsql.base import Contender, InvalidChangesetError, Sql, assign, identifier, query, sql
+from crdtsql.base import Contender, InvalidChangesetError, Sql, assign, identifier, policy, query, sql
 from crdtsql.numbers import renumber
 from crdtsql.numbers.contenders import BothSides
 from crdtsql.numbers.renumber import Moves, Span
-from crdtsql.store import Registry, Table
+from crdtsql.store import Registry, Table, unlisted
 from crdtsql.wire import Header, TableHeader, image, workbench
 
 
@@ -27,6 +28,7 @@ def meet(registry: Registry, header: Header, database: str, local: Mapping[int, 
         InvalidChangesetError: the changeset says what can't be of a row's number.
     """
     numbered = {table.uid: table for table in registry.tables() if table.is_numbered}
+    header = replace(header, tables=header.tables + _unlisted(registry, header, numbered))
     renumbered = {}
     for number, theirs in enumerate(header.tables, 1):
         table = numbered.get(theirs.uid)
@@ -44,6 +46,14 @@ def meet(registry: Registry, header: Header, database: str, local: Mapping[int, 
             slots = {"image": Sql(database), "born_table": image.born_table(number), "born": table.born}
             registry.connection.execute(sql("numbers/ids/store_incoming_born", **slots))
     return renumbered
+
+
+def _unlisted(registry: Registry, header: Header, numbered: Mapping[str, Table]) -> tuple[TableHeader, ...]:
+    """Describe the tables without rows in the changeset of which rows here have another number than they ask for."""
+    uids = header.others.get(policy.BY_BIRTH, frozenset()) & numbered.keys()
+    tables = [numbered[uid] for uid in sorted(uids)]
+    moved = query.having_rows(registry.connection, [(table.id, table.born) for table in tables])
+    return tuple(unlisted.describe(table, header, policy.BY_BIRTH) for table in tables if table.id in moved)
 
 
 def _contested(registry: Registry, table: Table, theirs: TableHeader, number: int, database: str) -> list[int]:

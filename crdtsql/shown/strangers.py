@@ -50,12 +50,11 @@ def kept(registry: Registry, tables: Iterable[Table]) -> Iterator[None]:
 def _links(registry: Registry, tables: Iterable[Table]) -> Iterator[tuple[str, ForeignKey, Table]]:
     """Yield the foreign keys of tables that are not replicated to some that are."""
     connection = registry.connection
-    replicated = {caseless(table.name) for table in registry.tables()}
     touched = {caseless(table.name): table for table in tables if not table.absent}
     if not touched:
         return
     for child in schema.tables_with_foreign_keys(connection):
-        if caseless(child) in replicated:
+        if registry.find(child) is not None:
             continue
         for key in schema.foreign_keys(connection, child):
             parent = touched.get(caseless(key.parent))

@@ -1,7 +1,8 @@
 """What do our own tables in the file say?"""
 
-from crdtsql.store import catalogue, columns, copies, damage, facts, lanes, remotes
+from crdtsql.store import catalogue, columns, copies, damage, facts, lanes, remotes, unlisted
 from crdtsql.store.book import Book, Folded
+from crdtsql.store.catalogue import Registered
 from crdtsql.store.causality import Causality, Stamp
 from crdtsql.store.copies import state_directory
 from crdtsql.store.damage import Damage, Remedy
@@ -21,6 +22,7 @@ __all__ = [
     "Field",
     "Folded",
     "Logged",
+    "Registered",
     "Registry",
     "Remedy",
     "Stamp",
@@ -33,4 +35,5 @@ __all__ = [
     "lanes",
     "remotes",
     "state_directory",
+    "unlisted",
 ]

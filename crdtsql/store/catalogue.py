@@ -9,7 +9,20 @@ from weakref import ref
 
 import apsw
 
-from crdtsql.base import Declared, OldNumbers, Sql, SqliteValue, caseless, is_ours, joined, memory, query, sql, suggest
+from crdtsql.base import (
+    Declared,
+    OldNumbers,
+    Sql,
+    SqliteValue,
+    caseless,
+    is_ours,
+    joined,
+    memory,
+    policy,
+    query,
+    sql,
+    suggest,
+)
 from crdtsql.sqlite import schema
 from crdtsql.store.tables import Fact, Field, Table
 
@@ -17,34 +30,55 @@ READ: tuple[Fact, ...] = ("absent", "unsure", "places", "parked", "unique", "ref
 """The facts that a table is made of."""
 
 
+class Registered:
+    """The replicated tables.
+
+    Attributes:
+        tables: all of them, by name.
+        by_name, by_uid: the same by caseless name and by uid.
+        plain: identity -> uids of the tables that have it, and are as usual otherwise.
+        unusual: the others.
+        clocks: id and table of clocks of all.
+    """
+
+    def __init__(self, tables: list[Table]) -> None:
+        self.tables = tables
+        self.by_name = {caseless(table.name): table for table in tables}
+        self.by_uid = {table.uid: table for table in tables}
+        self.unusual = [table for table in tables if not table.is_plain]
+        self.clocks = [(table.id, table.clock) for table in tables]
+        plain = [table for table in tables if table.is_plain]
+        self.plain = {name: frozenset(one.uid for one in plain if one.identity == name) for name in policy.IDENTITIES}
+
+
 class _Catalogue:
     """What was read of the registration: all tables, or those that were asked for by name. It must not keep the connection."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = ref(connection)
-        self._every: dict[str, Table] | None = None
+        self._every: Registered | None = None
         self._found: dict[str, Table | None] = {}
 
-    def every(self) -> dict[str, Table]:
-        """Return all tables by name, as caseless names."""
+    def every(self) -> Registered:
+        """Return all tables."""
+        connection = self._connection()
+        if connection is None:
+            return Registered([])
         if self._every is None:
-            self._every = {caseless(table.name): table for table in self._read()}
+            self._every = _read_every(connection)
         return self._every
 
     def find(self, name: str) -> Table | None:
         """Return the table of a caseless name; while many are changed one by one, only that one is read."""
-        if self._every is None:
-            if name not in self._found:
-                self._found[name] = next(iter(self._read(name)), None)
-            return self._found[name]
-        return self._every.get(name)
-
-    def _read(self, name: str | None = None) -> list[Table]:
         connection = self._connection()
-        return [] if connection is None else _read(connection, name)
+        if connection is None or self._every is not None:
+            return self.every().by_name.get(name)
+        if name not in self._found:
+            self._found[name] = next(iter(_read(connection, name)), None)
+        return self._found[name]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Catalogue) and self.every() == other.every()
+        return isinstance(other, _Catalogue) and self.every().tables == other.every().tables
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -55,7 +89,12 @@ def _catalogue(connection: apsw.Connection) -> _Catalogue:
 
 def read(connection: apsw.Connection) -> list[Table]:
     """Read all tables by name."""
-    return [*_catalogue(connection).every().values()]
+    return [*registered(connection).tables]
+
+
+def registered(connection: apsw.Connection) -> Registered:
+    """Read all tables; what is returned is not to be changed."""
+    return _catalogue(connection).every()
 
 
 def find(connection: apsw.Connection, name: str) -> Table | None:
@@ -65,7 +104,7 @@ def find(connection: apsw.Connection, name: str) -> Table | None:
 
 def find_uid(connection: apsw.Connection, uid: str) -> Table | None:
     """Read the table with a uid, None if there is none."""
-    return next((table for table in _catalogue(connection).every().values() if table.uid == uid), None)
+    return registered(connection).by_uid.get(uid)
 
 
 def changed(connection: apsw.Connection) -> None:
@@ -73,13 +112,31 @@ def changed(connection: apsw.Connection) -> None:
     memory.forget_row(connection, "catalogue")
 
 
-def _read(connection: apsw.Connection, name: str | None = None) -> list[Table]:
+def _read_every(connection: apsw.Connection) -> Registered:
+    answer = _ask(connection, None)
+    return memory.of_answer(connection, "catalogue", answer, lambda: Registered(_tables(*answer)))
+
+
+def _read(connection: apsw.Connection, name: str) -> list[Table]:
+    return _tables(*_ask(connection, name))
+
+
+Rows = list[tuple[Any, ...]]
+
+
+def _ask(connection: apsw.Connection, name: str | None) -> tuple[Rows, Rows, Rows]:
+    """Return the rows of the tables, of their columns, and of the facts about them; of one table if a name is given."""
     tables = query.rows(connection, sql("store/catalogue/list_tables"), {"name": name})
     only = tables[0][0] if tables and name is not None else None
-    columns: dict[int, list[Any]] = {}
-    for number, *column in query.rows(connection, sql("store/catalogue/list_columns"), {"tbl": only}):
+    columns = query.rows(connection, sql("store/catalogue/list_columns"), {"tbl": only})
+    return tables, columns, query.rows(connection, _list_facts(only))
+
+
+def _tables(tables: Rows, all_columns: Rows, all_facts: Rows) -> list[Table]:
+    columns: dict[int, Rows] = {}
+    for number, *column in all_columns:
         columns.setdefault(number, []).append(tuple(column))
-    facts = {str(fact): value for fact, value in query.rows(connection, _list_facts(only))}
+    facts = {str(fact): value for fact, value in all_facts}
     return [
         _table(row, tuple(columns.get(row[0], ())), *(facts.get(f"{word}:{row[0]}") for word in READ)) for row in tables
     ]

@@ -35,6 +35,7 @@ from crdtsql.base import (
 )
 from crdtsql.sqlite import schema
 from crdtsql.store import catalogue, damage, facts
+from crdtsql.store.catalogue import Registered
 from crdtsql.store.tables import Field, Table
 
 FORMAT = 5
@@ -304,6 +305,10 @@ class Registry:
     def tables(self) -> list[Table]:
         """List the replicated tables by name."""
         return catalogue.read(self.connection)
+
+    def registered(self) -> Registered:
+        """Return the replicated tables by name and uid; what is returned is not to be changed."""
+        return catalogue.registered(self.connection)
 
     def table(self, name: str) -> Table:
         """Return one replicated table.

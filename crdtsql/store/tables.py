@@ -101,6 +101,16 @@ class Table:
     references: tuple[Declared, ...] = ()
     old_numbers: tuple[OldNumbers, ...] = field(default=(), hash=False)
 
+    def __hash__(self) -> int:
+        """Make what is kept by table cheap to find, however many columns it has."""
+        return hash((self.id, self.name, self.bulk))
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether everything about it is as usual that replicas tell each other, but for its columns and what a row is."""
+        usual = self.rows == policy.ADD_WINS and self.granularity == policy.BY_COLUMN
+        return usual and not self.unique and not self.references and not self.old_numbers
+
     def fact(self, word: Fact) -> str:
         """Return what a fact about this table is called."""
         return f"{word}:{self.id}"

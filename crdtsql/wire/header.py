@@ -21,6 +21,8 @@ The header is a JSON object:
                 writer's table did not show, for the receiver's conflict log
     overwrites  optional: list of [hlc, ordinal, uid of the column, hlc, ordinal, hlc, ordinal]: writes of cells that were in
                 `unseen`, or written over such a one; then the one that was, and, if known, the stamp of the value whose place it took
+    others      optional: {identity: list of uids}: tables without rows here that are as usual, and not in `tables`
+    geneses     optional: {uid: [t, ordinal]}: the genesis of those of them whose rows are numbered
     lanes       optional: {site id: [lane, times]}: which ids of AUTOINCREMENT tables a site takes, and how often it has chosen that
 
 Unknown keys are ignored. Everything in it is distrusted: `read_header` takes what is in range and refuses the rest.
@@ -168,6 +170,8 @@ class Header:
     eras: dict[str, int] = field(default_factory=dict)
     unseen: tuple[UnseenWrite, ...] = ()
     lanes: dict[bytes, Lane] = field(default_factory=dict)
+    others: dict[str, frozenset[str]] = field(default_factory=dict)
+    geneses: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def vector(self) -> dict[bytes, int]:
@@ -222,6 +226,8 @@ class Header:
             **({"eras": self.eras} if self.eras else {}),
             **_unseen_to_json(self.unseen),
             **({"lanes": {site.hex(): list(lane) for site, lane in self.lanes.items()}} if self.lanes else {}),
+            **({"others": {name: sorted(uids) for name, uids in self.others.items()}} if self.others else {}),
+            **({"geneses": {uid: list(stamp) for uid, stamp in self.geneses.items()}} if self.geneses else {}),
         }
 
     def for_people(self) -> dict[str, Any]:
@@ -274,7 +280,21 @@ def _parse_header(found: dict[str, Any]) -> Header:
     }
     if len(lanes) > MAXIMUM_LANES or any(lane.number >= blocks_rule.LANES for lane in lanes.values()):
         raise ValueError("the lanes of sites are not valid")
-    return Header(_site_id(found["sender"]), _number(found["created_ms"]), sites, tables, eras, unseen, lanes)
+    others = _parse_others(found.get("others", {}), {table.uid for table in tables})
+    geneses = {_name(uid): _parse_genesis(stamp, sites) for uid, stamp in found.get("geneses", {}).items()}
+    if not geneses.keys() <= others.get(policy.BY_BIRTH, frozenset()):
+        raise ValueError("it has a genesis of no table")
+    sender, created = _site_id(found["sender"]), _number(found["created_ms"])
+    return Header(sender, created, sites, tables, eras, unseen, lanes, others, geneses)
+
+
+def _parse_others(found: dict[str, Any], listed: set[str]) -> dict[str, frozenset[str]]:
+    others = {name: frozenset(map(_name, uids)) for name, uids in found.items()}
+    several = [uid for uids in found.values() for uid in uids] + [*listed]
+    lists = all(isinstance(uids, list) for uids in found.values())
+    if not lists or not others.keys() <= {*policy.IDENTITIES} or len(set(several)) != len(several):
+        raise ValueError("its tables without rows are not valid")
+    return others
 
 
 def _unseen_to_json(unseen: tuple[UnseenWrite, ...]) -> dict[str, Any]:

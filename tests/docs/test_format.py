@@ -102,12 +102,12 @@ WHOLE = header.TableHeader(
 
 
 def keys(found: Any, path: str = "") -> set[str]:
-    """Return the keys of a header, as the page names them; the keys of `eras` and `lanes` are data."""
+    """Return the keys of a header, as the page names them; some have keys that are data."""
     if isinstance(found, list):
         return (
             {key for one in found for key in keys(one, f"{path}[].")} if found and isinstance(found[0], dict) else set()
         )
-    if not isinstance(found, dict) or path in ("eras", "lanes"):
+    if not isinstance(found, dict) or path in ("eras", "lanes", "others", "geneses"):
         return set()
     return {path + key for key in found} | {inner for key, one in found.items() for inner in keys(one, path + key)}
 
@@ -116,7 +116,8 @@ def test_every_key_that_can_be_written_is_documented() -> None:
     """The table of keys has all that the code writes where nothing is left out, and nothing else."""
     site = b"\1" * 16
     unseen, lanes = (header.UnseenWrite(1, 1, "value", (1, 1), (1, 1)),), {site: Lane(0, 1)}
-    whole = header.Header(site, 1, (header.Site(1, site, 1, 1),), (WHOLE,), {"job": 1}, unseen, lanes)
+    others, geneses = {policy.BY_BIRTH: frozenset(["other"])}, {"other": (1, 1)}
+    whole = header.Header(site, 1, (header.Site(1, site, 1, 1),), (WHOLE,), {"job": 1}, unseen, lanes, others, geneses)
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):
             absent = field.default_factory() if callable(field.default_factory) else field.default

@@ -103,7 +103,7 @@ def test_a_policy_of_a_later_version_is_refused(tmp_path: Path, key: str, value:
     """A changeset with a policy that this version does not know is refused, and the message says what to do."""
     victim, sender = made(tmp_path / "1.db", 1), made(tmp_path / "2.db", 2)
     write(sender, "INSERT INTO t VALUES ('x', 1, 1)")
-    data = with_header(sender.export(), lambda header: header["tables"][1].update({key: value}))
+    data = with_header(sender.export(), lambda header: header["tables"][0].update({key: value}))
     error = keep(victim, data)
     assert isinstance(error, InvalidChangesetError)
     assert "install the version that wrote it" in str(error)
@@ -119,9 +119,9 @@ def test_heads_that_don_t_fit_the_policy_are_refused(tmp_path: Path, policy: str
     send(replicas[0], replicas[1])
     data = replicas[1].export()
     victim = made(tmp_path / "victim.db", 9, rows=policy)
-    data = with_header(data, lambda header: header["tables"][1].update(row_policy=policy))
+    data = with_header(data, lambda header: header["tables"][0].update(row_policy=policy))
     turned = with_sql(
-        data, "UPDATE row_2 SET gone = iif(gone, NULL, 1) WHERE many; UPDATE head_2 SET gone = iif(gone, NULL, 1)"
+        data, "UPDATE row_1 SET gone = iif(gone, NULL, 1) WHERE many; UPDATE head_1 SET gone = iif(gone, NULL, 1)"
     )
     with refused(victim, "the heads of table 't' don't fit its rows"):
         victim.merge(turned)

@@ -1142,8 +1142,8 @@ MUTANTS = (
     Mutant(
         "nobody looks at tables that are not replicated",
         "shown/strangers.py",
-        "        if caseless(child) in replicated:\n",
-        "        if caseless(child) not in replicated:\n",
+        "        if registry.find(child) is not None:\n",
+        "        if registry.find(child) is None:\n",
         tests="tests/shown/test_traps_constraints.py",
     ),
     # -- what is left out
