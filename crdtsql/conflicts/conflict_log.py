@@ -194,38 +194,52 @@ def record(registry: Registry, statement: str, values: Mapping[str, SqliteValue]
 
 
 def mark_resolved_written(registry: Registry, table: Table, seq: SqliteValue) -> None:
-    """Find out which entries the local writes of batch `seq` resolve: they have seen everything that is here.
-
-    Costs one look at an index where the table has no open entry.
-    """
-    _mark_resolved(registry, table, Sql("entry.resolved IS NULL"), Sql("clock.seq IS :seq"), {"seq": seq})
+    """Find out which entries the local writes of batch `seq` resolve: they have seen everything that is here."""
+    _mark_resolved(registry, table, Sql("entry.resolved IS NULL"), seq, {})
 
 
 def mark_resolved_merged(registry: Registry, table: Table, seq: SqliteValue, last: int) -> None:
     """Find out which entries up to the number `last` the cells that a merge wrote resolve, and which of them no longer."""
-    _mark_resolved(registry, table, Sql("entry.id <= :last"), Sql("clock.seq IS :seq"), {"seq": seq, "last": last})
+    _mark_resolved(registry, table, Sql("entry.id <= :last"), seq, {"last": last})
 
 
 def mark_resolved_everything(registry: Registry) -> None:
     """Find out for the whole log which entries are resolved."""
     for table in registry.tables():
-        _mark_resolved(registry, table, Sql("1"), Sql("1"), {})
+        _mark_resolved(registry, table, Sql("1"), None, {}, every=True)
 
 
-def _mark_resolved(registry: Registry, table: Table, entries: Sql, rows: Sql, values: dict[str, SqliteValue]) -> None:
+def _mark_resolved(
+    registry: Registry,
+    table: Table,
+    entries: Sql,
+    seq: SqliteValue,
+    values: dict[str, SqliteValue],
+    *,
+    every: bool = False,
+) -> None:
+    """Look at the entries of the rows of a batch, those of a bulk batch if `seq` is None.
+
+    What a batch changed is found by its index, and then its entries by theirs; of a bulk batch the entries are looked at first.
+    """
     connection = registry.connection
+    entry_is_clock = table.same_keys("clock", "entry")
+    if seq is None:
+        rows = Sql("1") if every else Sql("clock.seq IS NULL")
+        source = Sql(f"_crdt_conflict AS entry JOIN {table.clock} AS clock ON {entry_is_clock}")
+    else:
+        rows = Sql("clock.seq = :seq")
+        source = Sql(f"{table.clock} AS clock CROSS JOIN _crdt_conflict AS entry ON {entry_is_clock}")
+    values = values | {"tbl": table.id, "seq": seq}
     columns = query.rows(
-        connection,
-        f"SELECT DISTINCT col FROM _crdt_conflict AS entry WHERE tbl = :tbl AND {entries}",
-        values | {"tbl": table.id},
+        connection, f"SELECT DISTINCT entry.col FROM {source} WHERE entry.tbl = :tbl AND {entries} AND {rows}", values
     )
     kinds = {field.id: TYPES[field.type].kind for field in table.fields}
     for (col,) in columns:
         if col not in kinds:  # the column was dropped, which resolved its entries
             continue
         shared = {
-            "clock": table.clock,
-            "clock_is_entry": table.same_keys("clock", "entry"),
+            "source": source,
             "t": naming.stamp_t(col),
             "s": naming.stamp_s(col),
             "entries": entries,
@@ -249,7 +263,7 @@ def _mark_resolved(registry: Registry, table: Table, entries: Sql, rows: Sql, va
                 has_seen_lost=has_seen(Sql("lost_t"), Sql("lost_s")),
                 cells=found,
             )
-            connection.execute(statement, values | {"tbl": table.id, "col": col})
+            connection.execute(statement, values | {"col": col})
 
 
 def has_seen(hlc: Sql, site: Sql) -> Sql:

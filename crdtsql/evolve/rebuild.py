@@ -38,14 +38,14 @@ def rebuild(registry: Registry, found: Iterable[Damage]) -> list[Damage]:
 def _of_file(registry: Registry, name: str) -> None:
     """Create a table or an index of ours anew that every file has."""
     connection = registry.connection
-    index = "_crdt_conflict_open"
+    index = "_crdt_conflict_row"
     if name in (index, "_crdt_conflict"):
         connection.execute(f"DROP INDEX IF EXISTS {index}")
     if name != index:
         connection.execute(f"DROP TABLE IF EXISTS {name}")
     connection.execute(damage.statements()[name])
     if name == "_crdt_conflict":
-        connection.execute(damage.statements()["_crdt_conflict_open"])
+        connection.execute(damage.statements()["_crdt_conflict_row"])
     if name in ("_crdt_log", "_crdt_conflict"):
         (count,) = query.first(connection, "SELECT ifnull(max(key_count), 1) FROM _crdt_table")
         for position in range(2, count + 1):

@@ -226,8 +226,8 @@ def _of_file(connection: apsw.Connection, present: dict[str, set[str]], tables: 
         if name not in views:
             yield Damage(name, "is gone", Remedy.REBUILD)
     indexes = _indexes(connection)
-    if "_crdt_conflict" in present and "_crdt_conflict_open" not in indexes:
-        yield Damage("_crdt_conflict_open", "is gone", Remedy.REBUILD)
+    if "_crdt_conflict" in present and "_crdt_conflict_row" not in indexes:
+        yield Damage("_crdt_conflict_row", "is gone", Remedy.REBUILD)
     quiet = "_crdt_quiet" in present and query.exists(connection, "main._crdt_quiet")
     if quiet:
         lost = "what was written to your tables since then"

@@ -285,7 +285,7 @@ def test_an_altered_trigger_is_noticed(world: Path) -> None:
 
 LOSES_NOTHING = (
     "DROP VIEW crdt_conflicts", "DROP VIEW crdt_renumbered", "DROP INDEX _crdt_seq_task", "DROP INDEX _crdt_kept_pair", "DROP INDEX _crdt_was_note",
-    "DROP INDEX _crdt_conflict_open", "DROP TABLE _crdt_peer", "DROP TABLE _crdt_progress", "DELETE FROM _crdt_progress", "DROP TABLE _crdt_heads_note",
+    "DROP INDEX _crdt_conflict_row", "DROP TABLE _crdt_peer", "DROP TABLE _crdt_progress", "DELETE FROM _crdt_progress", "DROP TABLE _crdt_heads_note",
     "DELETE FROM _crdt_meta WHERE name IN ('clock', 'batch', 'unsettled', 'conflicts_total', 'conflicts_per_cell', 'conflicts_bytes')",
     "DELETE FROM _crdt_meta WHERE name GLOB 'absent:*'; CREATE TABLE x (y)", "DELETE FROM _crdt_meta WHERE name IN ('home', 'nonce', 'generation', 'schema_version')",
 )  # fmt: skip

@@ -104,4 +104,4 @@ CREATE TABLE _crdt_conflict (
   k1
 );
 
-CREATE INDEX _crdt_conflict_open ON _crdt_conflict (tbl, col) WHERE resolved IS NULL;
+CREATE INDEX _crdt_conflict_row ON _crdt_conflict (tbl, k1);

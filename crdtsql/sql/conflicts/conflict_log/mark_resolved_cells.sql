@@ -6,8 +6,7 @@ SELECT
   entry.lost_s AS lost_s,
   ifnull(clock.${t}, clock.t) AS t,
   ifnull(clock.${s}, clock.s) AS s
-FROM _crdt_conflict AS entry
-JOIN ${clock} AS clock ON ${clock_is_entry}
+FROM ${source}
 WHERE entry.tbl = :tbl
   AND entry.col = :col
   AND entry.part = ''

@@ -27,8 +27,7 @@ FROM (
         head.t DESC,
         site.id DESC
     ) AS place
-  FROM _crdt_conflict AS entry
-  JOIN ${clock} AS clock ON ${clock_is_entry}
+  FROM ${source}
   LEFT JOIN ${parts} AS head ON ${head_is_clock} AND head.col = entry.col AND (head.part = entry.part OR head.part = '')
   LEFT JOIN _crdt_site AS site ON site.ordinal = head.s
   WHERE entry.tbl = :tbl

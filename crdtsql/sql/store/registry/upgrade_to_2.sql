@@ -10,8 +10,6 @@ ALTER TABLE _crdt_conflict ADD COLUMN resolved INTEGER;
 
 ALTER TABLE _crdt_conflict ADD COLUMN resolved_s INTEGER;
 
-CREATE INDEX _crdt_conflict_open ON _crdt_conflict (tbl, col) WHERE resolved IS NULL;
-
 UPDATE _crdt_conflict
 -- Format 1 did not say which of the values came in. It was not the one of this site, and it came in a later batch than the other.
 SET took = CASE
