@@ -38,6 +38,11 @@ from crdtsql.store import Field, Registered, Registry, Table, lanes
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image, workbench
 
+FROM_COLUMNS = 20
+"""From so many columns on it is worth finding out which of them were written."""
+MOST_ROWS_READ = 100
+"""So many rows are looked at for that."""
+
 RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells",))
 
 
@@ -238,8 +243,9 @@ def _export_table(
     if start > table.bulk and not of_genesis and not _any_since(connection, table, start):
         return
     has_parts = parts.have_parts(connection, table)
-    statements = _Statements(table, number, database, has_parts and not for_people)
     everything = start <= table.bulk
+    sent = None if everything or of_genesis else _changed_fields(connection, table, start)
+    statements = _Statements(table, number, database, sent, split=has_parts and not for_people)
     connection.execute(statements.shown_rows(everything), None if everything else {"start": start})
     connection.execute(statements.held_rows(everything), None if everything else {"start": start})
     connection.execute(statements.heads())
@@ -254,6 +260,32 @@ def _export_table(
         connection.execute(statements.born())
 
 
+def _changed_fields(connection: apsw.Connection, table: Table, start: int) -> set[int] | None:
+    """Return the ids of the columns of which the receiver may lack cells; None, for all, if it takes long to find out.
+
+    Where few of many columns were written, statements that name all of them take longer to compile than to run.
+    """
+    if len(table.fields) < FROM_COLUMNS:
+        return None
+    upto = dict(query.rows(connection, "SELECT ordinal, upto FROM temp._crdt_receiver"))
+    stamps = joined(
+        (Sql(f", {name}") for field in table.fields for name in (naming.stamp_t(field.id), naming.stamp_s(field.id))),
+        "",
+    )
+    statement = f"SELECT t, s{stamps} FROM {table.clock} WHERE seq >= ? LIMIT {MOST_ROWS_READ + 1}"
+    rows = query.rows(connection, statement, (start,))
+    if len(rows) > MOST_ROWS_READ:
+        return None
+    found: set[int] = set()
+    for t, s, *cells in rows:
+        if (t & clock.EVENT_MASK) > upto[s]:
+            return None
+        for field, cell_t, cell_s in zip(table.fields, cells[::2], cells[1::2], strict=True):
+            if cell_t is not None and (cell_t == clock.ABSENT or (cell_t & clock.EVENT_MASK) > upto[cell_s]):
+                found.add(field.id)
+    return found
+
+
 def _any_since(connection: apsw.Connection, table: Table, start: int) -> bool:
     return query.exists(connection, table.clock, "seq >= ?", (start,))
 
@@ -261,18 +293,22 @@ def _any_since(connection: apsw.Connection, table: Table, start: int) -> bool:
 class _Statements:
     """The statements that export one table into an attached image."""
 
-    def __init__(self, table: Table, number: int, database: str, split: bool = False) -> None:
+    def __init__(
+        self, table: Table, number: int, database: str, sent: set[int] | None = None, *, split: bool = False
+    ) -> None:
+        """Prepare them for the columns that have the ids `sent`, for all if None."""
         self.table = table
         self.split = split
+        self.sent = [(n, field) for n, field in enumerate(table.fields) if sent is None or field.id in sent]
         self.part_table = image.part_table(number)
         self.born_table = image.born_table(number)
         self.slots = {"image": Sql(database), "row_table": image.row_table(number), "keys": table.keys}
         self.head_table = image.head_table(number)
-        self.cells = [image.cell(position) for position in range(len(table.fields))]
+        self.cells = [image.cell(position) for position, _ in self.sent]
         self.words = image.words(len(table.fields) + len(table.parked))
         self.conditions = [
             fragment("export/exporting/cell_is_new", t=naming.stamp_t(field.id), s=naming.stamp_s(field.id))
-            for field in table.fields
+            for _, field in self.sent
         ]
 
     def _masks(self, conditions: list[Sql]) -> Sql:
@@ -280,7 +316,7 @@ class _Statements:
         for word in range(len(self.words)):
             bits = [
                 Sql(f"(({condition}) << {position % WORD_BITS})")
-                for position, condition in enumerate(conditions)
+                for (position, _), condition in zip(self.sent, conditions, strict=True)
                 if position // WORD_BITS == word
             ]
             masks.append(joined(bits, " | ") if bits else integer(0))
@@ -288,7 +324,7 @@ class _Statements:
 
     def _rows(self, name: str, everything: bool, values: list[Sql], **slots: Sql) -> str:
         cells = []
-        for field, value, new in zip(self.table.fields, values, self.conditions, strict=True):
+        for (_, field), value, new in zip(self.sent, values, self.conditions, strict=True):
             t, s = naming.stamp_t(field.id), naming.stamp_s(field.id)
             stamps = [fragment("export/exporting/cell_stamp", t=t, s=s, stamp=stamp) for stamp in (t, s)]
             # A cell that nobody wrote travels unstamped, so that a new row starts with the same default everywhere.
@@ -343,7 +379,7 @@ class _Statements:
 
     def shown_rows(self, everything: bool) -> str:
         """Write the statement for the rows that the user's table shows."""
-        values = [Sql(f"shown.{identifier(field.name)}") for field in self.table.fields]
+        values = [Sql(f"shown.{identifier(field.name)}") for _, field in self.sent]
         return self._rows(
             "export/exporting/shown_rows",
             everything,
@@ -355,7 +391,7 @@ class _Statements:
 
     def held_rows(self, everything: bool) -> str:
         """Write the statement for rows that are deleted or held."""
-        values = [Sql(f"shown.{naming.value(field.id)}") for field in self.table.fields]
+        values = [Sql(f"shown.{naming.value(field.id)}") for _, field in self.sent]
         keys = joined(Sql(f"ifnull(shown.{key}, clock.{key})") for key in self.table.key_names)
         return self._rows("export/exporting/held_rows", everything, values, held=self.table.held, held_keys=keys)
 

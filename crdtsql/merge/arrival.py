@@ -113,6 +113,7 @@ class Arrival:
         fields = {field.uid: field for field in table.fields}
         self._check(fields, path)
         self.pairs = self._paired(fields)
+        self.sent_alone: list[Pair] | None = None
         self.parked = self._paired({field.uid: field for field in table.parked})
         self.local_only = [field for field in table.fields if field.id not in {pair.field.id for pair in self.pairs}]
 
@@ -137,6 +138,22 @@ class Arrival:
         """Pair columns of the changeset with fields; a column that its sender only keeps may have another type there."""
         columns = enumerate(zip(self.header.uids, self.header.columns, strict=True))
         return [Pair(fields[uid], n) for n, (uid, (_, kind)) in columns if uid in fields and fields[uid].type == kind]
+
+    def narrow(self, masks: list[int]) -> None:
+        """Say which columns were sent of any row: by the bits of the changeset's mask words."""
+        self.sent_alone = [
+            pair for pair in self.pairs if masks[pair.position // WORD_BITS] >> (pair.position % WORD_BITS) & 1
+        ]
+
+    @property
+    def is_narrow(self) -> bool:
+        """Tell whether it was found out which columns were sent."""
+        return self.sent_alone is not None
+
+    @property
+    def sent(self) -> list[Pair]:
+        """Return the columns that may have been sent of any row."""
+        return self.pairs if self.sent_alone is None else self.sent_alone
 
     @property
     def words(self) -> range:
@@ -202,7 +219,7 @@ class Arrival:
         """Render the mask words of the cells that win, or that clash, as `... AS won0, ... AS won1`."""
         rendered = []
         for word in self.words:
-            parts = [self._bit(what, pair) for pair in self.pairs if pair.field.word == word]
+            parts = [self._bit(what, pair) for pair in self.sent if pair.field.word == word]
             rendered.append(Sql(f"{joined(parts, ' | ') if parts else 0} AS {what}{word}"))
         return joined(rendered, ",\n    ")
 

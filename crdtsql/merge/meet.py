@@ -31,7 +31,7 @@ from crdtsql.base import (
 from crdtsql.conflicts import conflict_log, severed
 from crdtsql.merge.arrival import Arrival, Pair
 from crdtsql.store import Field, Registry
-from crdtsql.wire import image
+from crdtsql.wire import image, workbench
 
 ARRIVED = TemporaryTable(
     "_crdt_arrived",
@@ -41,6 +41,9 @@ ARRIVED = TemporaryTable(
 MET = TemporaryTable("_crdt_met", "merge/meet/create_met", read_by=("merge/materialize",))
 HEAD = TemporaryTable("_crdt_head", "merge/meet/create_head")
 INCOMING_HEAD = TemporaryTable("_crdt_incoming_head", "merge/meet/create_incoming_head")
+
+FROM_COLUMNS = 20
+"""From so many columns on it is worth finding out which of them were sent."""
 
 Values = dict[str, SqliteValue]
 
@@ -71,6 +74,19 @@ def arrive(connection: apsw.Connection, arrival: Arrival, values: Values) -> tup
     connection.execute(statement, values)
     fresh, known = query.first(connection, "SELECT total(fresh), total(NOT fresh) FROM temp._crdt_arrived")
     return int(fresh), int(known)
+
+
+def narrow(connection: apsw.Connection, arrival: Arrival) -> None:
+    """Find out which columns were sent, where the changeset is small and they are many.
+
+    Where few of many columns were written, statements that name all of them take longer to compile than to run.
+    """
+    if arrival.image_slots["image"] == Sql(workbench.NAME) and len(arrival.pairs) >= FROM_COLUMNS:
+        words = image.words(len(arrival.header.columns))
+        masks = [0] * len(words)
+        for row in query.rows(connection, sql("merge/meet/sent_words", words=joined(words), **arrival.image_slots)):
+            masks = [mask | word for mask, word in zip(masks, row, strict=True)]
+        arrival.narrow(masks)
 
 
 def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
@@ -213,15 +229,15 @@ def record_severed(registry: Registry, arrival: Arrival, values: Values) -> int:
 
 def count_cells(connection: apsw.Connection, arrival: Arrival) -> list[tuple[Pair, int, int, int]]:
     """Count, per column that was sent: cells that win here, cells that were sent, concurrent writes."""
-    if not arrival.pairs:
+    if not arrival.sent:
         return []
     counts = [
         fragment("merge/meet/count_cell", won=pair.won, clash=pair.clash, bit=pair.bit, **pair.sent)
-        for pair in arrival.pairs
+        for pair in arrival.sent
     ]
     row = query.first(connection, sql("merge/meet/count_cells", counts=joined(counts, ",\n  "), **arrival.image_slots))
     triples = zip(row[0::3], row[1::3], row[2::3], strict=True)
-    return [(pair, int(a), int(b), int(c)) for pair, (a, b, c) in zip(arrival.pairs, triples, strict=True)]
+    return [(pair, int(a), int(b), int(c)) for pair, (a, b, c) in zip(arrival.sent, triples, strict=True)]
 
 
 def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int, int, int]:
@@ -260,14 +276,25 @@ def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: in
         )
         connection.execute(statement)
     if known:
-        statement = sql(
-            "merge/meet/store_met_clocks",
-            met_keys=table.keys_of("met"),
-            clock_is_met=table.same_keys("clock", "met"),
-            stamps=_met_stamps(arrival),
-            **shared,
-            **arrival.image_slots,
-        )
+        clock_is_met = table.same_keys("clock", "met")
+        births = sql("merge/meet/other_births", clock=table.clock, clock_is_met=clock_is_met)
+        if arrival.is_narrow and not query.rows(connection, births):
+            statement = sql(
+                "merge/meet/update_met_clocks",
+                clock=table.clock,
+                clock_is_met=clock_is_met,
+                stamps=_changed_stamps(arrival),
+                **arrival.image_slots,
+            )
+        else:
+            statement = sql(
+                "merge/meet/store_met_clocks",
+                met_keys=table.keys_of("met"),
+                clock_is_met=clock_is_met,
+                stamps=_met_stamps(arrival),
+                **shared,
+                **arrival.image_slots,
+            )
         connection.execute(statement, values)
 
 
@@ -286,21 +313,33 @@ def _fresh_stamps(arrival: Arrival) -> Sql:
 
 
 def _met_stamps(arrival: Arrival) -> Sql:
-    stamps = []
-    for pair in arrival.pairs:
-        slots = pair.slots
-        if pair.field.type != "lww":
-            stamps.append(_typed_stamp(arrival, pair))
-            continue
-        new_t, new_s = old_t, old_s = arrival.local_stamp(pair.field)
-        if pair in arrival.winning:
-            new_t = fragment("merge/meet/met_stamp_t", won=pair.won, bit=pair.bit, t=slots["t"], old_t=old_t)
-            new_s = fragment("merge/meet/met_stamp_s", won=pair.won, bit=pair.bit, s=slots["s"], old_s=old_s)
-        stamps.append(fragment("merge/meet/met_stamp", new_t=new_t, new_s=new_s))
+    """Render the stamps of all cells of met rows, as `, t, s` each."""
+    stamps = [_met_stamp(arrival, pair) for pair in arrival.pairs]
     for field in arrival.local_only:
         old_t, old_s = arrival.local_stamp(field)
         stamps.append(fragment("merge/meet/met_stamp", new_t=old_t, new_s=old_s))
-    return joined(stamps, "\n  ")
+    return joined((Sql(f", {stamp}") for stamp in stamps), "\n  ")
+
+
+def _changed_stamps(arrival: Arrival) -> Sql:
+    """Render the stamps of the cells that may change, as `, (t, s) = (...)` each."""
+    changed = [pair for pair in arrival.sent if pair.field.type != "lww" or pair in arrival.winning]
+    stamps = [
+        (naming.stamp_t(pair.field.id), naming.stamp_s(pair.field.id), _met_stamp(arrival, pair)) for pair in changed
+    ]
+    return joined((Sql(f", ({t}, {s}) = ({stamp})") for t, s, stamp in stamps), "\n  ")
+
+
+def _met_stamp(arrival: Arrival, pair: Pair) -> Sql:
+    """Render hlc and site of a cell of a met row as they are after the merge."""
+    slots = pair.slots
+    if pair.field.type != "lww":
+        return _typed_stamp(arrival, pair)
+    new_t, new_s = old_t, old_s = arrival.local_stamp(pair.field)
+    if pair in arrival.winning:
+        new_t = fragment("merge/meet/met_stamp_t", won=pair.won, bit=pair.bit, t=slots["t"], old_t=old_t)
+        new_s = fragment("merge/meet/met_stamp_s", won=pair.won, bit=pair.bit, s=slots["s"], old_s=old_s)
+    return fragment("merge/meet/met_stamp", new_t=new_t, new_s=new_s)
 
 
 def _typed_stamp(arrival: Arrival, pair: Pair) -> Sql:

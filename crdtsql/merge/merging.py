@@ -413,6 +413,7 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
     connection = registry.connection
     report, last_conflict = TableReport(), registry.number("conflicts_last")
     if known:
+        meet.narrow(connection, arrival)
         meet.meet(connection, arrival, values)
         counts = meet.count_cells(connection, arrival)
         report.cells_won = sum(won for _, won, _, _ in counts)

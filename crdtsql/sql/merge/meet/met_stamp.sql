@@ -1,4 +1,4 @@
-, CASE
+CASE
     WHEN ${new_t} = met.t AND ${new_s} = met.s THEN NULL
     ELSE ${new_t}
   END,

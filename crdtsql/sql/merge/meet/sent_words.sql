@@ -1,0 +1,1 @@
+SELECT DISTINCT ${words} FROM ${image}.${row_table}
