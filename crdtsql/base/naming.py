@@ -13,6 +13,9 @@ from crdtsql.base.sqltext import Sql, identifier
 PREFIXES = ("_crdt_", "crdt_")
 WORD_BITS = 60
 """Value columns per mask word: the 64 bits of an integer, less the sign and some room."""
+MANY_COLUMNS = 20
+"""From so many columns on, statements that name all of them take longer to compile than to run on few rows; so where few cells were
+written, it is found out of which columns they are."""
 
 
 def clock(table: str) -> Sql:

@@ -38,10 +38,8 @@ from crdtsql.store import Field, Registered, Registry, Table, lanes
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image, workbench
 
-FROM_COLUMNS = 20
-"""From so many columns on it is worth finding out which of them were written."""
 MOST_ROWS_READ = 100
-"""So many rows are looked at for that."""
+"""So many rows are looked at to find out of which columns their news are."""
 
 RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells",))
 
@@ -261,11 +259,8 @@ def _export_table(
 
 
 def _changed_fields(connection: apsw.Connection, table: Table, start: int) -> set[int] | None:
-    """Return the ids of the columns of which the receiver may lack cells; None, for all, if it takes long to find out.
-
-    Where few of many columns were written, statements that name all of them take longer to compile than to run.
-    """
-    if len(table.fields) < FROM_COLUMNS:
+    """Return the ids of the columns of which the receiver may lack cells; None, for all, if it takes long to find out."""
+    if len(table.fields) < naming.MANY_COLUMNS:
         return None
     upto = dict(query.rows(connection, "SELECT ordinal, upto FROM temp._crdt_receiver"))
     stamps = joined(

@@ -22,6 +22,9 @@ from crdtsql.shown import Scene, bearing, moved, note_folded, noting, settle, st
 from crdtsql.sqlite import schema
 from crdtsql.store import Logged, Registry, Table
 
+MOST_EVENTS = 1_000
+"""Up to so many events of a table with many columns, it is found out whether they change stamps of a few columns alone."""
+
 
 def has_pending(connection: apsw.Connection) -> bool:
     """Tell whether the log holds anything to fold."""
@@ -122,9 +125,9 @@ def _fold_table(registry: Registry, table: Table, stamped: Stamped, batch: int, 
     if fields:
         with byrow.kept(registry, table, shape, events) as rows:
             foldparts.fold_parts(registry, table, shape, fields, stamped, events)
-            connection.execute(_fold_statement(table, rows, stamped, events), values)
+            _fold_rows(registry, table, rows, stamped, events, values)
     else:
-        connection.execute(_fold_statement(table, byrow.grouped(table, shape, events), stamped, events), values)
+        _fold_rows(registry, table, byrow.grouped(table, shape, events), stamped, events, values)
     if events.removals:
         forget = sql(
             "fold/folding/forget_superseded_held",
@@ -165,6 +168,36 @@ def _hold_unseen(connection: apsw.Connection, table: Table, values: dict[str, Sq
         connection.execute(
             sql("fold/folding/link_unseen", held=table.held, clock=table.clock, clock_is_held=clock_is_held), values
         )
+
+
+def _fold_rows(
+    registry: Registry, table: Table, rows: Sql, stamped: Stamped, events: Events, values: dict[str, SqliteValue]
+) -> None:
+    """Fold the events of a table, grouped by row in `rows`, into its clocks."""
+    connection, clock_is_event = registry.connection, table.same_keys("clock", "event")
+    few = len(table.fields) >= naming.MANY_COLUMNS and events.count <= MOST_EVENTS
+    if few and not events.inserts and not events.removals and not values["look"]:
+        slots = {"events_by_row": rows, "clock": table.clock, "clock_is_event": clock_is_event}
+        if not query.rows(connection, sql("fold/folding/first_events", **slots), values):
+            stamps = [
+                fragment(
+                    "fold/folding/stamp_written",
+                    update=byrow.update_name(field),
+                    site_of_update=stamped.site_of(f"event.{byrow.update_name(field)}"),
+                    stamp_t=naming.stamp_t(field.id),
+                    stamp_s=naming.stamp_s(field.id),
+                )
+                for field in events.of(table)
+            ]
+            statement = sql(
+                "fold/folding/update_table",
+                site_of_written=stamped.site_of("event.written"),
+                stamps=joined(stamps, "\n"),
+                **slots,
+            )
+            connection.execute(statement, values)
+            return
+    connection.execute(_fold_statement(table, rows, stamped, events), values)
 
 
 def _fold_statement(table: Table, rows: Sql, stamped: Stamped, events: Events) -> str:

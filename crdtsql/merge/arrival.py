@@ -115,7 +115,8 @@ class Arrival:
         self.pairs = self._paired(fields)
         self.sent_alone: list[Pair] | None = None
         self.parked = self._paired({field.uid: field for field in table.parked})
-        self.local_only = [field for field in table.fields if field.id not in {pair.field.id for pair in self.pairs}]
+        both = {pair.field.id for pair in self.pairs}
+        self.local_only = [field for field in table.fields if field.id not in both]
 
     def _check(self, fields: dict[str, Field], path: str) -> None:
         name = self.table.name

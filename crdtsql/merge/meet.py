@@ -42,9 +42,6 @@ MET = TemporaryTable("_crdt_met", "merge/meet/create_met", read_by=("merge/mater
 HEAD = TemporaryTable("_crdt_head", "merge/meet/create_head")
 INCOMING_HEAD = TemporaryTable("_crdt_incoming_head", "merge/meet/create_incoming_head")
 
-FROM_COLUMNS = 20
-"""From so many columns on it is worth finding out which of them were sent."""
-
 Values = dict[str, SqliteValue]
 
 
@@ -77,11 +74,8 @@ def arrive(connection: apsw.Connection, arrival: Arrival, values: Values) -> tup
 
 
 def narrow(connection: apsw.Connection, arrival: Arrival) -> None:
-    """Find out which columns were sent, where the changeset is small and they are many.
-
-    Where few of many columns were written, statements that name all of them take longer to compile than to run.
-    """
-    if arrival.image_slots["image"] == Sql(workbench.NAME) and len(arrival.pairs) >= FROM_COLUMNS:
+    """Find out which columns were sent, where the changeset is small and they are many."""
+    if arrival.image_slots["image"] == Sql(workbench.NAME) and len(arrival.pairs) >= naming.MANY_COLUMNS:
         words = image.words(len(arrival.header.columns))
         masks = [0] * len(words)
         for row in query.rows(connection, sql("merge/meet/sent_words", words=joined(words), **arrival.image_slots)):

@@ -6,6 +6,8 @@ a single table holds nothing that it can't is said by its constraints; what join
 
 from __future__ import annotations
 
+from itertools import compress
+
 import apsw
 
 from crdtsql.base import (
@@ -18,6 +20,7 @@ from crdtsql.base import (
     fragment,
     integer,
     joined,
+    naming,
     policy,
     query,
     sql,
@@ -114,7 +117,7 @@ class _Checked:
             raise self._refuse(f"table {table.name!r} has not as many rows as it says")
         cells = [
             fragment("wire/checking/cell_beyond_vector", t=t, s=s, mask=self.mask)
-            for _, t, s in map(image.cell, range(len(table.columns)))
+            for _, t, s in map(image.cell, self._stamped_columns())
         ]
         beyond_rows = sql(
             "wire/checking/events_beyond_vector", row=self.row, mask=self.mask, or_cells=joined(cells, "\n  ")
@@ -128,6 +131,14 @@ class _Checked:
             self._check_parts()
         if many or query.exists(connection, self.head):
             self._check_heads()
+
+    def _stamped_columns(self) -> list[int]:
+        """Return the positions of the columns of which a cell has a stamp of its own, which of many are few."""
+        every = list(range(len(self.table.columns)))
+        if len(every) < naming.MANY_COLUMNS:
+            return every
+        counts = joined(Sql(f"count({t})") for _, t, _ in map(image.cell, every))
+        return list(compress(every, query.first(self.connection, f"SELECT {counts} FROM {self.row}")))
 
     def _check_born(self) -> None:
         """Check that keys are numbers, births are covered by the vector, and renumbered rows have numbers that they can have."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from unittest import mock
 
+from crdtsql.base import naming
 from tests.machines.simulation.constrained.simulation import Constrained
 from tests.machines.simulation.simulation import Simulation
 from tests.support import library
@@ -73,6 +74,7 @@ def run(seed: int, steps: Sequence[int] | None = None, *, constrained: bool = Fa
         _quiet(),
         fast_directory() as directory,
         mock.patch.dict(os.environ, {"CRDTSQL_STATE_DIR": str(directory / "state")}),
+        mock.patch.object(naming, "MANY_COLUMNS", 1 if seed % 2 else naming.MANY_COLUMNS),
     ):
         simulation = (Constrained if constrained else Simulation)(seed, directory, result.occurred)
         try:
