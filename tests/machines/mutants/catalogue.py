@@ -34,6 +34,47 @@ MUTANTS = (
         'connection.execute(f"DELETE FROM {self.quoted}")',
         'connection.execute(f"SELECT 1 FROM {self.quoted}")',
     ),
+    # -- small changesets, and few of many columns
+    Mutant(
+        "rows may be of sites that the changeset does not list",
+        "sql/wire/checking/heads_beyond_vector.sql",
+        "LEFT JOIN temp._crdt_listed",
+        "JOIN temp._crdt_listed",
+        tests="tests/wire/test_hostile_image.py",
+    ),
+    Mutant(
+        "a value of rows may be anything that MessagePack has",
+        "wire/rows.py",
+        "and _VALUES.issuperset(map(type, row))",
+        "and True",
+        tests="tests/wire/test_hostile.py",
+    ),
+    Mutant(
+        "references to tables that are only named are not translated",
+        "numbers/ids.py",
+        "header = replace(header, tables=header.tables + _unlisted(registry, header, numbered))",
+        "_unlisted(registry, header, numbered)",
+        tests="tests/export/test_unlisted.py",
+    ),
+    Mutant(
+        "policies of tables that are only named are not compared",
+        "merge/agreement.py",
+        "for theirs in (*header.tables, *_differing(replicated, header)):",
+        "for theirs in header.tables:",
+        tests="tests/export/test_unlisted.py",
+    ),
+    Mutant(
+        "where few columns are named, a row without a clock row is not folded",
+        "fold/folding.py",
+        'if not query.rows(connection, sql("fold/folding/first_events", **slots), values):',
+        "if True:",
+    ),
+    Mutant(
+        "where few columns are named, a row keeps the birth that it had",
+        "merge/meet.py",
+        "if arrival.is_narrow and not query.rows(connection, births):",
+        "if arrival.is_narrow:",
+    ),
     # -- writes of crdtsql's own
     Mutant(
         "an update is captured while crdtsql writes",
