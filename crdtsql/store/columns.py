@@ -11,8 +11,8 @@ import json
 from crdtsql.base import caseless, query
 from crdtsql.sqlite import TableShape
 from crdtsql.store import catalogue
-from crdtsql.store.registry import Registry, free_uid
-from crdtsql.store.tables import Field, Table
+from crdtsql.store.registry import Registry
+from crdtsql.store.tables import Field, Table, free_uid
 
 
 def add_column(registry: Registry, table: Table, name: str) -> Field:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from functools import partial
-from itertools import count
 
 import apsw
 
@@ -36,7 +35,7 @@ from crdtsql.base import (
 from crdtsql.sqlite import schema
 from crdtsql.store import catalogue, damage, facts
 from crdtsql.store.catalogue import Registered
-from crdtsql.store.tables import Field, Table
+from crdtsql.store.tables import Field, Table, free_uid
 
 FORMAT = 5
 
@@ -441,13 +440,3 @@ class Registry:
         self.connection.execute("UPDATE _crdt_table SET bulk = ? WHERE id = ?", (batch, table.id))
         catalogue.changed(self.connection)
         return None
-
-
-def free_uid(name: str, taken: set[str]) -> str:
-    """Return a name, numbered if it is taken.
-
-    >>> free_uid("a", {"a", "a~2"})
-    'a~3'
-    """
-    numbered = (name if number == 1 else f"{name}~{number}" for number in count(1))
-    return next(uid for uid in numbered if uid not in taken)

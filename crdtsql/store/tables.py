@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import count
 from typing import Literal, get_args
 
 from crdtsql.base import ABSENT, Declared, OldNumbers, Sql, caseless, identifier, joined, naming, policy
@@ -268,3 +269,13 @@ def _columns_of(names: tuple[Sql, ...], alias: str) -> Sql:
 def _same_keys(these: tuple[Sql, ...], left: str, others: tuple[Sql, ...], right: str) -> Sql:
     pairs = zip(these, others, strict=True)
     return joined((Sql(f"{left}.{one} = {right}.{other}") for one, other in pairs), " AND ")
+
+
+def free_uid(name: str, taken: set[str]) -> str:
+    """Return a name, numbered if it is taken.
+
+    >>> free_uid("a", {"a", "a~2"})
+    'a~3'
+    """
+    numbered = (name if number == 1 else f"{name}~{number}" for number in count(1))
+    return next(uid for uid in numbered if uid not in taken)

@@ -4,7 +4,8 @@ from crdtsql.wire import image, rows, workbench
 from crdtsql.wire.attaching import attached, laid_open
 from crdtsql.wire.envelope import pack, pack_rows, unpack
 from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
-from crdtsql.wire.header import MAXIMUM_LANES, Header, Site, TableHeader, UnseenWrite
+from crdtsql.wire.header import Header, Site, TableHeader, UnseenWrite
+from crdtsql.wire.parsing import MAXIMUM_LANES
 
 __all__ = [
     "MAXIMUM_LANES",

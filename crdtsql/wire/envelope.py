@@ -33,7 +33,8 @@ from typing import Any
 import zstandard
 
 from crdtsql.base import InvalidChangesetError, suggest
-from crdtsql.wire.header import Header, read_header
+from crdtsql.wire.header import Header
+from crdtsql.wire.parsing import read_header
 
 MAGIC = b"\x89CRDT\r\n\x1a"
 IMAGE, ROWS = 1, 2

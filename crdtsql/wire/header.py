@@ -25,33 +25,16 @@ The header is a JSON object:
     geneses     optional: {uid: [t, ordinal]}: the genesis of those of them whose rows are numbered
     lanes       optional: {site id: [lane, times]}: which ids of AUTOINCREMENT tables a site takes, and how often it has chosen that
 
-Unknown keys are ignored. Everything in it is distrusted: `read_header` takes what is in range and refuses the rest.
+Unknown keys are ignored. `parsing.py` reads it from strangers.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from crdtsql.base import (
-    Declared,
-    InvalidChangesetError,
-    Lane,
-    OldNumbers,
-    blocks_rule,
-    caseless,
-    clock,
-    old_numbers,
-    policy,
-)
-
-MAXIMUM_ERAS = 2_000
-MAXIMUM_UNSEEN = 10_000
-MAXIMUM_LANES = 20_000
-MAXIMUM_REFERENCES = 2_000
-_HEX = set("0123456789abcdef")
+from crdtsql.base import Declared, Lane, OldNumbers, caseless, policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,61 +225,6 @@ class Header:
         return found
 
 
-def read_header(head: bytes) -> Header:
-    """Read and check a header.
-
-    Raises:
-        InvalidChangesetError: it is not valid JSON, lacks a key, or says what no honest sender says.
-    """
-    try:
-        return _parse_header(json.loads(head))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InvalidChangesetError(f"not a sound changeset: its header is not valid ({error})") from error
-
-
-def _parse_header(found: dict[str, Any]) -> Header:
-    sites = tuple(
-        Site(_number(site["ordinal"]), _site_id(site["id"]), _number(site["upto"]), _number(site["needs"]))
-        for site in found["sites"]
-    )
-    if [site.ordinal for site in sites] != list(range(1, len(sites) + 1)):
-        raise ValueError("sites are not numbered 1, 2, ...")
-    if len({site.id for site in sites}) != len(sites):
-        raise ValueError("a site is listed twice")
-    if any(site.needs > site.upto for site in sites):
-        raise ValueError("a site needs more than it gives")
-    tables = tuple(_parse_table(table, sites) for table in found["tables"])
-    if any(
-        len(names) != len(tables)
-        for names in ({caseless(table.name) for table in tables}, {table.uid for table in tables})
-    ):
-        raise ValueError("a table is listed twice")
-    eras = {_name(name): _number(era) for name, era in found.get("eras", {}).items()}
-    if len(eras) > MAXIMUM_ERAS:
-        raise ValueError("more tables were disabled than anybody has")
-    unseen = _parse_unseen(found, len(sites))
-    lanes = {
-        _site_id(site): Lane(_number(lane), _number(count)) for site, (lane, count) in found.get("lanes", {}).items()
-    }
-    if len(lanes) > MAXIMUM_LANES or any(lane.number >= blocks_rule.LANES for lane in lanes.values()):
-        raise ValueError("the lanes of sites are not valid")
-    others = _parse_others(found.get("others", {}), {table.uid for table in tables})
-    geneses = {_name(uid): _parse_genesis(stamp, sites) for uid, stamp in found.get("geneses", {}).items()}
-    if not geneses.keys() <= others.get(policy.BY_BIRTH, frozenset()):
-        raise ValueError("it has a genesis of no table")
-    sender, created = _site_id(found["sender"]), _number(found["created_ms"])
-    return Header(sender, created, sites, tables, eras, unseen, lanes, others, geneses)
-
-
-def _parse_others(found: dict[str, Any], listed: set[str]) -> dict[str, frozenset[str]]:
-    others = {name: frozenset(map(_name, uids)) for name, uids in found.items()}
-    several = [uid for uids in found.values() for uid in uids] + [*listed]
-    lists = all(isinstance(uids, list) for uids in found.values())
-    if not lists or not others.keys() <= {*policy.IDENTITIES} or len(set(several)) != len(several):
-        raise ValueError("its tables without rows are not valid")
-    return others
-
-
 def _unseen_to_json(unseen: tuple[UnseenWrite, ...]) -> dict[str, Any]:
     """Return the header's keys for writes of what nobody saw; the first is for readers that know no other."""
     direct = sorted({(one.hlc, one.site, one.uid) for one in unseen if one.since == (one.hlc, one.site)})
@@ -307,158 +235,3 @@ def _unseen_to_json(unseen: tuple[UnseenWrite, ...]) -> dict[str, Any]:
     ]
     found = {"unseen": [list(one) for one in direct], "overwrites": exact}
     return {name: writes for name, writes in found.items() if writes}
-
-
-def _parse_unseen(found: dict[str, Any], sites: int) -> tuple[UnseenWrite, ...]:
-    direct, exact = found.get("unseen", []), found.get("overwrites", [])
-    if len(direct) > MAXIMUM_UNSEEN or len(exact) > MAXIMUM_UNSEEN:
-        raise ValueError("more writes overwrote something unseen than anybody tells of")
-    writes = []
-    for t, s, uid, since_t, since_s, *value in exact:
-        since, lost = (_number(since_t), _ordinal(since_s, sites)), None
-        if value:
-            lost_t, lost_s = value
-            lost = _stamped(lost_t), _ordinal(lost_s, sites)
-        writes.append(UnseenWrite(_number(t), _ordinal(s, sites), _name(uid), since, lost))
-    known = {(one.hlc, one.site, one.uid) for one in writes}
-    for t, s, uid in direct:
-        if (t, s, uid) not in known:
-            writes.append(UnseenWrite(_number(t), _ordinal(s, sites), _name(uid), (t, s), None))
-    return tuple(writes)
-
-
-def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
-    key = tuple(_name(name) for name in found["key"])
-    columns = tuple((_name(column["name"]), _name(column["type"])) for column in found["columns"])
-    names = [caseless(name) for name in (*key, *(name for name, _ in columns))]
-    key_uids = [_name(uid) for uid in found.get("key_uids", names[: len(key)])]
-    uids = (*key_uids, *(_name(column.get("uid", caseless(column["name"]))) for column in found["columns"]))
-    if not key or len(set(names)) != len(names) or len(names) > 2000 or len(key_uids) != len(key):
-        raise ValueError("a table's columns are not valid")
-    if len(set(uids)) != len(uids):
-        raise ValueError("two columns of a table have the same uid")
-    genesis = None if found["genesis"] is None else _parse_genesis(found["genesis"], sites)
-    name, rows, gone = _name(found["name"]), _number(found["rows"]), _number(found["gone"])
-    row_policy = _policy(found, name, "row_policy", policy.ROW_POLICIES)
-    granularity = _policy(found, name, "granularity", policy.GRANULARITIES)
-    identity = _policy(found, name, "identity", policy.IDENTITIES)
-    if identity == policy.BY_BIRTH and len(key) != 1:
-        raise ValueError("a table whose rows are numbered has one key column")
-    uid = _name(found.get("uid", ""))
-    parked, collations = (tuple(_name(name) for name in found.get(what, [])) for what in ("parked", "collations"))
-    links = tuple((_name(uid), _name(parent), _name(target)) for uid, parent, target in found.get("links", []))
-    wrong = {*parked} - {column for column, _ in columns} or len(collations) not in (0, len(key)) or len(links) > 2000
-    if wrong:
-        raise ValueError("a table's parked columns, collations or links are not valid")
-    return TableHeader(
-        *(
-            name,
-            key,
-            columns,
-            genesis,
-            rows,
-            gone,
-            row_policy,
-            granularity,
-            identity,
-            uid,
-            uids,
-            parked,
-            collations,
-            links,
-        ),
-        unique=_parse_unique(found.get("unique", []), name),
-        references=_parse_references(found.get("references", []), {*uids}),
-        old_numbers=tuple(_parse_old_numbers(found.get("old_numbers", []), sites)),
-    )
-
-
-def _parse_genesis(stamp: Any, sites: tuple[Site, ...]) -> tuple[int, int]:
-    t, ordinal = stamp
-    if not isinstance(t, int) or not 1 <= _number(ordinal) <= len(sites):
-        raise ValueError("a genesis is not valid")
-    if not 1 <= t + clock.GENESIS_OFFSET <= sites[ordinal - 1].upto:
-        raise ValueError("a genesis is not covered by the sender's vector")
-    return t, ordinal
-
-
-def _parse_unique(found: list[dict[str, Any]], table: str) -> tuple[tuple[tuple[str, ...], str], ...]:
-    unique = {
-        tuple(_name(uid) for uid in one["columns"]): _policy(one, table, "policy", policy.UNIQUE_POLICIES)
-        for one in found
-    }
-    return tuple(sorted((uids, name) for uids, name in unique.items() if name != policy.HOLD))
-
-
-def _parse_references(found: list[list[Any]], uids: set[str]) -> tuple[Declared, ...]:
-    if not all(isinstance(part, list) for part in (found, *(uids for one in found for uids in one[::2]))):
-        raise ValueError("what a table's columns refer to is not a list")
-    references = {
-        Declared(tuple(_name(uid) for uid in columns), _name(parent), tuple(_name(uid) for uid in targets))
-        for columns, parent, targets in found
-    }
-    if len(found) > MAXIMUM_REFERENCES or any(
-        not one.columns or len(one.columns) != len(one.targets) or not uids.issuperset(one.columns)
-        for one in references
-    ):
-        raise ValueError("what a table's columns refer to is not valid")
-    return tuple(sorted(references))
-
-
-def _parse_old_numbers(found: list[list[Any]], sites: tuple[Site, ...]) -> Iterator[OldNumbers]:
-    if not isinstance(found, list):
-        raise ValueError("the old numbers of a table are not a list")  # noqa: TRY004 - a changeset is wrong, not a program
-    left = old_numbers.MAXIMUM_RANGES
-    for t, ordinal, ranges in found:
-        genesis = OldNumbers(*_parse_genesis((t, ordinal), sites), tuple((first, last) for first, last in ranges))
-        ends = [end for ends in genesis.ranges for end in ends]
-        if any(isinstance(end, bool) or not isinstance(end, int) for end in ends) or ends != sorted(ends):
-            raise ValueError("the old numbers of a table are not valid")
-        if ends and not old_numbers.LOWEST <= ends[0] <= ends[-1] <= old_numbers.HIGHEST:
-            raise ValueError("the old numbers of a table are out of range")
-        left -= len(genesis.ranges)
-        if left < 0:
-            raise ValueError("a table has more old numbers than anybody tells of")
-        yield genesis
-
-
-def _policy(found: dict[str, Any], table: str, key: str, known: tuple[str, ...]) -> str:
-    value = found.get(key, known[0])
-    if value not in known:
-        raise InvalidChangesetError(
-            f"the changeset has the {key} {value!r:.40} for table {table!r:.100}, this version of crdtsql knows "
-            f"{', '.join(known)}: install the version that wrote it, or it is not a sound changeset"
-        )
-    return str(value)
-
-
-def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= clock.HIGHEST_HLC:
-        raise ValueError(f"{value!r:.40} is not a number in range")
-    return value
-
-
-def _ordinal(value: Any, sites: int) -> int:
-    if not 1 <= _number(value) <= sites:
-        raise ValueError(f"{value!r:.40} is not the number of a site")
-    return int(value)
-
-
-def _stamped(value: Any) -> int:
-    """Read the hlc of a stamp, which is negative for a genesis."""
-    if isinstance(value, int) and value < 0:
-        return _number(value + clock.GENESIS_OFFSET) - clock.GENESIS_OFFSET
-    return _number(value)
-
-
-def _site_id(value: Any) -> bytes:
-    if not isinstance(value, str) or len(value) != 32 or not _HEX.issuperset(value):
-        raise ValueError(f"{value!r:.40} is not a site id")
-    return bytes.fromhex(value)
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or "\0" in value or len(value) > 10_000:
-        raise ValueError(f"{value!r:.40} is not a name")
-    value.encode()
-    return value

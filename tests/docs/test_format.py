@@ -18,7 +18,7 @@ from crdtsql.base import Declared, Lane, OldNumbers, blocks_rule, policy, reason
 from crdtsql.store.registry import FORMAT
 from crdtsql.store.tables import FIRST_UPDATE_OP, Fact
 from crdtsql.types.celltypes import TYPES
-from crdtsql.wire import envelope, header, image
+from crdtsql.wire import envelope, header, image, parsing
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ def replica(tmp_path: Path) -> Any:
 def example_header() -> header.Header:
     """Return the page's example header, as the code reads it."""
     (example,) = blocks("json")
-    return header.read_header(json.dumps(json.loads(example), separators=(",", ":")).encode())
+    return parsing.read_header(json.dumps(json.loads(example), separators=(",", ":")).encode())
 
 
 def test_offsets_of_the_envelope() -> None:

@@ -16,7 +16,7 @@ from crdtsql.base import Lane, blocks_rule
 from crdtsql.base.errors import InvalidChangesetError
 from crdtsql.store import lanes
 from crdtsql.wire import unpack
-from crdtsql.wire.header import read_header
+from crdtsql.wire.parsing import read_header
 from tests.support.forge import with_header
 from tests.support.peers import START_MS, read, send
 

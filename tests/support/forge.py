@@ -15,7 +15,7 @@ import zstandard
 
 from crdtsql.wire import image as shape
 from crdtsql.wire.envelope import IMAGE, MAGIC, PREFIX, ROWS, _digest, unpack
-from crdtsql.wire.header import read_header
+from crdtsql.wire.parsing import read_header
 from tests.support.library import with_chance
 
 Json = dict[str, Any]

@@ -81,10 +81,10 @@ def test_only_whole_segments_are_gathered(one: Replica) -> None:
 
 def test_large_segments_are_kept_in_pieces(monkeypatch: pytest.MonkeyPatch, one: Replica) -> None:
     """A segment above the size of a piece is kept in pieces, which make it whole again, and all names are of the same form."""
-    monkeypatch.setattr(segments, "PIECE_BYTES", 300)
+    monkeypatch.setattr(segments, "PIECE_BYTES", 100)
     data = one.export()
     stem = segments.stem_of(one.site, data)
     files = segments.files_of(stem, data)
-    assert len(files) == -(-len(data) // 300) > 2
+    assert len(files) == -(-len(data) // 100) > 2
     (names,) = segments.gather(reversed(list(files))).values()
     assert segments.checked(stem, b"".join(files[name] for name in names)).size == len(data)

@@ -190,7 +190,7 @@ def test_what_another_writer_took_over_goes_at_once(trio: list[Replica], depot: 
 def test_a_snapshot_is_put_when_much_has_come(trio: list[Replica], depot: Depot) -> None:
     """A segment that needs nothing is put once what came since the last one is larger than that, and a limit."""
     one, *_ = trio
-    rules = Rules(1_000, 4_000, eagerness=1.0, snapshot_bytes=3_000, look_closer_ms=100)
+    rules = Rules(1_000, 4_000, eagerness=1.0, snapshot_bytes=900, look_closer_ms=100)
     write(one, "a")
     visit(one, depot, rules)
     sent = []
@@ -229,8 +229,8 @@ def test_own_damaged_segments_go_when_nothing_is_lost_by_that(trio: list[Replica
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep segments in pieces of 300 bytes."""
-    monkeypatch.setattr(segments, "PIECE_BYTES", 300)
+    """Keep segments in pieces of 100 bytes."""
+    monkeypatch.setattr(segments, "PIECE_BYTES", 100)
     return iter(())
 
 

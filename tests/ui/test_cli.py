@@ -117,7 +117,7 @@ def test_json_outputs_are_parseable_and_hold_the_numbers(app: Path, tmp_path: Pa
     execute(app, "UPDATE task SET votes = 5 WHERE id = 't1'; DELETE FROM task WHERE id = 't2'")
     ok("export", app, "-o", tmp_path / "all.crdt")
     found = json.loads(ok("inspect", tmp_path / "all.crdt", "--json"))
-    assert found["format"] == 1
+    assert found["format"] == 2
     assert found["bytes"] == (tmp_path / "all.crdt").stat().st_size
     assert {table["name"]: (table["rows"], table["gone"]) for table in found["tables"]} == {
         "pair": (1, 0),
