@@ -47,6 +47,7 @@ class Line:
         seen: its last glance.
         glance_at, due_at: when to glance at it again, and when to sync with it in any case.
         failures: how often it failed in a row.
+        cost: seconds that the last glance took.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Line:
     glance_at: float = 0.0
     due_at: float = 0.0
     failures: int = 0
+    cost: float = 0.0
 
 
 def _silent(_name: str, _what: SyncReport | CrdtsqlError) -> None:
@@ -114,7 +116,9 @@ class Watcher:
         for line in self.lines:
             if ready and not line.failures:
                 line.due_at = now
-            if now >= line.due_at or (not line.failures and now >= line.glance_at and self._has_news(line, now)):
+            if now >= line.due_at or (
+                not line.failures and now >= line.glance_at and self._has_news(line, self._now())
+            ):
                 self._sync(line)
         return DEBOUNCE_S if self._first_at is not None else LOOK_S
 
@@ -141,14 +145,14 @@ class Watcher:
         return (self._replica.connection.total_changes(),)
 
     def _has_news(self, line: Line, now: float) -> bool:
-        began = time.perf_counter()
         try:
             found = line.remote.glance() if line.remote is not None else None
         except CrdtsqlError as error:
             self._failed(line, error)
             return False
-        cost = time.perf_counter() - began
-        line.glance_at = now + min(LONGEST_GLANCE_S, max(LOOK_S, cost / SHARE))
+        cost = self._now() - now
+        line.glance_at = now + min(LONGEST_GLANCE_S, max(LOOK_S, min(cost, line.cost) / SHARE))
+        line.cost = cost  # one that was slow by chance makes nobody wait
         changed, line.seen = found is not None and found != line.seen, found
         return changed
 

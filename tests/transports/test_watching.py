@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import apsw
@@ -122,6 +123,24 @@ def test_news_of_a_remote_arrive(world: World) -> None:
     world.other.sync(f"dir:{world.folder}")
     world.go(watcher, 6)
     assert keys(world.one) == ["b", "c"]
+    watcher.close()
+
+
+def test_glances_that_take_long_are_rare(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A remote is looked at as often as that is cheap: seldom where it takes long each time, and as before where it did once."""
+    costs, looks = iter([0.05] + [0.0] * 20 + [0.05] * 1_000), []
+
+    def glance(_: FilePeer) -> str:
+        looks.append(world.now)
+        world.now += next(costs)
+        return "same"
+
+    monkeypatch.setattr(FilePeer, "glance", glance)
+    watcher = world.watcher(lambda: FilePeer(world.other))
+    while len(looks) < 30:
+        world.go(watcher, 0.1)
+    distances = [after - before for before, after in pairwise(looks[2:])]
+    assert max(distances[:18]) < 0.1 and sum(distances[-5:]) > 10
     watcher.close()
 
 
