@@ -12,7 +12,7 @@ import pytest
 from crdtsql import Replica, errors, sync
 from crdtsql.replica import SyncOptions, SyncReport
 from crdtsql.transports import cards, stores
-from crdtsql.transports.stores import segments
+from crdtsql.transports.stores import known, segments
 from crdtsql.transports.stores.upkeep import Rules
 from crdtsql.transports.stores.visit import sync_with_store
 from tests.machines.stores.world import Depot, Killed
@@ -265,6 +265,23 @@ def test_what_is_known_may_be_damaged(trio: list[Replica], depot: Depot, damage:
     path.write_bytes(damage)
     report = visit(one, depot)
     assert (report.sent, report.received) == (0, 0)
+    assert visit(one, depot).sent == 0
+
+
+def test_what_is_known_may_be_in_use(trio: list[Replica], depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another process is writing down what it saw of the store, a visit goes without, and leaves that as it is."""
+    one, *_ = trio
+    write(one, "a")
+    visit(one, depot)
+    path = cards.place(one, depot.identity, "stores")
+    monkeypatch.setattr(known, "BUSY_MS", 1)
+    other = apsw.Connection(str(path))
+    other.execute("BEGIN EXCLUSIVE")
+    before = path.stat().st_ino
+    write(one, "b")
+    assert visit(one, depot).sent == 1
+    other.close()
+    assert path.stat().st_ino == before
     assert visit(one, depot).sent == 0
 
 

@@ -20,6 +20,8 @@ from crdtsql.base import SqliteValue, sql
 from crdtsql.transports.stores.segments import Segment, Vector
 
 FORMAT = 1
+BUSY_MS = 1000
+"""So long another process is waited for."""
 _ENTRY = struct.Struct(">16sq")
 
 
@@ -56,6 +58,8 @@ class StoreCache:
         self.facts: dict[str, Any] = {}
         try:
             self._open()
+        except apsw.BusyError:  # another process is at it: this visit goes without
+            self.close()
         except (apsw.Error, OSError, ValueError, TypeError, struct.error):
             self.close()
             for suffix in ("", "-journal"):
@@ -67,7 +71,7 @@ class StoreCache:
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._connection = apsw.Connection(str(self.path))
-        self._connection.set_busy_timeout(1000)
+        self._connection.set_busy_timeout(BUSY_MS)
         self._connection.execute(
             "PRAGMA synchronous = NORMAL; CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)"
         )
