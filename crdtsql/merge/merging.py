@@ -286,8 +286,7 @@ def merge(
     clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]
     if clashed:
         conflict_log.prune(registry, clashed)
-    for site in header.sites:
-        registry.raise_vector(batch, [(local[site.ordinal], site.upto)])
+    registry.raise_vector(batch, [(local[site.ordinal], site.upto) for site in header.sites])
     return report
 
 
@@ -334,7 +333,8 @@ def _arrival(registry: Registry, header: Header, number: int, database: str, not
 
 def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> dict[int, int]:
     """Give every site of the changeset a local ordinal; return changeset ordinal -> local ordinal."""
-    local = {site.ordinal: registry.add_site(site.id) for site in header.sites}
+    ordinals = registry.add_sites([site.id for site in header.sites])
+    local = {site.ordinal: ordinal for site, ordinal in zip(header.sites, ordinals, strict=True)}
     connection = registry.connection
     connection.executemany(
         "INSERT INTO temp._crdt_from (remote, local, seen, id) VALUES (?, ?, ?, ?)",

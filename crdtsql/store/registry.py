@@ -8,7 +8,7 @@ given to another column of the same table.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import apsw
@@ -231,8 +231,14 @@ class Registry:
     def add_site(self, site: bytes, upto: int = 0) -> int:
         """Return the ordinal of a site, giving it one if it is new."""
         self.connection.execute("INSERT OR IGNORE INTO _crdt_site (id, upto) VALUES (?, ?)", (site, upto))
+        memory.forget_row(self.connection, "sites")
         (ordinal,) = query.first(self.connection, "SELECT ordinal FROM _crdt_site WHERE id = ?", (site,))
         return int(ordinal)
+
+    def add_sites(self, sites: Sequence[bytes]) -> list[int]:
+        """Return the ordinals of sites, giving those that are new one each."""
+        known = {site: ordinal for ordinal, site, _ in self.sites()}
+        return [known[site] if site in known else self.add_site(site) for site in sites]
 
     def become(self, site: bytes) -> int:
         """Make `site` the local site; the one before stays as a peer that was fully seen."""
@@ -242,7 +248,10 @@ class Registry:
 
     def sites(self) -> list[tuple[int, bytes, int]]:
         """List (ordinal, id, upto) of all sites."""
-        rows = self.connection.execute("SELECT ordinal, id, upto FROM _crdt_site ORDER BY ordinal")
+        return [*memory.of_transaction(self.connection, "sites", self._read_sites)]
+
+    def _read_sites(self) -> list[tuple[int, bytes, int]]:
+        rows = query.rows(self.connection, "SELECT ordinal, id, upto FROM _crdt_site ORDER BY ordinal")
         return [(ordinal, bytes(site), upto) for ordinal, site, upto in rows]
 
     def vector(self) -> dict[bytes, int]:
@@ -251,16 +260,16 @@ class Registry:
 
     def raise_vector(self, batch: int, entries: Iterable[tuple[int, int]]) -> None:
         """Raise entries (ordinal, hlc) of the vector, and the clock, and record that it happened in `batch`."""
-        for ordinal, upto in entries:
-            query.rows(
-                self.connection,
-                "UPDATE _crdt_site SET upto = ?2 WHERE ordinal = ?1 AND upto < ?2 RETURNING 1",
-                (ordinal, upto),
-            )
-            if self.connection.changes():
-                self.connection.execute(sql("store/registry/record_progress"), (batch, ordinal, upto))
-            if upto > self.number("clock"):
-                self.set("clock", upto)
+        before = {ordinal: upto for ordinal, _, upto in self.sites()}
+        risen = [(ordinal, upto) for ordinal, upto in entries if upto > before[ordinal]]
+        for ordinal, upto in risen:
+            self.connection.execute("UPDATE _crdt_site SET upto = ? WHERE ordinal = ?", (upto, ordinal))
+            self.connection.execute(sql("store/registry/record_progress"), (batch, ordinal, upto))
+        if risen:
+            memory.forget_row(self.connection, "sites")
+        highest = max((upto for _, upto in risen), default=0)
+        if highest > self.number("clock"):
+            self.set("clock", highest)
 
     def next_batch(self) -> int:
         """Number the next fold or merge."""

@@ -166,8 +166,8 @@ MUTANTS = (
     Mutant(
         "the vector is raised too far",
         "merge/merging.py",
-        "registry.raise_vector(batch, [(local[site.ordinal], site.upto)])",
-        "registry.raise_vector(batch, [(local[site.ordinal], site.upto + 1)])",
+        "registry.raise_vector(batch, [(local[site.ordinal], site.upto) for site in header.sites])",
+        "registry.raise_vector(batch, [(local[site.ordinal], site.upto + 1) for site in header.sites])",
     ),
     Mutant(
         "the vector is raised although changes are missing",
