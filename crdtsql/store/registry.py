@@ -267,9 +267,7 @@ class Registry:
             self.connection.execute(sql("store/registry/record_progress"), (batch, ordinal, upto))
         if risen:
             memory.forget_row(self.connection, "sites")
-        highest = max((upto for _, upto in risen), default=0)
-        if highest > self.number("clock"):
-            self.set("clock", highest)
+            self.set("clock", max(self.number("clock"), *(upto for _, upto in risen)))
 
     def next_batch(self) -> int:
         """Number the next fold or merge."""
