@@ -117,13 +117,18 @@ def _awaited(mine: Mapping[Contender, int]) -> Iterator[Span]:
 
 
 def _awaited_before_old_rows(mine: Mapping[Contender, int]) -> Iterator[Span]:
-    """Yield those of them whose number a row of the genesis asked for, with the number that it has here: it took them along."""
+    """Yield those of them whose number a row of the genesis asked for, with the number that it has here: it took them along.
+
+    Where another row has that number here, it did not: what does not follow that row awaits the next one, as elsewhere.
+    """
     old = {row.number: row for row in mine if row.birth.t < 0}
+    others = {row.here for row in mine if row.birth.t > 0}
     for row, number in mine.items():
         holder = old.get(row.number)
         if row.here is None and number != row.number and holder is not None and _is_unseen(holder, row):
             there = row.number if holder.here is None else holder.here
-            yield Span(there, number, row.birth, holder=holder.birth)
+            if there not in others:
+                yield Span(there, number, row.birth, holder=holder.birth)
 
 
 def _old(mine: Mapping[Contender, int]) -> Iterator[Span]:

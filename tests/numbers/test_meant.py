@@ -369,6 +369,26 @@ def test_a_declared_reference_awaits_its_writers_row_too(order: str, when: str) 
         assert rows(replica, CHILDREN["a plain column"][1]) == [("child", "of a")]
 
 
+@pytest.mark.parametrize("how", CHILDREN)
+@pytest.mark.parametrize("order", ["cb", "bc", "m"])
+def test_a_reference_to_a_known_row_does_not_await_the_next_one(how: str, order: str) -> None:
+    """A reference to a row goes on to mean it where its writer used the number again, and an old row of that number arrives too."""
+    insert, query = CHILDREN[how]
+    (b,), (c, d, m) = make(1, before="INSERT INTO p VALUES (2, 'of b')"), make(2, 3, 4)
+    c.connection.execute("INSERT INTO p VALUES (2, 'first')")
+    c.connection.execute(insert.format(n=1, p=2, w="child"))
+    give(c, d)
+    d.connection.execute("UPDATE p SET name = 'kept'")
+    c.connection.execute("DELETE FROM p WHERE id = 2; INSERT INTO p VALUES (2, 'second')")
+    give(c, m)
+    give(b, m)
+    for sender in order:
+        give({"b": b, "c": c, "m": m}[sender], d)
+    assert rows(d, query) == [("child", "kept")]
+    rest(b, c, d, m)
+    assert [rows(replica, query) for replica in (b, c, d, m)] == [[("child", "kept")]] * 4
+
+
 def three_files(older: str, schema: str = SCHEMA) -> list[Replica]:
     """Make two files that had a row of one number before they were enabled, a third one that inserted it since, and two empty ones."""
     files = [

@@ -1073,6 +1073,13 @@ MUTANTS = (
         tests="tests/numbers/test_meant.py",
     ),
     Mutant(
+        "a reference to a known row awaits the next one of its number",
+        "numbers/ids.py",
+        "            if there not in others:\n",
+        "            if there:\n",
+        tests="tests/numbers/test_meant.py",
+    ),
+    Mutant(
         "who knows a newer row of a number is thought not to have had an old one",
         "numbers/contenders.py",
         " or any(map(self._knows, self.births(row)))]",
