@@ -60,20 +60,28 @@ def undone(connection: apsw.Connection) -> Iterator[None]:
     """
     memory.forget_rows(connection)
     connection.execute("BEGIN IMMEDIATE")
+    before = _schema_version(connection)
     try:
         yield
         created = _temporary_tables(connection)
     except BaseException:
-        _roll_back(connection)
+        _roll_back(connection, before)
         raise
-    _roll_back(connection)
+    _roll_back(connection, before)
     for name in created.keys() - _temporary_tables(connection).keys():
         connection.execute(created[name].replace("CREATE TABLE ", "CREATE TABLE temp.", 1))
 
 
-def _roll_back(connection: apsw.Connection) -> None:
-    memory.forget(connection)
+def _roll_back(connection: apsw.Connection, before: int) -> None:
+    """Take everything back; what was read of a schema that is as it was before still holds."""
+    forget = memory.forget_rows if _schema_version(connection) == before else memory.forget
+    forget(connection)
     connection.execute("ROLLBACK")
+
+
+def _schema_version(connection: apsw.Connection) -> int:
+    ((version,),) = connection.execute("PRAGMA main.schema_version").fetchall()
+    return int(version)
 
 
 def _temporary_tables(connection: apsw.Connection) -> dict[str, str]:
