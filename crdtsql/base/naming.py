@@ -18,6 +18,15 @@ MANY_COLUMNS = 20
 written, it is found out of which columns they are."""
 
 
+def is_site_name(text: str) -> bool:
+    """Tell whether a site can be called so: 1 to 64 characters that can be printed, no space around them.
+
+    >>> is_site_name("Ada's laptop"), is_site_name("a\\nb"), is_site_name(" a"), is_site_name("")
+    (True, False, False, False)
+    """
+    return 0 < len(text) <= 64 and text.isprintable() and text == text.strip()
+
+
 def clock(table: str) -> Sql:
     """Name the clock table."""
     return identifier(f"_crdt_clock_{table}")

@@ -34,7 +34,7 @@ from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
 from crdtsql.numbers import followers
 from crdtsql.shown import moved
-from crdtsql.store import Field, Registered, Registry, Table, lanes
+from crdtsql.store import Field, Registered, Registry, Table, lanes, names
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image, workbench
 
@@ -139,6 +139,7 @@ def fill(
         registry.eras(),
         lacks,
         lanes.told(registry),
+        names=names.told(registry),
     )
     if others is None:
         for statement in image.schema(header, database):

@@ -19,7 +19,7 @@ from crdtsql.export import Change
 from crdtsql.merge import MergeReport
 from crdtsql.replica.session import Session
 from crdtsql.replica.turns import verb
-from crdtsql.store import remotes
+from crdtsql.store import names, remotes
 
 
 class RowChange(NamedTuple):
@@ -204,6 +204,23 @@ class Carried(Session):
             UsageError: a copy is this file itself.
         """
         return _CARRIERS[0].reconcile(self, copies, refuse_unrelated=refuse_unrelated)
+
+    @verb
+    def names(self) -> dict[str, str]:
+        """Return what sites are called, as far as it is known here: site id -> name."""
+        with self._explained():
+            self.registry.require()
+            return {site.hex(): name for site, (name, _) in names.read(self.registry).items() if name}
+
+    @verb
+    def set_name(self, name: str) -> None:
+        """Call the local site by a name, with "" by none; others learn of it with the next changes that they get from here.
+
+        Raises:
+            UsageError: it is no name.
+        """
+        with self._changing(strict=False):
+            names.give(self.registry, name)
 
     @verb
     def remotes(self) -> dict[str, str]:

@@ -43,7 +43,7 @@ from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.shown import RowsReport, set_rows
 from crdtsql.sqlite import schema
-from crdtsql.store import Remedy, damage, lanes
+from crdtsql.store import Remedy, damage, lanes, names
 from crdtsql.types import columntype
 from crdtsql.wire import attached, laid_open, move_to_new, unpack
 
@@ -268,11 +268,12 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
                 check_needs(self.registry, header)
                 check_skew(header, self._now)
                 known = not header.has_news_for(self.registry.vector())
-                of_lanes = lanes.news(self.registry, header.lanes)
+                told = bool(lanes.news(self.registry, header.lanes) or names.news(self.registry, header.names))
             if known:
-                if of_lanes:
+                if told:
                     with self._changing(durable=False):
                         blocks.meet(self.registry, header.lanes)
+                        names.meet(self.registry, header.names)
                 return MergeReport(header.sender.hex(), known=True)
             self.on_progress("check", 0, 1)
             with (
@@ -282,6 +283,7 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
                 check_needs(self.registry, header)
                 report = merge(self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated)
                 blocks.meet(self.registry, header.lanes)
+                names.meet(self.registry, header.names)
                 self.registry.remember_peer(header.sender, header.vector)
         for notice in report.notices:
             self._notice(notice)

@@ -1,6 +1,6 @@
 """What do our own tables in the file say?"""
 
-from crdtsql.store import catalogue, columns, copies, damage, facts, lanes, remotes, unlisted
+from crdtsql.store import catalogue, columns, copies, damage, facts, lanes, names, remotes, unlisted
 from crdtsql.store.book import Book, Folded
 from crdtsql.store.catalogue import Registered
 from crdtsql.store.causality import Causality, Stamp
@@ -33,6 +33,7 @@ __all__ = [
     "damage",
     "facts",
     "lanes",
+    "names",
     "remotes",
     "state_directory",
     "unlisted",

@@ -11,7 +11,7 @@ from crdtsql.store import catalogue
 
 READ_TOGETHER = frozenset(
     {
-        "format", "self", "clock", "batch", "generation", "nonce", "schema_version", "severed", "unsettled", "unsynced",
+        "format", "self", "clock", "batch", "generation", "nonce", "schema_version", "severed", "unsettled", "unsynced", "named",
         "conflicts_per_cell", "conflicts_total", "conflicts_bytes", "conflicts_pruned", "conflicts_last",
     }
 )  # fmt: skip

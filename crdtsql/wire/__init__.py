@@ -5,10 +5,11 @@ from crdtsql.wire.attaching import attached, laid_open
 from crdtsql.wire.envelope import pack, pack_rows, unpack
 from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
 from crdtsql.wire.header import Header, Site, TableHeader, UnseenWrite
-from crdtsql.wire.parsing import MAXIMUM_LANES
+from crdtsql.wire.parsing import MAXIMUM_LANES, MAXIMUM_NAMES
 
 __all__ = [
     "MAXIMUM_LANES",
+    "MAXIMUM_NAMES",
     "Header",
     "Site",
     "TableHeader",

@@ -23,6 +23,7 @@ The header is a JSON object:
                 `unseen`, or written over such a one; then the one that was, and, if known, the stamp of the value whose place it took
     others      optional: {identity: list of uids}: tables without rows here that are as usual, and not in `tables`
     geneses     optional: {uid: [t, ordinal]}: the genesis of those of them whose rows are numbered
+    names       optional: {site id: [name, times]}: what sites are called, "" for nothing, and how often they were given a name
     lanes       optional: {site id: [lane, times]}: which ids of AUTOINCREMENT tables a site takes, and how often it has chosen that
 
 Unknown keys are ignored. `parsing.py` reads it from strangers.
@@ -155,6 +156,7 @@ class Header:
     lanes: dict[bytes, Lane] = field(default_factory=dict)
     others: dict[str, frozenset[str]] = field(default_factory=dict)
     geneses: dict[str, tuple[int, int]] = field(default_factory=dict)
+    names: dict[bytes, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def vector(self) -> dict[bytes, int]:
@@ -211,6 +213,7 @@ class Header:
             **({"lanes": {site.hex(): list(lane) for site, lane in self.lanes.items()}} if self.lanes else {}),
             **({"others": {name: sorted(uids) for name, uids in self.others.items()}} if self.others else {}),
             **({"geneses": {uid: list(stamp) for uid, stamp in self.geneses.items()}} if self.geneses else {}),
+            **({"names": {site.hex(): list(name) for site, name in self.names.items()}} if self.names else {}),
         }
 
     def for_people(self) -> dict[str, Any]:

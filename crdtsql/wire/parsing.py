@@ -14,6 +14,7 @@ from crdtsql.base import (
     blocks_rule,
     caseless,
     clock,
+    naming,
     old_numbers,
     policy,
 )
@@ -22,6 +23,7 @@ from crdtsql.wire.header import Header, Site, TableHeader, UnseenWrite
 MAXIMUM_ERAS = 2_000
 MAXIMUM_UNSEEN = 10_000
 MAXIMUM_LANES = 20_000
+MAXIMUM_NAMES = 20_000
 MAXIMUM_REFERENCES = 2_000
 _HEX = set("0123456789abcdef")
 
@@ -68,8 +70,11 @@ def _parse_header(found: dict[str, Any]) -> Header:
     geneses = {_name(uid): _parse_genesis(stamp, sites) for uid, stamp in found.get("geneses", {}).items()}
     if not geneses.keys() <= others.get(policy.BY_BIRTH, frozenset()):
         raise ValueError("it has a genesis of no table")
+    names = {_site_id(site): (_name(name), _number(times)) for site, (name, times) in found.get("names", {}).items()}
+    if len(names) > MAXIMUM_NAMES or any(name and not naming.is_site_name(name) for name, _ in names.values()):
+        raise ValueError("the names of sites are not valid")
     sender, created = _site_id(found["sender"]), _number(found["created_ms"])
-    return Header(sender, created, sites, tables, eras, unseen, lanes, others, geneses)
+    return Header(sender, created, sites, tables, eras, unseen, lanes, others, geneses, names)
 
 
 def _parse_others(found: dict[str, Any], listed: set[str]) -> dict[str, frozenset[str]]:

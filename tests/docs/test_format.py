@@ -107,7 +107,7 @@ def keys(found: Any, path: str = "") -> set[str]:
         return (
             {key for one in found for key in keys(one, f"{path}[].")} if found and isinstance(found[0], dict) else set()
         )
-    if not isinstance(found, dict) or path in ("eras", "lanes", "others", "geneses"):
+    if not isinstance(found, dict) or path in ("eras", "lanes", "others", "geneses", "names"):
         return set()
     return {path + key for key in found} | {inner for key, one in found.items() for inner in keys(one, path + key)}
 
@@ -117,7 +117,18 @@ def test_every_key_that_can_be_written_is_documented() -> None:
     site = b"\1" * 16
     unseen, lanes = (header.UnseenWrite(1, 1, "value", (1, 1), (1, 1)),), {site: Lane(0, 1)}
     others, geneses = {policy.BY_BIRTH: frozenset(["other"])}, {"other": (1, 1)}
-    whole = header.Header(site, 1, (header.Site(1, site, 1, 1),), (WHOLE,), {"job": 1}, unseen, lanes, others, geneses)
+    whole = header.Header(
+        site,
+        1,
+        (header.Site(1, site, 1, 1),),
+        (WHOLE,),
+        {"job": 1},
+        unseen,
+        lanes,
+        others,
+        geneses,
+        {site: ("laptop", 1)},
+    )
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):
             absent = field.default_factory() if callable(field.default_factory) else field.default
@@ -208,6 +219,8 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
         "`severed`",
         "`lane:<site>`",
         "`remote:<name>`",
+        "`name:<site>`",
+        "`named`",
         "`unseen`",
         *(f"`{name}`" for name in blocks_rule.of_lane(0).facts),
     }

@@ -31,6 +31,7 @@ COMMANDS = (
     "import",
     "sync",
     "reconcile",
+    "name",
     "remote",
     "blame",
     "type",

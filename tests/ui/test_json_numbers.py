@@ -82,6 +82,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("inspect",): [str(app.with_name("all.crdt"))],
         ("import",): [peer, str(app.with_name("all.crdt"))],
         ("sync",): [path, peer],
+        ("name",): [path, "laptop"],
         ("reconcile",): [path, peer],
         ("remote", "add"): [path, "peer", peer],
         ("remote", "list"): [path],

@@ -1,4 +1,4 @@
-"""The commands that bring replicas together, wherever they are: `sync`, `reconcile`, `remote`."""
+"""The commands that bring replicas together, wherever they are: `sync`, `reconcile`, `remote`, `name`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, prin
 
 def register(group: click.Group) -> None:
     """Add the commands to the others."""
-    for command in (sync, reconcile, remote_):
+    for command in (sync, reconcile, remote_, name):
         group.add_command(command)
 
 
@@ -200,6 +200,31 @@ def reconcile(database: str, copies: tuple[str, ...], yes: bool, as_json: bool) 
     for copy, report in reports.items():
         click.echo(f"from {copy}:")
         show_report(database, report)
+
+
+@click.command()
+@DATABASE
+@click.argument("text", metavar="[NAME]", required=False)
+@click.option("--remove", is_flag=True, help="Take the name away.")
+@LOCK_TIMEOUT
+@JSON
+def name(database: str, text: str | None, remove: bool, as_json: bool) -> None:
+    """Call the site of DATABASE by NAME; without it, list what sites are called.
+
+    Names travel with the next changes, and are shown in place of the ids of sites.
+    """
+    if remove and text is not None:
+        raise click.UsageError("give a NAME, or --remove")
+    with open_replica(database) as replica:
+        if remove or text is not None:
+            replica.set_name(text or "")
+        names, me = replica.names(), replica.site
+    if as_json:
+        print_json({"site": me, "names": names})
+        return
+    print_table(
+        ["name", "site"], [[called, f"{site} (this file)" if site == me else site] for site, called in names.items()]
+    )
 
 
 @click.group("remote")

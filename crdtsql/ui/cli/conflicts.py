@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from crdtsql.base import clock, printable, show, show_key, suggest
 from crdtsql.conflicts import Conflict
+from crdtsql.ui.sites import found as found_site
+from crdtsql.ui.sites import say
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 
@@ -19,7 +23,7 @@ def register(group: click.Group) -> None:
 @DATABASE
 @click.option("--table", help="Of this table only.")
 @click.option("--column", help="Of this column only: COLUMN or TABLE.COLUMN.")
-@click.option("--site", help="Those only whose incoming value this site wrote.")
+@click.option("--site", help="Those only whose incoming value this site wrote, by its id or name.")
 @click.option("--open", "open_only", is_flag=True, help="Those only that nobody has resolved.")
 @click.option("--keep-per-cell", type=click.IntRange(min=0), help="Keep at most so many entries of one cell.")
 @click.option("--keep-total", type=click.IntRange(min=0), help="Keep at most so many entries in all.")
@@ -47,13 +51,13 @@ def conflicts(
             pruned = replica.limit_conflicts(per_cell=keep_per_cell, total=keep_total, size=keep_bytes)
             print_json({"forgotten": pruned}) if as_json else click.echo(f"{pruned:,} entries forgotten now")
             return
-        found = replica.conflicts(table, open_only=open_only, column=column, site=site)
-        me = replica.site
+        found = replica.conflicts(table, open_only=open_only, column=column, site=found_site(replica, site))
+        me, names = replica.site, replica.names()
     if as_json:
         print_json([conflict.to_json() for conflict in found])
         return
     for conflict in found:
-        _show(conflict, me)
+        _show(conflict, me, names)
     still_open = sum(not conflict.resolved for conflict in found)
     click.echo(f"{len(found):,} concurrent overwrites, {still_open:,} open")
     first = next((str(conflict.id) for conflict in found if not conflict.resolved and not conflict.deleted), None)
@@ -62,10 +66,10 @@ def conflicts(
         click.echo(f"  resolve the first: {take} (or ours; or --value and any other as JSON)")
 
 
-def _show(conflict: Conflict, me: str) -> None:
+def _show(conflict: Conflict, me: str, names: Mapping[str, str]) -> None:
     if conflict.resolved_hlc is not None:
-        mine = " (this file)" if conflict.resolved_site == me else ""
-        state = f"resolved {clock.show_time(conflict.resolved_hlc)} by {conflict.resolved_site}{mine}"
+        by = say(str(conflict.resolved_site), names, me)
+        state = f"resolved {clock.show_time(conflict.resolved_hlc)} by {by}"
     else:
         state = f"open, took {conflict.took}{', row deleted' if conflict.deleted else ''}"
     column = conflict.column + (f" {conflict.part}" if conflict.part else "")
@@ -75,9 +79,7 @@ def _show(conflict: Conflict, me: str) -> None:
         ("lost", conflict.lost_value, conflict.lost_hlc, conflict.lost_site),
     ):
         before = "before " if hlc < 0 else ""
-        click.echo(
-            f"  {what} {show(value)}  {before}{clock.show_time(hlc)} by {site}{' (this file)' if site == me else ''}"
-        )
+        click.echo(f"  {what} {show(value)}  {before}{clock.show_time(hlc)} by {say(site, names, me)}")
 
 
 @click.command()

@@ -9,6 +9,7 @@ import click
 from crdtsql.base import by_id, clock, parse_vector, suggest, vector_to_json
 from crdtsql.ui.merged import YES, asking, show_reports
 from crdtsql.ui.outcome import NOTHING_TO_SEND, show_notice
+from crdtsql.ui.sites import say
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 from crdtsql.wire import read_changeset, read_text, unpack, write_file
 
@@ -104,8 +105,9 @@ def inspect(file: str, as_json: bool) -> None:
         print_json(found | {"unfolded_bytes": received.unfolded_bytes})
         return
     rows = sum(table.rows for table in header.tables)
+    names = {site.hex(): name for site, (name, _) in header.names.items() if name}
     click.echo(
-        f"changeset of site {header.sender.hex()}, written {clock.show_time(clock.from_ms(header.created_ms))}: "
+        f"changeset of site {say(header.sender.hex(), names)}, written {clock.show_time(clock.from_ms(header.created_ms))}: "
         f"{rows:,} rows, {received.size_bytes:,} bytes"
     )
     print_table(
@@ -124,7 +126,7 @@ def inspect(file: str, as_json: bool) -> None:
     for site in header.sites:
         if site.upto:
             needs = clock.show_time(site.needs) if site.needs else "the beginning"
-            click.echo(f"site {site.id.hex()}: after {needs}, up to {clock.show_time(site.upto)}")
+            click.echo(f"site {say(site.id.hex(), names)}: after {needs}, up to {clock.show_time(site.upto)}")
 
 
 @click.command(name="import")

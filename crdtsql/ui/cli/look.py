@@ -7,6 +7,7 @@ import click
 from crdtsql.base import clock, show, suggest
 from crdtsql.look import Status
 from crdtsql.transports import StoreStatus, stores
+from crdtsql.ui.sites import say
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
 
@@ -23,11 +24,13 @@ def register(group: click.Group) -> None:
 def status(database: str, as_json: bool) -> None:
     """Show what is replicated, how large the clocks are, and how far peers are behind."""
     with open_replica(database) as replica:
-        found, visited = replica.status(), stores(replica)
+        found, visited, names = replica.status(), stores(replica), replica.names()
     if as_json:
-        print_json(found.to_json() | {"stores": [one.to_json() for one in visited]})
+        print_json(found.to_json() | {"names": names, "stores": [one.to_json() for one in visited]})
         return
-    click.echo(f"{found.path}: site {found.site}, {found.sites} sites known, {found.log_rows} changes to fold")
+    click.echo(
+        f"{found.path}: site {say(found.site, names)}, {found.sites} sites known, {found.log_rows} changes to fold"
+    )
     print_table(
         [
             "table",
@@ -68,17 +71,23 @@ def status(database: str, as_json: bool) -> None:
             f"{found.conflicts_pruned:,} were forgotten (pruned) so far"
         )
     _print_limited(found)
+    _print_sites(found, visited, names)
+
+
+def _print_sites(found: Status, visited: list[StoreStatus], names: dict[str, str]) -> None:
+    """Print what is not replicated, and how far sites, peers and stores are."""
     if found.not_enabled:
         click.echo(f"not replicated: {', '.join(found.not_enabled)}")
     for site, upto in found.vector.items():
-        click.echo(f"has site {site} up to {clock.show_time(upto)}{' (this file)' if site == found.site else ''}")
+        mine = " (this file)" if site == found.site else ""
+        click.echo(f"has site {say(site, names)} up to {clock.show_time(upto)}{mine}")
     for peer in found.peers:
         behind = (
             f"lacks {peer.missing_rows:,} rows, {peer.behind_ms / 1000:,.1f} s behind"
             if peer.missing_sites
             else "has all"
         )
-        click.echo(f"peer {peer.site}, when last seen: {behind}")
+        click.echo(f"peer {say(peer.site, names)}, when last seen: {behind}")
     for store in visited:
         _print_store(store)
 
@@ -139,7 +148,7 @@ def blame(database: str, table: str, key: tuple[str, ...], as_json: bool) -> Non
     """Show per column of a row: the value, which site wrote it, and when."""
     with open_replica(database) as replica:
         cells = replica.blame(table, *key)
-        me = replica.site
+        me, names = replica.site, replica.names()
     if as_json:
         print_json([cell.to_json() for cell in cells])
         return
@@ -148,12 +157,8 @@ def blame(database: str, table: str, key: tuple[str, ...], as_json: bool) -> Non
     rows = []
     for cell in cells:
         written = f"before {cell.time} (when the table was enabled)" if cell.genesis else cell.time
-        rows.append([cell.column, show(cell.value), _named(cell.site, me), written])
+        rows.append([cell.column, show(cell.value), say(cell.site, names, me), written])
         for part in cell.parts:
             value = "removed" if part.removed else show(part.value) if part.value is not None else ""
-            rows.append([f"  {part.part}", value, _named(part.site, me), clock.show_time(part.hlc)])
+            rows.append([f"  {part.part}", value, say(part.site, names, me), clock.show_time(part.hlc)])
     print_table(["column", "value", "site", "written"], rows)
-
-
-def _named(site: str, me: str) -> str:
-    return f"{site} (this file)" if site == me else site

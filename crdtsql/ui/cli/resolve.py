@@ -18,6 +18,7 @@ from crdtsql.conflicts import Conflict, ResolveReport, check_open
 from crdtsql.replica import UNSET, Replica
 from crdtsql.ui.interrupts import uninterrupted
 from crdtsql.ui.outcome import one_line
+from crdtsql.ui.sites import found as found_site
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 
@@ -39,7 +40,7 @@ def register(group: click.Group) -> None:
 @click.option("--all", "every", is_flag=True, help="All open conflicts.")
 @click.option("--table", help="The open ones of this table.")
 @click.option("--column", help="The open ones of this column: COLUMN or TABLE.COLUMN.")
-@click.option("--site", help="The open ones whose incoming value this site wrote.")
+@click.option("--site", help="The open ones whose incoming value this site wrote, by its id or name.")
 @click.option("--dry-run", is_flag=True, help="With --take and no ID: say what would be done, and change nothing.")
 @click.option(
     "--timeout",
@@ -85,6 +86,7 @@ def resolve(
     _check_usage(database, ids, choice=choice, given=(take, json_value, command), dry_run=dry_run, again=again)
     value = UNSET if json_value is None else _from_json_option(json_value)
     with open_replica(database) as replica:
+        chosen["site"] = found_site(replica, site)
         if take is not None and choice:
             report = replica.resolve_all(take, **chosen, dry_run=dry_run)
             print_json(report.to_json()) if as_json else _show(report, database)
