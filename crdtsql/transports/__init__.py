@@ -1,5 +1,6 @@
 """By which way do changes reach another replica?"""
 
+from crdtsql.transports import pipe
 from crdtsql.transports.addresses import parse
 from crdtsql.transports.exchange import answer
 from crdtsql.transports.interface import Entry, Peer, Request, Response, Store
@@ -15,6 +16,7 @@ __all__ = [
     "StoreStatus",
     "answer",
     "parse",
+    "pipe",
     "probe",
     "stores",
     "sync",

@@ -22,6 +22,7 @@ GROUP = "crdtsql.transports"
 BUILT_IN = {
     "dir": "crdtsql.transports.folder:open_folder",
     "file": "crdtsql.transports.file:open_file",
+    "ssh": "crdtsql.transports.ssh:open_ssh",
 }
 """Scheme -> the function that opens such an address."""
 LOCAL = ("dir", "file")

@@ -1,8 +1,9 @@
-"""The commands that bring replicas together, wherever they are: `sync`, `reconcile`, `remote`, `name`."""
+"""The commands that bring replicas together, wherever they are: `sync`, `reconcile`, `serve`, `remote`, `name`."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import click
 
 from crdtsql.base import CrdtsqlError, UsageError, clock, dumps, show, show_key, suggest
 from crdtsql.replica import Replica, SyncReport
-from crdtsql.transports import parse, probe, stores
+from crdtsql.transports import parse, pipe, probe, stores
 from crdtsql.ui.merged import YES, asking, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
@@ -20,7 +21,7 @@ from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, prin
 
 def register(group: click.Group) -> None:
     """Add the commands to the others."""
-    for command in (sync, reconcile, remote_, name):
+    for command in (sync, reconcile, serve, remote_, name):
         group.add_command(command)
 
 
@@ -225,6 +226,22 @@ def name(database: str, text: str | None, remove: bool, as_json: bool) -> None:
     print_table(
         ["name", "site"], [[called, f"{site} (this file)" if site == me else site] for site, called in names.items()]
     )
+
+
+@click.command()
+@DATABASE
+@click.option(
+    "--stdio", is_flag=True, required=True, help="Read requests from standard input, answer on standard output."
+)
+@LOCK_TIMEOUT
+def serve(database: str, stdio: bool) -> None:  # noqa: ARG001 - the only way there is
+    """Answer the replicas that sync with DATABASE, until they end the conversation.
+
+    This is what `crdtsql sync app.db ssh://host/DATABASE` runs on the other machine; people don't. As a forced command in
+    `authorized_keys` it lets a key do nothing else: command="crdtsql serve --stdio /srv/app.db",restrict ssh-ed25519 ...
+    """
+    with open_replica(database) as replica:
+        pipe.serve(replica, sys.stdin.buffer, sys.stdout.buffer)
 
 
 @click.group("remote")
