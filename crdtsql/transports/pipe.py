@@ -19,18 +19,21 @@ _LENGTH = struct.Struct("<Q")
 _PIECE = 1 << 20
 
 
-def serve(replica: Replica, asks: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer requests until there are no more.
+def serve(replica: Replica, asks: IO[bytes], answers: IO[bytes]) -> int:
+    """Answer requests until there are no more; return how many there were.
 
     Raises:
         TransportError: what comes is no message.
     """
+    answered = 0
     while (request := read(asks)) is not None:
+        answered += 1
         try:
             response = messages.pack_response(answer(replica, messages.unpack_request(request)))
         except CrdtsqlError as error:
             response = messages.pack_error(error)
         write(answers, response)
+    return answered
 
 
 def write(stream: IO[bytes], message: bytes) -> None:

@@ -31,6 +31,7 @@ COMMANDS = (
     "import",
     "sync",
     "reconcile",
+    "serve",
     "name",
     "remote",
     "blame",

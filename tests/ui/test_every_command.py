@@ -54,6 +54,7 @@ CALLS = {
     "repair": "app.db",
     "resolve": "app.db --all --take ours",
     "rows": "app.db task delete-wins",
+    "serve": "app.db --stdio",
     "schema diff": "app.db peer.db",
     "schema pull": "app.db peer.db --yes",
     "schema push": "app.db peer.db --yes",

@@ -230,18 +230,21 @@ def name(database: str, text: str | None, remove: bool, as_json: bool) -> None:
 
 @click.command()
 @DATABASE
-@click.option(
-    "--stdio", is_flag=True, required=True, help="Read requests from standard input, answer on standard output."
-)
+@click.option("--stdio", is_flag=True, help="Read requests from standard input, answer on standard output.")
 @LOCK_TIMEOUT
-def serve(database: str, stdio: bool) -> None:  # noqa: ARG001 - the only way there is
+@JSON
+def serve(database: str, stdio: bool, as_json: bool) -> None:
     """Answer the replicas that sync with DATABASE, until they end the conversation.
 
     This is what `crdtsql sync app.db ssh://host/DATABASE` runs on the other machine; people don't. As a forced command in
     `authorized_keys` it lets a key do nothing else: command="crdtsql serve --stdio /srv/app.db",restrict ssh-ed25519 ...
     """
+    if not stdio:
+        raise click.UsageError("give --stdio: requests come on standard input; other ways are not there yet")
     with open_replica(database) as replica:
-        pipe.serve(replica, sys.stdin.buffer, sys.stdout.buffer)
+        answered = pipe.serve(replica, sys.stdin.buffer, sys.stdout.buffer)
+    if as_json:
+        print_json({"answered": answered})
 
 
 @click.group("remote")
