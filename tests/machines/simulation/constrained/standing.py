@@ -26,11 +26,15 @@ class Own:
 
 @dataclass
 class Named:
-    """Writes by the rows that they are of, what the log says of each, and what the model calls those that stand elsewhere."""
+    """Writes by the rows that they are of, what the log says of each, and what the model calls those that stand elsewhere.
+
+    `left` has what it calls rows that stood there until they were inserted elsewhere: whoever writes there sees what they showed.
+    """
 
     writes: Writes
     places: list[Place]
     names: list[Row | None]
+    left: list[Row | None]
 
 
 def named(standing: Mapping[Row, Own], pending: Sequence[model.Entry], found: Writes, now: Mapping[str, Rows]) -> Named:
@@ -42,7 +46,7 @@ def named(standing: Mapping[Row, Own], pending: Sequence[model.Entry], found: Wr
     rows, parted = dict(standing), set[Row]()
     for entry in pending:
         _pass(rows, parted, *(entry.place or ("nothing", NOWHERE)))
-    result = Named([], [], [])
+    result = Named([], [], [], [])
     for kind, row, values in found:
         write, own = (kind, row, values), None
         if row in parted and kind == "delete":
@@ -55,6 +59,7 @@ def named(standing: Mapping[Row, Own], pending: Sequence[model.Entry], found: Wr
         result.writes.append(write)
         result.places.append((place, row))
         result.names.append(None if own is None else own.name)
+        result.left.append(standing[row].name if row in parted and row in standing else None)
         _pass(rows, parted, place, row)
     return result
 

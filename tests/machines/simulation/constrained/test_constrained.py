@@ -17,6 +17,7 @@ import pytest
 from crdtsql import Replica
 from tests.machines.oracle import model
 from tests.machines.simulation import accounting, histories
+from tests.machines.simulation.constrained import standing
 from tests.machines.simulation.constrained import tables as constrained_tables
 from tests.machines.simulation.constrained.making import agree
 from tests.machines.simulation.constrained.simulation import held
@@ -178,3 +179,13 @@ def _write(path: Path, random: Random, habits: Habits, count: int) -> None:
 def _result(replica: Replica, habits: Habits) -> dict[str, Any]:
     shown = {table: sorted(map(repr, replica.connection.execute(f"SELECT * FROM {table}"))) for table in habits.tables}
     return {"shown": shown, "held": held(replica.connection, habits.tables), "rows": state.rows(replica.connection)}
+
+
+def test_whoever_writes_where_a_row_stood_sees_what_it_showed() -> None:
+    """A row that stood under another key, and was inserted under its own, is still what a later write at its place takes away."""
+    place, own = ("halt", ("a", "s1")), ("halt", ("a", "s2"))
+    standing_there = {place: standing.Own(own, own)}
+    found = [("insert", own, {"v": 1001}), ("delete", place, {})]
+    named = standing.named(standing_there, [], found, {"halt": {("a", "s2"): {"v": 1001}}})
+    assert named.left == [None, own]
+    assert named.writes[1][0] == "nothing"

@@ -248,9 +248,12 @@ class ConstrainedWriter(Writer):
         """Tell the model what was written, with births in place of numbers."""
         names, gone = self._names(twin) if self.numbered else ({}, set())
         logged = accounting.logged(self.connection, self.habits.tables)
-        told = zip(found, self.named.places, self.named.names, self.overwrote, strict=True)
-        for (kind, row, values), place, name, overwrote in told:
+        named = self.named
+        told = zip(found, named.places, named.names, named.left, self.overwrote, strict=True)
+        for (kind, row, values), place, name, left, overwrote in told:
             table, key = row
+            if left is not None:
+                self.habits.overwritten.update((left, mark) for mark in overwrote)
             if kind == "insert" and table in self.numbered:
                 known = names[table].get(key[0])
                 if known is None or known in gone:
