@@ -9,7 +9,7 @@ from itertools import count
 import apsw
 
 from crdtsql.base import query
-from crdtsql.wire import checking, envelope, image, rows, workbench
+from crdtsql.wire import checking, envelope, rows, workbench
 
 PREFIX = "crdt_attached_"
 _numbers = count(1)
@@ -49,7 +49,7 @@ def laid_open(connection: apsw.Connection, changeset: envelope.Changeset) -> Ite
     """
     header = changeset.header
     if changeset.version == envelope.ROWS:
-        content = rows.decode(changeset.body, image.columns(header, header.numbers))
+        content = rows.decode(changeset.body, header)
         with workbench.filled(connection, header, content) as database:
             yield database
         return

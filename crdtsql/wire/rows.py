@@ -13,9 +13,14 @@ from typing import Any
 import msgpack
 
 from crdtsql.base import InvalidChangesetError, SqliteValue
+from crdtsql.wire import image
+from crdtsql.wire.header import Header
 
 Content = dict[str, list[tuple[SqliteValue, ...]]]
 """What a changeset holds: table of its image that has rows -> the rows, their values in the order of the table's columns."""
+
+MAXIMUM_TABLES = 1_000
+"""Tables that have rows; as each is laid out before its rows are looked at, more would be work for nothing."""
 
 _VALUES = {type(None), int, float, str, bytes}
 
@@ -26,15 +31,20 @@ def encode(content: Content) -> bytes:
     return packed
 
 
-def decode(data: bytes | memoryview, columns: dict[str, int]) -> Content:
+def decode(data: bytes | memoryview, header: Header) -> Content:
     """Read the content of a changeset.
 
     Args:
-        columns: table that its image may have -> how many columns that table has.
+        header: what the changeset says about itself.
 
     Raises:
-        InvalidChangesetError: the bytes are not the rows of such tables.
+        InvalidChangesetError: the bytes are not the rows of the tables that the header announces, or these are too many.
     """
+    if len(header.numbers) > MAXIMUM_TABLES:
+        raise InvalidChangesetError(
+            f"not a sound changeset: it has rows of {len(header.numbers):,} tables, and {MAXIMUM_TABLES:,} are taken in one"
+        )
+    columns = image.columns(header, header.numbers)
     try:
         found = msgpack.unpackb(data, use_list=False)
     except (ValueError, RecursionError, UnicodeDecodeError, msgpack.exceptions.UnpackException) as error:

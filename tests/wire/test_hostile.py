@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import msgpack
 import pytest
 import zstandard
@@ -189,6 +190,24 @@ def test_rows_of_tables_that_have_none_are_refused(shared: tuple[Replica, bytes]
     assert isinstance(
         keep(victim, seal_rows(json.dumps(header).encode(), msgpack.packb(rows_of(data)))), InvalidChangesetError
     )
+
+
+def test_rows_of_thousands_of_tables_cost_nothing(shared: tuple[Replica, bytes]) -> None:
+    """A small file that announces rows of very many tables is refused before any of them is laid out."""
+    victim, data = shared
+    header = parts(data)[0]
+    header["tables"] = [
+        {"name": f"t{n}", "key": ["a"], "columns": [], "genesis": None, "rows": 1, "gone": 0} for n in range(3_000)
+    ]
+    header.pop("others", None)
+    statements: list[str] = []
+    victim.connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: statements.append(event["sql"]))
+    try:
+        refused = keep(victim, seal_rows(json.dumps(header).encode(), msgpack.packb({})))
+    finally:
+        victim.connection.trace_v2(0, None)
+    assert "it has rows of 3,000 tables" in str(refused)
+    assert not [statement for statement in statements if statement.startswith("CREATE")]
 
 
 ALIENS = {
