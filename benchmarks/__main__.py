@@ -54,8 +54,12 @@ def _run(bench: Bench, only: str | None, library: Path | None) -> Iterator[Resul
 
 def _line(result: Result) -> str:
     mark = "ok  " if result.good else "OVER"
-    limit = "" if result.limit == float("inf") else f"{mark} at most {result.limit:g} {result.unit}"
+    limit = f"{mark} at most {_limit(result)}" if _limit(result) else ""
     return f"{result.work:58} {result.figure:8.2f} {result.unit:3} {limit:25} {result.detail}"
+
+
+def _limit(result: Result) -> str:
+    return "" if result.limit == float("inf") else f"{result.limit:g} {result.unit}"
 
 
 def _document(results: list[Result], rows: int) -> str:
@@ -66,7 +70,7 @@ def _document(results: list[Result], rows: int) -> str:
     )
     lines = [head, "", "| work | measured | at most | |", "|---|---|---|---|"]
     lines += [
-        f"| {result.work} | {result.figure:.2f} {result.unit} | {result.limit:g} {result.unit} | {result.detail} |"
+        f"| {result.work} | {result.figure:.2f} {result.unit} | {_limit(result)} | {result.detail} |"
         for result in results
     ]
     return "\n".join(lines) + "\n"

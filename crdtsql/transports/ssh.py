@@ -39,6 +39,11 @@ class Place(NamedTuple):
     port: str | None
     path: str
 
+    @property
+    def options(self) -> list[str]:
+        """Return what tells ssh the user and the port."""
+        return [*(["-l", self.user] if self.user else []), *(["-p", self.port] if self.port else [])]
+
 
 def place_of(address: Address) -> Place:
     """Take an address apart: `ssh://user@host:22/srv/app.db`, `ssh://host/~/app.db`.
@@ -67,10 +72,8 @@ class SshPeer(Peer):
     @property
     def command(self) -> list[str]:
         """Return what is run here."""
-        user, host, port, path = self._place
-        there = shlex.join(["crdtsql", "serve", "--stdio", "--", path])
-        named = [*(["-l", user] if user else []), *(["-p", port] if port else [])]
-        return ["ssh", *OPTIONS, *named, "--", host, there]
+        there = shlex.join(["crdtsql", "serve", "--stdio", "--", self._place.path])
+        return ["ssh", *OPTIONS, *self._place.options, "--", self._place.host, there]
 
     def exchange(self, request: Request) -> Response:
         """Send a request, and wait for the response."""
@@ -110,9 +113,7 @@ class SshPeer(Peer):
             last = printable(lines[-1])[:500] if lines else ""
             said.close()
         self._said = None
-        user, host, port, _ = self._place
-        named = [*(["-l", user] if user else []), *(["-p", port] if port else [])]
-        check = shlex.join(["ssh", *named, host, "crdtsql --version"])
+        check = shlex.join(["ssh", *self._place.options, self._place.host, "crdtsql --version"])
         return TransportError(f"{self.address}: {last or why} (ssh ended with {code}); try `{check}`")
 
     def _end(self) -> int | None:
