@@ -64,10 +64,11 @@ def rows_to_show(connection: apsw.Connection, statement: str, values: Any = None
     names = [Sql(f"c{number}") for number in range(len(connection.execute(statement, values).description))]
     typed = joined(map(as_bytes, names))
     found = rows(connection, f"WITH found ({joined(names)}) AS ({statement}\n) SELECT {typed} FROM found", values)
-    return [tuple(map(_to_show, row[::2], row[1::2])) for row in found]
+    return [tuple(map(to_show, row[::2], row[1::2])) for row in found]
 
 
-def _to_show(kind: str, value: Any) -> Any:
+def to_show(kind: str, value: Any) -> Any:
+    """Turn what `as_bytes` rendered into a value to look at."""
     return value.decode(errors="surrogateescape") if kind == "text" else value
 
 

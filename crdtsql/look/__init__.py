@@ -3,16 +3,19 @@
 from crdtsql.look.advice import Finding
 from crdtsql.look.blame import CellOrigin, blame
 from crdtsql.look.doctor import Report, TableFindings, examine, notices
+from crdtsql.look.log import LogEntry, log
 from crdtsql.look.status import Status, status
 
 __all__ = [
     "CellOrigin",
     "Finding",
+    "LogEntry",
     "Report",
     "Status",
     "TableFindings",
     "blame",
     "examine",
+    "log",
     "notices",
     "status",
 ]

@@ -10,7 +10,7 @@ import apsw
 from crdtsql.base import CrdtsqlError, SqliteValue, memory
 from crdtsql.conflicts import Conflict, Selection, conflict_log, select
 from crdtsql.fold import has_pending
-from crdtsql.look import CellOrigin, Report, Status, blame, examine, status
+from crdtsql.look import CellOrigin, LogEntry, Report, Status, blame, examine, log, status
 from crdtsql.numbers import Renumbered, renumbered
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, foreign_keys, reading
@@ -81,6 +81,26 @@ class Lookups(Session):
         """
         with self._folded(strict=False):
             return blame(self.registry, table, key)
+
+    @verb
+    def log(self, table: str | None = None, *, after: int = 0, limit: int | None = 100) -> list[LogEntry]:
+        """List which rows show what came from other sites, the newest arrivals first; what was overwritten since then is left out.
+
+        Args:
+            after: only what arrived after this batch; `position()` tells it, and so does each entry.
+            limit: at most so many, None for all.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._folded(strict=False):
+            return log(self.registry, table, after, limit)
+
+    @verb
+    def position(self) -> int:
+        """Return the number of the last batch, after which `log` can go on later."""
+        with self._folded(strict=False):
+            return self.registry.number("batch")
 
     @verb
     def conflicts(

@@ -209,6 +209,7 @@ class Session:
 
     def _begin_as(self, site: bytes) -> None:
         self.registry.become(site)
+        self.registry.set("log_from", self.registry.number("batch"))
         blocks.begin(self.registry)
         if self._file:
             copies.remember_home(self.registry, self._file)

@@ -7,7 +7,7 @@ from crdtsql.store.causality import Causality, Stamp
 from crdtsql.store.copies import state_directory
 from crdtsql.store.damage import Damage, Remedy
 from crdtsql.store.logged import CHANCE_BITS, Logged
-from crdtsql.store.registry import FORMAT, LIMITS, Registry
+from crdtsql.store.registry import FORMAT, LIMITS, PROGRESS_DETAIL, Registry
 from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, Field, Table
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "FIRST_UPDATE_OP",
     "FORMAT",
     "LIMITS",
+    "PROGRESS_DETAIL",
     "Book",
     "Causality",
     "Damage",

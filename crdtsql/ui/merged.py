@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TypeVar
 
 import click
@@ -10,7 +10,7 @@ import click
 from crdtsql.base import FilledSeparatelyError, suggest
 from crdtsql.merge import MergeReport
 from crdtsql.ui.outcome import show_notice
-from crdtsql.ui.terminal import ask, can_ask, print_json
+from crdtsql.ui.terminal import ask, can_ask
 
 YES = click.option(
     "--yes",
@@ -32,16 +32,6 @@ def asking(merge: Callable[[bool], Done], again: str, instead: str, *, yes: bool
         show_notice(f"{error}{other}")
     ask("merge them all the same")
     return merge(False)
-
-
-def show_reports(reports: Mapping[str, MergeReport], as_json: bool) -> None:
-    """Print what merges did, by the file into which they went."""
-    if as_json:
-        found = {path: report.to_json() for path, report in reports.items()}
-        print_json(found if len(found) > 1 else next(iter(found.values())))
-        return
-    for path, report in reports.items():
-        show_report(path, report)
 
 
 def show_report(path: str, report: MergeReport) -> None:

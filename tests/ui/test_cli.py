@@ -33,6 +33,7 @@ COMMANDS = (
     "reconcile",
     "serve",
     "name",
+    "log",
     "remote",
     "blame",
     "type",

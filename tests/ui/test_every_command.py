@@ -43,6 +43,7 @@ CALLS = {
     "ids": "app.db ticket autoincrement",
     "import": "app.db all.crdt",
     "inspect": "all.crdt",
+    "log": "app.db",
     "name": "app.db laptop",
     "reconcile": "app.db peer.db",
     "reference": "app.db ticket.subject task.id",

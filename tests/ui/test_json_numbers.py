@@ -90,6 +90,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("remote", "remove"): [path, "peer"],
         ("combine",): [path, str(app.with_name("strange.db"))],
         ("renumbered",): [path],
+        ("log",): [path],
         ("blame",): [path, "big", str(BIG)],
         ("conflicts",): [path],
         ("held",): [path, "--deleted"],

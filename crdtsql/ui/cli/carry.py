@@ -14,6 +14,7 @@ import click
 from crdtsql.base import CrdtsqlError, UsageError, clock, dumps, show, show_key, suggest
 from crdtsql.replica import Replica, SyncReport
 from crdtsql.transports import parse, pipe, probe, stores
+from crdtsql.ui.changed import changed_since
 from crdtsql.ui.merged import YES, asking, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
@@ -61,9 +62,11 @@ def sync(
             _watch(replica, database, remote, pull=options["pull"], push=options["push"], as_json=as_json)
             return
         if remote is not None:
+            position = replica.position() if as_json else 0
             report = _sync(replica, database, remote, options, yes=yes)
             found = _show(database, remote, report, dry_run=dry_run, as_json=as_json)
             if as_json:
+                _tell_changed(replica, position, found[database], dry_run=dry_run)
                 print_json(found)
             return
         known = replica.remotes()
@@ -73,8 +76,11 @@ def sync(
         told, failed = {}, False
         for name in known:
             try:
+                position = replica.position() if as_json else 0
                 report = _sync(replica, database, name, options, yes=yes)
                 told[name] = _show(database, name, report, dry_run=dry_run, as_json=as_json)
+                if as_json:
+                    _tell_changed(replica, position, told[name][database], dry_run=dry_run)
             except CrdtsqlError as error:
                 failed = True
                 told[name] = {"error": error.to_json()}
@@ -88,16 +94,20 @@ def _watch(replica: Replica, database: str, remote: str | None, *, pull: bool, p
     """Sync until SIGINT or SIGTERM comes, and finish what is under way; a second one ends it at once."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    position = replica.position() if as_json else 0
 
     def end(number: int, _frame: object) -> None:
         stop.set()
         signal.signal(number, before[signal.Signals(number)])
 
     def tell(name: str, what: SyncReport | CrdtsqlError) -> None:
+        nonlocal position
         if isinstance(what, CrdtsqlError):
             show_notice(f"{name}: {what}")
         elif as_json:
-            click.echo(dumps(_show(database, name, what, dry_run=False, as_json=True), None))
+            found = _show(database, name, what, dry_run=False, as_json=True)
+            position = _tell_changed(replica, position, found[database])
+            click.echo(dumps(found, None))
         else:
             _show(database, name, what, dry_run=False, as_json=False)
 
@@ -108,6 +118,15 @@ def _watch(replica: Replica, database: str, remote: str | None, *, pull: bool, p
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _tell_changed(replica: Replica, position: int, found: Any, *, dry_run: bool = False) -> int:
+    """Add to what is told of a sync which rows it changed here; return from which batch on the next one did."""
+    if dry_run:
+        return position
+    changed = changed_since(replica, position)
+    found["changed"] = changed.to_json()
+    return changed.position
 
 
 def _sync(replica: Replica, database: str, remote: str, options: dict[str, bool], *, yes: bool) -> SyncReport:

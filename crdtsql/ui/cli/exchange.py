@@ -7,7 +7,8 @@ import sys
 import click
 
 from crdtsql.base import by_id, clock, parse_vector, suggest, vector_to_json
-from crdtsql.ui.merged import YES, asking, show_reports
+from crdtsql.ui.changed import changed_since
+from crdtsql.ui.merged import YES, asking, show_report
 from crdtsql.ui.outcome import NOTHING_TO_SEND, show_notice
 from crdtsql.ui.sites import say
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
@@ -139,8 +140,12 @@ def import_(database: str, file: str, yes: bool, as_json: bool) -> None:
     """Merge a changeset into DATABASE, as a whole or not at all; - reads standard input."""
     data = read_changeset(file)
     with open_replica(database) as replica:
+        position = replica.position() if as_json else 0
         again = suggest.command("import", database, file, options=["--yes"])
         report = asking(
             lambda refuse: replica.merge(data, refuse_unrelated=refuse), again, suggest.verb("combine"), yes=yes
         )
-    show_reports({database: report}, as_json)
+        if as_json:
+            print_json(report.to_json() | {"changed": changed_since(replica, position).to_json()})
+            return
+    show_report(database, report)

@@ -1,19 +1,20 @@
-"""The commands that tell what is in a file: `status`, `blame`, `renumbered`."""
+"""The commands that tell what is in a file: `status`, `log`, `blame`, `renumbered`."""
 
 from __future__ import annotations
 
 import click
 
-from crdtsql.base import clock, show, suggest
+from crdtsql.base import clock, show, show_key, suggest
 from crdtsql.look import Status
 from crdtsql.transports import StoreStatus, stores
+from crdtsql.ui.changed import AT_MOST, changed_since
 from crdtsql.ui.sites import say
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
 
 def register(group: click.Group) -> None:
     """Add the commands to the others."""
-    for command in (status, blame, renumbered):
+    for command in (status, log, blame, renumbered):
         group.add_command(command)
 
 
@@ -111,6 +112,47 @@ def _print_limited(found: Status) -> None:
             click.echo(
                 f"{table.name}: counters that add up to more than they can show: {table.limited:,}, see {doctor}"
             )
+
+
+@click.command()
+@DATABASE
+@click.option("--table", help="Only rows of this table.")
+@click.option("--after", type=click.IntRange(min=0), default=0, help="Only what arrived after this batch.")
+@click.option("--limit", type=click.IntRange(min=1), default=AT_MOST, show_default=True, help="List at most so many.")
+@LOCK_TIMEOUT
+@JSON
+def log(database: str, table: str | None, after: int, limit: int, as_json: bool) -> None:
+    """List which rows the last syncs changed: what was done, to which columns, by which site, and when it was written.
+
+    The newest arrivals come first. The first column is the number of the merge that brought it; a program that reacts to changes
+    gives the `position` that --json prints to --after the next time. What was overwritten since then is not listed, nor what this
+    file wrote itself.
+    """
+    with open_replica(database) as replica:
+        found = changed_since(replica, after, table, limit)
+        names = replica.names()
+    if as_json:
+        print_json(found.to_json() | {"names": names})
+        return
+    if not found.entries:
+        click.echo("nothing came from other sites")
+        return
+    rows = [
+        [
+            str(one.batch),
+            one.table,
+            show_key(one.key),
+            one.did,
+            ", ".join(one.columns),
+            say(one.site, names),
+            f"{'before ' if one.hlc < 0 else ''}{one.time}",
+            one.held or "",
+        ]
+        for one in found.entries
+    ]
+    print_table([">batch", "table", "key", "did", "columns", "site", "written", "held"], rows)
+    if found.more:
+        click.echo(f"there are more: give --limit a larger number than {limit:,}")
 
 
 @click.command()

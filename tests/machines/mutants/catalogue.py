@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.machines.mutants.kind import Mutant
+from tests.machines.mutants.looking import LOOKING
 from tests.machines.mutants.stores import STORES
 
 MUTANTS = (
@@ -1447,4 +1448,5 @@ MUTANTS = (
         tests="tests/ui/test_direct_only.py",
     ),
     *STORES,
+    *LOOKING,
 )

@@ -1,0 +1,6 @@
+SELECT clock.seq, clock.gone, ${reason}, clock.t, clock.s, clock.dot_t, clock.dot_s, ${keys}${stamps}
+FROM ${clock} AS clock
+LEFT JOIN ${held} AS held ON held.id = clock.held
+WHERE ${scope}
+  AND (clock.s <> :self OR clock.dot_s <> :self${others_cells})
+ORDER BY clock.seq DESC

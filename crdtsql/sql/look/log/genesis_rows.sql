@@ -1,0 +1,5 @@
+SELECT ${keys}
+FROM ${table} AS shown
+WHERE NOT EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${shown_is_clock})
+  AND NOT ${stands_elsewhere}
+LIMIT :limit
