@@ -7,7 +7,7 @@ take from there. A transport is a function that opens either of them; it moves b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -72,9 +72,11 @@ class Remote(ABC):
 
     Attributes:
         address: how a person calls it.
+        pause_s: seconds between two glances at least, where each of them costs money.
     """
 
     address: str
+    pause_s = 0.0
 
     @property
     def identity(self) -> str:
@@ -136,7 +138,12 @@ class Store(Remote):
     Names have the form `<32 hex digits>/<at most 200 of [0-9a-z.-]>`. Nothing is ever changed under its name: it is put, perhaps again
     with the same bytes, and deleted. Listings may be late and incomplete, files may be cut off, damaged and lost: all that is noticed.
     Every method raises a TransportError where the place can't be reached.
+
+    Attributes:
+        settles_s: after so long whoever sees a file sees those that were put before it. It decides how soon old files go, not what is right.
     """
+
+    settles_s = 7 * 24 * 3600.0
 
     @abstractmethod
     def exists(self) -> bool:
@@ -166,6 +173,10 @@ class Store(Remote):
     def get(self, name: str) -> bytes | None:
         """Return the bytes of a file, None if it is not there."""
 
+    def get_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
+        """Return the bytes of several files in that order; where each takes a round trip, the next ones are under way meanwhile."""
+        return map(self.get, names)
+
     @abstractmethod
     def put(self, name: str, data: bytes | memoryview) -> None:
         """Keep a file, so that it survives a power cut; it should not be seen under its name before it is whole."""
@@ -173,3 +184,7 @@ class Store(Remote):
     @abstractmethod
     def delete(self, name: str) -> None:
         """Delete a file; it does not matter if it is not there."""
+
+    def probe(self) -> str:
+        """Try out what the place can do; return that in some words, "" if there is nothing to say."""
+        return ""

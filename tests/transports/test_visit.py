@@ -75,6 +75,32 @@ def test_nothing_new_is_a_listing(trio: list[Replica], depot: Depot, monkeypatch
     assert asked == ["entries"] * 2
 
 
+def test_what_comes_while_one_puts(trio: list[Replica], depot: Depot) -> None:
+    """What somebody else puts there during a visit that puts something too is taken by the next visit."""
+    one, other, _ = trio
+    write(other, "b")
+    visit(other, depot)
+    late = dict(depot.files)
+    depot.files.clear()
+    write(one, "a")
+    depot.on_put = lambda name, data: depot.files.update(late)
+    assert visit(one, depot).sent == 1
+    assert visit(one, depot).received == 1 and keys(one) == ["a", "b"]
+
+
+def test_what_is_too_large_for_a_segment_is_not_read(
+    trio: list[Replica], depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is larger than any file of a segment is no part of one, and nobody reads it into memory."""
+    one, other, _ = trio
+    write(one, "a")
+    visit(one, depot)
+    (name,) = depot.files
+    monkeypatch.setattr(segments, "PIECE_BYTES", len(depot.files[name][0]) - 1)
+    monkeypatch.setattr(Depot, "get", lambda self, name: pytest.fail("it was read"))
+    assert visit(other, depot).received == 0
+
+
 def test_what_others_wrote_is_relayed(trio: list[Replica], depot: Depot) -> None:
     """A replica puts into a store what it got by another way; with patience only after some polls, in which the writer may do it."""
     one, relay, other = trio

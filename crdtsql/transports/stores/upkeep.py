@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from crdtsql.transports.interface import Store
 from crdtsql.transports.stores.reach import covered, covers, includes, meet, snapshots
 from crdtsql.transports.stores.segments import Segment, Vector
 
 if TYPE_CHECKING:
     from crdtsql.transports.stores.visit import Visit
 
-HOUR_MS = 3600 * 1000
 MUCH = 2.0
 """At so many times a limit nobody waits for somebody else to tidy up."""
 
@@ -42,8 +42,14 @@ class Rules:
     eagerness: float = 1 / 3
 
 
-FOLDER = Rules(7 * 24 * HOUR_MS, 28 * 24 * HOUR_MS)
-"""For folders, which sync programs bring to others when they like."""
+PATIENCE_WITH_OTHERS = 4
+"""So many times as long as for its writer's a segment waits for others, who delete it in the end."""
+
+
+def rules_of(store: Store) -> Rules:
+    """Return the rules for a store, by how late files may be seen there."""
+    grace_ms = int(1000 * store.settles_s)
+    return Rules(grace_ms, PATIENCE_WITH_OTHERS * grace_ms)
 
 
 def tidy(visit: Visit, rules: Rules) -> int | None:
@@ -127,6 +133,7 @@ def _delete_broken(visit: Visit, rules: Rules) -> None:
 def _drop(visit: Visit, stem: str) -> None:
     for name in visit.files[stem]:
         visit.store.delete(name)
-    visit.deleted = True
+    visit.gone.update(visit.files[stem])
+    visit.came.difference_update(visit.files[stem])
     del visit.known.seen[stem], visit.files[stem]
     visit.found.pop(stem, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -43,7 +43,7 @@ class Visit:
         had: the replica's vector.
         site: the replica's site, as hex.
         due_ms: when there will be something to tidy up.
-        deleted: something was deleted.
+        came, gone: names that this visit put there, and deleted.
     """
 
     replica: Replica
@@ -59,7 +59,8 @@ class Visit:
     had: dict[bytes, int] = field(default_factory=dict)
     site: str = ""
     due_ms: int | None = None
-    deleted: bool = False
+    came: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
     _kept: dict[str, bytes] = field(default_factory=dict)
 
     def look(self, entries: Mapping[str, Entry]) -> None:
@@ -67,23 +68,36 @@ class Visit:
         self.known.load()
         self.files = segments.gather(entries)
         seen, kept_bytes = self.known.seen, 0
-        for stem, names in self.files.items():
-            marks = " ".join(f"{entries[name].size}:{entries[name].mark}" for name in names)
-            if stem not in seen or seen[stem].marks != marks:
-                data = self.read(stem)
-                segment = self._checked(stem, data)
-                before = seen.get(stem)
-                if before is not None and segment is not None and before.segment is not None:
-                    before.marks = marks
-                else:
-                    seen[stem] = Seen(segment, marks, covered_ms=0 if segment else self.now_ms)
-                if data is not None and segment and kept_bytes < KEPT_BYTES:
-                    self._kept[stem] = data
-                    kept_bytes += len(data)
+        marks = {
+            stem: " ".join(f"{entries[name].size}:{entries[name].mark}" for name in names)
+            for stem, names in self.files.items()
+        }
+        new = [stem for stem, mark in marks.items() if stem not in seen or seen[stem].marks != mark]
+        for stem, data in self._read_many(new, entries):
+            segment = self._checked(stem, data)
+            before = seen.get(stem)
+            if before is not None and segment is not None and before.segment is not None:
+                before.marks = marks[stem]
+            else:
+                seen[stem] = Seen(segment, marks[stem], covered_ms=0 if segment else self.now_ms)
+            if data is not None and segment and kept_bytes < KEPT_BYTES:
+                self._kept[stem] = data
+                kept_bytes += len(data)
         for stem in seen.keys() - self.files.keys():
             del seen[stem]
         self.found = {stem: one.segment for stem, one in seen.items() if one.segment is not None}
         self.vector = reach(self.found.values(), {})
+
+    def _read_many(self, stems: Sequence[str], entries: Mapping[str, Entry]) -> Iterator[tuple[str, bytes | None]]:
+        """Return the bytes of segments, in order, None for one that is not whole; what is too large for a segment is not read."""
+        right = {
+            stem for stem in stems if all(entries[name].size <= segments.PIECE_BYTES for name in self.files[stem])
+        }
+        found = self.store.get_many([name for stem in stems if stem in right for name in self.files[stem]])
+        for stem in stems:
+            pieces = [next(found) for _ in self.files[stem]] if stem in right else [None]
+            whole = [piece for piece in pieces if piece is not None]
+            yield stem, b"".join(whole) if len(whole) == len(pieces) else None
 
     @staticmethod
     def _checked(stem: str, data: bytes | None) -> Segment | None:
@@ -122,6 +136,7 @@ class Visit:
         self.report.sent += 1
         self.report.sent_bytes += len(data)
         self.files[segment.stem] = tuple(files)
+        self.came.update(files)
         self.found[segment.stem] = segment
         self.known.seen[segment.stem] = Seen(segment, "")
         self.vector = reach(self.found.values(), self.vector)
@@ -178,7 +193,7 @@ class Visit:
             self.report.cells = self.replica.changes({site.hex(): upto for site, upto in self.vector.items()})
 
     def note(self, names: Collection[str], entries: Mapping[str, Entry]) -> None:
-        """Note what the next visit, and `status`, want to know."""
+        """Note what the next visit, and `status`, want to know; what others put meanwhile is not among the names, so it will be news."""
         reachable = reach(self.found.values(), self.had)
         waiting = [one for one in self.found.values() if not includes(reachable, one.needs)]
         self.report.waiting = len(waiting)
@@ -198,8 +213,8 @@ class Visit:
             "seen_ms": self.now_ms,
             "looked_ms": self.now_ms,
             "rest": {
-                "names": _digest(names),
-                "files": None if self.report.sent or self.deleted else _digest_files(entries),
+                "names": _digest((set(names) | self.came) - self.gone),
+                "files": None if self.came or self.gone else _digest_files(entries),
                 "vector": fingerprint(self.had),
                 "due_ms": self.due_ms,
             }
@@ -213,11 +228,12 @@ def sync_with_store(
     store: Store,
     options: SyncOptions,
     *,
-    rules: upkeep.Rules = upkeep.FOLDER,
+    rules: upkeep.Rules | None = None,
     now: Now = _now_ms,
     chance: random.Random | None = None,
 ) -> SyncReport:
-    """Sync a replica with a store."""
+    """Sync a replica with a store; old files go by its rules unless others are given."""
+    rules = rules or upkeep.rules_of(store)
     known = StoreCache(cards.place(replica, store.identity, "stores"))
     report = SyncReport(store.address, MergeReport("", known=True))
     visit = Visit(replica, store, known, options, report, now(), chance or random.Random())  # noqa: S311 - it only spreads work
@@ -240,7 +256,7 @@ def sync_with_store(
             visit.take()
         if options.push:
             visit.due_ms = upkeep.tidy(visit, rules)
-        visit.note(store.names() if report.sent or visit.deleted else names, entries)
+        visit.note(names, entries)
     finally:
         if not options.dry_run:
             known.save()
