@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 GROUP = "crdtsql.transports"
 BUILT_IN = {
+    "az": "crdtsql.transports.services.bucket:open_bucket",
     "dir": "crdtsql.transports.folder:open_folder",
     "file": "crdtsql.transports.file:open_file",
+    "gs": "crdtsql.transports.services.bucket:open_bucket",
+    "s3": "crdtsql.transports.services.bucket:open_bucket",
     "ssh": "crdtsql.transports.ssh:open_ssh",
 }
 """Scheme -> the function that opens such an address."""
+EXTRAS = {"az": "s3", "gs": "s3", "s3": "s3"}
+"""Scheme -> the extra of our package that it needs."""
 LOCAL = ("dir", "file")
 """Schemes of paths on this machine."""
 
@@ -116,7 +121,9 @@ def opener(address: Address) -> Opener:
         else:
             found = plugged_in()[address.scheme].load()
     except (ImportError, AttributeError) as error:
+        extra = EXTRAS.get(address.scheme)
+        advice = f"pip install 'crdtsql[{extra}]'" if extra else "install what it needs"
         raise TransportError(
-            f"{address.text}: the transport {address.scheme}: can't be loaded ({error}): install what it needs"
+            f"{address.text}: the transport {address.scheme}: can't be loaded ({error}): {advice}"
         ) from error
     return found

@@ -140,7 +140,7 @@ class Store(Remote):
     Every method raises a TransportError where the place can't be reached.
 
     Attributes:
-        settles_s: after so long whoever sees a file sees those that were put before it. It decides how soon old files go, not what is right.
+        settles_s: after so long whoever sees a file sees those that were put before it. It decides how soon old files go, no more.
     """
 
     settles_s = 7 * 24 * 3600.0

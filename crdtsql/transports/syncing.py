@@ -131,7 +131,7 @@ def probe(replica: Replica, text: str) -> tuple[str, str]:
     with reached(replica, absolute) as remote:
         if isinstance(remote, Peer):
             return absolute, f"a replica, site {ask(replica, remote).site}"
-        if remote.exists():
-            return absolute, "a store"
-        remote.begin()
-        return absolute, "a new store"
+        what = "a store" if remote.exists() else "a new store"
+        if what == "a new store":
+            remote.begin()
+        return absolute, ": ".join(filter(None, (what, remote.probe())))

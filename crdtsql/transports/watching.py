@@ -29,6 +29,8 @@ SHARE = 0.004
 LONGEST_GLANCE_S = 5.0
 EVERY_S = 10.0
 """So often a remote is synced with though nothing seems new."""
+RARELY = 6
+"""Where glances cost money, that comes after so many pauses at the earliest."""
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 60.0
 PATIENCE = 2
 """At how many visits of a store a watcher waits for the writer to put there what it wrote."""
@@ -151,7 +153,8 @@ class Watcher:
             self._failed(line, error)
             return False
         cost = self._now() - now
-        line.glance_at = now + min(LONGEST_GLANCE_S, max(LOOK_S, min(cost, line.cost) / SHARE))
+        pause_s = min(LONGEST_GLANCE_S, max(LOOK_S, min(cost, line.cost) / SHARE))
+        line.glance_at = now + max(pause_s, line.remote.pause_s if line.remote is not None else 0)
         line.cost = cost  # one that was slow by chance makes nobody wait
         changed, line.seen = found is not None and found != line.seen, found
         return changed
@@ -160,13 +163,13 @@ class Watcher:
         try:
             if line.remote is None:
                 line.remote = line.reach()
-            line.seen = line.remote.glance()  # before the sync, so that what comes meanwhile is news
+                line.seen = line.remote.glance()  # before the sync, so that what comes meanwhile is news
             report = self._sync_with(self._replica, line.remote, self._options)
         except CrdtsqlError as error:
             self._failed(line, error)
             return
         line.failures = 0
-        line.due_at = self._now() + EVERY_S * self._chance.uniform(0.7, 1.3)
+        line.due_at = self._now() + max(EVERY_S, RARELY * line.remote.pause_s) * self._chance.uniform(0.7, 1.3)
         if report.received or report.sent or report.skipped:
             self._told(line.name, report)
 

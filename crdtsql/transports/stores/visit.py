@@ -90,9 +90,7 @@ class Visit:
 
     def _read_many(self, stems: Sequence[str], entries: Mapping[str, Entry]) -> Iterator[tuple[str, bytes | None]]:
         """Return the bytes of segments, in order, None for one that is not whole; what is too large for a segment is not read."""
-        right = {
-            stem for stem in stems if all(entries[name].size <= segments.PIECE_BYTES for name in self.files[stem])
-        }
+        right = {stem for stem in stems if all(entries[name].size <= segments.PIECE_BYTES for name in self.files[stem])}
         found = self.store.get_many([name for stem in stems if stem in right for name in self.files[stem]])
         for stem in stems:
             pieces = [next(found) for _ in self.files[stem]] if stem in right else [None]
@@ -193,7 +191,7 @@ class Visit:
             self.report.cells = self.replica.changes({site.hex(): upto for site, upto in self.vector.items()})
 
     def note(self, names: Collection[str], entries: Mapping[str, Entry]) -> None:
-        """Note what the next visit, and `status`, want to know; what others put meanwhile is not among the names, so it will be news."""
+        """Note what the next visit, and `status`, want to know. Names that came from others meanwhile are news then."""
         reachable = reach(self.found.values(), self.had)
         waiting = [one for one in self.found.values() if not includes(reachable, one.needs)]
         self.report.waiting = len(waiting)

@@ -41,8 +41,9 @@ def cli() -> None:
       crdtsql sync app.db laptop.db       both have each other's changes
 
     \b
-    Between machines, through a folder that both see, once or live:
+    Between machines, through a folder or a bucket that both see, once or live:
       crdtsql sync app.db dir:/mnt/team
+      crdtsql sync app.db s3://bucket/team
       crdtsql sync app.db dir:/mnt/team --watch
 
     \b

@@ -39,9 +39,16 @@ STORES = tuple(
         (
             "what was whole is never looked at again",
             "visit",
-            "if stem not in seen or seen[stem].marks != marks:",
-            "if stem not in seen:",
+            "if stem not in seen or seen[stem].marks != mark]",
+            "if stem not in seen]",
             RANDOM,
+        ),
+        (
+            "what others put during a visit is taken for seen",
+            "visit",
+            "_digest((set(names) | self.came) - self.gone)",
+            "_digest(self.store.names())",
+            VISIT,
         ),
         (
             "what others wrote is never put",
