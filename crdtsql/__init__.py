@@ -9,13 +9,14 @@
 from crdtsql.base import errors
 from crdtsql.base.errors import CrdtsqlError
 from crdtsql.base.vector import Vector, parse_vector
+from crdtsql.base.version import __version__
 from crdtsql.merge.merging import MergeReport
 from crdtsql.replica.carried import SyncReport
 from crdtsql.replica.replica import Replica
+from crdtsql.transports.http import serve
 from crdtsql.transports.syncing import sync
 from crdtsql.ui.load import load
 
-__version__ = "0.1.0"
 __all__ = [
     "CrdtsqlError",
     "MergeReport",
@@ -26,5 +27,6 @@ __all__ = [
     "errors",
     "load",
     "parse_vector",
+    "serve",
     "sync",
 ]

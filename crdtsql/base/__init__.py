@@ -55,6 +55,7 @@ from crdtsql.base.values import (
     value_to_json,
 )
 from crdtsql.base.vector import Vector, by_id, parse_vector, vector_to_json
+from crdtsql.base.version import __version__
 
 __all__ = [
     "ABSENT",
@@ -104,6 +105,7 @@ __all__ = [
     "UsageError",
     "Vector",
     "WriteRefusedError",
+    "__version__",
     "assign",
     "blocks_rule",
     "by_id",

@@ -24,11 +24,14 @@ BUILT_IN = {
     "dir": "crdtsql.transports.folder:open_folder",
     "file": "crdtsql.transports.file:open_file",
     "gs": "crdtsql.transports.services.bucket:open_bucket",
+    "http": "crdtsql.transports.http.client:open_http",
+    "https": "crdtsql.transports.http.client:open_http",
     "s3": "crdtsql.transports.services.bucket:open_bucket",
     "ssh": "crdtsql.transports.ssh:open_ssh",
+    "unix": "crdtsql.transports.http.client:open_http",
 }
 """Scheme -> the function that opens such an address."""
-EXTRAS = {"az": "s3", "gs": "s3", "s3": "s3"}
+EXTRAS = {"az": "s3", "gs": "s3", "http": "http", "https": "http", "s3": "s3", "unix": "http"}
 """Scheme -> the extra of our package that it needs."""
 LOCAL = ("dir", "file")
 """Schemes of paths on this machine."""

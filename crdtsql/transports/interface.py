@@ -7,7 +7,7 @@ take from there. A transport is a function that opens either of them; it moves b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -20,9 +20,11 @@ class Context:
 
     Attributes:
         lock_timeout: how many seconds to wait for a file that another program has locked.
+        token: what to show to a server; None for what is kept for its address.
     """
 
     lock_timeout: float
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,9 @@ class Remote(ABC):
         A watcher asks often, and syncs when it is another one; else it syncs every ten seconds or so.
         """
         return None
+
+    def listen(self, wake: Callable[[], None]) -> None:  # noqa: B027 - many hear of nothing by themselves
+        """Call `wake`, from any thread, as soon as a glance would return another text, where that is known without asking."""
 
     def close(self) -> None:  # noqa: B027 - many have nothing to close
         """Let go of what it holds."""

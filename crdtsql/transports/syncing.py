@@ -62,10 +62,10 @@ def _with_open(replica: Replica, remote: Any, options: SyncOptions) -> SyncRepor
     raise UsageError(f"{remote!r} is nothing to sync with")
 
 
-def reached(replica: Replica, address: str | os.PathLike[str]) -> Peer | Store:
-    """Open the remote of an address."""
+def reached(replica: Replica, address: str | os.PathLike[str], token: str | None = None) -> Peer | Store:
+    """Open the remote of an address; show a server the token, or the one that is kept for the address."""
     found = parse(address)
-    return opener(found)(found, Context(replica.lock_timeout))
+    return opener(found)(found, Context(replica.lock_timeout, token))
 
 
 def watch(
@@ -115,7 +115,7 @@ class _Carrier:
 carries(_Carrier())
 
 
-def probe(replica: Replica, text: str) -> tuple[str, str]:
+def probe(replica: Replica, text: str, token: str | None = None) -> tuple[str, str]:
     """Look whether a replica can sync with a remote; return its address, from whatever folder that is used, and what it is.
 
     An empty place becomes a store.
@@ -128,7 +128,7 @@ def probe(replica: Replica, text: str) -> tuple[str, str]:
     if address.scheme in LOCAL:
         address = Address(text, address.scheme, os.path.abspath(address.rest if address.rest == text else address.path))
     absolute = f"{address.scheme}:{address.rest}"
-    with reached(replica, absolute) as remote:
+    with reached(replica, absolute, token) as remote:
         if isinstance(remote, Peer):
             return absolute, f"a replica, site {ask(replica, remote).site}"
         what = "a store" if remote.exists() else "a new store"

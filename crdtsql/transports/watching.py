@@ -1,8 +1,8 @@
 """Watching: sync again and again, as soon as there is news on either side, for hours, at next to no cost while there is none.
 
 Local writes of any program are noticed by `PRAGMA data_version`, which costs microseconds; what is new in a remote by its `glance`, as
-often as that is cheap. A remote that fails is tried again later and later, and keeps no other one from being synced. One thread does
-all of it, and only that thread uses the remotes.
+often as that is cheap, and at once where a remote wakes the watcher. A remote that fails is tried again later and later, and keeps no
+other one from being synced. One thread does all of it, and only that thread uses the remotes.
 """
 
 from __future__ import annotations
@@ -93,19 +93,21 @@ class Watcher:
         self._reader: apsw.Connection | None = None
         self._version = self._look()
         self._first_at: float | None = None
+        self._woken = threading.Event()
         self._last_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Watch until somebody sets the event; a sync that is under way is finished."""
         try:
             while not stop.is_set():
-                stop.wait(self.step())
+                self._woken.wait(self.step())
         finally:
             self.close()
 
     def step(self) -> float:
         """Do what is due; return after how many seconds to look again."""
-        now = self._now()
+        now, woken = self._now(), self._woken.is_set()
+        self._woken.clear()
         version = self._look()
         if version != self._version:
             self._version, self._last_at = version, now
@@ -119,7 +121,7 @@ class Watcher:
             if ready and not line.failures:
                 line.due_at = now
             if now >= line.due_at or (
-                not line.failures and now >= line.glance_at and self._has_news(line, self._now())
+                not line.failures and (woken or now >= line.glance_at) and self._has_news(line, self._now())
             ):
                 self._sync(line)
         return DEBOUNCE_S if self._first_at is not None else LOOK_S
@@ -163,6 +165,7 @@ class Watcher:
         try:
             if line.remote is None:
                 line.remote = line.reach()
+                line.remote.listen(self._woken.set)
                 line.seen = line.remote.glance()  # before the sync, so that what comes meanwhile is news
             report = self._sync_with(self._replica, line.remote, self._options)
         except CrdtsqlError as error:

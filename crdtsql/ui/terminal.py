@@ -83,9 +83,8 @@ def open_replica(path: str) -> Iterator[Replica]:
     if _NOTICES not in logger.handlers:
         logger.addHandler(_NOTICES)
         logger.propagate = False
-    lock_timeout = click.get_current_context().meta.get(_LOCK_TIMEOUT, LOCK_TIMEOUT_S)
     with (
-        Replica.open(path, lock_timeout=lock_timeout) as replica,
+        Replica.open(path, lock_timeout=lock_timeout()) as replica,
         INTERRUPTS.watching(replica),
         _progress(replica),
     ):
@@ -112,6 +111,11 @@ def _progress(replica: Replica) -> Iterator[None]:
 
         replica.on_progress = show_step
         yield
+
+
+def lock_timeout() -> float:
+    """Return how many seconds the command is to wait for a file that another program has locked."""
+    return float(click.get_current_context().meta.get(_LOCK_TIMEOUT, LOCK_TIMEOUT_S))
 
 
 def _remember_lock_timeout(context: click.Context, _option: click.Parameter, seconds: float) -> None:

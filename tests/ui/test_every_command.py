@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from crdtsql import Replica, sync
 from crdtsql.base.values import EXACT
+from crdtsql.transports import http
 from crdtsql.ui import demo
 from crdtsql.ui.cli import cli
 from crdtsql.ui.outcome import EXIT_CODES
@@ -62,6 +63,10 @@ CALLS = {
     "schema show": "app.db",
     "status": "app.db",
     "sync": "app.db peer.db",
+    "token add": "app.db laptop",
+    "token keep": "https://host/app --token-file token",
+    "token list": "app.db",
+    "token revoke": "app.db old",
     "type": "app.db task.votes counter",
     "undelete": "app.db task t2",
     "unique": "app.db task title null",
@@ -83,6 +88,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with Replica.open(tmp_path / "app.db") as app:
         app.enable("task", "ticket")
         app.add_remote("office", "dir:/nowhere")
+        (tmp_path / "token").write_text(http.Tokens(tmp_path / "app.db").add("old"))
         with app.clone(tmp_path / "peer.db") as peer:
             app.connection.execute("UPDATE task SET title = 'of app' WHERE id = 't1'; DELETE FROM task WHERE id = 't2'")
             time.sleep(0.003)

@@ -1,9 +1,8 @@
-"""The commands that bring replicas together, wherever they are: `sync`, `reconcile`, `serve`, `remote`, `name`."""
+"""The commands that bring replicas together, wherever they are: `sync`, `reconcile`, `remote`, `name`."""
 
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +12,18 @@ import click
 
 from crdtsql.base import CrdtsqlError, UsageError, clock, dumps, show, show_key, suggest
 from crdtsql.replica import Replica, SyncReport
-from crdtsql.transports import parse, pipe, probe, stores
+from crdtsql.transports import Peer, Store, http, parse, probe, reached, stores
 from crdtsql.ui.changed import changed_since
 from crdtsql.ui.merged import YES, asking, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
+TOKEN_FILE = click.option("--token-file", metavar="FILE", help="A file with the token to show to the server.")
+
 
 def register(group: click.Group) -> None:
     """Add the commands to the others."""
-    for command in (sync, reconcile, serve, remote_, name):
+    for command in (sync, reconcile, remote_, name):
         group.add_command(command)
 
 
@@ -35,6 +36,7 @@ def register(group: click.Group) -> None:
 @click.option(
     "--watch", is_flag=True, help="Go on: sync as soon as there is news on either side, until a signal ends it."
 )
+@TOKEN_FILE
 @YES
 @LOCK_TIMEOUT
 @JSON
@@ -47,6 +49,7 @@ def sync(
     push: bool,
     dry_run: bool,
     watch: bool,
+    token_file: str | None,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -57,13 +60,15 @@ def sync(
     options = {"pull": pull or not push, "push": push or not pull, "dry_run": dry_run}
     if watch and dry_run:
         raise click.UsageError("--watch changes things as they come, --dry-run nothing: give one of them")
+    token = _token(token_file, remote)
     with open_replica(database) as replica:
         if watch:
-            _watch(replica, database, remote, pull=options["pull"], push=options["push"], as_json=as_json)
+            there = None if remote is None else _with_token(replica, remote, token)
+            _watch(replica, database, there, pull=options["pull"], push=options["push"], as_json=as_json)
             return
         if remote is not None:
             position = replica.position() if as_json else 0
-            report = _sync(replica, database, remote, options, yes=yes)
+            report = _sync(replica, database, remote, options, yes=yes, token=token)
             found = _show(database, remote, report, dry_run=dry_run, as_json=as_json)
             if as_json:
                 _tell_changed(replica, position, found[database], dry_run=dry_run)
@@ -90,7 +95,21 @@ def sync(
     ctx.exit(FAILED if failed else 0)
 
 
-def _watch(replica: Replica, database: str, remote: str | None, *, pull: bool, push: bool, as_json: bool) -> None:
+def _token(file: str | None, remote: str | None) -> str | None:
+    """Return the token in a file, if one is given."""
+    if file is not None and remote is None:
+        raise click.UsageError("--token-file is for one remote: say which")
+    return None if file is None else http.keys.from_file(file)
+
+
+def _with_token(replica: Replica, remote: str, token: str | None) -> str | Peer | Store:
+    """Return a remote as it is given, or open to be shown a token."""
+    return remote if token is None else reached(replica, replica.remotes().get(remote, remote), token)
+
+
+def _watch(
+    replica: Replica, database: str, remote: str | Peer | Store | None, *, pull: bool, push: bool, as_json: bool
+) -> None:
     """Sync until SIGINT or SIGTERM comes, and finish what is under way; a second one ends it at once."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -129,10 +148,12 @@ def _tell_changed(replica: Replica, position: int, found: Any, *, dry_run: bool 
     return changed.position
 
 
-def _sync(replica: Replica, database: str, remote: str, options: dict[str, bool], *, yes: bool) -> SyncReport:
+def _sync(
+    replica: Replica, database: str, remote: str, options: dict[str, bool], *, yes: bool, token: str | None = None
+) -> SyncReport:
     """Sync with one remote, and ask first where rows would be taken for one that were filled separately."""
     again = suggest.command("sync", database, remote, options=["--yes"])
-    with _reached(replica.remotes().get(remote, remote), remote) as (there, instead):
+    with _reached(replica, remote, token) as (there, instead):
         return asking(
             lambda refuse: replica.sync(there, **options, refuse_unrelated=refuse),
             again,
@@ -142,11 +163,19 @@ def _sync(replica: Replica, database: str, remote: str, options: dict[str, bool]
 
 
 @contextmanager
-def _reached(text: str, name: str) -> Iterator[tuple[Replica | str, str | None]]:
+def _reached(
+    replica: Replica, name: str, token: str | None
+) -> Iterator[tuple[Replica | Peer | Store | str, str | None]]:
     """Open a remote that is a file, with its notices, and say which; others are opened by their transport."""
+    text = replica.remotes().get(name, name)
     address = parse(text)
     if address.scheme != "file":
-        yield name, None
+        there = _with_token(replica, name, token)
+        if isinstance(there, str):
+            yield there, None
+            return
+        with there:
+            yield there, None
         return
     path = text if address.rest == text else address.path
     with open_replica(path) as other:
@@ -247,25 +276,6 @@ def name(database: str, text: str | None, remove: bool, as_json: bool) -> None:
     )
 
 
-@click.command()
-@DATABASE
-@click.option("--stdio", is_flag=True, help="Read requests from standard input, answer on standard output.")
-@LOCK_TIMEOUT
-@JSON
-def serve(database: str, stdio: bool, as_json: bool) -> None:
-    """Answer the replicas that sync with DATABASE, until they end the conversation.
-
-    This is what `crdtsql sync app.db ssh://host/DATABASE` runs on the other machine; people don't. As a forced command in
-    `authorized_keys` it lets a key do nothing else: command="crdtsql serve --stdio /srv/app.db",restrict ssh-ed25519 ...
-    """
-    if not stdio:
-        raise click.UsageError("give --stdio: requests come on standard input; other ways are not there yet")
-    with open_replica(database) as replica:
-        answered = pipe.serve(replica, sys.stdin.buffer, sys.stdout.buffer)
-    if as_json:
-        print_json({"answered": answered})
-
-
 @click.group("remote")
 def remote_() -> None:
     """Remotes that a file calls by names, so that `sync` needs no addresses."""
@@ -275,12 +285,19 @@ def remote_() -> None:
 @DATABASE
 @click.argument("name")
 @click.argument("address")
+@TOKEN_FILE
 @LOCK_TIMEOUT
 @JSON
-def add(database: str, name: str, address: str, as_json: bool) -> None:
-    """Call ADDRESS by NAME, in this file alone; look first whether it is a remote, and make an empty folder a store."""
+def add(database: str, name: str, address: str, token_file: str | None, as_json: bool) -> None:
+    """Call ADDRESS by NAME, in this file alone; look first whether it is a remote, and make an empty folder a store.
+
+    A token is kept for the address, for this user and outside of every database file, if the server takes it.
+    """
+    token = _token(token_file, address)
     with open_replica(database) as replica:
-        absolute, what = probe(replica, address)
+        absolute, what = probe(replica, address, token)
+        if token is not None:
+            http.keys.keep(http.identity(absolute), token)
         replica.add_remote(name, absolute)
     print_json({"name": name, "address": absolute, "is": what}) if as_json else click.echo(
         f"{name}: {absolute}, {what}"

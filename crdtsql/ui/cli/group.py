@@ -23,6 +23,7 @@ from crdtsql.ui.cli import (
     schema,
     tables,
 )
+from crdtsql.ui.cli.http import serving, tokens
 from crdtsql.ui.interrupts import end_by_interrupt
 from crdtsql.ui.outcome import FAILED, INTERRUPTED, Commands
 from crdtsql.ui.terminal import JSON, console, print_json
@@ -83,7 +84,22 @@ def completion(shell: str, as_json: bool) -> None:
     print_json({"shell": shell, "script": script}) if as_json else click.echo(script)
 
 
-for module in (tables, look, exchange, carry, combine, conflicts, resolve, schema, adopt, held, reference, doctor):
+for module in (
+    tables,
+    look,
+    exchange,
+    carry,
+    combine,
+    conflicts,
+    resolve,
+    schema,
+    adopt,
+    held,
+    reference,
+    doctor,
+    serving,
+    tokens,
+):
     module.register(cli)
 
 

@@ -1,0 +1,318 @@
+"""The server of HTTP, as an ASGI app: who is let in, and which desk has the work.
+
+POST /NAME        an exchange: the bytes of `transports/messages.py` there and back
+GET  /NAME/news   a stream that says when there is something else
+GET  /health      that it is there; asks for nothing
+GET  /metrics     figures of the files that the token is for
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from sse_starlette import EventSourceResponse
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from crdtsql.base import BusyError, CrdtsqlError, TransportError, UsageError, __version__, suggest
+from crdtsql.replica import Replica
+from crdtsql.transports import messages
+from crdtsql.transports.exchange import answer
+from crdtsql.transports.http.bodies import Body, Incoming, Outgoing, Refusal
+from crdtsql.transports.http.desk import Desk, Full
+from crdtsql.transports.http.figures import TEXT_TYPE, Figures
+from crdtsql.transports.http.limits import Limits, Rates
+from crdtsql.transports.http.permission import check
+from crdtsql.transports.http.tokens import ANYBODY, Token, Tokens
+
+log = logging.getLogger("crdtsql")
+
+WORDS = ("health", "metrics")
+"""What the server itself answers to, so that no file can be called so."""
+NeedsNoToken = Callable[[Mapping[str, Any]], bool]
+
+
+class Served:
+    """A file that is served: its desk and its tokens."""
+
+    def __init__(self, path: str, lock_timeout: float, limits: Limits) -> None:
+        self.path = path
+        self.name = PurePath(path).stem
+        self.desk = Desk(path, lock_timeout, limits.waiting_requests)
+        self.tokens = Tokens(path)
+
+
+def named(files: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
+    """Return what files are called in addresses: name -> path.
+
+    Raises:
+        UsageError: two have one name, or one has none that can stand in an address.
+    """
+    found: dict[str, str] = {}
+    for file in files:
+        path = os.fspath(file)
+        name = PurePath(path).stem
+        if name in found:
+            raise UsageError(
+                f"{found[name]} and {path} would both be /{name}: serve them apart, or give one another name (a link to it will do)"
+            )
+        if name in WORDS or not name:
+            raise UsageError(
+                f"{path} would be /{name}, which the server itself answers: give it another name (a link to it will do)"
+            )
+        found[name] = path
+    if not found:
+        raise UsageError("name the files to serve")
+    return found
+
+
+class HttpApp:
+    """An ASGI app that answers for files. Its threads begin with the first request, and end with its lifespan or `close`.
+
+    Attributes:
+        limits: what it takes of its clients.
+        files: name -> path.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[str | os.PathLike[str]],
+        limits: Limits,
+        lock_timeout: float,
+        needs_no_token: NeedsNoToken | None = None,
+    ) -> None:
+        self.limits = limits
+        self._served = {name: Served(path, lock_timeout, limits) for name, path in named(files).items()}
+        self.files = {name: served.path for name, served in self._served.items()}
+        self._needs_no_token = needs_no_token
+        self._rates = Rates(limits)
+        self._incoming = Incoming(limits)
+        self._figures = Figures()
+        self._app = Starlette(
+            routes=[
+                Route("/health", self._health),
+                Route("/metrics", self._metrics),
+                Route("/{name}", self._exchange, methods=["POST"]),
+                Route("/{name}/news", self._news),
+            ],
+            exception_handlers={HTTPException: _no_such_thing, Refusal: self._refused, CrdtsqlError: self._failed},
+            lifespan=self._lifespan,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await self._app(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        yield
+        self.silence()
+        await asyncio.to_thread(self.close)
+
+    def silence(self) -> None:
+        """End the streams of news, and take no more requests."""
+        for served in self._served.values():
+            served.desk.silence()
+
+    def close(self) -> None:
+        """Finish what is under way, and let go of the files."""
+        for served in self._served.values():
+            served.desk.close()
+
+    async def _health(self, _request: Request) -> Response:
+        return JSONResponse({"ok": True, "version": __version__})
+
+    async def _metrics(self, request: Request) -> Response:
+        """Give figures of the files that the token may read."""
+        seen = [name for name in self._served if self._may_see(request, name)]
+        if not seen:
+            raise self._unknown(request, "the figures of these files")
+        return Response(self._figures.text(seen), media_type=TEXT_TYPE)
+
+    def _may_see(self, request: Request, name: str) -> bool:
+        found = self._holder(request, self._served[name])
+        return found is not None and found.read
+
+    async def _exchange(self, request: Request) -> Response:
+        return _Answer(await self._answered(request))
+
+    async def _answered(self, request: Request) -> Outgoing:
+        served, token = self._let_in(request)
+        body = await self._incoming.receive(request)
+        self._figures.received(served.name, body.size)
+        try:
+            future = served.desk.submit(partial(self._work, served, token, body))
+        except Full as error:
+            self._incoming.done(body)
+            raise Refusal(
+                503, f"too many syncs wait for /{served.name}: sync again later", {"Retry-After": "5"}
+            ) from error
+        future.add_done_callback(lambda _: self._incoming.done(body))
+        try:
+            found = await asyncio.wrap_future(future)
+        except Refusal:
+            raise
+        except CrdtsqlError as error:
+            raise Refusal(503 if isinstance(error, BusyError) else 409, error) from error
+        except Exception as error:
+            log.exception("/%s: a request failed", served.name)
+            raise Refusal(500, "a fault in crdtsql itself; nothing was changed") from error
+        self._figures.answered(served.name, 200, found.size)
+        return found
+
+    def _work(self, served: Served, token: Token, body: Body, replica: Replica) -> Outgoing:
+        """Answer a request: it is read and checked before any lock is taken. Runs in the desk's thread."""
+        try:
+            request = messages.unpack_request(body.read())
+        except TransportError as error:
+            raise Refusal(400, error) from error
+        check(token, request, replica, served.name)
+        began = time.perf_counter()
+        response = answer(replica, request)
+        if request.changeset:
+            self._figures.merged(served.name, time.perf_counter() - began)
+        served.desk.tell(response)
+        return Outgoing(messages.pack_response(response), self.limits)
+
+    async def _news(self, request: Request) -> Response:
+        served, token = self._let_in(request)
+        if not token.read or token.tables is not None:
+            raise Refusal(
+                403, f"token {token.name} may not hear of news of /{served.name}: it may not take all of its changes"
+            )
+        return EventSourceResponse(
+            self._events(request, served, token), ping=self.limits.heartbeat_s, send_timeout=self.limits.patience_s
+        )
+
+    async def _events(self, request: Request, served: Served, token: Token) -> AsyncIterator[dict[str, str]]:
+        """Yield the mark of what the file has, now and whenever it is another one, as long as the token counts."""
+        loop, marks = asyncio.get_running_loop(), _Latest()
+        end = served.desk.listen(lambda mark: _hand_over(loop, marks, mark))
+        self._figures.listening(served.name, 1)
+        try:
+            while (mark := await marks.get(self.limits.heartbeat_s)) is not None:
+                if self._holder(request, served) != token:
+                    return
+                if mark:
+                    yield {"data": mark}
+        finally:
+            end()
+            self._figures.listening(served.name, -1)
+
+    def _let_in(self, request: Request) -> tuple[Served, Token]:
+        """Return the file that a request is for, and what it may do there.
+
+        Raises:
+            Refusal: it may nothing, or too often.
+        """
+        served = self._served.get(request.path_params["name"])
+        token = self._holder(request, served) if served else None
+        if served is None or token is None:
+            raise self._unknown(request, f"/{request.path_params['name']}")
+        wait_s = self._rates.take(f"{served.name} {token.name}")
+        if wait_s:
+            raise Refusal(
+                429,
+                f"token {token.name} made too many requests: sync again later",
+                {"Retry-After": str(int(wait_s) + 1)},
+            )
+        return served, token
+
+    def _holder(self, request: Request, served: Served) -> Token | None:
+        """Return what whoever asks may do with a file."""
+        kind, _, secret = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and secret:
+            return served.tokens.find(secret.strip())
+        free = self._needs_no_token is not None and self._needs_no_token(request.scope)
+        return ANYBODY if free else None
+
+    def _unknown(self, request: Request, what: str) -> Refusal:
+        """Refuse somebody who has no token; a name that is not there is told only to those whom no token is asked of."""
+        if self._needs_no_token is not None and self._needs_no_token(request.scope):
+            return Refusal(
+                404, f"there is no file {what} here: {', '.join('/' + quote(name) for name in self._served)}"
+            )
+        shown = "authorization" in request.headers
+        why = "the token is not one of this file (any more)" if shown else "it needs a token"
+        add, keep = suggest.verb("token add"), suggest.verb("token keep")
+        return Refusal(
+            401,
+            f"{what}: {why}: on the server's machine {add} makes one, here {keep} keeps it; and look whether the name is right",
+            {"WWW-Authenticate": 'Bearer realm="crdtsql"'},
+        )
+
+    async def _refused(self, request: Request, refusal: Exception) -> Response:
+        if not isinstance(refusal, Refusal):
+            raise refusal
+        await self._incoming.drain(request)
+        served = self._served.get(request.path_params.get("name", ""))
+        if served is not None:
+            self._figures.answered(served.name, refusal.status)
+        return _Answer(Outgoing(messages.pack_error(refusal.error), self.limits, refusal.status, refusal.headers))
+
+    async def _failed(self, request: Request, error: Exception) -> Response:
+        """Answer when what is kept of the tokens can't be read: nobody is let in."""
+        log.error("%s", error)
+        return await self._refused(request, Refusal(500, "who may sync here can't be found out: its log says why"))
+
+
+class _Answer(Response):
+    """An answer that sends itself."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
+        self.background = None
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        try:
+            await self._outgoing.send(send)
+        except (TimeoutError, OSError, ClientDisconnect) as error:
+            raise ClientDisconnect from error
+
+
+class _Latest:
+    """The last mark that came, for one who waits."""
+
+    def __init__(self) -> None:
+        self._mark: str | None = ""
+        self._came = asyncio.Event()
+
+    def put(self, mark: str | None) -> None:
+        """Have another one, None for the end."""
+        self._mark = mark if self._mark is not None else None
+        self._came.set()
+
+    async def get(self, seconds: float) -> str | None:
+        """Wait for one; return "" if none came for so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._came.wait()
+        except TimeoutError:
+            return ""
+        self._came.clear()
+        return self._mark
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, marks: _Latest, mark: str | None) -> None:
+    """Tell of a mark from another thread; a loop that has ended hears nothing."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(marks.put, mark)
+
+
+async def _no_such_thing(_request: Request, error: Exception) -> Response:
+    """Answer what is no address of ours."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return JSONResponse({"error": "POST /NAME, GET /NAME/news, /health and /metrics are what is here"}, status)

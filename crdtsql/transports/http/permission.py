@@ -1,0 +1,52 @@
+"""Permission: whether a token lets a request do what it asks for, found out before any lock is taken.
+
+A scope by tables is exact or refused: a changeset says with its vector that it has all of its sender's events, so one that left
+tables out would make its receiver believe that it has what it lacks. Nothing is filtered therefore: a changeset that touches a table
+beyond the scope is refused as a whole, and so is taking changes of a file that has other tables.
+"""
+
+from __future__ import annotations
+
+from crdtsql.base import CrdtsqlError
+from crdtsql.replica import Replica
+from crdtsql.transports.http.bodies import Refusal
+from crdtsql.transports.http.tokens import Token
+from crdtsql.transports.interface import Request
+from crdtsql.wire import unpack
+
+
+def check(token: Token, request: Request, replica: Replica, name: str) -> None:
+    """Check a request.
+
+    Raises:
+        Refusal: the token does not cover it, or its changeset is none.
+    """
+    who = f"/{name}: token {token.name}"
+    if request.changeset:
+        if not token.write:
+            raise Refusal(403, f"{who} may only take changes, and there are some to give: sync with --pull")
+        try:
+            header = unpack(request.changeset).header
+        except CrdtsqlError as error:
+            raise Refusal(400, error) from error
+        beyond = token.others(table.name for table in header.tables if table.rows)
+        if beyond:
+            raise Refusal(
+                403,
+                f"{who} is for {_list(token)} alone, and there are changes of {', '.join(beyond)} to give: a changeset goes as a "
+                "whole, so ask for a token for these tables too, or keep them in another file",
+            )
+    if request.pull and not token.read:
+        raise Refusal(403, f"{who} may only give changes: sync with --push")
+    if request.pull and token.tables is not None:
+        beyond = token.others(table.name for table in replica.registry.tables())
+        if beyond:
+            raise Refusal(
+                403,
+                f"{who} is for {_list(token)} alone, and the file there has {', '.join(beyond)} too: changes come as a whole, so "
+                "sync with --push, or ask for a token for all tables",
+            )
+
+
+def _list(token: Token) -> str:
+    return ", ".join(token.tables or ())

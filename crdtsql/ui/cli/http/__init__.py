@@ -1,0 +1,1 @@
+"""The commands about HTTP: the server, and who may use it."""
