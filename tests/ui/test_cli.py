@@ -30,6 +30,7 @@ COMMANDS = (
     "inspect",
     "import",
     "sync",
+    "token",
     "reconcile",
     "serve",
     "name",
