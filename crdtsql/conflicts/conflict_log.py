@@ -27,7 +27,7 @@ from crdtsql.base import (
 )
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
-from crdtsql.types import TYPES, Kind
+from crdtsql.types import TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ def _mark_resolved(
     columns = query.rows(
         connection, f"SELECT DISTINCT entry.col FROM {source} WHERE entry.tbl = :tbl AND {entries} AND {rows}", values
     )
-    kinds = {field.id: TYPES[field.type].kind for field in table.fields}
+    kinds = {field.id: TYPES[field.type] for field in table.fields}
     for (col,) in columns:
         if col not in kinds:  # the column was dropped, which resolved its entries
             continue
@@ -246,13 +246,15 @@ def _mark_resolved(
             "rows": rows,
         }
         cells = [fragment("conflicts/conflict_log/mark_resolved_cells", **shared)]
-        if kinds[col] is Kind.PARTS:
+        leaves = kinds[col].explode_sql(Sql("(SELECT 0 AS id, head.v AS value)"))
+        if leaves is not None:
             head_is_clock = table.same_keys("head", "clock")
             cells.append(
                 fragment(
                     "conflicts/conflict_log/mark_resolved_parts",
                     parts=table.parts,
                     head_is_clock=head_is_clock,
+                    leaves=leaves,
                     **shared,
                 )
             )

@@ -23,6 +23,7 @@ from crdtsql.base import (
 )
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Field, Table
+from crdtsql.types import TYPES
 from crdtsql.wire import TableHeader, image
 
 
@@ -86,7 +87,7 @@ class Arrival:
         winning: the columns of which any cell wins, of rows that are known here; all statements that write these name them alone.
         bears: what arrived may change which rows are held.
         severed: how many references the merge set to NULL.
-        unseen: whether values that a table did not show go with some of the changeset's writes, in `temp._crdt_unseen`.
+        unseen: whether values that a table did not show go with some of the changeset's writes, as `taken` says.
     """
 
     def __init__(
@@ -237,22 +238,19 @@ class Arrival:
     def _clash(self, pair: Pair, stamps: dict[str, Sql]) -> Sql:
         """Render the bit of a cell whose local value is lost though the incoming one's writer had not seen it, or not shown.
 
-        What was written concurrently to a typed cell is merged, and not lost. Of a typed cell a part of the value may be older than
-        what was written over, so any is taken.
+        What was written concurrently to a typed cell is merged, and not lost.
         """
         is_typed, slots = pair.field.type != "lww", {"bit": pair.bit, **pair.sent}
         clashes = fragment("merge/arrival/cell_clashes", **slots, **stamps)
         if not self.unseen:
             return integer(0) if is_typed else clashes
-        overwrites = fragment(
-            "merge/arrival/cell_overwrites",
-            newer=self.is_newer(**stamps),
-            is_typed=integer(is_typed),
-            uid=text(pair.field.uid),
-            **slots,
-            **stamps,
-        )
-        return Sql(f"({overwrites} & ~{clashes})" if is_typed else f"({clashes} | {overwrites})")
+        if is_typed:
+            taken = fragment("merge/arrival/takes_parts", col=integer(pair.field.id))
+            overwrites = fragment("merge/arrival/cell_overwrites", taken=taken, **slots)
+            kind = TYPES[pair.field.type]  # of one that keeps whole values, concurrent ones are logged one by one
+            return Sql(f"({overwrites} & ~{clashes})") if kind.keeps_values and kind.explode is None else overwrites
+        taken = fragment("merge/arrival/takes_value", newer=self.is_newer(**stamps), uid=text(pair.field.uid), **stamps)
+        return Sql(f"({clashes} | {fragment('merge/arrival/cell_overwrites', taken=taken, **slots)})")
 
     def is_newer(self, new_t: Sql, new_s: Sql, old_t: Sql, old_s: Sql) -> Sql:
         """Compare an incoming stamp (its site as the image says it) with a local one: hlc first, then site id."""

@@ -36,7 +36,7 @@ from crdtsql.wire import image, workbench
 ARRIVED = TemporaryTable(
     "_crdt_arrived",
     "merge/meet/create_arrived",
-    read_by=("merge/materialize", "merge/mergeparts", "merge/merging", "merge/parking"),
+    read_by=("merge/materialize", "merge/mergeparts", "merge/merging", "merge/parking", "merge/taken"),
 )
 MET = TemporaryTable("_crdt_met", "merge/meet/create_met", read_by=("merge/materialize",))
 HEAD = TemporaryTable("_crdt_head", "merge/meet/create_head")

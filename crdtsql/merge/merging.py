@@ -30,14 +30,14 @@ from crdtsql.base import (
     suggest,
 )
 from crdtsql.capture import without_capture
-from crdtsql.conflicts import conflict_log, severed, unseen
-from crdtsql.merge import absent, agreement, bearing, materialize, meet, mergeparts, parking, unrelated
+from crdtsql.conflicts import conflict_log, severed
+from crdtsql.merge import absent, agreement, bearing, materialize, meet, mergeparts, parking, taken, unrelated
 from crdtsql.merge.arrival import Arrival
 from crdtsql.numbers import followers, ids, reference
 from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
-from crdtsql.wire import Header, UnseenWrite
+from crdtsql.wire import Header
 
 FROM = TemporaryTable(
     "_crdt_from",
@@ -48,11 +48,11 @@ FROM = TemporaryTable(
         "merge/meet",
         "merge/mergeparts",
         "merge/parking",
+        "merge/taken",
         "numbers/ids",
         "numbers/renumber",
     ),
 )
-UNSEEN = TemporaryTable("_crdt_unseen", "merge/merging/create_unseen", read_by=("merge/arrival",))
 THEIRS = TemporaryTable(
     "_crdt_theirs",
     "merge/merging/create_theirs",
@@ -263,13 +263,13 @@ def merge(
     with (
         FROM.created(connection),
         THEIRS.created(connection),
-        UNSEEN.created(connection) if header.unseen else nullcontext(),
+        taken.noting(connection) if header.unseen else nullcontext(),
         noting(registry),
         without_capture(connection, tables, many=sum(table.rows for table in header.tables) > MANY_ROWS),
         strangers.kept(registry, tables),
     ):
         local = _map_sites(registry, header, {} if again else registry.vector())
-        _note_unseen(registry, header, local)
+        taken.note(registry, header, local)
         connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
         if scene.sides and (again or any(bearing.bears(scene, arrival) for arrival in arrivals)):
             scene.lift()
@@ -347,20 +347,6 @@ def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> 
     return local
 
 
-def _note_unseen(registry: Registry, header: Header, local: dict[int, int]) -> None:
-    """Note with which writes of a changeset values go that a table did not show, and remember it."""
-    noted, writes = [], []
-    for one in header.unseen:
-        since, lost = (one.since[0], local[one.since[1]]), one.lost and (one.lost[0], local[one.lost[1]])
-        writes.append(UnseenWrite(one.hlc, local[one.site], one.uid, since, lost))
-        lost_t, lost_s = lost or (0, 0)
-        value = {"t": one.hlc, "remote": one.site, "uid": one.uid, "lost_t": lost_t, "lost_s": lost_s}
-        noted.append(value | {"since_t": one.since[0], "since_remote": one.since[1]})
-    if noted:
-        registry.connection.executemany(sql("merge/merging/note_unseen"), noted)
-        unseen.remember(registry, writes)
-
-
 def _merge_tables(
     registry: Registry, arrivals: list[Arrival], batch: int, local: dict[int, int], on_progress: Progress
 ) -> dict[str, TableReport]:
@@ -400,6 +386,8 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
             return None
         parking.fill_defaults(registry, arrival)
         parking.merge_cells(registry, arrival, values)
+        if known and arrival.unseen:
+            taken.find_parts(connection, arrival, values)
         siblings = mergeparts.merge_parts(registry, arrival, values, fresh, known)
         values["seq"] = registry.seq_of(table, batch, fresh + known)
         report = _apply(registry, arrival, values, fresh, known)

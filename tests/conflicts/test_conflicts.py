@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -97,6 +98,24 @@ def test_a_leaf_is_not_what_has_leaves_below_it(tmp_path: Path) -> None:
     send(c, b)
     assert rows(b) == [(1, '{"b":{"c":3}}')]
     assert resolved(b) == [True]
+
+
+@pytest.mark.parametrize("leaf", ["b", 'x"y', "\\", "a.b", "[0]", "\u00e9", ""])
+def test_a_concurrent_map_with_the_leaf_opens_its_entry_again(tmp_path: Path, leaf: str) -> None:
+    """The value of a leaf, whatever its name, is what the map wrote that has it: who had not seen the others resolved nothing."""
+    a, b, c = by_one_clock(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, m)")
+    for one in (a, b, c):
+        one.set_type("t", "m", "map")
+    for number, one in enumerate((c, a, b)):
+        one.connection.execute("INSERT INTO t VALUES (1, json_object(?, ?))", (leaf, number))
+        one.vector()
+    send(a, b)
+    assert resolved(b) == [False]
+    write(b, "DELETE FROM t", "INSERT INTO t VALUES (1, '{}')")
+    assert resolved(b) == [True]
+    send(c, b)
+    assert rows(b) == [(1, json.dumps({leaf: 0}, separators=(",", ":"), ensure_ascii=False))]
+    assert resolved(b) == [False]
 
 
 def test_a_write_that_had_seen_one_value_settles_nothing(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.support import forge
 from tests.support.peers import START_MS, come_to_rest, replica, send, write
 
 USERS = "CREATE TABLE u (login TEXT PRIMARY KEY NOT NULL, email TEXT UNIQUE, name TEXT); INSERT INTO u VALUES ('x', 'x', 'one')"
+COUNTED = "CREATE TABLE u (login TEXT PRIMARY KEY NOT NULL, email TEXT UNIQUE, name INTEGER); INSERT INTO u VALUES ('x', 'x', 0)"
 
 
 def log(of: Replica) -> list[tuple[Any, ...]]:
@@ -286,3 +287,41 @@ def test_what_was_written_since_such_an_insert_was_seen(copied: list[Replica]) -
     for sender in (a, c):
         send(sender, copy)
         assert log(copy) == [("x", "name", "edited", "new", True)]
+
+
+def counters(directory: Path) -> list[Replica]:
+    """Make replicas of which the first two hold a row with a counter at 1 that the third shows."""
+    found = [replica(directory / f"{site}.db", COUNTED, site=site) for site in (1, 2, 3)]
+    for one in found:
+        one.set_type("u", "name", "counter")
+    come_to_rest(found)
+    a, b, c = found
+    write(a, "UPDATE u SET email = 'same' WHERE login = 'x'")
+    write(b, "INSERT INTO u VALUES ('bob', 'same', 1)")
+    send(b, c)
+    come_to_rest([a, b])
+    return found
+
+
+def test_a_counter_that_was_overwritten_unseen_is_logged_where_more_was_added(tmp_path: Path) -> None:
+    """Of a counter that was overwritten unseen, the value is logged as it stood, also with what was added there since."""
+    a, b, c = counters(tmp_path)
+    write(a, "INSERT INTO u VALUES ('bob', 'other', 10)")
+    write(c, "UPDATE u SET name = name + 5 WHERE login = 'bob'")
+    write(a, "UPDATE u SET name = name + 100 WHERE login = 'bob'")
+    send(a, c)
+    assert log(c) == [("bob", "name", 6, 115, False)]
+    assert c.connection.execute("SELECT name FROM u WHERE login = 'bob'").get == 115
+
+
+def test_a_counter_that_was_written_anew_is_not_logged_again(tmp_path: Path) -> None:
+    """Where the value that was overwritten unseen had been replaced before, by somebody who saw it, nothing is lost by that write."""
+    a, b, c = counters(tmp_path)
+    write(c, "UPDATE u SET name = name + 5 WHERE login = 'bob'")
+    write(c, "DELETE FROM u WHERE login = 'bob'; INSERT INTO u VALUES ('bob', 'third', 7)")
+    write(a, "INSERT INTO u VALUES ('bob', 'other', 10)")
+    send(c, b)
+    come_to_rest([a, b])
+    write(a, "UPDATE u SET name = name + 100 WHERE login = 'bob'")
+    send(a, c)
+    assert log(c) == []

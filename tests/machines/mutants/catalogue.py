@@ -1139,7 +1139,7 @@ MUTANTS = (
     ),
     Mutant(
         "such writes are not passed on",
-        "merge/merging.py",
+        "merge/taken.py",
         "unseen.remember(registry, writes)",
         "unseen.remember(registry, [])",
         constrained=True,
@@ -1153,16 +1153,37 @@ MUTANTS = (
     ),
     Mutant(
         "whoever has not seen such a write logs whatever it overwrites",
-        "sql/merge/arrival/cell_overwrites.sql",
+        "sql/merge/arrival/takes_value.sql",
         "(unseen.lost_t = ${old_t} AND unseen.lost_s = ${old_s})",
         "(unseen.lost_t >= ${old_t} OR unseen.lost_s = ${old_s})",
         tests="tests/conflicts/test_unseen.py",
     ),
     Mutant(
         "whoever has seen such a write takes a later one for it",
-        "sql/merge/merging/note_unseen.sql",
+        "sql/merge/taken/note_unseen.sql",
         "WHERE :since_t > (SELECT seen FROM temp._crdt_from WHERE remote = :since_remote)",
         "WHERE :since_t > 0",
+        tests="tests/conflicts/test_unseen.py",
+    ),
+    Mutant(
+        "of a typed cell that was overwritten unseen only its latest part counts",
+        "sql/merge/taken/find_parts.sql",
+        "SELECT part.s AS s, part.t & 4611686018427387903 AS at",
+        "SELECT ${old_s} AS s, ${old_t} & 4611686018427387903 AS at",
+        tests="tests/conflicts/test_unseen.py",
+    ),
+    Mutant(
+        "a typed cell that was overwritten unseen is lost wherever there is one",
+        "sql/merge/taken/find_parts.sql",
+        "WHERE mine.at <= CASE",
+        "WHERE mine.at > 0 OR mine.at <= CASE",
+        tests="tests/conflicts/test_unseen.py",
+    ),
+    Mutant(
+        "what was added before a counter was written as a whole is lost once more",
+        "sql/merge/taken/find_parts.sql",
+        "AND (added.t & 4611686018427387903) > base_knew.upto",
+        "AND added.t <> 0",
         tests="tests/conflicts/test_unseen.py",
     ),
     # -- writes that wait in the log of several files

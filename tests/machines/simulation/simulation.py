@@ -309,12 +309,13 @@ class Simulation:
         self.occurred["merges"] += 1
         report = receiver.replica.merge(parcel.data)
         assert report.known == (verdict == "known")
+        known = folded.known
         folded.merge(parcel.changeset)
         if verdict == "known" and self.random.random() < 0.3:
             content = state.content(before)
             receiver.replica.merge(parcel.data)
             assert state.content(before) == content, "merging what is known changed the file"
-        self.check_new_conflicts(receiver, clashes if verdict == "merge" else set())
+        self.check_new_conflicts(receiver, clashes if verdict == "merge" else set(), known)
         was_open, was_settled = receiver.open, receiver.settled
         self.check(receiver)
         if not held_back:
@@ -323,30 +324,44 @@ class Simulation:
 
     # -- comparing --------------------------------------------------------------------------------
 
-    def may_overwrite_unseen(self, clash: model.Clash) -> bool:
-        """Tell whether a write, or one that its writer had seen, took the place of an earlier one that the table did not show."""
-        return any(self._was_taken_along(clash.row, event.seen) for event in self.inserted_between(clash))
+    def may_overwrite_unseen(self, clash: model.Clash, known: int) -> bool:
+        """Tell whether a write, or one that its writer had seen, took the place of an earlier one that the table did not show.
+
+        Args:
+            known: the events that the replica knew before it took the write.
+        """
+        return any(self._was_taken_along(clash.row, event.seen) for event in self.inserted_between(clash, known))
 
     def _was_taken_along(self, row: Row, known: int) -> bool:
         """Tell whether a row does not live to who knows so much, though it has been written without knowing of its deletes."""
         state = self.world.rows(known)[row]
         return not state.alive and not all(gone for _, _, gone in state.heads)
 
-    def inserted_between(self, clash: model.Clash) -> list[Event]:
-        """List the inserts of the row whose writers had seen the losing write, and which the winner is or had seen."""
+    def inserted_between(self, clash: model.Clash, known: int) -> list[Event]:
+        """List the inserts of the row whose writers had seen what lost, and which the winner is or had seen."""
         events = {event.stamp: event for event in self.world.events if clash.row in event.writes}
-        won, lost = events[clash.won], events[clash.lost]
+        won = events[clash.won]
         return [
             event
             for event in events.values()
             if event.kind == "insert"
-            and self.world.happened_before(lost, event)
+            and any(self.world.happened_before(lost, event) for lost in self._losing(clash, event, known))
             and (event is won or self.world.happened_before(event, won))
         ]
 
-    def check_new_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
-        """Compare what a merge added to the conflict log with the model."""
-        answers.check_new(self, peer, expected)
+    def _losing(self, clash: model.Clash, insert: Event, known: int) -> list[Event]:
+        """List the writes whose value an insert took: of a typed cell, those that stood when the replica met it."""
+        cell = (clash.row, clash.column)
+        if self.world.type_of(*cell) == "lww":
+            return [event for event in self.world.events if event.stamp == clash.lost]
+        before = insert.seen if known >> insert.number & 1 else known
+        writes = [event for event in self.world.events if cell in event.typed and before >> event.number & 1]
+        wholes = [event for event in writes if event.typed[cell].whole]
+        return [one for one in writes if not any(self.world.happened_before(one, whole) for whole in wholes)]
+
+    def check_new_conflicts(self, peer: Peer, expected: set[model.Clash], known: int) -> None:
+        """Compare what a merge added to the conflict log with the model; `known` are the events before it."""
+        answers.check_new(self, peer, expected, known)
 
     def check(self, peer: Peer) -> None:
         """Fold, and compare everything with the model."""

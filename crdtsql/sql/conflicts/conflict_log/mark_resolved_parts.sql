@@ -14,16 +14,8 @@ FROM (
       ORDER BY
         head.part <> '' DESC,
         head.gone IS NOT NULL,
-        -- Of several whole writes, one that has the leaf, and not leaves below it; of a path with escapes SQLite cannot be asked.
-        CASE
-          WHEN head.part = '' AND instr(entry.part, '\') = 0 AND json_valid(head.v)
-          THEN ifnull(
-            json_type(head.v, '$.' || replace(entry.part, '","', '"."')) <> 'object'
-              OR json_extract(head.v, '$.' || replace(entry.part, '","', '"."')) = '{}',
-            0
-          )
-          ELSE 0
-        END DESC,
+        -- Of several whole writes, one that has the leaf.
+        head.part = '' AND EXISTS (SELECT 1 FROM (${leaves}) AS leaf WHERE leaf.part = entry.part) DESC,
         head.t DESC,
         site.id DESC
     ) AS place

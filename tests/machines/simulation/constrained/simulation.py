@@ -266,16 +266,16 @@ class Constrained(Simulation):
         """Tell whether rows have automatic ids."""
         return any(rules.numbered for rules in self.rules.values())
 
-    def may_overwrite_unseen(self, clash: model.Clash) -> bool:
+    def may_overwrite_unseen(self, clash: model.Clash, known: int) -> bool:
         """Tell whether a write took the key of a row that may be held, or a column that may be masked."""
         rules = self.rules[clash.row[0]]
         maskable = {column for reference in rules.references for column in reference.columns}
         maskable |= {column for unique in rules.uniques if unique.policy != "hold" for column in unique.columns}
-        return clash.column in maskable or bool(self.inserted_between(clash))
+        return clash.column in maskable or bool(self.inserted_between(clash, known))
 
-    def check_new_conflicts(self, peer: Peer, expected: set[model.Clash]) -> None:
+    def check_new_conflicts(self, peer: Peer, expected: set[model.Clash], known: int) -> None:
         if not self.numbered:  # the log keeps the numbers of its time
-            super().check_new_conflicts(peer, expected)
+            super().check_new_conflicts(peer, expected, known)
 
     def check(self, peer: Peer) -> None:
         """Fold, and compare truths, what is shown and what is held with the model."""

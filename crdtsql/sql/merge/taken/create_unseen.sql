@@ -5,5 +5,7 @@ CREATE TEMP TABLE _crdt_unseen (
   uid TEXT,        -- of the column
   lost_t INTEGER,  -- the hlc of the value
   lost_s INTEGER,  -- its local site, 0 if the sender does not say which value it was
-  PRIMARY KEY (t, remote, uid, lost_t, lost_s)
+  since_t INTEGER, -- the hlc of the write that took the value's place, this one or one before it
+  since_s INTEGER, -- its local site
+  PRIMARY KEY (t, remote, uid, lost_t, lost_s, since_t, since_s)
 ) WITHOUT ROWID

@@ -1,0 +1,77 @@
+"""Taken: values that go with writes of a changeset though the tables of their writers did not show them.
+
+The header names such writes (`conflicts/unseen.py` says where they come from). A replica that has the value puts it into its
+conflict log when it takes the write. A typed cell is made of parts: it counts if the write that took its place knew one of them,
+as `_crdt_merged` says, whatever was added since. Asked before the parts of both sides are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import apsw
+
+from crdtsql.base import Sql, SqliteValue, TemporaryTable, integer, sql, text
+from crdtsql.conflicts import unseen
+from crdtsql.merge.arrival import Arrival, Pair
+from crdtsql.store import Registry
+from crdtsql.types import TYPES, Kind
+from crdtsql.wire import Header, UnseenWrite
+
+UNSEEN = TemporaryTable("_crdt_unseen", "merge/taken/create_unseen", read_by=("merge/arrival",))
+TAKEN = TemporaryTable("_crdt_taken", "merge/taken/create_taken", read_by=("merge/arrival",))
+
+
+@contextmanager
+def noting(connection: apsw.Connection) -> Iterator[None]:
+    """Keep the temporary tables of such writes, and of the typed cells that they take, for the length of a block."""
+    with UNSEEN.created(connection), TAKEN.created(connection):
+        yield
+
+
+def note(registry: Registry, header: Header, local: dict[int, int]) -> None:
+    """Note the writes of a changeset that took the place of values unseen, and remember them to pass them on.
+
+    Args:
+        local: changeset ordinal -> local ordinal.
+    """
+    noted, writes = [], []
+    for one in header.unseen:
+        since, lost = (one.since[0], local[one.since[1]]), one.lost and (one.lost[0], local[one.lost[1]])
+        writes.append(UnseenWrite(one.hlc, local[one.site], one.uid, since, lost))
+        lost_t, lost_s = lost or (0, 0)
+        value = {"t": one.hlc, "remote": one.site, "uid": one.uid, "lost_t": lost_t, "lost_s": lost_s}
+        noted.append(value | {"since_t": since[0], "since_s": since[1], "since_remote": one.since[1]})
+    if noted:
+        registry.connection.executemany(sql("merge/taken/note_unseen"), noted)
+        unseen.remember(registry, writes)
+
+
+def find_parts(connection: apsw.Connection, arrival: Arrival, values: dict[str, SqliteValue]) -> None:
+    """Find the typed cells of one table of which this replica loses a part by such a write."""
+    connection.execute("DELETE FROM temp._crdt_taken")
+    for pair in arrival.pairs:
+        if pair.field.type != "lww":
+            connection.execute(_finding(arrival, pair), values)
+
+
+def _finding(arrival: Arrival, pair: Pair) -> str:
+    table = arrival.table
+    (new_t, new_s), (old_t, old_s) = arrival.incoming_stamp(pair), arrival.local_stamp(pair.field)
+    aliases = ("part", "base", "added", "clock")
+    return sql(
+        "merge/taken/find_parts",
+        new_t=new_t,
+        new_s=new_s,
+        old_t=old_t,
+        old_s=old_s,
+        uid=text(pair.field.uid),
+        col=integer(pair.field.id),
+        is_counter=Sql("1" if TYPES[pair.field.type].kind is Kind.TOTAL else "0"),
+        clock=table.clock,
+        parts=table.parts,
+        **{f"{alias}_is_incoming": table.same_keys(alias, "incoming") for alias in aliases},
+        **pair.sent,
+        **arrival.image_slots,
+    )
