@@ -3,7 +3,7 @@
 from crdtsql.export import parkedcells
 from crdtsql.export.changes import Change, changes
 from crdtsql.export.collecting import collect
-from crdtsql.export.exporting import count_missing_rows, describe, export
+from crdtsql.export.exporting import count_missing_rows, describe, export, find_start, lacks_genesis, receiver_noted
 
 __all__ = [
     "Change",
@@ -12,5 +12,8 @@ __all__ = [
     "count_missing_rows",
     "describe",
     "export",
+    "find_start",
+    "lacks_genesis",
     "parkedcells",
+    "receiver_noted",
 ]

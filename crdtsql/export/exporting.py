@@ -41,7 +41,9 @@ from crdtsql.wire import Header, Site, TableHeader, image, workbench
 MOST_ROWS_READ = 100
 """So many rows are looked at to find out of which columns their news are."""
 
-RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells",))
+RECEIVER = TemporaryTable(
+    "_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells", "look/measures")
+)
 
 
 def export(

@@ -4,18 +4,21 @@ from crdtsql.look.advice import Finding
 from crdtsql.look.blame import CellOrigin, blame
 from crdtsql.look.doctor import Report, TableFindings, examine, notices
 from crdtsql.look.log import LogEntry, log
+from crdtsql.look.measures import Measures, measure
 from crdtsql.look.status import Status, status
 
 __all__ = [
     "CellOrigin",
     "Finding",
     "LogEntry",
+    "Measures",
     "Report",
     "Status",
     "TableFindings",
     "blame",
     "examine",
     "log",
+    "measure",
     "notices",
     "status",
 ]

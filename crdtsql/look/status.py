@@ -140,6 +140,17 @@ def status(registry: Registry) -> Status:
     )
 
 
+def clock_sizes(registry: Registry) -> dict[str, int]:
+    """Return how many bytes what crdtsql keeps for each table has. Cost: reads the size of every page run."""
+    sizes = _sizes(registry.connection)
+    return {table.name: _clock_bytes(table, sizes) for table in registry.tables()}
+
+
+def _clock_bytes(table: Table, sizes: dict[str, int]) -> int:
+    kept = ("clock", "held", "heads", "parts", "parked", "born", "moved")
+    return sum(sizes.get(caseless(f"_crdt_{part}_{table.name}"), 0) for part in kept)
+
+
 def _sizes(connection: apsw.Connection) -> dict[str, int]:
     """Return how many bytes each table has with its indexes, by lower-case name; one pass, because files may have many tables."""
     found: dict[str, int] = {}
@@ -183,10 +194,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int], lost:
         conflicts=conflicts,
         open_conflicts=conflicts - resolved,
         data_bytes=sizes.get(caseless(table.place), 0),
-        clock_bytes=sum(
-            sizes.get(caseless(f"_crdt_{part}_{table.name}"), 0)
-            for part in ("clock", "held", "heads", "parts", "parked", "born", "moved")
-        ),
+        clock_bytes=_clock_bytes(table, sizes),
         problem=drift.problem_of(registry, table),
         row_policy=table.rows,
         granularity=table.granularity,

@@ -5,12 +5,14 @@ Each looks at one committed state in which nothing is left to fold.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import apsw
 
-from crdtsql.base import CrdtsqlError, SqliteValue, memory
+from crdtsql.base import CrdtsqlError, SqliteValue, Vector, memory
 from crdtsql.conflicts import Conflict, Selection, conflict_log, select
 from crdtsql.fold import has_pending
-from crdtsql.look import CellOrigin, LogEntry, Report, Status, blame, examine, log, status
+from crdtsql.look import CellOrigin, LogEntry, Measures, Report, Status, blame, examine, log, measure, status
 from crdtsql.numbers import Renumbered, renumbered
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, foreign_keys, reading
@@ -35,6 +37,21 @@ class Lookups(Session):
             self.registry.require()
             with reading(self.connection):
                 return status(self.registry)
+
+    @verb
+    def measures(self, others: Mapping[str, Vector] | None = None, *, sizes: bool = True) -> Measures:
+        """Return numbers about the file, for monitoring: conflicts, held rows, and how far peers are apart, as they were last seen.
+
+        Args:
+            others: what another side is called, such as a store -> its vector.
+            sizes: read also how many bytes crdtsql's own tables have, which takes long in large files.
+        """
+        with self._folded(strict=False):
+            return measure(self.registry, others or {}, sizes=sizes)
+
+    def time_ms(self) -> int:
+        """Return the present as this replica's clock has it, in milliseconds since 1970."""
+        return self._now()
 
     @verb
     def doctor(self, *tables: str) -> Report:

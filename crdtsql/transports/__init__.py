@@ -1,9 +1,15 @@
-"""By which way do changes reach another replica?"""
+"""By which way do changes reach another replica?
+
+Whoever serves figures for monitoring calls `metrics_text(replicas)`, with the name of each open replica as its key: it has all that
+is known of files and of what was merged and moved (docs/TRANSPORTS.md lists it), so that nobody counts that anew; figures of a
+server's own have names of their own.
+"""
 
 from crdtsql.transports import http, pipe
 from crdtsql.transports.addresses import parse
 from crdtsql.transports.exchange import answer
 from crdtsql.transports.interface import Entry, Peer, Request, Response, Store
+from crdtsql.transports.observing import metrics_text
 from crdtsql.transports.stores.looking import StoreStatus, stores
 from crdtsql.transports.syncing import probe, reached, sync
 
@@ -16,6 +22,7 @@ __all__ = [
     "StoreStatus",
     "answer",
     "http",
+    "metrics_text",
     "parse",
     "pipe",
     "probe",

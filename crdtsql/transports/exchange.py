@@ -13,6 +13,7 @@ from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, SyncOptions, SyncReport
 from crdtsql.transports import cards, rehearsal
 from crdtsql.transports.interface import Peer, Request, Response
+from crdtsql.transports.observing import counting
 
 ROUNDS = 3
 """So often a peer is asked in one sync: what it has, the exchange, and once more if it was restored in between."""
@@ -32,10 +33,12 @@ def answer(replica: Replica, request: Request) -> Response:
         changeset = replica.export(request.vector)
     if request.changeset:
         try:
-            merged = replica.merge(request.changeset, refuse_unrelated=request.refuse_unrelated)
+            merged = counting.merge(replica, request.changeset, refuse_unrelated=request.refuse_unrelated)
         except MissingChangesError:
             changeset, missing = b"", True
-    return Response(replica.site, _vector(replica), replica.lanes_known(), changeset, merged, missing)
+    counting.answered(replica, received=len(request.changeset), sent=len(changeset))
+    vector, lanes = _vector(replica), replica.lanes_known()
+    return Response(replica.site, vector, lanes, changeset, merged, missing, replica.time_ms())
 
 
 def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncReport:
@@ -51,7 +54,9 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
         request = _request(replica, known, options)
         if peer.asks_first and not request.changeset and not (options.pull and _has_news(known, request)):
             break
+        asked_ms = replica.time_ms()
         known = peer.exchange(request)
+        counting.clock_seen(replica, known.site, known.clock_ms, (asked_ms, replica.time_ms()))
         _check_other(replica, known, peer)
         _count(report, request, known)
         if not known.missing:
@@ -106,7 +111,7 @@ def _take(replica: Replica, found: Response, report: SyncReport, options: SyncOp
     if found.changeset:
         report.received += 1
         report.received_bytes += len(found.changeset)
-        report.here.add(replica.merge(found.changeset, refuse_unrelated=options.refuse_unrelated))
+        report.here.add(counting.merge(replica, found.changeset, refuse_unrelated=options.refuse_unrelated))
 
 
 def _vector(replica: Replica) -> dict[str, int]:

@@ -59,6 +59,7 @@ class Response:
         changeset: what the asking replica lacks; empty if that is nothing, or not wanted.
         merged: what merging the request's changeset did, None if there was none.
         missing: the request's changeset builds on changes that are not here, so nothing was merged.
+        clock_ms: its clock when it answered, in milliseconds since 1970; None from an earlier version.
     """
 
     site: str
@@ -67,6 +68,7 @@ class Response:
     changeset: bytes = b""
     merged: MergeReport | None = None
     missing: bool = False
+    clock_ms: int | None = None
 
 
 class Remote(ABC):

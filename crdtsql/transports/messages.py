@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from crdtsql.base import CrdtsqlError, FilledSeparatelyError, TransportError, by_id, printable, vector_to_json
+from crdtsql.base import CrdtsqlError, FilledSeparatelyError, TransportError, by_id, clock, printable, vector_to_json
 from crdtsql.merge import MergeReport
 from crdtsql.transports.interface import Request, Response
 
@@ -47,7 +47,8 @@ def unpack_request(data: bytes) -> Request:
 
 def pack_response(response: Response) -> bytes:
     """Write a response."""
-    head = _who(response.site, response.vector, response.lanes) | {"missing": response.missing}
+    head = _who(response.site, response.vector, response.lanes)
+    head |= {"missing": response.missing, "clock_ms": response.clock_ms}
     if response.merged is not None:
         head["merged"] = asdict(response.merged)
     return _pack(ANSWERS, head, response.changeset)
@@ -72,7 +73,10 @@ def unpack_response(data: bytes, address: str) -> Response:
         merged = None if head.get("merged") is None else MergeReport.from_json(head["merged"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise TransportError(f"{address}: what it says of its merge is not valid ({error})") from error
-    return Response(*_read_who(head), changeset, merged, _flag({"missing": False} | head, "missing"))
+    clock_ms = head.get("clock_ms")
+    if clock_ms is not None and (type(clock_ms) is not int or not 0 <= clock_ms <= clock.to_ms(clock.HIGHEST_HLC)):
+        raise TransportError("not a sound message of crdtsql's: clock_ms is no time")
+    return Response(*_read_who(head), changeset, merged, _flag({"missing": False} | head, "missing"), clock_ms)
 
 
 def _who(site: str, vector: Mapping[str, int], lanes: Mapping[str, int]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from crdtsql.transports.addresses import LOCAL, Address, opener, parse
 from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Context, Peer, Store
+from crdtsql.transports.observing import counting
 
 
 def sync(
@@ -54,12 +55,16 @@ def carry_out(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport
 def _with_open(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport:
     """Sync with a remote that is open."""
     if isinstance(remote, Peer):
-        return sync_with_peer(replica, remote, options)
-    if isinstance(remote, Store):
+        report = sync_with_peer(replica, remote, options)
+    elif isinstance(remote, Store):
         from crdtsql.transports.stores.visit import sync_with_store
 
-        return sync_with_store(replica, remote, options)
-    raise UsageError(f"{remote!r} is nothing to sync with")
+        report = sync_with_store(replica, remote, options)
+    else:
+        raise UsageError(f"{remote!r} is nothing to sync with")
+    if not options.dry_run:
+        counting.synced(replica, report)
+    return report
 
 
 def reached(replica: Replica, address: str | os.PathLike[str], token: str | None = None) -> Peer | Store:

@@ -35,6 +35,7 @@ COMMANDS = (
     "serve",
     "name",
     "log",
+    "metrics",
     "remote",
     "blame",
     "type",

@@ -45,6 +45,7 @@ CALLS = {
     "import": "app.db all.crdt",
     "inspect": "all.crdt",
     "log": "app.db",
+    "metrics": "app.db",
     "name": "app.db laptop",
     "reconcile": "app.db peer.db",
     "reference": "app.db ticket.subject task.id",
@@ -149,7 +150,7 @@ def test_every_command_has_the_common_options(name: str) -> None:
     options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
     arguments = {parameter.name for parameter in COMMANDS[name].params if isinstance(parameter, click.Argument)}
     assert "--json" in options
-    assert ("--lock-timeout" in options) == bool(arguments & {"database", "first"})
+    assert ("--lock-timeout" in options) == bool(arguments & {"database", "databases", "first"})
 
 
 @pytest.mark.parametrize("name", COMMANDS)

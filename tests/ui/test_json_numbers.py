@@ -94,6 +94,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("combine",): [path, str(app.with_name("strange.db"))],
         ("renumbered",): [path],
         ("log",): [path],
+        ("metrics",): [path],
         ("blame",): [path, "big", str(BIG)],
         ("conflicts",): [path],
         ("held",): [path, "--deleted"],

@@ -17,9 +17,9 @@ class Figures:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._requests = self._counter("crdtsql_http_requests", "requests, by the status of the answer", "status")
-        self._carried = self._counter("crdtsql_bytes", "bytes of messages", "direction")
+        self._carried = self._counter("crdtsql_http_bytes", "bytes of messages", "direction")
         took = "how long a request with changes took to be merged and answered"
-        self._merge_seconds = Histogram("crdtsql_merge_seconds", took, ["file"], registry=self._registry)
+        self._merge_seconds = Histogram("crdtsql_http_request_seconds", took, ["file"], registry=self._registry)
         waiting = "clients that wait for news"
         self._listeners = Gauge("crdtsql_http_listeners", waiting, ["file"], registry=self._registry)
 

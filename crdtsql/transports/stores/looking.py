@@ -21,6 +21,7 @@ class StoreStatus:
         waiting: changesets there that build on what is not there.
         waiting_since_ms: since when there were some, None if there are none.
         missing: site -> hlc up to which that is.
+        vector: what it has, as a vector.
     """
 
     address: str
@@ -28,10 +29,14 @@ class StoreStatus:
     waiting: int
     waiting_since_ms: int | None
     missing: dict[str, int]
+    vector: dict[str, int]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as `--json` prints it."""
-        return asdict(self) | {"missing": vector_to_json(self.missing)}
+        return asdict(self) | {
+            "missing": vector_to_json(self.missing),
+            "vector": vector_to_json(self.vector),
+        }
 
 
 def stores(replica: Replica) -> list[StoreStatus]:
@@ -48,7 +53,12 @@ def stores(replica: Replica) -> list[StoreStatus]:
                 waiting = facts["waiting"]
                 found.append(
                     StoreStatus(
-                        facts["address"], facts["seen_ms"], waiting["count"], waiting["since_ms"], waiting["missing"]
+                        facts["address"],
+                        facts["seen_ms"],
+                        waiting["count"],
+                        waiting["since_ms"],
+                        waiting["missing"],
+                        facts["vector"],
                     )
                 )
     return sorted(found, key=lambda one: one.address)

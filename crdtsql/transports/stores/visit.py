@@ -18,6 +18,7 @@ from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, SyncOptions, SyncReport
 from crdtsql.transports import cards, rehearsal
 from crdtsql.transports.interface import Entry, Store
+from crdtsql.transports.observing import counting
 from crdtsql.transports.stores import segments, upkeep
 from crdtsql.transports.stores.known import Seen, StoreCache
 from crdtsql.transports.stores.outbox import Outbox
@@ -170,7 +171,7 @@ class Visit:
                 self.vector = reach(self.found.values(), {})
                 continue
             try:
-                self.report.here.add(self.replica.merge(data, refuse_unrelated=self.options.refuse_unrelated))
+                self.report.here.add(counting.merge(self.replica, data, refuse_unrelated=self.options.refuse_unrelated))
             except FilledSeparatelyError:
                 raise
             except ChangesetError as error:

@@ -18,6 +18,7 @@ from crdtsql.ui.cli import (
     exchange,
     held,
     look,
+    observe,
     reference,
     resolve,
     schema,
@@ -99,6 +100,7 @@ for module in (
     doctor,
     serving,
     tokens,
+    observe,
 ):
     module.register(cli)
 

@@ -1,0 +1,4 @@
+SELECT ${reason}, count(*)
+FROM ${held} AS held
+WHERE ${is_kept}
+GROUP BY held.reason

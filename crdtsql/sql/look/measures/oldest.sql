@@ -1,0 +1,3 @@
+SELECT ${oldest}
+FROM ${clock} AS clock
+WHERE ${scope}
