@@ -1,8 +1,8 @@
 """By which way do changes reach another replica?
 
-Whoever serves figures for monitoring calls `metrics_text(replicas)`, with the name of each open replica as its key: it has all that
-is known of files and of what was merged and moved (docs/TRANSPORTS.md lists it), so that nobody counts that anew; figures of a
-server's own have names of their own.
+Whoever serves figures for monitoring calls `metrics_text(replicas)`, with the name of each open replica as its key, or, where
+replicas belong to threads, `gather` and `text` of `observing/exposition.py`: they have all that is known of files and of what was
+merged and moved (docs/TRANSPORTS.md lists it), so that nobody counts that anew; figures of a server's own have names of their own.
 """
 
 from crdtsql.transports import http, pipe

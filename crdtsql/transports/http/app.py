@@ -37,6 +37,7 @@ from crdtsql.transports.http.figures import TEXT_TYPE, Figures
 from crdtsql.transports.http.limits import Limits, Rates
 from crdtsql.transports.http.permission import check
 from crdtsql.transports.http.tokens import ANYBODY, Token, Tokens
+from crdtsql.transports.observing import exposition
 
 log = logging.getLogger("crdtsql")
 
@@ -136,15 +137,18 @@ class HttpApp:
         return JSONResponse({"ok": True, "version": __version__})
 
     async def _metrics(self, request: Request) -> Response:
-        """Give figures of the files that the token may read."""
-        seen = [name for name in self._served if self._may_see(request, name)]
+        """Give figures of what this server did with the files that the token may read, and of those that it may read as a whole."""
+        holders = {name: self._holder(request, served) for name, served in self._served.items()}
+        seen = [name for name, token in holders.items() if token is not None and token.read]
+        whole = [name for name in seen if (token := holders[name]) is not None and token.tables is None]
         if not seen:
             raise self._unknown(request, "the figures of these files")
-        return Response(self._figures.text(seen), media_type=TEXT_TYPE)
-
-    def _may_see(self, request: Request, name: str) -> bool:
-        found = self._holder(request, self._served[name])
-        return found is not None and found.read
+        try:
+            futures = [self._served[name].desk.submit(partial(exposition.gather, name)) for name in whole]
+            gathered = await asyncio.gather(*map(asyncio.wrap_future, futures))
+        except (Full, CrdtsqlError) as error:
+            raise Refusal(503, "a file is busy: ask again later", {"Retry-After": "5"}) from error
+        return Response(self._figures.text(seen) + exposition.text(gathered).encode(), media_type=TEXT_TYPE)
 
     async def _exchange(self, request: Request) -> Response:
         return _Answer(await self._answered(request))

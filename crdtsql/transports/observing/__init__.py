@@ -25,4 +25,4 @@ def metrics_text(replicas: Mapping[str, Replica], *, sizes: bool = True) -> str:
         from crdtsql.transports.observing import exposition
     except ImportError as error:
         raise UsageError(f"metrics need prometheus-client ({error}): pip install 'crdtsql[metrics]'") from error
-    return exposition.text(replicas, sizes=sizes)
+    return exposition.text([exposition.gather(name, replica, sizes=sizes) for name, replica in replicas.items()])

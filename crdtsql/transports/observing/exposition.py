@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import accumulate
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate, chain
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
@@ -48,31 +49,42 @@ LABELS = {
     "verify_mismatch": ("peer",),
 }
 """Name -> its labels, beside `file`."""
+_SIZES: dict[str, dict[str, int]] = {}
+_SIZES_DUE_AT: dict[str, float] = {}
+"""Path -> table -> bytes as they were found last, and when to look again."""
 
 
-def text(replicas: Mapping[str, Replica], *, sizes: bool = True) -> str:
-    """Return what Prometheus reads of open replicas, under names that become the label `file`.
+Gathered = list[tuple[str, tuple[str, ...], Any]]
+"""Samples: a name, what its labels are, and the value; of a histogram its classes and their sum."""
 
-    Peers are called by their names where they have some. What is said of a peer is as of the last sync with it.
+
+def gather(file: str, replica: Replica, *, sizes: bool = True) -> Gathered:
+    """Return what is known of a replica, under a name for its file; to be called where the replica may be used.
 
     Args:
-        sizes: also how many bytes crdtsql keeps, for which every page of a file is looked at.
+        sizes: also how many bytes crdtsql keeps. For that every page of the file is looked at, so it is done a hundredth of the time
+            at most, and what was found last is told meanwhile.
     """
+    return _Gathering(file, replica).all(sizes)
+
+
+def text(gathered: Iterable[Gathered]) -> str:
+    """Return what Prometheus reads of what was gathered. Peers are called by their names where they have some."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected(replicas, sizes))
+    registry.register(_Collected(gathered))
     return generate_latest(registry).decode()
 
 
 class _Collected(Collector):
     """What is known of replicas at one moment."""
 
-    def __init__(self, replicas: Mapping[str, Replica], sizes: bool) -> None:
+    def __init__(self, gathered: Iterable[Gathered]) -> None:
         self._families = {name: _family(name) for name in HELP}
-        for file, replica in replicas.items():
-            _Adding(self._families, file, replica).add(sizes)
+        for name, labels, value in chain.from_iterable(gathered):
+            self._families[name].add_metric(labels, *(value if isinstance(value, tuple) else (value,)))
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families that have samples, and those that count from 0."""
+        """Yield the families."""
         yield from self._families.values()
 
 
@@ -84,22 +96,30 @@ def _family(name: str) -> Any:
     return kind(PREFIX + name, HELP[name], labels=labels)
 
 
-class _Adding:
-    """Adds the samples of one replica."""
+class _Gathering:
+    """Gathers the samples of one replica."""
 
-    def __init__(self, families: Mapping[str, Any], file: str, replica: Replica) -> None:
-        self._families, self._file, self._replica = families, file, replica
+    def __init__(self, file: str, replica: Replica) -> None:
+        self._file, self._replica = file, replica
         self._names = replica.names()
         self._stores: list[StoreStatus] = stores(replica)
+        self._found: Gathered = []
 
-    def add(self, sizes: bool) -> None:
-        found = self._replica.measures({one.address: one.vector for one in self._stores}, sizes=sizes)
+    def all(self, sizes: bool) -> Gathered:
+        path, began = self._replica.path, time.monotonic()
+        anew = sizes and began >= _SIZES_DUE_AT.get(path, 0.0)
+        found = self._replica.measures({one.address: one.vector for one in self._stores}, sizes=anew)
+        if anew:
+            now = time.monotonic()
+            _SIZES_DUE_AT[path] = now + 100 * (now - began)
+            _SIZES[path] = {table.name: table.clock_bytes or 0 for table in found.tables}
         self._add_peers(found)
-        self._add_tables(found)
+        self._add_tables(found, _SIZES[path] if sizes else {})
         self._add_counts(counting.read(self._replica))
+        return self._found
 
     def _sample(self, name: str, value: float, *labels: str) -> None:
-        self._families[name].add_metric((self._file, *labels), value)
+        self._found.append((name, (self._file, *labels), value))
 
     def _called(self, peer: str) -> str:
         """Name a site for a person, so that no two have one name."""
@@ -116,20 +136,20 @@ class _Adding:
         for store in self._stores:
             self._sample("pending_changesets", store.waiting, store.address)
 
-    def _add_tables(self, found: Measures) -> None:
+    def _add_tables(self, found: Measures, sizes: Mapping[str, int]) -> None:
         for table in found.tables:
             self._sample("conflicts", table.conflicts, table.name)
             self._sample("conflicts_open", table.open_conflicts, table.name)
             for reason, rows in table.held.items():
                 self._sample("held_rows", rows, table.name, reason)
-            if table.clock_bytes is not None:
-                self._sample("metadata_bytes", table.clock_bytes, table.name)
+            if table.name in sizes:
+                self._sample("metadata_bytes", sizes[table.name], table.name)
         self._sample("conflicts_forgotten", found.conflicts_pruned)
 
     def _add_counts(self, counts: counting.Counts) -> None:
         bounds = [*map(str, counting.BOUNDS_S), "+Inf"]
         buckets = list(zip(bounds, accumulate(counts.merges), strict=True))
-        self._families["merge_seconds"].add_metric((self._file,), buckets, counts.seconds)
+        self._found.append(("merge_seconds", (self._file,), (buckets, counts.seconds)))
         self._sample("bytes", counts.received_bytes, "received")
         self._sample("bytes", counts.sent_bytes, "sent")
         for site, skew_ms in counts.skew_ms.items():

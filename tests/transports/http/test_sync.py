@@ -175,8 +175,14 @@ def test_health_and_figures(two: tuple[Replica, Path]) -> None:
         assert httpx2.get(f"{server.base}/metrics", headers={"Authorization": f"Bearer {writer}"}).status_code == 401
         text = httpx2.get(f"{server.base}/metrics", headers={"Authorization": f"Bearer {token}"}).text
         assert 'crdtsql_http_requests_total{file="app",status="200"} 2.0' in text
+        assert 'crdtsql_http_request_seconds_count{file="app"} 1.0' in text
+        assert 'crdtsql_http_bytes_total{direction="in",file="app"}' in text
         assert 'crdtsql_merge_seconds_count{file="app"} 1.0' in text
-        assert 'crdtsql_bytes_total{direction="in",file="app"}' in text
+        some = http.Tokens(path).add("some", tables=["task"])
+        told = httpx2.get(f"{server.base}/metrics", headers={"Authorization": f"Bearer {some}"}).text
+        assert "crdtsql_http_requests_total" in told and 'table="' not in told and 'table="task"' in text
+        names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+        assert len(names) == len(set(names))
         for method, place in (("GET", "/app"), ("POST", "/a/b"), ("PUT", "/app"), ("GET", "/")):
             assert httpx2.request(method, server.base + place).status_code in (404, 405)
 
