@@ -12,7 +12,7 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks import constrained, growth, peer, stores, typed, workloads
+from benchmarks import constrained, gossiping, growth, peer, stores, typed, workloads
 from benchmarks.workloads import Bench, Result
 
 GROUPS = {
@@ -23,6 +23,7 @@ GROUPS = {
     "constraints": constrained.constrained,
     "growth": growth.growth,
     "stores": stores.stores,
+    "gossip": gossiping.gossip,
 }
 
 

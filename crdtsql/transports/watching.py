@@ -18,6 +18,7 @@ import apsw
 
 from crdtsql.base import CrdtsqlError, query
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told
+from crdtsql.transports import gossip
 from crdtsql.transports.interface import Peer, Store
 
 LOOK_S = 0.02
@@ -117,9 +118,9 @@ class Watcher:
         )
         if ready:
             self._first_at = None
-        for line in self.lines:
-            if ready and not line.failures:
+            for line in gossip.to_tell([line for line in self.lines if not line.failures], self._chance):
                 line.due_at = now
+        for line in self.lines:
             if now >= line.due_at or (
                 not line.failures and (woken or now >= line.glance_at) and self._has_news(line, self._now())
             ):
