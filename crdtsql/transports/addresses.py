@@ -26,12 +26,13 @@ BUILT_IN = {
     "gs": "crdtsql.transports.services.bucket:open_bucket",
     "http": "crdtsql.transports.http.client:open_http",
     "https": "crdtsql.transports.http.client:open_http",
+    "nats": "crdtsql.transports.services.stream:open_stream",
     "s3": "crdtsql.transports.services.bucket:open_bucket",
     "ssh": "crdtsql.transports.ssh:open_ssh",
     "unix": "crdtsql.transports.http.client:open_http",
 }
 """Scheme -> the function that opens such an address."""
-EXTRAS = {"az": "s3", "gs": "s3", "http": "http", "https": "http", "s3": "s3", "unix": "http"}
+EXTRAS = {"az": "s3", "gs": "s3", "http": "http", "https": "http", "nats": "nats", "s3": "s3", "unix": "http"}
 """Scheme -> the extra of our package that it needs."""
 LOCAL = ("dir", "file")
 """Schemes of paths on this machine."""

@@ -148,9 +148,11 @@ class Store(Remote):
 
     Attributes:
         settles_s: after so long whoever sees a file sees those that were put before it. It decides how soon old files go, no more.
+        most_bytes: how large a file may be.
     """
 
     settles_s = 7 * 24 * 3600.0
+    most_bytes = 8 << 20
 
     @abstractmethod
     def exists(self) -> bool:
@@ -195,3 +197,7 @@ class Store(Remote):
     def probe(self) -> str:
         """Try out what the place can do; return that in some words, "" if there is nothing to say."""
         return ""
+
+    def remarks(self) -> Sequence[str]:
+        """Tell, once, of what was found there that is none of ours, where a person should know of it."""
+        return ()

@@ -3,9 +3,9 @@
     <writer>/<highest hlc>-<fingerprint of needs>-<fingerprint of upto>-<hash>.crdt
     <writer>/<highest hlc>-<fingerprint of needs>-<fingerprint of upto>-<hash>.<i>-<k>-<hash of the piece>.part
 
-A *stem* is the name without its ending. A changeset of more than 8 MiB is kept in k pieces, so that putting it resumes where it was
-cut off. A name is one of these or no segment: conflict copies and temporary files are none. What is under a name is believed only
-once its hash and its vectors are those of the name.
+A *stem* is the name without its ending. A changeset of more than 8 MiB, or of more than the store takes as one file, is kept in k
+pieces, so that putting it resumes where it was cut off. A name is one of these or no segment: conflict copies and temporary files are
+none. What is under a name is believed only once its hash and its vectors are those of the name.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from crdtsql.base import InvalidChangesetError
+from crdtsql.base import InvalidChangesetError, TransportError
 from crdtsql.wire import unpack
 
 PIECE_BYTES = 8 << 20
-MOST_PIECES = 1_024
-"""With pieces of 8 MiB as much as a changeset may have at all."""
+"""No file is larger; stores may take smaller ones only."""
+MOST_PIECES = 9_999
 
 _STEM = r"(?P<stem>[0-9a-f]{32}/(?:[0-9a-f]{16}-){3}[0-9a-f]{32})"
 _PIECE = r"(?P<number>\d{1,4})-(?P<count>\d{1,4})-(?P<piece>[0-9a-f]{32})"
@@ -78,12 +78,17 @@ def stem_of(writer: str, data: bytes) -> str:
     return f"{writer}/{header.highest:016x}-{fingerprint(header.needs)}-{fingerprint(header.vector)}-{_hash(data)}"
 
 
-def files_of(stem: str, data: bytes) -> dict[str, memoryview | bytes]:
-    """Return the files in which a segment is kept: name -> bytes."""
-    if len(data) <= PIECE_BYTES:
+def files_of(stem: str, data: bytes, most_bytes: int | None = None) -> dict[str, memoryview | bytes]:
+    """Return the files in which a segment is kept, none larger than that: name -> bytes."""
+    most_bytes = min(most_bytes or PIECE_BYTES, PIECE_BYTES)
+    if len(data) <= most_bytes:
         return {f"{stem}.crdt": data}
     view = memoryview(data)
-    pieces = [view[begin : begin + PIECE_BYTES] for begin in range(0, len(data), PIECE_BYTES)]
+    pieces = [view[begin : begin + most_bytes] for begin in range(0, len(data), most_bytes)]
+    if len(pieces) > MOST_PIECES:
+        raise TransportError(
+            f"a changeset of {len(data):,} bytes needs more than {MOST_PIECES:,} files of {most_bytes:,} bytes"
+        )
     return {f"{stem}.{number}-{len(pieces)}-{_hash(piece)}.part": piece for number, piece in enumerate(pieces, 1)}
 
 

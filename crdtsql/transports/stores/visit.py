@@ -44,6 +44,7 @@ class Visit:
         had: the replica's vector.
         site: the replica's site, as hex.
         due_ms: when there will be something to tidy up.
+        unread: something that is listed is not there.
         came, gone: names that this visit put there, and deleted.
     """
 
@@ -60,6 +61,7 @@ class Visit:
     had: dict[bytes, int] = field(default_factory=dict)
     site: str = ""
     due_ms: int | None = None
+    unread: bool = False
     came: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     _kept: dict[str, bytes] = field(default_factory=dict)
@@ -75,13 +77,17 @@ class Visit:
         }
         new = [stem for stem, mark in marks.items() if stem not in seen or seen[stem].marks != mark]
         for stem, data in self._read_many(new, entries):
+            if data is None:  # it is listed, but not there, or not yet
+                self.unread = True
+                seen.pop(stem, None)
+                continue
             segment = self._checked(stem, data)
             before = seen.get(stem)
             if before is not None and segment is not None and before.segment is not None:
                 before.marks = marks[stem]
             else:
                 seen[stem] = Seen(segment, marks[stem], covered_ms=0 if segment else self.now_ms)
-            if data is not None and segment and kept_bytes < KEPT_BYTES:
+            if segment and kept_bytes < KEPT_BYTES:
                 self._kept[stem] = data
                 kept_bytes += len(data)
         for stem in seen.keys() - self.files.keys():
@@ -90,11 +96,11 @@ class Visit:
         self.vector = reach(self.found.values(), {})
 
     def _read_many(self, stems: Sequence[str], entries: Mapping[str, Entry]) -> Iterator[tuple[str, bytes | None]]:
-        """Return the bytes of segments, in order, None for one that is not whole; what is too large for a segment is not read."""
+        """Return the bytes of segments, in order, None for one that is not there; what is too large for a segment is not read."""
         right = {stem for stem in stems if all(entries[name].size <= segments.PIECE_BYTES for name in self.files[stem])}
         found = self.store.get_many([name for stem in stems if stem in right for name in self.files[stem]])
         for stem in stems:
-            pieces = [next(found) for _ in self.files[stem]] if stem in right else [None]
+            pieces = [next(found) for _ in self.files[stem]] if stem in right else [b""]
             whole = [piece for piece in pieces if piece is not None]
             yield stem, b"".join(whole) if len(whole) == len(pieces) else None
 
@@ -108,13 +114,9 @@ class Visit:
         """Return the bytes of a segment, None if one of its files is not there."""
         if stem in self._kept:
             return self._kept.pop(stem)
-        pieces = []
-        for name in self.files[stem]:
-            piece = self.store.get(name)
-            if piece is None:
-                return None
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces = list(self.store.get_many(self.files[stem]))
+        whole = [piece for piece in pieces if piece is not None]
+        return b"".join(whole) if len(whole) == len(pieces) else None
 
     def put(self, since: Vector) -> Segment:
         """Put a segment there that leads from a vector to this replica's; return it."""
@@ -126,7 +128,7 @@ class Visit:
 
     def bring(self, segment: Segment, data: bytes) -> None:
         """Put the files of a segment there, and remember that they are."""
-        files = segments.files_of(segment.stem, data)
+        files = segments.files_of(segment.stem, data, self.store.most_bytes)
         with Outbox.of(self.known.path).holding(segment.stem, data, needed=len(files) > 1):
             there = self.store.entries() if len(files) > 1 else {}
             for name, piece in files.items():
@@ -217,7 +219,7 @@ class Visit:
                 "vector": fingerprint(self.had),
                 "due_ms": self.due_ms,
             }
-            if whole and not broken
+            if whole and not broken and not self.unread
             else None,
         }
 
@@ -255,6 +257,7 @@ def sync_with_store(
             visit.take()
         if options.push:
             visit.due_ms = upkeep.tidy(visit, rules)
+        report.skipped.extend(store.remarks())
         visit.note(names, entries)
     finally:
         if not options.dry_run:
