@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import apsw
 
@@ -51,6 +52,7 @@ class Line:
         glance_at, due_at: when to glance at it again, and when to sync with it in any case.
         failures: how often it failed in a row.
         cost: seconds that the last glance took.
+        woken: the remote says that there is news.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Line:
     due_at: float = 0.0
     failures: int = 0
     cost: float = 0.0
+    woken: bool = False
 
 
 def _silent(_name: str, _what: SyncReport | CrdtsqlError) -> None:
@@ -107,8 +110,8 @@ class Watcher:
 
     def step(self) -> float:
         """Do what is due; return after how many seconds to look again."""
-        now, woken = self._now(), self._woken.is_set()
         self._woken.clear()
+        now = self._now()
         version = self._look()
         if version != self._version:
             self._version, self._last_at = version, now
@@ -122,7 +125,7 @@ class Watcher:
                 line.due_at = now
         for line in self.lines:
             if now >= line.due_at or (
-                not line.failures and (woken or now >= line.glance_at) and self._has_news(line, self._now())
+                not line.failures and (line.woken or now >= line.glance_at) and self._has_news(line, self._now())
             ):
                 self._sync(line)
         return DEBOUNCE_S if self._first_at is not None else LOOK_S
@@ -149,7 +152,13 @@ class Watcher:
             return (-1,)
         return (self._replica.connection.total_changes(),)
 
+    def _wake(self, line: Line) -> None:
+        """Hear, in whatever thread, that a glance at a remote is worth it."""
+        line.woken = True
+        self._woken.set()
+
     def _has_news(self, line: Line, now: float) -> bool:
+        line.woken = False
         try:
             found = line.remote.glance() if line.remote is not None else None
         except CrdtsqlError as error:
@@ -166,7 +175,7 @@ class Watcher:
         try:
             if line.remote is None:
                 line.remote = line.reach()
-                line.remote.listen(self._woken.set)
+                line.remote.listen(partial(self._wake, line))
                 line.seen = line.remote.glance()  # before the sync, so that what comes meanwhile is news
             report = self._sync_with(self._replica, line.remote, self._options)
         except CrdtsqlError as error:

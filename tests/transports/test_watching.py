@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -141,6 +142,46 @@ def test_glances_that_take_long_are_rare(world: World, monkeypatch: pytest.Monke
         world.go(watcher, 0.1)
     distances = [after - before for before, after in pairwise(looks[2:])]
     assert max(distances[:18]) < 0.1 and sum(distances[-5:]) > 10
+    watcher.close()
+
+
+class Costly(FilePeer):
+    """A remote whose glances cost money, and which says itself when there is news."""
+
+    pause_s = 5.0
+
+    def __init__(self, replica: Replica) -> None:
+        super().__init__(replica)
+        self.looks, self.wake = 0, lambda: None
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Keep whom to wake."""
+        self.wake = wake
+
+    def glance(self) -> str | None:
+        """Count."""
+        self.looks += 1
+        return super().glance()
+
+
+def test_only_who_has_news_is_looked_at(world: World, tmp_path: Path) -> None:
+    """A remote that says that there is news is looked at once, and at once; another one, whose glances cost money, is not."""
+    woken, other = Costly(world.other), Costly(peers.replica(tmp_path / "3.db", SCHEMA, site=3))
+    watcher = Watcher(
+        world.one,
+        {"woken": lambda: woken, "other": lambda: other},
+        _with_open,
+        now=lambda: world.now,
+        chance=random.Random(1),
+    )
+    world.go(watcher, 11)
+    before, world.now = (woken.looks, other.looks), world.now + 0.001
+    for line in watcher.lines:
+        line.glance_at = line.due_at = world.now + 5
+    woken.wake()
+    watcher.step()
+    watcher.step()
+    assert (woken.looks, other.looks) == (before[0] + 1, before[1])
     watcher.close()
 
 
