@@ -24,7 +24,7 @@ $(TOOLS)/.ready: pyproject.toml $(READY)
 	  { echo "make soak drives mlflow and optuna. pip says above why they could not be installed; run it again where PyPI can be reached"; exit 1; }
 	@touch $@
 
-demo: $(READY)   ## the main job on the Chinook music shop: three replicas, offline writes, sync, proof of convergence
+demo: $(READY)   ## the main job on the Chinook music shop: three replicas, offline writes, sync, live syncs, proof of convergence
 	@$(BIN)/crdtsql demo
 
 test: $(READY)   ## all tests, on all cores

@@ -76,6 +76,7 @@ class SyncReport:
         sent, received: how many changesets went there, and came here.
         sent_bytes, received_bytes: their size.
         waiting: changesets in a store that build on what is not in it.
+        put_off: the store lacks what others wrote, who were given time to put it there.
         skipped: changesets of a store that can't be merged here, and why.
         rows: with `dry_run`, which rows would change here.
         cells: with `dry_run`, what would be sent.
@@ -89,6 +90,7 @@ class SyncReport:
     received: int = 0
     received_bytes: int = 0
     waiting: int = 0
+    put_off: bool = False
     skipped: list[str] = field(default_factory=list)
     rows: list[RowChange] = field(default_factory=list)
     cells: list[Change] = field(default_factory=list)

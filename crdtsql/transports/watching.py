@@ -34,8 +34,8 @@ EVERY_S = 10.0
 RARELY = 6
 """Where glances cost money, that comes after so many pauses at the earliest."""
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 60.0
-PATIENCE = 2
-"""At how many visits of a store a watcher waits for the writer to put there what it wrote."""
+PATIENCE, AGAIN_S = 2, 0.1
+"""At how many visits of a store a watcher waits for others to put there what they wrote, and about how soon it looks again."""
 
 Reach = Callable[[], Peer | Store]
 SyncWith = Callable[[Replica, Peer | Store, SyncOptions], SyncReport]
@@ -182,7 +182,8 @@ class Watcher:
             self._failed(line, error)
             return
         line.failures = 0
-        line.due_at = self._now() + max(EVERY_S, RARELY * line.remote.pause_s) * self._chance.uniform(0.7, 1.3)
+        pause_s = AGAIN_S if report.put_off else max(EVERY_S, RARELY * line.remote.pause_s)
+        line.due_at = self._now() + max(pause_s, line.remote.pause_s) * self._chance.uniform(0.7, 1.3)
         if report.received or report.sent or report.skipped:
             self._told(line.name, report)
 

@@ -1,7 +1,8 @@
 """The demo: the main job on the Chinook music shop, with writers that know nothing of crdtsql.
 
 Three replicas are written offline by separate processes (Python's sqlite3 module, and the sqlite3 shell where it is
-installed), two of them change the same rows during a partition, then a ring of syncs brings them together.
+installed), two of them change the same rows during a partition, then a ring of syncs brings them together. At the end
+they stay in step by themselves (live.py).
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica
 from crdtsql.sqlite import user_tables
 from crdtsql.transports import sync
+from crdtsql.ui import live
 
 NAMES = ("office", "laptop", "shop")
+LIVE_WRITES = 3
 PYTHON_WRITER = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.executescript(sys.stdin.read()); c.close()"
 
 
@@ -58,6 +61,7 @@ def _run(console: Console, folder: Path, seed: int | None) -> bool:
     _table(console, ["replica", "written by", "rows changed"], _clash(paths))
     _ring(console, paths, "Sync in a ring again")
     _collisions(console, paths["laptop"])
+    _live(console, folder, paths)
     equal = _digests(console, paths)
     console.print(
         f"\n{'All replicas are equal' if equal else 'THE REPLICAS DIFFER'} after {time.perf_counter() - start:.1f} s."
@@ -173,6 +177,26 @@ def _collisions(console: Console, file: Path) -> None:
     )
     shown = [[table, show(key), column, show(won), show(lost)] for table, key, column, won, lost in rows]
     _table(console, ["table", "key", "column", "won", "lost"], shown)
+
+
+def _live(console: Console, folder: Path, paths: dict[str, Path]) -> None:
+    """Write while others watch, and say how long each write took to be readable elsewhere."""
+    rows = []
+    with live.running(console, folder, paths) as processes:
+        writers = ("office", "shop") if live.has_server() else ("office", "laptop")
+        for number in range(-1, LIVE_WRITES):  # the first ones wait until all have started
+            for name in writers:
+                artist = f"Written live by {name} {number}"
+                writer = _execute(paths[name], f"INSERT INTO Artist (Name) VALUES ({text(artist)});", prefer_shell=True)
+                begin = time.perf_counter()
+                reached = []
+                for other in ("laptop", *(other for other in writers if other != name)):
+                    if other != name:
+                        processes.seen_in(other, artist)
+                        reached.append(f"{other} {1000 * (time.perf_counter() - begin):.0f} ms")
+                if number >= 0:
+                    rows.append([name, writer, ", ".join(reached)])
+    _table(console, ["written in", "by", "readable elsewhere after"], rows)
 
 
 def _digests(console: Console, paths: dict[str, Path]) -> bool:

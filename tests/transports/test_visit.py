@@ -106,8 +106,10 @@ def test_what_others_wrote_is_relayed(trio: list[Replica], depot: Depot) -> None
     one, relay, other = trio
     write(one, "a")
     sync(one, relay)
-    assert [visit(relay, depot, patience=9).sent for _ in range(3)] == [0, 0, 0]
-    assert visit(relay, depot).sent == 1
+    waiting = [visit(relay, depot, patience=9) for _ in range(3)]
+    assert [(report.sent, report.put_off) for report in waiting] == [(0, True)] * 3
+    report = visit(relay, depot)
+    assert report.sent == 1 and not report.put_off
     assert visit(other, depot).received == 1 and keys(other) == ["a"]
 
 

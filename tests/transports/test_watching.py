@@ -127,6 +127,20 @@ def test_news_of_a_remote_arrive(world: World) -> None:
     watcher.close()
 
 
+def test_what_comes_from_one_remote_is_in_the_next_within_a_moment(world: World) -> None:
+    """What a peer wrote that does not visit a folder itself is put there by who got it, as soon as nobody else did."""
+    remotes = {"peer": lambda: FilePeer(world.other), "team": lambda: Folder("dir:team", str(world.folder))}
+    watcher = Watcher(world.one, remotes, world._sync, told=world._hear, now=lambda: world.now, chance=random.Random(1))
+    write(world.one.path, "a")
+    world.go(watcher, 2)
+    before = len(list(world.folder.rglob("*.crdt")))
+    write(world.other.path, "b")
+    world.go(watcher, 1.5)
+    assert keys(world.one) == ["a", "b"]
+    assert len(list(world.folder.rglob("*.crdt"))) == before + 1
+    watcher.close()
+
+
 def test_glances_that_take_long_are_rare(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A remote is looked at as often as that is cheap: seldom where it takes long each time, and as before where it did once."""
     costs, looks = iter([0.05] + [0.0] * 20 + [0.05] * 1_000), []

@@ -159,6 +159,7 @@ class Visit:
             if self.had.get(own, 0) > best.get(own, 0):
                 best = join(best, self.put(best).upto)
             behind += self.chance.choice((0, 1, 1))
+            self.report.put_off = not includes(self.vector, self.had)
         self.known.facts |= {"best": _written(best), "behind": behind}
 
     def take(self) -> None:

@@ -62,7 +62,7 @@ def cli() -> None:
 @JSON
 @click.pass_context
 def demo(ctx: click.Context, keep: str | None, seed: int | None, as_json: bool) -> None:
-    """Show the main job on the Chinook music shop: three replicas, offline writes, a partition, proof of convergence."""
+    """Show the main job on the Chinook music shop: three replicas, offline writes, a partition, live syncs, proof of convergence."""
     from crdtsql.ui.demo import run
 
     equal = run(console(), Path(keep) if keep else None, seed)
