@@ -12,7 +12,7 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks import constrained, gossiping, growth, peer, stores, typed, workloads
+from benchmarks import constrained, gossiping, growth, hub, peer, stores, typed, workloads
 from benchmarks.workloads import Bench, Result
 
 GROUPS = {
@@ -24,6 +24,7 @@ GROUPS = {
     "growth": growth.growth,
     "stores": stores.stores,
     "gossip": gossiping.gossip,
+    "hub": hub.hub,
 }
 
 

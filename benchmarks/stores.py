@@ -53,7 +53,7 @@ def _fill(path: Path, folder: Path) -> None:
         (folder / MARK).write_bytes(TEXT)
         have: dict[str, int] = {}
         for number in range(SEGMENTS):
-            replica.connection.execute("INSERT INTO task VALUES (?, 'x')", (number,))
+            replica.connection.execute("INSERT INTO task (id, title) VALUES (?, 'x')", (number,))
             data = replica.export(have)
             have = replica.vector()
             (folder / f"{segments.stem_of(replica.site, data)}.crdt").write_bytes(data)
@@ -85,7 +85,7 @@ def _live(bench: Bench) -> tuple[float, str, float, str]:
     writer.set_busy_timeout(10_000)
     reader.set_busy_timeout(10_000)
     try:
-        found = [_arrival(writer, reader, number) for number in range(110)][10:]
+        found = [arrival(writer, reader, number) for number in range(110)][10:]
     finally:
         for watcher in watchers:
             watcher.terminate()
@@ -94,9 +94,10 @@ def _live(bench: Bench) -> tuple[float, str, float, str]:
     return 1000 * found[50], "ms", 50.0, f"p99 {1000 * found[98]:.0f} ms"
 
 
-def _arrival(writer: apsw.Connection, reader: apsw.Connection, number: int) -> float:
+def arrival(writer: apsw.Connection, reader: apsw.Connection, number: int) -> float:
+    """Write a row, and return how many seconds it takes until it is there."""
     began = time.perf_counter()
-    writer.execute("INSERT INTO task VALUES (?, 'x')", (number,))
+    writer.execute("INSERT INTO task (id, title) VALUES (?, 'x')", (number,))
     while not reader.execute("SELECT 1 FROM task WHERE id = ?", (number,)).fetchall():
         if time.perf_counter() > began + 60:
             raise RuntimeError("a row did not arrive")

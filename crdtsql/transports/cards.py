@@ -20,6 +20,8 @@ from crdtsql.transports.interface import Response
 
 KEPT_S = 90 * 24 * 3600
 """After so long without a sync what is kept of a remote is dropped."""
+FRESH_S = 24 * 3600
+"""What is younger is not written again as it is."""
 
 
 def folder(site: str, kind: str) -> Path:
@@ -60,8 +62,12 @@ def write(replica: Replica, address: str, seen: Response) -> None:
     """Keep what was seen of a peer; that this fails does no harm."""
     path = place(replica, address, "peers")
     found = {"address": address, "site": seen.site, "vector": vector_to_json(seen.vector), "lanes": seen.lanes}
+    text = json.dumps(found)
+    with suppress(OSError):
+        if path.stat().st_mtime > time.time() - FRESH_S and path.read_text(encoding="utf-8") == text:
+            return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary.write_text(json.dumps(found), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)

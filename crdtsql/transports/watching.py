@@ -22,10 +22,12 @@ from crdtsql.replica import Replica, SyncOptions, SyncReport, Told
 from crdtsql.transports import gossip
 from crdtsql.transports.interface import Peer, Store
 
-LOOK_S = 0.02
+LOOK_S = 0.008
 """How often to look at the file."""
-DEBOUNCE_S, LONGEST_DEBOUNCE_S = 0.01, 0.2
-"""Writes go when none came for so long, or after so long at the latest."""
+DEBOUNCE_S, STORE_DEBOUNCE_S, LONGEST_DEBOUNCE_S = 0.003, 0.01, 0.1
+"""Writes go when none came for so long, or after so long at the latest; what goes to a store is a file there for long."""
+GLANCE_S = 0.02
+"""How often to glance at a remote at most."""
 SHARE = 0.004
 """How much of the time a glance at a remote may take."""
 LONGEST_GLANCE_S = 5.0
@@ -50,6 +52,7 @@ class Line:
         remote: it, while it is open.
         seen: its last glance.
         glance_at, due_at: when to glance at it again, and when to sync with it in any case.
+        written_at: when the first write came that did not go there yet.
         failures: how often it failed in a row.
         cost: seconds that the last glance took.
         woken: the remote says that there is news.
@@ -61,9 +64,15 @@ class Line:
     seen: str | None = None
     glance_at: float = 0.0
     due_at: float = 0.0
+    written_at: float | None = None
     failures: int = 0
     cost: float = 0.0
     woken: bool = False
+
+    def is_settled(self, now: float, last_at: float) -> bool:
+        """Tell whether what was written can go."""
+        pause_s = STORE_DEBOUNCE_S if isinstance(self.remote, Store) else DEBOUNCE_S
+        return self.written_at is not None and (now - last_at >= pause_s or now - self.written_at >= LONGEST_DEBOUNCE_S)
 
 
 def _silent(_name: str, _what: SyncReport | CrdtsqlError) -> None:
@@ -96,8 +105,8 @@ class Watcher:
         self._file = replica.connection.filename
         self._reader: apsw.Connection | None = None
         self._version = self._look()
-        self._first_at: float | None = None
         self._woken = threading.Event()
+        self._chosen: list[Line] = []
         self._last_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
@@ -115,20 +124,23 @@ class Watcher:
         version = self._look()
         if version != self._version:
             self._version, self._last_at = version, now
-            self._first_at = now if self._first_at is None else self._first_at
-        ready = self._first_at is not None and (
-            now - self._last_at >= DEBOUNCE_S or now - self._first_at >= LONGEST_DEBOUNCE_S
-        )
-        if ready:
-            self._first_at = None
-            for line in gossip.to_tell([line for line in self.lines if not line.failures], self._chance):
-                line.due_at = now
+            self._note_write(now)
         for line in self.lines:
+            if line.is_settled(now, self._last_at):
+                line.written_at = None
+                line.due_at = line.due_at if line.failures else now
             if now >= line.due_at or (
                 not line.failures and (line.woken or now >= line.glance_at) and self._has_news(line, self._now())
             ):
                 self._sync(line)
-        return DEBOUNCE_S if self._first_at is not None else LOOK_S
+        return DEBOUNCE_S if any(line.written_at is not None for line in self.lines) else LOOK_S
+
+    def _note_write(self, now: float) -> None:
+        """Have those told who are told of what is written now; of writes in quick succession the same ones are."""
+        if all(line.written_at is None for line in self._chosen):
+            self._chosen = gossip.to_tell([line for line in self.lines if not line.failures], self._chance)
+        for line in self._chosen:
+            line.written_at = now if line.written_at is None else line.written_at
 
     def close(self) -> None:
         """Let go of the remotes."""
@@ -165,7 +177,7 @@ class Watcher:
             self._failed(line, error)
             return False
         cost = self._now() - now
-        pause_s = min(LONGEST_GLANCE_S, max(LOOK_S, min(cost, line.cost) / SHARE))
+        pause_s = min(LONGEST_GLANCE_S, max(GLANCE_S, min(cost, line.cost) / SHARE))
         line.glance_at = now + max(pause_s, line.remote.pause_s if line.remote is not None else 0)
         line.cost = cost  # one that was slow by chance makes nobody wait
         changed, line.seen = found is not None and found != line.seen, found

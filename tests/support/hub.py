@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from crdtsql.transports import http
 from crdtsql.transports.http import server
 
@@ -43,11 +45,15 @@ def serving(
     unix: str | None = None,
     certificate: str | None = None,
     port: int = 0,
+    lock_timeout: float = 5.0,
 ) -> Iterator[Hub]:
     """Serve files until the end of the block."""
     with ExitStack() as opened:
         app = http.serve(
-            *paths, limits=limits, needs_no_token=(lambda scope: server.comes_by(unix, scope)) if unix else None
+            *paths,
+            limits=limits,
+            lock_timeout=lock_timeout,
+            needs_no_token=(lambda scope: server.comes_by(unix, scope)) if unix else None,
         )
         listening = opened.enter_context(server.listen(f"127.0.0.1:{port}"))
         local = opened.enter_context(server.listen_locally(unix)) if unix else None
@@ -75,6 +81,16 @@ def until(true: Any, seconds: float = 20.0) -> None:
     while not true():
         assert time.monotonic() < end, "it never happened"
         time.sleep(0.002)
+
+
+def execute(path: str | Path, statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement as another program does, which waits for locks."""
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(20_000)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
 
 
 def state() -> Path:

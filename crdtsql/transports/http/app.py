@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from http import HTTPStatus
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -261,7 +262,8 @@ class HttpApp:
     async def _refused(self, request: Request, refusal: Exception) -> Response:
         if not isinstance(refusal, Refusal):
             raise refusal
-        await self._incoming.drain(request)
+        if refusal.status != HTTPStatus.REQUEST_TIMEOUT:
+            await self._incoming.drain(request)
         served = self._served.get(request.path_params.get("name", ""))
         if served is not None:
             self._figures.answered(served.name, refusal.status)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 
 import httpx2
 
@@ -40,6 +41,8 @@ _ALIVE = [
     ),
 ]
 """A host that is gone without a word is noticed in a minute and a half, however long an answer may take."""
+_HEADERS = {"Accept": MEDIA_TYPE, "Accept-Encoding": "identity", "Content-Type": MEDIA_TYPE, "User-Agent": "crdtsql"}
+_EXTENSIONS = {"timeout": httpx2.Timeout(CONNECT_S, write=WRITE_S, read=ANSWER_S).as_dict()}
 _warned: set[str] = set()
 
 
@@ -48,6 +51,7 @@ class HttpPeer(Peer):
 
     def __init__(self, address: str, place: HttpPlace, token: str | None = None) -> None:
         self.address, self._place, self._token = address, place, token
+        self._url = httpx2.URL(place.url)
         self._client: httpx2.Client | None = None
         self._wake: Callable[[], None] | None = None
         self._news: News | None = None
@@ -124,20 +128,17 @@ class HttpPeer(Peer):
                 self._warn()
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             limits = httpx2.Limits(keepalive_expiry=KEPT_S)
-            proxied = self._place.socket is None
-            transport = (
-                None
-                if proxied and _has_proxy()
-                else httpx2.HTTPTransport(
-                    uds=self._place.socket, limits=limits, socket_options=_ALIVE if proxied else None
+            reached = self._place.socket is None
+            own = None
+            if not (reached and _has_proxy()):
+                own = httpx2.HTTPTransport(
+                    verify=_trust(self._place),
+                    uds=self._place.socket,
+                    limits=limits,
+                    socket_options=_ALIVE if reached else None,
                 )
-            )
             self._client = httpx2.Client(
-                transport=transport,
-                headers=headers | {"Accept-Encoding": "identity", "User-Agent": "crdtsql"},
-                timeout=httpx2.Timeout(CONNECT_S, write=WRITE_S, read=ANSWER_S),
-                limits=limits,
-                trust_env=proxied,
+                transport=own, verify=_trust(self._place), headers=headers | _HEADERS, limits=limits, trust_env=reached
             )
         return self._client
 
@@ -156,8 +157,9 @@ class HttpPeer(Peer):
             log.warning("%s: a token goes there that whoever is on the way can read: use https:", self.address)
 
     def _post(self, data: bytes) -> bytes:
-        headers = {"Content-Type": MEDIA_TYPE, "Accept": MEDIA_TYPE}
-        with self._connected().stream("POST", self._place.url, content=data, headers=headers) as response:
+        client = self._connected()
+        request = httpx2.Request("POST", self._url, headers=client.headers, content=data, extensions=_EXTENSIONS)
+        with closing(client.send(request, stream=True)) as response:
             if response.headers.get("content-type") != MEDIA_TYPE:
                 raise self._stranger(response)
             pieces, length = [], 0
@@ -195,6 +197,11 @@ class HttpPeer(Peer):
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def _trust(place: HttpPlace) -> ssl.SSLContext:
+    """Return whose certificates count; where no TLS is spoken nobody's, which spares reading them all."""
+    return httpx2.create_ssl_context() if place.url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _has_proxy() -> bool:

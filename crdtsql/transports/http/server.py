@@ -160,7 +160,7 @@ def listen(text: str) -> socket.socket:
     if not colon or not port.isdecimal() or int(port) > 65_535:
         raise UsageError(f"{text!r:.100} is nothing to listen on: write HOST:PORT, such as 127.0.0.1:7700")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sends at once on those that say TCP
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host or "0.0.0.0", int(port)))  # noqa: S104 - whoever writes no host means all
