@@ -65,7 +65,7 @@ def serving(
             until(lambda: running.started)
             yield hub
         finally:
-            running.should_exit = True
+            running.end()
             thread.join(20)
             assert not thread.is_alive()
 

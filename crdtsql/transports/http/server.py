@@ -68,7 +68,7 @@ class PatientProtocol(H11Protocol):
 
 
 class HttpServer(uvicorn.Server):
-    """Serves an app on sockets until a signal comes, or `should_exit` is set."""
+    """Serves an app on sockets until a signal comes, or it is told to `end`."""
 
     def __init__(
         self,
@@ -99,6 +99,8 @@ class HttpServer(uvicorn.Server):
             )
         )
         self._served, self._listening, self._local = app, list(listening), local
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told = asyncio.Event()
         try:
             self.config.load()
         except (OSError, ValueError) as error:
@@ -109,6 +111,20 @@ class HttpServer(uvicorn.Server):
     def run_until_told(self) -> None:
         """Serve."""
         self.run(sockets=self._listening)
+
+    def end(self) -> None:
+        """Have it end, from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(self._told.set)
+
+    async def main_loop(self) -> None:
+        """Wait until it is told to end; what uvicorn does in each tenth of a second is needed once a second."""
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), 1)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, on the socket of this machine without TLS."""
@@ -145,7 +161,7 @@ class HttpServer(uvicorn.Server):
     def handle_exit(self, sig: int, frame: Any) -> None:  # noqa: ARG002 - as signals call it
         """End; the second time at once."""
         self.force_exit = self.should_exit
-        self.should_exit = True
+        self.end()
 
 
 def listen(text: str) -> socket.socket:

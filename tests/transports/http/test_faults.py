@@ -22,7 +22,7 @@ from crdtsql.transports.http.places import place_of
 from crdtsql.transports.interface import Request
 from tests.support import command, hub, peers
 from tests.support.cutting import Cutter
-from tests.support.peers import read, write
+from tests.support.hub import execute
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title)"
 CUTS = int(os.environ.get("CRDTSQL_CUTS", "30"))
@@ -39,7 +39,8 @@ def two(tmp_path: Path) -> Iterator[tuple[Replica, Path]]:
 
 def rows(of: Replica | Path) -> list[tuple[str, int]]:
     """Return what is shown, with the lengths of the titles."""
-    return read(of, "SELECT id, length(title) FROM task ORDER BY id")
+    path = of.path if isinstance(of, Replica) else of
+    return execute(path, "SELECT id, length(title) FROM task ORDER BY id")
 
 
 def test_connections_that_are_cut_anywhere(two: tuple[Replica, Path]) -> None:
@@ -51,10 +52,10 @@ def test_connections_that_are_cut_anywhere(two: tuple[Replica, Path]) -> None:
         http.keys.keep(address, server.grant(path))
         here.sync(address)
         for number in range(CUTS):
-            for side, replica in (("here", here), ("there", path)):
+            for side, file in (("here", here.path), ("there", path)):
                 length = chance.choice([1, 1, 50, 50_000])
                 expected[f"{side} {number}"] = length
-                write(replica, f"INSERT INTO task VALUES ('{side} {number}', hex(randomblob({length})))")
+                execute(file, f"INSERT INTO task VALUES ('{side} {number}', hex(randomblob({length})))")
             at = int(chance.choice([10, 300, 1_500, 70_000]) * chance.random()) + 1
             proxy.cut(**{chance.choice(["there", "back"]): at})
             with HttpPeer(address, place_of(parse(address))) as peer, suppress(errors.TransportError):
@@ -104,7 +105,7 @@ def test_a_server_that_is_killed(two: tuple[Replica, Path]) -> None:
             with suppress(errors.TransportError):
                 while True:
                     number += 1
-                    write(here, f"INSERT INTO task VALUES ('{number}', hex(randomblob(20000)))")
+                    execute(here.path, f"INSERT INTO task VALUES ('{number}', hex(randomblob(20000)))")
                     if time.monotonic() - begun > end:
                         process.send_signal(signal.SIGKILL)
                     here.sync(address)
@@ -123,8 +124,8 @@ def test_a_client_that_is_killed(two: tuple[Replica, Path]) -> None:
     with hub.serving(path) as server:
         server.grant(path)
         for number in range(3 * KILLS):
-            write(file, f"INSERT INTO task VALUES ('here {number}', hex(randomblob(30000)))")
-            write(path, f"INSERT INTO task VALUES ('there {number}', hex(randomblob(30000)))")
+            execute(file, f"INSERT INTO task VALUES ('here {number}', hex(randomblob(30000)))")
+            execute(path, f"INSERT INTO task VALUES ('there {number}', hex(randomblob(30000)))")
             running = command.begin("sync", file, server.address(path))
             time.sleep(chance.uniform(0.0, 0.12))
             running.kill()
@@ -162,7 +163,7 @@ def test_a_client_that_sends_slowly(two: tuple[Replica, Path]) -> None:
         here.sync(server.address(path))
         with socket.create_connection(("127.0.0.1", server.port)) as slow:
             slow.sendall(head + b"CRDTSYN1")
-            write(path, "INSERT INTO task VALUES ('there', 1)")
+            execute(path, "INSERT INTO task VALUES ('there', 1)")
             assert here.sync(server.address(path)).received == 1
             slow.settimeout(20)
             assert b"408" in slow.recv(1_000)
@@ -177,7 +178,7 @@ def test_a_client_that_sends_slowly(two: tuple[Replica, Path]) -> None:
 def test_a_client_that_takes_slowly(two: tuple[Replica, Path]) -> None:
     """Who does not take an answer is left after a while, and its bytes are forgotten; the others go on."""
     here, path = two
-    write(path, "INSERT INTO task VALUES ('large', randomblob(6000000))")
+    execute(path, "INSERT INTO task VALUES ('large', randomblob(6000000))")
     with hub.serving(path, limits=IMPATIENT) as server:
         token = server.grant(path)
         body = messages.pack_request(Request(here.site, here.vector()))
@@ -198,7 +199,7 @@ def test_too_much(two: tuple[Replica, Path]) -> None:
     with hub.serving(path, limits=http.Limits(body_bytes=100_000, requests=3, requests_per_s=0.01)) as server:
         server.grant(path)
         here.sync(server.address(path))
-        write(here, "INSERT INTO task VALUES ('large', hex(randomblob(200000)))")
+        execute(here.path, "INSERT INTO task VALUES ('large', hex(randomblob(200000)))")
         with pytest.raises(errors.TransportError, match="longer than 100,000 bytes.*--max-bytes"):
             here.sync(server.address(path))
         assert rows(path) == []
@@ -221,7 +222,7 @@ def test_a_file_that_is_locked(two: tuple[Replica, Path]) -> None:
     with hub.serving(path, lock_timeout=0.05) as server:
         server.grant(path)
         here.sync(server.address(path))
-        write(here, "INSERT INTO task VALUES ('a', 1)")
+        execute(here.path, "INSERT INTO task VALUES ('a', 1)")
         with subprocess.Popen(["sqlite3", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
             assert shell.stdin and shell.stdout
             shell.stdin.write(b"BEGIN EXCLUSIVE;\nSELECT 1;\n")
