@@ -75,6 +75,21 @@ def test_covering_is_a_strict_order() -> None:
     }
 
 
+def test_what_is_found_covered_without_comparing_all() -> None:
+    """Who covers whom is found as if all were compared with all: a chain, those that stand for parts of it, and some that do the same."""
+    rng = random.Random(8)
+    for _ in range(40):
+        ends = [(0, 0), *sorted((rng.randrange(20), rng.randrange(20)) for _ in range(8))]
+        found = []
+        for number in range(24):
+            begin, end = sorted(rng.sample(range(len(ends)), 2)) if number % 3 else (number % 8, number % 8 + 1)
+            needs, upto = ({A: ends[at][0], B: ends[at][1] + 1} for at in (begin, end))
+            found.append(segment(needs, upto, f"{rng.randrange(1 << 40):x}"))
+        found.sort(key=lambda one: (one.highest, one.stem))
+        all_pairs = {one.stem: next((wide for wide in reversed(found) if covers(wide, one)), None) for one in found}
+        assert covered(found) == {stem: wide for stem, wide in all_pairs.items() if wide is not None}
+
+
 def test_two_that_do_the_same() -> None:
     """Of two segments with the same vectors the one with the lower hash stays, for everybody."""
     low, high = segment({A: 1}, {A: 2}, "1"), segment({A: 1}, {A: 2}, "2")

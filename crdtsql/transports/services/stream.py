@@ -50,6 +50,7 @@ class Stream(Store):
         self._news = 0
         self._own: set[str] = set()
         self._counted_at = 0.0
+        self._last: dict[str, Entry] | None = None
         self._told = False
 
     @property
@@ -140,10 +141,15 @@ class Stream(Store):
 
     def names(self) -> Sequence[str]:
         """List the names."""
-        return list(self.entries())
+        self._last = self._asked()
+        return list(self._last)
 
     def entries(self) -> Mapping[str, Entry]:
-        """List the names with size and number."""
+        """List the names with size and number, as they were when the names were listed if that was asked before."""
+        found, self._last = self._last, None
+        return self._asked() if found is None else found
+
+    def _asked(self) -> dict[str, Entry]:
         broker, listing = self._connected(), self._listed()
         if time.monotonic() - self._counted_at > COUNT_S:
             self._counted_at = time.monotonic()

@@ -6,7 +6,7 @@ vector is what is reachable in it from nothing, not the maximum over its segment
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from crdtsql.transports.stores.segments import Segment, Vector
 
@@ -107,9 +107,27 @@ def covered(segments: Sequence[Segment]) -> dict[str, Segment]:
             left.append(one)
         else:
             found[one.stem] = wide
-    left = sorted(left, key=lambda one: (one.highest, one.stem))[-MOST_COMPARED:]
-    for one in left:
-        wide = next((other for other in reversed(left) if covers(other, one)), None)
-        if wide is not None:
-            found[one.stem] = wide
+    found.update(_covered_by_each_other(sorted(left, key=lambda one: (one.highest, one.stem))[-MOST_COMPARED:]))
     return found
+
+
+def _covered_by_each_other(segments: Sequence[Segment]) -> Iterator[tuple[str, Segment]]:
+    """Compare each segment with those alone that can cover it: a vector that includes another one has no lower sum.
+
+    Where each begins with what the one before it brought, as it mostly is, none is compared.
+    """
+    needs = {one.stem: sum(one.needs.values()) for one in segments}
+    upto = {one.stem: sum(one.upto.values()) for one in segments}
+    most = second = 0
+    second_of: dict[int, int] = {}
+    for one in sorted(segments, key=lambda one: needs[one.stem]):
+        brings = upto[one.stem]
+        most, second = (brings, most) if brings > most else (most, max(second, brings))
+        second_of[needs[one.stem]] = second  # the second most that any brings that needs no more
+    for one in segments:
+        least, brings = needs[one.stem], upto[one.stem]
+        if second_of[least] >= brings:
+            can = (other for other in reversed(segments) if needs[other.stem] <= least and upto[other.stem] >= brings)
+            wide = next((other for other in can if covers(other, one)), None)
+            if wide is not None:
+                yield one.stem, wide
