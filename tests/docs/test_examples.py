@@ -15,7 +15,7 @@ from tests.docs.blocks import Block
 from tests.docs.running import run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SCRIPTS = sorted(path for path in EXAMPLES.iterdir() if path.suffix in (".py", ".sh"))
+SCRIPTS = sorted(path for path in EXAMPLES.rglob("*") if path.suffix in (".py", ".sh"))
 
 
 def play(script: str, tools: tuple[str, ...] = ()) -> str:
