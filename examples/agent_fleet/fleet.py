@@ -9,6 +9,7 @@ and no finding is lost.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from crdtsql import Replica
 
+FORKED = multiprocessing.get_context("fork")  # no replica is open here when an agent begins
 AGENTS = ("ada", "grace", "edsger")
 TASKS = ("read the logs", "write a test", "mend it", "tell the users")
 SCHEMA = """
@@ -49,8 +51,9 @@ def hub(database: Path) -> Iterator[str]:
             process.terminate()
 
 
-def agent(name: str, database: Path, address: str) -> None:
+def agent(name: str, database: Path, address: str, token: str) -> None:
     """Work until nothing is open: a process of its own, with its token in the environment."""
+    os.environ["CRDTSQL_TOKEN"] = token
     with Replica.open(database) as replica:
         connection = replica.connection
         while tasks := connection.execute("SELECT id FROM task WHERE state = 'open' ORDER BY id").fetchall():
@@ -95,13 +98,13 @@ def story(folder: Path) -> int:
     tokens = {name: crdtsql("token", "add", center, name).strip() for name in AGENTS}
     with hub(center) as address:
         running = [
-            subprocess.Popen(
-                [sys.executable, __file__, name, str(folder / f"{name}.db"), address],
-                env=os.environ | {"CRDTSQL_TOKEN": tokens[name]},
-            )
-            for name in AGENTS
+            FORKED.Process(target=agent, args=(name, folder / f"{name}.db", address, tokens[name])) for name in AGENTS
         ]
-        if any([process.wait() for process in running]):  # noqa: C419 - all are waited for
+        for process in running:
+            process.start()
+        for process in running:
+            process.join()
+        if any(process.exitcode for process in running):
             return 1
         os.environ["CRDTSQL_TOKEN"] = tokens[AGENTS[0]]
         for name in AGENTS:  # once more, for what the last one wrote
@@ -121,7 +124,4 @@ def story(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        agent(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
-    else:
-        sys.exit(main())
+    sys.exit(main())
