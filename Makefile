@@ -55,6 +55,7 @@ soak: $(READY) $(TOOLS)/.ready  ## long runs: mlflow and optuna, random historie
 	$(BIN)/python -m tests.machines.simulation.soak --seconds $(SECONDS)
 	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
 	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) CRDTSQL_SCHEMA_SEEDS=$(SECONDS) CRDTSQL_TAMPERINGS=1000 CRDTSQL_TAMPERING_VERBS=4 CRDTSQL_CUTS=$(SECONDS) \
+	  CRDTSQL_NETWORKS=$$(( $(SECONDS) / 60 + 1 )) \
 	  $(BIN)/python -m pytest -q tests/machines --ignore tests/machines/simulation tests/programs \
 	  tests/capture/test_statement_matrix.py tests/evolve/test_tampering.py tests/conflicts/test_conflicts.py \
 	  tests/fold/test_homomorphism.py tests/store/test_waiting.py tests/numbers/test_meant.py tests/transports/http/test_faults.py
