@@ -1,11 +1,15 @@
 """Pipes: requests and responses one after the other over two byte streams, as between a process and the one that started it.
 
-Each message (`messages.py`) has its length before it, 8 bytes, little-endian. Whoever asks ends it by closing its stream.
+Each message (`messages.py`) has its length before it, 8 bytes, little-endian. Whoever asks ends it by closing its stream. Whoever
+works on an answer says so every few seconds, by the length 0: so silence means that something is stuck.
 """
 
 from __future__ import annotations
 
 import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from crdtsql.base import CrdtsqlError, TransportError
@@ -15,6 +19,10 @@ from crdtsql.transports.exchange import answer
 
 MAXIMUM_BYTES = 1 << 30
 """Longer messages are refused; a replica of that size is better copied with `clone`."""
+BEAT_S = 5.0
+"""How often whoever works on an answer says so."""
+MOST_BEATS = 10_000
+"""So often somebody is believed that works on an answer: half a day."""
 _LENGTH = struct.Struct("<Q")
 _PIECE = 1 << 20
 
@@ -29,27 +37,65 @@ def serve(replica: Replica, asks: IO[bytes], answers: IO[bytes]) -> int:
     while (request := read(asks)) is not None:
         answered += 1
         try:
-            response = messages.pack_response(answer(replica, messages.unpack_request(request)))
+            with _beating(answers):
+                response = messages.pack_response(answer(replica, messages.unpack_request(request)))
         except CrdtsqlError as error:
             response = messages.pack_error(error)
         write(answers, response)
     return answered
 
 
-def write(stream: IO[bytes], message: bytes) -> None:
-    """Write a message."""
+@contextmanager
+def _beating(stream: IO[bytes]) -> Iterator[None]:
+    """Say every few seconds that work goes on; what can't be written shows when the answer is."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(BEAT_S):
+            with suppress(OSError, ValueError):
+                stream.write(_LENGTH.pack(0))
+                stream.flush()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _nothing() -> None:
+    """Take no notice."""
+
+
+def write(stream: IO[bytes], message: bytes, moved: Callable[[], None] = _nothing) -> None:
+    """Write a message.
+
+    Args:
+        moved: is called whenever a piece went.
+    """
     stream.write(_LENGTH.pack(len(message)))
-    stream.write(message)
+    for start in range(0, len(message), _PIECE):
+        stream.write(message[start : start + _PIECE])
+        moved()
     stream.flush()
 
 
-def read(stream: IO[bytes]) -> bytes | None:
+def read(stream: IO[bytes], moved: Callable[[], None] = _nothing) -> bytes | None:
     """Read a message, None at the end.
+
+    Args:
+        moved: is called whenever a piece came, or a sign that the other side works on it.
 
     Raises:
         TransportError: it is cut off, or no message.
     """
-    head = stream.read(_LENGTH.size)
+    for _ in range(MOST_BEATS):
+        head = stream.read(_LENGTH.size)
+        if head != _LENGTH.pack(0):
+            break
+        moved()
     if not head:
         return None
     (length,) = _LENGTH.unpack(head) if len(head) == _LENGTH.size else (0,)
@@ -60,6 +106,7 @@ def read(stream: IO[bytes]) -> bytes | None:
         piece = stream.read(min(length, _PIECE))  # the length is a stranger's word and no reason to make room
         if not piece:
             raise TransportError("a message of crdtsql's was cut off: sync again")
+        moved()
         pieces.append(piece)
         length -= len(piece)
     return b"".join(pieces)

@@ -10,8 +10,10 @@ import re
 import shlex
 import subprocess
 import tempfile
+import threading
+import time
 from contextlib import suppress
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 
 from crdtsql.base import TransportError, UsageError, printable
 from crdtsql.transports import messages, pipe
@@ -21,6 +23,8 @@ from crdtsql.transports.interface import Context, Peer, Request, Response
 OPTIONS = ("-T", "-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4")
 LAST_SECONDS = 5
 """So long an ssh that was told to end may take."""
+FIRST_PATIENCE_S, PATIENCE_S = 180.0, 30.0
+"""So long nothing may be heard: at first a person may be asked for a password or a touch."""
 _PLACE = re.compile(
     r"//(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]*)@)?(?:\[(?P<literal>[0-9A-Fa-f:.%]+)\]|(?P<host>[A-Za-z0-9_][A-Za-z0-9._-]*))"
     r"(?::(?P<port>[0-9]{1,5}))?/(?P<path>[^\0\n]+)"
@@ -61,12 +65,47 @@ def place_of(address: Address) -> Place:
     return Place(found["user"], found["literal"] or found["host"], found["port"], path)
 
 
+class Patience:
+    """Ends a process of which nothing was heard for too long, so that nobody waits for it for ever.
+
+    Attributes:
+        ended: what was the matter, if it did.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self._process, self._seconds = process, seconds
+        self._heard = time.monotonic()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.ended: str | None = None
+
+    def moved(self) -> None:
+        """Hear that something went or came."""
+        self._heard = time.monotonic()
+
+    def _watch(self) -> None:
+        while not self._done.wait(max(0.0, left := self._heard + self._seconds - time.monotonic())):
+            if left <= 0:
+                self.ended = f"the other side said nothing for {self._seconds:g} s"
+                self._process.kill()
+                return
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+
 class SshPeer(Peer):
     """A replica that `crdtsql serve --stdio` answers for; the connection stays until it is closed."""
 
     def __init__(self, address: str, place: Place) -> None:
         self.address, self._place = address, place
         self._process: subprocess.Popen[bytes] | None = None
+        self._answered = False
         self._said: IO[Any] | None = None
 
     @property
@@ -81,16 +120,19 @@ class SshPeer(Peer):
             self._start()
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None  # noqa: PT018, S101 - both are pipes
-        try:
-            pipe.write(process.stdin, messages.pack_request(request))
-            response = pipe.read(process.stdout)
-        except (OSError, TransportError) as error:
-            raise self._failed(str(error)) from error
+        with Patience(process, PATIENCE_S if self._answered else FIRST_PATIENCE_S) as patience:
+            try:
+                pipe.write(process.stdin, messages.pack_request(request), patience.moved)
+                response = pipe.read(process.stdout, patience.moved)
+            except (OSError, TransportError) as error:
+                raise self._failed(patience.ended or str(error)) from error
         if response is None:
-            raise self._failed("it ended without an answer")
+            raise self._failed(patience.ended or "it ended without an answer")
+        self._answered = True
         return messages.unpack_response(response, self.address)
 
     def _start(self) -> None:
+        self._answered = False
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection
         try:
             self._process = subprocess.Popen(  # noqa: S603 - a list, of what `place_of` let through

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from crdtsql import Replica, errors
-from crdtsql.transports import messages, pipe
+from crdtsql.transports import answer, messages, pipe, ssh
 from crdtsql.transports.addresses import parse
-from crdtsql.transports.interface import Request
+from crdtsql.transports.interface import Request, Response
 from crdtsql.transports.ssh import SshPeer, place_of
-from tests.support import peers
+from tests.support import hub, peers
 from tests.support.peers import read, write
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title)"
@@ -176,6 +176,7 @@ def test_paths_of_the_home(two: tuple[Replica, Path]) -> None:
         "echo hello",
         "printf '\\377\\377\\377\\377\\377\\377\\377\\377'",
         "head -c 20 /dev/zero",
+        "exec cat /dev/zero",
         "exec sleep 0.1",
     ],
 )
@@ -189,6 +190,42 @@ def test_the_other_side_is_something_else(
         two[0].sync("ssh://host/srv/a.db")
     assert len(str(caught.value).splitlines()) == 1
     assert read(two[0], "SELECT count(*) FROM task") == [(1,)]
+
+
+def test_who_says_nothing_is_not_waited_for(
+    two: tuple[Replica, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the other side is silent for too long, with the request taken or not, the sync ends with an error."""
+    program(tmp_path / "client", "ssh", "exec sleep 60")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'client'}:{os.environ['PATH']}")
+    monkeypatch.setattr(ssh, "FIRST_PATIENCE_S", 0.05)
+    with pytest.raises(errors.TransportError, match="the other side said nothing for 0.05 s"):
+        two[0].sync("ssh://host/srv/a.db")
+    write(two[0], "UPDATE task SET title = randomblob(1000000)")
+    with SshPeer("ssh://host/srv/a.db", place_of(parse("ssh://host/srv/a.db"))) as peer:
+        request = Request(two[0].site, {}, changeset=os.urandom(1_000_000))
+        with pytest.raises(errors.TransportError, match="the other side said nothing for 0.05 s"):
+            peer.exchange(request)
+
+
+def test_who_works_on_an_answer_says_so(two: tuple[Replica, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an answer takes long, signs of life come, which are no answers."""
+    here, path = two
+    whole, answers, signs = io.BytesIO(), io.BytesIO(), []
+    pipe.write(whole, messages.pack_request(Request(here.site, here.vector(), pull=True)))
+    whole.seek(0)
+    monkeypatch.setattr(pipe, "BEAT_S", 0.001)
+
+    def slow_answer(replica: Replica, request: Request) -> Response:
+        hub.until(lambda: len(answers.getvalue()) >= 24)
+        return answer(replica, request)
+
+    monkeypatch.setattr(pipe, "answer", slow_answer)
+    with Replica.open(path) as there:
+        assert pipe.serve(there, whole, answers) == 1
+    answers.seek(0)
+    found = pipe.read(answers, lambda: signs.append(1))
+    assert found is not None and messages.unpack_response(found, "it").changeset and len(signs) >= 4
 
 
 def test_a_conversation_that_is_cut_anywhere(two: tuple[Replica, Path]) -> None:
