@@ -44,6 +44,7 @@ log = logging.getLogger("crdtsql")
 
 WORDS = ("health", "metrics")
 """What the server itself answers to, so that no file can be called so."""
+_FAULT = "a fault in crdtsql itself, which its log tells; nothing was changed"
 NeedsNoToken = Callable[[Mapping[str, Any]], bool]
 
 
@@ -110,7 +111,12 @@ class HttpApp:
                 Route("/{name}", self._exchange, methods=["POST"]),
                 Route("/{name}/news", self._news),
             ],
-            exception_handlers={HTTPException: _no_such_thing, Refusal: self._refused, CrdtsqlError: self._failed},
+            exception_handlers={
+                HTTPException: _no_such_thing,
+                Refusal: self._refused,
+                CrdtsqlError: self._failed,
+                Exception: self._fault,
+            },
             lifespan=self._lifespan,
         )
 
@@ -174,7 +180,7 @@ class HttpApp:
             raise Refusal(503 if isinstance(error, BusyError) else 409, error) from error
         except Exception as error:
             log.exception("/%s: a request failed", served.name)
-            raise Refusal(500, "a fault in crdtsql itself; nothing was changed") from error
+            raise Refusal(500, _FAULT) from error
         self._figures.answered(served.name, 200, found.size)
         return found
 
@@ -273,6 +279,12 @@ class HttpApp:
         """Answer when what is kept of the tokens can't be read: nobody is let in."""
         log.error("%s", error)
         return await self._refused(request, Refusal(500, "who may sync here can't be found out: its log says why"))
+
+    async def _fault(self, request: Request, error: Exception) -> Response:
+        """Answer what nobody thought of."""
+        if not isinstance(error, ClientDisconnect):
+            log.error("/%s: a fault in crdtsql itself", request.path_params.get("name", ""), exc_info=error)
+        return _Answer(Outgoing(messages.pack_error(TransportError(_FAULT)), self.limits, 500))
 
 
 class _Answer(Response):

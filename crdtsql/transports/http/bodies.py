@@ -6,9 +6,11 @@ So neither a slow client nor many of them fill memory. Knows nothing of what a b
 from __future__ import annotations
 
 import asyncio
+import io
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from typing import IO
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Send
@@ -43,12 +45,15 @@ class Body:
     """Bytes in a temporary file; a short one is in memory."""
 
     def __init__(self) -> None:
-        self.file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed by `close`
+        self.file: IO[bytes] = io.BytesIO()
         self.size = 0
 
     def write(self, piece: bytes) -> None:
         """Add bytes."""
         self.size += len(piece)
+        if self.size > IN_MEMORY and isinstance(self.file, io.BytesIO):
+            before, self.file = self.file.getbuffer(), tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+            self.file.write(before)
         self.file.write(piece)
 
     def read(self) -> bytes:
@@ -83,8 +88,12 @@ class Incoming:
             async for piece in self._pieces(request):
                 self._make_room(body, len(piece))
                 body.write(piece)
-        except BaseException:
+        except BaseException as error:
             self.done(body)
+            if isinstance(error, OSError):
+                raise Refusal(
+                    507, f"there is no room here for what comes ({error.strerror}): sync again later"
+                ) from error
             raise
         return body
 
@@ -103,9 +112,8 @@ class Incoming:
         """Yield what comes, unless it comes too slowly."""
         began, size, pieces = time.monotonic(), 0, request.stream()
         while True:
-            allowed = self._limits.patience_s + size / self._limits.slowest_bytes - (time.monotonic() - began)
             try:
-                async with asyncio.timeout(min(self._limits.patience_s, allowed)):
+                async with asyncio.timeout(self._limits.seconds_left(began, size)):
                     piece = await anext(pieces, None)
             except TimeoutError as error:
                 raise Refusal(408, "the request came too slowly: sync again") from error
@@ -151,9 +159,10 @@ class Outgoing:
         try:
             self._body.file.seek(0)
             await send({"type": "http.response.start", "status": self._status, "headers": headers})
+            began, left = time.monotonic(), self.size
             while piece := self._body.file.read(PIECE):
-                async with asyncio.timeout(self._limits.patience_s):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+                async with asyncio.timeout(self._limits.seconds_left(began, self.size - left)):
+                    left -= len(piece)
+                    await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
         finally:
             self._body.close()

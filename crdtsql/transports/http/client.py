@@ -128,17 +128,19 @@ class HttpPeer(Peer):
                 self._warn()
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             limits = httpx2.Limits(keepalive_expiry=KEPT_S)
-            reached = self._place.socket is None
-            own = None
-            if not (reached and _has_proxy()):
-                own = httpx2.HTTPTransport(
-                    verify=_trust(self._place),
-                    uds=self._place.socket,
-                    limits=limits,
-                    socket_options=_ALIVE if reached else None,
-                )
+            trust, direct = _trust(self._place), self._place.near or not _has_proxy()
+            own = httpx2.HTTPTransport(
+                verify=trust,
+                uds=self._place.socket,
+                limits=limits,
+                socket_options=None if self._place.socket else _ALIVE,
+            )
             self._client = httpx2.Client(
-                transport=own, verify=_trust(self._place), headers=headers | _HEADERS, limits=limits, trust_env=reached
+                transport=own if direct else None,
+                verify=trust,
+                headers=headers | _HEADERS,
+                limits=limits,
+                trust_env=not direct,
             )
         return self._client
 

@@ -16,7 +16,7 @@ class Limits:
         body_bytes: of one request.
         waiting_bytes: of all requests together that are not answered yet, in temporary files.
         patience_s: so long a client may send or take nothing, and so long it may take for its headers.
-        slowest_bytes: a body must come at this rate, in bytes a second, after the first `patience_s`.
+        slowest_bytes: a body must come, and an answer be taken, at this rate, in bytes a second, after the first `patience_s`.
         requests: that each token may make at once.
         requests_per_s: that each token may make in the long run.
         waiting_requests: to one file; more are turned away.
@@ -31,8 +31,13 @@ class Limits:
     requests: int = 1_000
     requests_per_s: float = 100.0
     waiting_requests: int = 256
-    connections: int = 4_096
+    connections: int = 2_048
     heartbeat_s: float = 15.0
+
+    def seconds_left(self, began: float, size: int) -> float:
+        """Return how long may pass until more of what began then comes, or is taken, after so many bytes."""
+        allowed = self.patience_s + size / self.slowest_bytes - (time.monotonic() - began)
+        return min(self.patience_s, allowed)
 
 
 class Rates:

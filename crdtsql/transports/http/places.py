@@ -20,11 +20,13 @@ class HttpPlace(NamedTuple):
         url: of the file; its news are at `url/news`.
         socket: the path of a unix socket, None where it is reached by host and port.
         in_clear: whoever is on the way can read what goes there.
+        near: it is on this machine, so no proxy is on the way.
     """
 
     url: str
     socket: str | None = None
     in_clear: bool = False
+    near: bool = False
 
     @property
     def identity(self) -> str:
@@ -65,10 +67,12 @@ def _url(address: Address) -> HttpPlace:
     if not _HOST.fullmatch(host) or port == 0:
         raise _no_address(address, form, "it has no host")
     path = quote(unquote(found.path.rstrip("/")), safe="/~")
+    near = _LOOPBACK.fullmatch(host.strip("[]")) is not None
     at = host.lower() + (f":{port}" if port else "")
     return HttpPlace(
         f"{address.scheme}://{at}{path}",
-        in_clear=address.scheme == "http" and not _LOOPBACK.fullmatch(host.strip("[]")),
+        in_clear=address.scheme == "http" and not near,
+        near=near,
     )
 
 
@@ -79,7 +83,7 @@ def _socket(address: Address) -> HttpPlace:
         raise _no_address(
             address, "unix:/run/crdtsql.sock:app", "it has no path that begins with /, or no name after it"
         )
-    return HttpPlace(f"http://localhost/{quote(name, safe='/~')}", path)
+    return HttpPlace(f"http://localhost/{quote(name, safe='/~')}", path, near=True)
 
 
 def _no_address(address: Address, form: str, why: str) -> UsageError:

@@ -39,6 +39,8 @@ class PatientProtocol(H11Protocol):
         """Begin to wait for headers."""
         super().connection_made(transport)
         self._wait()
+        if len(self.connections) > (self.config.limit_concurrency or len(self.connections)):
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Stop waiting when a request is there; begin to wait when a part of one is."""
@@ -110,6 +112,7 @@ class HttpServer(uvicorn.Server):
 
     def run_until_told(self) -> None:
         """Serve."""
+        _allow_connections(self._served.limits.connections)
         self.run(sockets=self._listening)
 
     def end(self) -> None:
@@ -214,6 +217,17 @@ def listen_locally(path: str) -> Iterator[socket.socket]:
         made.close()
         with suppress(OSError):
             os.unlink(path)
+
+
+def _allow_connections(count: int) -> None:
+    """Let this process have so many connections open, as far as the system lets it."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = count + 256
+        if soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
 def name_of(listening: socket.socket) -> str:

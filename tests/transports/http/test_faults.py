@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ import pytest
 from crdtsql import Replica, errors
 from crdtsql.transports import http, messages
 from crdtsql.transports.addresses import parse
+from crdtsql.transports.http import bodies
 from crdtsql.transports.http.client import HttpPeer
 from crdtsql.transports.http.places import place_of
 from crdtsql.transports.interface import Request
@@ -233,3 +235,74 @@ def test_a_file_that_is_locked(two: tuple[Replica, Path]) -> None:
             shell.stdin.close()
         here.sync(server.address(path))
     assert rows(path) == [("a", 1)]
+
+
+def test_a_server_without_room(two: tuple[Replica, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server whose disk is full says so, keeps nothing of the request, and takes the next one when there is room."""
+    here, path = two
+    execute(here.path, "INSERT INTO task VALUES ('a', 1)")
+
+    def no_room(body: bodies.Body, piece: bytes, write=bodies.Body.write) -> None:
+        if piece.startswith(messages.ASKS):
+            raise OSError(28, "No space left on device")
+        write(body, piece)
+
+    with hub.serving(path) as server:
+        server.grant(path)
+        with monkeypatch.context() as full, pytest.raises(errors.TransportError, match=r"no room here .*No space left"):
+            full.setattr(bodies.Body, "write", no_room)
+            here.sync(server.address(path))
+        here.sync(server.address(path))
+    assert rows(path) == [("a", 1)]
+
+
+def test_a_fault_of_the_server(
+    two: tuple[Replica, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What nobody thought of is told the client in one line without details, which are in the server's log; the server goes on."""
+    here, path = two
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("of nobody's business")
+
+    with hub.serving(path) as server:
+        server.grant(path)
+        for place in ("crdtsql.transports.http.app.answer", "crdtsql.transports.http.app.Incoming.receive"):
+            with (
+                monkeypatch.context() as now,
+                pytest.raises(errors.TransportError, match="a fault in crdtsql itself, w") as caught,
+            ):
+                now.setattr(place, broken)
+                here.sync(server.address(path))
+            assert "business" not in str(caught.value)
+        here.sync(server.address(path))
+    assert caplog.text.count("RuntimeError: of nobody's business") == 2
+
+
+def test_many_connections(two: tuple[Replica, Path]) -> None:
+    """Connections beyond the most that are taken are closed at once, and those that are there go on."""
+    here, path = two
+    with hub.serving(path, limits=http.Limits(connections=4)) as server, contextlib.ExitStack() as opened:
+        server.grant(path)
+        peer = opened.enter_context(HttpPeer(server.address(path), place_of(parse(server.address(path)))))
+        here.sync(peer)
+        idle = [opened.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(6)]
+        for one in idle:
+            one.settimeout(0.2)
+        closed = 0
+        for one in idle:
+            with suppress(TimeoutError):
+                closed += one.recv(1) == b""
+        assert closed == 3
+        assert len(server.running.server_state.connections) == 4
+
+
+def test_no_proxy_is_asked_for_this_machine(two: tuple[Replica, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that the environment names is used for other machines alone."""
+    here, path = two
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with hub.serving(path) as server:
+        server.grant(path)
+        here.sync(server.address(path))
+    with pytest.raises(errors.TransportError, match="Connection refused"):
+        here.sync("http://host.invalid/app")
