@@ -22,7 +22,7 @@ from crdtsql.replica import Replica, SyncOptions, SyncReport, Told
 from crdtsql.transports import gossip
 from crdtsql.transports.interface import Peer, Store
 
-LOOK_S = 0.008
+LOOK_S = 0.01
 """How often to look at the file."""
 DEBOUNCE_S, STORE_DEBOUNCE_S, LONGEST_DEBOUNCE_S = 0.003, 0.01, 0.1
 """Writes go when none came for so long, or after so long at the latest; what goes to a store is a file there for long."""

@@ -19,7 +19,7 @@ from crdtsql.replica import Replica
 from crdtsql.transports.http.agreed import mark_of
 from crdtsql.transports.interface import Response
 
-LOOK_S = 0.008
+LOOK_S = 0.01
 """How often to look at the file, while anybody wants to hear of news."""
 SHARE = 0.2
 """How much of the time taking note of what others write may take."""
