@@ -6,16 +6,30 @@
 ...     app.clone("other.db")
 """
 
-from crdtsql.base import errors
+from typing import TYPE_CHECKING
+
+from crdtsql.base import door, errors
 from crdtsql.base.errors import CrdtsqlError
 from crdtsql.base.vector import Vector, parse_vector
 from crdtsql.base.version import __version__
-from crdtsql.merge.merging import MergeReport
-from crdtsql.replica.carried import SyncReport
-from crdtsql.replica.replica import Replica
-from crdtsql.transports.http import serve
-from crdtsql.transports.syncing import sync
-from crdtsql.ui.load import load
+
+if TYPE_CHECKING:
+    from crdtsql.merge.report import MergeReport
+    from crdtsql.replica.syncreport import SyncReport
+    from crdtsql.transports.http import serve
+    from crdtsql.transports.syncing import Replica, sync
+    from crdtsql.ui.load import load
+else:
+    __getattr__ = door(
+        __name__,
+        {
+            "merge.report": "MergeReport",
+            "replica.syncreport": "SyncReport",
+            "transports.http": "serve",
+            "transports.syncing": "Replica sync",
+            "ui.load": "load",
+        },
+    )
 
 __all__ = [
     "CrdtsqlError",

@@ -1,7 +1,8 @@
 """Words that need no file."""
 
-from crdtsql.base import clock, memory, naming, policy, query, reasons, suggest
+from crdtsql.base import clock, memory, naming, query, reasons, suggest
 from crdtsql.base.clock import ABSENT, Now
+from crdtsql.base.doors import door
 from crdtsql.base.errors import (
     BusyError,
     CannotAdoptError,
@@ -33,12 +34,12 @@ from crdtsql.base.errors import (
     WriteRefusedError,
 )
 from crdtsql.base.naming import WORD_BITS, is_ours
-from crdtsql.base.policy import Declared
 from crdtsql.base.progress import Progress, silent
-from crdtsql.base.rules import blocks_rule, old_numbers
+from crdtsql.base.rules import blocks_rule, old_numbers, policy
 from crdtsql.base.rules.blocks_rule import Blocks, Lane
 from crdtsql.base.rules.numbers_rule import DERIVED, MOST_ATTEMPTS, NO_SITE, Birth, Contender, assign, derive
 from crdtsql.base.rules.old_numbers import OldNumbers
+from crdtsql.base.rules.policy import Declared
 from crdtsql.base.sqltext import EMPTY, LOG_TIME, Sql, fragment, identifier, integer, joined, sql, text, verbatim
 from crdtsql.base.temporary import TemporaryTable, make_room
 from crdtsql.base.values import (
@@ -112,6 +113,7 @@ __all__ = [
     "caseless",
     "clock",
     "derive",
+    "door",
     "dumps",
     "fragment",
     "from_json",

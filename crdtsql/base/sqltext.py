@@ -7,15 +7,21 @@ quotation, and a forgotten slot is an error instead of a wrong statement.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from importlib.resources import files
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from crdtsql.base.reasons import SLOTS
 
+if TYPE_CHECKING:
+    from importlib.abc import ResourceLoader
+
+_FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "sql")
+_read = cast("ResourceLoader", __spec__.loader).get_data
+"""Reads what stands beside this module, also out of a zip file."""
 _SLOT = re.compile(r"\$\{([a-z_0-9]+)\}")
 
 
@@ -134,7 +140,7 @@ class Template:
 @cache
 def template(name: str) -> Template:
     """Load `crdtsql/sql/<name>.sql`; `name` looks like `fold/group_events`."""
-    body = (files("crdtsql") / "sql" / f"{name}.sql").read_text(encoding="utf-8").strip()
+    body = _read(os.path.join(_FOLDER, *f"{name}.sql".split("/"))).decode().strip()
     for slot, reason in SLOTS.items():
         body = body.replace(f"${{{slot}}}", text(reason).text)
     return Template(name, body, frozenset(_SLOT.findall(body)))

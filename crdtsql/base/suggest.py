@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 from crdtsql.base.values import SqliteValue, caseless, is_utf8
 
@@ -62,6 +61,8 @@ def meant(given: str, known: Iterable[str]) -> str | None:
     >>> meant("Tsk", ["note", "task"]), meant("x", ["note"]), meant("éx", ["éxx"])
     ('task', None, 'éxx')
     """
+    from difflib import get_close_matches
+
     names = {caseless(name): name for name in known}
     found = get_close_matches(caseless(given), names, 1)
     return names[found[0]] if found else None

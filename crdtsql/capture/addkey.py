@@ -88,6 +88,7 @@ def add_key(connection: apsw.Connection, name: str) -> KeyPlan | None:
         return None
     with _savepoint(connection, found.table):
         before = _references(connection), usertriggers.broken(connection)
+        _register_functions(connection)
         query.first(connection, "SELECT crdt_row_key(NULL)")
         for statement in found.statements:
             connection.execute(statement)
@@ -272,8 +273,10 @@ def _row_keys() -> Callable[..., SqliteValue]:
     return row_key
 
 
-def register_functions(connection: apsw.Connection) -> None:
-    """Give a connection the functions with which keys are made."""
+def _register_functions(connection: apsw.Connection) -> None:
+    """Give a connection the functions with which keys are made, unless it has them."""
+    if query.exists(connection, "pragma_function_list", "name = 'crdt_row_key'"):
+        return
     connection.create_scalar_function("crdt_digest", _digest, -1)
     connection.create_scalar_function("crdt_row_key", _row_keys(), -1)
 

@@ -2,13 +2,12 @@
 
 from crdtsql.evolve import alter, appear, drift
 from crdtsql.evolve.adopt import SchemaDiff, adopt, compare
-from crdtsql.evolve.ids import AUTOINCREMENT, set_ids
+from crdtsql.evolve.ids import set_ids
 from crdtsql.evolve.rebuild import rebuild
 from crdtsql.evolve.repair import RepairReport, repair
 from crdtsql.evolve.schemaview import TableSchema, describe
 
 __all__ = [
-    "AUTOINCREMENT",
     "RepairReport",
     "SchemaDiff",
     "TableSchema",

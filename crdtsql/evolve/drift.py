@@ -218,17 +218,6 @@ def in_doubt(registry: Registry, table: Table) -> tuple[str, str]:
     return problem, settled
 
 
-def has_moved(registry: Registry) -> bool:
-    """Tell whether the schema was changed since the last look, or what we keep does not fit together."""
-    return schema_has_moved(registry) or not damage.fits(registry.connection)
-
-
-def schema_has_moved(registry: Registry) -> bool:
-    """Tell whether the schema was changed since the last look."""
-    (version,) = query.first(registry.connection, "PRAGMA main.schema_version")
-    return bool(version != registry.get("schema_version"))
-
-
 def see(registry: Registry) -> None:
     """Remember the columns of all tables as they are now."""
     for table in registry.tables():
@@ -251,7 +240,7 @@ def check(registry: Registry, *, strict: bool = True) -> bool:
         DamagedError: something of ours is gone, and something else with it.
         SchemaDriftError: with `strict`, a table was altered in a way that only a person can judge.
     """
-    if not has_moved(registry):
+    if not damage.has_moved(registry.connection):
         return True
     lost = certain(registry)
     if lost:

@@ -12,12 +12,11 @@ from contextlib import contextmanager
 
 import apsw
 
-from crdtsql.base import CannotAlterError, UsageError, identifier, query
+from crdtsql.base import CannotAlterError, UsageError, identifier, policy, query
 from crdtsql.evolve import reshape
 from crdtsql.sqlite import TableShape, autoincrement, schema, tablesql
 from crdtsql.store import Registry, Table
 
-AUTOINCREMENT = "autoincrement"
 SCRATCH = "_crdt_sequence"
 
 
@@ -29,8 +28,8 @@ def set_ids(registry: Registry, name: str, kind: str) -> bool:
         UsageError: there is no such way.
         CannotAlterError: the table can't have it, or it would be of no use.
     """
-    if kind != AUTOINCREMENT:
-        raise UsageError(f"there is no way {kind!r} to hand out ids; use {AUTOINCREMENT}")
+    if kind != policy.AUTOINCREMENT:
+        raise UsageError(f"there is no way {kind!r} to hand out ids; use {policy.AUTOINCREMENT}")
     connection, table = registry.connection, registry.present_table(name)
     shape = reshape.shape_of(registry, table.name)
     if autoincrement.is_on(connection, table.name, table.key[0]):

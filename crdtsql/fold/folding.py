@@ -20,15 +20,10 @@ from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import births
 from crdtsql.shown import Scene, bearing, moved, note_folded, noting, settle, standins
 from crdtsql.sqlite import schema
-from crdtsql.store import Logged, Registry, Table
+from crdtsql.store import Logged, Registry, Table, has_pending
 
 MOST_EVENTS = 1_000
 """Up to so many events of a table with many columns, it is found out whether they change stamps of a few columns alone."""
-
-
-def has_pending(connection: apsw.Connection) -> bool:
-    """Tell whether the log holds anything to fold."""
-    return query.exists(connection, "main._crdt_log")
 
 
 def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Logged | None = None) -> int:

@@ -1,8 +1,23 @@
 """How does a changeset get into the clocks and the tables?"""
 
-from crdtsql.merge import parking
-from crdtsql.merge.absent import set_uids
-from crdtsql.merge.merging import MergeReport, check_needs, check_skew, merge
+from typing import TYPE_CHECKING
+
+from crdtsql.base import door
+
+if TYPE_CHECKING:
+    from crdtsql.merge import parking
+    from crdtsql.merge.absent import set_uids
+    from crdtsql.merge.merging import check_needs, check_skew, merge
+    from crdtsql.merge.report import MergeReport
+else:
+    __getattr__ = door(
+        __name__,
+        {
+            "absent": "set_uids",
+            "merging": "check_needs check_skew merge",
+            "report": "MergeReport",
+        },
+    )
 
 __all__ = [
     "MergeReport",

@@ -8,8 +8,6 @@ on the set of merged events alone, not on the order or number of merges.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
 
 import apsw
 
@@ -33,6 +31,7 @@ from crdtsql.capture import without_capture
 from crdtsql.conflicts import conflict_log, severed
 from crdtsql.merge import absent, agreement, bearing, materialize, meet, mergeparts, parking, taken, unrelated
 from crdtsql.merge.arrival import Arrival
+from crdtsql.merge.report import MergeReport, TableReport
 from crdtsql.numbers import followers, ids, reference
 from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers
 from crdtsql.sqlite import schema
@@ -62,104 +61,6 @@ THEIRS = TemporaryTable(
 
 MANY_ROWS = 1_000
 """From so many rows on it is cheaper to compile all statements anew, twice, than to let our triggers look whether to capture them."""
-
-
-@dataclass(slots=True)
-class TableReport:
-    """What a merge did to one table.
-
-    Attributes:
-        inserted: rows that are new in the user's table, or came back.
-        updated: rows whose shown values changed.
-        deleted: rows that went from the user's table to the held rows.
-        cells_won: cells of known rows that the incoming value replaced.
-        cells_lost: incoming cells of known rows that the local value outlived.
-        concurrent: cells written on both sides without knowing of each other, with different values.
-        renumbered: rows that have another number now than where they were before, because another row keeps theirs.
-        held: rows that the table can't show now, or not as they are, because of a constraint; `crdtsql held` lists them.
-    """
-
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    cells_won: int = 0
-    cells_lost: int = 0
-    concurrent: int = 0
-    renumbered: int = 0
-    held: int = 0
-
-    def add(self, later: TableReport) -> None:
-        """Count in what a later merge did to the same table."""
-        for name, count in asdict(later).items():
-            setattr(self, name, getattr(self, name) + count)
-
-
-@dataclass(slots=True)
-class MergeReport:
-    """What a merge did.
-
-    Attributes:
-        sender: site id of the exporting replica, as hex.
-        known: the changeset held nothing new.
-        tables: table name -> counts, for the tables in which anything changed.
-        unrelated: table name -> how many rows had equal keys and other values, where both sides had filled the table separately.
-        notices: what a person should know, such as which columns are not in this file.
-    """
-
-    sender: str
-    known: bool = False
-    tables: dict[str, TableReport] = field(default_factory=dict)
-    unrelated: dict[str, int] = field(default_factory=dict)
-    notices: list[str] = field(default_factory=list)
-
-    def of(self, table: str) -> TableReport:
-        """Return the counts of one table."""
-        return self.tables.get(table, TableReport())
-
-    @property
-    def total(self) -> TableReport:
-        """Return the counts over all tables."""
-        total = TableReport()
-        for report in self.tables.values():
-            total.add(report)
-        return total
-
-    @staticmethod
-    def from_json(found: dict[str, Any]) -> MergeReport:
-        """Read what another machine says of a merge there; keys that are not known are ignored.
-
-        Raises:
-            ValueError, TypeError, KeyError, AttributeError: it is no report.
-        """
-        names = {one.name for one in fields(TableReport)}
-        tables = {
-            str(table): TableReport(**{name: int(count) for name, count in counts.items() if name in names})
-            for table, counts in found["tables"].items()
-        }
-        unrelated = {str(table): int(rows) for table, rows in found.get("unrelated", {}).items()}
-        notices = [str(notice) for notice in found.get("notices", [])]
-        return MergeReport(str(found["sender"]), found["known"] is True, tables, unrelated, notices)
-
-    def add(self, later: MergeReport) -> None:
-        """Count in what a later merge did."""
-        self.sender, self.known = later.sender, self.known and later.known
-        for name, report in later.tables.items():
-            self.tables.setdefault(name, TableReport()).add(report)
-        for name, rows in later.unrelated.items():
-            self.unrelated[name] = self.unrelated.get(name, 0) + rows
-        self.notices += [notice for notice in later.notices if notice not in self.notices]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as the command line's `--json` prints it."""
-        tables = {name: asdict(report) for name, report in self.tables.items()}
-        return {
-            "sender": self.sender,
-            "known": self.known,
-            **asdict(self.total),
-            "tables": tables,
-            "unrelated": self.unrelated,
-            "notices": self.notices,
-        }
 
 
 def check_needs(registry: Registry, header: Header) -> None:

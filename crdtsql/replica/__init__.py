@@ -1,9 +1,26 @@
 """In which order do the steps of a verb run, under which lock?"""
 
-from crdtsql.replica.answers import UNSET
-from crdtsql.replica.carried import RowChange, SyncOptions, SyncReport, Told, carries
-from crdtsql.replica.replica import Replica
-from crdtsql.replica.transactions import LOCK_TIMEOUT_S
+from typing import TYPE_CHECKING
+
+from crdtsql.base import door
+
+if TYPE_CHECKING:
+    from crdtsql.replica.answers import UNSET
+    from crdtsql.replica.carried import carries
+    from crdtsql.replica.replica import Replica
+    from crdtsql.replica.syncreport import RowChange, SyncOptions, SyncReport, Told
+    from crdtsql.replica.transactions import LOCK_TIMEOUT_S
+else:
+    __getattr__ = door(
+        __name__,
+        {
+            "answers": "UNSET",
+            "carried": "carries",
+            "replica": "Replica",
+            "syncreport": "RowChange SyncOptions SyncReport Told",
+            "transactions": "LOCK_TIMEOUT_S",
+        },
+    )
 
 __all__ = [
     "LOCK_TIMEOUT_S",

@@ -8,22 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from crdtsql.base import SqliteValue, UsageError
-from crdtsql.conflicts import (
-    Answer,
-    Conflict,
-    ResolveReport,
-    Selection,
-    conflict_log,
-    resolve,
-    resolve_all,
-    undelete,
-)
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo
 from crdtsql.replica.turns import verb
+
+if TYPE_CHECKING:
+    from crdtsql.conflicts import Conflict, ResolveReport
 
 
 class Unset(Enum):
@@ -73,6 +66,8 @@ class Answers(Session):
             ConflictError: its row is deleted, or its cell was written since `seen` was read.
             WriteRefusedError: a constraint of the table does not allow the value.
         """
+        from crdtsql.conflicts import Answer, conflict_log, resolve
+
         if (take is None) == (value is UNSET):
             raise UsageError("say either which side to take, or which value")
         answer = Answer(take) if value is UNSET else Answer(value=value)
@@ -106,6 +101,8 @@ class Answers(Session):
             NotEnabledError: the table is not replicated.
             UsageError: no table has such a column, or no such site is known here.
         """
+        from crdtsql.conflicts import Answer, Selection, resolve_all
+
         side = Answer(take)
         with suppress(Undo), self._answering():
             report = resolve_all(self.registry, side, Selection(table, column, site), self._fold)
@@ -123,5 +120,7 @@ class Answers(Session):
             NotDeletedError: it is not deleted.
             WriteRefusedError: a constraint of the table does not allow it.
         """
+        from crdtsql.conflicts import undelete
+
         with self._answering():
             undelete(self.registry, table, key)

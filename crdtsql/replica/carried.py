@@ -1,4 +1,4 @@
-"""Carried: what a sync with a remote did, and the place where the transports say that they carry it.
+"""Carried: the verbs of syncing, and the place where the transports say that they carry them.
 
 A replica knows no transport: they stand above it. `carries` is called by them when they are imported.
 """
@@ -7,115 +7,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import apsw
 
-from crdtsql.base import CrdtsqlError, SqliteValue, UsageError, query, suggest, to_json, value_to_json
-from crdtsql.export import Change
-from crdtsql.merge import MergeReport
+from crdtsql.base import UsageError, query, suggest
 from crdtsql.replica.session import Session
 from crdtsql.replica.turns import verb
-from crdtsql.store import names, remotes
+from crdtsql.store import remotes
 
-
-class RowChange(NamedTuple):
-    """A row that a sync would change here.
-
-    Attributes:
-        did: inserted, updated or deleted.
-        columns: name -> value afterwards, of the columns that differ; of a deleted row the values that go.
-    """
-
-    table: str
-    key: tuple[SqliteValue, ...]
-    did: str
-    columns: dict[str, SqliteValue]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as `--json` prints it."""
-        columns = {name: value_to_json(value) for name, value in self.columns.items()}
-        return {
-            "table": self.table,
-            "key": [value_to_json(part) for part in self.key],
-            "did": self.did,
-            "columns": columns,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
-    """How to sync.
-
-    Attributes:
-        pull: take what the remote has.
-        push: give what it lacks.
-        dry_run: change nothing, and say what would be changed.
-        refuse_unrelated: as in `Replica.merge`.
-        patience: at how many polls of a store to wait until somebody else has put there what others wrote.
-    """
-
-    pull: bool = True
-    push: bool = True
-    dry_run: bool = False
-    refuse_unrelated: bool = False
-    patience: int = 0
-
-
-@dataclass(slots=True)
-class SyncReport:
-    """What a sync did; two files' can be unpacked: `here, there = sync(one, other)`.
-
-    Attributes:
-        remote: the remote's address.
-        here: what this replica merged, of all changesets together.
-        there: what a peer that answers merged; None if the remote is a store.
-        sent, received: how many changesets went there, and came here.
-        sent_bytes, received_bytes: their size.
-        waiting: changesets in a store that build on what is not in it.
-        put_off: the store lacks what others wrote, who were given time to put it there.
-        skipped: changesets of a store that can't be merged here, and why.
-        rows: with `dry_run`, which rows would change here.
-        cells: with `dry_run`, what would be sent.
-    """
-
-    remote: str
-    here: MergeReport
-    there: MergeReport | None = None
-    sent: int = 0
-    sent_bytes: int = 0
-    received: int = 0
-    received_bytes: int = 0
-    waiting: int = 0
-    put_off: bool = False
-    skipped: list[str] = field(default_factory=list)
-    rows: list[RowChange] = field(default_factory=list)
-    cells: list[Change] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[MergeReport]:
-        yield self.here
-        if self.there is not None:
-            yield self.there
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as `--json` prints it, but for `here` and `there`, which are reports of their own."""
-        counts = {name: getattr(self, name) for name in ("sent", "sent_bytes", "received", "received_bytes", "waiting")}
-        return counts | {"skipped": self.skipped}
-
-    def would_to_json(self) -> dict[str, Any]:
-        """Return what a dry run found, as `--json` prints it."""
-        return {
-            "here": [row.to_json() for row in self.rows],
-            "there": [{**change._asdict(), "hlc": str(change.hlc), "key": to_json(change.key), "value": to_json(change.value)}
-                      for change in self.cells],
-        }  # fmt: skip
-
-
-Told = Callable[[str, "SyncReport | CrdtsqlError"], None]
-"""Hears what was done with a remote of that name, or why nothing could be."""
+if TYPE_CHECKING:
+    from crdtsql.merge import MergeReport
+    from crdtsql.replica.syncreport import SyncOptions, SyncReport, Told
 
 
 class Carrier(Protocol):
@@ -169,6 +74,8 @@ class Carried(Session):
             UsageError: there is no way to such an address.
             TransportError: the remote can't be reached, or is none.
         """
+        from crdtsql.replica.syncreport import SyncOptions
+
         return _CARRIERS[0].sync(self, remote, SyncOptions(pull, push, dry_run, refuse_unrelated))
 
     def watch(
@@ -190,6 +97,8 @@ class Carried(Session):
         Raises:
             UsageError: there is no way to such an address, or no remote has a name.
         """
+        from crdtsql.replica.syncreport import SyncOptions
+
         _CARRIERS[0].watch(self, remotes, stop, told, SyncOptions(pull, push))
 
     def reconcile(self, *copies: str | os.PathLike[str], refuse_unrelated: bool = False) -> dict[str, MergeReport]:
@@ -210,6 +119,8 @@ class Carried(Session):
     @verb
     def names(self) -> dict[str, str]:
         """Return what sites are called, as far as it is known here: site id -> name."""
+        from crdtsql.store import names
+
         with self._explained():
             self.registry.require()
             return {site.hex(): name for site, (name, _) in names.read(self.registry).items() if name}
@@ -221,6 +132,8 @@ class Carried(Session):
         Raises:
             UsageError: it is no name.
         """
+        from crdtsql.store import names
+
         with self._changing(strict=False):
             names.give(self.registry, name)
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from crdtsql.base import CannotCombineError, DatabaseError, UsageError, caseless
-from crdtsql.combine import CombineReport, Gathered, UndoReport, combine, gather, undo
 from crdtsql.replica.opening import connect
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained
 from crdtsql.replica.turns import verb
-from crdtsql.shown import moved
-from crdtsql.wire import attached, no_such_file
+
+if TYPE_CHECKING:
+    from crdtsql.combine import CombineReport, Gathered, UndoReport
 
 
 class Combining(Session):
@@ -47,6 +47,10 @@ class Combining(Session):
                 can't come in.
             DatabaseError: it can't be opened, or is no SQLite database.
         """
+        from crdtsql.combine import combine
+        from crdtsql.shown import moved
+        from crdtsql.wire import attached
+
         if take not in ("ours", "theirs"):
             raise UsageError(f"there is no side {take!r}; take 'ours' or 'theirs'")
         self.registry.require()
@@ -71,6 +75,9 @@ class Combining(Session):
         return report
 
     def _gather(self, other: str) -> Gathered:
+        from crdtsql.combine import gather
+        from crdtsql.wire import no_such_file
+
         if not os.path.isfile(other):
             raise DatabaseError(no_such_file(other))
         if self._file and os.path.samefile(self._file, other):
@@ -96,6 +103,10 @@ class Combining(Session):
         Raises:
             CannotCombineError: there is nothing to take back.
         """
+        from crdtsql.combine import undo
+        from crdtsql.shown import moved
+        from crdtsql.wire import attached
+
         self.registry.require()
         with attached(self.connection, "incoming") as database, suppress(Undo), self._changing(ForeignKeys.OFF):
             moved.take_in(self.registry)

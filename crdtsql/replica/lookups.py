@@ -6,19 +6,21 @@ Each looks at one committed state in which nothing is left to fold.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import apsw
 
 from crdtsql.base import CrdtsqlError, SqliteValue, Vector, memory
-from crdtsql.conflicts import Conflict, Selection, conflict_log, select
-from crdtsql.fold import has_pending
-from crdtsql.look import CellOrigin, LogEntry, Measures, Report, Status, blame, examine, log, measure, status
-from crdtsql.numbers import Renumbered, renumbered
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, foreign_keys, reading
 from crdtsql.replica.turns import verb
-from crdtsql.shown import Difference, HeldRow, find_differences, held
-from crdtsql.store import damage, lanes
+from crdtsql.store import damage, has_pending, lanes
+
+if TYPE_CHECKING:
+    from crdtsql.conflicts import Conflict
+    from crdtsql.look import CellOrigin, LogEntry, Measures, Report, Status
+    from crdtsql.numbers import Renumbered
+    from crdtsql.shown import Difference, HeldRow
 
 
 class Lookups(Session):
@@ -33,6 +35,8 @@ class Lookups(Session):
     @verb
     def status(self) -> Status:
         """Describe the file: tables, sites, vector, sizes, peers."""
+        from crdtsql.look import status
+
         with self._explained():
             self.registry.require()
             with reading(self.connection):
@@ -46,6 +50,8 @@ class Lookups(Session):
             others: what another side is called, such as a store -> its vector.
             sizes: read also how many bytes crdtsql's own tables have, which takes long in large files.
         """
+        from crdtsql.look import measure
+
         with self._folded(strict=False):
             return measure(self.registry, others or {}, sizes=sizes)
 
@@ -59,6 +65,8 @@ class Lookups(Session):
 
         Works on any SQLite file, and changes nothing.
         """
+        from crdtsql.look import examine
+
         with self._explained():
             differing = self._shown_otherwise()
             with reading(self.connection):
@@ -66,6 +74,8 @@ class Lookups(Session):
 
     def _shown_otherwise(self) -> list[Difference]:
         """Settle everything from scratch, say what was shown otherwise, and undo it; nothing is said where that can't be done."""
+        from crdtsql.shown import find_differences
+
         connection = self.connection
         if connection.in_transaction or connection.readonly("main") or not self.registry.exists:
             return []
@@ -96,6 +106,8 @@ class Lookups(Session):
         Raises:
             UnknownRowError: there is no such row, shown or held.
         """
+        from crdtsql.look import blame
+
         with self._folded(strict=False):
             return blame(self.registry, table, key)
 
@@ -110,6 +122,8 @@ class Lookups(Session):
         Raises:
             NotEnabledError: the table is not replicated.
         """
+        from crdtsql.look import log
+
         with self._folded(strict=False):
             return log(self.registry, table, after, limit)
 
@@ -138,6 +152,8 @@ class Lookups(Session):
             NotEnabledError: the table is not replicated.
             UsageError: no table has such a column, or no such site is known here.
         """
+        from crdtsql.conflicts import Selection, select
+
         with self._folded(strict=False):
             return select(self.registry, Selection(table, column, site, open_only))
 
@@ -151,6 +167,8 @@ class Lookups(Session):
         Raises:
             NotEnabledError: the table is not replicated.
         """
+        from crdtsql.shown import held
+
         with self._folded(strict=False):
             return held(self.registry, table, deleted=deleted)
 
@@ -161,6 +179,8 @@ class Lookups(Session):
         Raises:
             NotEnabledError: the table is not replicated.
         """
+        from crdtsql.numbers import renumbered
+
         with self._folded(strict=False):
             return renumbered.read(self.registry, table)
 
@@ -171,6 +191,8 @@ class Lookups(Session):
         Raises:
             UnknownConflictError: there is none of that number.
         """
+        from crdtsql.conflicts import conflict_log
+
         with self._folded(strict=False):
             return conflict_log.find(self.registry, number)
 
@@ -182,6 +204,8 @@ class Lookups(Session):
 
         Resolved entries are forgotten before open ones, and the oldest first.
         """
+        from crdtsql.conflicts import conflict_log
+
         with self._changing(strict=False):
             conflict_log.set_limits(self.registry, per_cell, total, size)
             return conflict_log.prune(self.registry, self.registry.tables())

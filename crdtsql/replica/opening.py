@@ -6,17 +6,14 @@ What time it is, and what a new site is called, unless tests say so.
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from contextlib import suppress
-from urllib.parse import quote
 
 import apsw
 
 from crdtsql.base import DatabaseError, UnsafeUseError, query
 from crdtsql.replica import transactions
 from crdtsql.sqlite import neighbours
-from crdtsql.wire import no_such_file
 
 STATEMENTS = 512
 """How many compiled statements a connection keeps, the most that apsw lets us: those of the last runs (base/query.py)."""
@@ -29,7 +26,7 @@ def now_ms() -> int:
 
 def new_site() -> bytes:
     """Make a random site id."""
-    return secrets.token_bytes(16)
+    return os.urandom(16)
 
 
 def connect(path: str, lock_timeout: float) -> apsw.Connection:
@@ -44,6 +41,8 @@ def connect(path: str, lock_timeout: float) -> apsw.Connection:
         UsageError: the lock timeout is no number of seconds.
     """
     if not os.path.isfile(path):
+        from crdtsql.wire import no_such_file
+
         raise DatabaseError(no_such_file(path))
     if not os.access(path, os.R_OK):
         raise DatabaseError(f"{path}: no permission to read it")
@@ -61,6 +60,8 @@ def connect(path: str, lock_timeout: float) -> apsw.Connection:
                     f"{path}: its folder can't be written, which SQLite needs to read {path}-wal: copy both files to a folder "
                     "of yours, and run this there"
                 ) from None
+        from urllib.parse import quote
+
         unwritten = f"file:{quote(os.path.abspath(path))}?immutable=1"
         return _open(unwritten, path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI)
     except BaseException:

@@ -7,10 +7,9 @@ the file as it was.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 
@@ -27,12 +26,6 @@ from crdtsql.base import (
     query,
     suggest,
 )
-from crdtsql.capture import addkey, enable
-from crdtsql.evolve import appear, rebuild
-from crdtsql.export import Change, changes, collect, export
-from crdtsql.look import notices
-from crdtsql.merge import MergeReport, check_needs, check_skew, merge
-from crdtsql.numbers import blocks
 from crdtsql.replica.answers import Answers
 from crdtsql.replica.carried import Carried
 from crdtsql.replica.combining import Combining
@@ -41,11 +34,16 @@ from crdtsql.replica.opening import connect
 from crdtsql.replica.schemaverbs import SchemaVerbs
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
-from crdtsql.shown import RowsReport, set_rows
-from crdtsql.sqlite import schema
 from crdtsql.store import Remedy, damage, lanes, names
-from crdtsql.types import columntype
-from crdtsql.wire import attached, laid_open, move_to_new, unpack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from crdtsql.capture import addkey
+    from crdtsql.evolve import appear
+    from crdtsql.export import Change
+    from crdtsql.merge import MergeReport
+    from crdtsql.shown import RowsReport
 
 
 class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
@@ -98,6 +96,9 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
             ColumnTypeError: a column can't have its type; then no table is enabled.
             UsageError: there is no such row policy or granularity.
         """
+        from crdtsql.evolve import appear
+        from crdtsql.types import columntype
+
         if not tables and not all:
             raise UsageError("name the tables to enable, or ask for all")
         with self._explained(), self._undamaged():
@@ -116,6 +117,9 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
         self, options: dict[str, appear.Options], named: tuple[str, ...], *, add_key: bool, if_needed: bool
     ) -> list[str]:
         """Enable tables with their options; those that are not named may be left out."""
+        from crdtsql.capture import enable
+        from crdtsql.look import notices
+
         enabled = []
         for name, chosen in options.items():
             found = self.registry.find(name) if if_needed else None
@@ -135,6 +139,8 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
 
     def _others(self, tables: tuple[str, ...]) -> Iterator[str]:
         """Yield the tables that are not enabled yet nor named, but for those that a module keeps which is not here."""
+        from crdtsql.sqlite import schema
+
         named = {caseless(name) for name in tables}
         for name in self.registry.not_enabled():
             owner = schema.owner_of_unknown_module(self.connection, name)
@@ -148,6 +154,9 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
 
     def _enable(self, name: str, options: appear.Options, add_key: bool) -> str:
         """Enable one table wholly or not at all, which may be one whose rows wait for it; return its name."""
+        from crdtsql.capture import addkey, enable
+        from crdtsql.evolve import appear
+
         try:
             with query.savepoint(self.connection, "crdt_enable"):
                 if add_key:
@@ -165,6 +174,8 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
     @verb
     def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable
         """Say what `enable(add_key=True)` would do to tables that have no usable primary key; changes nothing."""
+        from crdtsql.capture import addkey
+
         with self._explained(), reading(self.connection):
             names = dict.fromkeys([*tables, *(self.registry.not_enabled() if all else [])])
             return [found for name in names if (found := addkey.plan(self.connection, name))]
@@ -178,6 +189,9 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
         Raises:
             NotEnabledError: a table is not replicated.
         """
+        from crdtsql.capture import enable
+        from crdtsql.evolve import rebuild
+
         with self._explained(), self._writing():
             lost = damage.look(self.connection, deep=True)
             if any(one.remedy == Remedy.DISABLE_ALL for one in lost):
@@ -209,6 +223,8 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
             UsageError: there is no such row policy or granularity.
             ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
         """
+        from crdtsql.shown import set_rows
+
         with self._changing(ForeignKeys.OFF):
             return set_rows(self.registry, table, policy, granularity)
 
@@ -227,6 +243,8 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
         Args:
             skip_empty: return no bytes at all, instead of an empty changeset, if there is nothing to send.
         """
+        from crdtsql.export import collect
+
         receiver = by_id(since or {})
         with self._explained(), ExitStack() as attachments:
             with self._folded(receiver, durable=True):
@@ -239,6 +257,9 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
     @verb
     def changes(self, since: Vector | None = None) -> list[Change]:
         """List the cells that `export` would carry, one by one."""
+        from crdtsql.export import changes, export
+        from crdtsql.wire import attached
+
         receiver = by_id(since or {})
         with self._explained(), attached(self.connection, "image") as database, self._folded(receiver):
             header = export(self.registry, receiver, self._now, database, self.on_progress, for_people=True)
@@ -260,6 +281,10 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
             SchemaMismatchError: a table has another key, type or policy there, or is in this file and not replicated.
             ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
         """
+        from crdtsql.merge import MergeReport, check_needs, check_skew, merge
+        from crdtsql.numbers import blocks
+        from crdtsql.wire import laid_open, unpack
+
         received = unpack(data)
         header = received.header
         with self._explained():
@@ -296,6 +321,12 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
         Raises:
             DatabaseError: there is a file already.
         """
+        import secrets
+        from pathlib import Path
+
+        from crdtsql.numbers import blocks
+        from crdtsql.wire import move_to_new
+
         target = Path(path)
         if not self._file:
             raise DatabaseError("an in-memory database can't be cloned; export from it instead")

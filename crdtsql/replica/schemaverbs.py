@@ -8,42 +8,32 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from crdtsql.base import CrdtsqlError, query, suggest
-from crdtsql.evolve import (
-    AUTOINCREMENT,
-    RepairReport,
-    SchemaDiff,
-    TableSchema,
-    adopt,
-    alter,
-    appear,
-    compare,
-    describe,
-    drift,
-    repair,
-    set_ids,
-)
-from crdtsql.fold import retype
-from crdtsql.numbers import FollowedReference, reference
+from crdtsql.base import CrdtsqlError, policy, query, suggest
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, foreign_keys, reading
 from crdtsql.replica.turns import verb
-from crdtsql.shown import moved, set_policy
-from crdtsql.store import Registry
+from crdtsql.store import Registry, damage
+
+if TYPE_CHECKING:
+    from crdtsql.evolve import RepairReport, SchemaDiff, TableSchema
+    from crdtsql.numbers import FollowedReference
 
 
 class SchemaVerbs(Session):
     """Alter, repair, other types, and adopting another file's schema."""
 
     def _ready(self, peer_vector: Mapping[bytes, int], *, strict: bool = True) -> None:
-        moved = strict and drift.has_moved(self.registry)
+        moved = strict and damage.has_moved(self.connection)
         super()._ready(peer_vector, strict=strict)
         if moved:
             self._show_created()
 
     def _show_created(self) -> None:
         """Enable the tables for which rows are kept and that somebody has created meanwhile."""
+        from crdtsql.evolve import appear, drift
+
         if not self.registry.exists:
             return
         (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
@@ -73,12 +63,16 @@ class SchemaVerbs(Session):
             NotEnabledError: the table is not replicated.
             UsageError: there is no such policy, or no UNIQUE index over just these columns.
         """
+        from crdtsql.shown import set_policy
+
         with self._changing(ForeignKeys.OFF):
             return set_policy(self.registry, table, columns, policy)
 
     @verb
     def references(self) -> list[FollowedReference]:
         """List what columns refer to that was declared to crdtsql alone, by table and column."""
+        from crdtsql.numbers import reference
+
         with self._folded(strict=False):
             return reference.references(self.registry)
 
@@ -94,6 +88,8 @@ class SchemaVerbs(Session):
             NotEnabledError: a table is not replicated, or not in this file.
             UsageError: there are no such columns, or they can't be followed.
         """
+        from crdtsql.numbers import reference
+
         with self._changing(ForeignKeys.OFF):
             return reference.set_reference(self.registry, child, parent)
 
@@ -108,6 +104,8 @@ class SchemaVerbs(Session):
             NotEnabledError: the table is not replicated.
             UsageError: it is too late, because the columns are part of a key and rows have got other ids.
         """
+        from crdtsql.numbers import reference
+
         with self._changing(ForeignKeys.OFF):
             return reference.drop_reference(self.registry, child, parent)
 
@@ -124,6 +122,9 @@ class SchemaVerbs(Session):
             UsageError: it is not one such statement.
             CannotAlterError: SQLite refuses it, or what comes of it can't be replicated.
         """
+        from crdtsql.evolve import alter
+        from crdtsql.shown import moved
+
         parsed = alter.parse(statement)
         done: list[str] = []
         with suppress(Undo), self._changing(ForeignKeys.OFF):
@@ -152,6 +153,8 @@ class SchemaVerbs(Session):
         Raises:
             NotEnabledError: a table to restamp or to accept is not replicated.
         """
+        from crdtsql.evolve import RepairReport, repair
+
         report = RepairReport()
         with self._explained(), suppress(Undo):
             self.registry.require()
@@ -169,7 +172,7 @@ class SchemaVerbs(Session):
         return report
 
     @verb
-    def set_ids(self, table: str, kind: str = AUTOINCREMENT) -> bool:
+    def set_ids(self, table: str, kind: str = policy.AUTOINCREMENT) -> bool:
         """Let a table with an INTEGER PRIMARY KEY hand out its ids by AUTOINCREMENT; return whether it did not before.
 
         Each replica takes ids from blocks of its own then, and programs keep those that they were told. Do the same on every replica.
@@ -179,6 +182,9 @@ class SchemaVerbs(Session):
             UsageError: there is no such way to hand out ids.
             CannotAlterError: the table can't have it, or it would be of no use.
         """
+        from crdtsql.evolve import set_ids
+        from crdtsql.shown import moved
+
         with self._changing(ForeignKeys.OFF):
             moved.take_in(self.registry)
             return set_ids(self.registry, table, kind)
@@ -192,6 +198,9 @@ class SchemaVerbs(Session):
         Raises:
             ColumnTypeError: there is no such column or type, or the column can't have it.
         """
+        from crdtsql.fold import retype
+        from crdtsql.shown import moved
+
         with self._changing():
             moved.take_in(self.registry)
             return retype(self.registry, table, column, type, self._now)
@@ -199,6 +208,8 @@ class SchemaVerbs(Session):
     @verb
     def describe_schema(self) -> list[TableSchema]:
         """Describe the replicated tables: their statements, types and policies, and what is kept for what is not in the file."""
+        from crdtsql.evolve import describe
+
         with self._folded(strict=False):
             return describe(self.registry)
 
@@ -210,6 +221,8 @@ class SchemaVerbs(Session):
             NotEnabledError: the other file has no replicated tables.
             CannotAdoptError: the other file's schema is not one that SQLite and crdtsql wrote.
         """
+        from crdtsql.evolve import compare
+
         with self._source(other) as source, reading(self.connection):
             return compare(self.registry, source)
 
@@ -227,6 +240,9 @@ class SchemaVerbs(Session):
             CannotAdoptError: a statement is not sound, or SQLite refuses it; then nothing is changed.
             CannotAlterError: a table could not be replicated after a statement; then nothing is changed.
         """
+        from crdtsql.evolve import adopt, compare
+        from crdtsql.shown import moved
+
         with self._source(other) as source:
             with suppress(Undo), self._changing(ForeignKeys.OFF, creating=True):
                 moved.take_in(self.registry)

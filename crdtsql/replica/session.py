@@ -14,29 +14,13 @@ from typing import Self
 
 import apsw
 
-from crdtsql.base import (
-    ConstraintViolationError,
-    DamagedError,
-    DatabaseError,
-    Now,
-    Progress,
-    memory,
-    query,
-    silent,
-)
-from crdtsql.capture import addkey, create_triggers, drop_triggers, note_triggers, shadows
-from crdtsql.conflicts import conflict_log
-from crdtsql.evolve import drift
-from crdtsql.fold import has_pending
-from crdtsql.numbers import blocks
+from crdtsql.base import ConstraintViolationError, DamagedError, DatabaseError, Now, Progress, memory, query, silent
 from crdtsql.replica.opening import check_alone, connect, new_site, now_ms
 from crdtsql.replica.transactions import LOCK_TIMEOUT_S, ForeignKeys, explained, foreign_keys, reading, synchronous
 from crdtsql.replica.turns import Turnstile, verb
 from crdtsql.replica.waiting import Waiting
-from crdtsql.shown import noting, settle
-from crdtsql.sqlite import schema
-from crdtsql.store import FORMAT, Registry, Remedy, copies, damage
-from crdtsql.types import parts
+from crdtsql.store import FORMAT, Registry, Remedy, copies, damage, facts, has_pending
+from crdtsql.types import functions
 
 log = logging.getLogger("crdtsql")
 
@@ -65,8 +49,7 @@ class Session:
         (busy_timeout_ms,) = query.first(connection, "PRAGMA busy_timeout")
         self.lock_timeout = busy_timeout_ms / 1000 if lock_timeout is None else lock_timeout
         self.registry = Registry(connection)
-        parts.register_functions(connection)
-        addkey.register_functions(connection)
+        functions.register(connection)
         self.notices: list[str] = []
         self.on_progress: Progress = silent
         self.finished = 0
@@ -192,8 +175,13 @@ class Session:
         """Bring a file that an earlier version of crdtsql wrote up to this one's format, if it can be written."""
         if self.registry.number("format") >= FORMAT or self.connection.readonly("main"):
             return
+        from crdtsql.capture import create_triggers, drop_triggers, note_triggers, shadows
+        from crdtsql.conflicts import conflict_log
+        from crdtsql.evolve import drift
+        from crdtsql.sqlite import schema
+
         with self._writing():
-            moved = drift.schema_has_moved(self.registry)
+            moved = facts.schema_has_moved(self.connection)
             if self.registry.upgrade():
                 shadows.create_renumbered_view(self.registry)
                 conflict_log.mark_resolved_everything(self.registry)
@@ -208,6 +196,8 @@ class Session:
                     drift.mark_seen(self.registry)
 
     def _begin_as(self, site: bytes) -> None:
+        from crdtsql.numbers import blocks
+
         self.registry.become(site)
         self.registry.set("log_from", self.registry.number("batch"))
         blocks.begin(self.registry)
@@ -228,7 +218,10 @@ class Session:
         copies.advance(self.registry)
 
     def _fold(self) -> None:
-        moved = drift.has_moved(self.registry)
+        from crdtsql.evolve import drift
+        from crdtsql.shown import noting, settle
+
+        moved = damage.has_moved(self.connection)
         folded, owed = self._waiting.fold(self._now, may_be_undone=self._nested), self.registry.number("unsettled")
         if owed:
             self.registry.set("unsettled", 0)
@@ -262,6 +255,9 @@ class Session:
         A peer that knows more of this site than this file does proves that the file was rolled back. That is looked at
         before folding, so that writes since then get stamps of the new site.
         """
+        from crdtsql.evolve import drift
+        from crdtsql.numbers import blocks
+
         self._waiting.look_up()
         if self._waiting.went_on:
             self._become_new_site("another file went on with its log, or writes of it were lost")
@@ -324,6 +320,9 @@ class Session:
 
     def _come_further(self, *, strict: bool) -> None:
         """Fold what the verb wrote through triggers, and mark the transaction as one that brings the replica further."""
+        from crdtsql.evolve import drift
+        from crdtsql.numbers import blocks
+
         if strict or drift.check(self.registry, strict=False):
             if has_pending(self.connection) or self.registry.number("unsettled"):
                 self._fold() if strict else self._fold_if_possible()
@@ -358,7 +357,7 @@ class Session:
         Raises:
             DatabaseError: something is, that can't be left, and the file can't be written.
         """
-        pending, moved = has_pending(self.connection), drift.has_moved(self.registry)
+        pending, moved = has_pending(self.connection), damage.has_moved(self.connection)
         if self.connection.readonly("main"):
             if pending or (moved and strict):
                 what = "holds writes that no command has seen yet" if pending else "was altered"

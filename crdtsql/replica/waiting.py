@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING
 
 import apsw
 
 from crdtsql.base import Now, clock, query, suggest
-from crdtsql.fold import Piece, fold, has_pending, reached
-from crdtsql.store import Book, Folded, Registry, copies
+from crdtsql.store import Registry, copies, has_pending
+
+if TYPE_CHECKING:
+    from crdtsql.fold import Piece
+    from crdtsql.store import Book
 
 
 class Waiting:
@@ -22,6 +26,8 @@ class Waiting:
 
     def look_up(self) -> None:
         """Open the book on the log, which stays locked until `close`."""
+        from crdtsql.store import Book
+
         if self._book is None and has_pending(self._registry.connection):
             self._book = Book.open(self._registry)
             self._is_used = False
@@ -40,6 +46,8 @@ class Waiting:
 
     def is_behind(self, peer_vector: Mapping[bytes, int]) -> bool:
         """Tell whether a peer knows more of this site than this file, with the writes in the log that were folded before."""
+        from crdtsql.fold import reached
+
         mine = self._registry.self_ordinal
         known = peer_vector.get(self._registry.site_id(mine), 0)
         if known <= self._registry.vector().get(self._registry.site_id(mine), 0):
@@ -52,6 +60,9 @@ class Waiting:
         Args:
             may_be_undone: a caller may still take back the writes, so that the book must not have them.
         """
+        from crdtsql.fold import fold
+        from crdtsql.store import Folded
+
         book, moment = self._book, now()
         if book is None or self._is_used:  # what a verb of ours wrote in this transaction is in no other file
             return fold(self._registry, now)
@@ -66,6 +77,8 @@ class Waiting:
 
     def _pieces(self) -> list[Piece]:
         """Return the parts of the log that were folded before, with the sites' ordinals here."""
+        from crdtsql.fold import Piece
+
         place, found = 0, []
         if self._book is None:
             return []
@@ -97,6 +110,8 @@ class Waiting:
         return waiting if lost == copies.NOTHING else f"{lost}; {waiting}"
 
     def _tell(self, reason: str, count: int) -> str:
+        from crdtsql.store import Book
+
         with closing(Book.open(self._registry)) if self._book is None else nullcontext(self._book) as book:
             known = sum(piece.count for piece in book.begins())
         if known:

@@ -1,14 +1,33 @@
 """What do our own tables in the file say?"""
 
-from crdtsql.store import catalogue, columns, copies, damage, facts, lanes, names, remotes, unlisted
-from crdtsql.store.book import Book, Folded
-from crdtsql.store.catalogue import Registered
-from crdtsql.store.causality import Causality, Stamp
-from crdtsql.store.copies import state_directory
-from crdtsql.store.damage import Damage, Remedy
-from crdtsql.store.logged import CHANCE_BITS, Logged
-from crdtsql.store.registry import FORMAT, LIMITS, PROGRESS_DETAIL, Registry
-from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, Field, Table
+from typing import TYPE_CHECKING
+
+from crdtsql.base import door
+
+if TYPE_CHECKING:
+    from crdtsql.store import catalogue, columns, copies, damage, facts, lanes, names, remotes, unlisted
+    from crdtsql.store.book import Book, Folded
+    from crdtsql.store.catalogue import Registered
+    from crdtsql.store.causality import Causality, Stamp
+    from crdtsql.store.copies import state_directory
+    from crdtsql.store.damage import Damage, Remedy
+    from crdtsql.store.logged import CHANCE_BITS, Logged, has_pending
+    from crdtsql.store.registry import FORMAT, LIMITS, PROGRESS_DETAIL, Registry
+    from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, Field, Table
+else:
+    __getattr__ = door(
+        __name__,
+        {
+            "book": "Book Folded",
+            "catalogue": "Registered",
+            "causality": "Causality Stamp",
+            "copies": "state_directory",
+            "damage": "Damage Remedy",
+            "logged": "CHANCE_BITS Logged has_pending",
+            "registry": "FORMAT LIMITS PROGRESS_DETAIL Registry",
+            "tables": "FIRST_PARKED FIRST_UPDATE_OP Field Table",
+        },
+    )
 
 __all__ = [
     "CHANCE_BITS",
@@ -33,6 +52,7 @@ __all__ = [
     "copies",
     "damage",
     "facts",
+    "has_pending",
     "lanes",
     "names",
     "remotes",

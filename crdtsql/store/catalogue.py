@@ -23,7 +23,6 @@ from crdtsql.base import (
     sql,
     suggest,
 )
-from crdtsql.sqlite import schema
 from crdtsql.store.tables import Fact, Field, Table
 
 READ: tuple[Fact, ...] = ("absent", "unsure", "places", "parked", "unique", "references", "old_numbers")
@@ -188,6 +187,8 @@ def _table(
 
 def not_replicated(connection: apsw.Connection, path: str, name: str, *, wanted: bool = True) -> str:
     """Say of a name that it is not that of a replicated table, and what to do if that is `wanted`."""
+    from crdtsql.sqlite import schema
+
     kinds = {caseless(known): (known, kind) for known, kind in schema.user_tables(connection)}
     spelled, kind = kinds.get(caseless(name), (name, None))
     if kind == "table" and not wanted:

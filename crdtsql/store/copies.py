@@ -11,15 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import tempfile
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from crdtsql.store.registry import Registry
 
@@ -30,7 +25,11 @@ NOTHING = "nothing is lost"
 def state_directory() -> Path:
     """Return where the notes about this user's replicas are kept; `CRDTSQL_STATE_DIR` overrides it."""
     override = os.environ.get("CRDTSQL_STATE_DIR")
-    return Path(override) if override else platformdirs.user_state_path("crdtsql")
+    if override:
+        return Path(override)
+    import platformdirs
+
+    return platformdirs.user_state_path("crdtsql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,8 @@ def _machine() -> str:
             if found:
                 break
     else:
+        import uuid
+
         node = uuid.getnode()
         found = "" if node >> 40 & 1 else str(node)  # that bit says that no network card was found and it is random
     return hashlib.sha256(b"crdtsql " + found.encode()).hexdigest()[:16]
@@ -107,7 +108,7 @@ def remember_home(registry: Registry, path: str) -> None:
 def advance(registry: Registry) -> None:
     """Mark in the file that it has come further; part of every transaction that changes the replica."""
     registry.set("generation", registry.number("generation") + 1)
-    registry.set("nonce", secrets.token_hex(8))
+    registry.set("nonce", os.urandom(8).hex())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,8 @@ class Note:
 
     def write(self) -> None:
         """Write it; after the commit, so that it is never ahead of the file."""
+        import tempfile
+
         with suppress(OSError):
             self.place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle, name = tempfile.mkstemp(dir=self.place.parent, prefix=".note-")

@@ -15,7 +15,7 @@ from functools import cache, partial
 import apsw
 
 from crdtsql.base import caseless, identifier, joined, memory, naming, query, sql, suggest, text
-from crdtsql.store import catalogue
+from crdtsql.store import catalogue, facts
 from crdtsql.store.tables import Table
 
 CORE = ("_crdt_meta", "_crdt_site", "_crdt_table", "_crdt_column")
@@ -115,6 +115,11 @@ def _fits(connection: apsw.Connection) -> bool:
         return bool(query.first(connection, sql("store/damage/fits", facts=_QUOTED_FACTS), {"facts": len(FACTS)})[0])
     except apsw.SQLError:
         return False
+
+
+def has_moved(connection: apsw.Connection) -> bool:
+    """Tell whether the schema was changed since the last look, or what we keep does not fit together."""
+    return facts.schema_has_moved(connection) or not fits(connection)
 
 
 def remains(connection: apsw.Connection) -> list[str]:

@@ -38,6 +38,12 @@ def put(connection: apsw.Connection, name: str, value: SqliteValue) -> None:
         catalogue.changed(connection)
 
 
+def schema_has_moved(connection: apsw.Connection) -> bool:
+    """Tell whether the schema was changed since the last look."""
+    (version,) = query.first(connection, "PRAGMA main.schema_version")
+    return bool(version != get(connection, "schema_version"))
+
+
 def _read(connection: apsw.Connection, name: str) -> SqliteValue:
     row = query.first(connection, "SELECT value FROM main._crdt_meta WHERE name = ?", (name,))
     found: SqliteValue = row[0] if row else None

@@ -11,7 +11,6 @@ from contextlib import suppress
 
 from crdtsql.base import Lane, blocks_rule, query
 from crdtsql.store.registry import Registry
-from crdtsql.wire import MAXIMUM_LANES
 
 PREFIX = "lane:"
 
@@ -37,6 +36,8 @@ def write(registry: Registry, lanes: Mapping[bytes, Lane]) -> None:
 
 def told(registry: Registry) -> dict[bytes, Lane]:
     """Return the lanes that a changeset carries: as many as its reader takes, that of the local site among them."""
+    from crdtsql.wire import MAXIMUM_LANES
+
     known = read(registry)
     first = [registry.site_id(registry.self_ordinal), *sorted(known)]
     return {site: known[site] for site in first[:MAXIMUM_LANES] if site in known}

@@ -20,6 +20,11 @@ CHANCE_BITS = 20
 CHUNK = 1 << 16
 
 
+def has_pending(connection: apsw.Connection) -> bool:
+    """Tell whether the log holds anything to fold."""
+    return query.exists(connection, "main._crdt_log")
+
+
 @dataclass(frozen=True, slots=True)
 class Logged:
     """The times of the log's entries.

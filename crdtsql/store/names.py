@@ -12,7 +12,6 @@ from contextlib import suppress
 
 from crdtsql.base import UsageError, naming, query
 from crdtsql.store.registry import Registry
-from crdtsql.wire import MAXIMUM_NAMES
 
 PREFIX = "name:"
 Names = dict[bytes, tuple[str, int]]
@@ -52,6 +51,8 @@ def give(registry: Registry, text: str) -> None:
 
 def told(registry: Registry) -> Names:
     """Return the names that a changeset carries: as many as its reader takes, that of the local site among them."""
+    from crdtsql.wire import MAXIMUM_NAMES
+
     known = read(registry)
     if not known:
         return known

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import apsw
 
@@ -32,23 +33,17 @@ from crdtsql.base import (
     sql,
     suggest,
 )
-from crdtsql.sqlite import schema
 from crdtsql.store import catalogue, damage, facts
 from crdtsql.store.catalogue import Registered
 from crdtsql.store.tables import Field, Table, free_uid
 
+if TYPE_CHECKING:
+    from crdtsql.sqlite import TableShape
+
 FORMAT = 5
 
-CONFLICTS_PER_CELL = 20
-CONFLICTS_TOTAL = 10_000
-CONFLICTS_BYTES = 64 << 20
+LIMITS = {"conflicts_per_cell": 20, "conflicts_total": 10_000, "conflicts_bytes": 64 << 20}
 """How many entries the conflict log keeps of one cell and in all, and how many bytes of values, until somebody says otherwise."""
-
-LIMITS = {
-    "conflicts_per_cell": CONFLICTS_PER_CELL,
-    "conflicts_total": CONFLICTS_TOTAL,
-    "conflicts_bytes": CONFLICTS_BYTES,
-}
 
 PROGRESS_DETAIL = ((512, 16), (4_096, 256), (65_536, 4_096))
 """From which age (in batches) on how many batches share one entry of `_crdt_progress`: an export for a peer that was away
@@ -337,8 +332,10 @@ class Registry:
 
     def not_enabled(self) -> list[str]:
         """List the user's ordinary tables that are not replicated, in files too where nothing is."""
+        from crdtsql.sqlite import user_tables
+
         enabled = {caseless(table.name) for table in self.tables() if not table.absent} if self.exists else set()
-        found = schema.user_tables(self.connection)
+        found = user_tables(self.connection)
         return [name for name, kind in found if kind == "table" and caseless(name) not in enabled]
 
     def present_table(self, name: str) -> Table:
@@ -357,7 +354,7 @@ class Registry:
 
     def add_table(
         self,
-        shape: schema.TableShape,
+        shape: TableShape,
         genesis: tuple[int, int] | None,
         types: Mapping[str, str] | None = None,
         identity: str = policy.BY_KEY,

@@ -5,13 +5,31 @@ replicas belong to threads, `gather` and `text` of `observing/exposition.py`: th
 merged and moved (docs/TRANSPORTS.md lists it), so that nobody counts that anew; figures of a server's own have names of their own.
 """
 
-from crdtsql.transports import http, pipe
-from crdtsql.transports.addresses import parse
-from crdtsql.transports.exchange import answer
-from crdtsql.transports.interface import Entry, Peer, Request, Response, Store
-from crdtsql.transports.observing import metrics_text
-from crdtsql.transports.stores.looking import StoreStatus, stores
-from crdtsql.transports.syncing import probe, reached, sync
+from typing import TYPE_CHECKING
+
+from crdtsql.base import door
+from crdtsql.transports import syncing  # noqa: F401 - a replica can sync from now on
+
+if TYPE_CHECKING:
+    from crdtsql.transports import http, pipe
+    from crdtsql.transports.addresses import parse
+    from crdtsql.transports.exchange import answer
+    from crdtsql.transports.interface import Entry, Peer, Request, Response, Store
+    from crdtsql.transports.observing import metrics_text
+    from crdtsql.transports.stores.looking import StoreStatus, known_stores
+    from crdtsql.transports.syncing import probe, reached, sync
+else:
+    __getattr__ = door(
+        __name__,
+        {
+            "addresses": "parse",
+            "exchange": "answer",
+            "interface": "Entry Peer Request Response Store",
+            "observing": "metrics_text",
+            "stores.looking": "StoreStatus known_stores",
+            "syncing": "probe reached sync",
+        },
+    )
 
 __all__ = [
     "Entry",
@@ -22,11 +40,11 @@ __all__ = [
     "StoreStatus",
     "answer",
     "http",
+    "known_stores",
     "metrics_text",
     "parse",
     "pipe",
     "probe",
     "reached",
-    "stores",
     "sync",
 ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -60,6 +59,8 @@ def read(replica: Replica, address: str) -> Response | None:
 
 def write(replica: Replica, address: str, seen: Response) -> None:
     """Keep what was seen of a peer; that this fails does no harm."""
+    import secrets
+
     path = place(replica, address, "peers")
     found = {"address": address, "site": seen.site, "vector": vector_to_json(seen.vector), "lanes": seen.lanes}
     text = json.dumps(found)

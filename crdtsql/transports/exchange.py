@@ -11,7 +11,7 @@ from __future__ import annotations
 from crdtsql.base import CrdtsqlError, MissingChangesError, TransportError, by_id
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, SyncOptions, SyncReport
-from crdtsql.transports import cards, rehearsal
+from crdtsql.transports import cards
 from crdtsql.transports.interface import Peer, Request, Response
 from crdtsql.transports.observing import counting
 
@@ -47,6 +47,8 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
     if known is None:
         known = ask(replica, peer)
     if options.dry_run:
+        from crdtsql.transports import rehearsal
+
         return rehearsal.with_peer(replica, peer, known, options)
     report = SyncReport(peer.address, MergeReport(known.site, known=True), MergeReport(replica.site, known=True))
     for _ in range(ROUNDS):

@@ -17,10 +17,9 @@ from pathlib import Path
 import apsw
 
 from crdtsql.base import DatabaseError, UsageError, by_id
-from crdtsql.fold import has_pending
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica
-from crdtsql.store import state_directory
+from crdtsql.store import has_pending, state_directory
 from crdtsql.wire import no_such_file
 
 BESIDE = ("", "-wal", "-journal")

@@ -1,4 +1,7 @@
-"""Syncing: one way in for all remotes, whatever is given: a replica, a path, an address, or a remote that is open."""
+"""Syncing: one way in for all remotes, whatever is given: a replica, a path, an address, or a remote that is open.
+
+Whoever gets `Replica` from here gets one that can sync.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,20 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crdtsql.base import UsageError, suggest
-from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries
 from crdtsql.transports.addresses import LOCAL, Address, opener, parse
 from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Context, Peer, Store
 from crdtsql.transports.observing import counting
+
+if TYPE_CHECKING:
+    from crdtsql.merge import MergeReport
+
+__all__ = ["Replica", "carry_out", "probe", "reached", "sync", "watch"]
 
 
 def sync(

@@ -1,7 +1,19 @@
 """How does a typed cell fall into parts, and how are parts shown?"""
 
-from crdtsql.types import columntype, exact, parts
-from crdtsql.types.celltypes import TYPES, CellType, Kind
+from typing import TYPE_CHECKING
+
+from crdtsql.base import door
+
+if TYPE_CHECKING:
+    from crdtsql.types import columntype, exact, functions, parts
+    from crdtsql.types.celltypes import TYPES, CellType, Kind
+else:
+    __getattr__ = door(
+        __name__,
+        {
+            "celltypes": "TYPES CellType Kind",
+        },
+    )
 
 __all__ = [
     "TYPES",
@@ -9,5 +21,6 @@ __all__ = [
     "Kind",
     "columntype",
     "exact",
+    "functions",
     "parts",
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crdtsql.look import LogEntry
-from crdtsql.replica import Replica
+if TYPE_CHECKING:
+    from crdtsql.look import LogEntry
+    from crdtsql.replica import Replica
+
 
 AT_MOST = 100
 """So many rows are listed, unless somebody says otherwise."""

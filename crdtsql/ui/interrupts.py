@@ -8,8 +8,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from crdtsql.replica import Replica
+if TYPE_CHECKING:
+    from crdtsql.replica import Replica
 
 
 class Interrupts:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from crdtsql.base import FilledSeparatelyError, suggest
-from crdtsql.merge import MergeReport
 from crdtsql.ui.outcome import show_notice
 from crdtsql.ui.terminal import ask, can_ask
+
+if TYPE_CHECKING:
+    from crdtsql.merge import MergeReport
 
 YES = click.option(
     "--yes",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from crdtsql.base import UsageError
-from crdtsql.replica import Replica
+
+if TYPE_CHECKING:
+    from crdtsql.replica import Replica
 
 _DIGITS = 8
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crdtsql.base import CrdtsqlError, UsageError, dumps, printable
-from crdtsql.replica import LOCK_TIMEOUT_S, Replica
+from crdtsql.replica import LOCK_TIMEOUT_S
 from crdtsql.ui.interrupts import INTERRUPTS
 from crdtsql.ui.outcome import show_notice, wants_json
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from crdtsql.replica import Replica
 
 _LOCK_TIMEOUT = "crdtsql.lock_timeout"
 
@@ -79,6 +81,8 @@ _NOTICES = _StderrNotices()
 @contextmanager
 def open_replica(path: str) -> Iterator[Replica]:
     """Open a file, with its notices on stderr and long work shown; wait for its locks as the command's options say."""
+    from crdtsql.replica import Replica
+
     logger = logging.getLogger("crdtsql")
     if _NOTICES not in logger.handlers:
         logger.addHandler(_NOTICES)

@@ -1,11 +1,27 @@
 """What are the bytes of a changeset, and why may they be trusted?"""
 
-from crdtsql.wire import image, rows, workbench
-from crdtsql.wire.attaching import attached, laid_open
-from crdtsql.wire.envelope import pack, pack_rows, unpack
-from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
-from crdtsql.wire.header import Header, Site, TableHeader, UnseenWrite
-from crdtsql.wire.parsing import MAXIMUM_LANES, MAXIMUM_NAMES
+from typing import TYPE_CHECKING
+
+from crdtsql.base import door
+
+if TYPE_CHECKING:
+    from crdtsql.wire import image, rows, workbench
+    from crdtsql.wire.attaching import attached, laid_open
+    from crdtsql.wire.envelope import pack, pack_rows, unpack
+    from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
+    from crdtsql.wire.header import Header, Site, TableHeader, UnseenWrite
+    from crdtsql.wire.parsing import MAXIMUM_LANES, MAXIMUM_NAMES
+else:
+    __getattr__ = door(
+        __name__,
+        {
+            "attaching": "attached laid_open",
+            "envelope": "pack pack_rows unpack",
+            "files": "move_to_new no_such_file read_changeset read_text write_file",
+            "header": "Header Site TableHeader UnseenWrite",
+            "parsing": "MAXIMUM_LANES MAXIMUM_NAMES",
+        },
+    )
 
 __all__ = [
     "MAXIMUM_LANES",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import importlib
 import inspect
 import re
 import typing
@@ -34,9 +36,21 @@ def parts(kind: Any) -> Iterator[type]:
         yield kind
 
 
+def hints(described: Any) -> dict[str, Any]:
+    """Return the types in a signature or a record, with those too that its module imports for type checkers alone."""
+    module = inspect.getmodule(inspect.unwrap(described))
+    known = {}
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for part in node.body:
+                shown = importlib.import_module(part.module)
+                known |= {alias.name: getattr(shown, alias.name, None) for alias in part.names}
+    return typing.get_type_hints(described, localns=known)
+
+
 def fields(record: type) -> dict[str, Any]:
     """Return the fields of a record with their types, but for those that hold things of our own tables."""
-    found = typing.get_type_hints(record)
+    found = hints(record)
     return {
         name: kind
         for name, kind in found.items()
@@ -59,7 +73,7 @@ def returned() -> set[type]:
     known: set[type] = set()
     for _, method in public(Replica):
         if inspect.isfunction(method):
-            records(typing.get_type_hints(method).get("return"), known)
+            records(hints(method).get("return"), known)
     return known
 
 

@@ -7,8 +7,8 @@ from weakref import WeakKeyDictionary
 import apsw
 
 from crdtsql import Replica
-from crdtsql.evolve import drift
 from crdtsql.shown import settle_anew
+from crdtsql.store import damage
 from tests.support import state
 from tests.support.library import undone
 
@@ -27,7 +27,9 @@ def assert_settled(replica: Replica) -> None:
     waiting = {row: reason for row, reason in state.held(connection).items() if "waiting" in reason}
     assert not waiting, f"rows were left undecided: {waiting}"
     with undone(connection):
-        pending = connection.execute("SELECT 1 FROM _crdt_log LIMIT 1").fetchone() or drift.has_moved(replica.registry)
+        pending = connection.execute("SELECT 1 FROM _crdt_log LIMIT 1").fetchone() or damage.has_moved(
+            replica.connection
+        )
         differing = [] if pending else settle_anew(replica.registry)
     assert not differing, f"settling from scratch shows or holds otherwise: {differing}"
     _found_settled[replica] = _version(connection)

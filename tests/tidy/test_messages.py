@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from crdtsql.ui.cli import cli
+from crdtsql.ui.cli.group import PLACES
 
 PACKAGE = Path(__file__).parents[2] / "crdtsql"
 SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).as_posix() != "base/suggest.py"]
-COMMAND = re.compile(rf"crdtsql (?:{'|'.join(cli.commands)})\b|`crdtsql")
+COMMAND = re.compile(rf"crdtsql (?:{'|'.join(PLACES)})\b|`crdtsql")
 
 
 def docstrings(tree: ast.AST) -> set[ast.AST]:

@@ -11,7 +11,7 @@ import pytest
 
 from crdtsql import Replica, errors, sync
 from crdtsql.replica import SyncOptions, SyncReport
-from crdtsql.transports import cards, stores
+from crdtsql.transports import cards, known_stores
 from crdtsql.transports.stores import known, segments
 from crdtsql.transports.stores.upkeep import Rules
 from crdtsql.transports.stores.visit import sync_with_store
@@ -130,14 +130,14 @@ def test_segments_that_wait(trio: list[Replica], depot: Depot) -> None:
     visit(one, depot)
     content = depot.files.pop(gap)
     assert visit(other, depot).waiting == 1 and keys(other) == []
-    (told,) = stores(other)
+    (told,) = known_stores(other)
     assert (told.address, told.waiting, told.waiting_since_ms) == ("depot:x", 1, peers.START_MS)
     assert list(told.missing) == [one.site] and told.to_json()["missing"][one.site].isdigit()
     assert visit(other, depot, at_ms=peers.START_MS + 5).waiting == 1
-    assert stores(other)[0].waiting_since_ms == peers.START_MS
+    assert known_stores(other)[0].waiting_since_ms == peers.START_MS
     depot.files[gap] = content
     assert visit(other, depot).received == 2 and keys(other) == ["a", "b"]
-    assert stores(other)[0].waiting_since_ms is None
+    assert known_stores(other)[0].waiting_since_ms is None
 
 
 def test_what_can_not_be_merged_is_left_out(trio: list[Replica], depot: Depot) -> None:

@@ -62,7 +62,9 @@ def app(tmp_path: Path) -> Path:
 
 def commands(group: click.Group) -> Iterator[tuple[str, ...]]:
     """Yield the names of all commands that print JSON about a file."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from ((name, *rest) for rest in commands(command))
         elif any(

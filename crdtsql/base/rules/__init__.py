@@ -1,1 +1,1 @@
-"""Rules: what every replica must compute alike, from numbers alone."""
+"""Rules: what every replica must do alike, computed from numbers alone, or chosen by its name."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import secrets
 import threading
 import time
 from bisect import bisect_left
@@ -152,6 +151,8 @@ def _read(place: Path) -> Counts:
 
 def _write(place: Path) -> None:
     """Add what is pending to a file; that this fails does no harm."""
+    import secrets
+
     with _LOCK:
         pending = _PENDING.pop(place, None)
         _WRITTEN_AT[place] = time.monotonic()

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from crdtsql.look import Measures
 from crdtsql.replica import Replica
 from crdtsql.transports.observing import counting
-from crdtsql.transports.stores.looking import StoreStatus, stores
+from crdtsql.transports.stores.looking import StoreStatus, known_stores
 
 PREFIX = "crdtsql_"
 HELP = {
@@ -102,7 +102,7 @@ class _Gathering:
     def __init__(self, file: str, replica: Replica) -> None:
         self._file, self._replica = file, replica
         self._names = replica.names()
-        self._stores: list[StoreStatus] = stores(replica)
+        self._stores: list[StoreStatus] = known_stores(replica)
         self._found: Gathered = []
 
     def all(self, sizes: bool) -> Gathered:

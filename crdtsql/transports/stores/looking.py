@@ -39,7 +39,7 @@ class StoreStatus:
         }
 
 
-def stores(replica: Replica) -> list[StoreStatus]:
+def known_stores(replica: Replica) -> list[StoreStatus]:
     """List the stores that a replica has synced with on this machine."""
     found = []
     with suppress(OSError):

@@ -12,8 +12,7 @@ import click
 
 from crdtsql.base import CrdtsqlError, UsageError, clock, dumps, show, show_key, suggest
 from crdtsql.replica import Replica, SyncReport
-from crdtsql.transports import Peer, Store, http, parse, probe, reached, stores
-from crdtsql.ui.changed import changed_since
+from crdtsql.transports import Peer, Store, parse, reached
 from crdtsql.ui.merged import YES, asking, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
@@ -97,9 +96,13 @@ def sync(
 
 def _token(file: str | None, remote: str | None) -> str | None:
     """Return the token in a file, if one is given."""
-    if file is not None and remote is None:
+    if file is None:
+        return None
+    if remote is None:
         raise click.UsageError("--token-file is for one remote: say which")
-    return None if file is None else http.keys.from_file(file)
+    from crdtsql.transports import http
+
+    return http.keys.from_file(file)
 
 
 def _with_token(replica: Replica, remote: str, token: str | None) -> str | Peer | Store:
@@ -141,6 +144,8 @@ def _watch(
 
 def _tell_changed(replica: Replica, position: int, found: Any, *, dry_run: bool = False) -> int:
     """Add to what is told of a sync which rows it changed here; return from which batch on the next one did."""
+    from crdtsql.ui.changed import changed_since
+
     if dry_run:
         return position
     changed = changed_since(replica, position)
@@ -293,6 +298,8 @@ def add(database: str, name: str, address: str, token_file: str | None, as_json:
 
     A token is kept for the address, for this user and outside of every database file, if the server takes it.
     """
+    from crdtsql.transports import http, probe
+
     token = _token(token_file, address)
     with open_replica(database) as replica:
         absolute, what = probe(replica, address, token)
@@ -325,8 +332,10 @@ def list_(database: str, as_json: bool) -> None:
 @JSON
 def show_(database: str, name: str, as_json: bool) -> None:
     """Show one remote, and what was last seen of it if it is a store."""
+    from crdtsql.transports import known_stores
+
     with open_replica(database) as replica:
-        known, visited = replica.remotes(), stores(replica)
+        known, visited = replica.remotes(), known_stores(replica)
     if name not in known:
         raise UsageError(f"there is no remote {name!r}: {suggest.instead(name, [*known], 'remotes of this file')}")
     seen = next((one for one in visited if one.address == known[name]), None)

@@ -7,12 +7,9 @@ import sys
 import click
 
 from crdtsql.base import by_id, clock, parse_vector, suggest, vector_to_json
-from crdtsql.ui.changed import changed_since
 from crdtsql.ui.merged import YES, asking, show_report
 from crdtsql.ui.outcome import NOTHING_TO_SEND, show_notice
-from crdtsql.ui.sites import say
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
-from crdtsql.wire import read_changeset, read_text, unpack, write_file
 
 
 def register(group: click.Group) -> None:
@@ -69,6 +66,8 @@ def export(
     It may be empty, and to import it does no harm. With --skip-empty no file is written then, so that
     `crdtsql export ... -o FILE --skip-empty && send FILE` sends what there is to send.
     """
+    from crdtsql.wire import read_text, unpack, write_file
+
     if output is None and sys.stdout.isatty():
         raise click.UsageError("name a file with -o, or send standard output somewhere")
     if as_json and output in (None, "-"):
@@ -99,6 +98,9 @@ def export(
 @JSON
 def inspect(file: str, as_json: bool) -> None:
     """Show what is in a changeset, without any database."""
+    from crdtsql.ui.sites import say
+    from crdtsql.wire import read_changeset, unpack
+
     received = unpack(read_changeset(file))
     header = received.header
     if as_json:
@@ -138,6 +140,9 @@ def inspect(file: str, as_json: bool) -> None:
 @JSON
 def import_(database: str, file: str, yes: bool, as_json: bool) -> None:
     """Merge a changeset into DATABASE, as a whole or not at all; - reads standard input."""
+    from crdtsql.ui.changed import changed_since
+    from crdtsql.wire import read_changeset
+
     data = read_changeset(file)
     with open_replica(database) as replica:
         position = replica.position() if as_json else 0

@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import import_module
+from typing import Final
 
 import click
-from click.shell_completion import get_completion_class
 
-from crdtsql import __version__
-from crdtsql.base import CrdtsqlError
-from crdtsql.ui.cli import (
-    adopt,
-    carry,
-    combine,
-    conflicts,
-    doctor,
-    exchange,
-    held,
-    look,
-    observe,
-    reference,
-    resolve,
-    schema,
-    tables,
-)
-from crdtsql.ui.cli.http import serving, tokens
+from crdtsql.base import CrdtsqlError, __version__
 from crdtsql.ui.interrupts import end_by_interrupt
 from crdtsql.ui.outcome import FAILED, INTERRUPTED, Commands
 from crdtsql.ui.terminal import JSON, console, print_json
 
+PLACES: Final = {
+    name: module
+    for module, names in {
+        "adopt": "schema",
+        "carry": "sync reconcile remote name",
+        "combine": "combine",
+        "conflicts": "conflicts undelete",
+        "doctor": "doctor",
+        "exchange": "clone vector export inspect import",
+        "held": "held unique",
+        "http.serving": "serve",
+        "http.tokens": "token",
+        "look": "status log blame renumbered",
+        "observe": "metrics",
+        "reference": "reference",
+        "resolve": "resolve",
+        "schema": "alter ids repair",
+        "tables": "enable disable type rows",
+    }.items()
+    for name in names.split()
+}
+"""Command -> the module beside this one in which it stands, which is imported when somebody asks for it."""
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+class _Verbs(Commands):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*PLACES, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands:  # of an unknown one click says which are spelled nearly so
+            for module in {PLACES[cmd_name]} if cmd_name in PLACES else {*PLACES.values()}:
+                import_module(f"crdtsql.ui.cli.{module}").register(self)
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="crdtsql")
 def cli() -> None:
     """Replicate ordinary SQLite tables: any program writes, offline, and copies merge.
@@ -63,6 +80,8 @@ def cli() -> None:
 @click.pass_context
 def demo(ctx: click.Context, keep: str | None, seed: int | None, as_json: bool) -> None:
     """Show the main job on the Chinook music shop: three replicas, offline writes, a partition, live syncs, proof of convergence."""
+    from pathlib import Path
+
     from crdtsql.ui.demo import run
 
     equal = run(console(), Path(keep) if keep else None, seed)
@@ -78,31 +97,13 @@ def demo(ctx: click.Context, keep: str | None, seed: int | None, as_json: bool) 
 @JSON
 def completion(shell: str, as_json: bool) -> None:
     """Print the completion script of a shell, for example: eval "$(crdtsql completion bash)"."""
+    from click.shell_completion import get_completion_class
+
     found = get_completion_class(shell)
     if found is None:
         raise CrdtsqlError(f"no completion for {shell}")
     script = found(cli, {}, "crdtsql", "_CRDTSQL_COMPLETE").source()
     print_json({"shell": shell, "script": script}) if as_json else click.echo(script)
-
-
-for module in (
-    tables,
-    look,
-    exchange,
-    carry,
-    combine,
-    conflicts,
-    resolve,
-    schema,
-    adopt,
-    held,
-    reference,
-    doctor,
-    serving,
-    tokens,
-    observe,
-):
-    module.register(cli)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import click
 
 from crdtsql.base import clock, show, show_key, suggest
 from crdtsql.look import Status
-from crdtsql.transports import StoreStatus, stores
+from crdtsql.transports import StoreStatus, known_stores
 from crdtsql.ui.changed import AT_MOST, changed_since
 from crdtsql.ui.sites import say
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
@@ -25,7 +25,7 @@ def register(group: click.Group) -> None:
 def status(database: str, as_json: bool) -> None:
     """Show what is replicated, how large the clocks are, and how far peers are behind."""
     with open_replica(database) as replica:
-        found, visited, names = replica.status(), stores(replica), replica.names()
+        found, visited, names = replica.status(), known_stores(replica), replica.names()
     if as_json:
         print_json(found.to_json() | {"names": names, "stores": [one.to_json() for one in visited]})
         return

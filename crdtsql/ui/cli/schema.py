@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from crdtsql.base import printable
-from crdtsql.evolve import AUTOINCREMENT
+from crdtsql.base import policy, printable
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 
@@ -44,7 +43,7 @@ def alter(database: str, statement: str, dry_run: bool, as_json: bool) -> None:
 @click.command()
 @DATABASE
 @click.argument("table")
-@click.argument("kind", metavar="KIND", type=click.Choice([AUTOINCREMENT]))
+@click.argument("kind", metavar="KIND", type=click.Choice([policy.AUTOINCREMENT]))
 @LOCK_TIMEOUT
 @JSON
 def ids(database: str, table: str, kind: str, as_json: bool) -> None:

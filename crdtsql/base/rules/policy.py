@@ -1,4 +1,4 @@
-"""Policies: the names of the ways in which a table's rows can live, of what one write of a row stamps, and of UNIQUE losers.
+"""Policies: the names of the ways in which a table's rows can live, of what one write of a row stamps, of UNIQUE losers, and of ids.
 
 Names only: what a policy means is said where it counts, in `capture`, `fold`, `meet`, `image`, `rows` and `contest`.
 """
@@ -26,6 +26,9 @@ BY_KEY = "key"
 BY_BIRTH = "row"
 """The event that created it is the row; its number is only what it is shown under (decision 0012)."""
 IDENTITIES = (BY_KEY, BY_BIRTH)
+
+AUTOINCREMENT = "autoincrement"
+"""Ids are taken from blocks of the replica's own (decision 0019)."""
 
 HOLD = "hold"
 """A row that lost a UNIQUE value is held."""
