@@ -77,10 +77,12 @@ class Remote(ABC):
     Attributes:
         address: how a person calls it.
         pause_s: seconds between two glances at least, where each of them costs money.
+        gather_s: writes go there when none came for so long.
     """
 
     address: str
     pause_s = 0.0
+    gather_s = 0.003
 
     @property
     def identity(self) -> str:
@@ -151,6 +153,7 @@ class Store(Remote):
         most_bytes: how large a file may be.
     """
 
+    gather_s = 0.01  # each sync is a file there, for long
     settles_s = 7 * 24 * 3600.0
     most_bytes = 8 << 20
 

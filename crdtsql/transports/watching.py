@@ -24,8 +24,8 @@ from crdtsql.transports.interface import Peer, Store
 
 LOOK_S = 0.01
 """How often to look at the file."""
-DEBOUNCE_S, STORE_DEBOUNCE_S, LONGEST_DEBOUNCE_S = 0.003, 0.01, 0.1
-"""Writes go when none came for so long, or after so long at the latest; what goes to a store is a file there for long."""
+DEBOUNCE_S, LONGEST_DEBOUNCE_S = 0.003, 0.1
+"""How often to look whether more is written, and after how long at the latest it goes."""
 GLANCE_S = 0.02
 """How often to glance at a remote at most."""
 SHARE = 0.004
@@ -71,8 +71,10 @@ class Line:
 
     def is_settled(self, now: float, last_at: float) -> bool:
         """Tell whether what was written can go."""
-        pause_s = STORE_DEBOUNCE_S if isinstance(self.remote, Store) else DEBOUNCE_S
-        return self.written_at is not None and (now - last_at >= pause_s or now - self.written_at >= LONGEST_DEBOUNCE_S)
+        gather_s = self.remote.gather_s if self.remote is not None else DEBOUNCE_S
+        return self.written_at is not None and (
+            now - last_at >= gather_s or now - self.written_at >= LONGEST_DEBOUNCE_S
+        )
 
 
 def _silent(_name: str, _what: SyncReport | CrdtsqlError) -> None:

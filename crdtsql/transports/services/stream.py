@@ -40,6 +40,7 @@ class Stream(Store):
     """A stream; it is connected to when it is asked first."""
 
     settles_s = 60.0
+    gather_s = 0.003
 
     def __init__(self, address: str, server: str, team: str) -> None:
         self.address, self._server, self._team = address, server, team

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,11 @@ class Seen:
     covered_by: str = ""
     covered_ms: int = 0
 
+    @property
+    def content(self) -> tuple[Segment | None, str, str, int]:
+        """Return all of it."""
+        return self.segment, self.marks, self.covered_by, self.covered_ms
+
 
 class StoreCache:
     """What was seen of one store by one replica.
@@ -52,7 +58,7 @@ class StoreCache:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: apsw.Connection | None = None
-        self._before: dict[str, tuple[SqliteValue, ...]] = {}
+        self._before: dict[str, tuple[Segment | None, str, str, int]] = {}
         self._facts_before: dict[str, Any] = {}
         self.seen: dict[str, Seen] = {}
         self.facts: dict[str, Any] = {}
@@ -91,7 +97,7 @@ class StoreCache:
                 stem, needs, upto, size, marks, covered_by, covered_ms = row
                 segment = None if upto is None else Segment(stem, _read(needs), _read(upto), size)
                 self.seen[stem] = Seen(segment, marks, covered_by or "", covered_ms or 0)
-                self._before[stem] = row
+                self._before[stem] = self.seen[stem].content
 
     def save(self) -> None:
         """Write what differs from what was read; that this fails does no harm."""
@@ -99,10 +105,10 @@ class StoreCache:
             return
         with suppress(apsw.Error), self._connection:
             for stem, seen in self.seen.items():
-                row = _row(stem, seen)
-                if self._before.get(stem) != tuple(row.values()):
-                    self._connection.execute(sql("transports/stores/known/put_segment"), row)
-                    self._before[stem] = tuple(row.values())
+                before = self._before.get(stem)
+                if before is None or before[0] is not seen.segment or before[1:] != seen.content[1:]:
+                    self._connection.execute(sql("transports/stores/known/put_segment"), _row(stem, seen))
+                    self._before[stem] = seen.content
             for stem in self._before.keys() - self.seen.keys():
                 self._connection.execute("DELETE FROM segment WHERE stem = ?", (stem,))
                 del self._before[stem]
@@ -137,5 +143,7 @@ def _written(vector: Mapping[bytes, int]) -> bytes:
     return b"".join(_ENTRY.pack(site, upto) for site, upto in sorted(vector.items()))
 
 
+@lru_cache(maxsize=4096)
 def _read(blob: bytes) -> Vector:
+    """Return a vector, which nobody changes; a watcher reads the same ones at each visit."""
     return dict(_ENTRY.iter_unpack(blob))

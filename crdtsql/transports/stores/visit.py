@@ -71,6 +71,7 @@ class Visit:
         self.known.load()
         self.files = segments.gather(entries)
         seen, kept_bytes = self.known.seen, 0
+        before_stems = [stem for stem, one in seen.items() if one.segment is not None]
         marks = {
             stem: " ".join(f"{entries[name].size}:{entries[name].mark}" for name in names)
             for stem, names in self.files.items()
@@ -93,7 +94,14 @@ class Visit:
         for stem in seen.keys() - self.files.keys():
             del seen[stem]
         self.found = {stem: one.segment for stem, one in seen.items() if one.segment is not None}
-        self.vector = reach(self.found.values(), {})
+        self.vector = reach(self.found.values(), self._vector_before(before_stems))
+
+    def _vector_before(self, stems: Collection[str]) -> dict[bytes, int]:
+        """Return the vector that the last visit computed of these segments, if all of them are whole still; else an empty one."""
+        facts = self.known.facts
+        if facts.get("basis") == _digest(stems) and all(stem in self.found for stem in stems):
+            return _vector(facts.get("vector"))
+        return {}
 
     def _read_many(self, stems: Sequence[str], entries: Mapping[str, Entry]) -> Iterator[tuple[str, bytes | None]]:
         """Return the bytes of segments, in order, None for one that is not there; what is too large for a segment is not read."""
@@ -211,6 +219,7 @@ class Visit:
         self.known.facts |= {
             "address": self.store.address,
             "vector": _written(self.vector),
+            "basis": None if self.gone else _digest(self.found),
             "waiting": {"count": len(waiting), "since_ms": since_ms, "missing": missing},
             "seen_ms": self.now_ms,
             "looked_ms": self.now_ms,
