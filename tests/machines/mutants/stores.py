@@ -89,8 +89,8 @@ STORES = tuple(
         (
             "segments are taken in any order",
             "reach",
-            "            if not includes(reached, one.needs):\n                waiting.append(one)\n            elif",
-            "            if",
+            "            if not includes(reached, one.needs):\n                waiting.append(one)\n            else:\n",
+            "            if True:\n",
             RANDOM,
         ),
         (
