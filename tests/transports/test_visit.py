@@ -16,7 +16,7 @@ from crdtsql.transports.stores import known, segments
 from crdtsql.transports.stores.upkeep import Rules
 from crdtsql.transports.stores.visit import sync_with_store
 from tests.machines.stores.world import Depot, Killed
-from tests.support import peers
+from tests.support import peers, state
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title)"
 EAGER = Rules(
@@ -86,6 +86,25 @@ def test_what_comes_while_one_puts(trio: list[Replica], depot: Depot) -> None:
     depot.on_put = lambda name, data: depot.files.update(late)
     assert visit(one, depot).sent == 1
     assert visit(one, depot).received == 1 and keys(one) == ["a", "b"]
+
+
+def test_a_restored_replica_is_told_by_the_store(trio: list[Replica], depot: Depot) -> None:
+    """An older state of a file that was put back is proved by what the store has of it, before anything new is folded: it goes on as a new site."""
+    one, other, _ = trio
+    write(one, "a")
+    visit(one, depot)
+    older = one.connection.serialize("main")
+    write(one, "b")
+    visit(one, depot)
+    write(other, "d")
+    visit(other, depot)  # so that what was known of the store says nothing
+    restored = Replica.on(state.opened(older), now=peers.Clock(step=1), make_site=lambda: b"r" * 16)
+    write(restored, "c")
+    assert restored.site == one.site
+    visit(restored, depot)
+    assert restored.site == (b"r" * 16).hex() and keys(restored) == ["a", "b", "c", "d"]
+    visit(other, depot)
+    assert keys(other) == ["a", "b", "c", "d"]
 
 
 def test_what_is_too_large_for_a_segment_is_not_read(

@@ -84,7 +84,7 @@ STORES = tuple(
             "visit",
             "        replica.fold(visit.vector)\n",
             "        replica.fold()\n",
-            RANDOM,
+            VISIT,
         ),
         (
             "segments are taken in any order",
