@@ -30,16 +30,16 @@ ENDING_S = 60
 
 
 class PatientProtocol(H11Protocol):
-    """Closes connections whose next request does not get as far as its body in time."""
+    """Closes connections whose next request does not get as far as its body in time, and those that are too many."""
 
-    patience_s = Limits().patience_s
+    patience_s, most = Limits().patience_s, Limits().connections
     _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for headers."""
         super().connection_made(transport)
         self._wait()
-        if len(self.connections) > (self.config.limit_concurrency or len(self.connections)):
+        if len(self.connections) > self.most:
             transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -81,7 +81,9 @@ class HttpServer(uvicorn.Server):
         certificate: str | None = None,
         key: str | None = None,
     ) -> None:
-        protocol = type("Protocol", (PatientProtocol,), {"patience_s": app.limits.patience_s})
+        protocol = type(
+            "Protocol", (PatientProtocol,), {"patience_s": app.limits.patience_s, "most": app.limits.connections}
+        )
         super().__init__(
             uvicorn.Config(
                 app,
@@ -93,7 +95,6 @@ class HttpServer(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                limit_concurrency=app.limits.connections,
                 timeout_keep_alive=KEPT_S,
                 timeout_graceful_shutdown=ENDING_S,
                 ssl_certfile=certificate,
