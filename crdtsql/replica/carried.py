@@ -59,6 +59,7 @@ class Carried(Session):
         push: bool = True,
         dry_run: bool = False,
         refuse_unrelated: bool = False,
+        tables: Sequence[str] | None = None,
     ) -> SyncReport:
         """Exchange changes with a remote: another replica, the name of a remote, a path or an address, or a transport of yours.
 
@@ -69,14 +70,16 @@ class Carried(Session):
             push: give what it lacks.
             dry_run: change nothing; the report says what would be changed.
             refuse_unrelated: as in `merge`.
+            tables: refuse to give or take changes of other tables than these. Nothing is left out of what is given or taken.
 
         Raises:
             UsageError: there is no way to such an address.
-            TransportError: the remote can't be reached, or is none.
+            TransportError: the remote can't be reached, or is none; or there are changes of other tables.
         """
         from crdtsql.replica.syncreport import SyncOptions
 
-        return _CARRIERS[0].sync(self, remote, SyncOptions(pull, push, dry_run, refuse_unrelated))
+        chosen = None if tables is None else tuple(tables)
+        return _CARRIERS[0].sync(self, remote, SyncOptions(pull, push, dry_run, refuse_unrelated, chosen))
 
     def watch(
         self,
@@ -85,6 +88,7 @@ class Carried(Session):
         told: Told | None = None,
         pull: bool = True,
         push: bool = True,
+        tables: Sequence[str] | None = None,
     ) -> None:
         """Sync with remotes as soon as there is news on either side, until the event is set; or with all that have names.
 
@@ -93,13 +97,15 @@ class Carried(Session):
 
         Args:
             told: called with a remote's name, and the report of a sync in which something moved, or the error for which one failed.
+            tables: as in `sync`.
 
         Raises:
             UsageError: there is no way to such an address, or no remote has a name.
         """
         from crdtsql.replica.syncreport import SyncOptions
 
-        _CARRIERS[0].watch(self, remotes, stop, told, SyncOptions(pull, push))
+        chosen = None if tables is None else tuple(tables)
+        _CARRIERS[0].watch(self, remotes, stop, told, SyncOptions(pull, push, tables=chosen))
 
     def reconcile(self, *copies: str | os.PathLike[str], refuse_unrelated: bool = False) -> dict[str, MergeReport]:
         """Merge what copies of this file have, such as conflict copies that a sync program made of it; return what each brought.

@@ -46,6 +46,7 @@ class SyncOptions:
         push: give what it lacks.
         dry_run: change nothing, and say what would be changed.
         refuse_unrelated: as in `Replica.merge`.
+        tables: refuse to give or take changes of others than these; None: all.
         patience: at how many polls of a store to wait until somebody else has put there what others wrote.
     """
 
@@ -53,6 +54,7 @@ class SyncOptions:
     push: bool = True
     dry_run: bool = False
     refuse_unrelated: bool = False
+    tables: tuple[str, ...] | None = None
     patience: int = 0
 
 

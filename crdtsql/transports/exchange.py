@@ -11,7 +11,7 @@ from __future__ import annotations
 from crdtsql.base import CrdtsqlError, MissingChangesError, TransportError, by_id
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, SyncOptions, SyncReport
-from crdtsql.transports import cards
+from crdtsql.transports import cards, scope
 from crdtsql.transports.interface import Peer, Request, Response
 from crdtsql.transports.observing import counting
 
@@ -89,6 +89,7 @@ def _request(replica: Replica, known: Response, options: SyncOptions) -> Request
     changeset = b""
     if options.push and replica.has_news_for(known.vector, known.lanes):
         changeset = replica.export(known.vector)
+        scope.check(changeset, options, replica.path)
     return Request(
         replica.site, _vector(replica), replica.lanes_known(), changeset, options.pull, options.refuse_unrelated
     )
@@ -113,6 +114,7 @@ def _take(replica: Replica, found: Response, report: SyncReport, options: SyncOp
     if found.changeset:
         report.received += 1
         report.received_bytes += len(found.changeset)
+        scope.check(found.changeset, options, report.remote)
         report.here.add(counting.merge(replica, found.changeset, refuse_unrelated=options.refuse_unrelated))
 
 

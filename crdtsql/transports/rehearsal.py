@@ -9,6 +9,7 @@ import apsw
 from crdtsql.base import SqliteValue, identifier, joined, query
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, RowChange, SyncOptions, SyncReport
+from crdtsql.transports import scope
 from crdtsql.transports.interface import Peer, Request, Response
 
 Rows = dict[tuple[SqliteValue, ...], dict[str, SqliteValue]]
@@ -32,6 +33,7 @@ def merged_into_copy(replica: Replica, changesets: Sequence[bytes], report: Sync
     """Merge changesets into a copy, and note in the report which rows differ afterwards."""
     with replica.rehearsal() as copy:
         for data in changesets:
+            scope.check(data, options, report.remote)
             report.here.add(copy.merge(data, refuse_unrelated=options.refuse_unrelated))
         changed = sorted(report.here.tables)
         report.rows = [row for table in changed for row in _differences(table, replica, copy)]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from crdtsql.base import UsageError, suggest
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries
+from crdtsql.transports import scope
 from crdtsql.transports.addresses import LOCAL, Address, opener, parse
 from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
@@ -34,13 +35,14 @@ def sync(
     push: bool = True,
     dry_run: bool = False,
     refuse_unrelated: bool = False,
+    tables: Sequence[str] | None = None,
 ) -> SyncReport:
     """Exchange changes both ways between a replica and a remote: another file, or what an address names (docs/TRANSPORTS.md).
 
     A path is opened for the time of the exchange. `into_first, into_second = sync(first, second)` unpacks what each of two files
     merged. The rest is as in `Replica.sync`.
     """
-    options = SyncOptions(pull, push, dry_run, refuse_unrelated)
+    options = SyncOptions(pull, push, dry_run, refuse_unrelated, None if tables is None else tuple(tables))
     if isinstance(first, Replica):
         return carry_out(first, second, options)
     with Replica.open(first) as opened:
@@ -51,6 +53,7 @@ def carry_out(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport
     """Sync a replica with a remote: another replica, the name of a remote, a path, an address, or one that is open."""
     if not (options.pull or options.push):
         raise UsageError("a sync that neither pulls nor pushes does nothing")
+    scope.check_names(replica, options)
     with ExitStack() as opened:
         if isinstance(remote, Replica):
             return _with_open(replica, FilePeer(remote), options)
@@ -84,8 +87,9 @@ def watch(
     replica: Replica, remotes: Sequence[Any], stop: threading.Event, told: Told | None, options: SyncOptions
 ) -> None:
     """Sync with remotes as soon as there is news, until the event is set; with those that have names if none is given."""
-    from crdtsql.transports.watching import Watcher
+    from crdtsql.transports.watch.watching import Watcher
 
+    scope.check_names(replica, options)
     named = replica.remotes()
     wanted: dict[str, Any] = {}
     for remote in remotes or named:

@@ -14,12 +14,12 @@ import apsw
 import pytest
 
 from crdtsql import CrdtsqlError, Replica, SyncReport, errors
-from crdtsql.transports import watching
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.folder import Folder
 from crdtsql.transports.interface import Peer, Store
 from crdtsql.transports.syncing import _with_open
-from crdtsql.transports.watching import Watcher
+from crdtsql.transports.watch import watching
+from crdtsql.transports.watch.watching import Watcher
 from tests.support import peers
 from tests.support.command import COMMAND, execute
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from crdtsql.base import ChangesetError, FilledSeparatelyError, InvalidChangesetError, Now, TransportError, suggest
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, SyncOptions, SyncReport
-from crdtsql.transports import cards, rehearsal
+from crdtsql.transports import cards, rehearsal, scope
 from crdtsql.transports.interface import Entry, Store
 from crdtsql.transports.observing import counting
 from crdtsql.transports.stores import segments, upkeep
@@ -129,6 +129,7 @@ class Visit:
     def put(self, since: Vector) -> Segment:
         """Put a segment there that leads from a vector to this replica's; return it."""
         data = self.replica.export({site.hex(): upto for site, upto in since.items()})
+        scope.check(data, self.options, self.replica.path)
         stem = segments.stem_of(self.replica.site, data)
         segment = segments.checked(stem, data)
         self.bring(segment, data)
@@ -181,6 +182,7 @@ class Visit:
                 self.found.pop(segment.stem)
                 self.vector = reach(self.found.values(), {})
                 continue
+            scope.check(data, self.options, self.store.address)
             try:
                 self.report.here.add(counting.merge(self.replica, data, refuse_unrelated=self.options.refuse_unrelated))
             except FilledSeparatelyError:

@@ -35,6 +35,9 @@ def register(group: click.Group) -> None:
 @click.option(
     "--watch", is_flag=True, help="Go on: sync as soon as there is news on either side, until a signal ends it."
 )
+@click.option(
+    "--tables", metavar="TABLE,...", help="Refuse to give or take changes of other tables; none are left out."
+)
 @TOKEN_FILE
 @YES
 @LOCK_TIMEOUT
@@ -48,6 +51,7 @@ def sync(
     push: bool,
     dry_run: bool,
     watch: bool,
+    tables: str | None,
     token_file: str | None,
     yes: bool,
     as_json: bool,
@@ -56,18 +60,18 @@ def sync(
 
     REMOTE is another file, the name of a remote, or an address: its scheme says which way leads there (docs/TRANSPORTS.md).
     """
-    options = {"pull": pull or not push, "push": push or not pull, "dry_run": dry_run}
+    options = {"pull": pull or not push, "push": push or not pull, "tables": _names(tables)}
     if watch and dry_run:
         raise click.UsageError("--watch changes things as they come, --dry-run nothing: give one of them")
     token = _token(token_file, remote)
     with open_replica(database) as replica:
         if watch:
             there = None if remote is None else _with_token(replica, remote, token)
-            _watch(replica, database, there, pull=options["pull"], push=options["push"], as_json=as_json)
+            _watch(replica, database, there, options, as_json=as_json)
             return
         if remote is not None:
             position = replica.position() if as_json else 0
-            report = _sync(replica, database, remote, options, yes=yes, token=token)
+            report = _sync(replica, database, remote, options | {"dry_run": dry_run}, yes=yes, token=token)
             found = _show(database, remote, report, dry_run=dry_run, as_json=as_json)
             if as_json:
                 _tell_changed(replica, position, found[database], dry_run=dry_run)
@@ -81,7 +85,7 @@ def sync(
         for name in known:
             try:
                 position = replica.position() if as_json else 0
-                report = _sync(replica, database, name, options, yes=yes)
+                report = _sync(replica, database, name, options | {"dry_run": dry_run}, yes=yes)
                 told[name] = _show(database, name, report, dry_run=dry_run, as_json=as_json)
                 if as_json:
                     _tell_changed(replica, position, told[name][database], dry_run=dry_run)
@@ -92,6 +96,16 @@ def sync(
     if as_json:
         print_json(told)
     ctx.exit(FAILED if failed else 0)
+
+
+def _names(tables: str | None) -> list[str] | None:
+    """Take a list of tables apart."""
+    if tables is None:
+        return None
+    names = [part.strip() for part in tables.split(",") if part.strip()]
+    if not names:
+        raise click.UsageError("--tables needs the name of a table")
+    return names
 
 
 def _token(file: str | None, remote: str | None) -> str | None:
@@ -111,7 +125,7 @@ def _with_token(replica: Replica, remote: str, token: str | None) -> str | Peer 
 
 
 def _watch(
-    replica: Replica, database: str, remote: str | Peer | Store | None, *, pull: bool, push: bool, as_json: bool
+    replica: Replica, database: str, remote: str | Peer | Store | None, options: dict[str, Any], *, as_json: bool
 ) -> None:
     """Sync until SIGINT or SIGTERM comes, and finish what is under way; a second one ends it at once."""
     stop = threading.Event()
@@ -136,7 +150,7 @@ def _watch(
     try:
         for number in before:
             signal.signal(number, end)
-        replica.watch(*([] if remote is None else [remote]), stop=stop, told=tell, pull=pull, push=push)
+        replica.watch(*([] if remote is None else [remote]), stop=stop, told=tell, **options)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -154,7 +168,7 @@ def _tell_changed(replica: Replica, position: int, found: Any, *, dry_run: bool 
 
 
 def _sync(
-    replica: Replica, database: str, remote: str, options: dict[str, bool], *, yes: bool, token: str | None = None
+    replica: Replica, database: str, remote: str, options: dict[str, Any], *, yes: bool, token: str | None = None
 ) -> SyncReport:
     """Sync with one remote, and ask first where rows would be taken for one that were filled separately."""
     again = suggest.command("sync", database, remote, options=["--yes"])

@@ -13,9 +13,9 @@ from random import Random
 
 from crdtsql import Replica
 from crdtsql.replica import SyncOptions
-from crdtsql.transports import gossip
 from crdtsql.transports.exchange import sync_with_peer
 from crdtsql.transports.file import FilePeer
+from crdtsql.transports.watch import gossip
 from tests.support import peers
 
 HEADER_BYTES, ROW_BYTES = 300, 66

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from crdtsql.transports import gossip
+from crdtsql.transports.watch import gossip
 from tests.machines.gossip import spreading
 
 LOSS = 0.3

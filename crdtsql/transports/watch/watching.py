@@ -19,8 +19,8 @@ import apsw
 
 from crdtsql.base import CrdtsqlError, query
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told
-from crdtsql.transports import gossip
 from crdtsql.transports.interface import Peer, Store
+from crdtsql.transports.watch import gossip
 
 LOOK_S = 0.01
 """How often to look at the file."""

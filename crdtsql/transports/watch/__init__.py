@@ -1,0 +1,1 @@
+"""How does a replica stay in step with remotes by itself?"""
