@@ -316,12 +316,10 @@ def test_a_counter_that_was_overwritten_unseen_is_logged_where_more_was_added(tm
 
 def test_a_counter_that_was_written_anew_is_not_logged_again(tmp_path: Path) -> None:
     """Where the value that was overwritten unseen had been replaced before, by somebody who saw it, nothing is lost by that write."""
-    a, b, c = counters(tmp_path)
+    a, _, c = counters(tmp_path)
     write(c, "UPDATE u SET name = name + 5 WHERE login = 'bob'")
     write(c, "DELETE FROM u WHERE login = 'bob'; INSERT INTO u VALUES ('bob', 'third', 7)")
     write(a, "INSERT INTO u VALUES ('bob', 'other', 10)")
-    send(c, b)
-    come_to_rest([a, b])
     write(a, "UPDATE u SET name = name + 100 WHERE login = 'bob'")
     send(a, c)
-    assert log(c) == []
+    assert [log(a), log(c)] == [[("bob", "name", 1, 10, True)], []]

@@ -1179,13 +1179,6 @@ MUTANTS = (
         "WHERE mine.at > 0 OR mine.at <= CASE",
         tests="tests/conflicts/test_unseen.py",
     ),
-    Mutant(
-        "what was added before a counter was written as a whole is lost once more",
-        "sql/merge/taken/find_parts.sql",
-        "AND (added.t & 4611686018427387903) > base_knew.upto",
-        "AND added.t <> 0",
-        tests="tests/conflicts/test_unseen.py",
-    ),
     # -- writes that wait in the log of several files
     Mutant(
         "who folds a log does not write it down",

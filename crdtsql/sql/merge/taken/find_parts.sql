@@ -14,36 +14,37 @@ WHERE NOT arrived.fresh
       FROM ${parts} AS part
       WHERE ${part_is_incoming} AND part.col = ${col} AND part.gone IS NULL AND (NOT ${is_counter} OR part.part = '')
       UNION ALL
-      -- What a site added after that which the writer of a base of the counter had seen of it.
-      SELECT added.s, base_knew.upto + 1
+      -- What a site added that the writer of no base of the counter had seen.
+      SELECT added.s, bases.upto + 1
       FROM (
         SELECT
-          base.s AS s,
           site.ordinal AS peer,
-          CASE
-            WHEN site.ordinal = base.s THEN base.t & 4611686018427387903
-            ELSE ifnull(
-              (
-                SELECT merged.upto
-                FROM _crdt_merged AS merged
-                WHERE merged.site = base.s AND merged.peer = site.ordinal AND merged.at <= (base.t & 4611686018427387903)
-                ORDER BY merged.at DESC
-                LIMIT 1
-              ),
-              0
-            )
-          END AS upto
+          max(
+            CASE
+              WHEN site.ordinal = base.s THEN base.t & 4611686018427387903
+              ELSE ifnull(
+                (
+                  SELECT merged.upto
+                  FROM _crdt_merged AS merged
+                  WHERE merged.site = base.s AND merged.peer = site.ordinal AND merged.at <= (base.t & 4611686018427387903)
+                  ORDER BY merged.at DESC
+                  LIMIT 1
+                ),
+                0
+              )
+            END
+          ) AS upto
         FROM ${parts} AS base
         CROSS JOIN _crdt_site AS site
-        WHERE ${base_is_incoming} AND base.col = ${col} AND base.part = ''
-      ) AS base_knew
+        WHERE ${base_is_incoming} AND base.col = ${col} AND base.part = '' AND ${is_counter}
+        GROUP BY site.ordinal
+      ) AS bases
       JOIN ${parts} AS added
         ON ${added_is_incoming}
         AND added.col = ${col}
         AND added.part = '+'
-        AND added.s = base_knew.peer
-        AND (added.t & 4611686018427387903) > base_knew.upto
-      WHERE ${is_counter}
+        AND added.s = bases.peer
+        AND (added.t & 4611686018427387903) > bases.upto
       UNION ALL
       SELECT ${old_s}, ${old_t} & 4611686018427387903
       WHERE NOT EXISTS (SELECT 1 FROM ${parts} AS part WHERE ${part_is_incoming} AND part.col = ${col})
