@@ -1,6 +1,6 @@
 """What collided, and what is the answer?"""
 
-from crdtsql.conflicts import conflict_log, severed, unseen
+from crdtsql.conflicts import conflict_log, rowwrite, severed, unseen
 from crdtsql.conflicts.conflict_log import Conflict
 from crdtsql.conflicts.resolve import Answer, check_open, resolve
 from crdtsql.conflicts.resolve_all import ResolveReport, resolve_all
@@ -16,6 +16,7 @@ __all__ = [
     "conflict_log",
     "resolve",
     "resolve_all",
+    "rowwrite",
     "select",
     "severed",
     "undelete",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from crdtsql.replica.replica import Replica
     from crdtsql.replica.syncreport import RowChange, SyncOptions, SyncReport, Told
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
+    from crdtsql.replica.verifyreport import VerifyReport
 else:
     __getattr__ = door(
         __name__,
@@ -19,6 +20,7 @@ else:
             "replica": "Replica",
             "syncreport": "RowChange SyncOptions SyncReport Told",
             "transactions": "LOCK_TIMEOUT_S",
+            "verifyreport": "VerifyReport",
         },
     )
 
@@ -30,5 +32,6 @@ __all__ = [
     "SyncOptions",
     "SyncReport",
     "Told",
+    "VerifyReport",
     "carries",
 ]

@@ -21,6 +21,7 @@ from crdtsql.store import remotes
 if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
     from crdtsql.replica.syncreport import SyncOptions, SyncReport, Told
+    from crdtsql.replica.verifyreport import VerifyReport
 
 
 class Carrier(Protocol):
@@ -33,6 +34,11 @@ class Carrier(Protocol):
         self, replica: Any, copies: Sequence[str | os.PathLike[str]], *, refuse_unrelated: bool
     ) -> dict[str, MergeReport]:
         """Merge what copies of a file have."""
+
+    def verify(
+        self, replica: Any, remote: Any, *, sync: bool, repair: bool, take: str | None, limit: int
+    ) -> VerifyReport:
+        """Compare with a remote."""
 
     def watch(
         self, replica: Any, remotes: Sequence[Any], stop: threading.Event, told: Told | None, options: SyncOptions
@@ -121,6 +127,31 @@ class Carried(Session):
             UsageError: a copy is this file itself.
         """
         return _CARRIERS[0].reconcile(self, copies, refuse_unrelated=refuse_unrelated)
+
+    def verify(
+        self,
+        remote: Session | str | os.PathLike[str] | object,
+        *,
+        sync: bool = False,
+        repair: bool = False,
+        take: str | None = None,
+        limit: int = 1_000,
+    ) -> VerifyReport:
+        """Compare what this replica and a remote hold; both must have the same changes, or nothing is compared.
+
+        Equal changes mean equal content, so what is found is damage, or a fault. A store is compared by rebuilding a replica from it.
+
+        Args:
+            sync: sync first if one side lacks changes.
+            repair: sync, and write rows that differ anew here, as follows from their stamps; then sync and compare again.
+            take: `ours` or `theirs`: what counts where stamps don't say which value is right.
+            limit: look at no more rows than that at a time.
+
+        Raises:
+            UsageError: there is no way to such an address; or a store is to be repaired.
+            TransportError: the remote can't be reached, is none, or does not know how to answer.
+        """
+        return _CARRIERS[0].verify(self, remote, sync=sync, repair=repair, take=take, limit=limit)
 
     @verb
     def names(self) -> dict[str, str]:

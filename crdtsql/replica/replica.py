@@ -34,6 +34,7 @@ from crdtsql.replica.opening import connect
 from crdtsql.replica.schemaverbs import SchemaVerbs
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
+from crdtsql.replica.verifying import Verifying
 from crdtsql.store import Remedy, damage, lanes, names
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from crdtsql.shown import RowsReport
 
 
-class Replica(SchemaVerbs, Answers, Combining, Carried, Lookups):
+class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
     """One replicated SQLite file.
 
     Threads may share it: it does one thing at a time, and a verb that another thread's keeps waiting for longer than the busy timeout

@@ -29,6 +29,10 @@ def answer(replica: Replica, request: Request) -> Response:
         raise CrdtsqlError(f"{replica.path} and what syncs with it are the same replica (site {replica.site})")
     replica.fold(by_id(request.vector))
     changeset, merged, missing = b"", None, False
+    if request.question is not None:
+        answer = replica.content(request.question)
+        vector, lanes = _vector(replica), replica.lanes_known()
+        return Response(replica.site, vector, lanes, clock_ms=replica.time_ms(), answer=answer)
     if request.pull and replica.has_news_for(request.vector, request.lanes):
         changeset = replica.export(request.vector)
     if request.changeset:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from crdtsql.merge import MergeReport
 
@@ -38,6 +38,7 @@ class Request:
         changeset: what the other one lacks, as far as it is known; may be empty.
         pull: it wants what it lacks.
         refuse_unrelated: as in `Replica.merge`.
+        question: about what the other one holds (`crdtsql/verify/digests.py`); then nothing else of it is answered.
     """
 
     site: str
@@ -46,6 +47,7 @@ class Request:
     changeset: bytes = b""
     pull: bool = True
     refuse_unrelated: bool = False
+    question: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Response:
         merged: what merging the request's changeset did, None if there was none.
         missing: the request's changeset builds on changes that are not here, so nothing was merged.
         clock_ms: its clock when it answered, in milliseconds since 1970; None from an earlier version.
+        answer: to the request's question; None if there was none, and from a version that knows no questions.
     """
 
     site: str
@@ -69,6 +72,7 @@ class Response:
     merged: MergeReport | None = None
     missing: bool = False
     clock_ms: int | None = None
+    answer: Mapping[str, Any] | None = None
 
 
 class Remote(ABC):

@@ -31,7 +31,10 @@ _BEGIN = len(ASKS) + _LENGTH.size
 def pack_request(request: Request) -> bytes:
     """Write a request."""
     head = _who(request.site, request.vector, request.lanes)
-    return _pack(ASKS, head | {"pull": request.pull, "refuse_unrelated": request.refuse_unrelated}, request.changeset)
+    head |= {"pull": request.pull, "refuse_unrelated": request.refuse_unrelated}
+    if request.question is not None:
+        head["question"] = request.question
+    return _pack(ASKS, head, request.changeset)
 
 
 def unpack_request(data: bytes) -> Request:
@@ -42,7 +45,8 @@ def unpack_request(data: bytes) -> Request:
     """
     head, changeset = _unpack(ASKS, data)
     with_defaults = {"pull": True, "refuse_unrelated": False} | head
-    return Request(*_read_who(head), changeset, _flag(with_defaults, "pull"), _flag(with_defaults, "refuse_unrelated"))
+    flags = _flag(with_defaults, "pull"), _flag(with_defaults, "refuse_unrelated")
+    return Request(*_read_who(head), changeset, *flags, _object(head, "question"))
 
 
 def pack_response(response: Response) -> bytes:
@@ -51,6 +55,8 @@ def pack_response(response: Response) -> bytes:
     head |= {"missing": response.missing, "clock_ms": response.clock_ms}
     if response.merged is not None:
         head["merged"] = asdict(response.merged)
+    if response.answer is not None:
+        head["answer"] = response.answer
     return _pack(ANSWERS, head, response.changeset)
 
 
@@ -76,7 +82,8 @@ def unpack_response(data: bytes, address: str) -> Response:
     clock_ms = head.get("clock_ms")
     if clock_ms is not None and (type(clock_ms) is not int or not 0 <= clock_ms <= clock.to_ms(clock.HIGHEST_HLC)):
         raise TransportError("not a sound message of crdtsql's: clock_ms is no time")
-    return Response(*_read_who(head), changeset, merged, _flag({"missing": False} | head, "missing"), clock_ms)
+    missing = _flag({"missing": False} | head, "missing")
+    return Response(*_read_who(head), changeset, merged, missing, clock_ms, _object(head, "answer"))
 
 
 def _who(site: str, vector: Mapping[str, int], lanes: Mapping[str, int]) -> dict[str, Any]:
@@ -97,6 +104,13 @@ def _flag(head: Mapping[str, Any], name: str) -> bool:
     if not isinstance(head[name], bool):
         raise TransportError(f"not a sound message of crdtsql's: {name} is no flag")
     return bool(head[name])
+
+
+def _object(head: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    found = head.get(name)
+    if found is not None and not isinstance(found, dict):
+        raise TransportError(f"not a sound message of crdtsql's: {name} is no object")
+    return found
 
 
 def _error(found: Any, address: str) -> CrdtsqlError:

@@ -23,6 +23,7 @@ from crdtsql.transports.observing import counting
 
 if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
+    from crdtsql.replica import VerifyReport
 
 __all__ = ["Replica", "carry_out", "probe", "reached", "sync", "watch"]
 
@@ -55,11 +56,16 @@ def carry_out(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport
         raise UsageError("a sync that neither pulls nor pushes does nothing")
     scope.check_names(replica, options)
     with ExitStack() as opened:
-        if isinstance(remote, Replica):
-            return _with_open(replica, FilePeer(remote), options)
-        if isinstance(remote, (str, os.PathLike)):
-            remote = opened.enter_context(reached(replica, replica.remotes().get(os.fspath(remote), remote)))
-        return _with_open(replica, remote, options)
+        return _with_open(replica, _opened(replica, remote, opened), options)
+
+
+def _opened(replica: Replica, remote: Any, opened: ExitStack) -> Any:
+    """Open a remote, until the stack ends, if it is not open already."""
+    if isinstance(remote, Replica):
+        return FilePeer(remote)
+    if isinstance(remote, (str, os.PathLike)):
+        return opened.enter_context(reached(replica, replica.remotes().get(os.fspath(remote), remote)))
+    return remote
 
 
 def _with_open(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport:
@@ -117,6 +123,19 @@ class _Carrier:
 
     sync = staticmethod(carry_out)
     watch = staticmethod(watch)
+
+    @staticmethod
+    def verify(
+        replica: Replica, remote: Any, *, sync: bool, repair: bool, take: str | None, limit: int
+    ) -> VerifyReport:
+        """Compare with a remote."""
+        from crdtsql.transports.observing.verifying import verify
+
+        with ExitStack() as opened:
+            there = _opened(replica, remote, opened)
+            if not isinstance(there, (Peer, Store)):
+                raise UsageError(f"{remote!r} is nothing to compare with")
+            return verify(replica, there, sync=sync, repair=repair, take=take, limit=limit)
 
     @staticmethod
     def reconcile(

@@ -36,6 +36,7 @@ COMMANDS = (
     "name",
     "log",
     "metrics",
+    "verify",
     "remote",
     "blame",
     "type",

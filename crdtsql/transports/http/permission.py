@@ -36,6 +36,10 @@ def check(token: Token, request: Request, replica: Replica, name: str) -> None:
                 f"{who} is for {_list(token)} alone, and there are changes of {', '.join(beyond)} to give: a changeset goes as a "
                 "whole, so ask for a token for these tables too, or keep them in another file",
             )
+    if request.question is not None and (not token.read or token.tables is not None):
+        raise Refusal(
+            403, f"{who} may not be asked what the file there holds: verify needs a token that may read all tables"
+        )
     if request.pull and not token.read:
         raise Refusal(403, f"{who} may only give changes: sync with --push")
     if request.pull and token.tables is not None:

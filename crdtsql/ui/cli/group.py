@@ -25,7 +25,7 @@ PLACES: Final = {
         "http.serving": "serve",
         "http.tokens": "token",
         "look": "status log blame renumbered",
-        "observe": "metrics",
+        "observe": "metrics verify",
         "reference": "reference",
         "resolve": "resolve",
         "schema": "alter ids repair",

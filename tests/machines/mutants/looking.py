@@ -1,10 +1,11 @@
-"""The seeded bugs of what only looks: the log of what came, figures for monitoring."""
+"""The seeded bugs of what only looks: the log of what came, figures for monitoring, verify."""
 
 from __future__ import annotations
 
 from tests.machines.mutants.kind import Mutant
 
 LOG = "tests/look/test_log.py"
+VERIFY = "tests/verify"
 OBSERVING = "tests/transports/test_observing.py"
 LOOKING = (
     Mutant(
@@ -55,5 +56,68 @@ LOOKING = (
         "counts = _read(place)\n        counts.add(pending)",
         "counts = Counts()\n        counts.add(pending)",
         tests=OBSERVING,
+    ),
+    Mutant(
+        "digests don't know the stamps of cells",
+        "verify/reading.py",
+        "found[width : width + count], cells, seen)",
+        "found[width : width + count], (None,) * count, seen)",
+        tests=VERIFY,
+    ),
+    Mutant(
+        "digests don't know how the table shows a row",
+        "verify/reading.py",
+        "            if is_held or gone or not is_shown:\n",
+        "            if gone and not is_held:\n",
+        tests=VERIFY,
+    ),
+    Mutant(
+        "digests don't know what counters are made of",
+        "verify/reading.py",
+        "        yield from self._parts(wanted)",
+        "        self._parts(wanted)",
+        tests=VERIFY,
+    ),
+    Mutant(
+        "1 and 1.0 are one value to verify",
+        "verify/compare.py",
+        'if repr(cell[0]) != repr(other["cells"][name][0])}',
+        'if cell[0] != other["cells"][name][0]}',
+        tests=VERIFY,
+    ),
+    Mutant(
+        "content is compared though one side lacks changes",
+        "transports/observing/verifying.py",
+        "        if found.vector != known.vector:\n",
+        "        if found.vector == known.vector == {}:\n",
+        tests=VERIFY,
+    ),
+    Mutant(
+        "what was mended is not written by an event",
+        "verify/mend.py",
+        "            self._change(values)\n            self._count_as_written()",
+        "            self._change(values)",
+        tests=VERIFY,
+    ),
+    Mutant(
+        "the earlier write of a cell counts when a row is mended",
+        "verify/mend.py",
+        "return stamps[0] > stamps[1]",
+        "return stamps[0] < stamps[1]",
+        tests=VERIFY,
+    ),
+    Mutant(
+        "a delete that one side lost is taken back",
+        "verify/mend.py",
+        "if not any(stamp != other and causality.has_seen(other, stamp) for other, _ in heads)",
+        "if not any(stamp != other and causality.has_seen(stamp, stamp) for other, _ in heads)",
+        tests=VERIFY,
+    ),
+    Mutant(
+        "digests of the file as it was are told",
+        "verify/digests.py",
+        "if kept is None or kept.state != state:",
+        "if kept is None:",
+        tests=VERIFY,
     ),
 )

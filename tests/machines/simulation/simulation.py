@@ -419,6 +419,9 @@ class Simulation:
                 assert one[what] == expected, (
                     f"{peer.path.name} and {hub.path.name} have the same events and differ in {what}"
                 )
+        for other in others:
+            report = hub.replica.verify(other.replica)
+            assert report.equal, f"verify says that replicas at rest differ: {report.to_json()}"
         events = [peer.replica.vector() for peer in self.peers]
         everything = [peer.replica.export() for peer in self.peers]
         contents = [state.content(peer.replica.connection) for peer in self.peers]

@@ -165,6 +165,23 @@ def test_a_token_for_tables(two: tuple[Replica, Path]) -> None:
     assert read(path, "SELECT count(*) FROM task") == [(3,)] and len(read(here, "SELECT * FROM task")) == 3
 
 
+def test_what_a_token_may_ask(two: tuple[Replica, Path]) -> None:
+    """Who may take all changes of a file may compare what it holds, and nobody else is told anything of it."""
+    here, path = two
+    with hub.serving(path) as server:
+        server.grant(path)
+        address = server.address(path)
+        assert here.verify(address, sync=True).equal
+        http.Tokens(path).revoke("tests")
+        server.grant(path, tables=["task", "note"], read=True)
+        with pytest.raises(errors.TransportError, match="verify needs a token that may read all tables"):
+            here.verify(address)
+        http.Tokens(path).revoke("tests")
+        server.grant(path, read=False)
+        with pytest.raises(errors.TransportError):
+            here.verify(address)
+
+
 def test_scopes_on_the_command_line(two: tuple[Replica, Path]) -> None:
     """`token add` takes tables that are there, and one direction at most; a name that is taken or none is refused."""
     _, path = two

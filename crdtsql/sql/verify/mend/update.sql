@@ -1,0 +1,2 @@
+UPDATE ${on_conflict} ${table} SET ${settings}
+WHERE ${is_row}

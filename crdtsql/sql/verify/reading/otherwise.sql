@@ -1,0 +1,1 @@
+CASE WHEN clock.held IS NOT NULL THEN ${shown} END

@@ -1,0 +1,1 @@
+CASE WHEN clock.held IS NULL THEN ${shown} ELSE ${held} END

@@ -1,0 +1,155 @@
+"""Verifying: compare a replica with a remote, and mend what differs.
+
+Content says something only where both sides have the same changes; so vectors come first. Both sides answer the same questions
+(`crdtsql/verify`), a round trip each, and say with each answer what they have: if that changes meanwhile, all is asked anew.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import apsw
+
+from crdtsql.base import TransportError, UsageError, by_id, suggest
+from crdtsql.replica import Replica, SyncOptions, VerifyReport
+from crdtsql.transports import cards
+from crdtsql.transports.exchange import ask, sync_with_peer
+from crdtsql.transports.file import FilePeer
+from crdtsql.transports.interface import Peer, Request, Response, Store
+from crdtsql.transports.observing import counting
+from crdtsql.verify import Comparison, RowDifference, compare
+
+TRIES = 3
+"""So often a comparison begins anew if one side changes meanwhile, and so often a row is written anew that differs still."""
+
+
+class _Changed(Exception):  # noqa: N818 - it ends one try
+    """One side got other changes while it was compared."""
+
+
+def verify(
+    replica: Replica, remote: Peer | Store, *, sync: bool, repair: bool, take: str | None, limit: int
+) -> VerifyReport:
+    """Compare with a remote that is open, and mend what differs if that is wanted."""
+    if take not in (None, "ours", "theirs"):
+        raise UsageError(f"take ours or theirs, not {take!r}")
+    if isinstance(remote, Peer):
+        return _with_peer(replica, remote, sync=sync, repair=repair, take=take, limit=limit)
+    if repair:
+        raise UsageError(
+            f"{remote.address} is a store, which keeps changesets and writes no rows: verify with --repair against a replica; "
+            f"what a store lacks, or was damaged there, {suggest.command('sync', replica.path, remote.address)} puts there again"
+        )
+    return _with_rebuilt(replica, remote, limit)
+
+
+def _with_peer(replica: Replica, peer: Peer, *, sync: bool, repair: bool, take: str | None, limit: int) -> VerifyReport:
+    report = _compared(replica, peer, sync=sync or repair, limit=limit)
+    written, rows = Counter[str](), 0
+    while repair and report.rows:
+        mended = replica.mend(report.rows, ask(replica, peer).site, take=take)
+        left = {_called(row): why for row, why in mended.left}
+        again = Counter(called for row in report.rows if (called := _called(row)) not in left)
+        written += again
+        rows += mended.rows
+        if mended.rows:
+            report = _compared(replica, peer, sync=True, limit=limit)
+        stuck = [called for called in again if written[called] >= TRIES]
+        report.mended, report.left = rows, [f"{called}: {why}" for called, why in left.items()]
+        report.left += [
+            f"{called}: it was written anew, and differs still: clone the file that is right" for called in stuck
+        ]
+        if stuck or not mended.rows:
+            break
+    if report.compared:
+        counting.verified(replica, peer.address, report.differing)
+    return report
+
+
+def _called(row: RowDifference) -> str:
+    return f"{row.table} {', '.join(map(str, row.key))}"
+
+
+def _compared(replica: Replica, peer: Peer, *, sync: bool, limit: int) -> VerifyReport:
+    """Compare, after a sync if that is wanted and needed."""
+    for attempt in range(TRIES):
+        known = ask(replica, peer)
+        replica.fold(by_id(known.vector))
+        here, there = _vector(replica), known.vector
+        report = VerifyReport(peer.address)
+        report.missing_here = sum(upto > here.get(site, 0) for site, upto in there.items())
+        report.missing_there = sum(upto > there.get(site, 0) for site, upto in here.items())
+        if report.compared:
+            with suppress(_Changed):
+                return _with_content(report, _compare(replica, peer, known, limit))
+        elif sync and attempt < TRIES - 1:
+            sync_with_peer(replica, peer, SyncOptions())
+        else:
+            return report
+    raise TransportError(
+        f"{replica.path} and {peer.address} get changes faster than they can be compared: verify when less is written"
+    )
+
+
+def _compare(replica: Replica, peer: Peer, known: Response, limit: int) -> Comparison:
+    """Compare two sides that have the same changes.
+
+    Raises:
+        _Changed: they have not any more.
+    """
+
+    def there(question: Mapping[str, Any]) -> Mapping[str, Any]:
+        request = Request(replica.site, known.vector, pull=False, question=question)
+        found = peer.exchange(request)
+        if found.answer is None:
+            raise TransportError(
+                f"{peer.address} answers, but to no question about its content: install a later crdtsql there"
+            )
+        if found.vector != known.vector:
+            raise _Changed
+        return found.answer
+
+    def here(question: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = replica.content(question)
+        if _vector(replica) != known.vector:
+            raise _Changed
+        return found
+
+    try:
+        return compare(here, there, limit)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise TransportError(f"{peer.address} does not answer as it must ({error!r})") from error
+
+
+def _with_content(report: VerifyReport, found: Comparison) -> VerifyReport:
+    report.tables, report.rows, report.more, report.questions = found.tables, found.rows, found.more, found.questions
+    return report
+
+
+def _vector(replica: Replica) -> dict[str, int]:
+    return {site.hex(): upto for site, upto in replica.known().items()}
+
+
+def _with_rebuilt(replica: Replica, store: Store, limit: int) -> VerifyReport:
+    """Compare with a replica that is made of nothing but what a store has, and thrown away."""
+    from crdtsql.transports.stores.visit import sync_with_store
+
+    with ExitStack() as ending:
+        connection = apsw.Connection("")
+        ending.callback(connection.close)
+        rebuilt = Replica.on(connection)
+        rebuilt.registry.given_path = f"what {store.address} has"
+        rebuilt.adopt_schema(replica)
+        seen = cards.folder(rebuilt.site, "stores")
+        ending.callback(shutil.rmtree, os.fspath(seen), ignore_errors=True)
+        sync_with_store(rebuilt, store, SyncOptions(push=False))
+        report = _compared(replica, FilePeer(rebuilt), sync=False, limit=limit)
+    report.remote = store.address
+    if report.compared:
+        counting.verified(replica, store.address, report.differing)
+    return report

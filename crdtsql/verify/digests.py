@@ -1,0 +1,271 @@
+"""Digests: sums over the rows of tables, by ranges of the hashes of their keys, and the answers to questions about them.
+
+The hash of a key has 64 bits; its first 16 say in which of 65,536 buckets the row is. What stands for a range is how many items there
+are, and the sum of their hashes modulo 2^128: so it does not matter in which order they are read, and ranges add up. The buckets of a
+table are summed up in one pass when somebody asks, and kept while the file is as it was.
+
+A question is a JSON object with one of these members; tables are called by their uids, ranges by the first hex digits of the hash:
+
+    {"about": true}                     which tables there are, and which columns they have
+    {"totals": {table: [column, ...]}}  the digest of all rows, over these columns
+    {"ranges": {table: [[column, ...], [range, ...]]}}
+                                        the digests of the 16 parts of each range of less than 4 digits
+    {"rows": {table: [[column, ...], [range, ...]]}}
+                                        of each range of 4 digits: the hashes of the keys, and the last 64 bits of the sums
+    {"items": {table: [[column, ...], [key hash, ...]]}}
+                                        what is true of these rows
+
+Whoever asks is a stranger: what is out of bounds is refused. Runs inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import apsw
+
+from crdtsql.base import UsageError, query, value_to_json
+from crdtsql.store import Registry, Table
+from crdtsql.verify.reading import ContentReading, Part, Row, Wants, content_hash
+
+DIGITS = 4
+"""How many hex digits name a bucket."""
+MOST_KEPT = 50_000
+"""The rows of at most so many items are kept for the next question."""
+MODULUS = 1 << 128
+MOST_RANGES = 4_096
+"""So many ranges are asked about at once."""
+MOST_ITEMS = 1_000
+"""So many rows are told at once."""
+_HALF = (1 << 64) - 1
+Digest = tuple[int, int]
+T = TypeVar("T")
+Which = tuple[str, tuple[str, ...]]
+Items = Iterator[tuple[int, Row | Part]]
+
+
+@dataclass(slots=True)
+class Sums:
+    """The digests of one table: range -> number of items, and the sum of their hashes; ranges without rows are left out."""
+
+    levels: list[dict[str, Digest]] = field(default_factory=list)
+
+    @staticmethod
+    def of(buckets: Mapping[int, Digest]) -> Sums:
+        """Add up buckets."""
+        levels = [{f"{bucket:0{DIGITS}x}": digest for bucket, digest in buckets.items()}]
+        for _ in range(DIGITS):
+            above: dict[str, Digest] = {}
+            for name, (items, total) in levels[0].items():
+                before = above.get(name[:-1], (0, 0))
+                above[name[:-1]] = (before[0] + items, (before[1] + total) % MODULUS)
+            levels.insert(0, above)
+        return Sums(levels)
+
+    def at(self, name: str) -> Digest:
+        """Return the digest of a range."""
+        return self.levels[len(name)].get(name, (0, 0))
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What was found out about a file, while it was as it is.
+
+    Attributes:
+        sums: by table and columns.
+        buckets, items: likewise, which buckets were asked about row by row last, and what is in them: whoever asks for that wants to
+            know more of some of these rows.
+    """
+
+    state: tuple[int, int]
+    sums: dict[Which, Sums] = field(default_factory=dict)
+    buckets: dict[Which, set[int]] = field(default_factory=dict)
+    items: dict[Which, dict[int, list[Row | Part]]] = field(default_factory=dict)
+
+
+_KEPT: WeakKeyDictionary[apsw.Connection, _Kept] = WeakKeyDictionary()
+
+
+def _kept(connection: apsw.Connection) -> _Kept:
+    """Return what is known of a file as it is now."""
+    (version,) = query.first(connection, "PRAGMA data_version")
+    state = (int(version), connection.total_changes())
+    kept = _KEPT.get(connection)
+    if kept is None or kept.state != state:
+        kept = _KEPT[connection] = _Kept(state)
+    return kept
+
+
+def answer(registry: Registry, question: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer a question about the content of a file.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if question.get("about") is True:
+        return {"tables": {table.uid: _about(table) for table in registry.tables() if not table.absent}}
+    for kind, of_table in _KINDS.items():
+        if isinstance(asked := question.get(kind), dict):
+            return {kind: {uid: of_table(registry, _table(registry, uid), one) for uid, one in asked.items()}}
+    raise UsageError("not a question about the content of a file that this version of crdtsql knows")
+
+
+def _about(table: Table) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "key": list(table.key_uids),
+        "columns": {one.uid: [one.type, one.name] for one in table.fields},
+        "is": [table.identity, table.rows, table.granularity],
+    }
+
+
+def _table(registry: Registry, uid: str) -> Table:
+    table = registry.find_uid(uid)
+    if table is None or table.absent:
+        raise UsageError(f"there is no table {uid!r} to compare")
+    return table
+
+
+def _uids(table: Table, asked: Any) -> tuple[str, ...]:
+    known = {one.uid for one in table.fields}
+    if not isinstance(asked, list) or not all(isinstance(one, str) for one in asked) or not known.issuperset(asked):
+        raise UsageError(f"table {table.name!r} has other columns than those that are asked about")
+    return tuple(asked)
+
+
+def _asked(table: Table, asked: Any, most: int, digits: range) -> tuple[tuple[str, ...], list[str]]:
+    """Read what is asked about a table: columns, and names of ranges or hashes."""
+    if not isinstance(asked, list) or len(asked) != 2 or not isinstance(asked[1], list) or len(asked[1]) > most:
+        raise UsageError(f"not a question about rows of {table.name!r}")
+    names = asked[1]
+    if not all(isinstance(one, str) and len(one) in digits and not one.strip("0123456789abcdef") for one in names):
+        raise UsageError(f"not a range of rows of {table.name!r}")
+    return _uids(table, asked[0]), names
+
+
+def _totals(registry: Registry, table: Table, asked: Any) -> list[Any]:
+    return _told(_sums(registry, table, _uids(table, asked)).at(""))
+
+
+def _ranges(registry: Registry, table: Table, asked: Any) -> dict[str, list[list[Any]]]:
+    uids, names = _asked(table, asked, MOST_RANGES, range(DIGITS))
+    sums = _sums(registry, table, uids)
+    return {name: [_told(sums.at(f"{name}{digit:x}")) for digit in range(16)] for name in names}
+
+
+def _told(digest: Digest) -> list[Any]:
+    return [digest[0], f"{digest[1]:032x}"]
+
+
+def _rows(registry: Registry, table: Table, asked: Any) -> dict[str, dict[str, str]]:
+    uids, names = _asked(table, asked, MOST_RANGES, range(DIGITS, DIGITS + 1))
+    wanted = {int(name, 16): name for name in names}
+
+    def consume(items: Items) -> dict[str, dict[int, int]]:
+        found: dict[str, dict[int, int]] = {name: defaultdict(int) for name in names}
+        kept: dict[int, list[Row | Part]] = defaultdict(list)
+        count = 0
+        for count, (where, item) in enumerate(items, 1):
+            found[wanted[where >> 48]][where] += content_hash(item)
+            if count <= MOST_KEPT:
+                kept[where].append(item)
+        memory = _kept(registry.connection)
+        memory.items[table.uid, uids] = kept if count <= MOST_KEPT else {}
+        memory.buckets[table.uid, uids] = {*wanted} if count <= MOST_KEPT else set()
+        return found
+
+    return {
+        name: {f"{where:016x}": f"{total & _HALF:016x}" for where, total in rows.items()}
+        for name, rows in _read(registry, table, uids, consume, lambda where: where >> 48 in wanted).items()
+    }
+
+
+def _items(registry: Registry, table: Table, asked: Any) -> dict[str, dict[str, Any]]:
+    uids, names = _asked(table, asked, MOST_ITEMS, range(16, 17))
+    wanted = {int(name, 16) for name in names}
+
+    def consume(items: Items) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for where, item in items:
+            told = found.setdefault(f"{where:016x}", {"rows": [], "parts": []})
+            if isinstance(item, Row):
+                told["rows"].append(_row_to_json(item, uids))
+            else:
+                told["parts"].append([item.uid, f"{content_hash(item):032x}"])
+        return found
+
+    memory = _kept(registry.connection)
+    if {where >> 48 for where in wanted} <= memory.buckets.get((table.uid, uids), set()):
+        kept = memory.items[table.uid, uids]
+        found = consume((where, item) for where in wanted for item in kept.get(where, ()))
+    else:
+        found = _read(registry, table, uids, consume, wanted.__contains__)
+    return {where: {"rows": told["rows"], "parts": sorted(told["parts"])} for where, told in found.items()}
+
+
+_KINDS: dict[str, Callable[[Registry, Table, Any], Any]] = {
+    "totals": _totals,
+    "ranges": _ranges,
+    "rows": _rows,
+    "items": _items,
+}
+
+
+def _row_to_json(row: Row, uids: tuple[str, ...]) -> dict[str, Any]:
+    """Tell what is true of a row; stamps are strings of digits with the id of a site."""
+    cells = {
+        uid: [value_to_json(value), *_stamp_to_json(row.born if stamp is None else stamp)]
+        for uid, value, stamp in zip(uids, row.values, row.stamps, strict=True)
+    }
+    shows = row.seen.otherwise
+    otherwise = shows and dict(zip(uids, map(value_to_json, shows), strict=True))
+    return {
+        "key": [value_to_json(part) for part in row.key],
+        "deleted": row.seen.deleted,
+        "shown": row.seen.shown,
+        "held": row.seen.held,
+        "moved": row.seen.moved,
+        "born": _stamp_to_json(row.born),
+        "heads": [[*_stamp_to_json((t, site)), gone] for t, site, gone in row.heads],
+        "cells": cells,
+        "otherwise": otherwise,
+    }
+
+
+def _stamp_to_json(stamp: tuple[int, bytes]) -> list[str]:
+    return [str(stamp[0]), stamp[1].hex()]
+
+
+def _read(
+    registry: Registry,
+    table: Table,
+    uids: tuple[str, ...],
+    consume: Callable[[Items], T],
+    wants: Wants | None = None,
+) -> T:
+    """Read the items of a table; once more, as bytes, if some text is no UTF-8."""
+    try:
+        return consume(ContentReading(registry, table, uids).items(wants))
+    except UnicodeDecodeError:
+        return consume(ContentReading(registry, table, uids, exact=True).items(wants))
+
+
+def _sums(registry: Registry, table: Table, uids: tuple[str, ...]) -> Sums:
+    """Return the digests of a table; they are kept while nobody writes to the file."""
+    kept = _kept(registry.connection).sums
+    if (table.uid, uids) not in kept:
+        kept[table.uid, uids] = _read(registry, table, uids, _summed)
+    return kept[table.uid, uids]
+
+
+def _summed(items: Items) -> Sums:
+    buckets: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for where, item in items:
+        bucket = buckets[where >> 48]
+        bucket[0] += 1
+        bucket[1] += content_hash(item)
+    return Sums.of({at: (count, total % MODULUS) for at, (count, total) in buckets.items()})

@@ -1,0 +1,250 @@
+"""Reading: the rows of a table in a form that two replicas with the same events have alike, and what they hash to.
+
+A row is what is true of it, shown or held: values by the uid of their column, stamps with the ids of sites, heads; whether the table
+shows it, and how, where that is not the truth; and the parts of counters. Local numbers (ordinals, batches, held rows) are left out.
+Sets and maps are compared by what their cells show and by their stamps. Reads a folded registry.
+
+The encoding is that of MessagePack: it has a type for each of SQLite's, so 1, 1.0, '1', x'31', NULL and '' differ, and it does not
+change with the version of SQLite, as that of `quote()` does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgpack
+
+from crdtsql.base import EMPTY, Sql, SqliteValue, clock, fragment, identifier, integer, joined, naming, query, sql
+from crdtsql.shown import moved
+from crdtsql.store import Field, Registry, Table
+from crdtsql.types import TYPES, Kind
+
+Key = tuple[SqliteValue, ...]
+Stamp = tuple[int, bytes]
+Head = tuple[int, bytes, bool]
+
+
+class Appearance(NamedTuple):
+    """Whether a row lives, and how the table shows it.
+
+    Attributes:
+        deleted: it lives nowhere.
+        shown: the table shows it as it is; held: its values are among the held rows. If it is neither, they are lost.
+        moved: what stands there is another key's row.
+        otherwise: what the table shows instead, None if nothing.
+    """
+
+    deleted: bool
+    shown: bool
+    held: bool
+    moved: bool
+    otherwise: tuple[SqliteValue, ...] | None
+
+
+IN_PLACE, STANDS_IN = Appearance(False, True, False, False, None), Appearance(False, True, False, True, None)
+
+
+NOBODY: Stamp = (0, b"")
+
+
+class Row(NamedTuple):
+    """What is true of a row.
+
+    Attributes:
+        key: as the row spells it.
+        born: stamp of its insert.
+        heads: its latest events.
+        values, stamps: by the order of the columns that were asked for; a stamp is None where it is `born`.
+    """
+
+    key: Key
+    born: Stamp
+    heads: tuple[Head, ...]
+    values: tuple[SqliteValue, ...]
+    stamps: tuple[Stamp | None, ...]
+    seen: Appearance
+
+
+class Part(NamedTuple):
+    """A part of a cell of a counter, register, max or min."""
+
+    key: Key
+    uid: str
+    part: str
+    stamp: Stamp
+    gone: bool
+    value: SqliteValue
+    noted: int | None
+
+
+def packed(found: Any) -> bytes:
+    """Encode values with their types; text that is no UTF-8 has the bytes that it has."""
+    data: bytes = msgpack.packb(found, use_bin_type=True, unicode_errors="surrogateescape")
+    return data
+
+
+def key_hash(key: Key) -> int:
+    """Return 64 bits that say where a row belongs: no order and no collation is needed for that."""
+    return int.from_bytes(blake2b(packed(key), digest_size=8).digest())
+
+
+def content_hash(item: Row | Part) -> int:
+    """Return 128 bits that stand for what is true of a row, or of a part of it."""
+    return int.from_bytes(blake2b(packed(item), digest_size=16).digest())
+
+
+Wants = Callable[[int], bool]
+"""Whether rows are wanted whose key has that hash."""
+
+
+class ContentReading:
+    """Reads one table.
+
+    Args:
+        uids: of the value columns that count, in this order.
+        exact: some text is no UTF-8, so that all values are read as bytes, which takes longer.
+    """
+
+    def __init__(self, registry: Registry, table: Table, uids: Sequence[str], *, exact: bool = False) -> None:
+        self._registry, self._table, self._exact = registry, table, exact
+        by_uid = {field.uid: field for field in table.fields}
+        self._fields: list[Field] = [by_uid[uid] for uid in uids]
+        self._sites = {ordinal: site for ordinal, site, _ in registry.sites()}
+        self._width = len(table.key)
+
+    def items(self, wants: Wants | None = None) -> Iterator[tuple[int, Row | Part]]:
+        """Yield all rows and parts with the hashes of their keys, in no order, or those that are wanted."""
+        wanted = wants or (lambda _: True)
+        yield from self._clocked(wanted)
+        yield from self._unclocked(wanted)
+        yield from self._parts(wanted)
+
+    def _clocked(self, wants: Wants) -> Iterator[tuple[int, Row]]:
+        table, count, width = self._table, len(self._fields), self._width
+        names = [identifier(name) for name in (*table.key, *(field.name for field in self._fields))]
+        truth = self._true_keys()
+        truth += [
+            fragment("verify/reading/truth", shown=Sql(f"shown.{name}"), held=Sql(f"held.{naming.value(field.id)}"))
+            for name, field in zip(names[width:], self._fields, strict=True)
+        ]
+        otherwise = [fragment("verify/reading/otherwise", shown=Sql(f"shown.{name}")) for name in names[width:]]
+        stamps = [
+            Sql(f"clock.{naming.stamp_t(field.id)}, clock.{naming.stamp_s(field.id)}, ") for field in self._fields
+        ]
+        statement = sql(
+            "verify/reading/clocked",
+            row_marker=Sql(f"shown.{names[0]}"),
+            heads=table.heads,
+            heads_is_clock=table.same_keys("heads", "clock"),
+            stamps=joined(stamps, ""),
+            columns=self._columns([*truth, *otherwise]),
+            **self._joins,
+        )
+        sites, stamped = self._sites, 2 * count
+        for t, s, dot_t, dot_s, gone, is_held, is_shown, more, *rest in self._execute(statement):
+            found = self._values(rest[stamped:])
+            key = found[:width]
+            where = key_hash(key)
+            if not wants(where):
+                continue
+            heads = [(dot_t, sites[dot_s], gone == 1)]
+            if more is not None:
+                heads += [(head_t, sites[head_s], head_gone == 1) for head_t, head_s, head_gone in json.loads(more)]
+                heads.sort()
+            cells = tuple(
+                None if rest[n] is None else (rest[n], b"" if rest[n] == clock.ABSENT else sites[rest[n + 1]])
+                for n in range(0, stamped, 2)
+            )
+            seen = IN_PLACE
+            if is_held or gone or not is_shown:
+                shows = found[width + count :] if is_held and is_shown else None
+                seen = Appearance(gone == 1, bool(is_shown and not is_held), bool(is_held), False, shows)
+            yield where, Row(key, (t, sites[s]), tuple(heads), found[width : width + count], cells, seen)
+
+    def _unclocked(self, wants: Wants) -> Iterator[tuple[int, Row]]:
+        """Yield rows that nobody wrote since the genesis, and rows that stand under another key than theirs."""
+        table, width = self._table, self._width
+        t, s = table.genesis or (0, 0)
+        born = (t, self._sites.get(s, b""))
+        stamps = tuple((clock.ABSENT, b"") if field.late else None for field in self._fields)
+        names = [identifier(name) for name in (*table.key, *(field.name for field in self._fields))]
+        statement = sql(
+            "verify/reading/unclocked",
+            stands_elsewhere=moved.is_moved(self._registry.connection, table, "shown"),
+            columns=self._columns([Sql(f"shown.{name}") for name in names]),
+            table=table.quoted,
+            clock=table.clock,
+            shown_is_clock=table.row_has_key_of("shown", "clock"),
+        )
+        heads, nothing = ((*born, False),), (None,) * len(self._fields)
+        for stands_elsewhere, *rest in self._execute(statement):
+            found = self._values(rest)
+            key = found[:width]
+            where = key_hash(key)
+            if not wants(where):
+                continue
+            if stands_elsewhere:  # who wrote it stands with its own key
+                yield where, Row(key, NOBODY, (), found[width:], nothing, STANDS_IN)
+            else:
+                yield where, Row(key, born, heads, found[width:], stamps, IN_PLACE)
+
+    def _parts(self, wants: Wants) -> Iterator[tuple[int, Part]]:
+        table = self._table
+        kept = {
+            field.id: field
+            for field in self._fields
+            if field.type != "lww" and TYPES[field.type].kind is not Kind.PARTS
+        }
+        if not kept:
+            return
+        statement = sql(
+            "verify/reading/parts",
+            columns=self._columns([*self._true_keys(), Sql("part.v")]),
+            parts=table.parts,
+            clock_is_part=table.same_keys("clock", "part"),
+            wanted=joined(map(integer, sorted(kept))),
+            **self._joins,
+        )
+        for col, part, t, s, gone, noted, *rest in self._execute(statement):
+            *key, value = self._values(rest)
+            where = key_hash(tuple(key))
+            if not wants(where):
+                continue
+            if value is None and part == "" and TYPES[kept[col].type].kind is Kind.TOTAL:
+                value = 0
+            yield where, Part(tuple(key), kept[col].uid, part, (t, self._sites[s]), gone == 1, value, noted)
+
+    def _true_keys(self) -> list[Sql]:
+        """Render the key as the row spells it; where its values are lost, as its clock does."""
+        keys = zip((identifier(name) for name in self._table.key), self._table.key_names, strict=True)
+        return [
+            fragment(
+                "verify/reading/true_key",
+                shown=Sql(f"shown.{name}"),
+                held=Sql(f"held.{key}"),
+                clock=Sql(f"clock.{key}"),
+            )
+            for name, key in keys
+        ]
+
+    @property
+    def _joins(self) -> dict[str, Sql]:
+        table = self._table
+        return {
+            "clock": table.clock,
+            "table": table.quoted,
+            "held": table.held,
+            "shown_is_clock": table.row_has_key_of("shown", "clock"),
+        }
+
+    def _execute(self, statement: str) -> Iterator[tuple[Any, ...]]:
+        return iter(self._registry.connection.execute(statement))
+
+    def _columns(self, columns: list[Sql]) -> Sql:
+        return joined(map(query.as_bytes, columns) if self._exact else columns) if columns else EMPTY
+
+    def _values(self, found: Sequence[Any]) -> Key:
+        return tuple(map(query.to_show, found[::2], found[1::2])) if self._exact else tuple(found)

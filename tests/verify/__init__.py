@@ -1,0 +1,1 @@
+"""Have two replicas the same content?"""
