@@ -48,6 +48,8 @@ class Live:
         try:
             if has_server():
                 remotes["laptop"]["shop"] = self._serve(paths["shop"])
+            else:
+                remotes["shop"] = {"team": team}
             for name, addresses in remotes.items():
                 with Replica.open(paths[name]) as replica:
                     for remote, address in addresses.items():
@@ -109,11 +111,11 @@ def running(console: Console, folder: Path, paths: dict[str, Path]) -> Iterator[
     """Keep replicas in step within a block, and say how."""
     live = Live(folder, paths)
     try:
-        console.print("\nLive: office and laptop watch a folder that they share", end="")
         console.print(
-            ", laptop also a server that has shop; each in a process of its own."
+            "\nLive, each in a process of its own: office and laptop watch a folder that they share, laptop also a server that has shop."
             if has_server()
-            else "; each in a process of its own. With pip install 'crdtsql[http]' a server takes part too."
+            else "\nLive, each in a process of its own: all three watch a folder that they share. "
+            "With pip install 'crdtsql[http]' a server takes part too."
         )
         yield live
     finally:
