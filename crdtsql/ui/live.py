@@ -112,7 +112,8 @@ def running(console: Console, folder: Path, paths: dict[str, Path]) -> Iterator[
     live = Live(folder, paths)
     try:
         console.print(
-            "\nLive, each in a process of its own: office and laptop watch a folder that they share, laptop also a server that has shop."
+            "\nLive, each in a process of its own: office and laptop watch a folder that they share, "
+            "laptop also a server that has shop."
             if has_server()
             else "\nLive, each in a process of its own: all three watch a folder that they share. "
             "With pip install 'crdtsql[http]' a server takes part too."
