@@ -36,6 +36,7 @@ COMMANDS = (
     "name",
     "log",
     "metrics",
+    "service",
     "verify",
     "remote",
     "blame",

@@ -62,6 +62,7 @@ CALLS = {
     "schema pull": "app.db peer.db --yes",
     "schema push": "app.db peer.db --yes",
     "schema show": "app.db",
+    "service": "app.db",
     "status": "app.db",
     "sync": "app.db peer.db",
     "token add": "app.db laptop",

@@ -97,6 +97,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("renumbered",): [path],
         ("log",): [path],
         ("metrics",): [path],
+        ("service",): [path, peer],
         ("verify",): [path, peer, "--sync"],
         ("blame",): [path, "big", str(BIG)],
         ("conflicts",): [path],

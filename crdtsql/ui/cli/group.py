@@ -25,9 +25,10 @@ PLACES: Final = {
         "http.serving": "serve",
         "http.tokens": "token",
         "look": "status log blame renumbered",
-        "observe": "metrics verify",
+        "running.observe": "metrics verify",
         "reference": "reference",
         "resolve": "resolve",
+        "running.service": "service",
         "schema": "alter ids repair",
         "tables": "enable disable type rows",
     }.items()
