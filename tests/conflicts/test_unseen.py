@@ -164,15 +164,15 @@ def test_what_was_overwritten_by_who_saw_it_is_not_logged(tmp_path: Path) -> Non
     assert log(late) == []
 
 
-def sets(directory: Path) -> list[Replica]:
-    """Make replicas of which the first two hold a row with a set that the third shows."""
-    found = [replica(directory / f"{site}.db", USERS.replace("one", "[]"), site=site) for site in (1, 2, 3)]
+def typed(directory: Path, kind: str, schema: str, value: object) -> list[Replica]:
+    """Make replicas of which the first two hold a row with a typed value that the third shows."""
+    found = [replica(directory / f"{site}.db", schema, site=site) for site in (1, 2, 3)]
     for one in found:
-        one.set_type("u", "name", "set")
+        one.set_type("u", "name", kind)
     come_to_rest(found)
     a, b, c = found
     write(a, "UPDATE u SET email = 'same' WHERE login = 'x'")
-    write(b, "INSERT INTO u VALUES ('bob', 'same', '[1]')")
+    write(b, f"INSERT INTO u VALUES ('bob', 'same', {value})")
     send(b, c)
     come_to_rest([a, b])
     return found
@@ -180,7 +180,7 @@ def sets(directory: Path) -> list[Replica]:
 
 def test_a_set_that_was_overwritten_unseen_is_logged(tmp_path: Path) -> None:
     """A typed cell that was overwritten unseen is logged too, whichever write of it arrives first, and once."""
-    a, b, c = sets(tmp_path)
+    a, b, c = typed(tmp_path, "set", USERS.replace("one", "[]"), "'[1]'")
     write(a, "INSERT INTO u VALUES ('bob', 'other', '[2]')")
     send(a, b)
     early = b.export(c.vector())
@@ -289,23 +289,9 @@ def test_what_was_written_since_such_an_insert_was_seen(copied: list[Replica]) -
         assert log(copy) == [("x", "name", "edited", "new", True)]
 
 
-def counters(directory: Path) -> list[Replica]:
-    """Make replicas of which the first two hold a row with a counter at 1 that the third shows."""
-    found = [replica(directory / f"{site}.db", COUNTED, site=site) for site in (1, 2, 3)]
-    for one in found:
-        one.set_type("u", "name", "counter")
-    come_to_rest(found)
-    a, b, c = found
-    write(a, "UPDATE u SET email = 'same' WHERE login = 'x'")
-    write(b, "INSERT INTO u VALUES ('bob', 'same', 1)")
-    send(b, c)
-    come_to_rest([a, b])
-    return found
-
-
 def test_a_counter_that_was_overwritten_unseen_is_logged_where_more_was_added(tmp_path: Path) -> None:
     """Of a counter that was overwritten unseen, the value is logged as it stood, also with what was added there since."""
-    a, b, c = counters(tmp_path)
+    a, b, c = typed(tmp_path, "counter", COUNTED, 1)
     write(a, "INSERT INTO u VALUES ('bob', 'other', 10)")
     write(c, "UPDATE u SET name = name + 5 WHERE login = 'bob'")
     write(a, "UPDATE u SET name = name + 100 WHERE login = 'bob'")
@@ -316,7 +302,7 @@ def test_a_counter_that_was_overwritten_unseen_is_logged_where_more_was_added(tm
 
 def test_a_counter_that_was_written_anew_is_not_logged_again(tmp_path: Path) -> None:
     """Where the value that was overwritten unseen had been replaced before, by somebody who saw it, nothing is lost by that write."""
-    a, _, c = counters(tmp_path)
+    a, _, c = typed(tmp_path, "counter", COUNTED, 1)
     write(c, "UPDATE u SET name = name + 5 WHERE login = 'bob'")
     write(c, "DELETE FROM u WHERE login = 'bob'; INSERT INTO u VALUES ('bob', 'third', 7)")
     write(a, "INSERT INTO u VALUES ('bob', 'other', 10)")
