@@ -292,6 +292,17 @@ def triggers(connection: apsw.Connection, table: str) -> dict[str, str]:
     return dict(query.rows(connection, statement, (table,)))
 
 
+@memory.of_schema
+def triggers_by_table(connection: apsw.Connection) -> dict[str, dict[str, str]]:
+    """Return the triggers on all tables, in one pass over the schema: lower-case table -> name -> CREATE statement."""
+    found: dict[str, dict[str, str]] = {}
+    for table, name, statement in query.rows(
+        connection, "SELECT tbl_name, name, sql FROM main.sqlite_schema WHERE type = 'trigger'"
+    ):
+        found.setdefault(caseless(table), {})[name] = statement
+    return found
+
+
 def other_triggers(connection: apsw.Connection, table: str) -> list[str]:
     """List the triggers on a table that are not ours."""
     return sorted(name for name in triggers(connection, table) if not is_ours(name))

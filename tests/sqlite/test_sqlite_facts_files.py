@@ -194,3 +194,49 @@ def test_autoincrement_is_written_into_a_schema(tmp_path: Path, end: str) -> Non
     assert one.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     one.close()
     other.close()
+
+
+@pytest.mark.parametrize("end", ["ROLLBACK TO x", "RELEASE x"])
+def test_a_trigger_is_written_into_a_schema(tmp_path: Path, end: str) -> None:
+    """30: a trigger can be written as the row that CREATE TRIGGER writes; SQLite reads it when the next statement runs, not for an EXPLAIN."""
+    path = str(tmp_path / "a.db")
+    one, other = apsw.Connection(path), apsw.Connection(path)
+    one.execute("PRAGMA journal_mode = WAL; CREATE TABLE t (a); CREATE TABLE u (a)").fetchall()
+    assert other.execute("SELECT count(*) FROM t").get == 0
+    create, insert = (
+        'CREATE TRIGGER "g" AFTER INSERT ON "t"\nBEGIN\n  INSERT INTO u VALUES (1);\nEND',
+        "INSERT INTO t VALUES (1)",
+    )
+    row = "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema WHERE name = 'g'"
+    one.execute(f"BEGIN; SAVEPOINT x; {create}")
+    created = one.execute(row).fetchall()
+    one.execute("ROLLBACK TO x; PRAGMA writable_schema = ON")
+    one.executemany("INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES (?, ?, ?, ?, ?)", created)
+    one.execute("PRAGMA writable_schema = OFF")
+    one.execute(f"PRAGMA schema_version = {int(one.execute('PRAGMA schema_version').get) + 1}")
+    explained = [step[1] for step in one.execute(f"EXPLAIN {insert}", can_cache=False)]
+    assert "Program" not in explained
+    assert one.execute(row).fetchall() == created == [("trigger", "g", "t", 0, create)]
+    with pytest.raises(apsw.SQLError, match="already exists"):
+        one.execute(f"EXPLAIN {create}", can_cache=False)
+    one.execute(f"{end}; COMMIT")
+    kept = end == "RELEASE x"
+    for connection in (one, other):
+        connection.execute(insert)
+        assert connection.execute("PRAGMA integrity_check").get == "ok"
+    assert other.execute("SELECT count(*) FROM u").get == 2 * kept
+    one.close()
+    other.close()
+
+
+def test_a_trigger_that_sqlite_can_not_read() -> None:
+    """30: a row that is no trigger makes the schema malformed as soon as it is read, and a rollback to a savepoint mends it."""
+    connection = apsw.Connection(":memory:")
+    connection.execute("CREATE TABLE t (a); BEGIN; SAVEPOINT x; PRAGMA writable_schema = ON")
+    connection.execute("INSERT INTO sqlite_schema VALUES ('trigger', 'g', 't', 0, 'CREATE TRIGGER g AFTER')")
+    connection.execute("PRAGMA writable_schema = OFF; PRAGMA schema_version = 9")
+    with pytest.raises(apsw.CorruptError, match="malformed database schema"):
+        connection.execute("SELECT * FROM t").fetchall()
+    connection.execute("ROLLBACK TO x; RELEASE x; INSERT INTO t VALUES (1); COMMIT")
+    assert connection.execute("SELECT count(*) FROM sqlite_schema").get == 1
+    connection.close()
