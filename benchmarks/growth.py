@@ -15,6 +15,7 @@ TRIES = 10
 TASK = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, done, mail UNIQUE)"
 LIMIT, COLUMNS_LIMIT = 1.5, 4.0
 ONE_ROW_MS, NOTHING_MS = 0.8, 0.3
+MANY_TABLES, ENABLE_S = 500, 0.5
 Fill = Callable[[Replica, Replica], object]
 
 
@@ -49,6 +50,21 @@ def growth(bench: Bench) -> Iterator[Result]:
         for what, ours, plain in (("export", cost.export, base.export), ("import", cost.merge, base.merge)):
             detail = f"{1000 * ours:.1f} ms, without {1000 * plain:.1f} ms"
             yield Result(f"the {what} with {name}", ours / plain, "x", limit, detail)
+    for what, column in (("", "b"), (", each refers to the one before", "b REFERENCES {}")):
+        yield Result(f"enable --all of {MANY_TABLES} tables{what}", _enable(bench, column), "s", ENABLE_S)
+
+
+def _enable(bench: Bench, column: str) -> float:
+    path = bench.path()
+    connection = apsw.Connection(str(path))
+    connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    for number in range(MANY_TABLES):
+        connection.execute(
+            f"CREATE TABLE t{number} (id INTEGER PRIMARY KEY, a, {column.format(f't{max(number - 1, 0)}')})"
+        )
+    connection.close()
+    with Replica.open(path) as replica:
+        return timed(lambda: replica.enable(all=True))
 
 
 def _cost(bench: Bench, schema: str, tables: list[str], fill: Fill) -> Cost:

@@ -102,4 +102,4 @@ def compile_only(connection: apsw.Connection, statement: str, values: Any = None
 
     Never from apsw's cache of statements: SQLite crashes when an EXPLAIN that was prepared before the schema changed runs again.
     """
-    connection.execute(f"EXPLAIN {statement}", values, can_cache=False).fetchall()
+    connection.execute(f"EXPLAIN {statement}", values, can_cache=False).close()

@@ -1,17 +1,13 @@
 """How is a write of any program noticed?"""
 
 from crdtsql.capture import addkey, enable, shadows
+from crdtsql.capture.placing import create_block_triggers, create_triggers, drop_triggers, fingerprint, note_triggers
 from crdtsql.capture.quiet import without_capture
-from crdtsql.capture.triggers import (
-    create_block_triggers,
-    create_triggers,
-    drop_triggers,
-    fingerprint,
-    note_triggers,
-    trigger_statements,
-)
+from crdtsql.capture.trial import Followers
+from crdtsql.capture.triggers import trigger_statements
 
 __all__ = [
+    "Followers",
     "addkey",
     "create_block_triggers",
     "create_triggers",

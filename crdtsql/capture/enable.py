@@ -6,7 +6,8 @@ there already become the table's genesis and need no clock rows. Both run inside
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import apsw
 
@@ -24,7 +25,7 @@ from crdtsql.base import (
     query,
     suggest,
 )
-from crdtsql.capture import shadows, trial, triggers
+from crdtsql.capture import placing, shadows, trial, triggers
 from crdtsql.sqlite import Column, TableShape, schema
 from crdtsql.store import Registry, Table, catalogue
 from crdtsql.types import columntype
@@ -32,6 +33,17 @@ from crdtsql.types import columntype
 BUILT_IN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
 MAXIMUM_COLUMNS = 600
 """A changeset has three columns per value column, and SQLite allows 2,000 columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a table that can be replicated will be."""
+
+    shape: TableShape
+    types: Mapping[str, str]
+    rows: str
+    granularity: str
+    identity: str
 
 
 def enable(
@@ -54,6 +66,21 @@ def enable(
         ColumnTypeError: a column can't have the type.
         UsageError: there is no such row policy or granularity.
     """
+    followers = trial.Followers(registry.connection)
+    (table,) = carry_out(registry, [plan(registry, name, followers, types, rows, granularity, identity)], now)
+    return table
+
+
+def plan(
+    registry: Registry,
+    name: str,
+    followers: trial.Followers,
+    types: Mapping[str, str] | None = None,
+    rows: str = policy.ADD_WINS,
+    granularity: str = policy.BY_COLUMN,
+    identity: str | None = None,
+) -> Plan:
+    """Find out whether a table can be replicated as asked for; changes nothing. Raises as `enable` does."""
     check_policies(rows, granularity)
     connection = registry.connection
     shape = check(connection, name)
@@ -61,21 +88,44 @@ def enable(
         raise CannotEnableError(shape.name, "it is enabled already")
     chosen = columntype.choose(connection, shape, types or {})
     identified = _identity(connection, shape, identity)
-    _refuse(shape, trial.refusal_of_followers(connection, shape) if identified == policy.BY_BIRTH else None)
-    has_rows = query.exists(connection, identifier(shape.name))
+    _refuse(shape, followers.refusal(shape.name) if identified == policy.BY_BIRTH else None)
+    return Plan(shape, chosen, rows, granularity, identified)
+
+
+def carry_out(registry: Registry, plans: Sequence[Plan], now: Now) -> list[Table]:
+    """Make tables replicated, step by step for all of them: SQLite compiles little anew while its schema stays as it is.
+
+    Raises:
+        CannotEnableError: one can't be after all; what was begun is the caller's to undo.
+        apsw.SQLError, apsw.CorruptError: the same, of many.
+    """
+    connection = registry.connection
+    registry.widen_log(max(len(one.shape.key) for one in plans))
+    tables = [_register(registry, one, now) for one in plans]
+    statements = [
+        (table, list(triggers.trigger_statements(connection, table, one.shape)))
+        for one, table in zip(plans, tables, strict=True)
+    ]
+    for one, table in zip(plans, tables, strict=True):
+        shadows.create_tables(registry, table, one.shape)
+    placing.place(connection, statements)
+    for one in plans:
+        _refuse(one.shape, trial.refusal(connection, one.shape))
+    if any(table.is_numbered for table in tables) or not schema.read(connection, "crdt_renumbered"):
+        shadows.create_renumbered_view(registry)
+    return tables
+
+
+def _register(registry: Registry, one: Plan, now: Now) -> Table:
     genesis = None
-    if has_rows:
+    if query.exists(registry.connection, identifier(one.shape.name)):
         hlc = registry.tick(now())
         registry.record_merged(hlc)
         registry.raise_vector(registry.next_batch(), [(registry.self_ordinal, hlc)])
         genesis = (hlc - clock.GENESIS_OFFSET, registry.self_ordinal)
-    registry.widen_log(len(shape.key))
-    table = registry.set_policies(registry.add_table(shape, genesis, chosen, identified), rows, granularity)
-    shadows.create_tables(registry, table, shape)
-    triggers.create_triggers(connection, table, shape)
-    _refuse(shape, trial.refusal(connection, shape))
-    if table.is_numbered or not schema.read(connection, "crdt_renumbered"):
-        shadows.create_renumbered_view(registry)
+    table = registry.add_table(one.shape, genesis, one.types, one.identity)
+    if (one.rows, one.granularity) != (table.rows, table.granularity):
+        table = registry.set_policies(table, one.rows, one.granularity)
     return table
 
 

@@ -20,7 +20,7 @@ from crdtsql.base import (
     sql,
     text,
 )
-from crdtsql.capture import triggers
+from crdtsql.capture import placing
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Registry, Table
 
@@ -53,7 +53,7 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
     """Drop our triggers and tables of a table, and what is registered of it."""
     connection = registry.connection
     if not table.absent:
-        triggers.drop_triggers(connection, table.name)
+        placing.drop_triggers(connection, table.name)
     placeholder = [table.quoted] if table.absent else []
     for ours in (
         table.clock,

@@ -28,17 +28,57 @@ def refusal(connection: apsw.Connection, shape: TableShape) -> str | None:
     return _refusal(connection, shape.name, [insert, *usertriggers.statements(shape.name, columns)])
 
 
-def refusal_of_followers(connection: apsw.Connection, shape: TableShape) -> str | None:
-    """Say why references to a table could not follow its rows to other numbers, None if they can."""
-    for name, columns in _referring(connection, shape.name).items():
-        settings = joined(Sql(f"{identifier(column)} = {identifier(column)}") for column in columns)
-        reason = _refusal(connection, name, [f"UPDATE {identifier(name)} SET {settings}"])
-        if reason is not None:
-            return (
-                f"rows may get other numbers, and {name}, which refers to them, could not follow: {reason}; "
-                "with the identity key rows keep their numbers"
-            )
-    return None
+class Followers:
+    """Which tables refer to which, and whether references could follow the rows that they refer to; asked while the schema stays."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._children: dict[str, dict[str, list[str]]] | None = None
+        self._refused: dict[tuple[str, tuple[str, ...]], str | None] = {}
+
+    def refusal(self, table: str) -> str | None:
+        """Say why references to a table, or to a table that refers to it, and so on, could not follow, None if they can."""
+        for name, columns in self._referring(table).items():
+            reason = self._refusal_of((name, tuple(columns)))
+            if reason is not None:
+                return (
+                    f"rows may get other numbers, and {name}, which refers to them, could not follow: {reason}; "
+                    "with the identity key rows keep their numbers"
+                )
+        return None
+
+    def _refusal_of(self, one: tuple[str, tuple[str, ...]]) -> str | None:
+        if one not in self._refused:
+            name, columns = one
+            settings = joined(Sql(f"{identifier(column)} = {identifier(column)}") for column in columns)
+            self._refused[one] = _refusal(self._connection, name, [f"UPDATE {identifier(name)} SET {settings}"])
+        return self._refused[one]
+
+    def _referring(self, table: str) -> dict[str, list[str]]:
+        """Return the columns that refer to a table, or to a table that refers to it, and so on; nearest first."""
+        if self._children is None:
+            self._children = _children(self._connection)
+        found: dict[str, list[str]] = {}
+        reached, newest = {caseless(table)}, [caseless(table)]
+        while newest:
+            new: dict[str, list[str]] = {}
+            for parent in newest:
+                for name, columns in self._children.get(parent, {}).items():
+                    if name not in found:
+                        new.setdefault(name, []).extend(columns)
+            found |= dict(sorted(new.items()))
+            newest = [name for name in map(caseless, new) if name not in reached]
+            reached.update(newest)
+        return found
+
+
+def _children(connection: apsw.Connection) -> dict[str, dict[str, list[str]]]:
+    """Return the tables with foreign keys: lower-case parent -> table -> columns that refer to it."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in schema.tables_with_foreign_keys(connection):
+        for key in () if naming.is_ours(name) else schema.foreign_keys(connection, name):
+            found.setdefault(caseless(key.parent), {}).setdefault(name, []).extend(key.columns)
+    return found
 
 
 def _refusal(connection: apsw.Connection, table: str, statements: list[str]) -> str | None:
@@ -77,21 +117,3 @@ def _naming(connection: apsw.Connection, table: str, name: str) -> Iterator[str]
         reached |= waiting
         waiting = set().union(*(words & every for _, names, words in found if names & reached)) - reached
     yield from (what for what, names, words in found if names & reached and caseless(name) in words)
-
-
-def _referring(connection: apsw.Connection, table: str) -> dict[str, list[str]]:
-    """Return the columns that refer to a table, or to a table that refers to it, and so on."""
-    keys = {name: schema.foreign_keys(connection, name) for name in schema.tables_with_foreign_keys(connection)}
-    found: dict[str, list[str]] = {}
-    reached = {caseless(table)}
-    while True:
-        new = {
-            name: [column for key in declared if caseless(key.parent) in reached for column in key.columns]
-            for name, declared in keys.items()
-            if name not in found and not naming.is_ours(name)
-        }
-        new = {name: columns for name, columns in new.items() if columns}
-        if not new:
-            return found
-        found |= new
-        reached |= {caseless(name) for name in new}

@@ -7,8 +7,6 @@ pages spills its journal to a file (docs/SQLITE_FACTS.md, 13).
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 
 import apsw
@@ -16,7 +14,6 @@ import apsw
 from crdtsql.base import (
     EMPTY,
     LOG_TIME,
-    CannotEnableError,
     Sql,
     blocks_rule,
     caseless,
@@ -26,13 +23,12 @@ from crdtsql.base import (
     joined,
     naming,
     policy,
-    query,
     sql,
     text,
     verbatim,
 )
 from crdtsql.sqlite import Column, ForeignKey, TableShape, UniqueIndex, autoincrement, schema
-from crdtsql.store import FIRST_UPDATE_OP, Field, Table, facts
+from crdtsql.store import FIRST_UPDATE_OP, Field, Table
 from crdtsql.types import TYPES, Kind
 
 BLOCK = "block"
@@ -381,44 +377,3 @@ def _null_key_triggers(slots: _Slots, nullable: list[Column]) -> Iterator[str]:
             any_key_null=any_null,
             message=message,
         )
-
-
-def create_triggers(connection: apsw.Connection, table: Table, shape: TableShape) -> None:
-    """Create a table's capture triggers."""
-    try:
-        for statement in trigger_statements(connection, table, shape):
-            connection.execute(statement)
-    except apsw.SQLError as error:
-        raise CannotEnableError(table.name, f"its triggers would not work: {error}") from error
-    note_triggers(connection, table)
-
-
-def create_block_triggers(connection: apsw.Connection, tables: list[Table]) -> None:
-    """Create the triggers for blocks of ids on those of some tables that lack theirs."""
-    found = query.rows(
-        connection, "SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND name GLOB '_crdt_block_*'"
-    )
-    present = {name for (name,) in found}
-    for table in tables:
-        if naming.trigger(table.name, BLOCK) not in present:
-            connection.execute(block_trigger(table))
-            note_triggers(connection, table)
-
-
-def note_triggers(connection: apsw.Connection, table: Table) -> None:
-    """Write down what a table's capture triggers say now, so that it is noticed if somebody alters them."""
-    present = schema.triggers(connection, table.name)
-    prints = {name: fingerprint(statement) for name, statement in present.items() if naming.is_ours(name)}
-    facts.put(connection, table.fact("triggers"), json.dumps(prints))
-
-
-def fingerprint(statement: str) -> str:
-    """Return a few digits that tell statements apart."""
-    return hashlib.blake2b(statement.encode(), digest_size=6).hexdigest()
-
-
-def drop_triggers(connection: apsw.Connection, table: str) -> None:
-    """Drop the capture triggers of a table."""
-    for name in schema.triggers(connection, table):
-        if naming.is_ours(name):
-            connection.execute(f"DROP TRIGGER {identifier(name)}")

@@ -2,12 +2,14 @@
 
 from crdtsql.evolve import alter, appear, drift
 from crdtsql.evolve.adopt import SchemaDiff, adopt, compare
+from crdtsql.evolve.enabling import Enabling
 from crdtsql.evolve.ids import set_ids
 from crdtsql.evolve.rebuild import rebuild
 from crdtsql.evolve.repair import RepairReport, repair
 from crdtsql.evolve.schemaview import TableSchema, describe
 
 __all__ = [
+    "Enabling",
     "RepairReport",
     "SchemaDiff",
     "TableSchema",

@@ -18,6 +18,7 @@ from crdtsql.base import (
     LOG_TIME,
     DamagedError,
     SchemaDriftError,
+    Sql,
     TemporaryTable,
     identifier,
     naming,
@@ -30,7 +31,6 @@ from crdtsql.capture import drop_triggers, fingerprint, note_triggers, without_c
 from crdtsql.evolve import reshape
 from crdtsql.evolve.rebuild import certain
 from crdtsql.merge import parking
-from crdtsql.shown import any_kept
 from crdtsql.sqlite import Column, TableShape, default_value, schema, writing
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table, columns, damage
 
@@ -255,8 +255,7 @@ def check(registry: Registry, *, strict: bool = True) -> bool:
         elif problem is None:
             problem = f"replicated table {table.name!r} was altered: {'; '.join(state.problems)}"
     if problem is None:
-        if any(any_kept(registry.connection, table) for table in registry.tables()):
-            registry.set("unsettled", 1)  # rows that constraints kept out may be allowed now
+        settle_again(registry)
         mark_seen(registry)
     elif strict:
         raise SchemaDriftError(
@@ -265,6 +264,13 @@ def check(registry: Registry, *, strict: bool = True) -> bool:
             "and do it without --dry-run"
         )
     return problem is None
+
+
+def settle_again(registry: Registry) -> None:
+    """Have it decided again about rows that constraints kept out, which may be allowed now."""
+    held = [(table.id, table.held) for table in registry.tables()]
+    if query.having_rows(registry.connection, held, Sql(reasons.IS_KEPT)):
+        registry.set("unsettled", 1)
 
 
 def mend(registry: Registry, state: State) -> tuple[Table, int]:

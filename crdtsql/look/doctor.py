@@ -152,6 +152,8 @@ def _world(registry: Registry, shapes: dict[str, TableShape], replicated: set[st
 
 def notices(registry: Registry, names: Sequence[str]) -> Iterator[str]:
     """Say which triggers of the user's write to replicated tables, as far as tables that were just enabled are concerned."""
+    if not schema.tables_with_other_triggers(registry.connection):
+        return
     enabled = {caseless(table.name): table for table in registry.tables()}
     shapes = {name: shape for name, table in enabled.items() if (shape := schema.read(registry.connection, table.name))}
     world, new = _world(registry, shapes, {*enabled}, enabled), {caseless(name) for name in names}

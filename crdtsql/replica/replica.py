@@ -13,19 +13,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from crdtsql.base import (
-    CannotEnableError,
-    ChangesetError,
-    CrdtsqlError,
-    DatabaseError,
-    UsageError,
-    Vector,
-    by_id,
-    caseless,
-    policy,
-    query,
-    suggest,
-)
+from crdtsql.base import CrdtsqlError, DatabaseError, UsageError, Vector, by_id, caseless, query, suggest
 from crdtsql.replica.answers import Answers
 from crdtsql.replica.carried import Carried
 from crdtsql.replica.combining import Combining
@@ -41,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from crdtsql.capture import addkey
-    from crdtsql.evolve import appear
     from crdtsql.export import Change
     from crdtsql.merge import MergeReport
     from crdtsql.shown import RowsReport
@@ -97,7 +84,8 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
             ColumnTypeError: a column can't have its type; then no table is enabled.
             UsageError: there is no such row policy or granularity.
         """
-        from crdtsql.evolve import appear
+        from crdtsql.evolve import Enabling, appear
+        from crdtsql.look import notices
         from crdtsql.types import columntype
 
         if not tables and not all:
@@ -109,33 +97,13 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
             names = [*tables, *(self._others(tables) if all else [])]
             by_table = columntype.by_table(names, types or {})
             options = {name: appear.Options(by_table[name], rows, granularity, identity) for name in names}
-            enabled = self._enable_each(options, tables, add_key=add_key, if_needed=if_needed)
+            enabling = Enabling(self.registry, self._now, options, tables, add_key, if_needed)
+            enabled = enabling.run()
+            if not self.registry.tables():
+                raise CrdtsqlError(f"{self.path} has no table that can be enabled")
+            self._unsaid += [*enabling.left_out, *notices(self.registry, enabled)]
             if if_needed and not enabled and not self._unsaid:
                 raise Undo
-        return enabled
-
-    def _enable_each(
-        self, options: dict[str, appear.Options], named: tuple[str, ...], *, add_key: bool, if_needed: bool
-    ) -> list[str]:
-        """Enable tables with their options; those that are not named may be left out."""
-        from crdtsql.capture import enable
-        from crdtsql.look import notices
-
-        enabled = []
-        for name, chosen in options.items():
-            found = self.registry.find(name) if if_needed else None
-            if found is not None and not found.absent:
-                enable.check_same(self.registry, found, chosen.types, chosen.rows, chosen.granularity, chosen.identity)
-                continue
-            try:
-                enabled.append(self._enable(name, chosen, add_key))
-            except (CannotEnableError, ChangesetError) as error:
-                if name in named:
-                    raise
-                self._unsaid.append(f"left out: {error}")
-        if not self.registry.tables():
-            raise CrdtsqlError(f"{self.path} has no table that can be enabled")
-        self._unsaid += notices(self.registry, enabled)
         return enabled
 
     def _others(self, tables: tuple[str, ...]) -> Iterator[str]:
@@ -152,25 +120,6 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
                 )
             elif caseless(name) not in named:
                 yield name
-
-    def _enable(self, name: str, options: appear.Options, add_key: bool) -> str:
-        """Enable one table wholly or not at all, which may be one whose rows wait for it; return its name."""
-        from crdtsql.capture import addkey, enable
-        from crdtsql.evolve import appear
-
-        try:
-            with query.savepoint(self.connection, "crdt_enable"):
-                if add_key:
-                    addkey.add_key(self.connection, name)
-                kept = appear.waiting(self.registry, name)
-                if kept is not None:
-                    return appear.appear(self.registry, kept, self._now, options).name
-                rows = policy.ADD_WINS if options.rows is None else options.rows
-                granularity = policy.BY_COLUMN if options.granularity is None else options.granularity
-                chosen = (options.types, rows, granularity, options.identity)
-                return enable.enable(self.registry, name, self._now, *chosen).name
-        except apsw.SQLError as error:
-            raise CannotEnableError(name, str(error).removeprefix("SQLError: ")) from error
 
     @verb
     def key_plans(self, *tables: str, all: bool = False) -> list[addkey.KeyPlan]:  # noqa: A002 - as in enable

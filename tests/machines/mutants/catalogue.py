@@ -1219,9 +1219,9 @@ MUTANTS = (
     ),
     Mutant(
         "a table that is left out is left half done",
-        "replica/replica.py",
-        'with query.savepoint(self.connection, "crdt_enable"):',
-        "with suppress():",
+        "evolve/enabling.py",
+        'with query.savepoint(connection, "crdt_enable"):',
+        "if True:",
         tests="tests/capture/test_left_out.py",
     ),
     # -- tables of ours that somebody dropped or altered
@@ -1282,6 +1282,27 @@ MUTANTS = (
         "    except ColumnTypeError:\n        return False\n",
         "    except ColumnTypeError:\n        return True\n",
         tests="tests/look/test_columns.py",
+    ),
+    Mutant(
+        "what was begun of many tables stays where one of them can't be enabled",
+        "evolve/enabling.py",
+        'with query.savepoint(connection, "crdt_enable_together"):',
+        "if True:",
+        tests="tests/capture/test_together.py",
+    ),
+    Mutant(
+        "a table that was altered counts as seen when another is enabled",
+        "evolve/enabling.py",
+        "as_registered = not known or not damage.has_moved(self.registry.connection)",
+        "as_registered = True",
+        tests="tests/capture/test_together.py",
+    ),
+    Mutant(
+        "the schema that was written is not read",
+        "sqlite/schemarows.py",
+        '    query.first(connection, "SELECT 1 FROM main.sqlite_schema")',
+        "    pass",
+        tests="tests/sqlite/test_schemarows.py",
     ),
     Mutant(
         "enable --if-needed looks at no option",
