@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import crdtsql
 from crdtsql.base import sqltext
 from crdtsql.base.sqltext import Sql
+from tests.support.every import every
 
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
 
@@ -66,7 +67,7 @@ FILES = sorted(SQL.rglob("*.sql"))
 SOURCES = "".join(file.read_text() for file in SQL.parent.rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@every(FILES)
 def test_every_sql_file_is_used_and_keeps_slots_out_of_quotes(path: Path) -> None:
     """Each .sql file is loaded in one place, and no slot of it stands in a comment or inside quotes."""
     name = path.relative_to(SQL).with_suffix("").as_posix()

@@ -13,6 +13,7 @@ import pytest
 
 from crdtsql.base import reasons
 from tests.conftest import LONGEST
+from tests.support.every import every
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "crdtsql"
@@ -68,7 +69,7 @@ def test_every_wing_is_documented() -> None:
     assert sorted(documented_wings()) == sorted({wing_of(source) for source in INSIDE})
 
 
-@pytest.mark.parametrize("source", INSIDE, ids=lambda source: source.relative_to(PACKAGE).as_posix())
+@every(INSIDE)
 def test_imports_go_down_and_through_the_door(source: Path) -> None:
     """A module imports from lower wings only, and of another wing only the names that its `__init__.py` lists."""
     order, own = documented_wings(), wing_of(source)
@@ -110,7 +111,7 @@ def test_rooms_in_a_folder(folder: Path) -> None:
     assert 2 <= len(modules) <= 14, [path.name for path in modules]
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+@every(SOURCES)
 def test_sizes(source: Path) -> None:
     """No module is much over 400 lines, no function over 60."""
     text = source.read_text(encoding="utf-8")
@@ -144,7 +145,7 @@ def test_tests_state_rules() -> None:
     assert not [name for name, node in functions_with_tests() if not ast.get_docstring(node)]
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+@every(TEMPLATES)
 def test_templates_are_used_once(path: Path) -> None:
     """Each SQL file is rendered in exactly one module, and stands in the folder that is named after it."""
     name = path.relative_to(SQL).with_suffix("").as_posix()
@@ -155,7 +156,7 @@ def test_templates_are_used_once(path: Path) -> None:
     assert path.relative_to(SQL).parent in (room, room.parent), f"{name} is rendered in {users[0]}"
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+@every(TEMPLATES)
 def test_statements_that_write_a_users_table_say_what_a_conflict_does(path: Path) -> None:
     """No INSERT or UPDATE of a user's table leaves it to the table's constraints what a conflict does (SQLITE_FACTS.md, 24)."""
     text = path.read_text(encoding="utf-8")
@@ -163,14 +164,14 @@ def test_statements_that_write_a_users_table_say_what_a_conflict_does(path: Path
         assert "".join(clause).strip() in ("${on_conflict}", "OR ABORT"), text
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+@every(SOURCES)
 def test_no_module_writes_a_users_table_by_itself(source: Path) -> None:
     """Statements that write a user's table stand in SQL files, where they say what a conflict does."""
     text = source.read_text(encoding="utf-8")
     assert not re.search(r"execute\w*\(\s*f?\"(?:INSERT|REPLACE|UPDATE)\b(?! OR ABORT)[^\"]*\{[^}\"]*\.quoted\}", text)
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+@every(TEMPLATES)
 def test_slots_are_safe(path: Path) -> None:
     """No slot stands in a comment or inside quotes, where a name with a newline or a quote would end it."""
     text = path.read_text(encoding="utf-8")
@@ -181,13 +182,13 @@ def test_slots_are_safe(path: Path) -> None:
         assert "${" not in quoted, quoted
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+@every(TEMPLATES)
 def test_templates_name_their_columns(path: Path) -> None:
     """No template selects *, so that an added column changes no statement."""
     assert not re.search(r"SELECT\s+\*|\.\*", path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *TEMPLATES], ids=lambda path: path.relative_to(PACKAGE).as_posix())
+@every([*SOURCES, *TEMPLATES])
 def test_reasons_are_spelled_in_one_place(path: Path) -> None:
     """Only `base/reasons.py` spells the reasons for which rows are held; others use its names and slots."""
     if path.name == "reasons.py":
@@ -216,3 +217,18 @@ def test_documents_name_what_is_there(file: str, function: str) -> None:
 def test_the_longest_files_are_there(name: str) -> None:
     """The files that tests begin with exist."""
     assert (ROOT / "tests" / name).is_file()
+
+
+def test_all_that_break_a_rule_are_named() -> None:
+    """What is checked of every module is checked of each of them, also behind one that breaks the rule; none at all is no success."""
+
+    def is_small(number: int) -> None:
+        assert number < 3, "too large"
+
+    every([1, 2])(is_small)()
+    with pytest.raises(
+        pytest.fail.Exception, match=r"(?s)^4: AssertionError: too large.*\n5: AssertionError: too large"
+    ):
+        every([4, 2, 5])(is_small)()
+    with pytest.raises(AssertionError):
+        every([])(is_small)()

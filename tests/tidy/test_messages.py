@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from crdtsql.ui.cli.group import PLACES
+from tests.support.every import every
 
 PACKAGE = Path(__file__).parents[2] / "crdtsql"
 SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).as_posix() != "base/suggest.py"]
@@ -37,7 +36,7 @@ def texts(source: Path) -> Iterator[str]:
             yield node.value
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+@every(SOURCES)
 def test_commands_in_messages_are_made_in_one_place(source: Path) -> None:
     """No message spells a command of ours itself: `base/suggest.py` does, which quotes paths and names for a shell."""
     assert [text for text in texts(source) if COMMAND.search(text)] == []

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-import pytest
+from tests.support.every import every
 
 PACKAGE = Path(__file__).parents[2] / "crdtsql"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -38,7 +38,7 @@ def strings(source: Path) -> list[tuple[ast.expr, str, int]]:
     return found
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.relative_to(PACKAGE).as_posix())
+@every(SOURCES)
 def test_what_is_more_than_a_line_is_a_file(source: Path) -> None:
     """SQL stands in Python only if it is one string on one line with three slots at most; all else is a file below `sql/`."""
     for node, text, slots in strings(source):
@@ -47,7 +47,7 @@ def test_what_is_more_than_a_line_is_a_file(source: Path) -> None:
         assert slots <= MOST_SLOTS, f"more than {MOST_SLOTS} slots: {where}"
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.relative_to(PACKAGE).as_posix())
+@every(SOURCES)
 def test_one_way_to_ask_whether_a_row_exists(source: Path) -> None:
     """Whether a table has a row is asked with `query.exists`."""
     asked = [

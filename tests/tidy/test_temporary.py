@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crdtsql.base import TemporaryTable
+from tests.support.every import every
 
 PACKAGE = Path(__file__).parents[2] / "crdtsql"
 SQL = PACKAGE / "sql"
@@ -89,7 +90,7 @@ def test_its_users_are_listed(table: TemporaryTable) -> None:
     assert readers == named - wrote - {owner}
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.relative_to(PACKAGE).as_posix())
+@every(SOURCES)
 def test_no_other_temporary_table_is_named(source: Path) -> None:
     """Statements name declared temporary tables only, and with the schema `temp`, so that nothing in the file can pass for one."""
     text = INDEX.sub("", TEXTS[source])
