@@ -6,6 +6,7 @@ table's name; their columns carry the stable column id, so that renaming a colum
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from crdtsql.base.sqltext import Sql, identifier
@@ -25,6 +26,15 @@ def is_site_name(text: str) -> bool:
     (True, False, False, False)
     """
     return 0 < len(text) <= 64 and text.isprintable() and text == text.strip()
+
+
+def call_site(site: str, names: Mapping[str, str]) -> str:
+    """Name a site for a person: by its name, where it has one, with so much of its id that two of one name differ.
+
+    >>> call_site("a1" * 16, {"a1" * 16: "laptop"}), call_site("b2" * 4, {})
+    ('laptop (a1a1a1a1)', 'b2b2b2b2')
+    """
+    return f"{names[site]} ({site[:8]})" if site in names else site
 
 
 def clock(table: str) -> Sql:

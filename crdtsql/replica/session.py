@@ -19,7 +19,7 @@ from crdtsql.replica.opening import check_alone, connect, new_site, now_ms
 from crdtsql.replica.transactions import LOCK_TIMEOUT_S, ForeignKeys, explained, foreign_keys, reading, synchronous
 from crdtsql.replica.turns import Turnstile, verb
 from crdtsql.replica.waiting import Waiting
-from crdtsql.store import FORMAT, Registry, Remedy, copies, damage, facts, has_pending
+from crdtsql.store import FORMAT, Registry, Remedy, copies, damage, facts, has_pending, names
 from crdtsql.types import functions
 
 log = logging.getLogger("crdtsql")
@@ -205,7 +205,7 @@ class Session:
             copies.remember_home(self.registry, self._file)
 
     def _become_new_site(self, reason: str) -> None:
-        before = self.registry.site_id(self.registry.self_ordinal).hex()
+        before = names.call(self.registry, self.registry.site_id(self.registry.self_ordinal))
         self._begin_as(self._make_site())
         self._changed()
         after = self.registry.site_id(self.registry.self_ordinal).hex()

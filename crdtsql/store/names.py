@@ -49,6 +49,11 @@ def give(registry: Registry, text: str) -> None:
         _write(registry, {own: (text, before[1] + 1)})
 
 
+def call(registry: Registry, site: bytes) -> str:
+    """Name a site for a person."""
+    return naming.call_site(site.hex(), {one.hex(): name for one, (name, _) in read(registry).items() if name})
+
+
 def told(registry: Registry) -> Names:
     """Return the names that a changeset carries: as many as its reader takes, that of the local site among them."""
     from crdtsql.wire import MAXIMUM_NAMES

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from crdtsql.base import UsageError, suggest
+from crdtsql.base import UsageError, naming, suggest
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries
 from crdtsql.transports import scope
 from crdtsql.transports.addresses import LOCAL, Address, opener, parse
@@ -165,7 +165,7 @@ def probe(replica: Replica, text: str, token: str | None = None) -> tuple[str, s
     absolute = f"{address.scheme}:{address.rest}"
     with reached(replica, absolute, token) as remote:
         if isinstance(remote, Peer):
-            return absolute, f"a replica, site {ask(replica, remote).site}"
+            return absolute, f"a replica, site {naming.call_site(ask(replica, remote).site, replica.names())}"
         what = "a store" if remote.exists() else "a new store"
         if what == "a new store":
             remote.begin()

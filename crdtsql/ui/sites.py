@@ -1,16 +1,18 @@
-"""Sites: how a person reads the id of a site: by its name, where it has one, with so much of the id that two of one name differ."""
+"""Sites: how a person reads the id of a site, and writes it: by its name, where it has one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from crdtsql.base import UsageError
+from crdtsql.base import CrdtsqlError, UsageError, naming
 
 if TYPE_CHECKING:
     from crdtsql.replica import Replica
 
-_DIGITS = 8
+_IN_WORDS = re.compile(r"\bsite ([0-9a-f]{32})\b")
 
 
 def say(site: str, names: Mapping[str, str], me: str | None = None) -> str:
@@ -19,8 +21,27 @@ def say(site: str, names: Mapping[str, str], me: str | None = None) -> str:
     >>> say("a1" * 16, {"a1" * 16: "laptop"}), say("b2" * 4, {}, "b2" * 4)
     ('laptop (a1a1a1a1)', 'b2b2b2b2 (this file)')
     """
-    named = f"{names[site]} ({site[:_DIGITS]})" if site in names else site
+    named = naming.call_site(site, names)
     return f"{named} (this file)" if site == me else named
+
+
+@contextmanager
+def named(replica: Replica) -> Iterator[None]:
+    """Have errors of a block call sites by their names; their fields keep the ids."""
+    try:
+        yield
+    except CrdtsqlError as error:
+        name_in(error, replica)
+        raise
+
+
+def name_in(error: CrdtsqlError, replica: Replica) -> None:
+    """Have an error's message call sites by their names, as far as a replica knows these."""
+    if error.args and _IN_WORDS.search(str(error)):
+        with suppress(CrdtsqlError):  # of a file that is damaged, or locked, the ids are told
+            names = replica.names()
+            told = _IN_WORDS.sub(lambda one: f"site {naming.call_site(one[1], names)}", str(error))
+            error.args = (told, *error.args[1:])
 
 
 def found(replica: Replica, text: str | None) -> str | None:

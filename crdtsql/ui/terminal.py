@@ -14,6 +14,7 @@ from crdtsql.base import CrdtsqlError, UsageError, dumps, printable
 from crdtsql.replica import LOCK_TIMEOUT_S
 from crdtsql.ui.interrupts import INTERRUPTS
 from crdtsql.ui.outcome import show_notice, wants_json
+from crdtsql.ui.sites import named
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,6 +90,7 @@ def open_replica(path: str) -> Iterator[Replica]:
         logger.propagate = False
     with (
         Replica.open(path, lock_timeout=lock_timeout()) as replica,
+        named(replica),
         INTERRUPTS.watching(replica),
         _progress(replica),
     ):

@@ -110,3 +110,36 @@ def test_commands_show_names(tmp_path: Path, trio: list[Replica]) -> None:
     sync(one, third)
     assert "several sites are called 'desk'" in call("conflicts", path, "--site", "desk")
     assert json.loads(call("name", path, "--remove", "--json"))["names"].keys() == {site, third.site}
+
+
+def test_errors_call_sites_by_their_names(trio: list[Replica], tmp_path: Path) -> None:
+    """An error calls a site as people do, alone and for one remote of several; its fields keep the id."""
+    one, other, _ = trio
+    one.set_name("laptop")
+    write(one, "a")
+    sync(one, other)
+    write(one, "b")
+    one.fold()
+    between = one.vector()
+    write(one, "c")
+    late = tmp_path / "late.crdt"
+    late.write_bytes(one.export(between))
+    failed = CliRunner().invoke(cli, ["import", other.path, str(late), "--json"])
+    told = json.loads(failed.stderr)["error"]
+    assert f"(site laptop ({one.site[:8]}) after " in told["message"] and one.site not in told["message"]
+    assert list(told["details"]["missing"]) == [one.site]
+    other.set_name("desk")
+    other.registry.set("remote:itself", other.path)
+    assert f"the same replica (site desk ({other.site[:8]}))" in CliRunner().invoke(cli, ["sync", other.path]).stderr
+
+
+def test_a_copy_says_whose_it_is(trio: list[Replica], tmp_path: Path) -> None:
+    """A copied file that goes on as a new site calls the one that it was by its name."""
+    one = trio[0]
+    one.set_name("laptop")
+    write(one, "a")
+    one.export()
+    one.connection.execute("VACUUM INTO ?", (str(tmp_path / "copy.db"),))
+    with Replica.open(str(tmp_path / "copy.db")) as copy:
+        copy.fold()
+        assert f"(before: laptop ({one.site[:8]}))" in copy.notices[0]

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from crdtsql.base import naming
 from crdtsql.look import Measures
 from crdtsql.replica import Replica
 from crdtsql.transports.observing import counting
@@ -123,7 +124,7 @@ class _Gathering:
 
     def _called(self, peer: str) -> str:
         """Name a site for a person, so that no two have one name."""
-        return f"{self._names[peer]} ({peer[:8]})" if peer in self._names else peer
+        return naming.call_site(peer, self._names)
 
     def _add_peers(self, found: Measures) -> None:
         now_ms = self._replica.time_ms()

@@ -15,6 +15,7 @@ from crdtsql.replica import Replica, SyncReport
 from crdtsql.transports import Peer, Store, parse, reached
 from crdtsql.ui.merged import YES, asking, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
+from crdtsql.ui.sites import name_in
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
 TOKEN_FILE = click.option("--token-file", metavar="FILE", help="A file with the token to show to the server.")
@@ -91,6 +92,7 @@ def sync(
                     _tell_changed(replica, position, told[name][database], dry_run=dry_run)
             except CrdtsqlError as error:
                 failed = True
+                name_in(error, replica)
                 told[name] = {"error": error.to_json()}
                 show_notice(f"{name}: {error}")
     if as_json:
@@ -139,6 +141,7 @@ def _watch(
     def tell(name: str, what: SyncReport | CrdtsqlError) -> None:
         nonlocal position
         if isinstance(what, CrdtsqlError):
+            name_in(what, replica)
             show_notice(f"{name}: {what}")
         elif as_json:
             found = _show(database, name, what, dry_run=False, as_json=True)

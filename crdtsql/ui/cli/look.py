@@ -90,15 +90,17 @@ def _print_sites(found: Status, visited: list[StoreStatus], names: dict[str, str
         )
         click.echo(f"peer {say(peer.site, names)}, when last seen: {behind}")
     for store in visited:
-        _print_store(store)
+        _print_store(store, names)
 
 
-def _print_store(store: StoreStatus) -> None:
+def _print_store(store: StoreStatus, names: dict[str, str]) -> None:
     seen = clock.show_time(clock.from_ms(store.seen_ms))
     if not store.waiting_since_ms:
         click.echo(f"store {store.address}, last seen {seen}")
         return
-    missing = "; ".join(f"site {site} up to {clock.show_time(upto)}" for site, upto in list(store.missing.items())[:3])
+    missing = "; ".join(
+        f"site {say(site, names)} up to {clock.show_time(upto)}" for site, upto in list(store.missing.items())[:3]
+    )
     click.echo(
         f"store {store.address}, last seen {seen}: {store.waiting:,} changesets there wait for others since "
         f"{clock.show_time(clock.from_ms(store.waiting_since_ms))} ({missing})"
