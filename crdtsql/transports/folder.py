@@ -7,12 +7,16 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from crdtsql.base import TransportError
 from crdtsql.transports.addresses import Address
 from crdtsql.transports.interface import Context, Entry, Store
+
+if TYPE_CHECKING:
+    from crdtsql.transports.noticing import Ear
 
 MARK = "crdtsql-store.txt"
 """What makes a folder a store. Its bytes are the same everywhere, so that it never conflicts with itself."""
@@ -36,6 +40,7 @@ class Folder(Store):
     def __init__(self, address: str, path: str) -> None:
         self.address = address
         self._path = os.path.abspath(path)
+        self._ear: Ear | None = None
 
     @property
     def identity(self) -> str:
@@ -81,6 +86,21 @@ class Folder(Store):
         """Put the mark there."""
         with self._explained():
             self._write(self._path, MARK, TEXT)
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Hear of what changes at once, where watchfiles is installed; who listens looks on a timer all the same."""
+        try:
+            from crdtsql.transports.noticing import Ear
+        except ImportError:
+            return
+        self.close()
+        self._ear = Ear(self._path, wake)
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._ear is not None:
+            self._ear.close()
+            self._ear = None
 
     def names(self) -> list[str]:
         """List the names, without a look at the files."""

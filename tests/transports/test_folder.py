@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -153,3 +155,27 @@ def test_files_that_go_meanwhile(team: Path) -> None:
     store.delete(NAME)
     (team / ("b2" * 16)).touch()
     assert (list(store.names()), dict(store.entries())) == ([], {})
+
+
+def listening() -> bool:
+    """Tell whether a thread listens to a folder."""
+    return any(thread.name == "crdtsql-folder" for thread in threading.enumerate())
+
+
+def test_a_folder_tells_of_changes(team: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With watchfiles a file that comes wakes who listens; closing ends that, and what can't be watched is as good as silent."""
+    woken, other = threading.Event(), Folder("dir:team", str(team))
+    with Folder("dir:team", str(team)) as watched:
+        watched.listen(woken.set)
+        for number in range(200):  # the first ones may come before it listens
+            other.put(f"{'a1' * 16}/{number}.crdt", b"x")
+            if woken.wait(0.05):
+                break
+    assert woken.is_set() and not listening()
+    with Folder("dir:gone", str(team / "gone")) as gone:
+        gone.listen(woken.set)
+    monkeypatch.delitem(sys.modules, "crdtsql.transports.noticing", raising=False)
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    with Folder("dir:team", str(team)) as unwatched:
+        unwatched.listen(woken.set)
+        assert not listening()
