@@ -1,6 +1,6 @@
 """How is a write of any program noticed?"""
 
-from crdtsql.capture import addkey, enable, shadows
+from crdtsql.capture import addkey, enable, shadows, views
 from crdtsql.capture.placing import create_block_triggers, create_triggers, drop_triggers, fingerprint, note_triggers
 from crdtsql.capture.quiet import without_capture
 from crdtsql.capture.trial import Followers
@@ -17,5 +17,6 @@ __all__ = [
     "note_triggers",
     "shadows",
     "trigger_statements",
+    "views",
     "without_capture",
 ]

@@ -25,7 +25,7 @@ from crdtsql.base import (
     query,
     suggest,
 )
-from crdtsql.capture import placing, shadows, trial, triggers
+from crdtsql.capture import placing, shadows, trial, triggers, views
 from crdtsql.sqlite import Column, TableShape, schema
 from crdtsql.store import Registry, Table, catalogue
 from crdtsql.types import columntype
@@ -111,8 +111,6 @@ def carry_out(registry: Registry, plans: Sequence[Plan], now: Now) -> list[Table
     placing.place(connection, statements)
     for one in plans:
         _refuse(one.shape, trial.refusal(connection, one.shape))
-    if any(table.is_numbered for table in tables) or not schema.read(connection, "crdt_renumbered"):
-        shadows.create_renumbered_view(registry)
     return tables
 
 
@@ -219,7 +217,7 @@ def disable(registry: Registry, name: str) -> None:
     elif not shadows.forget_unregistered(registry, name):
         raise NotEnabledError(catalogue.not_replicated(registry.connection, registry.path, name, wanted=False))
     if registry.tables():
-        shadows.create_renumbered_view(registry)
+        views.create(registry)
         registry.set_era(uid, registry.eras().get(uid, 0) + 1)
     else:
         registry.drop()

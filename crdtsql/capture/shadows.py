@@ -1,4 +1,4 @@
-"""Shadows: our own tables for a user's table, and the view over all of them: created, indexed, dropped.
+"""Shadows: our own tables for a user's table: created, indexed, dropped.
 
 Knows which tables and indexes there are, and nothing of what stands in them (docs/FORMAT.md, 2).
 """
@@ -11,47 +11,22 @@ from crdtsql.base import (
     CannotEnableError,
     Sql,
     caseless,
-    fragment,
     identifier,
     joined,
     memory,
     naming,
     query,
     sql,
-    text,
 )
-from crdtsql.capture import placing
+from crdtsql.capture import placing, views
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Registry, Table
-
-MOST_TERMS = 400
-"""SQLite allows 500 SELECTs in one UNION ALL."""
-
-
-def create_renumbered_view(registry: Registry) -> None:
-    """Create the view for people on the rows that are shown under another number than they were inserted under."""
-    parts = [
-        fragment(
-            "capture/shadows/renumbered_of_table",
-            name=text(table.name),
-            clock=table.clock,
-            born=table.born,
-            clock_is_born=table.same_keys("clock", "born"),
-        )
-        for table in registry.tables()
-        if table.is_numbered and table.key
-    ]
-    registry.connection.execute("DROP VIEW IF EXISTS crdt_renumbered")
-    if len(parts) > MOST_TERMS:
-        groups = [joined(parts[n : n + MOST_TERMS], "\nUNION ALL\n") for n in range(0, len(parts), MOST_TERMS)]
-        parts = [Sql(f"SELECT * FROM (\n{group}\n)") for group in groups]
-    renumbered = joined(parts, "\nUNION ALL\n") if parts else fragment("capture/shadows/renumbered_of_none")
-    registry.connection.execute(sql("capture/shadows/create_renumbered_view", renumbered=renumbered))
 
 
 def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> None:
     """Drop our triggers and tables of a table, and what is registered of it."""
     connection = registry.connection
+    views.drop(registry)
     if not table.absent:
         placing.drop_triggers(connection, table.name)
     placeholder = [table.quoted] if table.absent else []
@@ -96,6 +71,7 @@ def forget_unregistered(registry: Registry, name: str) -> bool:
 
 def create_tables(registry: Registry, table: Table, shape: TableShape) -> None:
     """Create our tables for a table."""
+    views.drop(registry)
     born = ("born",) if table.is_numbered else ()
     parts = ("parts",) if table.typed_fields else ()
     for kind in ("clock", "held", "heads", *born, *parts):

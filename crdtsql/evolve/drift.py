@@ -27,7 +27,7 @@ from crdtsql.base import (
     sql,
     suggest,
 )
-from crdtsql.capture import drop_triggers, fingerprint, note_triggers, without_capture
+from crdtsql.capture import drop_triggers, fingerprint, note_triggers, views, without_capture
 from crdtsql.evolve import reshape
 from crdtsql.evolve.rebuild import certain
 from crdtsql.merge import parking
@@ -254,6 +254,7 @@ def check(registry: Registry, *, strict: bool = True) -> bool:
             mend(registry, state)
         elif problem is None:
             problem = f"replicated table {table.name!r} was altered: {'; '.join(state.problems)}"
+    views.restore(registry)
     if problem is None:
         settle_again(registry)
         mark_seen(registry)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from crdtsql.base import naming, query, sql
-from crdtsql.capture import shadows
+from crdtsql.capture import shadows, views
 from crdtsql.sqlite import schema
 from crdtsql.store import LIMITS, Damage, Registry, Remedy, Table, damage
 
@@ -30,8 +30,7 @@ def rebuild(registry: Registry, found: Iterable[Damage]) -> list[Damage]:
             _of_file(registry, one.what)
     if any(not one.table for one in done):
         _facts(registry)
-        registry.create_conflicts_view(registry.log_key_count())
-        shadows.create_renumbered_view(registry)
+        views.create(registry)
     return done
 
 

@@ -22,7 +22,7 @@ from crdtsql.base import (
     suggest,
     verbatim,
 )
-from crdtsql.capture import create_triggers, drop_triggers, shadows, trigger_statements
+from crdtsql.capture import create_triggers, drop_triggers, shadows, trigger_statements, views
 from crdtsql.export import parkedcells
 from crdtsql.merge import parking
 from crdtsql.sqlite import TableShape, default_value, schema
@@ -52,6 +52,7 @@ def core_triggers(table: Table) -> list[str]:
 def add_columns(registry: Registry, table: Table, shape: TableShape) -> list[Field]:
     """Register the columns that the user's table has and the registration has not; return them."""
     connection = registry.connection
+    views.drop(registry)
     known = {field.name for field in table.fields}
     added = []
     for column in shape.values:
@@ -83,6 +84,7 @@ def park_column(registry: Registry, table: Table, field: Field, *, lost: bool = 
 def drop_column(registry: Registry, table: Table, field: Field) -> None:
     """Register that a column is not in the table any more, and forget its stamps, parts and held values."""
     connection = registry.connection
+    views.drop(registry)
     columns.drop_column(registry, table, field)
     connection.execute(
         "UPDATE _crdt_conflict SET resolved = ?, resolved_s = ? WHERE tbl = ? AND col = ? AND resolved IS NULL",
@@ -110,6 +112,7 @@ def rename_table(registry: Registry, table: Table, name: str) -> Table:
             f"table {table.name!r} can't be called {name!r} in {registry.path}, because rows of another table of that name are kept "
             "for other replicas: give it another name"
         )
+    views.drop(registry)
     indexes = [naming.clock_index(table.name), naming.kept_index(table.name), naming.born_index(table.name)]
     for index in indexes:
         connection.execute(f"DROP INDEX IF EXISTS {index}")

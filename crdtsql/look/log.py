@@ -201,8 +201,7 @@ class _Rows:
             _note(self._arrivals, written, *head, did=DELETED)
         else:
             self._note_cells(written, t, s, rest[width:])
-            if not written:
-                _note(self._arrivals, written, *head)
+            _note(self._arrivals, written, *head)
         if written:
             key = tuple(map(query.to_show, rest[0:width:2], rest[1:width:2]))
             held = None if gone or reason is None else _why(query.to_show(reason_kind, reason))

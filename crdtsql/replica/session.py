@@ -29,8 +29,7 @@ class Session:
     """The steps around every verb: open, recognize, lock, fold, commit or undo.
 
     Attributes:
-        notices: what a person should know of what happened, such as that the file was found to be a copy; each is also
-            logged as a warning of the logger `crdtsql`.
+        notices: what a person should know of what happened; each is also logged as a warning of the logger `crdtsql`.
         on_progress: called during long work, with (what, steps done, steps in all).
         finished: how many transactions changed the file, those aside that only folded.
         finishing: one is being committed, so nobody can say whether it will have been.
@@ -175,7 +174,7 @@ class Session:
         """Bring a file that an earlier version of crdtsql wrote up to this one's format, if it can be written."""
         if self.registry.number("format") >= FORMAT or self.connection.readonly("main"):
             return
-        from crdtsql.capture import create_triggers, drop_triggers, note_triggers, shadows
+        from crdtsql.capture import create_triggers, drop_triggers, note_triggers, views
         from crdtsql.conflicts import conflict_log
         from crdtsql.evolve import drift
         from crdtsql.sqlite import schema
@@ -183,7 +182,7 @@ class Session:
         with self._writing():
             moved = facts.schema_has_moved(self.connection)
             if self.registry.upgrade():
-                shadows.create_renumbered_view(self.registry)
+                views.create(self.registry)
                 conflict_log.mark_resolved_everything(self.registry)
                 for table in self.registry.tables():
                     shape = None if moved or table.absent else schema.read(self.connection, table.name)
@@ -320,9 +319,11 @@ class Session:
 
     def _come_further(self, *, strict: bool) -> None:
         """Fold what the verb wrote through triggers, and mark the transaction as one that brings the replica further."""
+        from crdtsql.capture import views
         from crdtsql.evolve import drift
         from crdtsql.numbers import blocks
 
+        views.restore(self.registry)
         if strict or drift.check(self.registry, strict=False):
             if has_pending(self.connection) or self.registry.number("unsettled"):
                 self._fold() if strict else self._fold_if_possible()

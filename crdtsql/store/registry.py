@@ -20,11 +20,9 @@ from crdtsql.base import (
     Declared,
     NotEnabledError,
     OldNumbers,
-    Sql,
     SqliteValue,
     caseless,
     clock,
-    joined,
     memory,
     naming,
     old_numbers,
@@ -40,7 +38,7 @@ from crdtsql.store.tables import Field, Table, free_uid
 if TYPE_CHECKING:
     from crdtsql.sqlite import TableShape
 
-FORMAT = 5
+FORMAT = 6
 
 LIMITS = {"conflicts_per_cell": 20, "conflicts_total": 10_000, "conflicts_bytes": 64 << 20}
 """How many entries the conflict log keeps of one cell and in all, and how many bytes of values, until somebody says otherwise."""
@@ -57,11 +55,16 @@ def _log_key_count(connection: apsw.Connection) -> int:
 
 
 class Registry:
-    """Our tables in one file. All methods run inside the caller's transaction."""
+    """Our tables in one file. All methods run inside the caller's transaction.
+
+    Attributes:
+        lacks_views: the views for people are missing or outdated, and to be made anew before the transaction ends (`capture.views`).
+    """
 
     def __init__(self, connection: apsw.Connection, given_path: str | None = None) -> None:
         self.connection = connection
         self.given_path = given_path
+        self.lacks_views = False
 
     # -- the file ---------------------------------------------------------------------------------
 
@@ -113,7 +116,7 @@ class Registry:
         """Create our tables, without any site."""
         for statement in damage.statements().values():
             self.connection.execute(statement)
-        self.create_conflicts_view(1)
+        self.lacks_views = True
         self.set("format", FORMAT)
         self.set("clock", 0)
         self.set("batch", 0)
@@ -130,7 +133,6 @@ class Registry:
             return False
         if found < 2:
             self.connection.execute(sql("store/registry/upgrade_to_2"))
-            self.create_conflicts_view(self.log_key_count())
             self._bound_conflicts()
         if found < 3:
             self.connection.execute(sql("store/registry/upgrade_to_3"))
@@ -139,7 +141,9 @@ class Registry:
             self.set("unsettled", 0)
         if found < 4:
             self.connection.execute(sql("store/registry/upgrade_to_4"))
-        self.connection.execute(sql("store/registry/upgrade_to_5"))
+        if found < 5:
+            self.connection.execute(sql("store/registry/upgrade_to_5"))
+        self.lacks_views = True
         memory.forget_rows(self.connection)
         self.set("format", FORMAT)
         self.count_columns()
@@ -161,14 +165,6 @@ class Registry:
         """Remove everything of ours that is left."""
         damage.take_off(self.connection)
 
-    def create_conflicts_view(self, key_count: int) -> None:
-        """Create the view for people on the conflict log, for keys of up to `key_count` columns."""
-        parts = [
-            Sql(sql("store/registry/quoted_key_part", key=naming.key(position))) for position in range(1, key_count + 1)
-        ]
-        self.connection.execute("DROP VIEW IF EXISTS crdt_conflicts")
-        self.connection.execute(sql("store/registry/create_conflicts_view", quoted_key=joined(parts, " || ', ' || ")))
-
     def log_key_count(self) -> int:
         """Return how many key columns the log has."""
         return _log_key_count(self.connection)
@@ -180,7 +176,7 @@ class Registry:
             for table in ("_crdt_log", "_crdt_conflict"):
                 self.connection.execute(f"ALTER TABLE {table} ADD COLUMN {naming.key(position)}")
         if key_count > present:
-            self.create_conflicts_view(key_count)
+            self.lacks_views = True
 
     # -- single facts -----------------------------------------------------------------------------
 

@@ -25,8 +25,6 @@
                             bring a deleted row back; returns the table's name
     crdt_changes(since)     table-valued: one row per cell that crdt_export(since) would carry, with the columns
                             "table", "key", "column", value, hlc, time, site, deleted
-    crdt_log(after)         table-valued: which rows show what came from other sites after that batch, NULL for all, the newest
-                            first, with the columns batch, "table", "key", did, "columns" (JSON), site, hlc, time, held
 
 They work inside a transaction of the caller's too, and are then part of it. Only statements of the caller's can call them, never a
 view, trigger, CHECK, DEFAULT, generated column or index of the file: who sends a file does not get to run them.
@@ -40,7 +38,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import DatabaseError, SqliteValue, UsageError, dumps, key_to_json, parse_vector, vector_to_json
+from crdtsql.base import DatabaseError, SqliteValue, UsageError, dumps, parse_vector, vector_to_json
 from crdtsql.export import Change
 from crdtsql.replica import Replica
 
@@ -94,7 +92,6 @@ def load(connection: apsw.Connection) -> Replica:
     for name, (function, arguments) in functions.items():
         connection.create_scalar_function(name, function, arguments, flags=apsw.SQLITE_DIRECTONLY)
     make_virtual_module(_DirectOnly(connection), "crdt_changes", _changes_table(replica))  # type: ignore[arg-type]
-    make_virtual_module(_DirectOnly(connection), "crdt_log", _log_table(replica))  # type: ignore[arg-type]
     _refuse_callers_in_the_file(replica)
     return replica
 
@@ -220,22 +217,6 @@ def _changes_table(replica: Replica) -> Any:
     crdt_changes.columns = Change._fields  # type: ignore[attr-defined]
     crdt_changes.column_access = VTColumnAccess.By_Index  # type: ignore[attr-defined]
     return crdt_changes
-
-
-def _log_table(replica: Replica) -> Any:
-    from apsw.ext import VTColumnAccess
-
-    def crdt_log(after: SqliteValue = None) -> Iterator[tuple[SqliteValue, ...]]:
-        if not (after is None or isinstance(after, int)):
-            raise UsageError("crdt_log(after) takes the number of a batch, or NULL")
-        for one in replica.log(after=after or 0, limit=None):
-            key = one.key[0] if len(one.key) == 1 else key_to_json(one.key)
-            columns = json.dumps(one.columns, ensure_ascii=False)
-            yield (one.batch, one.table, key, one.did, columns, one.site, one.hlc, one.time, one.held)
-
-    crdt_log.columns = ("batch", "table", "key", "did", "columns", "site", "hlc", "time", "held")  # type: ignore[attr-defined]
-    crdt_log.column_access = VTColumnAccess.By_Index  # type: ignore[attr-defined]
-    return crdt_log
 
 
 def _text(value: SqliteValue, function: str) -> str:

@@ -190,15 +190,16 @@ def test_table_of_parked_cells(replica: Replica, tmp_path: Path) -> None:
 
 
 def test_clock_columns_are_explained(replica: Replica) -> None:
-    """The columns of a clock row, and those of `crdt_conflicts`, are explained one by one."""
+    """The columns of a clock row, and those of the views `crdt_conflicts` and `crdt_log`, are explained one by one."""
     tables = re.findall(r"^\| column \| meaning \|\n\|---.*\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
     explained = [
         set(re.findall(r"`(\w[\w<>]*)`", "".join(row.split("|")[1] for row in rows.splitlines()))) for rows in tables
     ]
     clock = {name for (name,) in replica.connection.execute("SELECT name FROM pragma_table_info('_crdt_clock_task')")}
-    assert explained[2] == {re.sub(r"^c\d+_", "c<n>_", name) for name in clock} | {"k2"}
-    view = {name for (name,) in replica.connection.execute("SELECT name FROM pragma_table_info('crdt_conflicts')")}
-    assert explained[1] == view
+    assert explained[3] == {re.sub(r"^c\d+_", "c<n>_", name) for name in clock} | {"k2"}
+    for number, view in enumerate(("crdt_conflicts", "crdt_log"), 1):
+        statement = "SELECT name FROM pragma_table_info(?)"
+        assert explained[number] == {name for (name,) in replica.connection.execute(statement, (view,))}
     row = {column.split()[0] for column in documented_sql()["row_1"].splitlines()[1:-1]}
     assert explained[0] == row - {"v1", "t1", "s1"} | {"k2", "p1"}
 

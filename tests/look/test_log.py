@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 from pathlib import Path
 
 import apsw
 import pytest
 from click.testing import CliRunner
 
-import crdtsql
 from crdtsql import Replica, sync
+from crdtsql.base import query
 from crdtsql.look import LogEntry
+from crdtsql.store import damage
 from crdtsql.ui.cli import cli
 from tests.support import peers
 from tests.support.peers import write
@@ -41,6 +43,25 @@ def met() -> list[Replica]:
 def seen(entries: list[LogEntry]) -> list[tuple[str, tuple[object, ...], str, tuple[str, ...], int]]:
     """Return what entries say, with sites by their number."""
     return [(one.table, one.key, one.did, one.columns, int(one.site[:2])) for one in entries]
+
+
+def check_view(replica: Replica) -> None:
+    """Check that the view `crdt_log` has what `log` has."""
+    viewed = peers.read(replica, 'SELECT batch, "table", "key", did, "columns", site, "time", held FROM crdt_log')
+    said = [
+        (
+            one.batch,
+            one.table,
+            one.key[0] if len(one.key) == 1 else ", ".join(map(apsw.format_sql_value, one.key)),
+            one.did,
+            json.dumps(one.columns, separators=(",", ":")),
+            one.site,
+            one.time[:19].replace("T", " "),
+            one.held,
+        )
+        for one in replica.log(limit=None)
+    ]
+    assert sorted(map(repr, viewed)) == sorted(map(repr, said))
 
 
 def test_it_says_what_came_and_nothing_else(met: list[Replica]) -> None:
@@ -101,6 +122,8 @@ def test_rows_that_are_held_are_listed_with_the_reason(met: list[Replica]) -> No
     assert {entry.key: entry.held for entry in entries} == {("mine",): None, ("other",): None} | {
         row.key: "unique: title"
     }
+    check_view(one)
+    check_view(other)
 
 
 def test_a_clone_begins_with_an_empty_log(tmp_path: Path) -> None:
@@ -150,6 +173,7 @@ def test_the_newest_come_first_whatever_the_size_of_a_merge(met: list[Replica]) 
     assert seen(one.log(limit=1)) == [("task", ("t1",), "updated", ("votes",), 2)]
     assert [entry.table for entry in one.log(limit=3)] == ["task", "pair", "pair"]
     assert len(one.log(after=middle)) == 1
+    check_view(one)
 
 
 def test_nothing_is_left_out_after_a_long_time(met: list[Replica]) -> None:
@@ -166,6 +190,31 @@ def test_nothing_is_left_out_after_a_long_time(met: list[Replica]) -> None:
     for turn, position in enumerate(positions):
         late = {entry.key for entry in one.log(after=position, limit=None)}
         assert late >= {("late", later) for later in range(turn, 20)}
+
+
+def test_the_view_follows_the_tables(met: list[Replica]) -> None:
+    """After tables and columns came and went, the view has what `log` has; with very many tables there is none, and that is no damage."""
+    one, other, _ = met
+    for statement in (
+        "ALTER TABLE task ADD COLUMN note",
+        "ALTER TABLE pair DROP COLUMN v",
+        "ALTER TABLE pair RENAME COLUMN w TO width",
+        "ALTER TABLE pair RENAME TO couple",
+    ):
+        one.alter(statement)
+    sync(one, other)
+    write(other, "UPDATE task SET votes = 77")
+    sync(one, other)
+    check_view(one)
+    one.disable("task")
+    check_view(one)
+    names = [f"t{number}" for number in range(damage.MOST_LOGGED)]
+    one.connection.execute("; ".join(f"CREATE TABLE {name} (id TEXT PRIMARY KEY NOT NULL)" for name in names))
+    one.enable(*names[:-1])
+    assert query.exists(one.connection, "sqlite_schema", "name = 'crdt_log'")
+    one.enable(names[-1])
+    assert not query.exists(one.connection, "sqlite_schema", "name = 'crdt_log'")
+    assert damage.look(one.connection) == []
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -194,6 +243,7 @@ def test_every_change_of_a_merge_is_listed(met: list[Replica], seed: int) -> Non
         before, position = contents(one), one.position()
         one.merge(other.export(one.vector()))
         after = contents(one)
+        check_view(one)
         listed: dict[tuple[str, tuple[object, ...]], set[str]] = {}
         for entry in one.log(after=position):
             listed.setdefault((entry.table, entry.key), set()).update(entry.columns or {entry.did})
@@ -215,7 +265,7 @@ def contents(replica: Replica) -> dict[tuple[str, tuple[object, ...]], tuple[obj
 
 
 def test_commands_and_sql_tell_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`sync --json` and `import --json` say which rows changed, `log` goes on after their position, `crdt_log` is the same in SQL."""
+    """`sync --json` and `import --json` say which rows changed, `log` goes on after their position, the view `crdt_log` is the same for any program."""
     monkeypatch.chdir(tmp_path)
 
     def told(*words: str) -> dict[str, object]:
@@ -237,11 +287,9 @@ def test_commands_and_sql_tell_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert again["entries"] == entries and not again["more"]
         shown = CliRunner().invoke(cli, ["log", "app.db"]).stdout
         assert "laptop" in shown and "deleted" in shown
-        connection = apsw.Connection(str(tmp_path / "app.db"))
-        crdtsql.load(connection)
-        statement = 'SELECT "table", "key", did, "columns" FROM crdt_log(?)'
-        assert connection.execute(statement, (changed["position"],)).fetchall() == [("task", "t1", "deleted", "[]")]
-        assert connection.execute("SELECT count(*) FROM crdt_log").get == 1
-        with pytest.raises(crdtsql.errors.UsageError):
-            connection.execute("SELECT count(*) FROM crdt_log('x')").fetchall()
-        connection.close()
+        statement = (
+            f'SELECT "table", "key", did, "columns", site_name FROM crdt_log WHERE batch > {changed["position"]}'
+        )
+        shell = sqlite3.connect(tmp_path / "app.db")
+        assert shell.execute(statement).fetchall() == [("task", "t1", "deleted", "[]", f"laptop ({other.site[:8]})")]
+        shell.close()

@@ -1,0 +1,1 @@
+ifnull(json_extract(some.value, '$[' || (cell.key + 1) || ']'), t)
