@@ -8,15 +8,15 @@ SELECT
   conflict.part AS part,
   conflict.won AS won_value,
   lower(hex(winner.id)) AS won_site,
-  ${winner_shown} AS won_site_name,
   datetime(((conflict.won_t & 4611686018427387903) >> 16) / 1000, 'unixepoch') AS won_time,
   conflict.lost AS lost_value,
   lower(hex(loser.id)) AS lost_site,
-  ${loser_shown} AS lost_site_name,
   datetime(((conflict.lost_t & 4611686018427387903) >> 16) / 1000, 'unixepoch') AS lost_time,
   CASE conflict.took WHEN 'severed' THEN 'theirs' ELSE conflict.took END AS took,
   conflict.resolved IS NOT NULL AS resolved,
-  datetime(((conflict.resolved & 4611686018427387903) >> 16) / 1000, 'unixepoch') AS resolved_time
+  datetime(((conflict.resolved & 4611686018427387903) >> 16) / 1000, 'unixepoch') AS resolved_time,
+  ${winner_shown} AS won_site_name,
+  ${loser_shown} AS lost_site_name
 FROM _crdt_conflict AS conflict
 JOIN _crdt_table AS known ON known.id = conflict.tbl
 JOIN _crdt_column AS field ON field.tbl = conflict.tbl AND field.id = conflict.col
