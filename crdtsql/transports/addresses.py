@@ -23,13 +23,19 @@ BUILT_IN = {
     "az": "crdtsql.transports.services.bucket:open_bucket",
     "dir": "crdtsql.transports.folder:open_folder",
     "file": "crdtsql.transports.file:open_file",
+    "ftp": "crdtsql.transports.services.files:open_files",
     "gs": "crdtsql.transports.services.bucket:open_bucket",
+    "hdfs": "crdtsql.transports.services.files:open_files",
     "http": "crdtsql.transports.http.client:open_http",
     "https": "crdtsql.transports.http.client:open_http",
+    "memory": "crdtsql.transports.services.files:open_files",
     "nats": "crdtsql.transports.services.stream:open_stream",
     "s3": "crdtsql.transports.services.bucket:open_bucket",
+    "sftp": "crdtsql.transports.services.files:open_files",
+    "smb": "crdtsql.transports.services.files:open_files",
     "ssh": "crdtsql.transports.ssh:open_ssh",
     "unix": "crdtsql.transports.http.client:open_http",
+    "webdav": "crdtsql.transports.services.files:open_files",
 }
 """Scheme -> the function that opens such an address."""
 EXTRAS = {"az": "s3", "gs": "s3", "http": "http", "https": "http", "nats": "nats", "s3": "s3", "unix": "http"}

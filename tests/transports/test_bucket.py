@@ -14,7 +14,7 @@ from crdtsql import Replica, SyncReport, errors, sync
 from crdtsql.replica import SyncOptions
 from crdtsql.transports.addresses import parse
 from crdtsql.transports.interface import Context
-from crdtsql.transports.services import bucket, complaints
+from crdtsql.transports.services import bucket, complaints, objects
 from crdtsql.transports.services.bucket import Bucket, open_bucket
 from crdtsql.transports.stores import segments
 from crdtsql.transports.stores.visit import sync_with_store
@@ -132,7 +132,7 @@ def test_only_an_empty_prefix_becomes_a_store(tmp_path: Path, team: str) -> None
         assert one.sync(team).sent == 1
         obstore.put(store._store, "holiday.jpg", b"x")
         assert one.sync(team).sent == 0
-        obstore.put(store._store, bucket.MARK, b"crdtsql store 2\n")
+        obstore.put(store._store, objects.MARK, b"crdtsql store 2\n")
         with pytest.raises(errors.TransportError, match="of another version"):
             one.sync(team)
 
@@ -179,14 +179,14 @@ def test_remote_add_says_what_a_bucket_can_do(tmp_path: Path, team: str, server:
         f"team: {team}, a new store: lists what was just put, If-None-Match is honoured (not needed), deletes\n"
     )
     with opened(team) as store:
-        assert [one["path"] for one in obstore.list(store._store).collect()] == [bucket.MARK]
+        assert [one["path"] for one in obstore.list(store._store).collect()] == [objects.MARK]
     assert "a store: lists" in call("remote", "add", tmp_path / "1.db", "team", team).stdout
 
 
 def test_what_is_said_of_weaker_servers(team: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that ignores conditions, lists late, or lets nobody delete is a store all the same, and that is said."""
     with opened(team) as store:
-        monkeypatch.setattr(bucket.obstore, "list", lambda *_: iter([]))
+        monkeypatch.setattr(bucket.obstore, "list", lambda *_, **__: iter([]))
         put = obstore.put
         monkeypatch.setattr(bucket.obstore, "put", lambda *given, mode=None, **more: put(*given, **more))
 
@@ -266,7 +266,7 @@ def test_two_that_publish_the_same(tmp_path: Path, team: str) -> None:
         store.begin()
         assert early.exists()
         assert (one.sync(store).sent, early.names(), early.entries()) == (1, [], {})
-        early._listing = bucket._Listing({})
+        early._listing = objects._Listing({})
         assert other.sync(early).sent == 1 and len(store.names()) == 2
         late = peers.replica(tmp_path / "late.db", SCHEMA, site=9)
         assert late.sync(store).received == 1 and keys(late) == ["a"]

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -24,27 +22,14 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from crdtsql.base import TransportError, UsageError
 from crdtsql.transports.addresses import Address
-from crdtsql.transports.interface import Context, Entry, Store
+from crdtsql.transports.interface import Context, Entry
 from crdtsql.transports.services import complaints
+from crdtsql.transports.services.objects import Objects
 from crdtsql.transports.stores.segments import PIECE_BYTES
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
-MARK = "crdtsql-store.txt"
-"""What makes a prefix a store."""
-FIRST_LINE = b"crdtsql store 1"
-TEXT = (
-    FIRST_LINE
-    + b"""
-
-Replicas of SQLite tables exchange their changes under this prefix: crdtsql sync FILE s3://BUCKET/PREFIX
-Files appear and go by themselves here. Leave them alone.
-"""
-)
-PROBES = "crdtsql-probes"
-"""Where `remote add` tries out what the place can do."""
 RETRY: RetryConfig = {
     "max_retries": 5,
     "retry_timeout": timedelta(seconds=60),
@@ -54,29 +39,19 @@ CONNECT_S, REQUEST_S = 10, 120
 """A connection takes at most so long, and a request, which may bring 8 MiB over a slow line."""
 AHEAD = 8
 """So many files are read at a time."""
-FRESH_S = 2.0
-"""A listing that a glance made is good enough for the visit that follows at once."""
 _PLACE = re.compile(r"//(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,254})(?:/(?P<prefix>.*))?", re.DOTALL)
 _PREFIX = re.compile(r"[A-Za-z0-9!_.'()=,+ -]+")
 
 
-class _Listing:
-    """What was listed last, and which questions it has answered already: none is answered twice by it."""
-
-    def __init__(self, entries: dict[str, Entry]) -> None:
-        self.entries, self.at, self.used = entries, time.monotonic(), set[str]()
-
-
-class Bucket(Store):
+class Bucket(Objects):
     """A prefix of a bucket."""
 
     settles_s = 3600.0
-    pause_s = 5.0
+    own_place = "a prefix of its own (s3://bucket/prefix)"
 
     def __init__(self, address: str, store: ObjectStore, place: str, *, ahead: int = AHEAD) -> None:
-        self.address, self._store, self._place, self._ahead = address, store, place, ahead
-        self._listing: _Listing | None = None
-        self._marked = False
+        super().__init__(address)
+        self._store, self._place, self._ahead = store, place, ahead
         self._readers: ThreadPoolExecutor | None = None
 
     @property
@@ -92,67 +67,11 @@ class Bucket(Store):
         except (BaseError, FileNotFoundError) as error:
             raise TransportError(f"{self.address}: {complaints.explain(self.address, str(error))}") from error
 
-    def exists(self) -> bool:
-        """Look for the mark; a prefix with other files is none of ours."""
-        if not self._marked:
-            text = self._read(MARK)
-            if text is not None and text.partition(b"\n")[0] != FIRST_LINE:
-                raise TransportError(
-                    f"{self.address} is a store of another version of crdtsql, or {MARK} was altered: "
-                    "install the version that it belongs to, or use another prefix"
-                )
-            self._marked = text is not None
-        if self._marked:
-            self._listed("exists")
-            return True
+    def _all(self, under: str = "") -> Iterator[tuple[str, Entry]]:
         with self._explained():
-            first: Sequence[ObjectMeta] = next(iter(obstore.list(self._store)), [])
-        other = next((one["path"] for one in first if not one["path"].startswith(f"{PROBES}/")), None)
-        if other is not None:
-            raise TransportError(
-                f"{self.address} is no store: there is no {MARK}, and other files are there, such as {other!r}: "
-                "give a prefix of its own (s3://bucket/prefix), under which nothing is"
-            )
-        return False
-
-    def begin(self) -> None:
-        """Put the mark there."""
-        with self._explained():
-            obstore.put(self._store, MARK, TEXT, use_multipart=False)
-        self._marked = True
-
-    def _listed(self, question: str) -> dict[str, Entry]:
-        """Return a listing that has not answered this question yet, and was made for what goes on now."""
-        known = self._listing
-        if known is None or question in known.used or time.monotonic() - known.at > FRESH_S:
-            with self._explained():
-                known = _Listing(
-                    {
-                        one["path"]: Entry(one["size"], one["e_tag"] or one["last_modified"].isoformat())
-                        for chunk in obstore.list(self._store, chunk_size=1_000)
-                        for one in chunk
-                        if "/" in one["path"]
-                    }
-                )
-            self._listing = known
-        known.used.add(question)
-        return known.entries
-
-    def glance(self) -> str:
-        """List, which costs money; the visit that follows does not list again."""
-        return str(hash(frozenset(self._listed("glance"))))
-
-    def names(self) -> Sequence[str]:
-        """List the names."""
-        return list(self._listed("names"))
-
-    def entries(self) -> Mapping[str, Entry]:
-        """List the names with size and ETag."""
-        return dict(self._listed("entries"))
-
-    def get(self, name: str) -> bytes | None:
-        """Read an object, if it is not larger than any file of ours."""
-        return self._read(name)
+            for chunk in obstore.list(self._store, under or None, chunk_size=1_000):
+                for one in chunk:
+                    yield one["path"], Entry(one["size"], one["e_tag"] or one["last_modified"].isoformat())
 
     def _read(self, name: str) -> bytes | None:
         with self._explained():
@@ -197,24 +116,9 @@ class Bucket(Store):
                 if complaints.no_bucket(str(error)):
                     raise
 
-    def probe(self) -> str:
-        """Put, read, list and delete an object, and ask for the conditional write that nothing here relies on."""
-        name, data = f"{PROBES}/{secrets.token_hex(8)}", secrets.token_bytes(16)
-        self.put(name, data)
-        if self.get(name) != data:
-            raise TransportError(f"{self.address} does not give back what was just put there: use another place")
-        said = []
-        with self._explained():
-            listed = any(one["path"] == name for chunk in obstore.list(self._store, PROBES) for one in chunk)
-        said.append("lists what was just put" if listed else "lists late, so changes arrive late")
-        said.append(f"If-None-Match is {self._honours_conditions(name)} (not needed)")
-        try:
-            self.delete(name)
-        except TransportError:
-            said.append("nothing may be deleted, so it grows")
-        else:
-            said.append("deletes" if self.get(name) is None else "deletes late")
-        return ", ".join(said)
+    def _probe_more(self, name: str) -> list[str]:
+        """Ask for the conditional write that nothing here relies on."""
+        return [f"If-None-Match is {self._honours_conditions(name)} (not needed)"]
 
     def _honours_conditions(self, name: str) -> str:
         """Try to create what is there."""
