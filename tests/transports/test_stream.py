@@ -19,6 +19,8 @@ from crdtsql.transports.interface import Context
 from crdtsql.transports.services import broker, listing, stream
 from crdtsql.transports.services.stream import Stream, open_stream
 from crdtsql.transports.stores.visit import sync_with_store
+from crdtsql.transports.syncing import _with_open
+from crdtsql.transports.watch.watching import Watcher
 from crdtsql.ui.cli import cli
 from tests.machines.stores.world import RULES
 from tests.support import peers
@@ -296,6 +298,45 @@ def lose_something(rng: random.Random, address: str) -> None:
     with opened(address) as store:
         if store.exists() and store.names():
             store.delete(rng.choice(sorted(store.names())))
+
+
+def test_watching_goes_on_after_a_restart(tmp_path: Path) -> None:
+    """A watcher whose server is killed says so, connects again when it is back, and has missed nothing."""
+    found, now = Server(tmp_path / "nats"), [100.0]
+    one, other = peers.two(tmp_path, SCHEMA, now=peers.Clock(step=1))
+    told: list[object] = []
+    watcher = Watcher(
+        one,
+        {"team": lambda: opened(found.address("team"))},
+        _with_open,
+        told=lambda name, what: told.append(what),
+        now=lambda: now[0],
+        chance=random.Random(1),
+    )
+
+    def go(seconds: float) -> None:
+        end = now[0] + seconds
+        while now[0] < end:
+            now[0] += max(watcher.step(), 0.05)
+
+    try:
+        write(one, "a")
+        go(1)
+        other.sync(found.address("team"))
+        found.kill()
+        write(one, "b")
+        go(20)
+        assert isinstance(told[-1], errors.TransportError)
+        found.start()
+        write(other, "c")
+        other.sync(found.address("team"))
+        go(60)
+        assert keys(one) == ["a", "b", "c"]
+        other.sync(found.address("team"))
+        assert keys(other) == ["a", "b", "c"]
+    finally:
+        watcher.close()
+        found.kill()
 
 
 @pytest.mark.parametrize("seed", range(3))
