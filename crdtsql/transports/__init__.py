@@ -12,7 +12,7 @@ from crdtsql.transports import syncing  # noqa: F401 - a replica can sync from n
 
 if TYPE_CHECKING:
     from crdtsql.transports import http, pipe
-    from crdtsql.transports.addresses import parse
+    from crdtsql.transports.addresses import named, parse
     from crdtsql.transports.exchange import answer
     from crdtsql.transports.interface import Entry, Peer, Request, Response, Store
     from crdtsql.transports.observing import metrics_text
@@ -22,7 +22,7 @@ else:
     __getattr__ = door(
         __name__,
         {
-            "addresses": "parse",
+            "addresses": "named parse",
             "exchange": "answer",
             "interface": "Entry Peer Request Response Store",
             "observing": "metrics_text",
@@ -42,6 +42,7 @@ __all__ = [
     "http",
     "known_stores",
     "metrics_text",
+    "named",
     "parse",
     "pipe",
     "probe",

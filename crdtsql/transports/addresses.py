@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -98,6 +98,22 @@ def parse(text: str | os.PathLike[str]) -> Address:
     if found and (found[1].lower() in BUILT_IN or found[1].lower() in plugged_in()):
         return Address(text, found[1].lower(), found[2])
     raise UsageError(f"{text}: {'; '.join(_instead(text, found[1].lower() if found else None))}")
+
+
+def named(remotes: Mapping[str, str], remote: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """Return the address of a remote that has a name, and what was given if it is none.
+
+    Raises:
+        UsageError: it is no address and no file, but almost a name.
+    """
+    text = os.fspath(remote)
+    if text in remotes:
+        return remotes[text]
+    plain = _SCHEME.fullmatch(text) is None and os.path.basename(text) == text
+    if plain and suggest.meant(text, remotes) and not os.path.exists(text):
+        known = suggest.instead(text, [*remotes], "remotes of this file")
+        raise UsageError(f"there is no remote {text!r}, and no such file: {known}")
+    return remote
 
 
 def _instead(text: str, scheme: str | None) -> Iterator[str]:

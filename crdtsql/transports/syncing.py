@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from crdtsql.base import UsageError, naming, suggest
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries
 from crdtsql.transports import scope
-from crdtsql.transports.addresses import LOCAL, Address, opener, parse
+from crdtsql.transports.addresses import LOCAL, Address, named, opener, parse
 from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Context, Peer, Store
@@ -64,7 +64,7 @@ def _opened(replica: Replica, remote: Any, opened: ExitStack) -> Any:
     if isinstance(remote, Replica):
         return FilePeer(remote)
     if isinstance(remote, (str, os.PathLike)):
-        return opened.enter_context(reached(replica, replica.remotes().get(os.fspath(remote), remote)))
+        return opened.enter_context(reached(replica, named(replica.remotes(), remote)))
     return remote
 
 
@@ -96,26 +96,26 @@ def watch(
     from crdtsql.transports.watch.watching import Watcher
 
     scope.check_names(replica, options)
-    named = replica.remotes()
+    known = replica.remotes()
     wanted: dict[str, Any] = {}
-    for remote in remotes or named:
+    for remote in remotes or known:
         if isinstance(remote, (str, os.PathLike)):
-            parse(named.get(os.fspath(remote), remote))
+            parse(named(known, remote))
         wanted[str(getattr(remote, "address", getattr(remote, "path", remote)))] = remote
     if not wanted:
         raise UsageError(
             f"{replica.path} has no remotes: say which to watch, or name one with {suggest.verb('remote add')}"
         )
-    lines = {name: partial(_line, replica, remote, named) for name, remote in wanted.items()}
+    lines = {name: partial(_line, replica, remote, known) for name, remote in wanted.items()}
     Watcher(replica, lines, _with_open, options=options, told=told).run(stop)
 
 
-def _line(replica: Replica, remote: Any, named: Mapping[str, str]) -> Peer | Store:
+def _line(replica: Replica, remote: Any, known: Mapping[str, str]) -> Peer | Store:
     if isinstance(remote, Replica):
         return FilePeer(remote)
     if isinstance(remote, (Peer, Store)):
         return remote
-    return reached(replica, named.get(os.fspath(remote), remote))
+    return reached(replica, named(known, remote))
 
 
 class _Carrier:

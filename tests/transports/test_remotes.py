@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,8 +98,14 @@ def test_wrong_uses_of_names(files: Path) -> None:
             replica.add_remote("server", "https://ada:secret@host/app")
         with pytest.raises(errors.UsageError, match="did you mean 'team'"):
             replica.remove_remote("taem")
+        for use in (replica.sync, partial(replica.watch, stop=threading.Event())):
+            with pytest.raises(errors.UsageError, match="no remote 'taem', and no such file: did you mean 'team'"):
+                use("taem")
         replica.remove_remote("team")
         assert replica.remotes() == {}
+        replica.add_remote("team", "dir:/x")
+    assert "did you mean 'team'" in call("sync", "1.db", "taem", "--dry-run").stderr
+    call("remote", "remove", "1.db", "team")
     assert "there is no remote 'team'" in call("remote", "show", "1.db", "team").stderr
     assert call("remote", "add", "1.db", "gone", "dir:gone").exit_code == 1
     assert call("remote", "list", "1.db").stdout.split() == ["name", "address"]

@@ -12,7 +12,7 @@ import click
 
 from crdtsql.base import CrdtsqlError, UsageError, clock, dumps, show, show_key, suggest
 from crdtsql.replica import Replica, SyncReport
-from crdtsql.transports import Peer, Store, parse, reached
+from crdtsql.transports import Peer, Store, named, parse, reached
 from crdtsql.ui.merged import YES, asking, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
 from crdtsql.ui.sites import name_in
@@ -123,7 +123,7 @@ def _token(file: str | None, remote: str | None) -> str | None:
 
 def _with_token(replica: Replica, remote: str, token: str | None) -> str | Peer | Store:
     """Return a remote as it is given, or open to be shown a token."""
-    return remote if token is None else reached(replica, replica.remotes().get(remote, remote), token)
+    return remote if token is None else reached(replica, named(replica.remotes(), remote), token)
 
 
 def _watch(
@@ -189,7 +189,7 @@ def _reached(
     replica: Replica, name: str, token: str | None
 ) -> Iterator[tuple[Replica | Peer | Store | str, str | None]]:
     """Open a remote that is a file, with its notices, and say which; others are opened by their transport."""
-    text = replica.remotes().get(name, name)
+    text = str(named(replica.remotes(), name))
     address = parse(text)
     if address.scheme != "file":
         there = _with_token(replica, name, token)
