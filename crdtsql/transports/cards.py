@@ -62,7 +62,7 @@ def write(replica: Replica, address: str, seen: Response) -> None:
     import secrets
 
     path = place(replica, address, "peers")
-    found = {"address": address, "site": seen.site, "vector": vector_to_json(seen.vector), "lanes": seen.lanes}
+    found = {"address": address, "site": seen.site, "vector": vector_to_json(seen.vector), "lanes": dict(seen.lanes)}
     text = json.dumps(found)
     with suppress(OSError):
         if path.stat().st_mtime > time.time() - FRESH_S and path.read_text(encoding="utf-8") == text:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -151,6 +150,8 @@ class Folder(Store):
             self._write(folder, last, data)
 
     def _write(self, folder: str, name: str, data: bytes | memoryview) -> None:
+        import secrets  # takes longer to import than to list ten thousand names
+
         temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
         try:
             with open(temporary, "xb") as file:

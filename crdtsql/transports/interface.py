@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from crdtsql.merge import MergeReport
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a transport is told besides the address.
 
     Attributes:
@@ -27,8 +26,7 @@ class Context:
     token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What one replica says to another in a round trip.
 
     Attributes:
@@ -43,15 +41,14 @@ class Request:
 
     site: str
     vector: dict[str, int]
-    lanes: dict[str, int] = field(default_factory=dict)
+    lanes: Mapping[str, int] = MappingProxyType({})
     changeset: bytes = b""
     pull: bool = True
     refuse_unrelated: bool = False
     question: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What the other one answers.
 
     Attributes:
@@ -67,7 +64,7 @@ class Response:
 
     site: str
     vector: dict[str, int]
-    lanes: dict[str, int] = field(default_factory=dict)
+    lanes: Mapping[str, int] = MappingProxyType({})
     changeset: bytes = b""
     merged: MergeReport | None = None
     missing: bool = False

@@ -16,10 +16,7 @@ from crdtsql.base import UsageError, naming, suggest
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries
 from crdtsql.transports import scope
 from crdtsql.transports.addresses import LOCAL, Address, named, opener, parse
-from crdtsql.transports.exchange import ask, sync_with_peer
-from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Context, Peer, Store
-from crdtsql.transports.observing import counting
 
 if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
@@ -62,6 +59,8 @@ def carry_out(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport
 def _opened(replica: Replica, remote: Any, opened: ExitStack) -> Any:
     """Open a remote, until the stack ends, if it is not open already."""
     if isinstance(remote, Replica):
+        from crdtsql.transports.file import FilePeer
+
         return FilePeer(remote)
     if isinstance(remote, (str, os.PathLike)):
         return opened.enter_context(reached(replica, named(replica.remotes(), remote)))
@@ -71,14 +70,18 @@ def _opened(replica: Replica, remote: Any, opened: ExitStack) -> Any:
 def _with_open(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport:
     """Sync with a remote that is open."""
     if isinstance(remote, Peer):
+        from crdtsql.transports.exchange import sync_with_peer
+
         report = sync_with_peer(replica, remote, options)
     elif isinstance(remote, Store):
-        from crdtsql.transports.stores.visit import sync_with_store
+        from crdtsql.transports.stores.rest import sync_with_store
 
         report = sync_with_store(replica, remote, options)
     else:
         raise UsageError(f"{remote!r} is nothing to sync with")
-    if not options.dry_run:
+    if not options.dry_run and (report.received_bytes or report.sent_bytes):
+        from crdtsql.transports.observing import counting
+
         counting.synced(replica, report)
     return report
 
@@ -112,6 +115,8 @@ def watch(
 
 def _line(replica: Replica, remote: Any, known: Mapping[str, str]) -> Peer | Store:
     if isinstance(remote, Replica):
+        from crdtsql.transports.file import FilePeer
+
         return FilePeer(remote)
     if isinstance(remote, (Peer, Store)):
         return remote
@@ -159,6 +164,8 @@ def probe(replica: Replica, text: str, token: str | None = None) -> tuple[str, s
         UsageError: there is no way to such an address.
         TransportError: it can't be reached, or is none.
     """
+    from crdtsql.transports.exchange import ask
+
     address = parse(text)
     if address.scheme in LOCAL:
         address = Address(text, address.scheme, os.path.abspath(address.rest if address.rest == text else address.path))

@@ -17,7 +17,7 @@ from crdtsql.transports.interface import Context
 from crdtsql.transports.services import bucket, complaints, objects
 from crdtsql.transports.services.bucket import Bucket, open_bucket
 from crdtsql.transports.stores import segments
-from crdtsql.transports.stores.visit import sync_with_store
+from crdtsql.transports.stores.rest import sync_with_store
 from crdtsql.ui.cli import cli
 from tests.machines.stores.world import RULES
 from tests.support import buckets, peers

@@ -9,6 +9,7 @@ import pytest
 
 from crdtsql import Replica, errors
 from crdtsql.transports.stores import segments
+from crdtsql.transports.stores.fingerprints import fingerprint
 from crdtsql.wire import unpack
 from tests.support import peers
 
@@ -31,7 +32,7 @@ def test_a_name_says_what_is_in_it(one: Replica) -> None:
     found = segments.checked(stem, data)
     assert (found.needs, found.upto, found.size) == ({}, header.vector, len(data))
     assert (found.writer, found.highest) == (one.site, f"{header.highest:016x}")
-    assert stem.split("-")[1:3] == [segments.fingerprint({}), segments.fingerprint(header.vector)]
+    assert stem.split("-")[1:3] == [fingerprint({}), fingerprint(header.vector)]
     assert len(f"{stem}.crdt") == 121
 
 
@@ -52,7 +53,7 @@ def test_what_does_not_fit_is_not_believed(one: Replica) -> None:
     for wrong in (data[:-1], data[:40], b"", data[:-1] + b"?", other):
         with pytest.raises(errors.InvalidChangesetError):
             segments.checked(stem, wrong)
-    lying = stem.replace(segments.fingerprint({}), segments.fingerprint({b"x" * 16: 7}))
+    lying = stem.replace(fingerprint({}), fingerprint({b"x" * 16: 7}))
     with pytest.raises(errors.InvalidChangesetError, match="vectors are not those"):
         segments.checked(lying, data)
 

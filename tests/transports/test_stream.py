@@ -18,7 +18,7 @@ from crdtsql.transports.addresses import parse
 from crdtsql.transports.interface import Context
 from crdtsql.transports.services import broker, listing, stream
 from crdtsql.transports.services.stream import Stream, open_stream
-from crdtsql.transports.stores.visit import sync_with_store
+from crdtsql.transports.stores.rest import sync_with_store
 from crdtsql.transports.syncing import _with_open
 from crdtsql.transports.watch.watching import Watcher
 from crdtsql.ui.cli import cli

@@ -13,8 +13,8 @@ from crdtsql import Replica, errors, sync
 from crdtsql.replica import SyncOptions, SyncReport
 from crdtsql.transports import cards, known_stores
 from crdtsql.transports.stores import known, segments
+from crdtsql.transports.stores.rest import sync_with_store
 from crdtsql.transports.stores.upkeep import Rules
-from crdtsql.transports.stores.visit import sync_with_store
 from tests.machines.stores.world import Depot, Killed
 from tests.support import peers, state
 

@@ -15,19 +15,24 @@ from tests.support.command import make, ok
 
 WINGS = {"base", "replica", "sqlite", "store", "types", "ui"}
 HEAVY = {
-    "asyncio", "difflib", "importlib.metadata", "importlib.resources", "msgpack", "rich", "sqlite3", "sqlite_utils", "subprocess", "tempfile",
-    "zstandard",
+    "asyncio", "bz2", "difflib", "importlib.metadata", "importlib.resources", "lzma", "msgpack", "random", "rich", "secrets", "shutil",
+    "sqlite3", "sqlite_utils", "subprocess", "tempfile", "zstandard",
 }  # fmt: skip
+SYNC = {"merge", "transports"}
 
 
-@pytest.mark.parametrize(("verb", "count", "more"), [("vector", 1, set()), ("sync", 2, {"merge", "transports"})])
-def test_what_is_imported(tmp_path: Path, verb: str, count: int, more: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("verb", "arguments", "more"),
+    [("vector", [], set()), ("sync", ["{}/copy.db"], SYNC), ("sync", ["dir:{}/team"], SYNC)],
+)
+def test_what_is_imported(tmp_path: Path, verb: str, arguments: list[str], more: set[str]) -> None:
     """With nothing new, `vector` and `sync` import none of the wings that merge, and of packages those alone that they need."""
-    files = [tmp_path / "app.db", tmp_path / "copy.db"][:count]
+    arguments = [one.format(tmp_path) for one in arguments]
     app = make(tmp_path / "app.db", "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title)")
     ok("enable", app, "task")
     ok("clone", app, tmp_path / "copy.db")
-    ok("sync", app, tmp_path / "copy.db")
+    (tmp_path / "team").mkdir()
+    ok(verb, app, *arguments)
     code = """
 import sys
 from crdtsql.ui.cli import main
@@ -37,7 +42,7 @@ finally:
     print(*sys.modules, sep="\\n")
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, verb, *map(str, files)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, verb, app, *arguments], capture_output=True, text=True, check=True
     )
     loaded = set(done.stdout.split("\n"))
     wings = {name.split(".")[1] for name in loaded if name.startswith("crdtsql.")}

@@ -137,7 +137,7 @@ def _vector(replica: Replica) -> dict[str, int]:
 
 def _with_rebuilt(replica: Replica, store: Store, limit: int) -> VerifyReport:
     """Compare with a replica that is made of nothing but what a store has, and thrown away."""
-    from crdtsql.transports.stores.visit import sync_with_store
+    from crdtsql.transports.stores.rest import sync_with_store
 
     with ExitStack() as ending:
         connection = apsw.Connection("")

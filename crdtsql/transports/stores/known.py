@@ -13,12 +13,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from crdtsql.base import SqliteValue, sql
-from crdtsql.transports.stores.segments import Segment, Vector
+from crdtsql.transports.stores.fingerprints import Vector
+
+if TYPE_CHECKING:
+    from crdtsql.transports.stores.segments import Segment
 
 FORMAT = 1
 BUSY_MS = 1000
@@ -91,6 +94,8 @@ class StoreCache:
         """Read what was seen of the segments; until then only the facts are here."""
         if self._connection is None or self.seen:
             return
+        from crdtsql.transports.stores.segments import Segment
+
         with suppress(apsw.Error, struct.error, TypeError):
             statement = "SELECT stem, needs, upto, size, marks, covered_by, covered_ms FROM segment"
             for row in self._connection.execute(statement):

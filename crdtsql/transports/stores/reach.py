@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from operator import le
 
-from crdtsql.transports.stores.segments import Segment, Vector
+from crdtsql.transports.stores.fingerprints import Vector
+from crdtsql.transports.stores.segments import Segment
 
 MOST_COMPARED = 256
 """So many segments that no snapshot covers are compared with each other; older ones wait until fewer are left."""

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from crdtsql.base import InvalidChangesetError, TransportError
+from crdtsql.transports.stores.fingerprints import Vector, fingerprint
 from crdtsql.wire import unpack
 
 PIECE_BYTES = 8 << 20
@@ -26,8 +26,6 @@ MOST_PIECES = 9_999
 _STEM = r"(?P<stem>[0-9a-f]{32}/(?:[0-9a-f]{16}-){3}[0-9a-f]{32})"
 _PIECE = r"(?P<number>\d{1,4})-(?P<count>\d{1,4})-(?P<piece>[0-9a-f]{32})"
 _FILE = re.compile(rf"{_STEM}(?:\.crdt|\.{_PIECE}\.part)", re.ASCII)
-
-Vector = Mapping[bytes, int]
 
 
 class Segment(NamedTuple):
@@ -53,19 +51,6 @@ class Segment(NamedTuple):
     def highest(self) -> str:
         """Return the highest stamp in it, as it stands in the name."""
         return self.stem[33:49]
-
-
-def fingerprint(vector: Vector) -> str:
-    """Return 64 bits that stand for a vector: the same for equal ones.
-
-    >>> fingerprint({}) == fingerprint({b"s" * 16: 0}) != fingerprint({b"s" * 16: 1})
-    True
-    """
-    digest = hashlib.blake2b(digest_size=8)
-    for site, upto in sorted(vector.items()):
-        if upto > 0:
-            digest.update(site + struct.pack(">q", upto))
-    return digest.hexdigest()
 
 
 def _hash(data: bytes | memoryview) -> str:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crdtsql.transports.interface import Store
+from crdtsql.transports.stores.fingerprints import Vector
 from crdtsql.transports.stores.reach import covered, covers, includes, meet, snapshots
-from crdtsql.transports.stores.segments import Segment, Vector
+from crdtsql.transports.stores.rest import LOOK_CLOSER_MS
+from crdtsql.transports.stores.segments import Segment
 
 if TYPE_CHECKING:
     from crdtsql.transports.stores.visit import Visit
@@ -38,7 +40,7 @@ class Rules:
     most_short: int = 64
     short_bytes: int = 256 << 10
     snapshot_bytes: int = 64 << 10
-    look_closer_ms: int = 600 * 1000
+    look_closer_ms: int = LOOK_CLOSER_MS
     eagerness: float = 1 / 3
 
 

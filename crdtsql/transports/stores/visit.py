@@ -1,37 +1,31 @@
 """Visit: one sync with a store: look, put there what it lacks, take what it has, tidy up (decision 0026 has the proof).
 
 Nothing is locked, counted or listed in a manifest: what is missing where is decided by vectors, and what two replicas do at once does
-no harm. A visit with nothing new is a listing and two comparisons.
+no harm. Where nothing is new there is none (`rest.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from crdtsql.base import ChangesetError, FilledSeparatelyError, InvalidChangesetError, Now, TransportError, suggest
-from crdtsql.merge import MergeReport
+from crdtsql.base import ChangesetError, FilledSeparatelyError, InvalidChangesetError
 from crdtsql.replica import Replica, SyncOptions, SyncReport
-from crdtsql.transports import cards, rehearsal, scope
+from crdtsql.transports import rehearsal, scope
 from crdtsql.transports.interface import Entry, Store
 from crdtsql.transports.observing import counting
-from crdtsql.transports.stores import segments, upkeep
+from crdtsql.transports.stores import fingerprints, segments, upkeep
+from crdtsql.transports.stores.fingerprints import Vector
 from crdtsql.transports.stores.known import Seen, StoreCache
 from crdtsql.transports.stores.outbox import Outbox
 from crdtsql.transports.stores.reach import includes, join, plan, reach
-from crdtsql.transports.stores.segments import Segment, Vector, fingerprint
+from crdtsql.transports.stores.segments import Segment
 
 KEPT_BYTES = 64 << 20
 """So much of what was read to learn its vectors is kept until it is merged."""
 _BROKEN_MS = 24 * 3600 * 1000
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(slots=True)
@@ -54,7 +48,7 @@ class Visit:
     options: SyncOptions
     report: SyncReport
     now_ms: int
-    chance: random.Random
+    chance: random.Random = field(default_factory=random.Random)
     found: dict[str, Segment] = field(default_factory=dict)
     files: dict[str, tuple[str, ...]] = field(default_factory=dict)
     vector: dict[bytes, int] = field(default_factory=dict)
@@ -99,8 +93,8 @@ class Visit:
     def _vector_before(self, stems: Collection[str]) -> dict[bytes, int]:
         """Return the vector that the last visit computed of these segments, if all of them are whole still; else an empty one."""
         facts = self.known.facts
-        if facts.get("basis") == _digest(stems) and all(stem in self.found for stem in stems):
-            return _vector(facts.get("vector"))
+        if facts.get("basis") == fingerprints.of_names(stems) and all(stem in self.found for stem in stems):
+            return _read(facts.get("vector"))
         return {}
 
     def _read_many(self, stems: Sequence[str], entries: Mapping[str, Entry]) -> Iterator[tuple[str, bytes | None]]:
@@ -156,7 +150,7 @@ class Visit:
         left = Outbox.of(self.known.path).waiting()
         if left is not None and includes(self.vector, left[0].needs) and not includes(self.vector, left[0].upto):
             self.bring(*left)
-        best = join(_vector(self.known.facts.get("best")), self.vector)
+        best = join(_read(self.known.facts.get("best")), self.vector)
         own = bytes.fromhex(self.replica.site)
         behind = int(self.known.facts.get("behind", 0))
         if includes(self.vector, self.had):
@@ -221,14 +215,14 @@ class Visit:
         self.known.facts |= {
             "address": self.store.address,
             "vector": _written(self.vector),
-            "basis": None if self.gone else _digest(self.found),
+            "basis": None if self.gone else fingerprints.of_names(self.found),
             "waiting": {"count": len(waiting), "since_ms": since_ms, "missing": missing},
             "seen_ms": self.now_ms,
             "looked_ms": self.now_ms,
             "rest": {
-                "names": _digest((set(names) | self.came) - self.gone),
-                "files": None if self.came or self.gone else _digest_files(entries),
-                "vector": fingerprint(self.had),
+                "names": fingerprints.of_names((set(names) | self.came) - self.gone),
+                "files": None if self.came or self.gone else fingerprints.of_files(entries),
+                "vector": fingerprints.fingerprint(self.had),
                 "due_ms": self.due_ms,
             }
             if whole and not broken and not self.unread
@@ -236,99 +230,33 @@ class Visit:
         }
 
 
-def sync_with_store(
-    replica: Replica,
-    store: Store,
-    options: SyncOptions,
-    *,
-    rules: upkeep.Rules | None = None,
-    now: Now = _now_ms,
-    chance: random.Random | None = None,
-) -> SyncReport:
-    """Sync a replica with a store; old files go by its rules unless others are given."""
-    rules = rules or upkeep.rules_of(store)
-    known = StoreCache(cards.place(replica, store.identity, "stores"))
-    report = SyncReport(store.address, MergeReport("", known=True))
-    visit = Visit(replica, store, known, options, report, now(), chance or random.Random())  # noqa: S311 - it only spreads work
-    try:
-        _begin(visit)
-        names = store.names()
-        closely = visit.now_ms - int(known.facts.get("looked_ms", 0)) >= rules.look_closer_ms
-        if not options.dry_run and _nothing_new(visit, names, closely=closely):
-            return report
-        entries = store.entries()
-        visit.look(entries)
-        replica.fold(visit.vector)
-        visit.had, visit.site = replica.known(), replica.site
-        if options.dry_run:
-            visit.rehearse()
-            return report
-        if options.push:
-            visit.publish()
-        if options.pull:
-            visit.take()
-        if options.push:
-            visit.due_ms = upkeep.tidy(visit, rules)
-        report.skipped.extend(store.remarks())
-        visit.note(names, entries)
-    finally:
-        if not options.dry_run:
-            known.save()
-        known.close()
-    return report
-
-
-def _begin(visit: Visit) -> None:
-    """Make sure that there is a store.
-
-    Raises:
-        TransportError: there is none, and it must not become one.
-    """
-    if visit.store.exists():
-        return
-    address = visit.store.address
-    if visit.known.facts.get("seen_ms"):
-        raise TransportError(
-            f"{address} was a store when it was last seen, and is empty now: mount it; if it was emptied on purpose, use another one"
-        )
-    if visit.options.dry_run or not visit.options.push:
-        raise TransportError(
-            f"{address} is empty: {suggest.verb('sync')} makes it a store when it may put something there"
-        )
-    visit.store.begin()
-
-
-def _nothing_new(visit: Visit, names: Collection[str], *, closely: bool) -> bool:
-    """Tell whether both sides are as the last visit left them, and nothing is due.
+def visit(visit: Visit, names: Collection[str], rules: upkeep.Rules | None, chance: random.Random | None) -> None:
+    """Look, put there what the store lacks, take what it has, tidy up.
 
     Args:
-        closely: look at the files too, not only at their names.
+        names: what was listed when it was found that something is new.
+        rules: by which old files go; None for those of the store.
     """
-    facts = visit.known.facts
-    rest = facts.get("rest")
-    if not rest or rest["names"] != _digest(names) or (rest["due_ms"] is not None and visit.now_ms >= rest["due_ms"]):
-        return False
-    if closely:
-        if rest["files"] != _digest_files(visit.store.entries()):
-            return False
-        facts["looked_ms"] = visit.now_ms
-    visit.replica.fold(_vector(facts.get("vector")))
-    if rest["vector"] != fingerprint(visit.replica.known()):
-        return False
-    visit.report.waiting = int((facts.get("waiting") or {}).get("count", 0))
-    return True
+    visit.chance = chance or visit.chance
+    entries = visit.store.entries()
+    visit.look(entries)
+    visit.replica.fold(visit.vector)
+    visit.had, visit.site = visit.replica.known(), visit.replica.site
+    if visit.options.dry_run:
+        visit.rehearse()
+        return
+    if visit.options.push:
+        visit.publish()
+    if visit.options.pull:
+        visit.take()
+    if visit.options.push:
+        visit.due_ms = upkeep.tidy(visit, rules or upkeep.rules_of(visit.store))
+    visit.report.skipped.extend(visit.store.remarks())
+    visit.note(names, entries)
 
 
-def _digest(names: Collection[str]) -> str:
-    return hashlib.blake2b("\n".join(sorted(names)).encode(errors="surrogateescape"), digest_size=16).hexdigest()
-
-
-def _digest_files(entries: Mapping[str, Entry]) -> str:
-    return _digest([f"{name} {entry.size} {entry.mark}" for name, entry in entries.items()])
-
-
-def _vector(found: Mapping[str, int] | None) -> dict[bytes, int]:
-    return {bytes.fromhex(site): int(upto) for site, upto in (found or {}).items()}
+def _read(vector: Mapping[str, int] | None) -> dict[bytes, int]:
+    return {bytes.fromhex(site): int(upto) for site, upto in (vector or {}).items()}
 
 
 def _written(vector: Vector) -> dict[str, int]:

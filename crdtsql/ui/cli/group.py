@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import Final
 
@@ -115,3 +116,5 @@ def main() -> None:
         if end.code == INTERRUPTED:
             end_by_interrupt()
         raise
+    finally:
+        gc.freeze()  # the process ends: nothing has to be looked through for garbage any more

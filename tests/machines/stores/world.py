@@ -19,9 +19,9 @@ from crdtsql.replica import SyncOptions
 from crdtsql.transports.interface import Entry, Store
 from crdtsql.transports.stores import segments
 from crdtsql.transports.stores.reach import includes, join, reach
+from crdtsql.transports.stores.rest import sync_with_store
 from crdtsql.transports.stores.segments import Segment
 from crdtsql.transports.stores.upkeep import Rules
-from crdtsql.transports.stores.visit import sync_with_store
 from tests.support import state
 from tests.support.peers import START_MS
 
