@@ -1,11 +1,12 @@
 """Memory: what was read of a connection's main database, kept while it can't have changed.
 
 An operation asks the same questions dozens of times: which tables are replicated, what they look like, what this site is called. The
-answers are kept in four ways, each with the reason why they still hold:
+answers are kept in five ways, each with the reason why they still hold:
 
 - `of_schema`: while SQLite's schema version is the same. SQLite itself keeps its knowledge of the schema by that.
 - `of_transaction`: until the transaction ends, or whoever changes what was read says so with `forget_rows`. Others can't change
   it meanwhile.
+- `of_content`: while nobody, in whatever program, has committed anything to the file since, which two cheap look-ups say.
 - `of_answer`, of what is made of an answer: while SQLite answers the same. It is asked each time.
 - `holds`, of what was found sound: until the transaction ends. Nobody else can damage it meanwhile, and what we take off says so.
 
@@ -38,6 +39,7 @@ class _Memory:
     schema: dict[Hashable, Any] = field(default_factory=dict)
     rows: dict[Hashable, Any] = field(default_factory=dict)
     sound: set[Hashable] = field(default_factory=set)
+    content: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)
     made: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict)
 
 
@@ -85,6 +87,22 @@ def of_transaction(connection: apsw.Connection, key: Hashable, read: Callable[[]
     return found
 
 
+def of_content(connection: apsw.Connection, key: Hashable, read: Callable[[], R]) -> R:
+    """Return what `read` returned the last time, if nothing was committed since then; within a transaction it is read each time.
+
+    What `read` itself commits, or others meanwhile, has the next call read again: what is kept is as old as its version, or newer.
+    """
+    if connection.in_transaction:
+        return read()
+    connection.execute("PRAGMA main.data_version", can_cache=False).fetchone()  # has SQLite look at the file (fact 31)
+    version = connection.data_version("main")
+    content = _of(connection).content
+    if key not in content or content[key][0] != version:
+        content[key] = version, read()
+    found: R = content[key][1]
+    return found
+
+
 def of_answer(connection: apsw.Connection, key: Hashable, answer: Any, make: Callable[[], R]) -> R:
     """Return what was made of the same answer of SQLite's the last time; one is kept for each key."""
     made = _of(connection).made
@@ -124,4 +142,5 @@ def forget(connection: apsw.Connection) -> None:
     forget_rows(connection)
     memory = _of(connection)
     memory.schema.clear()
+    memory.content.clear()
     memory.schema_version = -1

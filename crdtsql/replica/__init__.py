@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from crdtsql.replica.answers import UNSET
     from crdtsql.replica.carried import carries
     from crdtsql.replica.replica import Replica
-    from crdtsql.replica.syncreport import RowChange, SyncOptions, SyncReport, Told
+    from crdtsql.replica.syncreport import RowChange, Standing, SyncOptions, SyncReport, Told
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
     from crdtsql.replica.verifyreport import VerifyReport
 else:
@@ -18,7 +18,7 @@ else:
             "answers": "UNSET",
             "carried": "carries",
             "replica": "Replica",
-            "syncreport": "RowChange SyncOptions SyncReport Told",
+            "syncreport": "RowChange Standing SyncOptions SyncReport Told",
             "transactions": "LOCK_TIMEOUT_S",
             "verifyreport": "VerifyReport",
         },
@@ -29,6 +29,7 @@ __all__ = [
     "UNSET",
     "Replica",
     "RowChange",
+    "Standing",
     "SyncOptions",
     "SyncReport",
     "Told",

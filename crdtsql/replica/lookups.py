@@ -6,12 +6,14 @@ Each looks at one committed state in which nothing is left to fold.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import apsw
 
-from crdtsql.base import CrdtsqlError, SqliteValue, Vector, memory
+from crdtsql.base import CrdtsqlError, SqliteValue, Vector, by_id, memory, query
 from crdtsql.replica.session import Session
+from crdtsql.replica.syncreport import Standing
 from crdtsql.replica.transactions import ForeignKeys, foreign_keys, reading
 from crdtsql.replica.turns import verb
 from crdtsql.store import damage, has_pending, lanes
@@ -27,10 +29,45 @@ class Lookups(Session):
     """The verbs that tell what a file holds."""
 
     @verb
+    def known(self) -> dict[bytes, int]:
+        """Return the version vector as it was after the last fold."""
+        with self._explained():
+            return {**memory.of_content(self.connection, "vector", self._read_vector)}
+
+    def _read_vector(self) -> dict[bytes, int]:
+        self.registry.require()
+        return self.registry.vector()
+
+    @verb
+    def standing(self, peer_vector: Vector | None = None) -> Standing:
+        """Fold what was written, and say who this replica is and what it has; while nobody writes to the file that costs microseconds.
+
+        Args:
+            peer_vector: what a peer has, which may prove that this file was rolled back.
+        """
+        with self._explained():
+            # What waits to be settled waits while foreign keys are enforced.
+            (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
+            peer = by_id(peer_vector or {})
+            found = memory.of_content(self.connection, ("standing", enforced), partial(self._stand, peer))
+            if peer.get(bytes.fromhex(found.site), 0) > found.vector.get(found.site, 0):
+                found = self._stand(peer)
+        return Standing(found.site, {**found.vector}, {**found.lanes})
+
+    def _stand(self, peer: Mapping[bytes, int]) -> Standing:
+        with self._folded(peer):
+            site = self.registry.site_id(self.registry.self_ordinal).hex()
+            vector = {one.hex(): upto for one, upto in self.registry.vector().items()}
+            return Standing(site, vector, self._read_lanes())
+
+    @verb
     def lanes_known(self) -> dict[str, int]:
         """Return of which sites it is known from which blocks they take their ids: site -> how often it has chosen them."""
         with self._explained():
-            return {site.hex(): lane.chosen for site, lane in lanes.read(self.registry).items()}
+            return {**memory.of_content(self.connection, "lanes", self._read_lanes)}
+
+    def _read_lanes(self) -> dict[str, int]:
+        return {site.hex(): lane.chosen for site, lane in lanes.read(self.registry).items()}
 
     @verb
     def status(self) -> Status:

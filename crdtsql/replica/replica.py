@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from crdtsql.base import CrdtsqlError, DatabaseError, UsageError, Vector, by_id, caseless, query, suggest
+from crdtsql.base import CrdtsqlError, DatabaseError, UsageError, Vector, by_id, caseless, memory, query, suggest
 from crdtsql.replica.answers import Answers
 from crdtsql.replica.carried import Carried
 from crdtsql.replica.combining import Combining
@@ -338,7 +338,9 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
     @verb
     def remember_peer(self, site: str, vector: Vector) -> None:
         """Remember what a peer has, for `status`."""
-        known = {bytes(peer): vector for peer, vector in self.registry.peers().items()}.get(bytes.fromhex(site), {})
+        with self._explained():
+            peers = memory.of_content(self.connection, "peers", self.registry.peers)
+        known = {bytes(peer): vector for peer, vector in peers.items()}.get(bytes.fromhex(site), {})
         if any(upto > known.get(origin, 0) for origin, upto in by_id(vector).items()):
             with self._writing():
                 self.registry.remember_peer(bytes.fromhex(site), by_id(vector))

@@ -137,8 +137,11 @@ class Session:
     def site(self) -> str:
         """Return the local site's id, 32 hex digits."""
         with self._explained():
-            self.registry.require()
-            return self.registry.site_id(self.registry.self_ordinal).hex()
+            return memory.of_content(self.connection, "own site", self._read_site)
+
+    def _read_site(self) -> str:
+        self.registry.require()
+        return self.registry.site_id(self.registry.self_ordinal).hex()
 
     @property
     def _file(self) -> str:
@@ -271,13 +274,6 @@ class Session:
         """Fold what was written, and notice if a peer's vector proves that this file was rolled back."""
         with self._folded(peer_vector):
             pass
-
-    @verb
-    def known(self) -> dict[bytes, int]:
-        """Return the version vector as it was after the last fold."""
-        with self._explained():
-            self.registry.require()
-            return self.registry.vector()
 
     @contextmanager
     def _changing(

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crdtsql.base import CrdtsqlError, SqliteValue, to_json, value_to_json
+from crdtsql.base import CrdtsqlError, SqliteValue, Vector, by_id, to_json, value_to_json
 
 if TYPE_CHECKING:
     from crdtsql.export import Change
     from crdtsql.merge import MergeReport
+
+
+class Standing(NamedTuple):
+    """What a sync asks of a replica in one look: where it stands.
+
+    Attributes:
+        site: its site id.
+        vector: its version vector.
+        lanes: of which sites it knows from which blocks they take their ids: site -> how often it has chosen them.
+    """
+
+    site: str
+    vector: dict[str, int]
+    lanes: dict[str, int]
+
+    def has_news_for(self, vector: Vector, lanes: Mapping[str, int]) -> bool:
+        """Tell whether a changeset would bring a peer anything: events, or what it does not know of blocks of ids.
+
+        Args:
+            lanes: the peer's.
+        """
+        known = by_id(vector)
+        return any(upto > known.get(bytes.fromhex(site), 0) for site, upto in self.vector.items()) or any(
+            chosen > lanes.get(site, -1) for site, chosen in self.lanes.items()
+        )
 
 
 class RowChange(NamedTuple):

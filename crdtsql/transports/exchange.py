@@ -8,9 +8,9 @@ missing, and is asked once more.
 
 from __future__ import annotations
 
-from crdtsql.base import CrdtsqlError, MissingChangesError, TransportError, by_id
+from crdtsql.base import CrdtsqlError, MissingChangesError, TransportError
 from crdtsql.merge import MergeReport
-from crdtsql.replica import Replica, SyncOptions, SyncReport
+from crdtsql.replica import Replica, Standing, SyncOptions, SyncReport
 from crdtsql.transports import cards, scope
 from crdtsql.transports.interface import Peer, Request, Response
 from crdtsql.transports.observing import counting
@@ -27,13 +27,12 @@ def answer(replica: Replica, request: Request) -> Response:
     """
     if request.site == replica.site:
         raise CrdtsqlError(f"{replica.path} and what syncs with it are the same replica (site {replica.site})")
-    replica.fold(by_id(request.vector))
+    standing = replica.standing(request.vector)
     changeset, merged, missing = b"", None, False
     if request.question is not None:
         answer = replica.content(request.question)
-        vector, lanes = _vector(replica), replica.lanes_known()
-        return Response(replica.site, vector, lanes, clock_ms=replica.time_ms(), answer=answer)
-    if request.pull and replica.has_news_for(request.vector, request.lanes):
+        return Response(*replica.standing(), clock_ms=replica.time_ms(), answer=answer)
+    if request.pull and standing.has_news_for(request.vector, request.lanes):
         changeset = replica.export(request.vector)
     if request.changeset:
         try:
@@ -41,13 +40,17 @@ def answer(replica: Replica, request: Request) -> Response:
         except MissingChangesError:
             changeset, missing = b"", True
     counting.answered(replica, received=len(request.changeset), sent=len(changeset))
-    vector, lanes = _vector(replica), replica.lanes_known()
-    return Response(replica.site, vector, lanes, changeset, merged, missing, replica.time_ms())
+    if (
+        changeset or request.changeset
+    ):  # the vector is not later than what was sent and merged, or the rest would not be asked for
+        standing = _standing(replica)
+    return Response(*standing, changeset, merged, missing, replica.time_ms())
 
 
 def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncReport:
     """Exchange changes with a peer."""
-    known = None if peer.asks_first or options.dry_run else cards.read(replica, peer.address)
+    kept = peer.known
+    known = None if peer.asks_first or options.dry_run else kept or cards.read(replica, peer.address)
     if known is None:
         known = ask(replica, peer)
     if options.dry_run:
@@ -56,7 +59,6 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
         return rehearsal.with_peer(replica, peer, known, options)
     report = SyncReport(peer.address, MergeReport(known.site, known=True), MergeReport(replica.site, known=True))
     for _ in range(ROUNDS):
-        replica.fold(by_id(known.vector))
         request = _request(replica, known, options)
         if peer.asks_first and not request.changeset and not (options.pull and _has_news(known, request)):
             break
@@ -73,13 +75,15 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
     replica.remember_peer(known.site, known.vector)
     peer.acknowledge(replica.site, _vector(replica))
     if not peer.asks_first:
-        cards.write(replica, peer.address, known)
+        peer.known = Response(known.site, known.vector, known.lanes)
+        if peer.known != kept:
+            cards.write(replica, peer.address, known)
     return report
 
 
 def ask(replica: Replica, peer: Peer) -> Response:
     """Ask a peer what it has; before anything is folded here, because its answer may prove that this file was restored."""
-    found = peer.exchange(Request(replica.site, _vector(replica), replica.lanes_known(), pull=False))
+    found = peer.exchange(Request(*_standing(replica), pull=False))
     _check_other(replica, found, peer)
     return found
 
@@ -90,13 +94,12 @@ def _check_other(replica: Replica, found: Response, peer: Peer) -> None:
 
 
 def _request(replica: Replica, known: Response, options: SyncOptions) -> Request:
-    changeset = b""
-    if options.push and replica.has_news_for(known.vector, known.lanes):
+    standing, changeset = replica.standing(known.vector), b""
+    if options.push and standing.has_news_for(known.vector, known.lanes):
         changeset = replica.export(known.vector)
         scope.check(changeset, options, replica.path)
-    return Request(
-        replica.site, _vector(replica), replica.lanes_known(), changeset, options.pull, options.refuse_unrelated
-    )
+        standing = _standing(replica)
+    return Request(*standing, changeset, options.pull, options.refuse_unrelated)
 
 
 def _has_news(known: Response, request: Request) -> bool:
@@ -120,6 +123,11 @@ def _take(replica: Replica, found: Response, report: SyncReport, options: SyncOp
         report.received_bytes += len(found.changeset)
         scope.check(found.changeset, options, report.remote)
         report.here.add(counting.merge(replica, found.changeset, refuse_unrelated=options.refuse_unrelated))
+
+
+def _standing(replica: Replica) -> Standing:
+    """Return where a replica stood after the last fold."""
+    return Standing(replica.site, _vector(replica), replica.lanes_known())
 
 
 def _vector(replica: Replica) -> dict[str, int]:

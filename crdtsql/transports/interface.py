@@ -115,9 +115,11 @@ class Peer(Remote):
 
     Attributes:
         asks_first: to ask costs next to nothing, so nothing is guessed of what it has.
+        known: what it said last of what it has, to whatever replica; syncs keep it here.
     """
 
     asks_first = False
+    known: Response | None = None
 
     @abstractmethod
     def exchange(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import suppress
+from pathlib import Path
 from weakref import ref
 
 import apsw
@@ -85,6 +86,28 @@ def test_what_holds(connection: apsw.Connection) -> None:
     assert [ask(), ask(), ask()] == [False, True, True]
     memory.forget_rows(connection)
     assert not ask()
+
+
+def test_what_is_kept_until_somebody_commits(tmp_path: Path) -> None:
+    """What was read of a file stands until anybody commits to it, here or in another connection; inside a transaction all is read."""
+    one, other = (apsw.Connection(str(tmp_path / "app.db")) for _ in range(2))
+    answers = iter(range(20))
+
+    def ask() -> int:
+        return memory.of_content(one, "answer", lambda: next(answers))
+
+    assert [ask(), ask()] == [0, 0]
+    one.execute("CREATE TABLE task (id)")
+    assert [ask(), ask()] == [1, 1]
+    other.execute("INSERT INTO task VALUES (1)")
+    assert [ask(), ask()] == [2, 2]
+    one.execute("BEGIN")
+    assert [ask(), ask()] == [3, 4]
+    one.execute("INSERT INTO task VALUES (2); ROLLBACK")
+    assert ask() == 2
+    with one:
+        one.execute("DELETE FROM task")
+    assert [ask(), ask()] == [5, 5]
 
 
 def test_what_is_given_is_the_callers(connection: apsw.Connection) -> None:

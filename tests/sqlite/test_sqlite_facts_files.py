@@ -240,3 +240,38 @@ def test_a_trigger_that_sqlite_can_not_read() -> None:
     connection.execute("ROLLBACK TO x; RELEASE x; INSERT INTO t VALUES (1); COMMIT")
     assert connection.execute("SELECT count(*) FROM sqlite_schema").get == 1
     connection.close()
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_what_tells_of_any_commit(tmp_path: Path, mode: str) -> None:
+    """31: the data version of a file changes with each commit of anybody, once a PRAGMA has looked; PRAGMA data_version with those of others."""
+    path = str(tmp_path / "a.db")
+    one, other = apsw.Connection(path), apsw.Connection(path)
+    one.execute(f"PRAGMA journal_mode = {mode}").fetchall()
+    one.execute("CREATE TABLE t (x); CREATE TEMP TABLE aside (x)")
+    seen = set()
+
+    def versions() -> tuple[Any, int]:
+        return one.execute("PRAGMA main.data_version").fetchall(), one.data_version("main")
+
+    for connection, statement in (
+        (one, "INSERT INTO t VALUES (1)"),
+        (other, "INSERT INTO t VALUES (2)"),
+        (one, "CREATE TABLE u (x)"),
+        (other, "DROP TABLE u"),
+        (one, "PRAGMA user_version = 5"),
+        (other, "VACUUM"),
+    ):
+        others, before = versions()
+        connection.execute(statement).fetchall()
+        assert connection is one or one.data_version("main") == before
+        assert (versions()[0] == others) == (connection is one)
+        seen |= {before, versions()[1]}
+    assert len(seen) == 7
+    before = versions()[1]
+    one.execute("INSERT INTO aside VALUES (1); BEGIN; INSERT INTO t VALUES (3)")
+    assert versions()[1] == before
+    one.execute("ROLLBACK")
+    assert versions()[1] == before
+    one.close()
+    other.close()

@@ -160,9 +160,8 @@ class Desk:
 
     @staticmethod
     def _read_mark(replica: Replica) -> str:
-        replica.fold()
-        vector = {site.hex(): upto for site, upto in replica.known().items()}
-        return mark_of(vector, replica.lanes_known())
+        standing = replica.standing()
+        return mark_of(standing.vector, standing.lanes)
 
     def _tell(self, mark: str, told: Callable[[str | None], None] | None = None) -> None:
         with self._lock:

@@ -47,22 +47,22 @@ STORES = tuple(
         (
             "what was reachable is taken for reachable though segments went",
             "visit",
-            'if facts.get("basis") == _digest(stems) and all(stem in self.found for stem in stems):',
-            'if facts.get("basis") == _digest(stems):',
+            'if facts.get("basis") == fingerprints.of_names(stems) and all(stem in self.found for stem in stems):',
+            'if facts.get("basis") == fingerprints.of_names(stems):',
             RANDOM,
         ),
         (
             "a vector is believed whatever segments it was computed of",
             "visit",
-            'if facts.get("basis") == _digest(stems) and all(stem in self.found for stem in stems):',
+            'if facts.get("basis") == fingerprints.of_names(stems) and all(stem in self.found for stem in stems):',
             "if True:",
             RANDOM,
         ),
         (
             "what others put during a visit is taken for seen",
             "visit",
-            "_digest((set(names) | self.came) - self.gone)",
-            "_digest(self.store.names())",
+            "fingerprints.of_names((set(names) | self.came) - self.gone)",
+            "fingerprints.of_names(self.store.names())",
             VISIT,
         ),
         (
@@ -82,8 +82,8 @@ STORES = tuple(
         (
             "a restored replica is not told what the store has of it",
             "visit",
-            "        replica.fold(visit.vector)\n",
-            "        replica.fold()\n",
+            "    visit.replica.fold(visit.vector)\n",
+            "    visit.replica.fold()\n",
             VISIT,
         ),
         (

@@ -27,11 +27,20 @@ class Watching(dict[Any, Any]):
         super().__setitem__(key, value)
 
 
+class WatchingContent(Watching):
+    """The same for answers that are kept with the version of what they were read from."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if key in self and self[key][0] == value[0]:
+            super().__setitem__(key, value)
+        dict.__setitem__(self, key, value)
+
+
 @pytest.fixture(autouse=True)
 def watching(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have all that is kept compared."""
     kept = memory._Memory
-    monkeypatch.setattr(memory, "_Memory", lambda: kept(schema=Watching(), rows=Watching()))
+    monkeypatch.setattr(memory, "_Memory", lambda: kept(schema=Watching(), rows=Watching(), content=WatchingContent()))
 
 
 SEEDS = range(int(os.environ.get("CRDTSQL_MEMORY_SEEDS", "2")))
