@@ -88,6 +88,7 @@ def _own_state_directory(
     monkeypatch.setenv("CRDTSQL_STATE_DIR", str(own))
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
     """Have one worker more than there are cores: tests that wait for a disk, a server or another process leave a core idle."""
     return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
