@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import apsw
 
 from crdtsql.base import CannotEnableError, ChangesetError, Now, caseless, policy, query
-from crdtsql.capture import Followers, addkey, enable
+from crdtsql.capture import Followers, addkey, enable, views
 from crdtsql.evolve import appear, drift
 from crdtsql.store import Registry, damage
 
@@ -49,6 +49,7 @@ class Enabling:
         if enabled and as_registered and not self.add_key:
             # What was done here is registered, so nobody need look at all tables again.
             drift.settle_again(self.registry)
+            views.restore(self.registry)
             drift.mark_seen(self.registry)
         return enabled
 
