@@ -20,6 +20,7 @@ from crdtsql.replica.combining import Combining
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.opening import connect
 from crdtsql.replica.schemaverbs import SchemaVerbs
+from crdtsql.replica.syncreport import Standing
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
@@ -330,10 +331,8 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
         Args:
             lanes: the peer's `lanes_known()`.
         """
-        known = by_id(vector)
-        return any(upto > known.get(site, 0) for site, upto in self.known().items()) or any(
-            chosen > lanes.get(site, -1) for site, chosen in self.lanes_known().items()
-        )
+        known = {site.hex(): upto for site, upto in self.known().items()}
+        return Standing(self.site, known, self.lanes_known()).has_news_for(vector, lanes)
 
     @verb
     def remember_peer(self, site: str, vector: Vector) -> None:

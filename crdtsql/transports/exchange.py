@@ -40,9 +40,8 @@ def answer(replica: Replica, request: Request) -> Response:
         except MissingChangesError:
             changeset, missing = b"", True
     counting.answered(replica, received=len(request.changeset), sent=len(changeset))
-    if (
-        changeset or request.changeset
-    ):  # the vector is not later than what was sent and merged, or the rest would not be asked for
+    if changeset or request.changeset:
+        # The vector must not be later than what was sent and merged, or the rest would never be asked for.
         standing = _standing(replica)
     return Response(*standing, changeset, merged, missing, replica.time_ms())
 
