@@ -12,7 +12,7 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks import constrained, gossiping, growth, hub, neighbours, peer, services, stores, typed, workloads
+from benchmarks import constrained, gossiping, growth, hub, idle, neighbours, peer, services, stores, typed, workloads
 from benchmarks.workloads import Bench, Result
 
 GROUPS = {
@@ -25,6 +25,7 @@ GROUPS = {
     "stores": stores.stores,
     "gossip": gossiping.gossip,
     "hub": hub.hub,
+    "idle": idle.idle,
     "neighbours": neighbours.neighbours,
     "services": services.services,
 }

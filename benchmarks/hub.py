@@ -40,7 +40,8 @@ def hub(bench: Bench) -> Iterator[Result]:
         os.environ["CRDTSQL_STATE_DIR"] = before or ""
 
 
-def _file(path: Path, rows: int = 0) -> Path:
+def made(path: Path, rows: int = 0) -> Path:
+    """Make a file with a replicated table."""
     connection = apsw.Connection(str(path))
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
     connection.execute("CREATE TABLE task (id INTEGER PRIMARY KEY, title TEXT, status TEXT, rank REAL, body TEXT)")
@@ -56,8 +57,8 @@ def _file(path: Path, rows: int = 0) -> Path:
 
 
 @contextmanager
-def _serving(*paths: Path) -> Iterator[list[str]]:
-    """Serve files in a process; give their addresses, for which this process has tokens."""
+def serving(*paths: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """Serve files in a process; give it and their addresses, for which this process has tokens."""
     command = [sys.executable, "-m", "crdtsql", "serve", *map(str, paths), "--listen", "127.0.0.1:0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
@@ -68,7 +69,7 @@ def _serving(*paths: Path) -> Iterator[list[str]]:
         for path, address in zip(paths, addresses, strict=True):
             http.keys.keep(address, http.Tokens(path).add("bench"))
         try:
-            yield addresses
+            yield process, addresses
         finally:
             process.terminate()
 
@@ -91,11 +92,11 @@ def _connection(path: Path) -> apsw.Connection:
 
 def _live(bench: Bench) -> Iterator[Result]:
     """How long a row takes from its commit by another program to being readable elsewhere."""
-    server, one, other = _file(bench.path()), bench.path(), bench.path()
+    server, one, other = made(bench.path()), bench.path(), bench.path()
     with Replica.open(server) as replica:
         replica.clone(one).close()
         replica.clone(other).close()
-    with _serving(server) as (address,), _watching(one, address), _watching(other, address):
+    with serving(server) as (_, (address,)), _watching(one, address), _watching(other, address):
         connections = [_connection(path) for path in (one, server, other)]
         number = 0
         for what, source, target, limit in (
@@ -115,11 +116,11 @@ def _live(bench: Bench) -> Iterator[Result]:
 
 def _nothing_to_do(bench: Bench) -> Iterator[Result]:
     """A sync on a kept connection."""
-    server, mine = _file(bench.path(), 1_000), bench.path()
+    server, mine = made(bench.path(), 1_000), bench.path()
     with Replica.open(server) as replica, replica.clone(mine):
         pass
     with (
-        _serving(server) as (address,),
+        serving(server) as (_, (address,)),
         Replica.open(mine) as replica,
         HttpPeer(address, place_of(parse(address))) as peer,
     ):
@@ -132,11 +133,11 @@ def _nothing_to_do(bench: Bench) -> Iterator[Result]:
 
 def _many_rows(bench: Bench) -> Iterator[Result]:
     """All rows over HTTP, against export and import by a file."""
-    server = _file(bench.path(), ROWS)
-    with _serving(server) as (address,):
+    server = made(bench.path(), ROWS)
+    with serving(server) as (_, (address,)):
         ratios = []
         for _ in range(3):
-            by_file, by_http = _file(bench.path()), _file(bench.path())
+            by_file, by_http = made(bench.path()), made(bench.path())
             parcel = bench.path()
 
             def carry(path: Path = by_file, parcel: Path = parcel) -> None:
@@ -159,12 +160,12 @@ def _many_rows(bench: Bench) -> Iterator[Result]:
 
 def _many_clients(bench: Bench) -> Iterator[Result]:
     """Clients that write a row and sync, again and again; nothing may be lost."""
-    server = _file(bench.path())
+    server = made(bench.path())
     paths = [bench.path() for _ in range(CLIENTS)]
     with Replica.open(server) as replica:
         for path in paths:
             replica.clone(path).close()
-    with _serving(server) as (address,):
+    with serving(server) as (_, (address,)):
         end = time.monotonic() + SECONDS
         took: list[float] = []
         written: list[int] = []

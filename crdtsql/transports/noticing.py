@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from watchfiles import watch
 
-STEP_MS, GATHER_MS = 10, 50
+STEP_MS, GATHER_MS = 50, 50
 """How often the thread looks whether it is to end, and how long at most it gathers changes into one."""
 
 

@@ -18,7 +18,7 @@ from crdtsql.transports.file import FilePeer
 from crdtsql.transports.folder import Folder
 from crdtsql.transports.interface import Peer, Store
 from crdtsql.transports.syncing import _with_open
-from crdtsql.transports.watch import watching
+from crdtsql.transports.watch import pace, watching
 from crdtsql.transports.watch.watching import Watcher
 from tests.support import peers
 from tests.support.command import COMMAND, execute
@@ -88,6 +88,20 @@ def test_local_writes_leave_at_once(world: World) -> None:
     assert keys(world.other) == ["a"] and len(world.told) == 1
     assert world.go(watcher, 5) == 0
     assert world.go(watcher, 20) >= 1
+    watcher.close()
+
+
+def test_a_quiet_file_is_looked_at_seldom(world: World) -> None:
+    """A watcher looks often at a file in which somebody just wrote, more and more seldom at one that is quiet, and never rarely."""
+    watcher = world.watcher(lambda: FilePeer(world.other))
+    world.go(watcher, 60)
+    quiet = watcher.step()
+    write(world.one.path, "a")
+    world.go(watcher, 0.05)
+    assert watcher.step() == pace.SHORTEST_S
+    world.go(watcher, 4)
+    middle = watcher.step()
+    assert pace.SHORTEST_S < middle < quiet == pace.LONGEST_S
     watcher.close()
 
 

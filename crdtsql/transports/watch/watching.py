@@ -7,6 +7,7 @@ other one from being synced. One thread does all of it, and only that thread use
 
 from __future__ import annotations
 
+import queue
 import random
 import threading
 import time
@@ -21,9 +22,8 @@ from crdtsql.base import CrdtsqlError, query
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told
 from crdtsql.transports.interface import Peer, Store
 from crdtsql.transports.watch import gossip
+from crdtsql.transports.watch.pace import pause_s
 
-LOOK_S = 0.01
-"""How often to look at the file."""
 DEBOUNCE_S, LONGEST_DEBOUNCE_S = 0.003, 0.1
 """How often to look whether more is written, and after how long at the latest it goes."""
 GLANCE_S = 0.02
@@ -107,7 +107,7 @@ class Watcher:
         self._file = replica.connection.filename
         self._reader: apsw.Connection | None = None
         self._version = self._look()
-        self._woken = threading.Event()
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()  # its wait costs half of an Event's
         self._chosen: list[Line] = []
         self._last_at = 0.0
 
@@ -115,13 +115,19 @@ class Watcher:
         """Watch until somebody sets the event; a sync that is under way is finished."""
         try:
             while not stop.is_set():
-                self._woken.wait(self.step())
+                self._wait(self.step())
         finally:
             self.close()
 
+    def _wait(self, seconds: float) -> None:
+        """Wait until somebody wakes the watcher, for so long at most."""
+        with suppress(queue.Empty):
+            self._wakes.get(timeout=seconds)
+            while True:
+                self._wakes.get_nowait()
+
     def step(self) -> float:
         """Do what is due; return after how many seconds to look again."""
-        self._woken.clear()
         now = self._now()
         version = self._look()
         if version != self._version:
@@ -135,7 +141,8 @@ class Watcher:
                 not line.failures and (line.woken or now >= line.glance_at) and self._has_news(line, self._now())
             ):
                 self._sync(line)
-        return DEBOUNCE_S if any(line.written_at is not None for line in self.lines) else LOOK_S
+        waits = any(line.written_at is not None for line in self.lines)
+        return DEBOUNCE_S if waits else pause_s(now - self._last_at)
 
     def _note_write(self, now: float) -> None:
         """Have those told who are told of what is written now; of writes in quick succession the same ones are."""
@@ -169,7 +176,7 @@ class Watcher:
     def _wake(self, line: Line) -> None:
         """Hear, in whatever thread, that a glance at a remote is worth it."""
         line.woken = True
-        self._woken.set()
+        self._wakes.put(None)
 
     def _has_news(self, line: Line, now: float) -> bool:
         line.woken = False
@@ -179,8 +186,9 @@ class Watcher:
             self._failed(line, error)
             return False
         cost = self._now() - now
-        pause_s = min(LONGEST_GLANCE_S, max(GLANCE_S, min(cost, line.cost) / SHARE))
-        line.glance_at = now + max(pause_s, line.remote.pause_s if line.remote is not None else 0)
+        soonest_s = max(GLANCE_S, 2 * pause_s(now - self._last_at))
+        wait_s = min(LONGEST_GLANCE_S, max(soonest_s, min(cost, line.cost) / SHARE))
+        line.glance_at = now + max(wait_s, line.remote.pause_s if line.remote is not None else 0)
         line.cost = cost  # one that was slow by chance makes nobody wait
         changed, line.seen = found is not None and found != line.seen, found
         return changed
@@ -196,8 +204,8 @@ class Watcher:
             self._failed(line, error)
             return
         line.failures = 0
-        pause_s = AGAIN_S if report.put_off else max(EVERY_S, RARELY * line.remote.pause_s)
-        line.due_at = self._now() + max(pause_s, line.remote.pause_s) * self._chance.uniform(0.7, 1.3)
+        wait_s = AGAIN_S if report.put_off else max(EVERY_S, RARELY * line.remote.pause_s)
+        line.due_at = self._now() + max(wait_s, line.remote.pause_s) * self._chance.uniform(0.7, 1.3)
         if report.received or report.sent or report.skipped:
             self._told(line.name, report)
 
