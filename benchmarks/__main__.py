@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--crsqlite", type=Path, help="library of cr-sqlite, to run the same work in the same run")
     options = parser.parse_args()
     os.environ.setdefault("CRDTSQL_STATE_DIR", "/nonexistent")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # processes are measured with their bytecode cached
     bench = Bench(options.rows)
     results = []
     for result in _run(bench, options.only, options.crsqlite):

@@ -83,7 +83,7 @@ class Remote(ABC):
 
     address: str
     pause_s = 0.0
-    gather_s = 0.003
+    gather_s = 0.002
 
     @property
     def identity(self) -> str:

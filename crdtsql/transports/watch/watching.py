@@ -24,7 +24,7 @@ from crdtsql.transports.interface import Peer, Store
 from crdtsql.transports.watch import gossip
 from crdtsql.transports.watch.pace import pause_s
 
-DEBOUNCE_S, LONGEST_DEBOUNCE_S = 0.003, 0.1
+DEBOUNCE_S, LONGEST_DEBOUNCE_S = 0.002, 0.1
 """How often to look whether more is written, and after how long at the latest it goes."""
 GLANCE_S = 0.02
 """How often to glance at a remote at most."""
