@@ -1,4 +1,4 @@
-"""The seeded bugs of what only looks: the log of what came, figures for monitoring, verify."""
+"""The seeded bugs of what only looks: the log of what came, figures for monitoring, verify, and how a watcher looks."""
 
 from __future__ import annotations
 
@@ -119,5 +119,19 @@ LOOKING = (
         "if kept is None or kept.state != state:",
         "if kept is None:",
         tests=VERIFY,
+    ),
+    Mutant(
+        "a replica stands where it stood when it was first asked",
+        "base/memory.py",
+        "if key not in content or content[key][0] != version:",
+        "if key not in content:",
+        tests="tests/replica/test_standing.py",
+    ),
+    Mutant(
+        "a file in which somebody writes is looked at as seldom as a quiet one",
+        "transports/watch/pace.py",
+        "return min(LONGEST_S, max(SHORTEST_S, SHARE * quiet_s))",
+        "return LONGEST_S",
+        tests="tests/transports/test_watching.py",
     ),
 )
