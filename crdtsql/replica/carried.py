@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -19,6 +19,7 @@ from crdtsql.replica.turns import verb
 from crdtsql.store import remotes
 
 if TYPE_CHECKING:
+    from crdtsql.look import LogEntry
     from crdtsql.merge import MergeReport
     from crdtsql.replica.syncreport import SyncOptions, SyncReport, Told
     from crdtsql.replica.verifyreport import VerifyReport
@@ -41,7 +42,14 @@ class Carrier(Protocol):
         """Compare with a remote."""
 
     def watch(
-        self, replica: Any, remotes: Sequence[Any], stop: threading.Event, told: Told | None, options: SyncOptions
+        self,
+        replica: Any,
+        remotes: Sequence[Any],
+        stop: threading.Event,
+        *,
+        on_change: Callable[[list[LogEntry]], None] | None,
+        told: Told | None,
+        options: SyncOptions,
     ) -> None:
         """Sync as soon as there is news, until the event is set."""
 
@@ -90,18 +98,21 @@ class Carried(Session):
     def watch(
         self,
         *remotes: Session | str | os.PathLike[str] | object,
-        stop: threading.Event,
+        on_change: Callable[[list[LogEntry]], None] | None = None,
+        stop: threading.Event | None = None,
         told: Told | None = None,
         pull: bool = True,
         push: bool = True,
         tables: Sequence[str] | None = None,
     ) -> None:
-        """Sync with remotes as soon as there is news on either side, until the event is set; or with all that have names.
+        """Sync with remotes as soon as there is news on either side, until an event is set; or with all that have names.
 
         Writes of any program to the file are noticed. A remote that fails is tried again, later each time. One thread does that; give
-        it a replica of its own.
+        it a replica of its own. What a function that is called here raises ends it.
 
         Args:
+            on_change: called with the rows that came from other sites since it was called last, as `log` lists them, the newest first.
+            stop: when to end; without, it goes on until the process is told to.
             told: called with a remote's name, and the report of a sync in which something moved, or the error for which one failed.
             tables: as in `sync`.
 
@@ -111,7 +122,8 @@ class Carried(Session):
         from crdtsql.replica.syncreport import SyncOptions
 
         chosen = None if tables is None else tuple(tables)
-        _CARRIERS[0].watch(self, remotes, stop, told, SyncOptions(pull, push, tables=chosen))
+        options = SyncOptions(pull, push, tables=chosen)
+        _CARRIERS[0].watch(self, remotes, stop or threading.Event(), on_change=on_change, told=told, options=options)
 
     def reconcile(self, *copies: str | os.PathLike[str], refuse_unrelated: bool = False) -> dict[str, MergeReport]:
         """Merge what copies of this file have, such as conflict copies that a sync program made of it; return what each brought.

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from crdtsql.base import UsageError, naming, suggest
+from crdtsql.base import CrdtsqlError, UsageError, naming, suggest
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries
 from crdtsql.transports import scope
 from crdtsql.transports.addresses import LOCAL, Address, named, opener, parse
 from crdtsql.transports.interface import Context, Peer, Store
 
 if TYPE_CHECKING:
+    from crdtsql.look import LogEntry
     from crdtsql.merge import MergeReport
     from crdtsql.replica import VerifyReport
 
@@ -93,7 +94,13 @@ def reached(replica: Replica, address: str | os.PathLike[str], token: str | None
 
 
 def watch(
-    replica: Replica, remotes: Sequence[Any], stop: threading.Event, told: Told | None, options: SyncOptions
+    replica: Replica,
+    remotes: Sequence[Any],
+    stop: threading.Event,
+    *,
+    on_change: Callable[[list[LogEntry]], None] | None,
+    told: Told | None,
+    options: SyncOptions,
 ) -> None:
     """Sync with remotes as soon as there is news, until the event is set; with those that have names if none is given."""
     from crdtsql.transports.watch.watching import Watcher
@@ -110,7 +117,23 @@ def watch(
             f"{replica.path} has no remotes: say which to watch, or name one with {suggest.verb('remote add')}"
         )
     lines = {name: partial(_line, replica, remote, known) for name, remote in wanted.items()}
-    Watcher(replica, lines, _with_open, options=options, told=told).run(stop)
+    hears = told if on_change is None else _telling_changes(replica, on_change, told)
+    Watcher(replica, lines, _with_open, options=options, told=hears).run(stop)
+
+
+def _telling_changes(replica: Replica, on_change: Callable[[list[LogEntry]], None], told: Told | None) -> Told:
+    """Tell also which rows came from others since the last time."""
+    position = replica.position()
+
+    def tell(name: str, what: SyncReport | CrdtsqlError) -> None:
+        nonlocal position
+        if told is not None:
+            told(name, what)
+        if isinstance(what, SyncReport) and (came := replica.log(after=position, limit=None)):
+            position = max(entry.batch for entry in came)
+            on_change(came)
+
+    return tell
 
 
 def _line(replica: Replica, remote: Any, known: Mapping[str, str]) -> Peer | Store:

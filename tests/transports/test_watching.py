@@ -14,6 +14,7 @@ import apsw
 import pytest
 
 from crdtsql import CrdtsqlError, Replica, SyncReport, errors
+from crdtsql.look import LogEntry
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.folder import Folder
 from crdtsql.transports.interface import Peer, Store
@@ -256,6 +257,29 @@ def test_a_remote_that_goes_and_comes_back(world: World, tmp_path: Path) -> None
     world.go(watcher, 10)
     assert len(list(world.folder.rglob("*.crdt"))) == 2
     watcher.close()
+
+
+def test_what_came_is_told_to_who_asks(world: World) -> None:
+    """`on_change` gets each row that came from others once, with what was done to it and by whom, and no row that was written here."""
+    stop, came, times = threading.Event(), [], []
+    write(world.other.path, "before")
+    world.one.sync(world.other)
+
+    def hear(entries: list[LogEntry]) -> None:
+        came.extend((entry.table, entry.key, entry.did, entry.site) for entry in entries)
+        times.append(len(came))
+        if len(times) == 3:
+            stop.set()
+        else:
+            write(world.one.path, f"mine{len(times)}")
+            write(world.other.path, f"more{len(times)}")
+
+    write(world.other.path, "a")
+    write(world.other.path, "b")
+    world.one.watch(world.other, on_change=hear, stop=stop)
+    site = world.other.site
+    assert sorted(came) == [("task", (key,), "inserted", site) for key in ("a", "b", "more1", "more2")]
+    assert times == [2, 3, 4]
 
 
 def test_watching_ends(world: World, tmp_path: Path) -> None:
