@@ -40,7 +40,20 @@ from crdtsql.base.rules.blocks_rule import Blocks, Lane
 from crdtsql.base.rules.numbers_rule import DERIVED, MOST_ATTEMPTS, NO_SITE, Birth, Contender, assign, derive
 from crdtsql.base.rules.old_numbers import OldNumbers
 from crdtsql.base.rules.policy import Declared
-from crdtsql.base.sqltext import EMPTY, LOG_TIME, Sql, fragment, identifier, integer, joined, sql, text, verbatim
+from crdtsql.base.sqltext import (
+    EMPTY,
+    LOG_TIME,
+    Formed,
+    Sql,
+    fragment,
+    identifier,
+    integer,
+    joined,
+    rendered,
+    sql,
+    text,
+    verbatim,
+)
 from crdtsql.base.temporary import TemporaryTable, make_room
 from crdtsql.base.values import (
     SqliteValue,
@@ -85,6 +98,7 @@ __all__ = [
     "DatabaseError",
     "Declared",
     "FilledSeparatelyError",
+    "Formed",
     "InvalidChangesetError",
     "Lane",
     "MissingChangesError",
@@ -132,6 +146,7 @@ __all__ = [
     "printable",
     "query",
     "reasons",
+    "rendered",
     "show",
     "show_key",
     "silent",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Final, cast
+from functools import cache, lru_cache, wraps
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
 
 from crdtsql.base.reasons import SLOTS
 
@@ -23,6 +23,11 @@ _FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "sql")
 _read = cast("ResourceLoader", __spec__.loader).get_data
 """Reads what stands beside this module, also out of a zip file."""
 _SLOT = re.compile(r"\$\{([a-z_0-9]+)\}")
+MOST_RENDERED = 512
+"""How many statements are kept that one function wrote."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Sql:
@@ -148,9 +153,50 @@ def template(name: str) -> Template:
 
 def sql(name: str, /, **slots: Sql) -> str:
     """Render a template to the text of one statement or script."""
-    return template(name).render(**slots).text
+    return (template(name).render(**slots) if slots else _whole(name)).text
 
 
 def fragment(name: str, /, **slots: Sql) -> Sql:
     """Render a template that is a part of a statement, such as the expression for one column."""
-    return template(name).render(**slots)
+    return template(name).render(**slots) if slots else _whole(name)
+
+
+@cache
+def _whole(name: str) -> Sql:
+    """Return a template that has no slots."""
+    return template(name).render()
+
+
+class Formed:
+    """What SQL is rendered of, and knows more than the SQL depends on, or changes.
+
+    Attributes:
+        form: all that SQL which is rendered of it depends on.
+    """
+
+    __slots__ = ()
+
+    @property
+    def form(self) -> Hashable:
+        """Return all that SQL which is rendered of it depends on."""
+        raise NotImplementedError
+
+
+def rendered(function: Callable[P, R]) -> Callable[P, R]:
+    """Keep what a function renders by its arguments, so that an operation writes no statement which an earlier one wrote.
+
+    The function depends on its arguments alone, and of one that is `Formed` on its form; what it returns is not to be changed.
+    """
+    kept: dict[tuple[Hashable, ...], R] = {}
+
+    @wraps(function)
+    def rendering(*arguments: P.args, **options: P.kwargs) -> R:
+        key = (*[one.form if isinstance(one, Formed) else one for one in arguments], *options.items())
+        found = kept.get(key)
+        if found is None:
+            if len(kept) >= MOST_RENDERED:
+                kept.clear()
+            found = kept[key] = function(*arguments, **options)
+        return found
+
+    return rendering

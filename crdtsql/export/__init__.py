@@ -3,7 +3,8 @@
 from crdtsql.export import parkedcells
 from crdtsql.export.changes import Change, changes
 from crdtsql.export.collecting import collect
-from crdtsql.export.exporting import count_missing_rows, describe, export, find_start, lacks_genesis, receiver_noted
+from crdtsql.export.describing import describe
+from crdtsql.export.exporting import count_missing_rows, export, find_start, lacks_genesis, receiver_noted
 
 __all__ = [
     "Change",

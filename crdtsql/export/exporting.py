@@ -8,6 +8,7 @@ to the receiver; of its cells those whose stamp is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -26,12 +27,13 @@ from crdtsql.base import (
     integer,
     joined,
     naming,
-    policy,
     query,
+    rendered,
     sql,
 )
 from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
+from crdtsql.export.describing import describe, with_others
 from crdtsql.numbers import followers
 from crdtsql.shown import moved
 from crdtsql.store import Field, Registered, Registry, Table, lanes, names
@@ -153,17 +155,7 @@ def fill(
         _export_tables(registry, tables, receiver, database, on_progress, for_people)
     counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
     header = replace(header, tables=tuple(counted))
-    return header if others is None else _with_others(connection, header, others)
-
-
-def _with_others(connection: apsw.Connection, header: Header, registered: Registered) -> Header:
-    """Say of tables without rows what a receiver must know: all of those that are not as usual, of others which they are."""
-    listed = {table.uid for table in header.tables}
-    unusual = [describe(connection, table) for table in registered.unusual if table.uid not in listed]
-    others = {name: found for name, uids in registered.plain.items() if (found := uids - listed)}
-    numbered = [registered.by_uid[uid] for uid in others.get(policy.BY_BIRTH, ())]
-    geneses = {table.uid: table.genesis for table in numbered if table.genesis is not None}
-    return replace(header, tables=(*header.tables, *unusual), others=others, geneses=geneses)
+    return header if others is None else with_others(connection, header, others)
 
 
 @contextmanager
@@ -200,31 +192,6 @@ def find_start(connection: apsw.Connection) -> int | None:
     return None if start is None else int(start)
 
 
-def describe(connection: apsw.Connection, table: Table) -> TableHeader:
-    """Describe a replicated table as a changeset does."""
-    clock_table = f"_crdt_clock_{table.name}"
-    collations = tuple(connection.column_metadata("main", clock_table, str(key))[1] for key in table.key_names)
-    kept = parkedcells.listed(table)
-    columns = tuple((field.name, field.type) for field in (*table.fields, *kept))
-    listed = {*table.uids, *(field.uid for field in kept)}
-    return TableHeader(
-        table.name,
-        table.key,
-        columns,
-        table.genesis,
-        row_policy=table.rows,
-        granularity=table.granularity,
-        identity=table.identity,
-        given_uid=table.uid,
-        given_uids=(*table.key_uids, *(field.uid for field in (*table.fields, *kept))),
-        parked=tuple(field.name for field in ((*table.fields, *kept) if table.absent else kept)),
-        collations=() if set(collations) == {"BINARY"} else collations,
-        unique=tuple(sorted(table.unique.items())),
-        references=tuple(one for one in table.references if listed.issuperset(one.columns)),
-        old_numbers=table.old_numbers,
-    )
-
-
 def _counted(connection: apsw.Connection, table: TableHeader, number: int, database: str) -> TableHeader:
     rows, gone = query.first(connection, f"SELECT count(*), count(gone) FROM {database}.{image.row_table(number)}")
     return replace(table, rows=rows, gone=gone)
@@ -246,7 +213,9 @@ def _export_table(
     has_parts = parts.have_parts(connection, table)
     everything = start <= table.bulk
     sent = None if everything or of_genesis else _changed_fields(connection, table, start)
-    statements = _Statements(table, number, database, sent, split=has_parts and not for_people)
+    statements = _statements(
+        table, number, database, None if sent is None else frozenset(sent), has_parts and not for_people
+    )
     connection.execute(statements.shown_rows(everything), None if everything else {"start": start})
     connection.execute(statements.held_rows(everything), None if everything else {"start": start})
     connection.execute(statements.heads())
@@ -288,11 +257,16 @@ def _any_since(connection: apsw.Connection, table: Table, start: int) -> bool:
     return query.exists(connection, table.clock, "seq >= ?", (start,))
 
 
+@rendered
+def _statements(table: Table, number: int, database: str, sent: frozenset[int] | None, split: bool) -> _Statements:
+    return _Statements(table, number, database, sent, split=split)
+
+
 class _Statements:
     """The statements that export one table into an attached image."""
 
     def __init__(
-        self, table: Table, number: int, database: str, sent: set[int] | None = None, *, split: bool = False
+        self, table: Table, number: int, database: str, sent: AbstractSet[int] | None = None, *, split: bool = False
     ) -> None:
         """Prepare them for the columns that have the ids `sent`, for all if None."""
         self.table = table
@@ -358,6 +332,7 @@ class _Statements:
         )
         return Sql(f" AND {condition}")
 
+    @rendered
     def parts(self) -> str:
         """Write the statement for the parts of the typed cells of the rows that were sent."""
         positions = joined(
@@ -375,6 +350,7 @@ class _Statements:
             **self.slots,
         )
 
+    @rendered
     def shown_rows(self, everything: bool) -> str:
         """Write the statement for the rows that the user's table shows."""
         values = [Sql(f"shown.{identifier(field.name)}") for _, field in self.sent]
@@ -387,12 +363,14 @@ class _Statements:
             shown_is_clock=self.table.row_has_key_of("shown", "clock"),
         )
 
+    @rendered
     def held_rows(self, everything: bool) -> str:
         """Write the statement for rows that are deleted or held."""
         values = [Sql(f"shown.{naming.value(field.id)}") for _, field in self.sent]
         keys = joined(Sql(f"ifnull(shown.{key}, clock.{key})") for key in self.table.key_names)
         return self._rows("export/exporting/held_rows", everything, values, held=self.table.held, held_keys=keys)
 
+    @rendered
     def heads(self) -> str:
         """Write the statement for the further heads of the rows that were sent."""
         return sql(
@@ -404,6 +382,7 @@ class _Statements:
             **self.slots,
         )
 
+    @rendered
     def born(self) -> str:
         """Write the statement for the births of the rows that were sent."""
         slots = {name: self.slots[name] for name in ("image", "row_table")}

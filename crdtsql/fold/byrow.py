@@ -6,13 +6,13 @@ they are grouped once and kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import apsw
 
-from crdtsql.base import Sql, TemporaryTable, fragment, integer, joined, query, sql
+from crdtsql.base import Formed, Sql, TemporaryTable, fragment, integer, joined, query, rendered, sql
 from crdtsql.sqlite import schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 
@@ -20,7 +20,7 @@ ROW = TemporaryTable("_crdt_row", "fold/byrow/create_row", written_by=("fold/fol
 
 
 @dataclass(slots=True)
-class Events:
+class Events(Formed):
     """What the log has of one table.
 
     Attributes:
@@ -31,6 +31,11 @@ class Events:
 
     count: int
     masks: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def form(self) -> Hashable:
+        """Return which bits there are."""
+        return tuple(sorted(self.masks.items()))
 
     @property
     def inserts(self) -> bool:
@@ -72,6 +77,7 @@ def update_name(column: Field) -> Sql:
     return Sql(f"u{column.id}")
 
 
+@rendered
 def grouped(table: Table, shape: schema.TableShape, events: Events) -> Sql:
     """Render a subquery with a row for each row of a table that the log has events of."""
     latest = joined(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from crdtsql.base import Now, Sql, SqliteValue, fragment, joined, naming, query, sql
+from crdtsql.base import Now, Sql, SqliteValue, fragment, joined, naming, query, rendered, sql
 from crdtsql.conflicts import conflict_log, severed, unseen
 from crdtsql.fold import byrow, foldparts, pieces, unsure
 from crdtsql.fold.byrow import Events
@@ -195,6 +195,7 @@ def _fold_rows(
     connection.execute(_fold_statement(table, rows, stamped, events), values)
 
 
+@rendered
 def _fold_statement(table: Table, rows: Sql, stamped: Stamped, events: Events) -> str:
     """Write the one statement that folds a table; `rows` are its events by row."""
     columns, updated = (

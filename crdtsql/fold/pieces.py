@@ -7,14 +7,14 @@ site that folded them first (decision 0015). A stamp's site follows from its hlc
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import NamedTuple
 
 import apsw
 
-from crdtsql.base import Sql, TemporaryTable, integer, query, sql
+from crdtsql.base import Formed, Sql, TemporaryTable, integer, query, sql
 from crdtsql.store import CHANCE_BITS, Logged, Registry
 
 EVENT = TemporaryTable(
@@ -115,10 +115,15 @@ def reached(registry: Registry, logged: Logged, pieces: Sequence[Piece], site: i
 
 
 @dataclass(frozen=True, slots=True)
-class Stamped:
+class Stamped(Formed):
     """The stamps of a log: (site's ordinal, first hlc, last hlc) of each piece that has events, in order."""
 
     spans: tuple[tuple[int, int, int], ...]
+
+    @property
+    def form(self) -> Hashable:
+        """Return what tells the sites apart."""
+        return self.spans[:-1], self.spans[-1][0]
 
     def site_of(self, hlc: str) -> Sql:
         """Render the ordinal of the site that an hlc belongs to."""

@@ -7,10 +7,12 @@ both sides have).
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from crdtsql.base import (
     WORD_BITS,
+    Formed,
     SchemaMismatchError,
     Sql,
     fragment,
@@ -18,6 +20,7 @@ from crdtsql.base import (
     integer,
     joined,
     naming,
+    rendered,
     suggest,
     text,
 )
@@ -80,11 +83,17 @@ class Pair:
         return Sql(f"clash{self.field.word}")
 
 
-class Arrival:
+@rendered
+def _layout(*_: Hashable) -> object:
+    """Return something that is the same for the same arguments, and quickly compared: what a changeset has, and this replica."""
+    return object()
+
+
+class Arrival(Formed):
     """One table of an attached changeset and the local table that it merges into.
 
     Attributes:
-        winning: the columns of which any cell wins, of rows that are known here; all statements that write these name them alone.
+        form: all that the statements depend on which are rendered of it.
         bears: what arrived may change which rows are held.
         severed: how many references the merge set to NULL.
         unseen: whether values that a table did not show go with some of the changeset's writes, as `taken` says.
@@ -104,7 +113,7 @@ class Arrival:
         self.header = header
         self.unseen = unseen
         self.severed = 0
-        self.winning: list[Pair] = []
+        self._winning: tuple[Pair, ...] = ()
         self.bears = False
         self.table = table
         self.shape = shape
@@ -114,10 +123,18 @@ class Arrival:
         fields = {field.uid: field for field in table.fields}
         self._check(fields, path)
         self.pairs = self._paired(fields)
-        self.sent_alone: list[Pair] | None = None
+        self._sent_alone: tuple[Pair, ...] | None = None
         self.parked = self._paired({field.uid: field for field in table.parked})
         both = {pair.field.id for pair in self.pairs}
         self.local_only = [field for field in table.fields if field.id not in both]
+
+        self._layout = _layout(header.key, header.columns, header.uids, number, database, table, shape, unseen)
+
+    @property
+    def form(self) -> Hashable:
+        """Return all that the statements depend on: both sides, and the columns that were sent and that win."""
+        sent = None if self._sent_alone is None else tuple([pair.position for pair in self._sent_alone])
+        return self._layout, sent, tuple([pair.position for pair in self._winning])
 
     def _check(self, fields: dict[str, Field], path: str) -> None:
         name = self.table.name
@@ -143,19 +160,28 @@ class Arrival:
 
     def narrow(self, masks: list[int]) -> None:
         """Say which columns were sent of any row: by the bits of the changeset's mask words."""
-        self.sent_alone = [
+        self._sent_alone = tuple(
             pair for pair in self.pairs if masks[pair.position // WORD_BITS] >> (pair.position % WORD_BITS) & 1
-        ]
+        )
+
+    def win(self, pairs: Iterable[Pair]) -> None:
+        """Say of which columns any cell wins, of rows that are known here."""
+        self._winning = tuple(pairs)
+
+    @property
+    def winning(self) -> Sequence[Pair]:
+        """Return the columns of which any cell wins, of rows that are known here; statements that write these name them alone."""
+        return self._winning
 
     @property
     def is_narrow(self) -> bool:
         """Tell whether it was found out which columns were sent."""
-        return self.sent_alone is not None
+        return self._sent_alone is not None
 
     @property
-    def sent(self) -> list[Pair]:
+    def sent(self) -> Sequence[Pair]:
         """Return the columns that may have been sent of any row."""
-        return self.pairs if self.sent_alone is None else self.sent_alone
+        return self.pairs if self._sent_alone is None else self._sent_alone
 
     @property
     def words(self) -> range:

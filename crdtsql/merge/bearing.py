@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from crdtsql.base import Sql, fragment, joined, query, sql
+from crdtsql.base import Sql, fragment, joined, query, rendered, sql
 from crdtsql.merge.arrival import Arrival
 from crdtsql.shown import Scene, bearing
+from crdtsql.store import Field
 
 
 def bears(scene: Scene, arrival: Arrival) -> bool:
@@ -13,16 +14,20 @@ def bears(scene: Scene, arrival: Arrival) -> bool:
     adopts = arrival.table.genesis is None and arrival.header.genesis is not None
     if fields is None or adopts:
         return True
+    return query.first(scene.connection, _find_bearing(arrival, tuple(fields))) is not None
+
+
+@rendered
+def _find_bearing(arrival: Arrival, fields: tuple[Field, ...]) -> str:
     sent = [
         fragment("merge/bearing/is_sent", word=pair.sent["word"], bit=pair.sent["incoming_bit"])
         for pair in arrival.pairs
         if pair.field in fields
     ]
-    statement = sql(
+    return sql(
         "merge/bearing/incoming",
         clock=arrival.table.clock,
         clock_is_incoming=arrival.table.same_keys("clock", "incoming"),
         or_sent=joined((Sql(f" OR {one}") for one in sent), ""),
         **arrival.image_slots,
     )
-    return query.first(scene.connection, statement) is not None

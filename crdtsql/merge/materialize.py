@@ -14,7 +14,20 @@ from functools import partial
 
 import apsw
 
-from crdtsql.base import EMPTY, Sql, TemporaryTable, fragment, identifier, joined, naming, query, reasons, sql, text
+from crdtsql.base import (
+    EMPTY,
+    Sql,
+    TemporaryTable,
+    fragment,
+    identifier,
+    joined,
+    naming,
+    query,
+    reasons,
+    rendered,
+    sql,
+    text,
+)
 from crdtsql.merge.arrival import Arrival
 from crdtsql.merge.meet import Values
 from crdtsql.shown import link_held
@@ -58,17 +71,7 @@ def materialize(registry: Registry, arrival: Arrival, values: Values, fresh: int
 
 def _hide(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
     table = arrival.table
-    columns = [Sql(f"shown.{identifier(field.name)}") for field in table.fields]
-    held = [Sql(f"v{field.id}") for field in table.fields]
-    statement = sql(
-        "merge/materialize/hide",
-        held=table.held,
-        held_columns=joined([*table.key_names, *held]),
-        shown_columns=joined([table.key_columns_of("shown"), *columns]),
-        table=table.quoted,
-        shown_is_met=arrival.is_key_of("shown", "met"),
-    )
-    connection.execute(statement, values)
+    connection.execute(_hold_hidden(arrival), values)
     if connection.changes():
         statement = sql(
             "merge/materialize/remove_hidden",
@@ -79,7 +82,24 @@ def _hide(connection: apsw.Connection, arrival: Arrival, values: Values) -> None
         writing.remove(connection, table.key_columns, table.quoted, statement)
 
 
+@rendered
+def _hold_hidden(arrival: Arrival) -> str:
+    table = arrival.table
+    columns = [Sql(f"shown.{identifier(field.name)}") for field in table.fields]
+    held = [Sql(f"v{field.id}") for field in table.fields]
+    return sql(
+        "merge/materialize/hide",
+        held=table.held,
+        held_columns=joined([*table.key_names, *held]),
+        shown_columns=joined([table.key_columns_of("shown"), *columns]),
+        table=table.quoted,
+        shown_is_met=arrival.is_key_of("shown", "met"),
+    )
+
+
+@rendered
 def _settings(arrival: Arrival, of_held: bool) -> Sql:
+    """Render what the winning cells, and the key if it is spelled anew, are set to."""
     settings = [
         fragment(
             "merge/materialize/set_value",
@@ -97,12 +117,14 @@ def _settings(arrival: Arrival, of_held: bool) -> Sql:
 
 
 def _update_held(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
-    settings = _settings(arrival, of_held=True)
+    settings = _settings(arrival, True)
     if settings.text:
-        statement = sql(
-            "merge/materialize/update_held", held=arrival.table.held, settings=settings, **arrival.image_slots
-        )
-        connection.execute(statement, values)
+        connection.execute(_write_held(arrival, settings), values)
+
+
+@rendered
+def _write_held(arrival: Arrival, settings: Sql) -> str:
+    return sql("merge/materialize/update_held", held=arrival.table.held, settings=settings, **arrival.image_slots)
 
 
 def _exchanges_unique(connection: apsw.Connection, arrival: Arrival) -> Sql:
@@ -138,21 +160,25 @@ def _update_in_place(connection: apsw.Connection, arrival: Arrival, apart: Sql =
 
 
 def _update_shown(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> int:
-    settings = _settings(arrival, of_held=False)
+    settings = _settings(arrival, False)
     if not settings.text:
         return 0
-    statement = partial(
-        sql,
+    writing.prepare(connection, arrival.table.name, partial(_write_shown, arrival, settings, apart)).execute(connection)
+    return connection.changes()
+
+
+@rendered
+def _write_shown(arrival: Arrival, settings: Sql, apart: Sql, on_conflict: Sql) -> str:
+    return sql(
         "merge/materialize/update_shown",
         table=arrival.table.quoted,
         settings=settings,
         target_is_met=arrival.is_key_of("target", "met"),
         changed=Sql(f"({arrival.changed}) AND NOT ({apart})"),
         differs=arrival.differs,
+        on_conflict=on_conflict,
         **arrival.image_slots,
     )
-    writing.prepare(connection, arrival.table.name, statement).execute(connection)
-    return connection.changes()
 
 
 def _replace_shown(connection: apsw.Connection, arrival: Arrival, values: Values, exchanging: Sql) -> int:

@@ -26,11 +26,12 @@ from crdtsql.base import (
     naming,
     policy,
     query,
+    rendered,
     sql,
 )
 from crdtsql.conflicts import conflict_log, severed
 from crdtsql.merge.arrival import Arrival, Pair
-from crdtsql.store import Field, Registry
+from crdtsql.store import Field, Registry, Table
 from crdtsql.wire import image, workbench
 
 ARRIVED = TemporaryTable(
@@ -48,18 +49,29 @@ Values = dict[str, SqliteValue]
 @contextmanager
 def met(connection: apsw.Connection, arrival: Arrival) -> Iterator[None]:
     """Keep the temporary tables of what arrived, and of the rows that both sides have, for the length of a block."""
-    slots = {
+    with ARRIVED.created(connection), MET.created(connection, **_met_slots(arrival)):
+        yield
+
+
+@rendered
+def _met_slots(arrival: Arrival) -> dict[str, Sql]:
+    return {
         "keys": arrival.shape.define_key(arrival.table.key_names),
         "won_words": arrival.word_names("won"),
         "clash_words": arrival.word_names("clash"),
     }
-    with ARRIVED.created(connection), MET.created(connection, **slots):
-        yield
 
 
 def arrive(connection: apsw.Connection, arrival: Arrival, values: Values) -> tuple[int, int]:
     """Find the incoming rows that bring anything new; return how many are fresh and how many are known here."""
-    statement = sql(
+    connection.execute(_arrive(arrival), values)
+    fresh, known = query.first(connection, "SELECT total(fresh), total(NOT fresh) FROM temp._crdt_arrived")
+    return int(fresh), int(known)
+
+
+@rendered
+def _arrive(arrival: Arrival) -> str:
+    return sql(
         "merge/meet/arrive",
         table=arrival.table.quoted,
         clock=arrival.table.clock,
@@ -68,9 +80,6 @@ def arrive(connection: apsw.Connection, arrival: Arrival, values: Values) -> tup
         head_is_incoming=arrival.table.same_keys("head", "incoming"),
         **arrival.head_slots,
     )
-    connection.execute(statement, values)
-    fresh, known = query.first(connection, "SELECT total(fresh), total(NOT fresh) FROM temp._crdt_arrived")
-    return int(fresh), int(known)
 
 
 def narrow(connection: apsw.Connection, arrival: Arrival) -> None:
@@ -85,13 +94,24 @@ def narrow(connection: apsw.Connection, arrival: Arrival) -> None:
 
 def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
     """Compare the rows that both sides have, cell by cell and head by head."""
+    connection.execute(_meet(arrival), values)
+    if query.first(connection, _find_twice(arrival.table)):
+        raise _one_row_twice(arrival)
+    if query.exists(connection, "temp._crdt_met", "complex = 1"):
+        _join_heads(connection, arrival)
+    if query.exists(connection, "temp._crdt_met", "complex > 1"):
+        _join_pairs(connection, arrival)
+
+
+@rendered
+def _meet(arrival: Arrival) -> str:
     newer = arrival.is_newer(
         new_t=Sql("incoming.t"),
         new_s=Sql("incoming.s"),
         old_t=Sql("ifnull(clock.t, :genesis_t)"),
         old_s=Sql("ifnull(clock.s, :genesis_s)"),
     )
-    statement = sql(
+    return sql(
         "merge/meet/meet",
         keys=arrival.table.keys,
         incoming_keys=arrival.table.keys_of("incoming"),
@@ -106,13 +126,11 @@ def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
         clock_is_incoming=arrival.table.same_keys("clock", "incoming"),
         **arrival.image_slots,
     )
-    connection.execute(statement, values)
-    if query.first(connection, sql("merge/meet/find_twice", keys=arrival.table.keys)):
-        raise _one_row_twice(arrival)
-    if query.exists(connection, "temp._crdt_met", "complex = 1"):
-        _join_heads(connection, arrival)
-    if query.exists(connection, "temp._crdt_met", "complex > 1"):
-        _join_pairs(connection, arrival)
+
+
+@rendered
+def _find_twice(table: Table) -> str:
+    return sql("merge/meet/find_twice", keys=table.keys)
 
 
 def _deletes_win(arrival: Arrival) -> bool:
@@ -225,71 +243,98 @@ def count_cells(connection: apsw.Connection, arrival: Arrival) -> list[tuple[Pai
     """Count, per column that was sent: cells that win here, cells that were sent, concurrent writes."""
     if not arrival.sent:
         return []
-    counts = [
-        fragment("merge/meet/count_cell", won=pair.won, clash=pair.clash, bit=pair.bit, **pair.sent)
-        for pair in arrival.sent
-    ]
-    row = query.first(connection, sql("merge/meet/count_cells", counts=joined(counts, ",\n  "), **arrival.image_slots))
+    row = query.first(connection, _count_cells(arrival))
     triples = zip(row[0::3], row[1::3], row[2::3], strict=True)
     return [(pair, int(a), int(b), int(c)) for pair, (a, b, c) in zip(arrival.sent, triples, strict=True)]
 
 
+@rendered
+def _count_cells(arrival: Arrival) -> str:
+    counts = [
+        fragment("merge/meet/count_cell", won=pair.won, clash=pair.clash, bit=pair.bit, **pair.sent)
+        for pair in arrival.sent
+    ]
+    return sql("merge/meet/count_cells", counts=joined(counts, ",\n  "), **arrival.image_slots)
+
+
 def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int, int, int]:
     """Count the rows that are fresh and shown, that come back, that are shown otherwise than they are and change, and that go."""
-    statement = sql("merge/meet/count_rows", held=arrival.table.held, changed=arrival.changed, **arrival.image_slots)
-    fresh, revived, updated, deleted = query.first(connection, statement)
+    fresh, revived, updated, deleted = query.first(connection, _count_rows(arrival))
     return fresh, revived, updated, deleted
+
+
+@rendered
+def _count_rows(arrival: Arrival) -> str:
+    return sql("merge/meet/count_rows", held=arrival.table.held, changed=arrival.changed, **arrival.image_slots)
 
 
 def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int) -> None:
     """Write the clock rows that result; of known rows, cells of the `winning` columns alone may have won."""
     connection, table = registry.connection, arrival.table
-    stamps = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in _fields(arrival)]
-    columns = joined((Sql(f", {t}, {s}") for t, s in stamps), "")
-    shared = {"clock": table.clock, "keys": table.keys, "stamp_columns": columns}
     if fresh:
-        statement = sql(
-            "merge/meet/store_fresh_clocks",
-            incoming_keys=table.keys_of("incoming"),
-            stamps=_fresh_stamps(arrival),
-            is_whole=arrival.is_whole,
-            **shared,
-            **arrival.image_slots,
-        )
+        clocks, heads = _store_fresh(arrival)
         try:
-            connection.execute(statement, values)
+            connection.execute(clocks, values)
         except apsw.ConstraintError as error:
             raise _one_row_twice(arrival) from error
-        statement = sql(
-            "merge/meet/store_fresh_heads",
-            heads=table.heads,
-            keys=table.keys,
-            head_keys=table.keys_of("incoming"),
-            head_is_incoming=table.same_keys("head", "incoming"),
-            **arrival.head_slots,
-        )
-        connection.execute(statement)
+        connection.execute(heads)
     if known:
         clock_is_met = table.same_keys("clock", "met")
         births = sql("merge/meet/other_births", clock=table.clock, clock_is_met=clock_is_met)
         if arrival.is_narrow and not query.rows(connection, births):
-            statement = sql(
-                "merge/meet/update_met_clocks",
-                clock=table.clock,
-                clock_is_met=clock_is_met,
-                stamps=_changed_stamps(arrival),
-                **arrival.image_slots,
-            )
+            connection.execute(_update_met(arrival), values)
         else:
-            statement = sql(
-                "merge/meet/store_met_clocks",
-                met_keys=table.keys_of("met"),
-                clock_is_met=clock_is_met,
-                stamps=_met_stamps(arrival),
-                **shared,
-                **arrival.image_slots,
-            )
-        connection.execute(statement, values)
+            connection.execute(_store_met(arrival), values)
+
+
+def _clock_slots(arrival: Arrival) -> dict[str, Sql]:
+    stamps = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in _fields(arrival)]
+    columns = joined((Sql(f", {t}, {s}") for t, s in stamps), "")
+    return {"clock": arrival.table.clock, "keys": arrival.table.keys, "stamp_columns": columns, **arrival.image_slots}
+
+
+@rendered
+def _store_fresh(arrival: Arrival) -> tuple[str, str]:
+    """Write the statements for the clock rows and the further heads of rows that are new here."""
+    table = arrival.table
+    clocks = sql(
+        "merge/meet/store_fresh_clocks",
+        incoming_keys=table.keys_of("incoming"),
+        stamps=_fresh_stamps(arrival),
+        is_whole=arrival.is_whole,
+        **_clock_slots(arrival),
+    )
+    heads = sql(
+        "merge/meet/store_fresh_heads",
+        heads=table.heads,
+        keys=table.keys,
+        head_keys=table.keys_of("incoming"),
+        head_is_incoming=table.same_keys("head", "incoming"),
+        **arrival.head_slots,
+    )
+    return clocks, heads
+
+
+@rendered
+def _store_met(arrival: Arrival) -> str:
+    return sql(
+        "merge/meet/store_met_clocks",
+        met_keys=arrival.table.keys_of("met"),
+        clock_is_met=arrival.table.same_keys("clock", "met"),
+        stamps=_met_stamps(arrival),
+        **_clock_slots(arrival),
+    )
+
+
+@rendered
+def _update_met(arrival: Arrival) -> str:
+    return sql(
+        "merge/meet/update_met_clocks",
+        clock=arrival.table.clock,
+        clock_is_met=arrival.table.same_keys("clock", "met"),
+        stamps=_changed_stamps(arrival),
+        **arrival.image_slots,
+    )
 
 
 def _fields(arrival: Arrival) -> list[Field]:

@@ -309,7 +309,7 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
         report.cells_lost = sum(sent - won for _, won, sent, _ in counts)
         clashing = [(pair, clashes) for pair, _, _, clashes in counts if clashes]
         report.concurrent = meet.record_conflicts(registry, arrival, clashing, values)
-        arrival.winning = [pair for pair, won, _, _ in counts if won]
+        arrival.win(pair for pair, won, _, _ in counts if won)
         arrival.severed = meet.record_severed(registry, arrival, values)
     new, revived, report.updated, report.deleted = meet.count_rows(connection, arrival)
     report.inserted = new + revived

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crdtsql.base import Sql, caseless, integer, joined, policy, query, sql
+from crdtsql.base import Sql, caseless, integer, joined, policy, query, rendered, sql
 from crdtsql.shown.references import Reference
 from crdtsql.shown.settling import Scene
 from crdtsql.sqlite import schema
@@ -48,6 +48,12 @@ def _of_log(scene: Scene, table: Table) -> bool:
     fields = constrained(scene, table)
     if fields is None:
         return True
+    values = {"tbl": table.id, "first_update": FIRST_UPDATE_OP}
+    return query.first(scene.connection, _find_event(table, tuple(fields)), values) is not None
+
+
+@rendered
+def _find_event(table: Table, fields: tuple[Field, ...]) -> str:
     masks: dict[int, int] = {}
     for field in fields:
         masks[field.word] = masks.get(field.word, 0) | 1 << field.bit
@@ -55,10 +61,9 @@ def _of_log(scene: Scene, table: Table) -> bool:
         Sql(f"(event.op = {integer(FIRST_UPDATE_OP + word)} AND event.detail & {integer(mask)} <> 0)")
         for word, mask in masks.items()
     ]
-    statement = sql(
+    return sql(
         "shown/bearing/event",
         clock=table.clock,
         clock_is_event=table.same_keys("clock", "event"),
         or_writes=joined((Sql(f" OR {one}") for one in writes), ""),
     )
-    return query.first(scene.connection, statement, {"tbl": table.id, "first_update": FIRST_UPDATE_OP}) is not None

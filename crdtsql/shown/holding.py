@@ -11,7 +11,19 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, TemporaryTable, caseless, identifier, joined, naming, query, reasons, sql
+from crdtsql.base import (
+    Sql,
+    SqliteValue,
+    TemporaryTable,
+    caseless,
+    identifier,
+    joined,
+    naming,
+    query,
+    reasons,
+    rendered,
+    sql,
+)
 from crdtsql.shown import moved
 from crdtsql.sqlite import TableShape, writing
 from crdtsql.store import Registry, Table
@@ -174,16 +186,22 @@ def link_held(registry: Registry, table: Table, base: int, genesis: tuple[Sqlite
         "genesis_s": genesis[1],
         "batch": registry.number("batch"),
     }
-    clock_is_held = table.same_keys("clock", "held")
+    note, link = _link_held(table)
     if genesis[0] is not None:
-        note = sql(
-            "shown/holding/note_genesis",
-            clock=table.clock,
-            keys=table.keys,
-            held_keys=table.keys_of("held"),
-            held=table.held,
-            clock_is_held=clock_is_held,
-        )
         registry.connection.execute(note, values)
-    link = sql("shown/holding/link_held", clock=table.clock, held=table.held, clock_is_held=clock_is_held)
     registry.connection.execute(link, values)
+
+
+@rendered
+def _link_held(table: Table) -> tuple[str, str]:
+    """Write the statements that give held rows of the genesis a clock row, and that have clock rows lead to held ones."""
+    clock_is_held = table.same_keys("clock", "held")
+    note = sql(
+        "shown/holding/note_genesis",
+        clock=table.clock,
+        keys=table.keys,
+        held_keys=table.keys_of("held"),
+        held=table.held,
+        clock_is_held=clock_is_held,
+    )
+    return note, sql("shown/holding/link_held", clock=table.clock, held=table.held, clock_is_held=clock_is_held)

@@ -90,6 +90,8 @@ def _learn(registry: Registry, table: Table, number: int, masks: list[str] | Non
 def relink(registry: Registry, side: Side, kept: list[int]) -> None:
     """Have the clock rows lead to the held rows again that stay the truth, after fold took their rows for ordinary ones."""
     table = side.table
+    if not kept:
+        return
     statement = sql(
         "shown/standins/relink", clock=table.clock, held=table.held, clock_is_held=table.same_keys("clock", "held")
     )

@@ -101,6 +101,10 @@ class TableShape:
     has_rowid_key: bool = False
     """Whether the key is the rowid itself, which can be updated under other names."""
 
+    def __hash__(self) -> int:
+        """Make what is kept by shape cheap to find, however many columns it has."""
+        return hash((self.name, self.kind, len(self.columns)))
+
     def to_json(self) -> str:
         """Write (name, declared type) of all columns, in the table's order, as JSON."""
         return json.dumps([[column.name, column.declared] for column in self.columns])

@@ -23,11 +23,13 @@ from crdtsql.base import (
     naming,
     policy,
     query,
+    rendered,
     sql,
 )
 from crdtsql.wire import image
 from crdtsql.wire.header import Header, TableHeader
 
+_MASK = integer(clock.EVENT_MASK)
 LISTED = TemporaryTable("_crdt_listed", "wire/checking/create_listed")
 
 
@@ -87,6 +89,14 @@ def check(header: Header, connection: apsw.Connection, database: str = "main") -
                 _Checked(header, connection, table, number, database).check()
 
 
+@rendered
+def _find_beyond(row: Sql, head: Sql, stamped: tuple[int, ...]) -> tuple[str, str]:
+    """Write the statements that find rows and heads with events that the vector does not cover."""
+    cells = [fragment("wire/checking/cell_beyond_vector", t=t, s=s, mask=_MASK) for _, t, s in map(image.cell, stamped)]
+    rows = sql("wire/checking/events_beyond_vector", row=row, mask=_MASK, or_cells=joined(cells, "\n  "))
+    return rows, sql("wire/checking/heads_beyond_vector", head=head, mask=_MASK)
+
+
 class _Checked:
     """One table of a changeset, to be checked."""
 
@@ -101,7 +111,6 @@ class _Checked:
         self.part = Sql(f"{database}.{image.part_table(number)}")
         self.born = Sql(f"{database}.{image.born_table(number)}")
         self.keys = joined(Sql(f"k{position}") for position in range(1, len(table.key) + 1))
-        self.mask = integer(clock.EVENT_MASK)
 
     def _refuse(self, why: str) -> InvalidChangesetError:
         return InvalidChangesetError(f"not a sound changeset: {why}")
@@ -115,14 +124,7 @@ class _Checked:
         )
         if (rows, gone) != (table.rows, table.gone) or first < 1 or last > 2**40:
             raise self._refuse(f"table {table.name!r} has not as many rows as it says")
-        cells = [
-            fragment("wire/checking/cell_beyond_vector", t=t, s=s, mask=self.mask)
-            for _, t, s in map(image.cell, self._stamped_columns())
-        ]
-        beyond_rows = sql(
-            "wire/checking/events_beyond_vector", row=self.row, mask=self.mask, or_cells=joined(cells, "\n  ")
-        )
-        beyond_heads = sql("wire/checking/heads_beyond_vector", head=self.head, mask=self.mask)
+        beyond_rows, beyond_heads = _find_beyond(self.row, self.head, tuple(self._stamped_columns()))
         if query.rows(connection, beyond_rows) or query.rows(connection, beyond_heads):
             raise self._refuse(f"table {table.name!r} has events that its sender's vector does not cover")
         if table.identity == policy.BY_BIRTH:
@@ -142,7 +144,7 @@ class _Checked:
 
     def _check_born(self) -> None:
         """Check that keys are numbers, births are covered by the vector, and renumbered rows have numbers that they can have."""
-        statement = sql("wire/checking/births_beyond_vector", row=self.row, born=self.born, mask=self.mask)
+        statement = sql("wire/checking/births_beyond_vector", row=self.row, born=self.born, mask=_MASK)
         if query.rows(self.connection, statement):
             raise self._refuse(
                 f"table {self.table.name!r} has births of rows that it does not have, or that its sender's vector does not cover"

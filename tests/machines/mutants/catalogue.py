@@ -1089,7 +1089,7 @@ MUTANTS = (
     ),
     Mutant(
         "a changeset does not say which files had a row of a number before",
-        "export/exporting.py",
+        "export/describing.py",
         "old_numbers=table.old_numbers",
         "old_numbers=()",
         constrained=True,
