@@ -6,12 +6,30 @@ Reads an image (attached, just exported), not the live tables, so it lists exact
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
-from crdtsql.base import WORD_BITS, Sql, SqliteValue, clock, joined, key_to_json
+from crdtsql.base import WORD_BITS, Sql, SqliteValue, clock, joined, key_to_json, value_to_json
 from crdtsql.wire import Header, TableHeader, image
+
+
+class CompositeKey(str):
+    """A key of several columns as SQL sees it: a JSON array.
+
+    Attributes:
+        parts: the values of its columns.
+    """
+
+    __slots__ = ("parts",)
+    parts: tuple[SqliteValue, ...]
+
+    @classmethod
+    def of(cls, parts: tuple[SqliteValue, ...]) -> CompositeKey:
+        """Write the values as an array."""
+        key = cls(key_to_json(parts))
+        key.parts = parts
+        return key
 
 
 class Change(NamedTuple):
@@ -26,6 +44,16 @@ class Change(NamedTuple):
     time: str
     site: str
     deleted: bool
+
+    @property
+    def key_parts(self) -> tuple[SqliteValue, ...]:
+        """Return the values of the key's columns."""
+        return self.key.parts if isinstance(self.key, CompositeKey) else (self.key,)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the cell as `--json` prints it."""
+        key = [value_to_json(part) for part in self.key_parts]
+        return {**self._asdict(), "key": key, "value": value_to_json(self.value), "hlc": str(self.hlc)}
 
 
 def changes(connection: apsw.Connection, header: Header, database: str) -> Iterator[Change]:
@@ -47,7 +75,7 @@ def _table_changes(
     columns = joined([*keys, Sql("t"), Sql("s"), Sql("dot_t"), Sql("dot_s"), Sql("gone"), *words, *cells])
     first_cell = len(keys) + 5 + len(words)
     for row in connection.execute(f"SELECT {columns} FROM {database}.{image.row_table(number)}"):
-        key = row[0] if len(keys) == 1 else key_to_json(row[: len(keys)])
+        key = row[0] if len(keys) == 1 else CompositeKey.of(row[: len(keys)])
         t, s, dot_t, dot_s, gone = row[len(keys) : len(keys) + 5]
         masks = row[len(keys) + 5 : first_cell]
         head_t, head_s = (t, s) if dot_t is None else (dot_t, s if dot_s is None else dot_s)

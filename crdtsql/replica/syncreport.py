@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crdtsql.base import CrdtsqlError, SqliteValue, Vector, by_id, to_json, value_to_json
+from crdtsql.base import CrdtsqlError, SqliteValue, Vector, by_id, value_to_json
 
 if TYPE_CHECKING:
     from crdtsql.export import Change
@@ -125,11 +125,7 @@ class SyncReport:
 
     def would_to_json(self) -> dict[str, Any]:
         """Return what a dry run found, as `--json` prints it."""
-        return {
-            "here": [row.to_json() for row in self.rows],
-            "there": [{**change._asdict(), "hlc": str(change.hlc), "key": to_json(change.key), "value": to_json(change.value)}
-                      for change in self.cells],
-        }  # fmt: skip
+        return {"here": [row.to_json() for row in self.rows], "there": [cell.to_json() for cell in self.cells]}
 
 
 Told = Callable[[str, SyncReport | CrdtsqlError], None]

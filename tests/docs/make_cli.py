@@ -31,7 +31,8 @@ or 3 because of it. If it fails, standard output is empty, and standard error ha
 
 `kind` is the exception that Python raises ([PYTHON.md](PYTHON.md#exceptions)), and `details` are its fields; besides there are `OSError`,
 `MemoryError`, `Interrupted`, and `Fault` for a mistake of crdtsql's. A notice is such a line too: `{{"notice": "..."}}`. Stamps (`hlc`,
-vectors) are strings, because as numbers they are beyond 2^53, where many programs round.
+vectors) are strings, because as numbers they are beyond 2^53, where many programs round. The `key` of a row is a list of the values of its
+key's columns; only in an entry of `conflicts` the key of one column is the value itself.
 """
 
 

@@ -133,6 +133,21 @@ def test_no_number_in_json_is_rounded_by_a_program_of_doubles(app: Path) -> None
         assert json.loads(printed) not in ([], {}), words
 
 
+def test_a_dry_run_has_one_shape_of_keys(app: Path) -> None:
+    """What a sync would bring and what it would send have keys and values alike: lists of the key's values, typed as JSON."""
+    peer = app.with_name("peer.db")
+    execute(app, f"UPDATE pair SET v = {BIG + 9}; UPDATE big SET n = x'01' WHERE id = {BIG}")
+    execute(peer, "INSERT INTO pair VALUES (1, 2, 3); INSERT INTO big (id, n) VALUES (5, 5)")
+    found = json.loads(ok("sync", app, peer, "--dry-run", "--json"))
+    big = {"integer": str(BIG)}
+    assert {(row["table"], tuple(row["key"])) for row in found[str(app)]} == {("pair", (1, 2)), ("big", (5,))}
+    assert [[cell["table"], cell["key"], cell["column"], cell["value"]] for cell in found[str(peer)]] == [
+        ["big", [big], "n", {"blob": "01"}],
+        ["pair", [big, 7], "v", {"integer": str(BIG + 9)}],
+    ]
+    assert f"pair ({BIG}, 7) would be sent: v = {BIG + 9}" in ok("sync", app, peer, "--dry-run")
+
+
 def test_stamps_are_strings_however_small(app: Path) -> None:
     """Every `hlc` and every number of a vector is a string of digits, that of a genesis with a minus."""
     status = json.loads(ok("status", app, "--json"))

@@ -244,7 +244,7 @@ def _show_rehearsal(database: str, remote: str, report: SyncReport) -> None:
         what = (
             "deleted" if change.deleted else f"{change.column} = {show(change.value)}" if change.column else "the row"
         )
-        click.echo(f"{remote}: {change.table} {show(change.key)} would be sent: {what}")
+        click.echo(f"{remote}: {change.table} {show_key(change.key_parts)} would be sent: {what}")
     if not report.rows and not report.cells:
         click.echo("nothing would change")
 
