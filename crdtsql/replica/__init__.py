@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from crdtsql.replica.replica import Replica
     from crdtsql.replica.syncreport import RowChange, Standing, SyncOptions, SyncReport, Told
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
-    from crdtsql.replica.verifyreport import VerifyReport
+    from crdtsql.replica.verifyreport import VerifyOptions, VerifyReport
 else:
     __getattr__ = door(
         __name__,
@@ -20,7 +20,7 @@ else:
             "replica": "Replica",
             "syncreport": "RowChange Standing SyncOptions SyncReport Told",
             "transactions": "LOCK_TIMEOUT_S",
-            "verifyreport": "VerifyReport",
+            "verifyreport": "VerifyOptions VerifyReport",
         },
     )
 
@@ -33,6 +33,7 @@ __all__ = [
     "SyncOptions",
     "SyncReport",
     "Told",
+    "VerifyOptions",
     "VerifyReport",
     "carries",
 ]

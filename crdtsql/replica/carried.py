@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crdtsql.look import LogEntry
     from crdtsql.merge import MergeReport
     from crdtsql.replica.syncreport import SyncOptions, SyncReport, Told
-    from crdtsql.replica.verifyreport import VerifyReport
+    from crdtsql.replica.verifyreport import VerifyOptions, VerifyReport
 
 
 class Carrier(Protocol):
@@ -36,9 +36,7 @@ class Carrier(Protocol):
     ) -> dict[str, MergeReport]:
         """Merge what copies of a file have."""
 
-    def verify(
-        self, replica: Any, remote: Any, *, sync: bool, repair: bool, take: str | None, limit: int
-    ) -> VerifyReport:
+    def verify(self, replica: Any, remote: Any, options: VerifyOptions) -> VerifyReport:
         """Compare with a remote."""
 
     def watch(
@@ -148,6 +146,7 @@ class Carried(Session):
         repair: bool = False,
         take: str | None = None,
         limit: int = 1_000,
+        since_last: bool = False,
     ) -> VerifyReport:
         """Compare what this replica and a remote hold; both must have the same changes, or nothing is compared.
 
@@ -158,12 +157,16 @@ class Carried(Session):
             repair: sync, and write rows that differ anew here, as follows from their stamps; then sync and compare again.
             take: `ours` or `theirs`: what counts where stamps don't say which value is right.
             limit: look at no more rows than that at a time.
+            since_last: look at no more than what was written since both were last found equal, if that is equal too. Then damage to
+                other rows goes unseen, and writes that no trigger saw; `since` in the report says when all were last read.
 
         Raises:
-            UsageError: there is no way to such an address; or a store is to be repaired.
+            UsageError: there is no way to such an address; or a store is to be repaired, or not to be read as a whole.
             TransportError: the remote can't be reached, is none, or does not know how to answer.
         """
-        return _CARRIERS[0].verify(self, remote, sync=sync, repair=repair, take=take, limit=limit)
+        from crdtsql.replica.verifyreport import VerifyOptions
+
+        return _CARRIERS[0].verify(self, remote, VerifyOptions(sync, repair, take, limit, since_last))
 
     @verb
     def names(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What comparing a replica with a remote found."""
+"""What is asked of a comparison with a remote, and what it found."""
 
 from __future__ import annotations
 
@@ -7,6 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crdtsql.verify import RowDifference, TableComparison
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """How to compare.
+
+    Attributes:
+        sync: sync first if one side lacks changes.
+        repair: write rows that differ anew.
+        take: `ours` or `theirs`: what counts where stamps don't say which value is right.
+        limit: look at no more rows at a time.
+        since_last: look at no more than what was written since both were last found equal.
+    """
+
+    sync: bool = False
+    repair: bool = False
+    take: str | None = None
+    limit: int = 1_000
+    since_last: bool = False
 
 
 @dataclass(slots=True)
@@ -22,6 +41,7 @@ class VerifyReport:
         mended: how many rows were written anew.
         left: which rows were not, and why.
         questions: how many times the remote was asked.
+        since: when all rows were last read, if only those that were written since were compared; None if all were read now.
     """
 
     remote: str
@@ -33,6 +53,7 @@ class VerifyReport:
     mended: int = 0
     left: list[str] = field(default_factory=list)
     questions: int = 0
+    since: str | None = None
 
     @property
     def compared(self) -> bool:
@@ -60,6 +81,7 @@ class VerifyReport:
             "missing_there": self.missing_there,
             "differing": self.differing,
             "more": self.more,
+            "since": self.since,
             "mended": self.mended,
             "left": self.left,
             "tables": tables,

@@ -59,14 +59,19 @@ def read(replica: Replica, address: str) -> Response | None:
 
 def write(replica: Replica, address: str, seen: Response) -> None:
     """Keep what was seen of a peer; that this fails does no harm."""
-    import secrets
-
     path = place(replica, address, "peers")
     found = {"address": address, "site": seen.site, "vector": vector_to_json(seen.vector), "lanes": dict(seen.lanes)}
     text = json.dumps(found)
     with suppress(OSError):
         if path.stat().st_mtime > time.time() - FRESH_S and path.read_text(encoding="utf-8") == text:
             return
+    replace(path, text)
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file anew, whole or not at all; that this fails does no harm."""
+    import secrets
+
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

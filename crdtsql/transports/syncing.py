@@ -21,7 +21,7 @@ from crdtsql.transports.interface import Context, Peer, Store
 if TYPE_CHECKING:
     from crdtsql.look import LogEntry
     from crdtsql.merge import MergeReport
-    from crdtsql.replica import VerifyReport
+    from crdtsql.replica import VerifyOptions, VerifyReport
 
 __all__ = ["Replica", "carry_out", "probe", "reached", "sync", "watch"]
 
@@ -153,9 +153,7 @@ class _Carrier:
     watch = staticmethod(watch)
 
     @staticmethod
-    def verify(
-        replica: Replica, remote: Any, *, sync: bool, repair: bool, take: str | None, limit: int
-    ) -> VerifyReport:
+    def verify(replica: Replica, remote: Any, options: VerifyOptions) -> VerifyReport:
         """Compare with a remote."""
         from crdtsql.transports.observing.verifying import verify
 
@@ -163,7 +161,7 @@ class _Carrier:
             there = _opened(replica, remote, opened)
             if not isinstance(there, (Peer, Store)):
                 raise UsageError(f"{remote!r} is nothing to compare with")
-            return verify(replica, there, sync=sync, repair=repair, take=take, limit=limit)
+            return verify(replica, there, options)
 
     @staticmethod
     def reconcile(

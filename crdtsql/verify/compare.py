@@ -84,21 +84,42 @@ class Comparison:
         rows: those that differ.
         more: more differ than were looked at.
         questions: how many were asked.
+        looked: what to look at the next time only what was written since; None if a side says nothing of that.
+        partly: only what was written since the look that was given.
     """
 
     tables: list[TableComparison] = field(default_factory=list)
     rows: list[RowDifference] = field(default_factory=list)
     more: bool = False
     questions: int = 0
+    looked: Look | None = None
+    partly: bool = False
 
 
-def compare(here: Ask, there: Ask, most_rows: int) -> Comparison:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at both sides that found them equal.
+
+    Attributes:
+        here, there: the sides' marks (`marks.py`).
+        columns: by table, which were compared.
+    """
+
+    here: Mapping[str, Any]
+    there: Mapping[str, Any]
+    columns: Mapping[str, Sequence[str]]
+
+
+def compare(here: Ask, there: Ask, most_rows: int, since: Look | None = None) -> Comparison:
     """Compare two sides; tell of at most so many rows what differs in them.
+
+    Args:
+        since: if both sides' marks still count, and what was written since is equal on both, look at no more than that.
 
     Raises:
         TransportError: the other side does not answer as it must.
     """
-    return _Search(here, there, most_rows).found()
+    return _Search(here, there, most_rows).found(since)
 
 
 class _Search:
@@ -110,9 +131,10 @@ class _Search:
         self._columns: dict[str, list[str]] = {}
         self._names: dict[str, tuple[str, dict[str, str]]] = {}
 
-    def found(self) -> Comparison:
+    def found(self, since: Look | None) -> Comparison:
         """Search."""
-        ours, theirs = self._ask({"about": True}, "tables")
+        marks = self._both({"about": True}, {"about": True})
+        ours, theirs = self._checked(marks, {"about": True}, "tables")
         for uid in sorted(ours.keys() | theirs.keys()):
             left_out = self._why_left_out(ours.get(uid), theirs.get(uid))
             name = str((ours.get(uid) or theirs[uid])["name"])
@@ -121,7 +143,10 @@ class _Search:
                 continue
             self._columns[uid] = sorted(ours[uid]["columns"].keys() & theirs[uid]["columns"].keys())
             self._names[uid] = (name, {column: told[1] for column, told in ours[uid]["columns"].items()})
-        buckets = self._differing_buckets()
+        if all(isinstance(one.get("mark"), dict) for one in marks):
+            self._comparison.looked = Look(marks[0]["mark"], marks[1]["mark"], self._columns)
+        self._comparison.partly = since is not None and self._is_equal_since(since)
+        buckets = {} if self._comparison.partly else self._differing_buckets()
         hashes = self._differing_rows(buckets) if buckets else {}
         for uid, (name, _) in self._names.items():
             self._comparison.tables.append(TableComparison(name, len(hashes.get(uid, ()))))
@@ -130,9 +155,19 @@ class _Search:
         return self._comparison
 
     def _ask(self, question: Mapping[str, Any], kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Ask both sides; what a stranger answers is checked as far as it is used."""
+        """Ask both sides the same."""
+        return self._checked(self._both(question, question), question, kind)
+
+    def _both(self, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         self._comparison.questions += 1
-        answers = self._here(question).get(kind), self._there(question).get(kind)
+        return self._here(ours), self._there(theirs)
+
+    @staticmethod
+    def _checked(
+        found: tuple[Mapping[str, Any], Mapping[str, Any]], question: Mapping[str, Any], kind: str
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Check what a stranger answers as far as it is used."""
+        answers = found[0].get(kind), found[1].get(kind)
         asked = question.get(kind)
         for one in answers:
             if not isinstance(one, dict) or (isinstance(asked, dict) and one.keys() != asked.keys()):
@@ -150,6 +185,15 @@ class _Search:
         types = {uid: kind for uid, (kind, _) in theirs["columns"].items()}
         other = [name for uid, (kind, name) in ours["columns"].items() if types.get(uid, kind) != kind]
         return f"columns have another type there: {', '.join(other)}" if other else None
+
+    def _is_equal_since(self, since: Look) -> bool:
+        """Tell whether both sides know what was written since, and that is equal; if not, all is compared."""
+        if not self._columns or since.columns != self._columns:
+            return False
+        question = {"totals": self._columns}
+        found = self._both({**question, "since": since.here}, {**question, "since": since.there})
+        ours, theirs = self._checked(found, question, "totals")
+        return all(one.get("since") is not None for one in found) and ours == theirs
 
     def _differing_buckets(self) -> dict[str, list[str]]:
         """Return the buckets that differ, by table, but not more than may be looked at."""

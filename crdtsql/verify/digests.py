@@ -8,6 +8,8 @@ A question is a JSON object with one of these members; tables are called by thei
 
     {"about": true}                     which tables there are, and which columns they have
     {"totals": {table: [column, ...]}}  the digest of all rows, over these columns
+    {"totals": {table: [column, ...]}, "since": mark}
+                                        that of the rows that were written since, if the mark counts still (`marks.py`)
     {"ranges": {table: [[column, ...], [range, ...]]}}
                                         the digests of the 16 parts of each range of less than 4 digits
     {"rows": {table: [[column, ...], [range, ...]]}}
@@ -28,8 +30,9 @@ from weakref import WeakKeyDictionary
 
 import apsw
 
-from crdtsql.base import UsageError, query, value_to_json
+from crdtsql.base import Sql, UsageError, query, value_to_json
 from crdtsql.store import Registry, Table
+from crdtsql.verify import marks
 from crdtsql.verify.reading import ContentReading, Part, Row, Wants, content_hash
 
 DIGITS = 4
@@ -107,7 +110,12 @@ def answer(registry: Registry, question: Mapping[str, Any]) -> dict[str, Any]:
         UsageError: it is none.
     """
     if question.get("about") is True:
-        return {"tables": {table.uid: _about(table) for table in registry.tables() if not table.absent}}
+        tables = {table.uid: _about(table) for table in registry.tables() if not table.absent}
+        return {"tables": tables, "mark": marks.mark(registry)}
+    since = marks.honoured(registry, question.get("since"))
+    if since is not None and isinstance(asked := question.get("totals"), dict):
+        totals = {uid: _total_since(registry, _table(registry, uid), one, since) for uid, one in asked.items()}
+        return {"totals": totals, "since": since}
     for kind, of_table in _KINDS.items():
         if isinstance(asked := question.get(kind), dict):
             return {kind: {uid: of_table(registry, _table(registry, uid), one) for uid, one in asked.items()}}
@@ -149,6 +157,11 @@ def _asked(table: Table, asked: Any, most: int, digits: range) -> tuple[tuple[st
 
 def _totals(registry: Registry, table: Table, asked: Any) -> list[Any]:
     return _told(_sums(registry, table, _uids(table, asked)).at(""))
+
+
+def _total_since(registry: Registry, table: Table, asked: Any, since: int) -> list[Any]:
+    only = marks.changed_since(table, since)
+    return _told(_read(registry, table, _uids(table, asked), _summed, only=only).at(""))
 
 
 def _ranges(registry: Registry, table: Table, asked: Any) -> dict[str, list[list[Any]]]:
@@ -246,12 +259,13 @@ def _read(
     uids: tuple[str, ...],
     consume: Callable[[Items], T],
     wants: Wants | None = None,
+    only: Sql | None = None,
 ) -> T:
     """Read the items of a table; once more, as bytes, if some text is no UTF-8."""
     try:
-        return consume(ContentReading(registry, table, uids).items(wants))
+        return consume(ContentReading(registry, table, uids, only).items(wants))
     except UnicodeDecodeError:
-        return consume(ContentReading(registry, table, uids, exact=True).items(wants))
+        return consume(ContentReading(registry, table, uids, only, exact=True).items(wants))
 
 
 def _sums(registry: Registry, table: Table, uids: tuple[str, ...]) -> Sums:

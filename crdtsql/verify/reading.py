@@ -105,11 +105,15 @@ class ContentReading:
 
     Args:
         uids: of the value columns that count, in this order.
+        only: which clock rows count; rows without one are left out then. None: read all.
         exact: some text is no UTF-8, so that all values are read as bytes, which takes longer.
     """
 
-    def __init__(self, registry: Registry, table: Table, uids: Sequence[str], *, exact: bool = False) -> None:
+    def __init__(
+        self, registry: Registry, table: Table, uids: Sequence[str], only: Sql | None = None, *, exact: bool = False
+    ) -> None:
         self._registry, self._table, self._exact = registry, table, exact
+        self._only = only
         by_uid = {field.uid: field for field in table.fields}
         self._fields: list[Field] = [by_uid[uid] for uid in uids]
         self._sites = {ordinal: site for ordinal, site, _ in registry.sites()}
@@ -119,7 +123,8 @@ class ContentReading:
         """Yield all rows and parts with the hashes of their keys, in no order, or those that are wanted."""
         wanted = wants or (lambda _: True)
         yield from self._clocked(wanted)
-        yield from self._unclocked(wanted)
+        if self._only is None:
+            yield from self._unclocked(wanted)
         yield from self._parts(wanted)
 
     def _clocked(self, wants: Wants) -> Iterator[tuple[int, Row]]:
@@ -238,6 +243,7 @@ class ContentReading:
             "table": table.quoted,
             "held": table.held,
             "shown_is_clock": table.row_has_key_of("shown", "clock"),
+            "scope": self._only or Sql("1"),
         }
 
     def _execute(self, statement: str) -> Iterator[tuple[Any, ...]]:

@@ -2,6 +2,9 @@
 
 Content says something only where both sides have the same changes; so vectors come first. Both sides answer the same questions
 (`crdtsql/verify`), a round trip each, and say with each answer what they have: if that changes meanwhile, all is asked anew.
+
+Where both stood when they were last found equal is kept (`looks.py`). Who asks for it gets a comparison of no more than what was
+written since; all rows are read where that says nothing, or does not end with "equal".
 """
 
 from __future__ import annotations
@@ -11,18 +14,19 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any
 
 import apsw
 
-from crdtsql.base import TransportError, UsageError, by_id, suggest
-from crdtsql.replica import Replica, SyncOptions, VerifyReport
+from crdtsql.base import TransportError, UsageError, by_id, clock, suggest
+from crdtsql.replica import Replica, SyncOptions, VerifyOptions, VerifyReport
 from crdtsql.transports import cards
 from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Peer, Request, Response, Store
-from crdtsql.transports.observing import counting
-from crdtsql.verify import Comparison, RowDifference, compare
+from crdtsql.transports.observing import counting, looks
+from crdtsql.verify import Comparison, Look, RowDifference, compare
 
 TRIES = 3
 """So often a comparison begins anew if one side changes meanwhile, and so often a row is written anew that differs still."""
@@ -32,33 +36,36 @@ class _Changed(Exception):  # noqa: N818 - it ends one try
     """One side got other changes while it was compared."""
 
 
-def verify(
-    replica: Replica, remote: Peer | Store, *, sync: bool, repair: bool, take: str | None, limit: int
-) -> VerifyReport:
+def verify(replica: Replica, remote: Peer | Store, options: VerifyOptions) -> VerifyReport:
     """Compare with a remote that is open, and mend what differs if that is wanted."""
-    if take not in (None, "ours", "theirs"):
-        raise UsageError(f"take ours or theirs, not {take!r}")
+    if options.take not in (None, "ours", "theirs"):
+        raise UsageError(f"take ours or theirs, not {options.take!r}")
     if isinstance(remote, Peer):
-        return _with_peer(replica, remote, sync=sync, repair=repair, take=take, limit=limit)
-    if repair:
+        return _with_peer(replica, remote, options)
+    if options.since_last:
+        raise UsageError(
+            f"{remote.address} is a store, of which a replica is rebuilt and read as a whole: leave out --since-last"
+        )
+    if options.repair:
         raise UsageError(
             f"{remote.address} is a store, which keeps changesets and writes no rows: verify with --repair against a replica; "
             f"what a store lacks, or was damaged there, {suggest.command('sync', replica.path, remote.address)} puts there again"
         )
-    return _with_rebuilt(replica, remote, limit)
+    return _with_rebuilt(replica, remote, options.limit)
 
 
-def _with_peer(replica: Replica, peer: Peer, *, sync: bool, repair: bool, take: str | None, limit: int) -> VerifyReport:
-    report = _compared(replica, peer, sync=sync or repair, limit=limit)
+def _with_peer(replica: Replica, peer: Peer, options: VerifyOptions) -> VerifyReport:
+    synced = replace(options, sync=True)
+    report = _compared(replica, peer, synced if options.repair else options)
     written, rows = Counter[str](), 0
-    while repair and report.rows:
-        mended = replica.mend(report.rows, ask(replica, peer).site, take=take)
+    while options.repair and report.rows:
+        mended = replica.mend(report.rows, ask(replica, peer).site, take=options.take)
         left = {_called(row): why for row, why in mended.left}
         again = Counter(called for row in report.rows if (called := _called(row)) not in left)
         written += again
         rows += mended.rows
         if mended.rows:
-            report = _compared(replica, peer, sync=True, limit=limit)
+            report = _compared(replica, peer, synced)
         stuck = [called for called in again if written[called] >= TRIES]
         report.mended, report.left = rows, [f"{called}: {why}" for called, why in left.items()]
         report.left += [
@@ -75,8 +82,9 @@ def _called(row: RowDifference) -> str:
     return f"{row.table} {', '.join(map(str, row.key))}"
 
 
-def _compared(replica: Replica, peer: Peer, *, sync: bool, limit: int) -> VerifyReport:
-    """Compare, after a sync if that is wanted and needed."""
+def _compared(replica: Replica, peer: Peer, options: VerifyOptions, *, lasting: bool = True) -> VerifyReport:
+    """Compare, after a sync if that is wanted and needed; a peer that lasts can be compared again."""
+    last = looks.read(replica, peer.address) if options.since_last else None
     for attempt in range(TRIES):
         known = ask(replica, peer)
         replica.fold(by_id(known.vector))
@@ -86,8 +94,13 @@ def _compared(replica: Replica, peer: Peer, *, sync: bool, limit: int) -> Verify
         report.missing_there = sum(upto > there.get(site, 0) for site, upto in here.items())
         if report.compared:
             with suppress(_Changed):
-                return _with_content(report, _compare(replica, peer, known, limit))
-        elif sync and attempt < TRIES - 1:
+                found = _compare(replica, peer, known, options.limit, last and last[0])
+                report.tables, report.rows, report.more = found.tables, found.rows, found.more
+                report.questions = found.questions
+                if lasting:
+                    _keep_look(replica, report, found, last)
+                return report
+        elif options.sync and attempt < TRIES - 1:
             sync_with_peer(replica, peer, SyncOptions())
         else:
             return report
@@ -96,7 +109,19 @@ def _compared(replica: Replica, peer: Peer, *, sync: bool, limit: int) -> Verify
     )
 
 
-def _compare(replica: Replica, peer: Peer, known: Response, limit: int) -> Comparison:
+def _keep_look(replica: Replica, report: VerifyReport, found: Comparison, last: tuple[Look, int] | None) -> None:
+    """Keep where both stand if they are equal, and when all rows were last read."""
+    read_ms = replica.time_ms()
+    if last is not None and found.partly:
+        read_ms = last[1]
+        report.since = clock.show_time(clock.from_ms(read_ms))
+    if found.looked is not None and report.equal:
+        looks.keep(replica, report.remote, found.looked, read_ms)
+    else:
+        looks.forget(replica, report.remote)
+
+
+def _compare(replica: Replica, peer: Peer, known: Response, limit: int, since: Look | None) -> Comparison:
     """Compare two sides that have the same changes.
 
     Raises:
@@ -121,14 +146,9 @@ def _compare(replica: Replica, peer: Peer, known: Response, limit: int) -> Compa
         return found
 
     try:
-        return compare(here, there, limit)
+        return compare(here, there, limit, since)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise TransportError(f"{peer.address} does not answer as it must ({error!r})") from error
-
-
-def _with_content(report: VerifyReport, found: Comparison) -> VerifyReport:
-    report.tables, report.rows, report.more, report.questions = found.tables, found.rows, found.more, found.questions
-    return report
 
 
 def _vector(replica: Replica) -> dict[str, int]:
@@ -148,7 +168,7 @@ def _with_rebuilt(replica: Replica, store: Store, limit: int) -> VerifyReport:
         seen = cards.folder(rebuilt.site, "stores")
         ending.callback(shutil.rmtree, os.fspath(seen), ignore_errors=True)
         sync_with_store(rebuilt, store, SyncOptions(push=False))
-        report = _compared(replica, FilePeer(rebuilt), sync=False, limit=limit)
+        report = _compared(replica, FilePeer(rebuilt), VerifyOptions(limit=limit), lasting=False)
     report.remote = store.address
     if report.compared:
         counting.verified(replica, store.address, report.differing)

@@ -121,6 +121,27 @@ LOOKING = (
         tests=VERIFY,
     ),
     Mutant(
+        "what was written since is compared though the schema is another one",
+        "verify/marks.py",
+        'return batch if now | {"batch": batch} == told else None',
+        "return batch",
+        tests=VERIFY,
+    ),
+    Mutant(
+        "rows of large batches are left out of what was written since",
+        "verify/marks.py",
+        "if table.bulk > batch else later",
+        "if table.bulk < 0 else later",
+        tests=VERIFY,
+    ),
+    Mutant(
+        "a pair that was found to differ counts as equal until then",
+        "transports/observing/verifying.py",
+        "looks.forget(replica, report.remote)",
+        "pass",
+        tests=VERIFY,
+    ),
+    Mutant(
         "a replica stands where it stood when it was first asked",
         "base/memory.py",
         "if key not in content or content[key][0] != version:",

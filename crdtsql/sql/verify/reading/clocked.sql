@@ -9,3 +9,4 @@ SELECT
 FROM ${clock} AS clock
 LEFT JOIN ${table} AS shown ON ${shown_is_clock}
 LEFT JOIN ${held} AS held ON held.id = clock.held
+WHERE ${scope}

@@ -4,3 +4,4 @@ JOIN ${clock} AS clock ON ${clock_is_part}
 LEFT JOIN ${table} AS shown ON ${shown_is_clock}
 LEFT JOIN ${held} AS held ON held.id = clock.held
 WHERE part.col IN (${wanted})
+  AND ${scope}

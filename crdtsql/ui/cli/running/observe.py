@@ -60,6 +60,11 @@ def metrics(databases: tuple[str, ...], textfile: str | None, as_json: bool) -> 
 @click.option(
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Look at no more rows at a time."
 )
+@click.option(
+    "--since-last",
+    is_flag=True,
+    help="Look only at what was written since both were last found equal: quick, and blind for damage to other rows.",
+)
 @LOCK_TIMEOUT
 @JSON
 @click.pass_context
@@ -71,6 +76,7 @@ def verify(
     repair: bool,
     take: str | None,
     limit: int,
+    since_last: bool,
     as_json: bool,
 ) -> None:
     """Compare what DATABASE and REMOTE hold, without sending it: are they equal, and if not, which rows and cells differ?
@@ -79,7 +85,7 @@ def verify(
     writes such rows anew, as follows from their stamps: of each cell the later write counts, and later ones go on to win.
     """
     with open_replica(database) as replica:
-        report = replica.verify(remote, sync=sync, repair=repair, take=take, limit=limit)
+        report = replica.verify(remote, sync=sync, repair=repair, take=take, limit=limit, since_last=since_last)
         names = replica.names()
     if as_json:
         print_json(report.to_json())
@@ -109,7 +115,8 @@ def _show_verified(database: str, remote: str, report: VerifyReport, names: Mapp
         click.echo(printable(f"left: {reason}"))
     compared = sum(table.left_out is None for table in report.tables)
     count = f"{'at least ' if report.more else ''}{report.differing:,} rows differ"
-    click.echo(f"{compared:,} tables compared: {'equal' if report.equal else count}")
+    looked = "" if report.since is None else f", in what was written since all rows were read: {report.since}"
+    click.echo(f"{compared:,} tables compared: {'equal' if report.equal else count}{looked}")
     if report.rows and not report.mended and not report.left:
         click.echo(f"  mend them: {suggest.plain_command('verify', database, remote, options=['--repair'])}")
 
