@@ -45,7 +45,8 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         log_pieces = [*before, Piece(registry.self_ordinal, now())]
         stamped = pieces.stamp(connection, log_keys, logged, log_pieces, registry.number("clock"))
         connection.execute("DELETE FROM main._crdt_log")
-        came_home = moved.come_home(registry, registry.tables())
+        home = moved.Homecoming(registry, births.Begun(registry))
+        home.begin()
         summary = byrow.summarize(connection)
         batch = registry.next_batch()
         for site, first, last in stamped.spans:
@@ -64,15 +65,18 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         for table, _ in known:
             if table.unsure is not None:
                 unsure.write_down(registry, table)
+        home.show()
         births.keep(registry, [(table, events.removals) for table, events in known])
+        gone = {table.id for table in home.name()}
+        kept += [(side, standins.learn(registry, side)) for side in scene.sides if side.table.id in gone]
         overwritten = unseen.find(registry, [table for table, _ in known])
         for table, events in known:
-            _fold_table(registry, table, stamped, batch, events)
+            _fold_table(registry, table, stamped, batch, events, home)
         if overwritten:
             unseen.follow(registry, overwritten)
         for side, held in kept:
             standins.relink(registry, side, held)
-        if scene.sides and (came_home or bearing.of_log(scene, [table for table, _ in known])):
+        if scene.sides and (home.came or bearing.of_log(scene, [table for table, _ in known])):
             with noting(registry):
                 note_folded(registry)
                 settle(registry)
@@ -93,7 +97,9 @@ def _log_unseen(registry: Registry, stamped: Stamped, tables: Sequence[tuple[Tab
             severed.record_folded(registry, table, stamped.site_of)
 
 
-def _fold_table(registry: Registry, table: Table, stamped: Stamped, batch: int, events: Events) -> None:
+def _fold_table(
+    registry: Registry, table: Table, stamped: Stamped, batch: int, events: Events, home: moved.Homecoming
+) -> None:
     connection = registry.connection
     shape = schema.read(connection, table.name)
     if shape is None:
@@ -131,6 +137,7 @@ def _fold_table(registry: Registry, table: Table, stamped: Stamped, batch: int, 
             clock_is_held=table.same_keys("clock", table.held.text),
         )
         connection.execute(forget, values)
+    home.hold(table)
     if values["look"]:
         _hold_unseen(connection, table, values)
     if query.exists(connection, table.heads):

@@ -24,7 +24,7 @@ from crdtsql.base import (
     query,
     sql,
 )
-from crdtsql.numbers import renumber
+from crdtsql.numbers import followers, renumber
 from crdtsql.numbers.contenders import Contenders
 from crdtsql.numbers.renumber import Moves, Span
 from crdtsql.sqlite import schema
@@ -54,10 +54,7 @@ def _of_table(registry: Registry, table: Table, removals: bool) -> Moves:
     genesis_t, genesis_s = table.genesis or (None, None)
     values: dict[str, SqliteValue] = {"tbl": table.id, "genesis_t": genesis_t, "genesis_s": genesis_s}
     with BIRTH.created(connection):
-        connection.execute(sql("numbers/births/find_births", clock=table.clock), values)
-        if query.exists(connection, "temp._crdt_birth"):
-            connection.execute(sql("numbers/births/index_events"))
-            connection.execute(sql("numbers/births/forget_replaced", lets_go=_lets_go(registry, table)))
+        _find(registry, table)
         if removals:
             connection.execute(sql("numbers/births/keep_replaced", born=table.born, clock=table.clock), values)
         if not query.exists(connection, "temp._crdt_birth"):
@@ -65,6 +62,51 @@ def _of_table(registry: Registry, table: Table, removals: bool) -> Moves:
         found: list[Found] = query.rows(connection, sql("numbers/births/list_births", clock=table.clock), values)
     lines = {number: list(births) for number, births in groupby(found, key=lambda one: one[0])}
     return _give_way(registry, table, lines)
+
+
+def _find(registry: Registry, table: Table) -> None:
+    """List in `temp._crdt_birth` the inserts in the log that began a row under a number that another row has, or had."""
+    connection = registry.connection
+    connection.execute(sql("numbers/births/find_births", clock=table.clock), {"tbl": table.id})
+    if query.exists(connection, "temp._crdt_birth"):
+        connection.execute(sql("numbers/births/index_events"))
+        connection.execute(sql("numbers/births/forget_replaced", lets_go=_lets_go(registry, table)))
+
+
+class Begun:
+    """Tells whether a number in a key meant another row before the log than when something was inserted under that key."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._begun: dict[int, dict[SqliteValue, int]] = {}
+        self._numbered: dict[int, list[tuple[int, Table]]] = {}
+
+    def __call__(self, table: Table, key: Sequence[SqliteValue], hlc: int) -> bool:
+        """Tell whether the log begins a row under a number of the key up to an hlc."""
+        return any(
+            self._of(numbered).get(key[position - 1], hlc) < hlc for position, numbered in self._numbers_in(table)
+        )
+
+    def _numbers_in(self, table: Table) -> list[tuple[int, Table]]:
+        """List the places of a table's key that hold numbers, with the table whose numbers they are."""
+        if table.id not in self._numbered:
+            self._numbered[table.id] = [
+                (follower.position, numbered)
+                for numbered in self._registry.tables()
+                if numbered.is_numbered and not numbered.absent
+                for follower in followers.to_table(self._registry, numbered)
+                if follower.position and follower.table is not None and follower.table.id == table.id
+            ]
+        return self._numbered[table.id]
+
+    def _of(self, table: Table) -> dict[SqliteValue, int]:
+        """Return under which numbers the log begins rows, and when the first one."""
+        if table.id not in self._begun:
+            with BIRTH.created(self._registry.connection):
+                _find(self._registry, table)
+                found = query.rows(self._registry.connection, "SELECT k1, min(hlc) FROM temp._crdt_birth GROUP BY k1")
+            self._begun[table.id] = dict(found)
+        return self._begun[table.id]
 
 
 def _lets_go(registry: Registry, table: Table) -> Sql:

@@ -8,7 +8,8 @@ foreign keys not enforced. Invariant: no row stands under the key of a live row.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ from crdtsql.base import (
 )
 from crdtsql.capture import without_capture
 from crdtsql.sqlite import writing
-from crdtsql.store import FIRST_UPDATE_OP, Registry, Table, facts
+from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table, facts
 
 if TYPE_CHECKING:
     from crdtsql.shown.holding import Side
@@ -141,28 +142,96 @@ def own_key(connection: apsw.Connection, table: Table, key: Sequence[SqliteValue
     return tuple(key) if found is None else tuple(found)
 
 
-def come_home(registry: Registry, tables: Iterable[Table]) -> bool:
-    """Let what `temp._crdt_event` says of moved rows be said of their own keys, and let those that were written stand there.
+IsAnother = Callable[[Table, Sequence[SqliteValue], int], bool]
+"""Tells whether what was inserted under a key at an hlc is another row than the one that had the key before the log."""
+
+
+@dataclass(slots=True)
+class _Apart:
+    """A moved row that lost its own key to another row: the number in it was given out again.
+
+    Attributes:
+        number: its held row.
+        later: the events where it stands since then, up to its delete: entry, kind, held row of a delete.
+        reason: why it was held.
+    """
+
+    table: Table
+    number: int
+    later: list[tuple[int, int, int | None]]
+    deleted: bool
+    reason: str
+
+
+class Homecoming:
+    """The moved rows of which there are events; one object for one fold.
 
     A row stands under another key until it is deleted there; what is inserted under that key before is written over it. Then it is a
-    stand-in like others. Who inserts its own key writes it anew: what stands under the other one is no row of its any more.
+    stand-in like others. Who inserts its own key writes it anew: what stands under the other one is no row of its any more. But if
+    the number in that key means another row by then, the two have one key until both have their numbers. So the moved one waits
+    out of sight until then, and what was written where it stands is said of it after that.
 
-    Returns:
-        Whether any row came home, or went; whoever lets it owes a settling.
+    Attributes:
+        came: whether any row came home, or went; who folds owes a settling then.
     """
-    if not _kept(registry.connection):
-        return False
-    return sum(_Homecoming(registry, table).run() for table in tables if any_moved(registry.connection, table)) > 0
+
+    def __init__(self, registry: Registry, is_another: IsAnother) -> None:
+        self._registry = registry
+        self._is_another = is_another
+        self._apart: list[_Apart] = []
+        self.came = False
+
+    def begin(self) -> None:
+        """Let what `temp._crdt_event` says of moved rows be said of their own keys, and let those that were written stand there."""
+        if not _kept(self._registry.connection):
+            return
+        for table in self._registry.tables():
+            if any_moved(self._registry.connection, table):
+                rows = _Homecomers(self._registry, table, self._is_another)
+                self.came |= rows.run() > 0
+                self._apart += rows.apart
+
+    def show(self) -> None:
+        """Before rows get their numbers: have those that wait out of sight follow them."""
+        for row in self._apart:
+            self._link(row)
+
+    def name(self) -> list[Table]:
+        """Once rows have their numbers: say of those that waited what was written where they stood; return tables of deleted ones."""
+        connection = self._registry.connection
+        for row in self._apart:
+            values = {"held": row.number, "reason": row.reason, "later": json.dumps(row.later)}
+            slots = {"held": row.table.held, "keys": row.table.keys}
+            connection.execute(sql("shown/moved/name_later", **slots), values)
+            if row.deleted:
+                connection.execute(f"UPDATE {row.table.held} SET reason = :reason WHERE id = :held", values)
+        return [row.table for row in self._apart if row.deleted]
+
+    def hold(self, table: Table) -> None:
+        """Once a table is folded: have those that are not deleted be held on."""
+        for row in self._apart:
+            if row.table.id == table.id and not row.deleted:
+                self._link(row)
+
+    def _link(self, row: _Apart) -> None:
+        slots = {"clock": row.table.clock, "held": row.table.held, "keys": row.table.keys}
+        self._registry.connection.execute(sql("shown/moved/link", **slots), {"held": row.number})
 
 
-class _Homecoming:
-    """The moved rows of one table, of which there are events."""
+class _Homecomers:
+    """The moved rows of one table, of which there are events.
 
-    def __init__(self, registry: Registry, table: Table) -> None:
+    Attributes:
+        apart: those that lost their own key to another row.
+    """
+
+    def __init__(self, registry: Registry, table: Table, is_another: IsAnother) -> None:
         self.registry = registry
         self.connection = registry.connection
         self.table = table
+        self.is_another = is_another
         self.moved_one = {"keys": table.keys, "moved": table.moved}
+        self.apart: list[_Apart] = []
 
     def run(self) -> int:
         """Let all that were written come home; return how many these are."""
@@ -178,11 +247,39 @@ class _Homecoming:
         for number, deleted, anew in written:
             self._name_events(number, min(deleted or LAST, anew or LAST))
             if anew is not None and anew < (deleted or LAST):
-                self._part(number, anew)
+                if self.is_another(table, self._own_key(number), anew):
+                    self._set_apart(number, deleted, anew)
+                else:
+                    self._part(number, anew)
             elif deleted is None:
                 self._stand_at_home(number)
             self.connection.execute(f"DELETE FROM main.{table.moved} WHERE held = ?", (number,))
         return len(written)
+
+    def _own_key(self, number: int) -> tuple[SqliteValue, ...]:
+        found = query.first(self.connection, f"SELECT {self.table.keys} FROM {self.table.held} WHERE id = ?", (number,))
+        return tuple(found)
+
+    def _set_apart(self, number: int, deleted: int | None, anew: int) -> None:
+        """Have a row wait out of sight, with what was written to it, until it has its number."""
+        table, values = self.table, {"tbl": self.table.id, "held": number, "anew": anew}
+        later = query.rows(self.connection, sql("shown/moved/later_events", **self.moved_one), values)
+        end = next((place for place, (_, op, _) in enumerate(later, 1) if op == DELETED), len(later))
+        (reason,) = query.first(self.connection, f"SELECT reason FROM {table.held} WHERE id = ?", (number,))
+        self.apart.append(
+            _Apart(table, number, [(seq, op, held) for seq, op, held in later[:end]], deleted is not None, reason)
+        )
+        if deleted is None:
+            find = sql("shown/moved/updates_before", keys=table.keys, held=table.held)
+            updates = [(op, mask) for _, _, op, mask in query.rows(self.connection, find, values)]
+            updates += [(op, mask) for _, op, mask in later]
+            for field in table.fields:
+                if _is_written(table, field, updates):
+                    self._learn_value(number, field)
+            self._remove(number)
+        wait = sql("shown/moved/wait", held=table.held, moved=table.moved)
+        self.connection.execute(wait, {"held": number})
+        self.connection.execute(f"UPDATE {table.clock} SET held = NULL WHERE held = ?", (number,))
 
     def _name_events(self, number: int, last: int) -> None:
         """Give the events of a row, and the held rows that they wrote, its own key."""
@@ -225,14 +322,14 @@ class _Homecoming:
             stamps = [(hlc, s) for hlc, s, found, mask in updates if found == op and mask & bit]
             if not stamps:
                 continue
-            shown = identifier(field.name)
-            learn = sql(
-                "shown/moved/learn", held=table.held, value=naming.value(field.id), column=shown, **self._standing
-            )
-            self.connection.execute(learn, (number,))
+            self._learn_value(number, field)
             t, s = naming.stamp_t(field.id), naming.stamp_s(field.id)
             stamp = sql("shown/moved/stamp", clock=table.clock, t=t, s=s, keys=table.keys, held=table.held)
             self.connection.execute(stamp, (*max(stamps), number))
+
+    def _learn_value(self, number: int, field: Field) -> None:
+        slots = {"held": self.table.held, "value": naming.value(field.id), "column": identifier(field.name)}
+        self.connection.execute(sql("shown/moved/learn", **slots, **self._standing), (number,))
 
     @property
     def _standing(self) -> dict[str, Sql]:
@@ -276,11 +373,16 @@ class _Homecoming:
                 self.connection.execute("RELEASE crdt_home")
 
     def _stuck(self, number: int, said: str) -> ConstraintViolationError:
-        key = query.first(self.connection, f"SELECT {self.table.keys} FROM {self.table.held} WHERE id = ?", (number,))
+        key = self._own_key(number)
         return ConstraintViolationError(
             f"row {show_key(key)} of table {self.table.name!r} is shown under another key and was written there, and can't have its "
             f"own meanwhile ({said}): nothing was folded; end your transaction, switch PRAGMA foreign_keys off, and run this again",
             self.table.name,
             said,
-            [tuple(key)],
+            [key],
         )
+
+
+def _is_written(table: Table, field: Field, updates: Iterable[tuple[int, int]]) -> bool:
+    stamped = table.stamped_with(field)
+    return any(op == FIRST_UPDATE_OP + stamped.word and (mask >> stamped.bit) & 1 for op, mask in updates)

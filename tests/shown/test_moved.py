@@ -241,6 +241,58 @@ def test_a_key_that_is_a_reference_to_a_renumbered_row(tmp_path: Path) -> None:
         held(found)
 
 
+ELSEWHERE = {
+    "updated before": (["UPDATE tie SET v = 30 WHERE label = 3"], [], [(2, 1, 46, 0, None), (3, 1, 30, 5, '["c"]')]),
+    "updated after": (
+        [],
+        ["UPDATE tie SET v = 40, n2 = n2 + 2, s = json_insert(s, '$[#]', 'b') WHERE label = 3"],
+        [(2, 1, 46, 0, None), (3, 1, 40, 7, '["b","c"]')],
+    ),
+    "updated twice": (
+        ["UPDATE tie SET v = 30, n2 = n2 + 1, s = json_insert(s, '$[#]', 'b') WHERE label = 3"],
+        [
+            "UPDATE tie SET n2 = n2 + 2, s = json_insert(s, '$[#]', 'a') WHERE label = 3",
+            "UPDATE tie SET v = 50 WHERE label = 2",
+        ],
+        [(2, 1, 50, 0, None), (3, 1, 30, 8, '["a","b","c"]')],
+    ),
+    "deleted": (["UPDATE tie SET v = 30 WHERE label = 3"], ["DELETE FROM tie WHERE label = 3"], [(2, 1, 46, 0, None)]),
+    "deleted and inserted": (
+        ["UPDATE tie SET v = 30 WHERE label = 3"],
+        ["DELETE FROM tie WHERE label = 3", "INSERT INTO tie VALUES (3, 1, 60, 6, NULL)"],
+        [(2, 1, 46, 0, None), (3, 1, 60, 6, None)],
+    ),
+}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("trigger", ["", "CREATE TRIGGER look BEFORE UPDATE ON tie BEGIN SELECT 1; END;"])
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_the_number_in_a_moved_rows_key_is_used_again(tmp_path: Path, name: str, trigger: str, at_once: bool) -> None:
+    """Who uses the number of a united row again begins another row; what is written to the one that stands elsewhere stays its own."""
+    ddl = """CREATE TABLE label (id INTEGER PRIMARY KEY, name UNIQUE);
+    CREATE TABLE tie (label INTEGER NOT NULL REFERENCES label, n INTEGER NOT NULL, v, n2 INTEGER, s TEXT, PRIMARY KEY (label, n));"""
+    one, other = two(tmp_path, ddl + trigger, tables=("label",), identity="row")
+    for found, number in ((one, 3), (other, 2)):
+        found.enable("tie", types={"n2": "counter", "s": "set"})
+        found.set_unique("label", ["name"], "same")
+        write(found, f"INSERT INTO label VALUES ({number}, 'x')")
+        found.vector()
+    write(other, "INSERT INTO tie VALUES (2, 1, 10, 5, '[\"c\"]')")
+    come_to_rest([one, other])
+    ties = "SELECT label, n, v, n2, s FROM tie ORDER BY label, n"
+    assert read(one, ties) == read(other, ties) == [(3, 1, 10, 5, '["c"]')]
+    before, after, expected = ELSEWHERE[name]
+    again = ["INSERT INTO label VALUES (2, 'y')", "INSERT INTO tie VALUES (2, 1, 46, 0, NULL)"]
+    for statements in [[*before, *again, *after]] if at_once else [before, *zip(again), after]:
+        write(one, *statements)
+    held(one)
+    assert one.conflicts() == []
+    come_to_rest([one, other])
+    assert held(one) == held(other)
+    assert read(one, ties) == read(other, ties) == expected
+
+
 def test_three_replicas_in_any_order(tmp_path: Path) -> None:
     """Links of three tags of one name come to the same on every found, whichever met first."""
     replicas = three(tmp_path, TAGS.format(rowid=" WITHOUT ROWID"))

@@ -616,8 +616,29 @@ MUTANTS = (
     Mutant(
         "a write where a row stands is one of a row of that key",
         "fold/folding.py",
-        "came_home = moved.come_home(registry, registry.tables())",
-        "came_home = False",
+        "        home.begin()\n",
+        "",
+        tests="tests/shown/test_moved.py",
+    ),
+    Mutant(
+        "what is inserted under the own key of a moved row is that row, also where its number means another one",
+        "shown/moved.py",
+        "if self.is_another(table, self._own_key(number), anew):",
+        "if self.is_another(table, self._own_key(number), 0):",
+        tests="tests/shown/test_moved.py",
+    ),
+    Mutant(
+        "a moved row that waits for its number does not follow it",
+        "fold/folding.py",
+        "        home.show()\n",
+        "",
+        tests="tests/shown/test_moved.py",
+    ),
+    Mutant(
+        "what is written to a moved row after its number was used again is lost",
+        "shown/moved.py",
+        '"later": json.dumps(row.later)}',
+        '"later": "[]"}',
         tests="tests/shown/test_moved.py",
     ),
     Mutant(

@@ -1,4 +1,4 @@
-SELECT seq, op, CASE WHEN op IN (2, 3) THEN detail END
+SELECT seq, op, detail
 FROM temp._crdt_event
 WHERE tbl = :tbl AND hlc > :anew AND (${keys}) = (SELECT ${keys} FROM main.${moved} WHERE held = :held)
 ORDER BY seq
