@@ -15,7 +15,7 @@ from typing import Any
 
 from crdtsql.base import Sql, SqliteValue, identifier, naming, query, sql
 from crdtsql.conflicts import conflict_log
-from crdtsql.shown import any_kept
+from crdtsql.shown import any_kept, moved
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 from crdtsql.wire import UnseenWrite
 
@@ -26,26 +26,35 @@ Found = list[tuple[Table, Field, dict[int, tuple[int, int]]]]
 """Columns, and for cells in the list that the log has events of: one of these -> the stamp of the cell's present write."""
 
 
-def record(registry: Registry, tables: Iterable[Table], site_of: Callable[[str], Sql]) -> None:
+def record(
+    registry: Registry, tables: Iterable[Table], site_of: Callable[[str], Sql], is_another: moved.IsAnother
+) -> None:
     """Log the values that the events in `temp._crdt_event` took the place of unseen; held rows are still as they were.
 
     Args:
         site_of: renders the ordinal of the site of an event, given its hlc.
+        is_another: tells of an insert under the key of a held row whether it began another row.
     """
-    found = [(table, _record(registry, table, site_of)) for table in tables]
+    found = [(table, _record(registry, table, site_of, is_another)) for table in tables]
     changed = [table for table, writes in found if writes]
     if changed:
         remember(registry, [one for _, writes in found for one in writes])
         conflict_log.prune(registry, changed)
 
 
-def _record(registry: Registry, table: Table, site_of: Callable[[str], Sql]) -> list[UnseenWrite]:
+def _record(
+    registry: Registry, table: Table, site_of: Callable[[str], Sql], is_another: moved.IsAnother
+) -> list[UnseenWrite]:
     connection = registry.connection
     if not any_kept(connection, table) and not query.exists(connection, table.heads):
         return []
     tables = {"clock": table.clock, "held": table.held, "clock_is_event": table.same_keys("clock", "event")}
     if query.first(connection, sql("conflicts/unseen/find", **tables), {"tbl": table.id}) is None:
         return []
+    inserted = sql("conflicts/unseen/inserted", held_keys=table.keys_of("held"), **tables)
+    others = [
+        held for held, hlc, *key in query.rows(connection, inserted, {"tbl": table.id}) if is_another(table, key, hlc)
+    ]
     writes: list[UnseenWrite] = []
     for field in table.fields:
         stamped = table.stamped_with(field)
@@ -73,6 +82,7 @@ def _record(registry: Registry, table: Table, site_of: Callable[[str], Sql]) -> 
             "op": FIRST_UPDATE_OP + stamped.word,
             "bit": stamped.bit,
             "numbered": table.is_numbered,
+            "others": json.dumps(others),
             **_local(registry, table),
         }
         count = conflict_log.record(registry, statement, values)

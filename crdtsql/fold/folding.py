@@ -45,7 +45,8 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         log_pieces = [*before, Piece(registry.self_ordinal, now())]
         stamped = pieces.stamp(connection, log_keys, logged, log_pieces, registry.number("clock"))
         connection.execute("DELETE FROM main._crdt_log")
-        home = moved.Homecoming(registry, births.Begun(registry))
+        begun = births.Begun(registry)
+        home = moved.Homecoming(registry, begun)
         home.begin()
         summary = byrow.summarize(connection)
         batch = registry.next_batch()
@@ -60,6 +61,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
             stamped,
             [(table, events.updates) for table, events in known],
             any(events.removals for events in summary.values()),
+            begun,
         )
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
         for table, _ in known:
@@ -84,14 +86,20 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
     return sum(events.count for events in summary.values())
 
 
-def _log_unseen(registry: Registry, stamped: Stamped, tables: Sequence[tuple[Table, bool]], removals: bool) -> None:
+def _log_unseen(
+    registry: Registry,
+    stamped: Stamped,
+    tables: Sequence[tuple[Table, bool]],
+    removals: bool,
+    is_another: moved.IsAnother,
+) -> None:
     """Put into the conflict log what the events took from a row without anybody seeing it; clocks and held rows are as before.
 
     Args:
         tables: what has events, and whether columns were updated.
         removals: whether any row was deleted.
     """
-    unseen.record(registry, [table for table, _ in tables], stamped.site_of)
+    unseen.record(registry, [table for table, _ in tables], stamped.site_of, is_another)
     for table, updates in tables:
         if removals and updates:
             severed.record_folded(registry, table, stamped.site_of)

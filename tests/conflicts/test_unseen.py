@@ -68,6 +68,31 @@ def test_what_was_overwritten_unseen_can_be_taken_back(tmp_path: Path) -> None:
     assert [one[-1] for one in (*log(a), *log(b))] == [True, True]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_row_of_another_number_overwrites_nothing(tmp_path: Path, at_once: bool) -> None:
+    """Where the number in a held row's key is used again, a row that is inserted under that key is another one; both have their values."""
+    schema = """CREATE TABLE label (id INTEGER PRIMARY KEY, name);
+    CREATE TABLE tie (label INTEGER NOT NULL REFERENCES label, n INTEGER NOT NULL, v, PRIMARY KEY (label, n))"""
+    one, other = (
+        replica(tmp_path / f"{site}.db", schema, tables=("label",), site=site, identity="row") for site in (1, 2)
+    )
+    for found in (one, other):
+        found.enable("tie")
+    write(one, "INSERT INTO label VALUES (2, 'x')")
+    come_to_rest([one, other])
+    write(one, "DELETE FROM label")
+    write(other, "INSERT INTO tie VALUES (2, 1, 10); DELETE FROM label")
+    come_to_rest([one, other])
+    again = ["INSERT INTO label VALUES (2, 'new')", "INSERT INTO tie VALUES (2, 1, 46)"]
+    for statements in [again] if at_once else [[statement] for statement in again]:
+        write(one, *statements)
+    come_to_rest([one, other])
+    for found in (one, other):
+        assert found.conflicts() == []
+        assert found.connection.execute("SELECT * FROM tie").fetchall() == [(2, 1, 46)]
+        assert [(row.reason, row.values["v"]) for row in found.held("tie")] == [("foreign key", 10)]
+
+
 def test_insert_over_a_shown_row_logs_nothing(tmp_path: Path) -> None:
     """INSERT OR REPLACE of a row that the table shows, and an INSERT after a DELETE, overwrite what their writer saw."""
     a, b = (replica(tmp_path / f"{site}.db", USERS, site=site) for site in (1, 2))

@@ -628,6 +628,13 @@ MUTANTS = (
         tests="tests/shown/test_moved.py",
     ),
     Mutant(
+        "a row that began under a number which was used again overwrites the held one of that key",
+        "conflicts/unseen.py",
+        '"others": json.dumps(others),',
+        '"others": "[]",',
+        tests="tests/conflicts/test_unseen.py",
+    ),
+    Mutant(
         "a moved row that waits for its number does not follow it",
         "fold/folding.py",
         "        home.show()\n",

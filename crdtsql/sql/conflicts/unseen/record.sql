@@ -24,6 +24,7 @@ FROM (
     CROSS JOIN ${held} AS held ON held.id = clock.held
     LEFT JOIN ${table} AS shown ON ${shown_is_clock}
     WHERE event.tbl = :tbl
+      AND held.id NOT IN (SELECT value FROM json_each(:others))
       AND CASE
         WHEN held.reason GLOB ${reason_like_masked} THEN EXISTS (SELECT 1 FROM json_each(substr(held.reason, 9)) WHERE value = :name)
         WHEN :numbered OR held.reason = ${reason_restored} THEN 0
