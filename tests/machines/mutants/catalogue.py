@@ -1154,7 +1154,7 @@ MUTANTS = (
     Mutant(
         "an insert over a held row discards its values",
         "fold/folding.py",
-        "    unseen.record(registry, [table for table, _ in tables], stamped.site_of)\n",
+        "    unseen.record(registry, [table for table, _ in tables], stamped.site_of, is_another)\n",
         "",
         constrained=True,
     ),
