@@ -33,7 +33,7 @@ import apsw
 from crdtsql.base import Sql, UsageError, query, value_to_json
 from crdtsql.store import Registry, Table
 from crdtsql.verify import marks
-from crdtsql.verify.reading import ContentReading, Part, Row, Wants, content_hash
+from crdtsql.verify.reading import ContentReading, Found, Part, Row, Wants
 
 DIGITS = 4
 """How many hex digits name a bucket."""
@@ -45,10 +45,12 @@ MOST_RANGES = 4_096
 MOST_ITEMS = 1_000
 """So many rows are told at once."""
 _HALF = (1 << 64) - 1
+_COUNT_AT = 192
+_ONE = 1 << _COUNT_AT
 Digest = tuple[int, int]
 T = TypeVar("T")
 Which = tuple[str, tuple[str, ...]]
-Items = Iterator[tuple[int, Row | Part]]
+Items = Iterator[Found]
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ class _Kept:
     state: tuple[int, int]
     sums: dict[Which, Sums] = field(default_factory=dict)
     buckets: dict[Which, set[int]] = field(default_factory=dict)
-    items: dict[Which, dict[int, list[Row | Part]]] = field(default_factory=dict)
+    items: dict[Which, dict[int, list[Found]]] = field(default_factory=dict)
 
 
 _KEPT: WeakKeyDictionary[apsw.Connection, _Kept] = WeakKeyDictionary()
@@ -180,12 +182,13 @@ def _rows(registry: Registry, table: Table, asked: Any) -> dict[str, dict[str, s
 
     def consume(items: Items) -> dict[str, dict[int, int]]:
         found: dict[str, dict[int, int]] = {name: defaultdict(int) for name in names}
-        kept: dict[int, list[Row | Part]] = defaultdict(list)
+        kept: dict[int, list[Found]] = defaultdict(list)
         count = 0
-        for count, (where, item) in enumerate(items, 1):
-            found[wanted[where >> 48]][where] += content_hash(item)
+        for count, one in enumerate(items, 1):
+            where, _, content = one
+            found[wanted[where >> 48]][where] += content
             if count <= MOST_KEPT:
-                kept[where].append(item)
+                kept[where].append(one)
         memory = _kept(registry.connection)
         memory.items[table.uid, uids] = kept if count <= MOST_KEPT else {}
         memory.buckets[table.uid, uids] = {*wanted} if count <= MOST_KEPT else set()
@@ -203,18 +206,18 @@ def _items(registry: Registry, table: Table, asked: Any) -> dict[str, dict[str, 
 
     def consume(items: Items) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for where, item in items:
+        for where, item, content in items:
             told = found.setdefault(f"{where:016x}", {"rows": [], "parts": []})
             if isinstance(item, Row):
                 told["rows"].append(_row_to_json(item, uids))
             else:
-                told["parts"].append([item.uid, f"{content_hash(item):032x}"])
+                told["parts"].append([item.uid, f"{content:032x}"])
         return found
 
     memory = _kept(registry.connection)
     if {where >> 48 for where in wanted} <= memory.buckets.get((table.uid, uids), set()):
         kept = memory.items[table.uid, uids]
-        found = consume((where, item) for where in wanted for item in kept.get(where, ()))
+        found = consume(one for where in wanted for one in kept.get(where, ()))
     else:
         found = _read(registry, table, uids, consume, wanted.__contains__)
     return {where: {"rows": told["rows"], "parts": sorted(told["parts"])} for where, told in found.items()}
@@ -277,9 +280,9 @@ def _sums(registry: Registry, table: Table, uids: tuple[str, ...]) -> Sums:
 
 
 def _summed(items: Items) -> Sums:
-    buckets: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-    for where, item in items:
-        bucket = buckets[where >> 48]
-        bucket[0] += 1
-        bucket[1] += content_hash(item)
-    return Sums.of({at: (count, total % MODULUS) for at, (count, total) in buckets.items()})
+    """Sum up buckets; what is counted stands above the sums, so that there is one number to add to."""
+    buckets: dict[int, int] = {}
+    for where, _, content in items:
+        bucket = where >> 48
+        buckets[bucket] = buckets.get(bucket, 0) + content + _ONE
+    return Sums.of({at: (found >> _COUNT_AT, found % MODULUS) for at, found in buckets.items()})

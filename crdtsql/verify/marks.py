@@ -14,7 +14,7 @@ from typing import Any
 
 from crdtsql.base import Sql, integer, query
 from crdtsql.store import Registry, Table
-from crdtsql.verify.reading import packed
+from crdtsql.verify.reading import packer
 
 
 def mark(registry: Registry) -> dict[str, Any]:
@@ -62,4 +62,4 @@ def _is(registry: Registry) -> str:
         )
         for table in registry.tables()
     ]
-    return blake2b(packed((version, tables)), digest_size=16).hexdigest()
+    return blake2b(packer()((version, tables)), digest_size=16).hexdigest()

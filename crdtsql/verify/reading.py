@@ -80,24 +80,16 @@ class Part(NamedTuple):
     noted: int | None
 
 
-def packed(found: Any) -> bytes:
-    """Encode values with their types; text that is no UTF-8 has the bytes that it has."""
-    data: bytes = msgpack.packb(found, use_bin_type=True, unicode_errors="surrogateescape")
-    return data
-
-
-def key_hash(key: Key) -> int:
-    """Return 64 bits that say where a row belongs: no order and no collation is needed for that."""
-    return int.from_bytes(blake2b(packed(key), digest_size=8).digest())
-
-
-def content_hash(item: Row | Part) -> int:
-    """Return 128 bits that stand for what is true of a row, or of a part of it."""
-    return int.from_bytes(blake2b(packed(item), digest_size=16).digest())
+def packer() -> Callable[[Any], bytes]:
+    """Make what encodes values with their types, for one thread; text that is no UTF-8 has the bytes that it has."""
+    pack: Callable[[Any], bytes] = msgpack.Packer(use_bin_type=True, unicode_errors="surrogateescape").pack
+    return pack
 
 
 Wants = Callable[[int], bool]
 """Whether rows are wanted whose key has that hash."""
+Found = tuple[int, Row | Part, int]
+"""64 bits that say where a row belongs, for which no order and no collation is needed; what is true of it; 128 bits for that."""
 
 
 class ContentReading:
@@ -118,16 +110,24 @@ class ContentReading:
         self._fields: list[Field] = [by_uid[uid] for uid in uids]
         self._sites = {ordinal: site for ordinal, site, _ in registry.sites()}
         self._width = len(table.key)
+        self._pack = packer()
 
-    def items(self, wants: Wants | None = None) -> Iterator[tuple[int, Row | Part]]:
-        """Yield all rows and parts with the hashes of their keys, in no order, or those that are wanted."""
-        wanted = wants or (lambda _: True)
-        yield from self._clocked(wanted)
+    def items(self, wants: Wants | None = None) -> Iterator[Found]:
+        """Yield all rows and parts with the hashes of their keys and their own, in no order, or those that are wanted."""
+        pack = self._pack
+        for where, item in self._read(wants):
+            yield where, item, int.from_bytes(blake2b(pack(item), digest_size=16).digest())
+
+    def _read(self, wants: Wants | None) -> Iterator[tuple[int, Row | Part]]:
+        yield from self._clocked(wants)
         if self._only is None:
-            yield from self._unclocked(wanted)
-        yield from self._parts(wanted)
+            yield from self._unclocked(wants)
+        yield from self._parts(wants)
 
-    def _clocked(self, wants: Wants) -> Iterator[tuple[int, Row]]:
+    def _where(self, key: Key) -> int:
+        return int.from_bytes(blake2b(self._pack(key), digest_size=8).digest())
+
+    def _clocked(self, wants: Wants | None) -> Iterator[tuple[int, Row]]:
         table, count, width = self._table, len(self._fields), self._width
         names = [identifier(name) for name in (*table.key, *(field.name for field in self._fields))]
         truth = self._true_keys()
@@ -148,28 +148,32 @@ class ContentReading:
             columns=self._columns([*truth, *otherwise]),
             **self._joins,
         )
-        sites, stamped = self._sites, 2 * count
-        for t, s, dot_t, dot_s, gone, is_held, is_shown, more, *rest in self._execute(statement):
-            found = self._values(rest[stamped:])
+        sites, stamped, own, written_at_once = self._sites, 8 + 2 * count, (None,) * (2 * count), (None,) * count
+        for row in self._execute(statement):
+            t, s, dot_t, dot_s, gone, is_held, is_shown, more = row[:8]
+            found = self._values(row[stamped:])
             key = found[:width]
-            where = key_hash(key)
-            if not wants(where):
+            where = self._where(key)
+            if wants is not None and not wants(where):
                 continue
-            heads = [(dot_t, sites[dot_s], gone == 1)]
+            heads: tuple[Head, ...] = ((dot_t, sites[dot_s], gone == 1),)
             if more is not None:
-                heads += [(head_t, sites[head_s], head_gone == 1) for head_t, head_s, head_gone in json.loads(more)]
-                heads.sort()
-            cells = tuple(
-                None if rest[n] is None else (rest[n], b"" if rest[n] == clock.ABSENT else sites[rest[n + 1]])
-                for n in range(0, stamped, 2)
-            )
+                others = [(head_t, sites[head_s], head_gone == 1) for head_t, head_s, head_gone in json.loads(more)]
+                heads = tuple(sorted([*heads, *others]))
+            cells = written_at_once if row[8:stamped] == own else self._stamps(row[8:stamped])
             seen = IN_PLACE
             if is_held or gone or not is_shown:
                 shows = found[width + count :] if is_held and is_shown else None
                 seen = Appearance(gone == 1, bool(is_shown and not is_held), bool(is_held), False, shows)
-            yield where, Row(key, (t, sites[s]), tuple(heads), found[width : width + count], cells, seen)
+            yield where, Row(key, (t, sites[s]), heads, found[width : width + count], cells, seen)
 
-    def _unclocked(self, wants: Wants) -> Iterator[tuple[int, Row]]:
+    def _stamps(self, found: tuple[Any, ...]) -> tuple[Stamp | None, ...]:
+        return tuple(
+            None if t is None else (t, b"" if t == clock.ABSENT else self._sites[s])
+            for t, s in zip(found[::2], found[1::2], strict=True)
+        )
+
+    def _unclocked(self, wants: Wants | None) -> Iterator[tuple[int, Row]]:
         """Yield rows that nobody wrote since the genesis, and rows that stand under another key than theirs."""
         table, width = self._table, self._width
         t, s = table.genesis or (0, 0)
@@ -188,15 +192,15 @@ class ContentReading:
         for stands_elsewhere, *rest in self._execute(statement):
             found = self._values(rest)
             key = found[:width]
-            where = key_hash(key)
-            if not wants(where):
+            where = self._where(key)
+            if wants is not None and not wants(where):
                 continue
             if stands_elsewhere:  # who wrote it stands with its own key
                 yield where, Row(key, NOBODY, (), found[width:], nothing, STANDS_IN)
             else:
                 yield where, Row(key, born, heads, found[width:], stamps, IN_PLACE)
 
-    def _parts(self, wants: Wants) -> Iterator[tuple[int, Part]]:
+    def _parts(self, wants: Wants | None) -> Iterator[tuple[int, Part]]:
         table = self._table
         kept = {
             field.id: field
@@ -215,8 +219,8 @@ class ContentReading:
         )
         for col, part, t, s, gone, noted, *rest in self._execute(statement):
             *key, value = self._values(rest)
-            where = key_hash(tuple(key))
-            if not wants(where):
+            where = self._where(tuple(key))
+            if wants is not None and not wants(where):
                 continue
             if value is None and part == "" and TYPES[kept[col].type].kind is Kind.TOTAL:
                 value = 0

@@ -74,8 +74,8 @@ LOOKING = (
     Mutant(
         "digests don't know what counters are made of",
         "verify/reading.py",
-        "        yield from self._parts(wanted)",
-        "        self._parts(wanted)",
+        "        yield from self._parts(wants)",
+        "        self._parts(wants)",
         tests=VERIFY,
     ),
     Mutant(
