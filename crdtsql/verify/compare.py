@@ -122,6 +122,10 @@ def compare(here: Ask, there: Ask, most_rows: int, since: Look | None = None) ->
     return _Search(here, there, most_rows).found(since)
 
 
+def _no_answer() -> TransportError:
+    return TransportError("the other side does not answer what it was asked: is its crdtsql another version?")
+
+
 class _Search:
     """One search."""
 
@@ -171,9 +175,7 @@ class _Search:
         asked = question.get(kind)
         for one in answers:
             if not isinstance(one, dict) or (isinstance(asked, dict) and one.keys() != asked.keys()):
-                raise TransportError(
-                    "the other side does not answer what it was asked: is its crdtsql another version?"
-                )
+                raise _no_answer()
         return answers[0], answers[1]  # type: ignore[return-value]
 
     @staticmethod
@@ -224,19 +226,30 @@ class _Search:
         ours, theirs = self._ask({"rows": {uid: [self._columns[uid], names] for uid, names in buckets.items()}}, "rows")
         found = {}
         for uid, names in buckets.items():
+            if not all(_is_hash_in(name, where) for name in names for where in theirs[uid][name]):
+                raise _no_answer()
             one, other = ({k: v for name in names for k, v in side[uid][name].items()} for side in (ours, theirs))
             found[uid] = sorted(where for where in one.keys() | other.keys() if one.get(where) != other.get(where))
         return found
 
     def _told(self, hashes: Mapping[str, Sequence[str]]) -> Iterator[RowDifference]:
-        """Say of rows what differs in them."""
+        """Say of rows what differs in them; whoever says that more do is not asked for ever."""
+        left = self._most_rows
         for uid, all_of_table in hashes.items():
-            for first in range(0, len(all_of_table), AT_ONCE):
-                some = all_of_table[first : first + AT_ONCE]
+            looked_at = all_of_table[:left]
+            left -= len(looked_at)
+            for first in range(0, len(looked_at), AT_ONCE):
+                some = looked_at[first : first + AT_ONCE]
                 ours, theirs = self._ask({"items": {uid: [self._columns[uid], some]}}, "items")
                 for where in some:
                     sides = [_named(side[uid].get(where, {}), self._names[uid][1]) for side in (ours, theirs)]
                     yield from _differences(self._names[uid][0], *sides)
+
+
+def _is_hash_in(bucket: str, where: Any) -> bool:
+    return (
+        isinstance(where, str) and len(where) == 16 and where.startswith(bucket) and not where.strip("0123456789abcdef")
+    )
 
 
 def _named(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

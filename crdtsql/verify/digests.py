@@ -2,7 +2,7 @@
 
 The hash of a key has 64 bits; its first 16 say in which of 65,536 buckets the row is. What stands for a range is how many items there
 are, and the sum of their hashes modulo 2^128: so it does not matter in which order they are read, and ranges add up. The buckets of a
-table are summed up in one pass when somebody asks, and kept while the file is as it was.
+table are summed up in one pass when somebody asks, and kept until the next comparison begins, or somebody writes to the file.
 
 A question is a JSON object with one of these members; tables are called by their uids, ranges by the first hex digits of the hash:
 
@@ -33,7 +33,7 @@ import apsw
 from crdtsql.base import Sql, UsageError, query, value_to_json
 from crdtsql.store import Registry, Table
 from crdtsql.verify import marks
-from crdtsql.verify.reading import ContentReading, Found, Part, Row, Wants
+from crdtsql.verify.reading import ContentReading, Found, Row, Wants
 
 DIGITS = 4
 """How many hex digits name a bucket."""
@@ -49,7 +49,6 @@ _COUNT_AT = 192
 _ONE = 1 << _COUNT_AT
 Digest = tuple[int, int]
 T = TypeVar("T")
-Which = tuple[str, tuple[str, ...]]
 Items = Iterator[Found]
 
 
@@ -78,30 +77,40 @@ class Sums:
 
 @dataclass(slots=True)
 class _Kept:
-    """What was found out about a file, while it was as it is.
+    """What was found out about a table while it is compared, over one choice of its columns.
 
     Attributes:
-        sums: by table and columns.
-        buckets, items: likewise, which buckets were asked about row by row last, and what is in them: whoever asks for that wants to
-            know more of some of these rows.
+        buckets, items: which buckets were asked about row by row last, and what is in them: whoever asks for that wants to know
+            more of some of these rows.
     """
 
+    uids: tuple[str, ...]
+    sums: Sums | None = None
+    buckets: set[int] = field(default_factory=set)
+    items: dict[int, list[Found]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _OfFile:
+    """What is kept of a file while it is as it was: of each table that over which somebody asked last."""
+
     state: tuple[int, int]
-    sums: dict[Which, Sums] = field(default_factory=dict)
-    buckets: dict[Which, set[int]] = field(default_factory=dict)
-    items: dict[Which, dict[int, list[Found]]] = field(default_factory=dict)
+    tables: dict[str, _Kept] = field(default_factory=dict)
 
 
-_KEPT: WeakKeyDictionary[apsw.Connection, _Kept] = WeakKeyDictionary()
+_MEMORY: WeakKeyDictionary[apsw.Connection, _OfFile] = WeakKeyDictionary()
 
 
-def _kept(connection: apsw.Connection) -> _Kept:
-    """Return what is known of a file as it is now."""
+def _kept(connection: apsw.Connection, table: Table, uids: tuple[str, ...]) -> _Kept:
+    """Return what is known of a table of a file as it is now."""
     (version,) = query.first(connection, "PRAGMA data_version")
     state = (int(version), connection.total_changes())
-    kept = _KEPT.get(connection)
-    if kept is None or kept.state != state:
-        kept = _KEPT[connection] = _Kept(state)
+    memory = _MEMORY.get(connection)
+    if memory is None or memory.state != state:
+        memory = _MEMORY[connection] = _OfFile(state)
+    kept = memory.tables.get(table.uid)
+    if kept is None or kept.uids != uids:
+        kept = memory.tables[table.uid] = _Kept(uids)
     return kept
 
 
@@ -112,6 +121,7 @@ def answer(registry: Registry, question: Mapping[str, Any]) -> dict[str, Any]:
         UsageError: it is none.
     """
     if question.get("about") is True:
+        _MEMORY.pop(registry.connection, None)  # whoever begins to compare wants to know what lies there now
         tables = {table.uid: _about(table) for table in registry.tables() if not table.absent}
         return {"tables": tables, "mark": marks.mark(registry)}
     since = marks.honoured(registry, question.get("since"))
@@ -142,7 +152,8 @@ def _table(registry: Registry, uid: str) -> Table:
 
 def _uids(table: Table, asked: Any) -> tuple[str, ...]:
     known = {one.uid for one in table.fields}
-    if not isinstance(asked, list) or not all(isinstance(one, str) for one in asked) or not known.issuperset(asked):
+    is_list = isinstance(asked, list) and all(isinstance(one, str) for one in asked)
+    if not is_list or not known.issuperset(asked) or len({*asked}) < len(asked):
         raise UsageError(f"table {table.name!r} has other columns than those that are asked about")
     return tuple(asked)
 
@@ -189,9 +200,9 @@ def _rows(registry: Registry, table: Table, asked: Any) -> dict[str, dict[str, s
             found[wanted[where >> 48]][where] += content
             if count <= MOST_KEPT:
                 kept[where].append(one)
-        memory = _kept(registry.connection)
-        memory.items[table.uid, uids] = kept if count <= MOST_KEPT else {}
-        memory.buckets[table.uid, uids] = {*wanted} if count <= MOST_KEPT else set()
+        memory = _kept(registry.connection, table, uids)
+        memory.items = kept if count <= MOST_KEPT else {}
+        memory.buckets = {*wanted} if count <= MOST_KEPT else set()
         return found
 
     return {
@@ -214,10 +225,9 @@ def _items(registry: Registry, table: Table, asked: Any) -> dict[str, dict[str, 
                 told["parts"].append([item.uid, f"{content:032x}"])
         return found
 
-    memory = _kept(registry.connection)
-    if {where >> 48 for where in wanted} <= memory.buckets.get((table.uid, uids), set()):
-        kept = memory.items[table.uid, uids]
-        found = consume(one for where in wanted for one in kept.get(where, ()))
+    kept = _kept(registry.connection, table, uids)
+    if {where >> 48 for where in wanted} <= kept.buckets:
+        found = consume(one for where in wanted for one in kept.items.get(where, ()))
     else:
         found = _read(registry, table, uids, consume, wanted.__contains__)
     return {where: {"rows": told["rows"], "parts": sorted(told["parts"])} for where, told in found.items()}
@@ -272,11 +282,11 @@ def _read(
 
 
 def _sums(registry: Registry, table: Table, uids: tuple[str, ...]) -> Sums:
-    """Return the digests of a table; they are kept while nobody writes to the file."""
-    kept = _kept(registry.connection).sums
-    if (table.uid, uids) not in kept:
-        kept[table.uid, uids] = _read(registry, table, uids, _summed)
-    return kept[table.uid, uids]
+    """Return the digests of a table; they are kept while it is compared, and nobody writes to the file."""
+    kept = _kept(registry.connection, table, uids)
+    if kept.sums is None:
+        kept.sums = _read(registry, table, uids, _summed)
+    return kept.sums
 
 
 def _summed(items: Items) -> Sums:

@@ -333,7 +333,7 @@ def test_what_is_no_answer_is_refused(met: list[Replica]) -> None:
 @pytest.mark.parametrize(
     "question",
     [
-        {}, {"about": 1}, {"totals": 1}, {"totals": {"none": []}}, {"totals": {"task": ["none"]}}, {"totals": {"task": [1]}}, {"ranges": {"task": []}},
+        {}, {"about": 1}, {"totals": 1}, {"totals": {"none": []}}, {"totals": {"task": ["none"]}}, {"totals": {"task": [1]}}, {"totals": {"task": ["n", "n"]}}, {"ranges": {"task": []}},
         {"ranges": {"task": [["n"], ["abcd"]]}}, {"ranges": {"task": [["n"], ["x"]]}}, {"ranges": {"task": [["n"], [1]]}},
         {"ranges": {"task": [["n"], ["a"] * 5000]}}, {"rows": {"task": [["n"], ["a"]]}}, {"items": {"task": [["n"], ["ab"]]}},
         {"items": {"task": [["n"], ["0" * 16] * 1001]}}, {"items": {"task": "n"}}, {"rows": {"task": [["n"], "abcd"]}},

@@ -116,8 +116,22 @@ LOOKING = (
     Mutant(
         "digests of the file as it was are told",
         "verify/digests.py",
-        "if kept is None or kept.state != state:",
-        "if kept is None:",
+        "if memory is None or memory.state != state:",
+        "if memory is None:",
+        tests=VERIFY,
+    ),
+    Mutant(
+        "a comparison goes by what an earlier one read",
+        "verify/digests.py",
+        "        _MEMORY.pop(registry.connection, None)",
+        "        _MEMORY.get(registry.connection)",
+        tests=VERIFY,
+    ),
+    Mutant(
+        "a peer may name rows without end that differ",
+        "verify/compare.py",
+        "looked_at = all_of_table[:left]",
+        "looked_at = all_of_table",
         tests=VERIFY,
     ),
     Mutant(

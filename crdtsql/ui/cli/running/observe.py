@@ -106,7 +106,7 @@ def _show_verified(database: str, remote: str, report: VerifyReport, names: Mapp
         return
     for table in report.tables:
         if table.left_out is not None:
-            click.echo(f"{table.name} is not compared: {table.left_out}")
+            click.echo(printable(f"{table.name} is not compared: {table.left_out}"))
     for row in report.rows:
         _show_difference(row, names)
     if report.mended:
