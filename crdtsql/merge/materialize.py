@@ -9,7 +9,7 @@ put them back, because two rows may exchange their keys.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from functools import partial
 
 import apsw
@@ -36,11 +36,6 @@ from crdtsql.store import Registry
 
 _NONE = Sql("0")
 STAGED = TemporaryTable("_crdt_staged", "merge/materialize/create_staged")
-
-
-def staged(connection: apsw.Connection, arrival: Arrival) -> AbstractContextManager[None]:
-    """Keep the temporary table of rows that are taken out and put back, for the length of a block."""
-    return STAGED.created(connection, staged_columns=joined(arrival.staged_columns))
 
 
 def materialize(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int, shown_fresh: int) -> int:
@@ -186,13 +181,19 @@ def _replace_shown(connection: apsw.Connection, arrival: Arrival, values: Values
 
     Where the table does not take the others in place, these are taken out too. Returns how many rows changed.
     """
-    table = arrival.table
-    staged = joined(arrival.staged_columns)
+    staged = STAGED.of(arrival.table.id)
+    with staged.created(connection, staged=staged.quoted, staged_columns=joined(arrival.staged_columns)):
+        return _exchange(connection, arrival, values, exchanging)
+
+
+def _exchange(connection: apsw.Connection, arrival: Arrival, values: Values, exchanging: Sql) -> int:
+    table, staged = arrival.table, STAGED.of(arrival.table.id).quoted
+    columns = joined(arrival.staged_columns)
     _stage(connection, arrival, exchanging)
     updated = _update_in_place(connection, arrival, exchanging)
     if updated is None:
         _stage(connection, arrival, Sql(f"({arrival.changed}) AND NOT ({exchanging})"))
-    (count,) = query.first(connection, "SELECT count(*) FROM temp._crdt_staged")
+    (count,) = query.first(connection, f"SELECT count(*) FROM {staged}")
 
     insert = partial(
         sql,
@@ -200,13 +201,15 @@ def _replace_shown(connection: apsw.Connection, arrival: Arrival, values: Values
         table=table.quoted,
         key_columns=table.key_columns,
         columns=joined((Sql(f", {identifier(field.name)}") for field in table.fields), ""),
-        staged_columns=staged,
+        staged=staged,
+        staged_columns=columns,
     )
     if not _inserts(connection, arrival, insert, count):
         hold = sql(
             "merge/materialize/hold_staged",
             held=table.held,
-            staged_columns=staged,
+            staged=staged,
+            staged_columns=columns,
             table=table.quoted,
             shown_is_staged=arrival.is_key_of("shown", "staged"),
         )
@@ -219,6 +222,7 @@ def _stage(connection: apsw.Connection, arrival: Arrival, changed: Sql) -> None:
     table = arrival.table
     stage = sql(
         "merge/materialize/stage",
+        staged=STAGED.of(table.id).quoted,
         staged_columns=joined(arrival.staged_columns),
         values=joined(arrival.merged_values),
         table=table.quoted,
@@ -230,6 +234,7 @@ def _stage(connection: apsw.Connection, arrival: Arrival, changed: Sql) -> None:
     connection.execute(stage)
     remove = sql(
         "merge/materialize/remove_staged",
+        staged=STAGED.of(table.id).quoted,
         table=table.quoted,
         key_columns=table.key_columns,
         staged_keys=table.keys_of("staged"),

@@ -279,7 +279,7 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
         "adopted": adopted is not None,
         "held_base": last_held,
     }
-    with meet.met(connection, arrival), materialize.staged(connection, arrival):
+    with meet.met(connection, arrival):
         fresh, known = meet.arrive(connection, arrival, values)
         if adopted:
             registry.adopt_genesis(table, adopted)

@@ -88,8 +88,8 @@ def _temporary_tables(connection: apsw.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT name, sql FROM sqlite_temp_schema WHERE type = 'table'"))
 
 
-def set_pragmas(connection: apsw.Connection, *, recursive_triggers: int, foreign_keys: int) -> None:
-    """Set two pragmas where they are not so already: setting one makes SQLite compile all statements of a connection anew."""
-    for name, value in (("recursive_triggers", recursive_triggers), ("foreign_keys", foreign_keys)):
+def set_pragmas(connection: apsw.Connection, **values: int) -> None:
+    """Set pragmas that are on or off where they are not so already: setting one makes SQLite compile all statements of a connection anew."""
+    for name, value in values.items():
         if connection.execute(f"PRAGMA {name}").fetchall() != [(value,)]:
             connection.execute(f"PRAGMA {name} = {value}")

@@ -46,6 +46,7 @@ class Contest:
                     key_columns=self.side.table.key_columns,
                     table=self.side.table.quoted,
                     out=self.side.out_table,
+                    claims=self._claim.quoted,
                     expressions=joined(
                         Sql(f"{term} COLLATE {identifier(collation)}")
                         for term, collation in zip(terms, index.collations, strict=True)
@@ -68,9 +69,8 @@ class Contest:
                     Sql(f"claim.x{position} COLLATE {identifier(collation)}")
                     for position, collation in enumerate(index.collations)
                 )
-                rows = query.rows(
-                    self.connection, sql("shown/deciding/contest/group_claims", order=order), {"number": number}
-                )
+                statement = sql("shown/deciding/contest/group_claims", order=order, claims=self._claim.quoted)
+                rows = query.rows(self.connection, statement, {"number": number})
                 found.append({(row, form): group for row, form, group in rows})
         return found
 
@@ -115,12 +115,17 @@ class Contest:
             claims[row] = max((t, sites[s], s) for t, s in zip(found[0::2], found[1::2], strict=True))
         return claims
 
+    @property
+    def _claim(self) -> TemporaryTable:
+        """Return the table of claims on this table's values; two of the user's may have indexes of different widths."""
+        return CLAIM.of(self.side.table.id)
+
     @contextmanager
     def _claimed(self) -> Iterator[None]:
         """Keep a table of the values that the candidates may come to have, for the length of a block."""
         width = max(len(index.columns) for index in self.indexes)
         terms = joined(Sql(f"x{position}") for position in range(width))
-        with CLAIM.created(self.connection, terms=terms):
+        with self._claim.created(self.connection, claims=self._claim.quoted, terms=terms):
             for number, index in enumerate(self.indexes):
                 values = [self.candidates.term(term) for term in _terms(index)]
                 claimed = joined((Sql(f"{value} IS NOT NULL") for value in values), " AND ")
@@ -130,6 +135,7 @@ class Contest:
                     claimed = Sql(f"CASE WHEN {where} THEN {claimed} END")
                 statement = sql(
                     "shown/deciding/contest/claim_values",
+                    claims=self._claim.quoted,
                     terms=joined(Sql(f"x{position}") for position in range(len(values))),
                     values=joined(values),
                     candidate=self.candidates.name,

@@ -18,6 +18,7 @@ from tests.machines.oracle import model
 from tests.machines.oracle.parts import same
 from tests.machines.simulation import values
 from tests.machines.simulation.tables import GRANULARITIES, ROWS, TABLES, Key, Shape, stored
+from tests.support import library
 
 Rows = dict[Key, dict[str, Any]]
 
@@ -64,7 +65,7 @@ class Writer:
     """A connection of the user's."""
 
     def __init__(self, path: Path, habits: Habits, occurred: Counter[str]) -> None:
-        self.connection = apsw.Connection(str(path))
+        self.connection = library.connect(str(path))
         self.connection.set_busy_timeout(1000)
         self.habits = habits
         self.occurred = occurred

@@ -1,4 +1,4 @@
 INSERT INTO ${held} (id, reason, ${staged_columns})
 SELECT :held_base + staged.id, ${reason_waiting}, ${staged_columns}
-FROM temp._crdt_staged AS staged
+FROM ${staged} AS staged
 WHERE NOT EXISTS (SELECT 1 FROM ${table} AS shown WHERE ${shown_is_staged})

@@ -1,2 +1,2 @@
 INSERT ${on_conflict} INTO ${table} (${key_columns}${columns})
-SELECT ${staged_columns} FROM temp._crdt_staged
+SELECT ${staged_columns} FROM ${staged}

@@ -1,2 +1,2 @@
 DELETE FROM ${table}
-WHERE (${key_columns}) IN (SELECT ${staged_keys} FROM temp._crdt_staged AS staged)
+WHERE (${key_columns}) IN (SELECT ${staged_keys} FROM ${staged} AS staged)

@@ -1,4 +1,4 @@
-INSERT INTO temp._crdt_staged (id, ${staged_columns})
+INSERT INTO ${staged} (id, ${staged_columns})
 SELECT met.id, ${values}
 FROM temp._crdt_met AS met
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id

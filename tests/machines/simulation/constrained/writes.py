@@ -26,6 +26,7 @@ from tests.machines.simulation.constrained.standing import Own
 from tests.machines.simulation.constrained.tables import TABLES, Constrained
 from tests.machines.simulation.tables import Key
 from tests.machines.simulation.writes import Rows, Writer
+from tests.support import library
 
 Statement = tuple[str, tuple[Any, ...]]
 Writes = list[tuple[str, Row, dict[str, Any]]]
@@ -59,7 +60,7 @@ class ConstrainedWriter(Writer):
 
     def fill(self, random: Random, table: str) -> None:
         """Insert rows that are there before the table is enabled; they break no constraint."""
-        self.connection.execute("PRAGMA foreign_keys = ON")
+        library.set_pragmas(self.connection, foreign_keys=1)
         for key in random.sample(self.shape(table).pool, random.choice((0, 1, 2))):
             with suppress(apsw.ConstraintError):
                 self.connection.execute(*self._insertion(random, table, "INSERT", key))
@@ -67,7 +68,7 @@ class ConstrainedWriter(Writer):
     def write(self, random: Random, twin: model.Replica) -> None:
         """Run a random statement, or a transaction of some; what a constraint refuses changes nothing."""
         enforced = random.random() < 0.85 or bool(self.numbered)
-        self.connection.execute(f"PRAGMA recursive_triggers = {random.random() < 0.3}")
+        library.set_pragmas(self.connection, recursive_triggers=int(random.random() < 0.3))
         many = random.choice((1, 1, 1, 1, 2, 3))
         self.run(twin, [self._statement(random) for _ in range(many)], enforced=enforced)
 
@@ -152,7 +153,7 @@ class ConstrainedWriter(Writer):
 
     def run(self, twin: model.Replica, statements: list[Statement], *, enforced: bool = True) -> None:
         """Run statements in a transaction, and tell the model."""
-        self.connection.execute(f"PRAGMA foreign_keys = {enforced}")
+        library.set_pragmas(self.connection, foreign_keys=int(enforced))
         before = self.everything()
         found = self._try(statements)
         if found is None:

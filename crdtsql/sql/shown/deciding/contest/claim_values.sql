@@ -1,4 +1,4 @@
-INSERT INTO temp._crdt_claim (number, id, form, ${terms})
+INSERT INTO ${claims} (number, id, form, ${terms})
 SELECT :number, candidate.id, candidate.form, ${values}
 FROM ${candidate} AS candidate
 WHERE (candidate.form & :other_marks = 0 OR candidate.form = -1)  -- what a row is, besides what it is read as

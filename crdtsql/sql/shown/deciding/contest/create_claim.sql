@@ -1,4 +1,4 @@
-CREATE TEMP TABLE _crdt_claim (
+CREATE TEMP TABLE ${claims} (
   -- The values that candidates have, or may come to have, in the UNIQUE indexes of a table.
   number,  -- of the index
   id,      -- of the candidate

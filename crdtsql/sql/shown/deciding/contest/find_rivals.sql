@@ -1,6 +1,6 @@
 INSERT INTO ${out} (${keys})
 SELECT ${key_columns}
 FROM ${table}
-WHERE (${expressions}) IN (SELECT ${terms} FROM temp._crdt_claim AS crdt_claim WHERE crdt_claim.number = :number)
+WHERE (${expressions}) IN (SELECT ${terms} FROM ${claims} AS crdt_claim WHERE crdt_claim.number = :number)
   AND ${condition}
 ON CONFLICT DO NOTHING

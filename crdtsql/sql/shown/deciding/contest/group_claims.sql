@@ -1,3 +1,3 @@
 SELECT claim.id, claim.form, dense_rank() OVER (ORDER BY ${order})
-FROM temp._crdt_claim AS claim
+FROM ${claims} AS claim
 WHERE claim.number = :number
