@@ -29,7 +29,7 @@ from crdtsql.base import (
     text,
 )
 from crdtsql.merge.arrival import Arrival
-from crdtsql.merge.meet import Values
+from crdtsql.merge.meet import Values, met_of
 from crdtsql.shown import link_held
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import Registry
@@ -52,7 +52,7 @@ def materialize(registry: Registry, arrival: Arrival, values: Values, fresh: int
     if known:
         _hide(connection, arrival, values)
         _update_held(connection, arrival, values)
-        connection.execute(sql("merge/materialize/wait", held=table.held))
+        connection.execute(sql("merge/materialize/wait", met=met_of(arrival), held=table.held))
         exchanging = _exchanges_unique(connection, arrival)
         in_place = None if exchanging.text else _update_in_place(connection, arrival)
         apart = exchanging if exchanging.text else Sql(f"({arrival.changed})")
@@ -70,6 +70,7 @@ def _hide(connection: apsw.Connection, arrival: Arrival, values: Values) -> None
     if connection.changes():
         statement = sql(
             "merge/materialize/remove_hidden",
+            met=met_of(arrival),
             table=table.quoted,
             key_columns=table.key_columns,
             met_keys=table.keys_of("met"),
@@ -84,6 +85,7 @@ def _hold_hidden(arrival: Arrival) -> str:
     held = [Sql(f"v{field.id}") for field in table.fields]
     return sql(
         "merge/materialize/hide",
+        met=met_of(arrival),
         held=table.held,
         held_columns=joined([*table.key_names, *held]),
         shown_columns=joined([table.key_columns_of("shown"), *columns]),
@@ -119,7 +121,13 @@ def _update_held(connection: apsw.Connection, arrival: Arrival, values: Values) 
 
 @rendered
 def _write_held(arrival: Arrival, settings: Sql) -> str:
-    return sql("merge/materialize/update_held", held=arrival.table.held, settings=settings, **arrival.image_slots)
+    return sql(
+        "merge/materialize/update_held",
+        met=met_of(arrival),
+        held=arrival.table.held,
+        settings=settings,
+        **arrival.image_slots,
+    )
 
 
 def _exchanges_unique(connection: apsw.Connection, arrival: Arrival) -> Sql:
@@ -166,6 +174,7 @@ def _update_shown(connection: apsw.Connection, arrival: Arrival, apart: Sql) -> 
 def _write_shown(arrival: Arrival, settings: Sql, apart: Sql, on_conflict: Sql) -> str:
     return sql(
         "merge/materialize/update_shown",
+        met=met_of(arrival),
         table=arrival.table.quoted,
         settings=settings,
         target_is_met=arrival.is_key_of("target", "met"),
@@ -222,6 +231,7 @@ def _stage(connection: apsw.Connection, arrival: Arrival, changed: Sql) -> None:
     table = arrival.table
     stage = sql(
         "merge/materialize/stage",
+        met=met_of(arrival),
         staged=STAGED.of(table.id).quoted,
         staged_columns=joined(arrival.staged_columns),
         values=joined(arrival.merged_values),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from zlib import crc32
 
 import apsw
 
@@ -31,7 +32,7 @@ from crdtsql.base import (
 )
 from crdtsql.conflicts import conflict_log, severed
 from crdtsql.merge.arrival import Arrival, Pair
-from crdtsql.store import Field, Registry, Table
+from crdtsql.store import Field, Registry
 from crdtsql.wire import image, workbench
 
 ARRIVED = TemporaryTable(
@@ -39,7 +40,7 @@ ARRIVED = TemporaryTable(
     "merge/meet/create_arrived",
     read_by=("merge/materialize", "merge/mergeparts", "merge/merging", "merge/parking", "merge/taken"),
 )
-MET = TemporaryTable("_crdt_met", "merge/meet/create_met", read_by=("merge/materialize",))
+MET = TemporaryTable("_crdt_met", "merge/meet/create_met")
 HEAD = TemporaryTable("_crdt_head", "merge/meet/create_head")
 INCOMING_HEAD = TemporaryTable("_crdt_incoming_head", "merge/meet/create_incoming_head")
 
@@ -49,8 +50,19 @@ Values = dict[str, SqliteValue]
 @contextmanager
 def met(connection: apsw.Connection, arrival: Arrival) -> Iterator[None]:
     """Keep the temporary tables of what arrived, and of the rows that both sides have, for the length of a block."""
-    with ARRIVED.created(connection), MET.created(connection, **_met_slots(arrival)):
+    slots = _met_slots(arrival)
+    with ARRIVED.created(connection), _met(arrival).created(connection, met=met_of(arrival), **slots):
         yield
+
+
+def met_of(arrival: Arrival) -> Sql:
+    """Return the table of the rows that both sides have; tables of the user's of one form share it, others have one of their own."""
+    return _met(arrival).quoted
+
+
+@rendered
+def _met(arrival: Arrival) -> TemporaryTable:
+    return MET.of(crc32(repr(_met_slots(arrival)).encode()))
 
 
 @rendered
@@ -95,11 +107,11 @@ def narrow(connection: apsw.Connection, arrival: Arrival) -> None:
 def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
     """Compare the rows that both sides have, cell by cell and head by head."""
     connection.execute(_meet(arrival), values)
-    if query.first(connection, _find_twice(arrival.table)):
+    if query.first(connection, _find_twice(arrival)):
         raise _one_row_twice(arrival)
-    if query.exists(connection, "temp._crdt_met", "complex = 1"):
+    if query.exists(connection, met_of(arrival), "complex = 1"):
         _join_heads(connection, arrival)
-    if query.exists(connection, "temp._crdt_met", "complex > 1"):
+    if query.exists(connection, met_of(arrival), "complex > 1"):
         _join_pairs(connection, arrival)
 
 
@@ -113,6 +125,7 @@ def _meet(arrival: Arrival) -> str:
     )
     return sql(
         "merge/meet/meet",
+        met=met_of(arrival),
         keys=arrival.table.keys,
         incoming_keys=arrival.table.keys_of("incoming"),
         won_words=arrival.word_names("won"),
@@ -129,8 +142,8 @@ def _meet(arrival: Arrival) -> str:
 
 
 @rendered
-def _find_twice(table: Table) -> str:
-    return sql("merge/meet/find_twice", keys=table.keys)
+def _find_twice(arrival: Arrival) -> str:
+    return sql("merge/meet/find_twice", met=met_of(arrival), keys=arrival.table.keys)
 
 
 def _deletes_win(arrival: Arrival) -> bool:
@@ -146,8 +159,16 @@ def _one_row_twice(arrival: Arrival) -> InvalidChangesetError:
 
 def _join_pairs(connection: apsw.Connection, arrival: Arrival) -> None:
     table = arrival.table
-    connection.execute(sql("merge/meet/store_pairs", heads=table.heads, keys=table.keys, met_keys=table.keys_of("met")))
-    connection.execute(sql("merge/meet/join_pairs"))
+    connection.execute(
+        sql(
+            "merge/meet/store_pairs",
+            met=met_of(arrival),
+            heads=table.heads,
+            keys=table.keys,
+            met_keys=table.keys_of("met"),
+        )
+    )
+    connection.execute(sql("merge/meet/join_pairs", met=met_of(arrival)))
 
 
 def _join_heads(connection: apsw.Connection, arrival: Arrival) -> None:
@@ -156,17 +177,25 @@ def _join_heads(connection: apsw.Connection, arrival: Arrival) -> None:
         mine_is_met = table.same_keys("mine", "met")
         incoming = sql(
             "merge/meet/collect_incoming_heads",
+            met=met_of(arrival),
             head_is_incoming=table.same_keys("head", "incoming"),
             **arrival.head_slots,
         )
         connection.execute(incoming)
         comes_later = Sql("gone IS NULL" if _deletes_win(arrival) else "gone IS NOT NULL")
         connection.execute(
-            sql("merge/meet/collect_heads", heads=table.heads, mine_is_met=mine_is_met, comes_later=comes_later)
+            sql(
+                "merge/meet/collect_heads",
+                met=met_of(arrival),
+                heads=table.heads,
+                mine_is_met=mine_is_met,
+                comes_later=comes_later,
+            )
         )
-        connection.execute(sql("merge/meet/join_heads"))
+        connection.execute(sql("merge/meet/join_heads", met=met_of(arrival)))
         forget = sql(
             "merge/meet/forget_old_heads",
+            met=met_of(arrival),
             heads=table.heads,
             keys=table.keys,
             mine_keys=table.keys_of("mine"),
@@ -174,7 +203,13 @@ def _join_heads(connection: apsw.Connection, arrival: Arrival) -> None:
         )
         connection.execute(forget)
         connection.execute(
-            sql("merge/meet/store_heads", heads=table.heads, keys=table.keys, met_keys=table.keys_of("met"))
+            sql(
+                "merge/meet/store_heads",
+                met=met_of(arrival),
+                heads=table.heads,
+                keys=table.keys,
+                met_keys=table.keys_of("met"),
+            )
         )
 
 
@@ -202,6 +237,7 @@ def _logged(arrival: Arrival, pair: Pair) -> dict[str, Sql]:
     table = arrival.table
     both_values = fragment(
         "merge/meet/both_values",
+        met=met_of(arrival),
         met_keys=table.keys_of("met"),
         won=pair.won,
         bit=pair.bit,
@@ -254,7 +290,7 @@ def _count_cells(arrival: Arrival) -> str:
         fragment("merge/meet/count_cell", won=pair.won, clash=pair.clash, bit=pair.bit, **pair.sent)
         for pair in arrival.sent
     ]
-    return sql("merge/meet/count_cells", counts=joined(counts, ",\n  "), **arrival.image_slots)
+    return sql("merge/meet/count_cells", met=met_of(arrival), counts=joined(counts, ",\n  "), **arrival.image_slots)
 
 
 def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int, int, int]:
@@ -265,7 +301,13 @@ def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int,
 
 @rendered
 def _count_rows(arrival: Arrival) -> str:
-    return sql("merge/meet/count_rows", held=arrival.table.held, changed=arrival.changed, **arrival.image_slots)
+    return sql(
+        "merge/meet/count_rows",
+        met=met_of(arrival),
+        held=arrival.table.held,
+        changed=arrival.changed,
+        **arrival.image_slots,
+    )
 
 
 def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int) -> None:
@@ -280,7 +322,7 @@ def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: in
         connection.execute(heads)
     if known:
         clock_is_met = table.same_keys("clock", "met")
-        births = sql("merge/meet/other_births", clock=table.clock, clock_is_met=clock_is_met)
+        births = sql("merge/meet/other_births", met=met_of(arrival), clock=table.clock, clock_is_met=clock_is_met)
         if arrival.is_narrow and not query.rows(connection, births):
             connection.execute(_update_met(arrival), values)
         else:
@@ -319,6 +361,7 @@ def _store_fresh(arrival: Arrival) -> tuple[str, str]:
 def _store_met(arrival: Arrival) -> str:
     return sql(
         "merge/meet/store_met_clocks",
+        met=met_of(arrival),
         met_keys=arrival.table.keys_of("met"),
         clock_is_met=arrival.table.same_keys("clock", "met"),
         stamps=_met_stamps(arrival),
@@ -330,6 +373,7 @@ def _store_met(arrival: Arrival) -> str:
 def _update_met(arrival: Arrival) -> str:
     return sql(
         "merge/meet/update_met_clocks",
+        met=met_of(arrival),
         clock=arrival.table.clock,
         clock_is_met=arrival.table.same_keys("clock", "met"),
         stamps=_changed_stamps(arrival),

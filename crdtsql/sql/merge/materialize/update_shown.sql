@@ -1,6 +1,6 @@
 UPDATE ${on_conflict} ${table} AS target
 SET ${settings}
-FROM temp._crdt_met AS met
+FROM ${met} AS met
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id
 WHERE ${target_is_met}
   AND met.gone IS NULL

@@ -1,4 +1,4 @@
 UPDATE ${held} AS target
 SET reason = CASE WHEN met.gone = 1 THEN ${reason_deleted} ELSE ${reason_waiting} END
-FROM temp._crdt_met AS met
+FROM ${met} AS met
 WHERE target.id = met.old_held

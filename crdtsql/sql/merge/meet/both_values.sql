@@ -7,7 +7,7 @@ SELECT
     ifnull(clock.${old_s}, met.old_s) AS old_s,
     incoming.${value} AS theirs,
     CASE WHEN shown.${row_marker} IS NULL THEN held.${held_value} ELSE shown.${column} END AS mine
-  FROM temp._crdt_met AS met
+  FROM ${met} AS met
   CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id
   LEFT JOIN ${clock} AS clock ON ${clock_is_met}
   LEFT JOIN ${table} AS shown ON ${shown_is_met}

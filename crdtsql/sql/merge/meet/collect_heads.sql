@@ -12,7 +12,7 @@ SELECT
   )
 FROM (
   SELECT met.id AS id, met.old_dot_t AS t, met.old_dot_s AS s, met.old_gone AS gone
-  FROM temp._crdt_met AS met
+  FROM ${met} AS met
   WHERE met.complex = 1
     AND (
       (met.old_dot_t & 4611686018427387903)
@@ -21,7 +21,7 @@ FROM (
     )
   UNION ALL
   SELECT met.id, mine.t, mine.s, mine.gone
-  FROM temp._crdt_met AS met
+  FROM ${met} AS met
   JOIN ${heads} AS mine ON ${mine_is_met}
   WHERE met.complex = 1
     AND (

@@ -1,1 +1,1 @@
-SELECT ${counts} FROM temp._crdt_met AS met CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id
+SELECT ${counts} FROM ${met} AS met CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id

@@ -1,11 +1,11 @@
 SELECT
   (SELECT count(*) FROM temp._crdt_arrived AS arrived CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
     WHERE arrived.fresh AND incoming.gone IS NULL),
-  (SELECT count(*) FROM temp._crdt_met WHERE gone IS NULL AND old_gone = 1),
+  (SELECT count(*) FROM ${met} WHERE gone IS NULL AND old_gone = 1),
   (
     SELECT count(*)
-    FROM temp._crdt_met AS met
+    FROM ${met} AS met
     JOIN ${held} AS held ON held.id = met.old_held AND held.reason = ${reason_waiting}
     WHERE met.gone IS NULL AND met.old_gone IS NULL AND (${changed})
   ),
-  (SELECT count(*) FROM temp._crdt_met WHERE gone = 1 AND old_gone IS NULL)
+  (SELECT count(*) FROM ${met} WHERE gone = 1 AND old_gone IS NULL)

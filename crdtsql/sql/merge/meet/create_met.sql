@@ -1,4 +1,4 @@
-CREATE TEMP TABLE _crdt_met (
+CREATE TEMP TABLE ${met} (
   -- Incoming rows that this replica has already, and the state that results.
   id INTEGER PRIMARY KEY,
   ${keys},

@@ -1,5 +1,5 @@
 SELECT 1
-FROM temp._crdt_met
+FROM ${met}
 GROUP BY ${keys}
 HAVING count(*) > 1
 LIMIT 1

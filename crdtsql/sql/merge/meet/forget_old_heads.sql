@@ -1,4 +1,4 @@
 DELETE FROM ${heads}
 WHERE (${keys}, s) IN (
-  SELECT ${mine_keys}, mine.s FROM temp._crdt_met AS met JOIN ${heads} AS mine ON ${mine_is_met}
+  SELECT ${mine_keys}, mine.s FROM ${met} AS met JOIN ${heads} AS mine ON ${mine_is_met}
 )

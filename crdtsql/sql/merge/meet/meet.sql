@@ -1,4 +1,4 @@
-INSERT INTO temp._crdt_met (
+INSERT INTO ${met} (
   id, ${keys}, t, s, dot_t, dot_s, gone, old_t, old_s, old_dot_t, old_dot_s, old_gone, old_held, complex,
   ${won_words}, ${clash_words}
 )

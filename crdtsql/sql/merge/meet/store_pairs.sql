@@ -5,6 +5,6 @@ SELECT
   CASE met.complex WHEN 3 THEN met.dot_s ELSE met.old_dot_s END,
   CASE met.complex WHEN 3 THEN met.dot_t ELSE met.old_dot_t END,
   CASE met.complex WHEN 3 THEN met.gone ELSE met.old_gone END
-FROM temp._crdt_met AS met
+FROM ${met} AS met
 WHERE met.complex IN (2, 3)
 ORDER BY ${met_keys}

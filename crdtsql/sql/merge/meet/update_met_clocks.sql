@@ -7,7 +7,7 @@ SET
   held = CASE WHEN met.gone = 1 OR met.old_held IS NOT NULL THEN ifnull(met.old_held, :held_base + met.id) END,
   seq = :seq
   ${stamps}
-FROM temp._crdt_met AS met
+FROM ${met} AS met
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id
 JOIN temp._crdt_from AS origin ON origin.remote = incoming.s
 WHERE ${clock_is_met}
