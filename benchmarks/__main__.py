@@ -12,7 +12,20 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks import constrained, gossiping, growth, hub, idle, neighbours, peer, services, stores, typed, workloads
+from benchmarks import (
+    constrained,
+    gossiping,
+    growth,
+    hub,
+    idle,
+    neighbours,
+    peer,
+    services,
+    stores,
+    typed,
+    verifying,
+    workloads,
+)
 from benchmarks.workloads import Bench, Result
 
 GROUPS = {
@@ -26,6 +39,7 @@ GROUPS = {
     "gossip": gossiping.gossip,
     "hub": hub.hub,
     "idle": idle.idle,
+    "verify": verifying.verifying,
     "neighbours": neighbours.neighbours,
     "services": services.services,
 }
