@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from crdtsql.base import TransportError
+from crdtsql.verify import distrust
 from crdtsql.verify.digests import DIGITS
 
 Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -20,6 +21,8 @@ MOST_BUCKETS = 256
 """In so many buckets the rows that differ are looked for at a time; where more differ, that is said."""
 AT_ONCE = 100
 """So many rows are asked for at a time."""
+_NOTHING: Mapping[str, Any] = {"rows": [], "parts": []}
+"""What is told of a hash that no row has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ class _Search:
         self._comparison = Comparison()
         self._columns: dict[str, list[str]] = {}
         self._names: dict[str, tuple[str, dict[str, str]]] = {}
+        self._widths: dict[str, int] = {}
 
     def found(self, since: Look | None) -> Comparison:
         """Search."""
@@ -146,8 +150,9 @@ class _Search:
                 self._comparison.tables.append(TableComparison(name, left_out=left_out))
                 continue
             self._columns[uid] = sorted(ours[uid]["columns"].keys() & theirs[uid]["columns"].keys())
+            self._widths[uid] = len(ours[uid]["key"])
             self._names[uid] = (name, {column: told[1] for column, told in ours[uid]["columns"].items()})
-        if all(isinstance(one.get("mark"), dict) for one in marks):
+        if all(distrust.is_mark(one.get("mark")) for one in marks):
             self._comparison.looked = Look(marks[0]["mark"], marks[1]["mark"], self._columns)
         self._comparison.partly = since is not None and self._is_equal_since(since)
         buckets = {} if self._comparison.partly else self._differing_buckets()
@@ -226,7 +231,7 @@ class _Search:
         ours, theirs = self._ask({"rows": {uid: [self._columns[uid], names] for uid, names in buckets.items()}}, "rows")
         found = {}
         for uid, names in buckets.items():
-            if not all(_is_hash_in(name, where) for name in names for where in theirs[uid][name]):
+            if not all(distrust.is_hash_in(name, where) for name in names for where in theirs[uid][name]):
                 raise _no_answer()
             one, other = ({k: v for name in names for k, v in side[uid][name].items()} for side in (ours, theirs))
             found[uid] = sorted(where for where in one.keys() | other.keys() if one.get(where) != other.get(where))
@@ -242,14 +247,10 @@ class _Search:
                 some = looked_at[first : first + AT_ONCE]
                 ours, theirs = self._ask({"items": {uid: [self._columns[uid], some]}}, "items")
                 for where in some:
-                    sides = [_named(side[uid].get(where, {}), self._names[uid][1]) for side in (ours, theirs)]
+                    if not distrust.is_told(theirs[uid].get(where, _NOTHING), self._widths[uid], self._columns[uid]):
+                        raise _no_answer()
+                    sides = [_named(side[uid].get(where, _NOTHING), self._names[uid][1]) for side in (ours, theirs)]
                     yield from _differences(self._names[uid][0], *sides)
-
-
-def _is_hash_in(bucket: str, where: Any) -> bool:
-    return (
-        isinstance(where, str) and len(where) == 16 and where.startswith(bucket) and not where.strip("0123456789abcdef")
-    )
 
 
 def _named(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
@@ -257,9 +258,9 @@ def _named(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     rows = [
         row
         | {what: row[what] and {names[uid]: cell for uid, cell in row[what].items()} for what in ("cells", "otherwise")}
-        for row in told.get("rows", ())
+        for row in told["rows"]
     ]
-    return {"rows": rows, "parts": {(names[uid], hashed) for uid, hashed in told.get("parts", ())}}
+    return {"rows": rows, "parts": {(names[uid], hashed) for uid, hashed in told["parts"]}}
 
 
 def _differences(table: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[RowDifference]:

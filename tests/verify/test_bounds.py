@@ -10,8 +10,9 @@ import pytest
 from crdtsql import Replica
 from crdtsql.base.errors import TransportError
 from crdtsql.transports import Request, Response
+from crdtsql.transports.observing import looks
 from crdtsql.verify import digests
-from tests.support import peers
+from tests.support import peers, state
 from tests.support.peers import Clock
 from tests.verify.test_verify import Wire, damage, make, told
 
@@ -97,3 +98,62 @@ def test_a_peer_can_not_be_asked_for_ever(met: list[Replica]) -> None:
     report = one.verify(liar, limit=250)
     assert report.more and report.differing >= 3_000 and told(report) == []
     assert report.questions < 12
+
+
+@pytest.mark.parametrize(
+    "mark", [{}, {"site": "0" * 32, "batch": 1, "is": "x" * 1000}, {"site": "0" * 32, "batch": "1", "is": "0" * 32}, 7]
+)
+def test_no_stranger_fills_what_is_kept(met: list[Replica], mark: Any) -> None:
+    """What a peer calls a mark is kept only if it has the form of one: else the next comparison reads all rows."""
+    one, other, _ = met
+
+    class Marking(Wire):
+        def changed(self, _request: Request, found: Response) -> Response:
+            return Response(
+                found.site, found.vector, found.lanes, answer=found.answer and {**found.answer, "mark": mark}
+            )
+
+    assert one.verify(Marking(other)).equal
+    assert looks.read(one, "wire:") is None
+
+
+SITE = "0" * 32
+NO_ROWS: list[dict[str, Any]] = [
+    {"key": ["t2", 1]}, {"key": []}, {"key": "t2"}, {"key": [["t2"]]}, {"key": [{"a": "b", "c": "d"}]},
+    {"deleted": 1}, {"shown": None}, {"held": "no"}, {"moved": 0},
+    {"born": ["x", SITE]}, {"born": ["1", "site"]}, {"born": [1, SITE]}, {"born": ["1"]}, {"born": ["9" * 30, SITE]}, {"born": None},
+    {"heads": [["1", SITE]]}, {"heads": [["x", SITE, False]]}, {"heads": [["1", SITE, 1]]}, {"heads": 3}, {"heads": [["1", SITE, False]] * 5000},
+    {"cells": {"title": ["bad", "1", SITE]}}, {"cells": []}, {"cells": None}, {"otherwise": {"title": 1}}, {"otherwise": 3},
+]  # fmt: skip
+CELLS: list[Any] = [
+    ["bad", "x", SITE],
+    ["bad", "1", "site"],
+    [{"a": 1}, "1", SITE],
+    ["bad", "1"],
+    [["bad"], "1", SITE],
+    "bad",
+    None,
+]
+
+
+@pytest.mark.parametrize("lie", [*NO_ROWS, *({"title": cell} for cell in CELLS)], ids=lambda lie: str(lie)[:60])
+def test_what_is_no_row_is_refused_before_anything_is_mended(met: list[Replica], lie: dict[str, Any]) -> None:
+    """A row must be told with stamps, values and names as they are; else one line says that it is no answer, and nothing is written."""
+    one, other, _ = met
+    damage(other, "UPDATE task SET title = 'bad' WHERE id = 't2'")
+    before = state.shared(one.connection)
+
+    class Teller(Wire):
+        def changed(self, request: Request, found: Response) -> Response:
+            if request.question is not None and "items" in request.question and found.answer is not None:
+                for told_of in found.answer["items"]["task"].values():
+                    for row in told_of["rows"]:
+                        if "title" in lie:
+                            row["cells"]["title"] = lie["title"]
+                        else:
+                            row.update(lie)
+            return found
+
+    with pytest.raises(TransportError, match="answer"):
+        one.verify(Teller(other), repair=True, take="theirs")
+    assert state.shared(one.connection) == before
