@@ -30,8 +30,8 @@ TYPES = {
 SHOP = """
 CREATE TABLE artist (id INTEGER PRIMARY KEY, name TEXT UNIQUE, boss INTEGER REFERENCES artist (id), tags TEXT, n INTEGER);
 CREATE TABLE album (id INTEGER PRIMARY KEY AUTOINCREMENT, title, artist REFERENCES artist (id) ON DELETE {action});
-CREATE TABLE credit (artist INTEGER NOT NULL REFERENCES artist (id) ON DELETE CASCADE, album INTEGER NOT NULL REFERENCES album (id),
-  part, PRIMARY KEY (album, artist)) WITHOUT ROWID;
+CREATE TABLE credit (artist INTEGER NOT NULL REFERENCES artist (id) ON DELETE CASCADE, album INTEGER NOT NULL{album},
+  part, likes INTEGER, marks TEXT, PRIMARY KEY (album, artist)) WITHOUT ROWID;
 """
 ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL")
 NUMBERS = (1, 2, 3)
@@ -47,6 +47,8 @@ class Tables:
     enabled: tuple[tuple[str, dict[str, Any]], ...]
     keys: tuple[Any, ...]
     focus: frozenset[str]
+    unites: bool
+    """Whether artists of one name are one, so that their credits stand under other keys."""
 
     @staticmethod
     def choose(random: Random) -> Tables:
@@ -60,12 +62,15 @@ class Tables:
         shop: tuple[tuple[str, dict[str, Any]], ...] = (
             ("artist", {"types": {"tags": "set", "n": "counter"}, "identity": random.choice(("row", "row", "key"))}),
             ("album", {}),
-            ("credit", {}),
+            ("credit", {"types": {"likes": "counter", "marks": "set"}}),
         )
         keys = (("k1", "k2") if key == "TEXT" else NUMBERS)[: random.choice((1, 2, 2))]
-        both = DOC.format(key=key) + ";" + SHOP.format(action=random.choice(ACTIONS))
+        unites = random.random() < 0.4  # credits need no album then, so that more of them are shown
+        refers = "" if unites else " REFERENCES album (id)"
+        both = DOC.format(key=key) + ";" + SHOP.format(action=random.choice(ACTIONS), album=refers)
         chosen = doc + shop if random.random() < 0.2 else random.choice((doc, shop))
-        return Tables(both, chosen, keys, frozenset(random.sample(sorted(TYPES), random.choice((1, 2, 4)))))
+        focus = frozenset(random.sample(sorted(TYPES), random.choice((1, 2, 4))))
+        return Tables(both, chosen, keys, focus, unites=unites and chosen != doc)
 
     def open(self, site: int, *, image: bytes | None = None) -> Replica:
         """Open a replica in memory; of an image, the file that it was taken of."""
@@ -79,7 +84,21 @@ class Tables:
         if image is None:
             for name, options in self.enabled:
                 replica.enable(name, **options)
+            if self.unites:
+                replica.set_unique("artist", ["name"], "same")
         return replica
+
+    def begin(self, first: Replica, other: Replica) -> None:
+        """Let both insert an artist of one name, and the other one a credit of it, which stands under the first one's key then."""
+        if not self.unites:
+            return
+        first.connection.execute("INSERT INTO artist VALUES (3, 'ann', NULL, '[]', 0)")
+        first.fold()
+        other.connection.execute(
+            "INSERT INTO artist VALUES (2, 'ann', NULL, '[]', 0); INSERT INTO credit VALUES (2, 1, 'singer', 5, '[1]')"
+        )
+        for sender, receiver in ((other, first), (first, other)):
+            receiver.merge(sender.export(receiver.vector()))
 
     @property
     def names(self) -> list[str]:
@@ -89,8 +108,8 @@ class Tables:
 
 def write(random: Random, tables: Tables, connection: apsw.Connection) -> str:
     """Run one statement of a program, which the table may refuse; return it."""
-    table = random.choice(tables.names)
-    statement, values = _doc(random, tables) if table == "doc" else _shop(random, table)
+    table = random.choice([name for name in tables.names if not (tables.unites and name == "album")])
+    statement, values = _doc(random, tables) if table == "doc" else _shop(random, table, tables.unites)
     connection.execute(f"PRAGMA recursive_triggers = {int(random.random() < 0.2)}")
     connection.execute(f"PRAGMA foreign_keys = {int(random.random() < 0.4)}")
     try:
@@ -177,9 +196,10 @@ def _settings(random: Random, focus: frozenset[str]) -> tuple[str, tuple[Any, ..
     return ", ".join(setting for setting, _ in chosen.values()), tuple(v for _, found in chosen.values() for v in found)
 
 
-def _shop(random: Random, table: str) -> tuple[str, tuple[Any, ...]]:
+def _shop(random: Random, table: str, unites: bool) -> tuple[str, tuple[Any, ...]]:
     number, other, third = (random.choice(NUMBERS) for _ in range(3))
-    name, maybe = random.choice(("ann", "ben", "cleo", "dora")), random.choice((None, number, other))
+    name = random.choice(("ann", "ben", "cleo") if unites else ("ann", "ben", "cleo", "dora"))
+    maybe = random.choice((None, number, other))
     statements: dict[str, tuple[tuple[float, str, tuple[Any, ...]], ...]] = {
         "artist": (
             (3, "INSERT INTO artist VALUES (?, ?, ?, '[]', 0)", (number, name, maybe)),
@@ -204,9 +224,20 @@ def _shop(random: Random, table: str) -> tuple[str, tuple[Any, ...]]:
             (2, "DELETE FROM album WHERE id = ?", (other,)),
         ),
         "credit": (
-            (3, "INSERT OR IGNORE INTO credit VALUES (?, ?, ?)", (number, other, name)),
+            (3, "INSERT OR IGNORE INTO credit VALUES (?, ?, ?, ?, '[1]')", (number, other, name, third)),
+            (0.5, "INSERT OR REPLACE INTO credit VALUES (?, ?, ?, ?, '[2]')", (number, other, name, third)),
             (1, "UPDATE credit SET part = ? WHERE artist = ?", (third, number)),
+            (
+                1,
+                "UPDATE credit SET likes = likes + 1, marks = json_insert(marks, '$[#]', ?) WHERE artist = ?",
+                (third, number),
+            ),
             (1, "DELETE FROM credit WHERE artist = ?", (number,)),
+            (
+                2 if unites else 0,
+                "INSERT INTO artist VALUES (?, ?, NULL, '[]', 0); INSERT OR IGNORE INTO credit VALUES (?, 1, ?, 7, '[3]')",
+                (number, f"{name} {third}", number, name),
+            ),
         ),
     }
     found = statements[table]

@@ -43,6 +43,7 @@ def test_fold_is_a_homomorphism(seed: int) -> None:
     first = tables.open(1)
     other = tables.open(2)
     late = tables.open(3)
+    tables.begin(first, other)
     story: list[str] = []
     for _ in range(random.choice((1, 2, 4))):
         for _ in range(random.choice((0, 2, 4))):
