@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-import apsw
-
 from crdtsql import Replica
 from crdtsql.shown import settle_anew
 from crdtsql.store import damage
 from tests.support import state
 from tests.support.library import undone
 
-_found_settled: WeakKeyDictionary[Replica, tuple[int, int, int]] = WeakKeyDictionary()
+_found_settled: WeakKeyDictionary[Replica, state.Version] = WeakKeyDictionary()
 
 
 def assert_settled(replica: Replica) -> None:
@@ -22,7 +20,7 @@ def assert_settled(replica: Replica) -> None:
     was written since it was found settled is so still.
     """
     connection = replica.connection
-    if _found_settled.get(replica) == _version(connection):
+    if _found_settled.get(replica) == state.version(connection):
         return
     waiting = {row: reason for row, reason in state.held(connection).items() if "waiting" in reason}
     assert not waiting, f"rows were left undecided: {waiting}"
@@ -32,11 +30,4 @@ def assert_settled(replica: Replica) -> None:
         )
         differing = [] if pending else settle_anew(replica.registry)
     assert not differing, f"settling from scratch shows or holds otherwise: {differing}"
-    _found_settled[replica] = _version(connection)
-
-
-def _version(connection: apsw.Connection) -> tuple[int, int, int]:
-    """Return what no write leaves as it is: of other connections, of the schema, of this one."""
-    ((of_others,),) = connection.execute("PRAGMA data_version").fetchall()
-    ((of_schema,),) = connection.execute("PRAGMA schema_version").fetchall()
-    return of_others, of_schema, connection.total_changes()
+    _found_settled[replica] = state.version(connection)

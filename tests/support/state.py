@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import apsw
 
@@ -25,6 +26,7 @@ from tests.support.library import connect
 Stamp = tuple[int, bytes]
 Exact = tuple[str, Any]
 Head = tuple[str, Stamp, bool, Exact, int | None]
+Version = tuple[int, int, int]
 
 
 def exact(kind: str, value: Any) -> Exact:
@@ -141,8 +143,32 @@ def _parts(connection: apsw.Connection, table: Table, sites: dict[int, bytes]) -
     return found
 
 
+_read: WeakKeyDictionary[apsw.Connection, tuple[Version, Rows]] = WeakKeyDictionary()
+
+
+def version(connection: apsw.Connection) -> Version:
+    """Return what no write leaves as it is: of other connections, of the schema, of this one."""
+    ((of_others,),) = connection.execute("PRAGMA data_version").fetchall()
+    ((of_schema,),) = connection.execute("PRAGMA schema_version").fetchall()
+    return of_others, of_schema, connection.total_changes()
+
+
 def rows(connection: apsw.Connection) -> Rows:
-    """Return the state of every row, shown or held, of every replicated table: (table, key) -> state."""
+    """Return the state of every row, shown or held, of every replicated table: (table, key) -> state.
+
+    Where nothing was written since they were read, they are as they were; what is being written may be rolled back.
+    """
+    if connection.txn_state("main") == apsw.SQLITE_TXN_WRITE:
+        return _read_rows(connection)
+    with reading(connection):
+        now = version(connection)
+        before = _read.get(connection)
+        if before is None or before[0] != now:
+            before = _read[connection] = now, _read_rows(connection)
+    return before[1]
+
+
+def _read_rows(connection: apsw.Connection) -> Rows:
     registry = Registry(connection)
     found: Rows = {}
     with reading(connection):
@@ -234,7 +260,9 @@ def _clocked(connection: apsw.Connection, table: Table, sites: dict[int, bytes])
         cells = row[6 : 6 + max(2 * count, 1)]
         key, stored = _split(_pairs(row[6 + max(2 * count, 1) :]), width)
         born = (t, sites[s])
-        heads = {(dot_t, sites[dot_s], gone == 1)} | {(a, sites[b], c == 1) for a, b, c in json.loads(more)}
+        heads = {(dot_t, sites[dot_s], gone == 1)}
+        if more != "[]":
+            heads |= {(a, sites[b], c == 1) for a, b, c in json.loads(more)}
         values_of = {
             field.name: (stored[width + n], born if cells[2 * n] is None else (cells[2 * n], sites[cells[2 * n + 1]]))
             for n, field in enumerate(table.fields)
