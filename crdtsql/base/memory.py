@@ -4,11 +4,11 @@ An operation asks the same questions dozens of times: which tables are replicate
 answers are kept in five ways, each with the reason why they still hold:
 
 - `of_schema`: while SQLite's schema version is the same. SQLite itself keeps its knowledge of the schema by that.
-- `of_transaction`: until the transaction ends, or whoever changes what was read says so with `forget_rows`. Others can't change
-  it meanwhile.
+- `of_transaction`: until whoever changes what was read says so with `forget_row`. Others can't change it while the transaction
+  lasts; the next one goes on with it if nobody committed anything in between (`begin`).
 - `of_content`: while nobody, in whatever program, has committed anything to the file since, which two cheap look-ups say.
 - `of_answer`, of what is made of an answer: while SQLite answers the same. It is asked each time.
-- `holds`, of what was found sound: until the transaction ends. Nobody else can damage it meanwhile, and what we take off says so.
+- `holds`, of what was found sound: as long as that. Nobody else can damage it meanwhile, and what we take off says so.
 
 A ROLLBACK takes back changes that none of these would notice, so whoever rolls back says so with `forget`; `query.roll_back_to` does.
 """
@@ -20,7 +20,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import apsw
 
@@ -33,7 +33,11 @@ R = TypeVar("R")
 
 @dataclass(slots=True)
 class _Memory:
-    """What is known of one connection's main database."""
+    """What is known of one connection's main database.
+
+    Attributes:
+        committed: SQLite's number of the committed content that `rows` and `sound` are true of; None while a transaction of ours runs.
+    """
 
     schema_version: int = -1
     schema: dict[Hashable, Any] = field(default_factory=dict)
@@ -41,16 +45,39 @@ class _Memory:
     sound: set[Hashable] = field(default_factory=set)
     content: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)
     made: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict)
+    committed: int | None = None
 
 
-_memories: WeakKeyDictionary[apsw.Connection, _Memory] = WeakKeyDictionary()
+_memories: dict[int, tuple[_Memory, ref[apsw.Connection]]] = {}
+"""By the connection's id, which is asked hundreds of times in an operation; who has it is forgotten with the connection."""
 
 
 def _of(connection: apsw.Connection) -> _Memory:
-    found = _memories.get(connection)
+    found = _memories.get(id(connection))
     if found is None:
-        found = _memories[connection] = _Memory()
-    return found
+        number = id(connection)
+
+        def gone(_: ref[apsw.Connection]) -> None:
+            _memories.pop(number, None)
+
+        found = _memories[number] = _Memory(), ref(connection, gone)
+    return found[0]
+
+
+def begin(connection: apsw.Connection) -> None:
+    """Forget what was read before a transaction of ours, unless nobody committed anything since the last one; it has just begun."""
+    connection.execute("PRAGMA main.schema_version").fetchone()  # has SQLite look at the file (fact 31)
+    memory = _of(connection)
+    if memory.committed != connection.data_version("main") or not connection.filename:
+        forget_rows(
+            connection
+        )  # whoever deserializes a database into a connection has SQLite count anew, and it has no name
+    memory.committed = None
+
+
+def committed(connection: apsw.Connection) -> None:
+    """Keep what was read and written for the next transaction of ours; this one was just committed."""
+    _of(connection).committed = connection.data_version("main")
 
 
 def of_schema(
@@ -61,7 +88,7 @@ def of_schema(
     @wraps(function)
     def remembering(connection: apsw.Connection, /, *arguments: P.args, **options: P.kwargs) -> R:
         memory = _of(connection)
-        (version,) = connection.execute("PRAGMA main.schema_version", can_cache=False).fetchone()  # type: ignore[misc]
+        (version,) = connection.execute("PRAGMA main.schema_version").fetchone()  # type: ignore[misc]
         if version != memory.schema_version:
             memory.schema.clear()
             memory.schema_version = version
@@ -85,6 +112,11 @@ def of_transaction(connection: apsw.Connection, key: Hashable, read: Callable[[]
         rows[key] = read()
     found: R = rows[key]
     return found
+
+
+def kept(connection: apsw.Connection, key: Hashable) -> Any:
+    """Return what was read in this transaction under a key, None if nothing was or there is none."""
+    return _of(connection).rows.get(key) if connection.in_transaction else None
 
 
 def of_content(connection: apsw.Connection, key: Hashable, read: Callable[[], R]) -> R:
@@ -130,9 +162,16 @@ def forget_row(connection: apsw.Connection, key: Hashable) -> None:
     _of(connection).rows.pop(key, None)
 
 
+def replace_row(connection: apsw.Connection, key: Hashable, value: Any) -> None:
+    """Keep what is in the rows now that were read under a key: whoever changed them knows that."""
+    if connection.in_transaction:
+        _of(connection).rows[key] = value
+
+
 def forget_rows(connection: apsw.Connection) -> None:
     """Forget what was read from rows: a transaction begins, or somebody changed some of them."""
     memory = _of(connection)
+    memory.committed = None
     memory.rows.clear()
     memory.sound.clear()
 

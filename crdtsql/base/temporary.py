@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import count
 
 import apsw
@@ -38,7 +39,7 @@ class TemporaryTable:
     @property
     def quoted(self) -> Sql:
         """Return what statements call it."""
-        return Sql(f"temp.{identifier(self.name)}")
+        return _quoted(self.name)
 
     def of(self, number: int) -> TemporaryTable:
         """Return the table of this kind for one of the user's tables; its SQL file takes the name as a slot.
@@ -73,6 +74,11 @@ class TemporaryTable:
     def _empty(self, connection: apsw.Connection) -> None:
         with suppress(apsw.SQLError):  # a ROLLBACK has taken it away
             connection.execute(f"DELETE FROM {self.quoted}")
+
+
+@lru_cache(maxsize=4096)
+def _quoted(name: str) -> Sql:
+    return Sql(f"temp.{identifier(name)}")
 
 
 def make_room(connection: apsw.Connection, table: Sql) -> None:

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import apsw
 
-from crdtsql.base import policy
+from crdtsql.base import memory, policy
 from crdtsql.export import parkedcells
 from crdtsql.store import Registered, Table
 from crdtsql.wire import Header, TableHeader
 
 
+@memory.of_schema
 def describe(connection: apsw.Connection, table: Table) -> TableHeader:
     """Describe a replicated table as a changeset does."""
     clock_table = f"_crdt_clock_{table.name}"

@@ -80,6 +80,8 @@ def learn(registry: Registry, table: Table, theirs: TableHeader) -> None:
 
 def _learned(registry: Registry, table: Table) -> list[tuple[str, str, str]]:
     present = {field.uid for field in table.parked} | (set(table.uids) if table.absent else set())
+    if not present:
+        return []
     found = json.loads(str(registry.get(table.fact("links")) or "[]"))
     return [(uid, parent, target) for uid, parent, target in found if uid in present]
 

@@ -406,10 +406,13 @@ class Session:
             check_alone(self._file, self.path)
         with self._explained(), self._undamaged(), synchronous(self.connection, durable):
             self._nested = nested
-            memory.forget_rows(self.connection)
             self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")
-            generation, note = self.registry.number("generation") if self.registry.exists else 0, None
             try:
+                if nested:
+                    memory.forget_rows(self.connection)
+                else:
+                    memory.begin(self.connection)
+                generation, note = self.registry.number("generation") if self.registry.exists else 0, None
                 yield
                 if self.registry.exists:
                     if self.registry.number("unsynced") == int(durable and not nested):
@@ -417,6 +420,8 @@ class Session:
                     note = None if nested else copies.Note.since(self.registry, generation)
                 with self._finishing(not folding):
                     self.connection.execute("RELEASE crdtsql" if nested else "COMMIT")
+                if not nested:
+                    memory.committed(self.connection)
             except BaseException:
                 self._unsaid.clear()
                 memory.forget(self.connection)

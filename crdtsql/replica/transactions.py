@@ -102,11 +102,12 @@ def reading(connection: apsw.Connection) -> Iterator[None]:
     if connection.in_transaction:
         yield
         return
-    memory.forget_rows(connection)
     connection.execute("BEGIN")
     try:
+        memory.begin(connection)
         yield
         connection.execute("COMMIT")
+        memory.committed(connection)
     except BaseException:
         with suppress(apsw.Error):
             connection.execute("ROLLBACK")

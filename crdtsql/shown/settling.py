@@ -20,7 +20,7 @@ from crdtsql.shown.deciding import Ends, Group, components
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
 from crdtsql.sqlite import schema
-from crdtsql.store import Causality, Registry, Table
+from crdtsql.store import Causality, Registered, Registry
 
 DIRTY = TemporaryTable(
     "_crdt_dirty",
@@ -50,9 +50,9 @@ def note_folded(registry: Registry) -> None:
 
 
 @memory.of_schema
-def _everything(connection: apsw.Connection, tables: tuple[Table, ...]) -> tuple[list[Side], list[Reference]]:
+def _everything(connection: apsw.Connection, registered: Registered) -> tuple[list[Side], list[Reference]]:
     """Return all replicated tables that are in the file, and the references between them."""
-    present = [table for table in tables if not table.absent]
+    present = [table for table in registered.tables if not table.absent]
     shapes = schema.read_all(connection, (table.name for table in present))
     every = [Side(table, shapes[caseless(table.name)]) for table in present if caseless(table.name) in shapes]
     return every, references.read(connection, every)
@@ -64,7 +64,7 @@ class Scene:
     def __init__(self, registry: Registry, touched: set[int] | None = None) -> None:
         self.registry = registry
         self.connection = registry.connection
-        every, every_reference = _everything(self.connection, tuple(registry.tables()))
+        every, every_reference = _everything(self.connection, registry.registered())
         near = {side.table.id for side in every} if touched is None else _connected(touched, every_reference)
         self.references = [found for found in every_reference if found.child.table.id in near]
         linked = {side.table.id for found in self.references for side in (found.child, found.parent) if side}

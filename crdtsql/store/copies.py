@@ -115,7 +115,7 @@ def advance(registry: Registry) -> None:
 class Note:
     """What is written down outside of a file: how far it has come."""
 
-    place: Path
+    place: str
     content: str
 
     @classmethod
@@ -128,22 +128,31 @@ class Note:
             "nonce": registry.get("nonce"),
             "path": registry.connection.filename,
         }
-        return cls(_note_path(registry), json.dumps(content))
+        return cls(os.fspath(_note_path(registry)), json.dumps(content))
 
     def write(self) -> None:
         """Write it; after the commit, so that it is never ahead of the file."""
-        import tempfile
-
         with suppress(OSError):
-            self.place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, name = tempfile.mkstemp(dir=self.place.parent, prefix=".note-")
+            name = f"{os.path.dirname(self.place)}/.note-{os.urandom(8).hex()}"
             try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(self.content)
+                handle = _create(name)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(name), mode=0o700, exist_ok=True)
+                handle = _create(name)
+            try:
+                try:
+                    os.write(handle, self.content.encode())
+                finally:
+                    os.close(handle)
                 os.replace(name, self.place)
             except BaseException:
                 os.unlink(name)
                 raise
+
+
+def _create(name: str) -> int:
+    """Create a file that nobody else reads, and open it to be written."""
+    return os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
 
 
 def _note_path(registry: Registry) -> Path:

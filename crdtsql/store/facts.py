@@ -1,4 +1,7 @@
-"""Facts about a file: rows of `_crdt_meta`, by name. Those that nearly every operation asks for are read in one look."""
+"""Facts about a file: rows of `_crdt_meta`, by name. Those that nearly every operation asks for are read in one look.
+
+Facts of one kind, one for each of many sites or tables, are called `<kind>:<what>`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from crdtsql.store import catalogue
 READ_TOGETHER = frozenset(
     {
         "format", "self", "clock", "batch", "generation", "nonce", "schema_version", "severed", "unsettled", "unsynced", "named",
-        "conflicts_per_cell", "conflicts_total", "conflicts_bytes", "conflicts_pruned", "conflicts_last",
+        "unseen", "conflicts_per_cell", "conflicts_total", "conflicts_bytes", "conflicts_pruned", "conflicts_last",
     }
 )  # fmt: skip
 """The facts that nearly every operation asks for."""
@@ -24,7 +27,9 @@ _READ_THEM = (
 def get(connection: apsw.Connection, name: str) -> SqliteValue:
     """Return a fact, None if it was never set."""
     if name in READ_TOGETHER and connection.in_transaction:
-        return _together(connection).get(name)
+        together = memory.kept(connection, "facts")
+        found: SqliteValue = (_together(connection) if together is None else together).get(name)
+        return found
     return memory.of_transaction(connection, ("fact", name), partial(_read, connection, name))
 
 
@@ -34,8 +39,21 @@ def put(connection: apsw.Connection, name: str, value: SqliteValue) -> None:
     connection.execute("INSERT OR REPLACE INTO main._crdt_meta (name, value) VALUES (?, ?)", (name, value))
     memory.forget_row(connection, ("fact", name))
     together[name] = value
-    if name.partition(":")[0] in catalogue.READ:
+    kind, colon, _ = name.partition(":")
+    if colon:
+        memory.forget_row(connection, ("facts", kind))
+    if kind in catalogue.READ:
         catalogue.changed(connection)
+
+
+def of_kind(connection: apsw.Connection, kind: str) -> list[tuple[str, SqliteValue]]:
+    """Return all facts of a kind, each by what stands after the colon; what is returned is not to be changed."""
+    return memory.of_transaction(connection, ("facts", kind), partial(_read_kind, connection, kind))
+
+
+def _read_kind(connection: apsw.Connection, kind: str) -> list[tuple[str, SqliteValue]]:
+    values = (f"{kind}:*", len(kind) + 2)
+    return query.rows(connection, "SELECT substr(name, ?2), value FROM main._crdt_meta WHERE name GLOB ?1", values)
 
 
 def schema_has_moved(connection: apsw.Connection) -> bool:

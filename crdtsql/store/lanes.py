@@ -9,29 +9,28 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 
-from crdtsql.base import Lane, blocks_rule, query
+from crdtsql.base import Lane, blocks_rule
+from crdtsql.store import facts
 from crdtsql.store.registry import Registry
 
-PREFIX = "lane:"
+KIND = "lane"
 
 
 def read(registry: Registry) -> dict[bytes, Lane]:
     """Return the lanes that are known: site id -> lane."""
     found = {}
-    for name, value in query.rows(
-        registry.connection, "SELECT name, value FROM main._crdt_meta WHERE name GLOB 'lane:*'"
-    ):
+    for site, value in facts.of_kind(registry.connection, KIND):
         with suppress(ValueError, TypeError):  # what somebody else wrote there is as good as nothing
-            lane = Lane(*json.loads(value))
+            lane = Lane(*json.loads(str(value)))
             if 0 <= lane.number < blocks_rule.LANES:
-                found[bytes.fromhex(name.removeprefix(PREFIX))] = lane
+                found[bytes.fromhex(site)] = lane
     return found
 
 
 def write(registry: Registry, lanes: Mapping[bytes, Lane]) -> None:
     """Store lanes."""
     for site, lane in lanes.items():
-        registry.set(f"{PREFIX}{site.hex()}", json.dumps(lane))
+        registry.set(f"{KIND}:{site.hex()}", json.dumps(lane))
 
 
 def told(registry: Registry) -> dict[bytes, Lane]:

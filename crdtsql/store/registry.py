@@ -80,6 +80,12 @@ class Registry:
             NotEnabledError: it is not set up.
             DatabaseError: a newer version of crdtsql wrote the file, or an older one, and it can't be upgraded.
         """
+        if self.connection.in_transaction:
+            self._require()
+        else:
+            memory.of_content(self.connection, "required", self._require)
+
+    def _require(self) -> None:
         if not self.exists:
             self.check_remains()
             raise NotEnabledError(
@@ -186,7 +192,7 @@ class Registry:
 
     def number(self, name: str) -> int:
         """Return a fact that is a number."""
-        found = self.get(name)
+        found = facts.get(self.connection, name)
         return found if isinstance(found, int) else 0
 
     def set(self, name: str, value: SqliteValue) -> None:
@@ -195,10 +201,7 @@ class Registry:
 
     def eras(self) -> dict[str, int]:
         """Return how often tables were disabled here while others stayed enabled: uid -> times."""
-        found = query.rows(
-            self.connection, "SELECT substr(name, 5), value FROM main._crdt_meta WHERE name GLOB 'era:*'"
-        )
-        return dict(found)
+        return {uid: times for uid, times in facts.of_kind(self.connection, "era") if isinstance(times, int)}
 
     def set_era(self, uid: str, era: int) -> None:
         """Store how often the table with a uid was disabled."""
@@ -257,7 +260,9 @@ class Registry:
             self.connection.execute("UPDATE _crdt_site SET upto = ? WHERE ordinal = ?", (upto, ordinal))
             self.connection.execute(sql("store/registry/record_progress"), (batch, ordinal, upto))
         if risen:
-            memory.forget_row(self.connection, "sites")
+            now = dict(risen)
+            sites = [(ordinal, site, now.get(ordinal, upto)) for ordinal, site, upto in self.sites()]
+            memory.replace_row(self.connection, "sites", sites)
             self.set("clock", max(self.number("clock"), *(upto for _, upto in risen)))
 
     def next_batch(self) -> int:
@@ -284,7 +289,7 @@ class Registry:
 
     def remember_peer(self, peer: bytes, vector: dict[bytes, int]) -> None:
         """Remember the vector that a peer was seen to have."""
-        ordinal = self.add_site(peer)
+        (ordinal,) = self.add_sites([peer])
         if ordinal == self.self_ordinal:
             return
         known = [(ordinal, site, upto) for site, upto in vector.items()]
