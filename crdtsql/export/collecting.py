@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import Now, Progress, integer, query
+from crdtsql.base import Now, Progress, query
 from crdtsql.export.exporting import fill, find_start, lacks_genesis, receiver_noted
 from crdtsql.store import Registered, Registry, Table
 from crdtsql.wire import Header, attached, pack, pack_rows, rows, workbench
@@ -70,16 +70,16 @@ def _few(registry: Registry, registered: Registered, receiver: Mapping[bytes, in
         if start > table.bulk and table.id not in recent and not of_genesis:
             continue
         found.append(table)
-        which = "1" if start <= table.bulk else f"seq >= {integer(start)}"
-        left -= _count(connection, f"{table.clock} WHERE {which}", left)
+        which = "1" if start <= table.bulk else "seq >= :start"
+        left -= _count(connection, f"{table.clock} WHERE {which}", {"start": start, "most": left})
         if left > 0 and of_genesis and not table.absent:
-            left -= _count(connection, str(table.quoted), left)
+            left -= _count(connection, str(table.quoted), {"most": left})
         if left <= 0:
             return None
     return found
 
 
-def _count(connection: apsw.Connection, rows: str, at_most: int) -> int:
-    """Count rows, but not all if there are many."""
-    (found,) = query.first(connection, f"SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT ?)", (at_most,))
+def _count(connection: apsw.Connection, rows: str, values: dict[str, int]) -> int:
+    """Count rows, but not all if there are `most`."""
+    (found,) = query.first(connection, f"SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT :most)", values)
     return int(found)

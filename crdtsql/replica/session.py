@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Self
 
 import apsw
@@ -340,8 +340,9 @@ class Session:
         peer = peer_vector or {}
         with self._explained(), self._undamaged():
             self.registry.require()
-            with reading(self.connection):
-                if self._is_up_to_date(peer, durable=durable, strict=strict):
+            waits = has_pending(self.connection) and not self.connection.readonly("main")
+            with nullcontext() if waits else reading(self.connection):
+                if not waits and self._is_up_to_date(peer, durable=durable, strict=strict):
                     yield
                     return
             with foreign_keys(self.connection, ForeignKeys.OFF_IF_POSSIBLE), self._writing(folding=True):

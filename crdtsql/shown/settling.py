@@ -131,6 +131,8 @@ def settle(registry: Registry, *, everything: bool = False, scratch: bool = Fals
         registry.set("unsettled", 1)
         return
     dirty = {table for (table,) in query.rows(registry.connection, "SELECT DISTINCT tbl FROM temp._crdt_dirty")}
+    if not dirty and not everything and not scratch:
+        return
     scene = Scene(registry, None if everything or scratch else dirty)
     if scene.sides and (scratch or scene.needs_settling()):
         tables = [side.table for side in scene.sides if not side.table.absent]

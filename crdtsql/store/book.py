@@ -77,8 +77,12 @@ class Book:
         return self.logged.times
 
     def _open(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        try:
+            handle = os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(path, flags, 0o600)
         self._file, self._path = os.fdopen(handle, "r+b"), path
         _lock(self._file)
         with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged end is as good as none

@@ -52,8 +52,10 @@ def of_kind(connection: apsw.Connection, kind: str) -> list[tuple[str, SqliteVal
 
 
 def _read_kind(connection: apsw.Connection, kind: str) -> list[tuple[str, SqliteValue]]:
-    values = (f"{kind}:*", len(kind) + 2)
-    return query.rows(connection, "SELECT substr(name, ?2), value FROM main._crdt_meta WHERE name GLOB ?1", values)
+    statement = (
+        "SELECT substr(name, ?3), value FROM main._crdt_meta WHERE name > ?1 AND name < ?2"  # the colon comes before ;
+    )
+    return query.rows(connection, statement, (f"{kind}:", f"{kind};", len(kind) + 2))
 
 
 def schema_has_moved(connection: apsw.Connection) -> bool:

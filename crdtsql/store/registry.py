@@ -292,8 +292,11 @@ class Registry:
         (ordinal,) = self.add_sites([peer])
         if ordinal == self.self_ordinal:
             return
-        known = [(ordinal, site, upto) for site, upto in vector.items()]
-        self.connection.executemany(sql("store/registry/remember_peer"), known)
+        ordinals = {site: known for known, site, _ in self.sites()}
+        before = dict(query.rows(self.connection, "SELECT known, upto FROM _crdt_peer WHERE site = ?", (ordinal,)))
+        told = [(ordinals[site], upto) for site, upto in vector.items() if site in ordinals]
+        risen = [(ordinal, known, upto) for known, upto in told if upto > before.get(known, -1)]
+        self.connection.executemany(sql("store/registry/remember_peer"), risen)
 
     def peers(self) -> dict[bytes, dict[bytes, int]]:
         """Return the remembered vectors: peer's site id -> its vector."""

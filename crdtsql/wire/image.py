@@ -92,15 +92,20 @@ def schema(header: Header, database: str = "main") -> list[str]:
     return statements
 
 
-def unbounded(header: Header, numbers: Iterable[int], database: str) -> dict[str, str]:
+def unbounded(header: Header, numbers: Iterable[int], database: str) -> Mapping[str, str]:
     """Write CREATE statements like those of an image, for the n-th tables, that hold stamps and sites of any changeset.
 
     Return table of the image -> statement.
     """
+    return _unbounded(tuple((number, *_form(header.tables[number - 1])) for number in numbers), database)
+
+
+@lru_cache(maxsize=100)
+def _unbounded(forms: tuple[tuple[int, int, int, bool, bool], ...], database: str) -> Mapping[str, str]:
     statements = {**_create_merged(database, ANY_NUMBER, ANY_NUMBER)}
-    for number in numbers:
-        statements |= _create_table(number, *_form(header.tables[number - 1]), database, ANY_NUMBER, ANY_NUMBER)
-    return statements
+    for form in forms:
+        statements |= _create_table(*form, database, ANY_NUMBER, ANY_NUMBER)
+    return MappingProxyType(statements)
 
 
 def _form(table: TableHeader) -> tuple[int, int, bool, bool]:

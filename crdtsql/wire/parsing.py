@@ -41,10 +41,7 @@ def read_header(head: bytes) -> Header:
 
 
 def _parse_header(found: dict[str, Any]) -> Header:
-    sites = tuple(
-        Site(_number(site["ordinal"]), _site_id(site["id"]), _number(site["upto"]), _number(site["needs"]))
-        for site in found["sites"]
-    )
+    sites = _parse_sites(found["sites"])
     if [site.ordinal for site in sites] != list(range(1, len(sites) + 1)):
         raise ValueError("sites are not numbered 1, 2, ...")
     if len({site.id for site in sites}) != len(sites):
@@ -75,6 +72,19 @@ def _parse_header(found: dict[str, Any]) -> Header:
         raise ValueError("the names of sites are not valid")
     sender, created = _site_id(found["sender"]), _number(found["created_ms"])
     return Header(sender, created, sites, tables, eras, unseen, lanes, others, geneses, names)
+
+
+def _parse_sites(found: list[dict[str, Any]]) -> tuple[Site, ...]:
+    """Read the sites, of which there may be thousands: all of them at once, or one by one to say what is wrong with which."""
+    ordinals, ids, uptos, needs = ([site[name] for site in found] for name in Site._fields)
+    numbers = [*ordinals, *uptos, *needs]
+    are_numbers = {*map(type, numbers)} == {int} and min(numbers) >= 0 and max(numbers) <= clock.HIGHEST_HLC
+    if are_numbers and {*map(type, ids)} == {str} and {*map(len, ids)} == {32} and _HEX.issuperset("".join(ids)):
+        return tuple(map(Site._make, zip(ordinals, map(bytes.fromhex, ids), uptos, needs, strict=True)))
+    return tuple(
+        Site(_number(site["ordinal"]), _site_id(site["id"]), _number(site["upto"]), _number(site["needs"]))
+        for site in found
+    )
 
 
 def _parse_others(found: dict[str, Any], listed: set[str]) -> dict[str, frozenset[str]]:
