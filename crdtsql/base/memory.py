@@ -64,8 +64,15 @@ def _of(connection: apsw.Connection) -> _Memory:
     return found[0]
 
 
-def begin(connection: apsw.Connection) -> None:
-    """Forget what was read before a transaction of ours, unless nobody committed anything since the last one; it has just begun."""
+def begin(connection: apsw.Connection, *, nested: bool = False) -> None:
+    """Forget what was read before a transaction of ours, unless nobody committed anything since the last one; it has just begun.
+
+    Args:
+        nested: it is a savepoint of the caller's transaction, in which anything may have been written.
+    """
+    if nested:
+        forget_rows(connection)
+        return
     connection.execute("PRAGMA main.schema_version").fetchone()  # has SQLite look at the file (fact 31)
     memory = _of(connection)
     if memory.committed != connection.data_version("main") or not connection.filename:

@@ -76,10 +76,8 @@ def receiver_noted(
 ) -> Iterator[None]:
     """Note the receiver's vector for the length of a block, for statements to compare with."""
     with RECEIVER.created(connection):
-        connection.executemany(
-            "INSERT INTO temp._crdt_receiver VALUES (?, ?)",
-            [(ordinal, receiver.get(site, 0)) for ordinal, site, _ in sites],
-        )
+        known = [(ordinal, receiver.get(site, 0)) for ordinal, site, _ in sites]
+        query.insert_all(connection, "temp._crdt_receiver", known)
         yield
 
 

@@ -237,14 +237,10 @@ def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> 
     ordinals = registry.add_sites([site.id for site in header.sites])
     local = {site.ordinal: ordinal for site, ordinal in zip(header.sites, ordinals, strict=True)}
     connection = registry.connection
-    connection.executemany(
-        "INSERT INTO temp._crdt_from (remote, local, seen, id) VALUES (?, ?, ?, ?)",
-        [(site.ordinal, local[site.ordinal], before.get(site.id, 0), site.id) for site in header.sites],
-    )
-    connection.executemany(
-        "INSERT INTO temp._crdt_theirs (ordinal, upto) VALUES (?, ?)",
-        [(local[site.ordinal], site.upto) for site in header.sites],
-    )
+    sites = [(site.ordinal, local[site.ordinal], before.get(site.id, 0), site.id) for site in header.sites]
+    query.insert_all(connection, "temp._crdt_from", sites)
+    vector = [(local[site.ordinal], site.upto) for site in header.sites]
+    query.insert_all(connection, "temp._crdt_theirs", vector)
     return local
 
 

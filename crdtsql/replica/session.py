@@ -409,10 +409,7 @@ class Session:
             self._nested = nested
             self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")
             try:
-                if nested:
-                    memory.forget_rows(self.connection)
-                else:
-                    memory.begin(self.connection)
+                memory.begin(self.connection, nested=nested)
                 generation, note = self.registry.number("generation") if self.registry.exists else 0, None
                 yield
                 if self.registry.exists:

@@ -79,7 +79,7 @@ def check(header: Header, connection: apsw.Connection, database: str = "main") -
     """
     with LISTED.created(connection):
         sites = [(site.ordinal, site.upto) for site in header.sites]
-        connection.executemany("INSERT INTO temp._crdt_listed (ordinal, upto) VALUES (?, ?)", sites)
+        query.insert_all(connection, "temp._crdt_listed", sites)
         if query.rows(connection, sql("wire/checking/merged_beyond_vector", merged=Sql(f"{database}.merged"))):
             raise InvalidChangesetError(
                 "not a sound changeset: it says of a site that it knew events that the sender's vector does not cover"
