@@ -161,8 +161,8 @@ MUTANTS = (
     Mutant(
         "records of third sites are not forwarded",
         "sql/export/exporting/merged.sql",
-        "WHERE merged.at > receiver.upto",
-        "WHERE merged.at > receiver.upto AND merged.site = (SELECT value FROM _crdt_meta WHERE name = 'self')",
+        "AND merged.at > receiver.upto",
+        "AND merged.at > receiver.upto AND merged.site = (SELECT value FROM _crdt_meta WHERE name = 'self')",
     ),
     Mutant(
         "the vector is raised too far",

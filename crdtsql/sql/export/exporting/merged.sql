@@ -1,5 +1,6 @@
 INSERT INTO ${image}.merged (site, peer, at, upto)
 SELECT merged.site, merged.peer, merged.at, merged.upto
-FROM _crdt_merged AS merged
-JOIN temp._crdt_receiver AS receiver ON receiver.ordinal = merged.site
-WHERE merged.at > receiver.upto
+-- Of the sites alone that have news: no event of a site is above its entry of the vector.
+FROM _crdt_site AS site
+CROSS JOIN temp._crdt_receiver AS receiver ON receiver.ordinal = site.ordinal AND receiver.upto < site.upto
+CROSS JOIN _crdt_merged AS merged ON merged.site = site.ordinal AND merged.at > receiver.upto
