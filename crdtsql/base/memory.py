@@ -172,6 +172,7 @@ def forget_row(connection: apsw.Connection, key: Hashable) -> None:
 def replace_row(connection: apsw.Connection, key: Hashable, value: Any) -> None:
     """Keep what is in the rows now that were read under a key: whoever changed them knows that."""
     if connection.in_transaction:
+        forget_row(connection, key)
         _of(connection).rows[key] = value
 
 
