@@ -24,7 +24,7 @@ from crdtsql.transports.http.places import place_of
 
 ROWS = 100_000
 TRIES = 200
-CLIENTS, SECONDS = 200, 10.0
+CLIENTS, SECONDS = 200, 60.0
 
 
 def hub(bench: Bench) -> Iterator[Result]:
