@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from crdtsql.base import identifier, integer, query, show, sql, text
+from crdtsql.base import CrdtsqlError, identifier, integer, query, show, sql, text
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica
 from crdtsql.sqlite import user_tables
@@ -135,8 +135,13 @@ def _clash(paths: dict[str, Path]) -> list[list[str]]:
 def _execute(file: Path, statements: str, prefer_shell: bool) -> str:
     """Run SQL in a process of its own; return which program it was."""
     shell = shutil.which("sqlite3") if prefer_shell else None
-    command = [shell, str(file)] if shell else [sys.executable, "-c", PYTHON_WRITER, str(file)]
-    subprocess.run(command, input=statements, text=True, check=True, capture_output=True)
+    # The shell does not wait for a lock by itself, and somebody may be merging just now.
+    command = (
+        [shell, "-cmd", ".timeout 10000", str(file)] if shell else [sys.executable, "-c", PYTHON_WRITER, str(file)]
+    )
+    done = subprocess.run(command, input=statements, text=True, check=False, capture_output=True)
+    if done.returncode:
+        raise CrdtsqlError(f"{command[0]} could not write {file}: {done.stderr.strip()}")
     return "the sqlite3 shell" if shell else "Python's sqlite3"
 
 
