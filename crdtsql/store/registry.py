@@ -256,15 +256,14 @@ class Registry:
         """Raise entries (ordinal, hlc) of the vector, and the clock, and record that it happened in `batch`."""
         known = self.sites()
         before = {ordinal: upto for ordinal, _, upto in known}
-        risen = [(ordinal, upto) for ordinal, upto in entries if upto > before[ordinal]]
-        for ordinal, upto in risen:
+        risen = {ordinal: upto for ordinal, upto in entries if upto > before[ordinal]}
+        for ordinal, upto in risen.items():
             self.connection.execute("UPDATE _crdt_site SET upto = ? WHERE ordinal = ?", (upto, ordinal))
             self.connection.execute(sql("store/registry/record_progress"), (batch, ordinal, upto))
         if risen:
-            now = dict(risen)
-            sites = [(ordinal, site, now.get(ordinal, upto)) for ordinal, site, upto in known]
+            sites = [(ordinal, site, risen.get(ordinal, upto)) for ordinal, site, upto in known]
             memory.replace_row(self.connection, "sites", sites)
-            self.set("clock", max(self.number("clock"), *(upto for _, upto in risen)))
+            self.set("clock", max(self.number("clock"), *risen.values()))
 
     def next_batch(self) -> int:
         """Number the next fold or merge."""
