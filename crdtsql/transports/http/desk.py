@@ -37,8 +37,7 @@ class Desk:
     def __init__(self, path: str, lock_timeout: float, most_waiting: int) -> None:
         self.path = path
         self._lock_timeout = lock_timeout
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()  # its wait costs half of a Queue's
-        self._room = threading.Semaphore(most_waiting)
+        self._jobs: queue.Queue[Job | None] = queue.Queue(most_waiting)
         self._listeners: set[Callable[[str | None], None]] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -62,9 +61,10 @@ class Desk:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"crdtsql {self.path}", daemon=True)
                 self._thread.start()
-        if not self._room.acquire(blocking=False):
-            raise Full
-        self._jobs.put((future, work))
+        try:
+            self._jobs.put_nowait((future, work))
+        except queue.Full as error:
+            raise Full from error
         return future
 
     def listen(self, told: Callable[[str | None], None]) -> Callable[[], None]:
@@ -103,7 +103,6 @@ class Desk:
     def _run(self) -> None:
         try:
             while (job := self._next()) is not None:
-                self._room.release()
                 future, work = job
                 if not future.set_running_or_notify_cancel():
                     continue

@@ -7,7 +7,6 @@ other one from being synced. One thread does all of it, and only that thread use
 
 from __future__ import annotations
 
-import queue
 import random
 import threading
 import time
@@ -107,7 +106,8 @@ class Watcher:
         self._file = replica.connection.filename
         self._reader: apsw.Connection | None = None
         self._version = self._look()
-        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()  # its wait costs half of an Event's
+        # A SimpleQueue waits at half of the cost, and for ever if a signal comes just as its time ends.
+        self._woken = threading.Event()
         self._chosen: list[Line] = []
         self._last_at = 0.0
 
@@ -115,19 +115,13 @@ class Watcher:
         """Watch until somebody sets the event; a sync that is under way is finished."""
         try:
             while not stop.is_set():
-                self._wait(self.step())
+                self._woken.wait(self.step())
         finally:
             self.close()
 
-    def _wait(self, seconds: float) -> None:
-        """Wait until somebody wakes the watcher, for so long at most."""
-        with suppress(queue.Empty):
-            self._wakes.get(timeout=seconds)
-            while True:
-                self._wakes.get_nowait()
-
     def step(self) -> float:
         """Do what is due; return after how many seconds to look again."""
+        self._woken.clear()
         now = self._now()
         version = self._look()
         if version != self._version:
@@ -176,7 +170,7 @@ class Watcher:
     def _wake(self, line: Line) -> None:
         """Hear, in whatever thread, that a glance at a remote is worth it."""
         line.woken = True
-        self._wakes.put(None)
+        self._woken.set()
 
     def _has_news(self, line: Line, now: float) -> bool:
         line.woken = False
