@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -292,6 +293,27 @@ def test_watching_ends(world: World, tmp_path: Path) -> None:
         world.one.watch("gopher://x", stop=stop)
     with pytest.raises(errors.UsageError, match="has no remotes"):
         world.one.watch(stop=stop)
+
+
+def test_a_signal_that_comes_as_a_wait_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watcher ends that is told to by a signal whose handler goes on for longer than the watcher would have waited."""
+    monkeypatch.setattr(watching, "pause_s", lambda _: 0.2)
+    stop, watcher = threading.Event(), world.watcher(lambda: FilePeer(world.other))
+    waked = threading.Timer(20, lambda: watcher._wake(watcher.lines[0]))
+
+    def end(*_: object) -> None:
+        time.sleep(0.3)
+        stop.set()
+
+    before = signal.signal(signal.SIGALRM, end)
+    waked.start()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        watcher.run(stop)
+        assert waked.is_alive(), "it waited until somebody woke it"
+    finally:
+        waked.cancel()
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
