@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SHORTEST_S, LONGEST_S = 0.004, 0.03
+SHORTEST_S, LONGEST_S = 0.004, 0.05
 SHARE = 0.004
 """How much of the time that has passed without a write may pass until the next look."""
 
