@@ -75,10 +75,9 @@ def begin(connection: apsw.Connection, *, nested: bool = False) -> None:
         return
     connection.execute("PRAGMA main.schema_version").fetchone()  # has SQLite look at the file (fact 31)
     memory = _of(connection)
+    # Whoever deserializes a database into a connection has SQLite count anew; it has no name then.
     if memory.committed != connection.data_version("main") or not connection.filename:
-        forget_rows(
-            connection
-        )  # whoever deserializes a database into a connection has SQLite count anew, and it has no name
+        forget_rows(connection)
     memory.committed = None
 
 

@@ -274,7 +274,7 @@ class _Homecomers:
             updates = [(op, mask) for _, _, op, mask in query.rows(self.connection, find, values)]
             updates += [(op, mask) for _, op, mask in later]
             for field in table.fields:
-                if _is_written(table, field, updates):
+                if is_written(table, field, updates):
                     self._learn_value(number, field)
             self._remove(number)
         wait = sql("shown/moved/wait", held=table.held, moved=table.moved)
@@ -317,9 +317,7 @@ class _Homecomers:
         find = sql("shown/moved/updates_before", keys=table.keys, held=table.held)
         updates = query.rows(self.connection, find, {"tbl": table.id, "held": number, "anew": anew})
         for field in table.plain_fields:
-            stamped = table.stamped_with(field)
-            op, bit = FIRST_UPDATE_OP + stamped.word, 1 << stamped.bit
-            stamps = [(hlc, s) for hlc, s, found, mask in updates if found == op and mask & bit]
+            stamps = [(hlc, s) for hlc, s, op, mask in updates if is_written(table, field, [(op, mask)])]
             if not stamps:
                 continue
             self._learn_value(number, field)
@@ -383,6 +381,7 @@ class _Homecomers:
         )
 
 
-def _is_written(table: Table, field: Field, updates: Iterable[tuple[int, int]]) -> bool:
+def is_written(table: Table, field: Field, events: Iterable[tuple[int, int]]) -> bool:
+    """Tell whether any of some events of the log (kind, detail) is an update of a column."""
     stamped = table.stamped_with(field)
-    return any(op == FIRST_UPDATE_OP + stamped.word and (mask >> stamped.bit) & 1 for op, mask in updates)
+    return any(op == FIRST_UPDATE_OP + stamped.word and (detail >> stamped.bit) & 1 for op, detail in events)

@@ -10,7 +10,7 @@ import json
 from itertools import takewhile
 
 from crdtsql.base import Sql, identifier, naming, query, reasons, sql
-from crdtsql.shown import holding
+from crdtsql.shown import holding, moved
 from crdtsql.shown.holding import Side
 from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
 
@@ -60,11 +60,7 @@ def _learn(registry: Registry, table: Table, number: int, masks: list[str] | Non
     pairs = Sql(f"{table.held} AS held JOIN {table.quoted} AS shown ON {table.row_has_key_of('shown', 'held')}")
     is_shown = not inserted and query.exists(connection, pairs, "held.id = ?", (number,))
     for field in table.fields:
-        stamped = table.stamped_with(field)
-        updated = any(
-            op == FIRST_UPDATE_OP + stamped.word and (detail >> stamped.bit) & 1 and op not in DELETES
-            for op, detail in events
-        )
+        updated = moved.is_written(table, field, events)
         value, column = naming.value(field.id), identifier(field.name)
         if updated and is_shown:
             statement = sql(

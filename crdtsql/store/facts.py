@@ -52,9 +52,8 @@ def of_kind(connection: apsw.Connection, kind: str) -> list[tuple[str, SqliteVal
 
 
 def _read_kind(connection: apsw.Connection, kind: str) -> list[tuple[str, SqliteValue]]:
-    statement = (
-        "SELECT substr(name, ?3), value FROM main._crdt_meta WHERE name > ?1 AND name < ?2"  # the colon comes before ;
-    )
+    # The colon comes just before the semicolon, so these are the names that begin with the kind and a colon.
+    statement = "SELECT substr(name, ?3), value FROM main._crdt_meta WHERE name > ?1 AND name < ?2"
     return query.rows(connection, statement, (f"{kind}:", f"{kind};", len(kind) + 2))
 
 
