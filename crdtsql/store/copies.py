@@ -140,10 +140,8 @@ class Note:
                 os.makedirs(os.path.dirname(name), mode=0o700, exist_ok=True)
                 handle = _create(name)
             try:
-                try:
-                    os.write(handle, self.content.encode())
-                finally:
-                    os.close(handle)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(self.content.encode())
                 os.replace(name, self.place)
             except BaseException:
                 os.unlink(name)
