@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,20 +12,10 @@ from crdtsql.base.errors import TransportError
 from crdtsql.transports import Request, Response
 from crdtsql.transports.observing import looks
 from crdtsql.verify import digests
-from tests.support import peers, state
-from tests.support.peers import Clock
-from tests.verify.test_verify import Wire, damage, make, told
+from tests.support import state
+from tests.verify.comparing import Wire, damage, told
 
 COLUMNS = ["n", "title", "votes"]
-
-
-@pytest.fixture
-def met() -> Iterator[list[Replica]]:
-    """Give three replicas in memory that have the same changes."""
-    found = peers.in_memory("verify", make, Clock(peers.START_MS + 60_000, step=1))
-    yield found
-    for replica in found:
-        replica.connection.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,18 +18,15 @@ from crdtsql.transports import Request, Response
 from crdtsql.transports.observing import looks
 from crdtsql.ui.cli import cli
 from tests.support import peers
-from tests.support.peers import Clock, write
-from tests.verify.test_verify import SCHEMA, Wire, damage, make, told
+from tests.support.peers import write
+from tests.verify.comparing import SCHEMA, Wire, damage, told
 
 
 @pytest.fixture
-def met() -> Iterator[list[Replica]]:
+def met(met: list[Replica]) -> list[Replica]:
     """Give three replicas in memory that have the same changes; the first two were found equal."""
-    found = peers.in_memory("verify", make, Clock(peers.START_MS + 60_000, step=1))
-    assert found[0].verify(found[1]).since is None
-    yield found
-    for replica in found:
-        replica.connection.close()
+    assert met[0].verify(met[1]).since is None
+    return met
 
 
 OLD, NEW = "UPDATE task SET title = 'bad' WHERE id = 't2'", "UPDATE task SET title = 'bad' WHERE id = 't1'"
