@@ -41,6 +41,7 @@ class Step:
         field: the column that is added.
         name: of a trigger or view.
         declared: what `table` refers to, of a reference that was declared to crdtsql alone.
+        era: of a table that is created, how often it was disabled in the other file: this one has nothing of it to forget.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Step:
     field: Field | None = None
     name: str = ""
     declared: Declared | None = None
+    era: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def _parents_first(registry: Registry, tables: list[Table]) -> list[Table]:
 
 def _create_table(ours: Registry, theirs: Registry, table: Table, diff: SchemaDiff) -> None:
     statement = checked(schema.definition(theirs.connection, "table", table.name), "TABLE", table.name)
-    diff.steps.append(Step("create table", table.name, statement, table))
+    diff.steps.append(Step("create table", table.name, statement, table, era=theirs.eras().get(table.uid, 0)))
     rows = query.rows(
         theirs.connection,
         "SELECT name, sql FROM main.sqlite_schema WHERE type = 'index' AND tbl_name = ? COLLATE NOCASE AND sql IS NOT NULL",
@@ -346,13 +348,13 @@ def adopt(registry: Registry, diff: SchemaDiff, now: Now, *, extras: bool) -> No
         if step.kind.startswith("create"):
             _create(connection, step)
             if step.source is not None:
-                created.append(step.source)
+                created.append((step.source, step.era))
         else:
             if step.source is not None and step.field is not None:
                 parking.expect(registry, registry.table(step.table), step.field)
             alter.alter(registry, alter.parse(step.statement))
-    for source in created:
-        _enable(registry, source, now)
+    for source, era in created:
+        _enable(registry, source, era, now)
     for step in diff.steps:
         if step.declared is not None:
             reference.take_over(registry, registry.table(step.table), step.declared)
@@ -383,7 +385,9 @@ def _run_one(connection: apsw.Connection, statement: str) -> None:
     cursor.execute(statement)
 
 
-def _enable(registry: Registry, source: Table, now: Now) -> None:
+def _enable(registry: Registry, source: Table, era: int, now: Now) -> None:
+    if era > registry.eras().get(source.uid, 0):
+        registry.set_era(source.uid, era)
     kept = next((table for table in registry.tables() if table.uid == source.uid), None)
     if kept is not None:
         table = appear.appear(registry, kept, now, appear.Options({}), source.name)

@@ -110,18 +110,20 @@ def join_eras(registry: Registry, header: Header) -> None:
     """Check that no table forgot its history on one side only, and take over what the sender says of other tables.
 
     Disabling one table of several forgets its events, while the vector goes on to cover them: such a replica can't pass
-    them on, and must not seem to.
+    them on, and must not seem to. A sender that does not replicate the table, and did not disable it, never had any of its events
+    to forget.
 
     Raises:
         SchemaMismatchError: a table was disabled on one side and not on the other.
     """
     ours = registry.eras()
     replicated = {table.uid: table.name for table in registry.tables()}
+    replicated_there = header.table_uids
     for key in ours.keys() | header.eras.keys():
         here, there = ours.get(key, 0), header.eras.get(key, 0)
         if key not in replicated:
             registry.set_era(key, max(here, there))
-        elif here != there:
+        elif here < there or (here > there and key in replicated_there):
             where = "the sender" if there > here else "this replica"
             raise SchemaMismatchError(
                 f"table {replicated[key]!r} was disabled on {where} and forgot its history, on the other side not: nothing was "

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from crdtsql.replica.replica import Replica
     from crdtsql.replica.syncreport import RowChange, Standing, SyncOptions, SyncReport, Told
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
+    from crdtsql.replica.turns import check_committed
     from crdtsql.replica.verifyreport import VerifyOptions, VerifyReport
 else:
     __getattr__ = door(
@@ -20,6 +21,7 @@ else:
             "replica": "Replica",
             "syncreport": "RowChange Standing SyncOptions SyncReport Told",
             "transactions": "LOCK_TIMEOUT_S",
+            "turns": "check_committed",
             "verifyreport": "VerifyOptions VerifyReport",
         },
     )
@@ -36,4 +38,5 @@ __all__ = [
     "VerifyOptions",
     "VerifyReport",
     "carries",
+    "check_committed",
 ]

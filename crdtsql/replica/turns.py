@@ -99,3 +99,17 @@ def verb(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Own
             raise UsageError(f"SQLite's integers have 64 bits, and one that was given has more ({error})") from error
 
     return taking_turns
+
+
+@verb
+def check_committed(replica: _HasTurns) -> None:
+    """Check that no transaction of the caller's is open: what it wrote may still be taken back, so nobody else may get it.
+
+    Raises:
+        UsageError: one is.
+    """
+    if replica.connection.in_transaction:
+        raise UsageError(
+            f"a transaction is open on the connection to {replica.path}, and what it wrote could still be rolled back when others "
+            "have it: COMMIT or ROLLBACK first; nothing was exchanged"
+        )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from crdtsql.base import CrdtsqlError, MissingChangesError, TransportError
 from crdtsql.merge import MergeReport
-from crdtsql.replica import Replica, Standing, SyncOptions, SyncReport
+from crdtsql.replica import Replica, Standing, SyncOptions, SyncReport, check_committed
 from crdtsql.transports import cards, scope
 from crdtsql.transports.interface import Peer, Request, Response
 from crdtsql.transports.observing import counting
@@ -23,8 +23,9 @@ def answer(replica: Replica, request: Request) -> Response:
     """Response a request, on the side of the peer that was asked.
 
     Raises:
-        CrdtsqlError: the request is this replica's own, or its changeset can't be merged.
+        CrdtsqlError: the request is this replica's own, its changeset can't be merged, or a transaction is open on its connection.
     """
+    check_committed(replica)
     if request.site == replica.site:
         raise CrdtsqlError(f"{replica.path} and what syncs with it are the same replica (site {replica.site})")
     standing = replica.standing(request.vector)

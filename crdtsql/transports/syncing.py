@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from crdtsql.base import CrdtsqlError, UsageError, naming, suggest
-from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries
+from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries, check_committed
 from crdtsql.transports import scope
 from crdtsql.transports.addresses import LOCAL, Address, named, opener, parse
 from crdtsql.transports.interface import Context, Peer, Store
@@ -70,6 +70,7 @@ def _opened(replica: Replica, remote: Any, opened: ExitStack) -> Any:
 
 def _with_open(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport:
     """Sync with a remote that is open."""
+    check_committed(replica)
     if isinstance(remote, Peer):
         from crdtsql.transports.exchange import sync_with_peer
 
@@ -106,6 +107,7 @@ def watch(
     from crdtsql.transports.watch.watching import Watcher
 
     scope.check_names(replica, options)
+    check_committed(replica)
     known = replica.remotes()
     wanted: dict[str, Any] = {}
     for remote in remotes or known:
@@ -157,6 +159,7 @@ class _Carrier:
         """Compare with a remote."""
         from crdtsql.transports.observing.verifying import verify
 
+        check_committed(replica)
         with ExitStack() as opened:
             there = _opened(replica, remote, opened)
             if not isinstance(there, (Peer, Store)):
@@ -170,6 +173,7 @@ class _Carrier:
         """Merge what copies of a file have."""
         from crdtsql.transports.reconciling import reconcile
 
+        check_committed(replica)
         return reconcile(replica, copies, refuse_unrelated=refuse_unrelated)
 
 

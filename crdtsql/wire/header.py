@@ -177,6 +177,11 @@ class Header:
         """Return the numbers of the tables that have rows: 1 is the first."""
         return [number for number, table in enumerate(self.tables, 1) if table.rows]
 
+    @property
+    def table_uids(self) -> frozenset[str]:
+        """Return the uids of all tables that the sender replicates, with rows here or without."""
+        return frozenset({table.uid for table in self.tables}.union(*self.others.values()))
+
     def has_news_for(self, vector: Mapping[bytes, int]) -> bool:
         """Tell whether there is any event in the changeset that a replica with this version vector lacks."""
         return any(upto > vector.get(site, 0) for site, upto in self.vector.items())
