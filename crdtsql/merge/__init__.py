@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from crdtsql.base import door
 
 if TYPE_CHECKING:
-    from crdtsql.merge import parking
+    from crdtsql.merge import parking, unrelated
     from crdtsql.merge.absent import set_uids
     from crdtsql.merge.merging import check_needs, check_skew, merge
     from crdtsql.merge.report import MergeReport
@@ -26,4 +26,5 @@ __all__ = [
     "merge",
     "parking",
     "set_uids",
+    "unrelated",
 ]

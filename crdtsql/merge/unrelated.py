@@ -33,6 +33,17 @@ class Unrelated:
         """Tell whether both sides filled a table separately."""
         return self.wholly or table.uid in self.uids
 
+    def __bool__(self) -> bool:
+        return self.wholly or bool(self.uids)
+
+
+def may_be(registry: Registry, vector: Mapping[bytes, int]) -> bool:
+    """Tell from a vector alone whether this replica and one that has it may have filled something separately; `find` knows."""
+    here = {ordinal: site for ordinal, site, _ in registry.sites()}
+    return vector.keys().isdisjoint(here.values()) or any(
+        table.genesis is not None and not _is_seen(table.genesis, here, vector) for table in registry.tables()
+    )
+
 
 def find(registry: Registry, header: Header) -> Unrelated:
     """Find out what this replica and the sender of a changeset filled separately; before anything is merged."""

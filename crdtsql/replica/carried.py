@@ -5,6 +5,7 @@ A replica knows no transport: they stand above it. `carries` is called by them w
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -226,14 +227,21 @@ class Carried(Session):
             remotes.forget(self.registry, name)
 
     @contextmanager
-    def rehearsal(self) -> Iterator[Self]:
-        """Give a replica on a copy of the file, for the length of a block: what is done there is done nowhere else."""
+    def rehearsal(self, *, silent: bool = False) -> Iterator[Self]:
+        """Give a replica on a copy of the file, for the length of a block: what is done there is done nowhere else.
+
+        Args:
+            silent: tell nobody of its notices.
+        """
         copy = apsw.Connection("")
         try:
             with self._folded(strict=False), copy.backup("main", self.connection, "main") as backup:
                 while not backup.done:
                     backup.step(1000)
             query.rows(copy, "PRAGMA journal_mode = DELETE")
-            yield type(self).on(copy, now=self._now, make_site=self._make_site)
+            rehearsed = type(self).on(copy, now=self._now, make_site=self._make_site)
+            rehearsed.registry.given_path = self.path
+            rehearsed.notice_level = logging.DEBUG if silent else self.notice_level
+            yield rehearsed
         finally:
             copy.close()

@@ -50,6 +50,7 @@ class Session:
         self.registry = Registry(connection)
         functions.register(connection)
         self.notices: list[str] = []
+        self.notice_level = logging.WARNING
         self.on_progress: Progress = silent
         self.finished = 0
         self.finishing = False
@@ -149,7 +150,7 @@ class Session:
 
     def _notice(self, text: str) -> None:
         self.notices.append(text)
-        log.warning("%s", text)
+        log.log(self.notice_level, "%s", text)
 
     def _recognize(self) -> None:
         """Give the file a new site id if it was copied or restored."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -175,18 +176,77 @@ def test_what_can_not_be_merged_is_left_out(trio: list[Replica], depot: Depot) -
 
 
 def test_rows_that_were_filled_separately(trio: list[Replica], depot: Depot) -> None:
-    """Where rows would be taken for one that were filled separately, a visit may refuse, and what was put before stays put."""
-    one, other, _ = trio
+    """Where rows would be taken for one that were filled separately, a visit may refuse: then nothing is put there, and none is changed."""
+    one, other, third = trio
     one.connection.execute("INSERT INTO task VALUES ('a', 'of one')")
     other.connection.execute("INSERT INTO task VALUES ('a', 'of other')")
     visit(one, depot)
-    with pytest.raises(errors.FilledSeparatelyError):
-        visit(other, depot, refuse_unrelated=True)
+    before = dict(depot.files)
+    for ways in ({}, {"pull": False}, {"push": False}):
+        with pytest.raises(errors.FilledSeparatelyError, match=re.escape(other.path)):
+            visit(other, depot, refuse_unrelated=True, **ways)
+        assert depot.files == before and list(other.connection.execute("SELECT title FROM task")) == [("of other",)]
+    assert not other.notices and visit(one, depot, refuse_unrelated=True).received == 0
+    write(third, "b")
+    assert (report := visit(third, depot, refuse_unrelated=True)).sent == report.received == 1
     visit(other, depot)
     visit(one, depot)
     assert list(one.connection.execute("SELECT title FROM task")) == list(
         other.connection.execute("SELECT title FROM task")
     )
+
+
+def test_a_table_that_was_filled_separately(trio: list[Replica], depot: Depot) -> None:
+    """So it is with one table of replicas that have met, if both sides filled it before they enabled it, until they have met in it too."""
+    one, other, _ = trio
+    write(one, "a")
+    for replica in (one, other):
+        visit(replica, depot, refuse_unrelated=True)
+    for replica in (one, other):
+        replica.connection.execute("CREATE TABLE tag (id INTEGER PRIMARY KEY, name)")
+        replica.connection.execute("INSERT INTO tag VALUES (1, ?)", (replica.path,))
+        replica.enable("tag")
+    visit(one, depot, refuse_unrelated=True)
+    before = dict(depot.files)
+    for ways in ({}, {"pull": False}):
+        with pytest.raises(errors.FilledSeparatelyError) as caught:
+            visit(other, depot, refuse_unrelated=True, **ways)
+        assert caught.value.rows == {"tag": 1} and not caught.value.wholly and depot.files == before
+    visit(other, depot)
+    write(other, "b")
+    assert visit(other, depot, refuse_unrelated=True).sent == 1
+    with pytest.raises(errors.FilledSeparatelyError):
+        visit(one, depot, refuse_unrelated=True)
+    assert visit(one, depot).received == 2 and visit(one, depot, refuse_unrelated=True).received == 0
+
+
+def test_who_has_met_is_not_asked(trio: list[Replica], depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is merged into a copy once replicas have met."""
+    one, other, _ = trio
+    write(one, "a")
+    write(other, "b")
+    for replica in (one, other, one):
+        visit(replica, depot, refuse_unrelated=True)
+    monkeypatch.setattr(Replica, "rehearsal", lambda self, **_: pytest.fail("a copy was made"))
+    write(one, "c")
+    visit(one, depot, refuse_unrelated=True)
+    write(other, "d")
+    assert (report := visit(other, depot, refuse_unrelated=True)).sent == report.received == 1
+    write(one, "e")
+    assert visit(one, depot, refuse_unrelated=True, pull=False).sent == 1
+
+
+def test_who_is_asked_puts_though_something_is_left_out(trio: list[Replica], depot: Depot) -> None:
+    """A segment that can't be merged for other reasons keeps nobody who may refuse from putting his own."""
+    one, other, third = trio
+    one.set_rows("task", "grow-only")
+    write(one, "a")
+    visit(one, depot)
+    write(third, "c")
+    visit(third, depot)
+    write(other, "b")
+    report = visit(other, depot, refuse_unrelated=True)
+    assert report.sent == report.received == len(report.skipped) == 1 and keys(other) == ["b", "c"]
 
 
 def test_short_segments_are_put_together(trio: list[Replica], depot: Depot) -> None:

@@ -16,7 +16,7 @@ from crdtsql.replica import Replica, SyncOptions, SyncReport
 from crdtsql.transports import rehearsal, scope
 from crdtsql.transports.interface import Entry, Store
 from crdtsql.transports.observing import counting
-from crdtsql.transports.stores import fingerprints, segments, upkeep
+from crdtsql.transports.stores import fingerprints, meeting, segments, upkeep
 from crdtsql.transports.stores.fingerprints import Vector
 from crdtsql.transports.stores.known import Seen, StoreCache
 from crdtsql.transports.stores.outbox import Outbox
@@ -119,6 +119,13 @@ class Visit:
         pieces = list(self.store.get_many(self.files[stem]))
         whole = [piece for piece in pieces if piece is not None]
         return b"".join(whole) if len(whole) == len(pieces) else None
+
+    def peek(self, stem: str) -> bytes | None:
+        """Return the bytes of a segment as `read` does, and keep them for it."""
+        data = self.read(stem)
+        if data is not None and sum(map(len, self._kept.values())) < KEPT_BYTES:
+            self._kept[stem] = data
+        return data
 
     def put(self, since: Vector) -> Segment:
         """Put a segment there that leads from a vector to this replica's; return it."""
@@ -231,7 +238,7 @@ class Visit:
 
 
 def visit(visit: Visit, names: Collection[str], rules: upkeep.Rules | None, chance: random.Random | None) -> None:
-    """Look, put there what the store lacks, take what it has, tidy up.
+    """Look, put there what the store lacks, take what it has, tidy up; nothing is put where what would be taken is refused.
 
     Args:
         names: what was listed when it was found that something is new.
@@ -246,6 +253,8 @@ def visit(visit: Visit, names: Collection[str], rules: upkeep.Rules | None, chan
         visit.rehearse()
         return
     if visit.options.push:
+        if visit.options.refuse_unrelated:
+            meeting.check(visit)
         visit.publish()
     if visit.options.pull:
         visit.take()

@@ -101,6 +101,13 @@ STORES = tuple(
             RANDOM,
         ),
         (
+            "who is refused has put his rows there already",
+            "visit",
+            "            meeting.check(visit)\n",
+            "            pass\n",
+            VISIT,
+        ),
+        (
             "an own segment that is damaged is deleted before its content is there again",
             "upkeep",
             "    if not includes(visit.vector, visit.had):\n        return\n",
