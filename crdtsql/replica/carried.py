@@ -33,7 +33,12 @@ class Carrier(Protocol):
         """Sync a replica with a remote."""
 
     def reconcile(
-        self, replica: Any, copies: Sequence[str | os.PathLike[str]], *, refuse_unrelated: bool
+        self,
+        replica: Any,
+        copies: Sequence[str | os.PathLike[str]],
+        *,
+        refuse_unrelated: bool,
+        told: Callable[[str, MergeReport], None] | None,
     ) -> dict[str, MergeReport]:
         """Merge what copies of a file have."""
 
@@ -124,20 +129,27 @@ class Carried(Session):
         options = SyncOptions(pull, push, tables=chosen)
         _CARRIERS[0].watch(self, remotes, stop or threading.Event(), on_change=on_change, told=told, options=options)
 
-    def reconcile(self, *copies: str | os.PathLike[str], refuse_unrelated: bool = False) -> dict[str, MergeReport]:
+    def reconcile(
+        self,
+        *copies: str | os.PathLike[str],
+        refuse_unrelated: bool = False,
+        told: Callable[[str, MergeReport], None] | None = None,
+    ) -> dict[str, MergeReport]:
         """Merge what copies of this file have, such as conflict copies that a sync program made of it; return what each brought.
 
-        The copies stay as they are; no program may be writing to them. To do it again does no harm.
+        The copies stay as they are; no program may be writing to them. To do it again does no harm. All of them are looked at before
+        anything is merged; what else can't be merged then stops at that copy, and what came before it stays.
 
         Args:
             refuse_unrelated: as in `merge`.
+            told: called with the path of each copy, and what it brought, as soon as it is merged.
 
         Raises:
             DatabaseError: there is no such file, or it is no SQLite database.
             NotEnabledError: nothing is replicated in a copy.
             UsageError: a copy is this file itself.
         """
-        return _CARRIERS[0].reconcile(self, copies, refuse_unrelated=refuse_unrelated)
+        return _CARRIERS[0].reconcile(self, copies, refuse_unrelated=refuse_unrelated, told=told)
 
     def verify(
         self,

@@ -44,7 +44,26 @@ LOCAL = ("dir", "file")
 """Schemes of paths on this machine."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
-_AS_SCP_HAS_IT = re.compile(r"(?P<host>(?:[\w.-]+@)?[\w.-]{2,}):(?P<path>[^:]*\.(?:db|sqlite3?)|[/~].*)", re.DOTALL)
+LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.IGNORECASE)
+"""Names of this machine."""
+_AS_SCP_HAS_IT = re.compile(
+    r"(?!.*://)(?:(?P<host>[\w.-]{2,}):(?P<path>[^:]*\.(?:db|sqlite3?)|/.*|~/.*)"
+    r"|(?P<user_host>(?:[\w.-]+(?P<secret>:[^/@]*)?@[\w.-]+|(?:[\w.-]+@)?\[[0-9A-Fa-f:.%]+\])):(?P<any_path>[^\0]+))",
+    re.DOTALL,
+)
+_AS_SERVERS_LISTEN = re.compile(
+    r"(?P<host>[\w.-]{2,}|\[[0-9A-Fa-f:.%]+\]):(?P<port>\d{1,5})(?:/(?P<name>.*))?", re.DOTALL
+)
+_SECRET = re.compile(r"//(?P<user>[^/@:\[]*):(?!\d{1,5}(?:/|$)).*@", re.DOTALL)
+"""A password, also one with a slash in it; what follows a host may be a port."""
+_USER = re.compile(r"//(?P<user>[^/@]*)@")
+_WITHOUT_USER = ("az", "gs", "http", "https", "nats", "s3")
+_ASKED_BY = {
+    "az": "credentials stand in the environment",
+    "gs": "credentials stand in the environment",
+    "s3": "credentials stand in the environment",
+    "ssh": "ssh asks for it, or takes a key",
+}
 
 
 class Address(NamedTuple):
@@ -90,14 +109,42 @@ def parse(text: str | os.PathLike[str]) -> Address:
     """
     if not isinstance(text, str):
         return Address(os.fspath(text), "file", os.fspath(text))
+    if not text:
+        raise UsageError("the address is empty: write a file's path, or an address such as dir:/mnt/team")
     found = _SCHEME.fullmatch(text)
     if os.path.isdir(text):
         raise UsageError(f"{text} is a folder: write dir:{text} to sync with a folder that replicas share")
-    if os.path.exists(text) or (found is None and not _AS_SCP_HAS_IT.fullmatch(text)):
+    foreign = _AS_SERVERS_LISTEN.fullmatch(text) or _AS_SCP_HAS_IT.fullmatch(text)
+    if os.path.exists(text) or (found is None and not foreign):
         return Address(text, "file", text)
+    _refuse_secrets(text, found[1].lower() if found else None)
     if found and (found[1].lower() in BUILT_IN or found[1].lower() in plugged_in()):
         return Address(text, found[1].lower(), found[2])
     raise UsageError(f"{text}: {'; '.join(_instead(text, found[1].lower() if found else None))}")
+
+
+def _refuse_secrets(text: str, scheme: str | None) -> None:
+    """Refuse an address with a password, and don't repeat it; what packages of others bring judges for itself."""
+    by_http, what = scheme in ("http", "https"), "a password"
+    as_scp = _AS_SCP_HAS_IT.fullmatch(text)
+    if as_scp and as_scp["secret"]:
+        scheme, clean = "ssh", text.replace(as_scp["secret"], "", 1)
+        clean = next(part.partition(" write ")[2] for part in _instead(clean, None))
+    elif scheme is None or scheme in LOCAL or (scheme not in BUILT_IN and scheme in plugged_in()):
+        return
+    else:
+        rest = text.partition(":")[2]
+        found = _SECRET.match(rest)
+        if found is None and by_http:
+            found, what = _USER.match(rest), "a user"
+        if found is None:
+            return
+        user = f"{found['user']}@" if found["user"] and scheme not in _WITHOUT_USER else ""
+        clean = f"{scheme}://{user}{rest[found.end() :]}"
+    advice = _ASKED_BY.get(scheme, "what the server asks for stands in the environment")
+    if by_http:
+        advice = f"{suggest.command('token keep', clean)} keeps a token for it"
+    raise UsageError(f"{what} stands in the address, where others see it: write {clean}; {advice}")
 
 
 def named(remotes: Mapping[str, str], remote: str | os.PathLike[str]) -> str | os.PathLike[str]:
@@ -119,12 +166,22 @@ def named(remotes: Mapping[str, str], remote: str | os.PathLike[str]) -> str | o
 def _instead(text: str, scheme: str | None) -> Iterator[str]:
     """Say what is wrong with an address, and what to write."""
     known = sorted({*BUILT_IN, *plugged_in()})
+    listens = _AS_SERVERS_LISTEN.fullmatch(text)
+    if listens:
+        secure = "" if LOOPBACK.fullmatch(listens["host"].strip("[]")) else "s"
+        place = f"{listens['host']}:{listens['port']}/{listens['name'] or 'app'}"
+        yield f"for a file that a server answers for write http{secure}://{place}"
+        return
     as_scp = _AS_SCP_HAS_IT.fullmatch(text)
-    remote = as_scp is not None and not as_scp["path"].startswith("//")
-    if scheme and (not remote or suggest.meant(scheme, known)):
+    if scheme and (as_scp is None or suggest.meant(scheme, known)):
         yield f"there is no transport {scheme}:, {suggest.instead(scheme, known, 'those there are')}"
-    if as_scp and remote:
-        yield f"for a file on another machine write ssh://{as_scp['host']}/{as_scp['path'].removeprefix('/')}"
+    if as_scp:
+        path = as_scp["path"] or as_scp["any_path"]
+        at_home = "" if path.startswith(("/", "~/")) else "~/"
+        yield (
+            "for a file on another machine write "
+            f"ssh://{as_scp['host'] or as_scp['user_host']}/{at_home}{path.removeprefix('/')}"
+        )
 
 
 def plugged_in() -> dict[str, metadata.EntryPoint]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -35,15 +35,21 @@ class Copied(Replica):
 
 
 def reconcile(
-    replica: Replica, copies: Sequence[str | os.PathLike[str]], *, refuse_unrelated: bool
+    replica: Replica,
+    copies: Sequence[str | os.PathLike[str]],
+    *,
+    refuse_unrelated: bool,
+    told: Callable[[str, MergeReport], None] | None = None,
 ) -> dict[str, MergeReport]:
-    """Merge what copies of a file have; return what each brought."""
+    """Merge what copies of a file have; return what each brought, and tell of each as soon as it is merged."""
     paths = [os.fspath(copy) for copy in copies]
     for path in paths:
         if not os.path.isfile(path):
             raise DatabaseError(no_such_file(path))
         if replica.connection.filename and os.path.samefile(path, replica.connection.filename):
             raise UsageError(f"{path} is the file itself: name its copies")
+    for path in paths if len(paths) > 1 else ():
+        _look_at(path)
     found = {}
     for path in paths:
         with _opened(replica, path) as copy:
@@ -53,12 +59,20 @@ def reconcile(
                 found[path] = replica.merge(copy.export(vector), refuse_unrelated=refuse_unrelated)
             else:
                 found[path] = MergeReport(copy.site, known=True)
+        if told is not None:
+            told(path, found[path])
     return found
 
 
+def _look_at(path: str) -> None:
+    """Check that a copy is a replica that can be read, so that nothing is merged where a later one is none."""
+    with _copied(path) as target, _in_memory(target, path) as copy:
+        copy.registry.require()
+
+
 @contextmanager
-def _opened(replica: Replica, path: str) -> Iterator[Replica]:
-    """Open a copy of a copy."""
+def _copied(path: str) -> Iterator[Path]:
+    """Copy a copy, with what lies beside it."""
     with tempfile.TemporaryDirectory(prefix="crdtsql-") as folder:
         target = Path(folder) / os.path.basename(path)
         for suffix in BESIDE:
@@ -68,6 +82,13 @@ def _opened(replica: Replica, path: str) -> Iterator[Replica]:
                 continue
             except OSError as error:
                 raise DatabaseError(f"{path}: it can't be copied to {folder}: {error.strerror}") from error
+        yield target
+
+
+@contextmanager
+def _opened(replica: Replica, path: str) -> Iterator[Replica]:
+    """Open a copy of a copy."""
+    with _copied(path) as target:
         if _has_pending(target):
             with Copied.open(target, lock_timeout=replica.lock_timeout) as copy:
                 copy.registry.given_path = path
@@ -77,14 +98,21 @@ def _opened(replica: Replica, path: str) -> Iterator[Replica]:
             with suppress(OSError):
                 note.unlink()
             return
-        connection = apsw.Connection("")
-        try:
-            _load(target, connection)
-            copy = Copied.on(connection)
-            copy.registry.given_path = path
+        with _in_memory(target, path) as copy:
             yield copy
-        finally:
-            connection.close()
+
+
+@contextmanager
+def _in_memory(target: Path, path: str) -> Iterator[Replica]:
+    """Open what a file has in a database of this process; `path` is what it is called."""
+    connection = apsw.Connection("")
+    try:
+        _load(target, connection, path)
+        copy = Copied.on(connection)
+        copy.registry.given_path = path
+        yield copy
+    finally:
+        connection.close()
 
 
 def _has_pending(path: Path) -> bool:
@@ -98,15 +126,23 @@ def _has_pending(path: Path) -> bool:
         connection.close()
 
 
-def _load(path: Path, connection: apsw.Connection) -> None:
+def _load(target: Path, connection: apsw.Connection, path: str) -> None:
     """Read a file into another connection's database."""
-    source = apsw.Connection(str(path))
+    source = apsw.Connection(str(target))
     try:
+        source.execute("PRAGMA schema_version").fetchall()  # the words of an error in a backup say "not an error"
         with connection.backup("main", source, "main") as backup:
             while not backup.done:
                 backup.step(1000)
         connection.execute("PRAGMA journal_mode = DELETE")
+    except apsw.NotADBError as error:
+        raise DatabaseError(
+            f"{path} is not an SQLite database (or an encrypted one): leave it out, then run this again"
+        ) from error
     except apsw.Error as error:
-        raise DatabaseError(f"{path.name} is not an SQLite database, or is damaged: {error}") from error
+        why = type(error).__name__ if str(error) == "not an error" else error
+        raise DatabaseError(
+            f"{path} is damaged, or can't be read ({why}): leave it out, then run this again"
+        ) from error
     finally:
         source.close()

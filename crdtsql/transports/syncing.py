@@ -111,16 +111,40 @@ def watch(
     known = replica.remotes()
     wanted: dict[str, Any] = {}
     for remote in remotes or known:
-        if isinstance(remote, (str, os.PathLike)):
-            parse(named(known, remote))
+        if not isinstance(remote, (str, os.PathLike, Replica, Peer, Store)):
+            raise UsageError(f"{remote!r} is nothing to sync with")
         wanted[str(getattr(remote, "address", getattr(remote, "path", remote)))] = remote
     if not wanted:
         raise UsageError(
             f"{replica.path} has no remotes: say which to watch, or name one with {suggest.verb('remote add')}"
         )
-    lines = {name: partial(_line, replica, remote, known) for name, remote in wanted.items()}
     hears = told if on_change is None else _telling_changes(replica, on_change, told)
-    Watcher(replica, lines, _with_open, options=options, told=hears).run(stop)
+    ready: dict[str, Peer | Store] = {}
+    try:
+        for name, remote in wanted.items():
+            if (opened := _reached_now(replica, remote, known)) is not None:
+                ready[name] = opened
+        lines = {name: partial(_line, replica, remote, known, name, ready) for name, remote in wanted.items()}
+        Watcher(replica, lines, _with_open, options=options, told=hears).run(stop)
+    finally:
+        for left in ready.values():
+            left.close()
+
+
+def _reached_now(replica: Replica, remote: Any, known: Mapping[str, str]) -> Peer | Store | None:
+    """Open the remote of an address before any is watched; None if it can't be reached yet.
+
+    Raises:
+        UsageError: it never can.
+    """
+    if not isinstance(remote, (str, os.PathLike)):
+        return None
+    try:
+        return reached(replica, named(known, remote))
+    except UsageError:
+        raise
+    except CrdtsqlError:  # the watcher tries that again, and tells of it
+        return None
 
 
 def _telling_changes(replica: Replica, on_change: Callable[[list[LogEntry]], None], told: Told | None) -> Told:
@@ -138,7 +162,12 @@ def _telling_changes(replica: Replica, on_change: Callable[[list[LogEntry]], Non
     return tell
 
 
-def _line(replica: Replica, remote: Any, known: Mapping[str, str]) -> Peer | Store:
+def _line(
+    replica: Replica, remote: Any, known: Mapping[str, str], name: str, ready: dict[str, Peer | Store]
+) -> Peer | Store:
+    """Open a remote that is watched; at first one may be open already."""
+    if name in ready:
+        return ready.pop(name)
     if isinstance(remote, Replica):
         from crdtsql.transports.file import FilePeer
 
@@ -168,13 +197,17 @@ class _Carrier:
 
     @staticmethod
     def reconcile(
-        replica: Replica, copies: Sequence[str | os.PathLike[str]], *, refuse_unrelated: bool
+        replica: Replica,
+        copies: Sequence[str | os.PathLike[str]],
+        *,
+        refuse_unrelated: bool,
+        told: Callable[[str, MergeReport], None] | None,
     ) -> dict[str, MergeReport]:
         """Merge what copies of a file have."""
         from crdtsql.transports.reconciling import reconcile
 
         check_committed(replica)
-        return reconcile(replica, copies, refuse_unrelated=refuse_unrelated)
+        return reconcile(replica, copies, refuse_unrelated=refuse_unrelated, told=told)
 
 
 carries(_Carrier())

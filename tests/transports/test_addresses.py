@@ -61,7 +61,16 @@ def test_a_file_that_looks_like_an_address(tmp_path: Path, monkeypatch: pytest.M
     [
         ("host:/srv/app.db", "write ssh://host/srv/app.db"),
         ("ada@host.example:/srv/app.db", "write ssh://ada@host.example/srv/app.db"),
-        ("host:app.db", "write ssh://host/app.db"),
+        ("host:app.db", "write ssh://host/~/app.db"),
+        ("host:~/app.db", "write ssh://host/~/app.db"),
+        ("ada@host:x", "write ssh://ada@host/~/x"),
+        ("[::1]:/srv/x", "write ssh://[::1]/srv/x"),
+        ("ada@[fe80::1]:x", "write ssh://ada@[fe80::1]/~/x"),
+        ("127.0.0.1:7700/app", "write http://127.0.0.1:7700/app"),
+        ("localhost:7700/app", "write http://localhost:7700/app"),
+        ("[::1]:7700/app", "write http://[::1]:7700/app"),
+        ("127.0.0.1:7700", "write http://127.0.0.1:7700/app"),
+        ("host.example:7700/app", "write https://host.example:7700/app"),
         ("fil:app.db", "did you mean 'file'?"),
         ("gopher://host/app", "there is no transport gopher:, those there are: "),
     ],
@@ -71,6 +80,33 @@ def test_wrong_addresses_say_what_to_write(text: str, advice: str) -> None:
     with pytest.raises(errors.UsageError) as caught:
         addresses.parse(text)
     assert advice in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("https://u:geheim@h/a", "write https://h/a; `crdtsql token keep https://h/a`"),
+        ("https://u:ge/heim@h:7700/a", "write https://h:7700/a;"),
+        ("http://geheim@h/a", "write http://h/a;"),
+        ("ssh://me:geheim@host/x", "write ssh://me@host/x; ssh asks for it"),
+        ("ssh://me:123geheim@host/x", "write ssh://me@host/x;"),
+        ("me:geheim@host:x", "write ssh://me@host/~/x;"),
+        ("s3://key:geheim@bucket/x", "write s3://bucket/x; credentials stand in the environment"),
+        ("sftp://me:geheim@host/x", "write sftp://me@host/x;"),
+        ("htps://me:geheim@host/x", "write htps://me@host/x;"),
+    ],
+)
+def test_passwords_are_refused_and_not_repeated(text: str, advice: str) -> None:
+    """A password in an address is refused, by whatever way, with the address without it; it is not printed again."""
+    with pytest.raises(errors.UsageError) as caught:
+        addresses.parse(text)
+    assert advice in str(caught.value) and "heim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["ssh://host:22/srv/a@b.db", "ssh://me@host/x", "ssh://[::1]:22/a@b", "file:a:b@c"])
+def test_what_is_no_password(text: str) -> None:
+    """A port, a user and a path with such signs are no password."""
+    assert addresses.parse(text).text == text
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

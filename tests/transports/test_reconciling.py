@@ -128,3 +128,33 @@ def test_the_command(app: Path) -> None:
     assert done.exit_code == 0 and done.stderr == ""
     assert [json.loads(done.stdout)[copy]["inserted"] for copy in given] == [1, 1, 1]
     assert CliRunner().invoke(cli, ["reconcile", str(app), *given]).stdout.count("nothing new") == 3
+
+
+def test_nothing_is_merged_where_one_is_no_copy(app: Path, tmp_path: Path) -> None:
+    """All copies are looked at first: where one is no database, or no replica, none is merged, and the error names that one."""
+    first = str(copies(app)[0])
+    (rubbish := tmp_path / "rubbish.db").write_text("no database " * 100)
+    apsw.Connection(str(tmp_path / "plain.db")).execute(SCHEMA).close()
+    done = CliRunner().invoke(cli, ["reconcile", str(app), first, str(rubbish)])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert f"{rubbish} is not an SQLite database" in done.stderr and "not an error" not in done.stderr
+    done = CliRunner().invoke(cli, ["reconcile", str(app), first, str(tmp_path / "plain.db")])
+    assert (done.exit_code, done.stdout) == (1, "") and "plain.db" in done.stderr
+    with Replica.open(app) as replica:
+        assert keys(replica) == ["a", "mine"]
+
+
+def test_what_was_merged_is_said(app: Path, tmp_path: Path) -> None:
+    """Where a copy fails that looked well, what was merged before it is said, then the error."""
+    first, other = str(copies(app)[0]), tmp_path / "other.db"
+    with peers.replica(other, SCHEMA) as stranger:
+        stranger.connection.execute("INSERT INTO task VALUES ('a', 'of a stranger')")
+        stranger.fold()
+    before = app.read_bytes()
+    done = CliRunner().invoke(cli, ["reconcile", str(app), first, str(other)])
+    assert done.exit_code == 1 and done.stdout.startswith(f"from {first}:\n{app}: 1 rows inserted")
+    assert "crdtsql reconcile" in done.stderr
+    app.write_bytes(before)
+    done = CliRunner().invoke(cli, ["reconcile", str(app), first, str(other), "--json"])
+    *_, notice, error = done.stderr.splitlines()
+    assert first in json.loads(notice)["notice"] and json.loads(error)["error"]["exit_code"] == 1 and done.stdout == ""

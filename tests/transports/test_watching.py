@@ -295,6 +295,39 @@ def test_watching_ends(world: World, tmp_path: Path) -> None:
         world.one.watch(stop=stop)
 
 
+@pytest.mark.parametrize("address", ["", "dir:", "file:", "ssh://host", "http://", "nats://", "s3://"])
+def test_what_can_never_work_is_not_watched(world: World, address: str) -> None:
+    """An address that can never work ends `watch` before any other remote is synced with, as it does `sync`."""
+    write(world.one.path, "a")
+    for call in (world.one.sync, lambda remote: world.one.watch(world.other, remote, told=lambda *_: None)):
+        with pytest.raises(errors.UsageError):
+            call(address)
+    assert keys(world.other) == []
+
+
+@pytest.mark.parametrize("remote", [None, 5])
+def test_what_is_no_remote_is_not_watched(world: World, remote: object) -> None:
+    """What is no remote at all is refused by `watch` as by `sync`."""
+    for call in (world.one.sync, world.one.watch):
+        with pytest.raises(errors.UsageError, match="is nothing to sync with"):
+            call(remote)
+
+
+def test_a_remote_that_is_missing_at_first(world: World) -> None:
+    """A file that can't be opened yet is told of, and tried again, when the others are watched already."""
+    stop, told = threading.Event(), []
+
+    def hear(name: str, what: SyncReport | CrdtsqlError) -> None:
+        told.append((name, type(what)))
+        if len(told) == 2:
+            stop.set()
+
+    write(world.one.path, "a")
+    gone = str(world.folder / "gone.db")
+    world.one.watch(gone, world.other, told=hear, stop=stop)
+    assert told == [(gone, errors.DatabaseError), (world.other.path, SyncReport)]
+
+
 def test_a_signal_that_comes_as_a_wait_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A watcher ends that is told to by a signal whose handler goes on for longer than the watcher would have waited."""
     monkeypatch.setattr(watching, "pause_s", lambda _: 0.2)

@@ -6,10 +6,9 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from crdtsql.base import UsageError, suggest
-from crdtsql.transports.addresses import Address
+from crdtsql.base import UsageError
+from crdtsql.transports.addresses import LOOPBACK, Address
 
-_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.%]+\]")
 
 
@@ -55,19 +54,13 @@ def _url(address: Address) -> HttpPlace:
         port = found.port
     except ValueError as error:
         raise _no_address(address, form, str(error)) from error
-    if "@" in found.netloc:
-        raise _no_address(
-            address,
-            form,
-            f"users and passwords have no place in an address; a token is kept by {suggest.verb('token keep')}",
-        )
     if found.query or found.fragment or not found.path.strip("/") or not address.rest.isprintable():
         raise _no_address(address, form, "after the host comes the name of the file there, and nothing else")
     host = found.netloc.removesuffix(f":{port}").removesuffix(":")
     if not _HOST.fullmatch(host) or port == 0:
         raise _no_address(address, form, "it has no host")
     path = quote(unquote(found.path.rstrip("/")), safe="/~")
-    near = _LOOPBACK.fullmatch(host.strip("[]")) is not None
+    near = LOOPBACK.fullmatch(host.strip("[]")) is not None
     at = host.lower() + (f":{port}" if port else "")
     return HttpPlace(
         f"{address.scheme}://{at}{path}",

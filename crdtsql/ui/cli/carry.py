@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from crdtsql.ui.merged import YES, asking, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
 from crdtsql.ui.sites import name_in
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
+
+if TYPE_CHECKING:
+    from crdtsql.merge import MergeReport
 
 TOKEN_FILE = click.option("--token-file", metavar="FILE", help="A file with the token to show to the server.")
 
@@ -260,17 +263,31 @@ def reconcile(database: str, copies: tuple[str, ...], yes: bool, as_json: bool) 
 
     The copies stay as they are. No program may be writing to them meanwhile.
     """
+    reports: dict[str, MergeReport] = {}
+
+    def hear(copy: str, report: MergeReport) -> None:
+        if copy in reports:  # it was merged before a person was asked about another one
+            return
+        reports[copy] = report
+        if not as_json:
+            click.echo(f"from {copy}:")
+            show_report(database, report)
+
     with open_replica(database) as replica:
         again = suggest.command("reconcile", database, *copies, options=["--yes"])
-        reports = asking(
-            lambda refuse: replica.reconcile(*copies, refuse_unrelated=refuse), again, suggest.verb("combine"), yes=yes
-        )
+        try:
+            asking(
+                lambda refuse: replica.reconcile(*copies, refuse_unrelated=refuse, told=hear),
+                again,
+                suggest.verb("combine"),
+                yes=yes,
+            )
+        except CrdtsqlError:
+            if as_json and reports:
+                show_notice(f"what these copies have was merged before this failed: {', '.join(reports)}")
+            raise
     if as_json:
         print_json({copy: report.to_json() for copy, report in reports.items()})
-        return
-    for copy, report in reports.items():
-        click.echo(f"from {copy}:")
-        show_report(database, report)
 
 
 @click.command()
