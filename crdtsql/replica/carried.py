@@ -5,7 +5,6 @@ A replica knows no transport: they stand above it. `carries` is called by them w
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -107,6 +106,7 @@ class Carried(Session):
         told: Told | None = None,
         pull: bool = True,
         push: bool = True,
+        refuse_unrelated: bool = False,
         tables: Sequence[str] | None = None,
     ) -> None:
         """Sync with remotes as soon as there is news on either side, until an event is set; or with all that have names.
@@ -118,6 +118,7 @@ class Carried(Session):
             on_change: called with the rows that came from other sites since it was called last, as `log` lists them, the newest first.
             stop: when to end; without, it goes on until the process is told to.
             told: called with a remote's name, and the report of a sync in which something moved, or the error for which one failed.
+            refuse_unrelated: as in `merge`; a remote that is refused fails, and is tried again.
             tables: as in `sync`.
 
         Raises:
@@ -126,7 +127,7 @@ class Carried(Session):
         from crdtsql.replica.syncreport import SyncOptions
 
         chosen = None if tables is None else tuple(tables)
-        options = SyncOptions(pull, push, tables=chosen)
+        options = SyncOptions(pull, push, refuse_unrelated=refuse_unrelated, tables=chosen)
         _CARRIERS[0].watch(self, remotes, stop or threading.Event(), on_change=on_change, told=told, options=options)
 
     def reconcile(
@@ -239,12 +240,8 @@ class Carried(Session):
             remotes.forget(self.registry, name)
 
     @contextmanager
-    def rehearsal(self, *, silent: bool = False) -> Iterator[Self]:
-        """Give a replica on a copy of the file, for the length of a block: what is done there is done nowhere else.
-
-        Args:
-            silent: tell nobody of its notices.
-        """
+    def rehearsal(self) -> Iterator[Self]:
+        """Give a replica on a copy of the file, for the length of a block: what is done there is done nowhere else."""
         copy = apsw.Connection("")
         try:
             with self._folded(strict=False), copy.backup("main", self.connection, "main") as backup:
@@ -253,7 +250,6 @@ class Carried(Session):
             query.rows(copy, "PRAGMA journal_mode = DELETE")
             rehearsed = type(self).on(copy, now=self._now, make_site=self._make_site)
             rehearsed.registry.given_path = self.path
-            rehearsed.notice_level = logging.DEBUG if silent else self.notice_level
             yield rehearsed
         finally:
             copy.close()

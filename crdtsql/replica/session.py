@@ -29,7 +29,7 @@ class Session:
     """The steps around every verb: open, recognize, lock, fold, commit or undo.
 
     Attributes:
-        notices: what a person should know of what happened; each is also logged as a warning of the logger `crdtsql`.
+        notices: what a person should know of what happened; the logger `crdtsql` gets each too, at `notice_level`.
         on_progress: called during long work, with (what, steps done, steps in all).
         finished: how many transactions changed the file, those aside that only folded.
         finishing: one is being committed, so nobody can say whether it will have been.

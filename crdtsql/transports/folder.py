@@ -29,6 +29,11 @@ _OF_OTHERS = re.compile(
     r"\..*|lost\+found|desktop\.ini|Thumbs\.db|System Volume Information|\$RECYCLE\.BIN", re.IGNORECASE
 )
 """What systems and sync programs put into a folder that is empty to its user."""
+_FIRST = {
+    (errno.ENOSPC, errno.EDQUOT): "make room there, then ",
+    (errno.EROFS, errno.EACCES, errno.EPERM): "get the right to read and write there, then ",
+}
+"""What to do about an error of the system before one syncs again."""
 _LEFT_S = 24 * 3600
 """After so long a temporary file is one that somebody left."""
 
@@ -52,9 +57,9 @@ class Folder(Store):
         try:
             yield
         except OSError as error:
-            advice = "make room there, then sync again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "sync again"
+            first = next((what for codes, what in _FIRST.items() if error.errno in codes), "")
             raise TransportError(
-                f"{self.address}: {error.strerror or error} ({error.filename or self._path}): {advice}"
+                f"{self.address}: {error.strerror or error} ({error.filename or self._path}): {first}sync again"
             ) from error
 
     def exists(self) -> bool:

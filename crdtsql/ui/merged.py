@@ -27,13 +27,21 @@ def asking(merge: Callable[[bool], Done], again: str, instead: str, *, yes: bool
     try:
         return merge(not yes)
     except FilledSeparatelyError as error:
-        other = f"; to have the rows of both, run {instead}" if error.wholly else ""
         if not can_ask():
-            advice = f"{error}{other}; if equal keys do mean one row, run {again}"
-            raise FilledSeparatelyError(advice, error.rows, wholly=error.wholly) from error
-        show_notice(f"{error}{other}")
+            raise advised(error, again, instead) from error
+        show_notice(f"{error}{_other_way(error, instead)}")
     ask("merge them all the same")
     return merge(False)
+
+
+def advised(error: FilledSeparatelyError, again: str, instead: str) -> FilledSeparatelyError:
+    """Return an error that says what to do, for where nobody can be asked."""
+    advice = f"{error}{_other_way(error, instead)}; if equal keys do mean one row, run {again}"
+    return FilledSeparatelyError(advice, error.rows, wholly=error.wholly)
+
+
+def _other_way(error: FilledSeparatelyError, instead: str) -> str:
+    return f"; to have the rows of both, run {instead}" if error.wholly else ""
 
 
 def show_report(path: str, report: MergeReport) -> None:

@@ -60,6 +60,43 @@ def test_two_replicas_meet_in_a_folder(tmp_path: Path, team: Path, one: Replica)
     assert f"store dir:{team}, last seen" in call("status", tmp_path / "1.db").stdout
 
 
+def test_who_is_refused_is_told_what_to_run(tmp_path: Path, team: Path, one: Replica) -> None:
+    """Where rows were filled separately nothing is put there, whichever way, and the command that merges all the same has the options that were given."""
+    other = peers.replica(tmp_path / "2.db", SCHEMA, site=2)
+    other.connection.execute("INSERT INTO task VALUES ('a', 'y')")
+    one.sync(f"dir:{team}")
+    before = sorted(team.rglob("*"))
+    for words in ([], ["--push"], ["--pull", "--tables", "task"]):
+        refused = call("sync", other.path, f"dir:{team}", *words)
+        again = " ".join(["crdtsql", "sync", other.path, f"dir:{team}", *words, "--yes"])
+        assert refused.exit_code == 1 and f"{other.path} and the replica" in refused.stderr
+        assert "nothing was changed" in refused.stderr and f"`{again}`" in refused.stderr
+        assert sorted(team.rglob("*")) == before
+    assert call("sync", one.path, f"dir:{team}").exit_code == 0
+
+
+def test_a_folder_that_may_only_be_read(
+    tmp_path: Path, team: Path, one: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in a folder that may only be read is taken, and the command fails with what could not be put, and how to go on; `--pull` does not fail."""
+    other = peers.replica(tmp_path / "2.db", SCHEMA, site=2)
+    other.connection.execute("INSERT INTO task VALUES ('b', 'y')")
+    one.sync(f"dir:{team}")
+
+    def refuse(path: str, **_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", path)
+
+    monkeypatch.setattr(folder.os, "makedirs", refuse)
+    for table in ("", "--tables task "):
+        found = call("sync", other.path, f"dir:{team}", *table.split())
+        assert found.exit_code == 1 and "Read-only file system" in found.stderr and "the right to" in found.stderr
+        assert found.stderr.count("\n") == 1
+        again = f"crdtsql sync {other.path} dir:{team} --pull {table}".strip()
+        assert f"`{again}` only takes what is there" in found.stderr
+        assert list(other.connection.execute("SELECT count(*) FROM task")) == [(2,)]
+    assert call(*again.split()[1:]).exit_code == 0
+
+
 def test_a_dry_run_leaves_no_trace(tmp_path: Path, team: Path, one: Replica) -> None:
     """A dry run says what would change here and what would be put there, and writes nothing into the folder."""
     other = peers.replica(tmp_path / "2.db", SCHEMA, site=2)

@@ -227,7 +227,7 @@ def test_who_has_met_is_not_asked(trio: list[Replica], depot: Depot, monkeypatch
     write(other, "b")
     for replica in (one, other, one):
         visit(replica, depot, refuse_unrelated=True)
-    monkeypatch.setattr(Replica, "rehearsal", lambda self, **_: pytest.fail("a copy was made"))
+    monkeypatch.setattr(Replica, "rehearsal", lambda self: pytest.fail("a copy was made"))
     write(one, "c")
     visit(one, depot, refuse_unrelated=True)
     write(other, "d")
@@ -332,6 +332,50 @@ def test_own_damaged_segments_go_when_nothing_is_lost_by_that(trio: list[Replica
     for at_ms in (10_000, 11_500):
         visit(one, depot, at_ms=peers.START_MS + at_ms)
     assert name not in depot.files and len(depot.files) == 1
+
+
+def test_a_store_that_takes_nothing(trio: list[Replica], depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be put, what is there is taken all the same, and it is said how to do that alone; what could not be put goes later."""
+    one, other, third = trio
+    write(one, "a")
+    visit(one, depot)
+    write(other, "b")
+
+    def refuse(self: Depot, name: str, *_: object) -> None:
+        raise errors.TransportError("depot:x: it is read-only: sync again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Depot, "put", refuse)
+        with pytest.raises(errors.TransportError, match="read-only: sync again; 1 changesets .* taken") as caught:
+            visit(other, depot)
+        assert type(caught.value) is errors.TransportError
+        assert f"`crdtsql sync {other.path} depot:x --pull`" in str(caught.value) and keys(other) == ["a", "b"]
+        with pytest.raises(errors.TransportError, match="nothing was taken"):
+            visit(other, depot)
+        write(third, "c")
+        with pytest.raises(errors.TransportError, match="sync again$"):
+            visit(third, depot, pull=False)
+        assert visit(other, depot, push=False).received == 0
+    assert visit(other, depot).sent == 1
+    assert visit(one, depot).received == 1 and keys(one) == ["a", "b"]
+
+
+def test_a_store_in_which_nothing_can_be_tidied_up(
+    trio: list[Replica], depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has nothing to give is told, once, that old files could not go; what was there has been taken."""
+    one, other, _ = trio
+    for number in range(9):
+        write(one, f"k{number}")
+        visit(one, depot)
+
+    def refuse(self: Depot, name: str, *_: object) -> None:
+        raise errors.TransportError("depot:x: it is read-only: sync again")
+
+    monkeypatch.setattr(Depot, "put", refuse)
+    with pytest.raises(errors.TransportError, match="9 changesets from there were taken"):
+        visit(other, depot, EAGER)
+    assert len(keys(other)) == 9 and visit(other, depot, EAGER).received == 0
 
 
 @pytest.fixture

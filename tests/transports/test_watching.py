@@ -16,6 +16,7 @@ import pytest
 
 from crdtsql import CrdtsqlError, Replica, SyncReport, errors
 from crdtsql.look import LogEntry
+from crdtsql.replica import SyncOptions
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.folder import Folder
 from crdtsql.transports.interface import Peer, Store
@@ -363,3 +364,66 @@ def test_the_command_watches_until_a_signal(tmp_path: Path, number: signal.Signa
         assert (process.wait(timeout=60), process.stderr.read()) == (0, b"")
     with Replica.open(tmp_path / "2.db") as other:
         assert keys(other) == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_was_filled_separately_waits(world: World, tmp_path: Path, kind: str) -> None:
+    """A watcher that may refuse leaves a remote alone whose rows were filled separately, and goes on with others; once they have met it takes it up."""
+    third = peers.replica(tmp_path / "3.db", SCHEMA, site=3)
+    for replica in (world.one, world.other):
+        replica.connection.execute("INSERT INTO task VALUES ('a', ?)", (replica.path,))
+    world.other.sync(f"dir:{world.folder}")
+    before = sorted(world.folder.rglob("*"))
+    told: list[tuple[str, SyncReport | CrdtsqlError]] = []
+    reach = {"file": lambda: FilePeer(world.other), "folder": lambda: Folder("dir:team", str(world.folder))}[kind]
+    watcher = Watcher(
+        world.one,
+        {"strange": reach, "other": lambda: FilePeer(third)},
+        _with_open,
+        options=SyncOptions(refuse_unrelated=True),
+        told=lambda name, what: told.append((name, what)),
+        now=lambda: world.now,
+        chance=random.Random(1),
+    )
+    world.go(watcher, 60)
+    write(world.one.path, "b")
+    world.go(watcher, 1)
+    refused = [what for name, what in told if name == "strange"]
+    assert 3 < len(refused) < 20 and {type(what) for what in refused} == {errors.FilledSeparatelyError}
+    assert keys(third) == ["a", "b"] and keys(world.other) == ["a"] and sorted(world.folder.rglob("*")) == before
+    world.one.sync(reach())
+    del told[:]
+    world.go(watcher, 61)
+    write(world.one.path, "c")
+    world.go(watcher, 61)
+    assert not any(isinstance(what, CrdtsqlError) for _, what in told)
+    if kind == "folder":
+        world.other.sync(f"dir:{world.folder}")
+    assert keys(world.other) == ["a", "b", "c"]
+    watcher.close()
+
+
+def test_the_command_asks_nobody_while_it_watches(tmp_path: Path) -> None:
+    """`sync --watch` says what to run where it would have to ask, and merges it with `--yes`."""
+    one, other = (tmp_path / f"{number}.db" for number in (1, 2))
+    for number, path in enumerate((one, other), 1):
+        with peers.replica(path, SCHEMA, site=number) as replica:
+            replica.connection.execute("INSERT INTO task VALUES ('a', ?)", (str(path),))
+            if path == one:
+                replica.add_remote("it", f"file:{other}")
+    for words in ([str(other)], []):
+        with subprocess.Popen(
+            [*COMMAND, "sync", str(one), *words, "--watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout and process.stderr
+            told = process.stderr.readline().decode()
+            process.send_signal(signal.SIGTERM)
+            assert (process.wait(timeout=60), process.stdout.read()) == (0, b"")
+        again = " ".join(["crdtsql", "sync", str(one), *(words or ["it"]), "--yes"])
+        assert "filled separately" in told and f"`{again}`" in told and f"`crdtsql combine {one} {other}`" in told
+    command = [*COMMAND, "sync", str(one), str(other), "--watch", "--yes", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert b'"concurrent": 1' in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0

@@ -7,6 +7,7 @@ vectors, and then headers, tell of nearly all segments that their writers and th
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ def check(visit: Visit) -> None:
     path = plan(list(visit.found.values()), visit.had)
     if not any(_is_strange(visit, segment) for segment in path):
         return
-    with visit.replica.rehearsal(silent=True) as copy:
+    with visit.replica.rehearsal() as copy:
+        copy.notice_level = logging.DEBUG  # the merge itself will tell
         for segment in path:
             data = visit.peek(segment.stem) if includes(copy.known(), segment.needs) else None
             if data is None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from crdtsql.base import ChangesetError, FilledSeparatelyError, InvalidChangesetError
+from crdtsql.base import ChangesetError, FilledSeparatelyError, InvalidChangesetError, TransportError, suggest
 from crdtsql.replica import Replica, SyncOptions, SyncReport
 from crdtsql.transports import rehearsal, scope
 from crdtsql.transports.interface import Entry, Store
@@ -26,6 +26,10 @@ from crdtsql.transports.stores.segments import Segment
 KEPT_BYTES = 64 << 20
 """So much of what was read to learn its vectors is kept until it is merged."""
 _BROKEN_MS = 24 * 3600 * 1000
+
+
+class NotPutError(TransportError):
+    """A file could not be put into the store, which may be there to be read all the same."""
 
 
 @dataclass(slots=True)
@@ -141,9 +145,12 @@ class Visit:
         files = segments.files_of(segment.stem, data, self.store.most_bytes)
         with Outbox.of(self.known.path).holding(segment.stem, data, needed=len(files) > 1):
             there = self.store.entries() if len(files) > 1 else {}
-            for name, piece in files.items():
-                if name not in there or there[name].size != len(piece):
-                    self.store.put(name, piece)
+            try:
+                for name, piece in files.items():
+                    if name not in there or there[name].size != len(piece):
+                        self.store.put(name, piece)
+            except TransportError as error:
+                raise NotPutError(str(error)) from error
         self.report.sent += 1
         self.report.sent_bytes += len(data)
         self.files[segment.stem] = tuple(files)
@@ -243,6 +250,9 @@ def visit(visit: Visit, names: Collection[str], rules: upkeep.Rules | None, chan
     Args:
         names: what was listed when it was found that something is new.
         rules: by which old files go; None for those of the store.
+
+    Raises:
+        TransportError: something can't be put there; what is there has been taken, if it can be read.
     """
     visit.chance = chance or visit.chance
     entries = visit.store.entries()
@@ -252,16 +262,37 @@ def visit(visit: Visit, names: Collection[str], rules: upkeep.Rules | None, chan
     if visit.options.dry_run:
         visit.rehearse()
         return
+    failed: TransportError | None = None
     if visit.options.push:
         if visit.options.refuse_unrelated:
             meeting.check(visit)
-        visit.publish()
+        try:
+            visit.publish()
+        except NotPutError as error:
+            failed = error
     if visit.options.pull:
         visit.take()
-    if visit.options.push:
-        visit.due_ms = upkeep.tidy(visit, rules or upkeep.rules_of(visit.store))
+    if visit.options.push and failed is None:
+        try:
+            visit.due_ms = upkeep.tidy(visit, rules or upkeep.rules_of(visit.store))
+        except TransportError as error:
+            failed = error
     visit.report.skipped.extend(visit.store.remarks())
     visit.note(names, entries)
+    if failed is not None:
+        raise TransportError(f"{failed}{_taken_all_the_same(visit)}") from failed
+
+
+def _taken_all_the_same(visit: Visit) -> str:
+    """Say of a sync that could not put anything what it took, and how to do that alone."""
+    if not visit.options.pull:
+        return ""
+    words = ["--pull", *(["--tables", ",".join(visit.options.tables)] if visit.options.tables else [])]
+    again = suggest.command("sync", visit.replica.path, visit.store.address, options=words)
+    took = visit.report.received
+    done = f"{took:,} changesets from there were taken all the same, and" if took else "nothing was taken;"
+    left = "".join(f"; left out: {reason}" for reason in visit.report.skipped)
+    return f"; {done} {again} only takes what is there{left}"
 
 
 def _read(vector: Mapping[str, int] | None) -> dict[bytes, int]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from crdtsql.base import CrdtsqlError, UsageError, clock, dumps, show, show_key, suggest
+from crdtsql.base import CrdtsqlError, FilledSeparatelyError, UsageError, clock, dumps, show, show_key, suggest
 from crdtsql.replica import Replica, SyncReport
 from crdtsql.transports import Peer, Store, named, parse, reached
-from crdtsql.ui.merged import YES, asking, show_report
+from crdtsql.ui.merged import YES, advised, asking, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
 from crdtsql.ui.sites import name_in
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
@@ -37,7 +37,10 @@ def register(group: click.Group) -> None:
 @click.option("--push", is_flag=True, help="Only give what the remote lacks.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, and show what would be changed.")
 @click.option(
-    "--watch", is_flag=True, help="Go on: sync as soon as there is news on either side, until a signal ends it."
+    "--watch",
+    is_flag=True,
+    help="Go on: sync as soon as there is news on either side, until a signal ends it. Nobody is asked meanwhile: without --yes, what "
+    "would have to be asked is told, and tried again later.",
 )
 @click.option(
     "--tables", metavar="TABLE,...", help="Refuse to give or take changes of other tables; none are left out."
@@ -68,14 +71,15 @@ def sync(
     if watch and dry_run:
         raise click.UsageError("--watch changes things as they come, --dry-run nothing: give one of them")
     token = _token(token_file, remote)
+    words = _words({"--pull": pull, "--push": push}, {"--tables": tables, "--token-file": token_file})
     with open_replica(database) as replica:
         if watch:
-            there = None if remote is None else _with_token(replica, remote, token)
-            _watch(replica, database, there, options, as_json=as_json)
+            options["refuse_unrelated"] = not yes
+            _watch(replica, database, remote, options, words, token=token, as_json=as_json)
             return
         if remote is not None:
             position = replica.position() if as_json else 0
-            report = _sync(replica, database, remote, options | {"dry_run": dry_run}, yes=yes, token=token)
+            report = _sync(replica, database, remote, options | {"dry_run": dry_run}, words, yes=yes, token=token)
             found = _show(database, remote, report, dry_run=dry_run, as_json=as_json)
             if as_json:
                 _tell_changed(replica, position, found[database], dry_run=dry_run)
@@ -89,7 +93,7 @@ def sync(
         for name in known:
             try:
                 position = replica.position() if as_json else 0
-                report = _sync(replica, database, name, options | {"dry_run": dry_run}, yes=yes)
+                report = _sync(replica, database, name, options | {"dry_run": dry_run}, words, yes=yes)
                 told[name] = _show(database, name, report, dry_run=dry_run, as_json=as_json)
                 if as_json:
                     _tell_changed(replica, position, told[name][database], dry_run=dry_run)
@@ -113,6 +117,12 @@ def _names(tables: str | None) -> list[str] | None:
     return names
 
 
+def _words(flags: dict[str, bool], values: dict[str, str | None]) -> list[str]:
+    """Write options as they were given, for a command that is to be run next."""
+    found = [flag for flag, given in flags.items() if given]
+    return found + [word for option, value in values.items() if value for word in (option, value)]
+
+
 def _token(file: str | None, remote: str | None) -> str | None:
     """Return the token in a file, if one is given."""
     if file is None:
@@ -130,7 +140,14 @@ def _with_token(replica: Replica, remote: str, token: str | None) -> str | Peer 
 
 
 def _watch(
-    replica: Replica, database: str, remote: str | Peer | Store | None, options: dict[str, Any], *, as_json: bool
+    replica: Replica,
+    database: str,
+    remote: str | None,
+    options: dict[str, Any],
+    words: list[str],
+    *,
+    token: str | None,
+    as_json: bool,
 ) -> None:
     """Sync until SIGINT or SIGTERM comes, and finish what is under way; a second one ends it at once."""
     stop = threading.Event()
@@ -144,6 +161,8 @@ def _watch(
     def tell(name: str, what: SyncReport | CrdtsqlError) -> None:
         nonlocal position
         if isinstance(what, CrdtsqlError):
+            if isinstance(what, FilledSeparatelyError):
+                what = advised(what, *_advice(replica, database, remote or name, words))
             name_in(what, replica)
             show_notice(f"{name}: {what}")
         elif as_json:
@@ -156,7 +175,8 @@ def _watch(
     try:
         for number in before:
             signal.signal(number, end)
-        replica.watch(*([] if remote is None else [remote]), stop=stop, told=tell, **options)
+        there = [] if remote is None else [_with_token(replica, remote, token)]
+        replica.watch(*there, stop=stop, told=tell, **options)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -174,37 +194,59 @@ def _tell_changed(replica: Replica, position: int, found: Any, *, dry_run: bool 
 
 
 def _sync(
-    replica: Replica, database: str, remote: str, options: dict[str, Any], *, yes: bool, token: str | None = None
+    replica: Replica,
+    database: str,
+    remote: str,
+    options: dict[str, Any],
+    words: list[str],
+    *,
+    yes: bool,
+    token: str | None = None,
 ) -> SyncReport:
     """Sync with one remote, and ask first where rows would be taken for one that were filled separately."""
-    again = suggest.command("sync", database, remote, options=["--yes"])
-    with _reached(replica, remote, token) as (there, instead):
+    again, instead = _advice(replica, database, remote, words)
+    with _reached(replica, remote, token) as there:
         return asking(
             lambda refuse: replica.sync(there, **options, refuse_unrelated=refuse),
             again,
-            suggest.command("combine", database, instead) if instead else suggest.verb("combine"),
+            instead,
             yes=yes or options["dry_run"],
         )
 
 
-@contextmanager
-def _reached(
-    replica: Replica, name: str, token: str | None
-) -> Iterator[tuple[Replica | Peer | Store | str, str | None]]:
-    """Open a remote that is a file, with its notices, and say which; others are opened by their transport."""
+def _advice(replica: Replica, database: str, remote: str, words: list[str]) -> tuple[str, str]:
+    """Return the commands that merge with a remote all the same, and that combine with it.
+
+    Args:
+        words: the options with which it is synced.
+    """
+    path = _file(replica, remote)
+    return (
+        suggest.command("sync", database, remote, options=[*words, "--yes"]),
+        suggest.command("combine", database, path) if path else suggest.verb("combine"),
+    )
+
+
+def _file(replica: Replica, name: str) -> str | None:
+    """Return the path of a remote that is a file."""
     text = str(named(replica.remotes(), name))
     address = parse(text)
     if address.scheme != "file":
+        return None
+    return text if address.rest == text else address.path
+
+
+@contextmanager
+def _reached(replica: Replica, name: str, token: str | None) -> Iterator[Replica | Peer | Store | str]:
+    """Open a remote that is a file, with its notices; others are opened by their transport."""
+    path = _file(replica, name)
+    if path is None:
         there = _with_token(replica, name, token)
-        if isinstance(there, str):
-            yield there, None
-            return
-        with there:
-            yield there, None
+        with nullcontext() if isinstance(there, str) else there:
+            yield there
         return
-    path = text if address.rest == text else address.path
     with open_replica(path) as other:
-        yield other, path
+        yield other
 
 
 def _show(database: str, remote: str, report: SyncReport, *, dry_run: bool, as_json: bool) -> dict[str, Any]:
