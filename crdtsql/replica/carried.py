@@ -169,7 +169,7 @@ class Carried(Session):
         Args:
             sync: sync first if one side lacks changes.
             repair: sync, and write rows that differ anew here, as follows from their stamps; then sync and compare again.
-            take: `ours` or `theirs`: what counts where stamps don't say which value is right.
+            take: with `repair`, `ours` or `theirs`: what counts where stamps don't say which value is right.
             limit: look at no more rows than that at a time.
             since_last: look at no more than what was written since both were last found equal, if that is equal too. Then damage to
                 other rows goes unseen, and writes that no trigger saw; `since` in the report says when all were last read.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -57,6 +58,8 @@ class Folder(Store):
         try:
             yield
         except OSError as error:
+            if not os.path.isdir(self._path):
+                raise TransportError(f"{self.address}: {self._no_folder()}") from error
             first = next((what for codes, what in _FIRST.items() if error.errno in codes), "")
             raise TransportError(
                 f"{self.address}: {error.strerror or error} ({error.filename or self._path}): {first}sync again"
@@ -65,8 +68,7 @@ class Folder(Store):
     def exists(self) -> bool:
         """Look for the mark; a folder that is missing is not made, because it may be one that is not mounted."""
         if not os.path.isdir(self._path):
-            what = "is no folder" if os.path.lexists(self._path) else "there is no such folder"
-            raise TransportError(f"{self.address}: {what}: mount it, or make an empty one first (mkdir {self._path})")
+            raise TransportError(f"{self.address}: {self._no_folder()}")
         with self._explained():
             try:
                 with open(os.path.join(self._path, MARK), "rb") as file:
@@ -85,6 +87,19 @@ class Folder(Store):
                 "give a folder of its own, which may be empty; if this is one that is still being copied here, wait for that"
             )
         return found is not None
+
+    def _no_folder(self) -> str:
+        """Say what stands there that is no folder, and what to do."""
+        path = shlex.quote(self._path)
+        if not os.path.lexists(self._path):
+            return f"there is no such folder: mount it, or make an empty one first: mkdir -p {path}"
+        if not os.path.isfile(self._path):
+            return "it is no folder: name one"
+        with suppress(OSError), open(self._path, "rb") as file:
+            if file.read(16) != b"SQLite format 3\0":
+                return "it is no folder but a file: name a folder of its own"
+            return f"it is no folder but an SQLite database: to sync with that write its path without dir: ({path})"
+        return "it is no folder but a file that can't be read: name a folder of its own"
 
     def begin(self) -> None:
         """Put the mark there."""

@@ -18,7 +18,8 @@ EXIT_CODES = {
     0: "It is done, also where there was nothing to do.",
     FAILED: "It failed, and says why. Or it tells of something that is not as it must be: `doctor` of what is broken, `repair` of "
     "what is in doubt, `resolve` of conflicts that it left as they were, `schema pull` and `push` of what must be done by hand.",
-    WRONG_USAGE: "It was called in a wrong way: an option, a name of a column or a type that there is not.",
+    WRONG_USAGE: "It was called in a wrong way: an option, a name of a column or a type that there is not, "
+    "or an address that is misspelt. A remote whose address is sound, but can't be reached, is a failure: 1.",
     NOTHING_TO_SEND: "`export --skip-empty` only: the receiver has everything, and no file was written.",
     LOCKED: "Another program kept the file locked for longer than `--lock-timeout`. The same command may work later.",
     INTERRUPTED: "Ctrl-C ended it, as a signal: this is what a shell makes of it.",

@@ -18,9 +18,11 @@ from crdtsql.ui.sites import named
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
     from crdtsql.replica import Replica
 
+_BARS: list[Progress] = []
 _LOCK_TIMEOUT = "crdtsql.lock_timeout"
 
 
@@ -67,7 +69,14 @@ def ask(deed: str) -> None:
     """
     if not can_ask():
         raise UsageError(f"nothing was changed: give --yes to {deed} (nobody can be asked here)")
-    if not click.confirm(f"{deed[0].upper()}{deed[1:]}?"):
+    for bar in _BARS:
+        bar.stop()  # what is shown meanwhile goes through rich, which takes [y/N] for a style
+    try:
+        agreed = click.confirm(f"{deed[0].upper()}{deed[1:]}?")
+    finally:
+        for bar in _BARS:
+            bar.start()
+    if not agreed:
         raise CrdtsqlError("nothing was changed, as you say")
 
 
@@ -98,6 +107,16 @@ def open_replica(path: str) -> Iterator[Replica]:
 
 
 @contextmanager
+def _among(bars: list[Progress], bar: Progress) -> Iterator[None]:
+    """Have a bar among those that stop while a person is asked."""
+    bars.append(bar)
+    try:
+        yield
+    finally:
+        bars.remove(bar)
+
+
+@contextmanager
 def _progress(replica: Replica) -> Iterator[None]:
     """Show long work on stderr, on a terminal only."""
     if not sys.stderr.isatty() or wants_json():
@@ -108,7 +127,8 @@ def _progress(replica: Replica) -> Iterator[None]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True, markup=False, highlight=False)
+    with Progress(*columns, console=console, transient=True) as bar, _among(_BARS, bar):
         task = bar.add_task("", total=None, visible=False)
 
         def show_step(what: str, done: int, total: int) -> None:

@@ -47,8 +47,8 @@ def _opened(path: str, mode: str, encoding: str | None = None) -> Iterator[IO[An
         yield file
 
 
-def read_text(path: str) -> str:
-    """Read a version vector's file.
+def read_text(path: str, what: str = "a version vector") -> str:
+    """Read a file of text; `what` says what it should be.
 
     Raises:
         UsageError: it is not text.
@@ -57,7 +57,7 @@ def read_text(path: str) -> str:
         with _opened(path, "r", "utf-8") as file:
             return str(file.read())
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not a version vector: it is not text") from error
+        raise UsageError(f"{path} is not {what}: it is not text") from error
 
 
 def write_file(path: str, data: bytes) -> None:

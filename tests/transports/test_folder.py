@@ -116,8 +116,16 @@ def test_only_an_empty_folder_becomes_a_store(tmp_path: Path, team: Path, one: R
     """A folder with other files is refused, one that is missing is not made, and an empty one is none until something is put there."""
     with pytest.raises(errors.TransportError, match="there is no such folder: mount it, or make an empty one first"):
         one.sync(f"dir:{tmp_path / 'gone'}")
-    with pytest.raises(errors.TransportError, match="is no folder"):
+    with pytest.raises(errors.TransportError, match=f"mkdir -p '{tmp_path / 'g o'}'$"):
+        one.sync(f"dir:{tmp_path / 'g o'}")
+    with pytest.raises(
+        errors.TransportError, match="is no folder but an SQLite database: .* path without dir:"
+    ) as caught:
         one.sync(f"dir:{tmp_path / '1.db'}")
+    assert "mkdir" not in str(caught.value)
+    (tmp_path / "text").touch()
+    with pytest.raises(errors.TransportError, match="is no folder but a file"):
+        one.sync(f"dir:{tmp_path / 'text'}")
     for options in ({"push": False}, {"dry_run": True}):
         with pytest.raises(errors.TransportError, match="is empty"):
             one.sync(f"dir:{team}", **options)

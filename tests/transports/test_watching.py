@@ -427,3 +427,16 @@ def test_the_command_asks_nobody_while_it_watches(tmp_path: Path) -> None:
         assert b'"concurrent": 1' in process.stdout.readline()
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
+
+
+def test_the_command_names_a_remote_once(tmp_path: Path) -> None:
+    """`sync --watch` says which remote failed once in a line, by the name that the user gave."""
+    with peers.replica(tmp_path / "1.db", SCHEMA) as one:
+        one.add_remote("team", f"dir:{tmp_path / 'gone'}")
+    for given, said in ((f"dir:{tmp_path / 'gone'}", ""), ("team", "team: ")):
+        command = [*COMMAND, "sync", str(tmp_path / "1.db"), given, "--watch"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr
+            line = process.stderr.readline()
+            process.send_signal(signal.SIGTERM)
+        assert line.startswith(f"crdtsql: {said}dir:{tmp_path / 'gone'}: there is no such folder"), line

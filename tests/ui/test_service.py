@@ -38,6 +38,8 @@ def words_of(unit: str) -> list[str]:
 
 def test_a_unit_starts_what_a_person_would(app: str, tmp_path: Path) -> None:
     """The unit runs `sync --watch` with paths that hold in any folder, whatever characters are in them."""
+    with peers.replica(Path("peer.db"), "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL)", site=2):
+        Path("team").mkdir()
     unit = call(app, "--systemd", "peer.db").stdout
     assert words_of(unit)[-4:] == ["sync", str(tmp_path / app), f"file:{tmp_path / 'peer.db'}", "--watch"]
     assert words_of(call(app, "--systemd", "dir:team").stdout)[-2] == f"dir:{tmp_path / 'team'}"
@@ -55,6 +57,7 @@ def test_names_of_remotes_stay_names(app: str) -> None:
 
 def test_a_property_list_says_the_same(app: str, tmp_path: Path) -> None:
     """With --launchd it is what macOS takes."""
+    Path("team").mkdir()
     found = plistlib.loads(call(app, "dir:team", "--launchd").stdout.encode())
     assert found["ProgramArguments"][-4:] == ["sync", str(tmp_path / app), f"dir:{tmp_path / 'team'}", "--watch"]
     assert found["KeepAlive"] and found["RunAtLoad"] and found["EnvironmentVariables"]["CRDTSQL_STATE_DIR"]
@@ -65,3 +68,19 @@ def test_what_can_be_no_service_is_said(app: str) -> None:
     assert "remote add" in call(app).output and call(app).exit_code == 2
     assert call(app, "scp://host/app.db").exit_code == 2
     assert "can't stand in a service" in call(app, "dir:a\nb", "--systemd").output
+
+
+@pytest.mark.parametrize(
+    ("remote", "code", "said"),
+    [
+        ("nope", 1, "nope: no such file"),
+        ("file:nope.db", 1, "no such file"),
+        ("dir:nope", 1, "there is no such folder"),
+        ("ssh://host", 2, "is no address of ssh"),
+    ],
+)
+def test_a_remote_that_is_not_there_gets_no_service(app: str, remote: str, code: int, said: str) -> None:
+    """A file or folder that is not there, and an address that can never work, are refused as `sync` does, and no unit is printed."""
+    done = call(app, remote, "--systemd")
+    assert (done.exit_code, done.stdout) == (code, "") and said in done.stderr
+    assert CliRunner().invoke(cli, ["sync", app, remote]).exit_code == code

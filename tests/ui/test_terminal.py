@@ -43,9 +43,10 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _on_terminal(*arguments: str | Path) -> tuple[int | None, str]:
-    """Run a command with a terminal for all of its output."""
+def _on_terminal(*arguments: str | Path, typed: bytes = b"") -> tuple[int | None, str]:
+    """Run a command with a terminal for all of its output, and its input."""
     parent, child = pty.openpty()
+    os.write(parent, typed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TERM", "xterm")
         patch.setenv("COLUMNS", "120")
@@ -78,6 +79,20 @@ def test_progress_and_colours_are_for_terminals_only(large: Path) -> None:
     code, shown = _on_terminal("status", large / "peer.db")
     assert code == 0
     assert "60,000" in shown
+
+
+def test_a_question_says_what_can_be_answered(app: Path, tmp_path: Path) -> None:
+    """A question shows which answers there are and which one counts without a word, also where progress is shown."""
+    other = tmp_path / "other.db"
+    make(other, SCHEMA, [("a", "of a stranger", 1)])
+    ok("enable", other, "task")
+    mine = tmp_path / "mine.db"
+    make(mine, SCHEMA, [("a", "mine", 2)])
+    ok("enable", mine, "task")
+    code, shown = _on_terminal("sync", mine, other, typed=b"n\n")
+    assert code == 1 and "Merge them all the same? [y/N]: " in shown and "nothing was changed" in shown
+    code, shown = _on_terminal("sync", mine, other, typed=b"y\n")
+    assert code == 0 and "1 updated" in shown, shown
 
 
 def test_a_changeset_is_not_poured_onto_a_terminal(app: Path) -> None:

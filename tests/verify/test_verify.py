@@ -138,6 +138,10 @@ def test_nothing_decides_between_values_of_one_write_of_a_third(met: list[Replic
     assert other.connection.execute("SELECT title FROM task WHERE id = 't2'").get == "third"
     with pytest.raises(UsageError, match="take ours or theirs"):
         one.verify(other, take="mine")
+    with pytest.raises(UsageError, match="repair too"):
+        one.verify(other, take="ours")
+    done = CliRunner().invoke(cli, ["verify", one.path, other.path, "--take", "ours"])
+    assert done.exit_code == 2 and f"crdtsql verify {one.path} {other.path} --repair --take ours" in done.stderr
 
 
 def test_a_later_write_wins_over_what_was_mended(met: list[Replica]) -> None:

@@ -7,6 +7,7 @@ opened again once.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -128,7 +129,7 @@ class HttpPeer(Peer):
                 self._warn()
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             limits = httpx2.Limits(keepalive_expiry=KEPT_S)
-            trust, direct = _trust(self._place), self._place.near or not _has_proxy()
+            trust, direct = self._trust(), self._place.near or not _has_proxy()
             own = httpx2.HTTPTransport(
                 verify=trust,
                 uds=self._place.socket,
@@ -143,6 +144,20 @@ class HttpPeer(Peer):
                 trust_env=not direct,
             )
         return self._client
+
+    def _trust(self) -> ssl.SSLContext:
+        """Return whose certificates count; where no TLS is spoken nobody's, which spares reading them all."""
+        if not self._place.url.startswith("https:"):
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            return httpx2.create_ssl_context()
+        except OSError as error:
+            file = os.environ.get("SSL_CERT_FILE")
+            whose = f"{file}, which SSL_CERT_FILE names" if file else "this system's list of them"
+            raise TransportError(
+                f"{self.address}: no certificates to trust can be read from {whose} ({error.strerror or error}): "
+                "let SSL_CERT_FILE name a file with certificates (PEM), or unset it"
+            ) from error
 
     def _look_for_socket(self) -> None:
         """Check that somebody listens on a unix socket."""
@@ -199,11 +214,6 @@ class HttpPeer(Peer):
         client, self._client = self._client, None
         if client is not None:
             client.close()
-
-
-def _trust(place: HttpPlace) -> ssl.SSLContext:
-    """Return whose certificates count; where no TLS is spoken nobody's, which spares reading them all."""
-    return httpx2.create_ssl_context() if place.url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _has_proxy() -> bool:

@@ -47,7 +47,7 @@ def from_file(path: str) -> str:
         DatabaseError: it can't be read.
         UsageError: it has none.
     """
-    text = read_text(path).strip()
+    text = read_text(path, "a token file").strip()
     check(text, path)
     return text
 

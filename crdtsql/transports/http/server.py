@@ -107,9 +107,7 @@ class HttpServer(uvicorn.Server):
         try:
             self.config.load()
         except (OSError, ValueError) as error:
-            raise UsageError(
-                f"{certificate}: no certificate and key can be read from it and {key or 'it'} ({error})"
-            ) from error
+            raise UsageError(_no_certificate(certificate, key, error)) from error
 
     def run_until_told(self) -> None:
         """Serve."""
@@ -166,6 +164,20 @@ class HttpServer(uvicorn.Server):
         """End; the second time at once."""
         self.force_exit = self.should_exit
         self.end()
+
+
+def _no_certificate(certificate: str | None, key: str | None, error: Exception) -> str:
+    """Say which of the files of --tls-cert and --tls-key is wrong, and how."""
+    for path in filter(None, (certificate, key)):
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as unreadable:
+            return f"{path} can't be read ({unreadable.strerror}): name a file with a certificate or key (PEM)"
+    if key is None:
+        advice = "if the key is in another file, name it with --tls-key"
+        return f"no certificate and key can be read from {certificate} ({error}): {advice}"
+    return f"no certificate and key that belong together can be read from {certificate} and {key} ({error})"
 
 
 def listen(text: str) -> socket.socket:

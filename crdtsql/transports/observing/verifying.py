@@ -40,6 +40,8 @@ def verify(replica: Replica, remote: Peer | Store, options: VerifyOptions) -> Ve
     """Compare with a remote that is open, and mend what differs if that is wanted."""
     if options.take not in (None, "ours", "theirs"):
         raise UsageError(f"take ours or theirs, not {options.take!r}")
+    if options.take and not options.repair:
+        raise UsageError("take says what repair writes: repair too, or leave it out")
     if isinstance(remote, Peer):
         return _with_peer(replica, remote, options)
     if options.since_last:

@@ -164,7 +164,7 @@ def _watch(
             if isinstance(what, FilledSeparatelyError):
                 what = advised(what, *_advice(replica, database, remote or name, words))
             name_in(what, replica)
-            show_notice(f"{name}: {what}")
+            show_notice(str(what) if str(what).startswith(name) else f"{name}: {what}")
         elif as_json:
             found = _show(database, name, what, dry_run=False, as_json=True)
             position = _tell_changed(replica, position, found[database])

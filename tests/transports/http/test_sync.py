@@ -141,8 +141,14 @@ def test_over_tls(two: tuple[Replica, Path], tmp_path: Path, monkeypatch: pytest
             here.sync(server.address(path).replace("https", "http"))
         monkeypatch.setenv("SSL_CERT_FILE", str(made))
         assert here.sync(server.address(path)).received == 1
-    with pytest.raises(errors.UsageError, match="no certificate and key"), hub.serving(path, certificate=str(path)):
-        pass
+        for wrong in (tmp_path / "gone.pem", path):
+            monkeypatch.setenv("SSL_CERT_FILE", str(wrong))
+            with pytest.raises(errors.TransportError, match=f"{wrong}, which SSL_CERT_FILE names"):
+                here.sync(server.address(path))
+    with pytest.raises(errors.UsageError, match=f"no certificate and key can be read from {path} "):
+        hub.serving(path, certificate=str(path)).__enter__()
+    with pytest.raises(errors.UsageError, match="gone.pem can't be read"):
+        hub.serving(path, certificate=str(tmp_path / "gone.pem")).__enter__()
 
 
 def test_in_an_app_of_ones_own(two: tuple[Replica, Path]) -> None:

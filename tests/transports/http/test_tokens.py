@@ -221,6 +221,9 @@ def test_texts_that_are_no_token(token: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(token)
     with pytest.raises(errors.UsageError, match="no token"):
         http.keys.from_file(str(tmp_path / "token"))
+    (tmp_path / "binary").write_bytes(b"SQLite format 3\0\xff")
+    with pytest.raises(errors.UsageError, match="binary is not a token file: it is not text"):
+        http.keys.from_file(str(tmp_path / "binary"))
     with pytest.raises(errors.DatabaseError, match="no such file"):
         http.keys.from_file(str(tmp_path / "none"))
 

@@ -84,6 +84,11 @@ def verify(
     Replicas that have the same changes have the same content, so what differs was damaged, or written past all triggers. --repair
     writes such rows anew, as follows from their stamps: of each cell the later write counts, and later ones go on to win.
     """
+    if take and not repair:
+        raise click.UsageError(
+            "--take says what --repair writes: give --repair too ("
+            f"{suggest.command('verify', database, remote, options=['--repair', '--take', take])}), or leave it out"
+        )
     with open_replica(database) as replica:
         report = replica.verify(remote, sync=sync, repair=repair, take=take, limit=limit, since_last=since_last)
         names = replica.names()

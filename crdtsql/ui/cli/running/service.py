@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from crdtsql.base import UsageError, suggest
-from crdtsql.transports import parse
+from crdtsql.replica import Replica
+from crdtsql.transports import Store, named, parse, reached
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 STATE = "CRDTSQL_STATE_DIR"
@@ -45,11 +46,13 @@ def service(database: str, remote: str | None, launchd: bool | None, as_json: bo
         if remote is None and not known:
             add = suggest.command("remote add", database, "NAME", "ADDRESS")
             raise UsageError(f"{database} has no remotes: say with what to sync, or name one with {add}")
-    words = [*_program(), "sync", os.path.abspath(database)]
-    words += ["--watch"] if remote is None else [remote if remote in known else _from_anywhere(remote), "--watch"]
-    for word in words:
-        if not word.isprintable():
-            raise UsageError(f"{word!r} has a character that can't stand in a service: move or rename it")
+        words = [*_program(), "sync", os.path.abspath(database)]
+        words += ["--watch"] if remote is None else [remote if remote in known else _from_anywhere(remote), "--watch"]
+        for word in words:
+            if not word.isprintable():
+                raise UsageError(f"{word!r} has a character that can't stand in a service: move or rename it")
+        if remote is not None and remote not in known:
+            _look_at(replica, remote)
     name = f"crdtsql-{Path(database).stem}"
     if launchd is None:
         launchd = sys.platform == "darwin"
@@ -64,6 +67,18 @@ def _program() -> list[str]:
     """Return what starts this program, from wherever and with whatever PATH."""
     found = shutil.which("crdtsql")
     return [os.path.abspath(found)] if found else [sys.executable, "-m", "crdtsql"]
+
+
+def _look_at(replica: Replica, remote: str) -> None:
+    """Check what can be known of an address here: that it is one, and that what is on this machine is there, as `sync` does."""
+    address = parse(str(named(replica.remotes(), remote)))
+    if address.scheme == "file":
+        with open_replica(remote if address.rest == remote else address.path) as other:
+            other.registry.require()
+        return
+    with reached(replica, remote) as there:
+        if address.scheme == "dir" and isinstance(there, Store):
+            there.exists()
 
 
 def _from_anywhere(remote: str) -> str:
