@@ -137,12 +137,12 @@ def _load(target: Path, connection: apsw.Connection, path: str) -> None:
         connection.execute("PRAGMA journal_mode = DELETE")
     except apsw.NotADBError as error:
         raise DatabaseError(
-            f"{path} is not an SQLite database (or an encrypted one): leave it out, then run this again"
+            f"{path} is not an SQLite database (or an encrypted one): name copies of this file alone"
         ) from error
     except apsw.Error as error:
         why = type(error).__name__ if str(error) == "not an error" else error
         raise DatabaseError(
-            f"{path} is damaged, or can't be read ({why}): leave it out, then run this again"
+            f"{path} is damaged, or can't be read ({why}): leave it out, or try sqlite3's .recover"
         ) from error
     finally:
         source.close()

@@ -73,7 +73,7 @@ CALLS = {
     "undelete": "app.db task t2",
     "unique": "app.db task title null",
     "vector": "app.db",
-    "verify": "app.db peer.db --sync --take ours",
+    "verify": "app.db peer.db --repair --take ours",
 }
 """A call of each command that succeeds in the folder below; it fails where app.db and all.crdt are not."""
 
