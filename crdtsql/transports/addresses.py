@@ -81,11 +81,13 @@ class Address(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Return the rest as a path of this machine: `dir:team`, `dir:/team` and `dir:///team` have one.
+        """Return the path of this machine that is named: plainly, or by the rest, as in `dir:team`, `dir:/team` and `dir:///team`.
 
         Raises:
             UsageError: it names another machine, or nothing.
         """
+        if self.rest == self.text:
+            return self.rest
         if self.rest.startswith("//") and not self.rest.startswith("///"):
             host, _, path = self.rest[2:].partition("/")
             raise UsageError(

@@ -38,5 +38,4 @@ class FilePeer(Peer):
 
 def open_file(address: Address, context: Context) -> FilePeer:
     """Open a file; `file:path`, or the path alone."""
-    path = address.rest if address.rest == address.text else address.path
-    return FilePeer(Replica.open(path, lock_timeout=context.lock_timeout), owned=True)
+    return FilePeer(Replica.open(address.path, lock_timeout=context.lock_timeout), owned=True)

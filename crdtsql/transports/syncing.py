@@ -226,7 +226,7 @@ def probe(replica: Replica, text: str, token: str | None = None) -> tuple[str, s
 
     address = parse(text)
     if address.scheme in LOCAL:
-        address = Address(text, address.scheme, os.path.abspath(address.rest if address.rest == text else address.path))
+        address = Address(text, address.scheme, os.path.abspath(address.path))
     absolute = f"{address.scheme}:{address.rest}"
     with reached(replica, absolute, token) as remote:
         if isinstance(remote, Peer):

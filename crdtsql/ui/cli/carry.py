@@ -229,11 +229,8 @@ def _advice(replica: Replica, database: str, remote: str, words: list[str]) -> t
 
 def _file(replica: Replica, name: str) -> str | None:
     """Return the path of a remote that is a file."""
-    text = str(named(replica.remotes(), name))
-    address = parse(text)
-    if address.scheme != "file":
-        return None
-    return text if address.rest == text else address.path
+    address = parse(str(named(replica.remotes(), name)))
+    return address.path if address.scheme == "file" else None
 
 
 @contextmanager

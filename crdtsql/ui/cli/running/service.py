@@ -73,7 +73,7 @@ def _look_at(replica: Replica, remote: str) -> None:
     """Check what can be known of an address here: that it is one, and that what is on this machine is there, as `sync` does."""
     address = parse(str(named(replica.remotes(), remote)))
     if address.scheme == "file":
-        with open_replica(remote if address.rest == remote else address.path) as other:
+        with open_replica(address.path) as other:
             other.registry.require()
         return
     with reached(replica, remote) as there:
@@ -86,7 +86,7 @@ def _from_anywhere(remote: str) -> str:
     address = parse(remote)
     if address.scheme not in ("dir", "file"):
         return remote
-    return f"{address.scheme}:{os.path.abspath(address.rest if address.rest == remote else address.path)}"
+    return f"{address.scheme}:{os.path.abspath(address.path)}"
 
 
 def _systemd(words: list[str]) -> str:
