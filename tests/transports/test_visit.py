@@ -160,14 +160,20 @@ def test_segments_that_wait(trio: list[Replica], depot: Depot) -> None:
     assert known_stores(other)[0].waiting_since_ms is None
 
 
-def test_what_can_not_be_merged_is_left_out(trio: list[Replica], depot: Depot) -> None:
-    """A segment that this replica can't merge is named, with the reason; others are taken, and nothing of the store is tidied up."""
-    one, other, third = trio
+def put_one_of_another_policy(trio: list[Replica], depot: Depot, key: str) -> None:
+    """Have the first put a segment that the second can't merge, and the third one that it can, with a row of a key."""
+    one, _, third = trio
     one.set_rows("task", "grow-only")
     write(one, "a")
     visit(one, depot)
-    write(third, "b")
+    write(third, key)
     visit(third, depot)
+
+
+def test_what_can_not_be_merged_is_left_out(trio: list[Replica], depot: Depot) -> None:
+    """A segment that this replica can't merge is named, with the reason; others are taken, and nothing of the store is tidied up."""
+    one, other, _ = trio
+    put_one_of_another_policy(trio, depot, "b")
     report = visit(other, depot, EAGER)
     assert len(report.skipped) == 1 and "grow-only" in report.skipped[0] and one.site in report.skipped[0]
     assert keys(other) == ["b"]
@@ -238,12 +244,8 @@ def test_who_has_met_is_not_asked(trio: list[Replica], depot: Depot, monkeypatch
 
 def test_who_is_asked_puts_though_something_is_left_out(trio: list[Replica], depot: Depot) -> None:
     """A segment that can't be merged for other reasons keeps nobody who may refuse from putting his own."""
-    one, other, third = trio
-    one.set_rows("task", "grow-only")
-    write(one, "a")
-    visit(one, depot)
-    write(third, "c")
-    visit(third, depot)
+    _, other, _ = trio
+    put_one_of_another_policy(trio, depot, "c")
     write(other, "b")
     report = visit(other, depot, refuse_unrelated=True)
     assert report.sent == report.received == len(report.skipped) == 1 and keys(other) == ["b", "c"]
