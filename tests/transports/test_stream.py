@@ -116,6 +116,31 @@ def test_what_others_deleted_is_noticed_by_counting(team: str, monkeypatch: pyte
         assert list(other.names()) == [NAME]
 
 
+def test_what_came_last_and_was_deleted_is_not_waited_for(team: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last number of a stream may be that of a message that was deleted before it was told."""
+
+    async def nothing(_: listing.Listing) -> None:
+        return
+
+    with opened(team) as store, opened(team) as other:
+        store.begin()
+        monkeypatch.setattr(listing.Listing, "_ask", nothing)
+        assert other.exists()
+        store.put(NAME, b"data")
+        store.delete(NAME)
+        assert list(other.names()) == []
+
+
+def test_what_was_put_is_listed_at_once(team: str) -> None:
+    """What was put before somebody asks is in the answer: the server says that it is stored before it tells those who listen."""
+    with opened(team) as store, opened(team) as other:
+        store.begin()
+        assert other.exists()
+        for number in range(300):
+            store.put(f"{number:032x}/file.crdt", b"data")
+            assert len(other.names()) == number + 1
+
+
 def test_news_are_told_without_asking(team: str) -> None:
     """Who listens is woken by what others put there, and not by what it put there itself; then a glance is another one."""
     with opened(team) as store, opened(team) as other:

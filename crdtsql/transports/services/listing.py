@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
 
 from crdtsql.transports.interface import Entry
 from crdtsql.transports.services.broker import Broker
@@ -26,6 +27,8 @@ ASK_S, HEARTBEAT_S, SILENT_S = 30.0, 5.0, 15.0
 """A request stands so long; so often it tells that it stands; after so long without a word it does not."""
 UNUSED_S = 120.0
 """After so long the server forgets a consumer that nobody asks."""
+SOON_S = 0.1
+"""A message that is there comes within so long, or it is asked whether it was deleted."""
 _NANO = 1_000_000_000
 _NAME = re.compile(r"([0-9a-f]{32})\.([0-9a-z.-]{1,200})", re.ASCII)
 
@@ -45,7 +48,7 @@ class Listing:
         self.entries: dict[str, Entry] = {}
         self.foreign: set[str] = set()
         self._consumer = ""
-        self._received = self._left = 0
+        self._received = self._left = self._seen = 0
         self._heard = asyncio.Event()
         self._heard_at = time.monotonic()
         self._subscription: Subscription | None = None
@@ -66,7 +69,8 @@ class Listing:
         self._inbox = self._broker.client.new_inbox()
         self._subscription = await self._broker.client.subscribe(self._inbox, cb=self._hear)
         await self._ask()
-        await self._until(found.num_pending or 0)
+        while self._received < (found.num_pending or 0):
+            await self._more()
 
     async def end(self) -> None:
         """Have no more told."""
@@ -98,7 +102,7 @@ class Listing:
         if sequence.consumer != self._received + 1:
             self._broker.lose(Error("a message of the listing was lost"))
             return
-        self._received = sequence.consumer
+        self._received, self._seen = sequence.consumer, sequence.stream
         found = _NAME.fullmatch(message.subject.removeprefix(self._prefix))
         if found is None:
             self.foreign.add(message.subject)
@@ -111,17 +115,31 @@ class Listing:
             await self._ask()
         self._heard.set()
 
-    async def _until(self, count: int) -> None:
-        while self._received < count:
-            self._heard.clear()
-            await self._heard.wait()
+    async def _more(self) -> None:
+        self._heard.clear()
+        await self._heard.wait()
 
     async def now(self) -> dict[str, Entry]:
-        """Return all that was put there before this call."""
-        found = await self._broker.jetstream.consumer_info(self._stream, self._consumer)
-        delivered = found.delivered.consumer_seq if found.delivered is not None else 0
-        await self._until(delivered + (found.num_pending or 0))
+        """Return all that was put there before this call.
+
+        What the server says to wait for a consumer is not that: a message is stored before it is counted there. So the stream is asked
+        for its last number; what has a number up to it was told, or comes soon, or was deleted.
+        """
+        last = (await self._broker.jetstream.stream_info(self._stream)).state.last_seq
+        while self._seen < last:
+            try:
+                await asyncio.wait_for(self._more(), SOON_S)
+            except TimeoutError:
+                if self._seen >= await self._last_there():
+                    self._seen = last
         return dict(self.entries)
+
+    async def _last_there(self) -> int:
+        """Return the number of the last message that is not deleted."""
+        try:
+            return (await self._broker.jetstream.get_last_msg(self._stream, ">")).seq or 0
+        except NotFoundError:
+            return 0
 
     @property
     def silent(self) -> bool:
