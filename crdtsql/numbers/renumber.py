@@ -39,6 +39,8 @@ from crdtsql.wire import Header, TableHeader, image
 
 MOVED = TemporaryTable("_crdt_moved", "numbers/renumber/create_moved")
 
+_AS_IN_LOG = "+target"
+"""A key is compared with the log's without its column's type: the log has none, and else its index could not be used."""
 END = (1 << 63) - 1
 """Beyond the last entry of any log."""
 
@@ -321,11 +323,11 @@ def _move_value(registry: Registry, follower: Follower, meant: _Meant) -> None:
         f"(event.op = 1 OR (event.op = {FIRST_UPDATE_OP + stamped.word} AND (event.detail >> {stamped.bit}) & 1))"
     )
     by_clock = meant.by_clock(table, field, table.row_has_key_of("target", "clock"))
-    means = meant.by_log(table, table.row_has_key_of("target", "event"), writes, EMPTY, by_clock)
+    means = meant.by_log(table, table.row_has_key_of(_AS_IN_LOG, "event"), writes, EMPTY, by_clock)
     _translate_shown(registry, table, follower.name, follower.column, means)
     before = fragment("numbers/renumber/before_removal", table_id=integer(table.id))
     by_clock = meant.by_clock(table, field, table.same_keys("clock", "target"))
-    means = meant.by_log(table, table.same_keys("target", "event"), writes, before, by_clock)
+    means = meant.by_log(table, table.same_keys(_AS_IN_LOG, "event"), writes, before, by_clock)
     _translate(connection, table.held, naming.value(field.id), means)
     for logged in ("won", "lost"):
         of_column = Sql(f"target.tbl = {table.id} AND target.col = {field.id}")
@@ -340,7 +342,7 @@ def _move_key(registry: Registry, follower: Follower, table: Table, meant: _Mean
         moved.lift(connection, table)
     table_id, inserts = integer(table.id), Sql("event.op = 1")
     by_clock = meant.by_clock(table, None, table.row_has_key_of("target", "clock"))
-    means = meant.by_log(table, table.row_has_key_of("target", "event"), inserts, EMPTY, by_clock)
+    means = meant.by_log(table, table.row_has_key_of(_AS_IN_LOG, "event"), inserts, EMPTY, by_clock)
     _translate_shown(registry, table, follower.name, follower.column, means)
     same = table.same_keys("clock", "target")
     kept = fragment("numbers/renumber/is_kept", clock=table.clock, clock_is_target=same)
@@ -349,7 +351,7 @@ def _move_key(registry: Registry, follower: Follower, table: Table, meant: _Mean
     if meant.folding:
         before = fragment("numbers/renumber/before_removal", table_id=table_id)
         removed = fragment("numbers/renumber/is_removed", table_id=table_id)
-        in_log = meant.by_log(table, table.same_keys("target", "event"), inserts, before, by_clock)
+        in_log = meant.by_log(table, table.same_keys(_AS_IN_LOG, "event"), inserts, before, by_clock)
         held = Sql(f"(({held}) OR ({removed} AND {in_log}))")
     _translate(connection, table.held, key, held)
     if meant.folding:
