@@ -5,6 +5,7 @@ from crdtsql.look.blame import CellOrigin, blame
 from crdtsql.look.doctor import Report, TableFindings, examine, notices
 from crdtsql.look.log import LogEntry, log
 from crdtsql.look.measures import Measures, measure
+from crdtsql.look.members import Member, members
 from crdtsql.look.status import Status, status
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Finding",
     "LogEntry",
     "Measures",
+    "Member",
     "Report",
     "Status",
     "TableFindings",
@@ -19,6 +21,7 @@ __all__ = [
     "examine",
     "log",
     "measure",
+    "members",
     "notices",
     "status",
 ]

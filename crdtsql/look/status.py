@@ -135,7 +135,7 @@ def status(registry: Registry) -> Status:
         conflicts_bytes=registry.number("conflicts_bytes"),
         conflicts_pruned=registry.number("conflicts_pruned"),
         tables=tables,
-        peers=[] if lost else [_peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
+        peers=[] if lost else [peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
         not_enabled=registry.not_enabled(),
     )
 
@@ -204,7 +204,8 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int], lost:
     )
 
 
-def _peer_status(registry: Registry, peer: bytes, known: dict[bytes, int], vector: dict[bytes, int]) -> PeerStatus:
+def peer_status(registry: Registry, peer: bytes, known: dict[bytes, int], vector: dict[bytes, int]) -> PeerStatus:
+    """Say what a peer lacks that was last known to have `known`, of what the vector has here."""
     behind = [(upto, known.get(site, 0)) for site, upto in vector.items() if known.get(site, 0) < upto]
     newest = max(known.values(), default=0)
     latest = max((upto for upto, _ in behind), default=0)

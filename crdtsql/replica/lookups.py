@@ -20,7 +20,7 @@ from crdtsql.store import damage, has_pending, lanes
 
 if TYPE_CHECKING:
     from crdtsql.conflicts import Conflict
-    from crdtsql.look import CellOrigin, LogEntry, Measures, Report, Status
+    from crdtsql.look import CellOrigin, LogEntry, Measures, Member, Report, Status
     from crdtsql.numbers import Renumbered
     from crdtsql.shown import Difference, HeldRow
 
@@ -78,6 +78,14 @@ class Lookups(Session):
             self.registry.require()
             with reading(self.connection):
                 return status(self.registry)
+
+    @verb
+    def members(self) -> list[Member]:
+        """List the sites that this file knows: its own, then the others, those that were heard of last first."""
+        from crdtsql.look import members
+
+        with self._folded(strict=False):
+            return members(self.registry)
 
     @verb
     def measures(self, others: Mapping[str, Vector] | None = None, *, sizes: bool = True) -> Measures:

@@ -13,6 +13,7 @@ from crdtsql.transports import syncing  # noqa: F401 - a replica can sync from n
 if TYPE_CHECKING:
     from crdtsql.transports import http, pipe
     from crdtsql.transports.addresses import named, parse
+    from crdtsql.transports.cards import Contact, contacts
     from crdtsql.transports.exchange import answer
     from crdtsql.transports.interface import Entry, Peer, Request, Response, Store
     from crdtsql.transports.observing import metrics_text
@@ -23,6 +24,7 @@ else:
         __name__,
         {
             "addresses": "named parse",
+            "cards": "Contact contacts",
             "exchange": "answer",
             "interface": "Entry Peer Request Response Store",
             "observing": "metrics_text",
@@ -32,6 +34,7 @@ else:
     )
 
 __all__ = [
+    "Contact",
     "Entry",
     "Peer",
     "Request",
@@ -39,6 +42,7 @@ __all__ = [
     "Store",
     "StoreStatus",
     "answer",
+    "contacts",
     "http",
     "known_stores",
     "metrics_text",

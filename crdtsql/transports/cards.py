@@ -10,6 +10,7 @@ import json
 import os
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from crdtsql.base import CrdtsqlError, by_id, vector_to_json
@@ -55,6 +56,31 @@ def read(replica: Replica, address: str) -> Response | None:
         lanes = {str(site): int(chosen) for site, chosen in found["lanes"].items()}
         return Response(str(found["site"]), vector, lanes)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """When a peer that is asked from afar was seen at an address.
+
+    Attributes:
+        seen_ms: in milliseconds since 1970; it may have been seen up to a day later with nothing new.
+    """
+
+    site: str
+    address: str
+    seen_ms: int
+
+
+def contacts(replica: Replica) -> list[Contact]:
+    """List the peers that a replica has asked from this machine, the latest first."""
+    found = []
+    with suppress(OSError):
+        for path in folder(replica.site, "peers").iterdir():
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                if not path.name.startswith("."):
+                    seen = json.loads(path.read_text(encoding="utf-8"))
+                    found.append(Contact(str(seen["site"]), str(seen["address"]), int(path.stat().st_mtime * 1000)))
+    return sorted(found, key=lambda one: one.seen_ms, reverse=True)
 
 
 def write(replica: Replica, address: str, seen: Response) -> None:

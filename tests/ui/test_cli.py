@@ -35,6 +35,7 @@ COMMANDS = (
     "serve",
     "name",
     "log",
+    "members",
     "metrics",
     "service",
     "verify",

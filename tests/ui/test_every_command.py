@@ -45,6 +45,7 @@ CALLS = {
     "import": "app.db all.crdt",
     "inspect": "all.crdt",
     "log": "app.db",
+    "members": "app.db",
     "metrics": "app.db",
     "name": "app.db laptop",
     "reconcile": "app.db peer.db",

@@ -96,6 +96,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("combine",): [path, str(app.with_name("strange.db"))],
         ("renumbered",): [path],
         ("log",): [path],
+        ("members",): [path],
         ("metrics",): [path],
         ("service",): [path, peer],
         ("verify",): [path, peer, "--sync"],

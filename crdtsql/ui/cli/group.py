@@ -25,7 +25,7 @@ PLACES: Final = {
         "held": "held unique",
         "http.serving": "serve",
         "http.tokens": "token",
-        "look": "status log blame renumbered",
+        "look": "status members log blame renumbered",
         "running.observe": "metrics verify",
         "reference": "reference",
         "resolve": "resolve",

@@ -1,12 +1,15 @@
-"""The commands that tell what is in a file: `status`, `log`, `blame`, `renumbered`."""
+"""The commands that tell what is in a file: `status`, `members`, `log`, `blame`, `renumbered`."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
 
 import click
 
 from crdtsql.base import clock, show, show_key, suggest
-from crdtsql.look import Status
-from crdtsql.transports import StoreStatus, known_stores
+from crdtsql.look import Member, Status
+from crdtsql.transports import Contact, StoreStatus, contacts, known_stores
 from crdtsql.ui.changed import AT_MOST, changed_since
 from crdtsql.ui.sites import say
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
@@ -14,7 +17,7 @@ from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, prin
 
 def register(group: click.Group) -> None:
     """Add the commands to the others."""
-    for command in (status, log, blame, renumbered):
+    for command in (status, members, log, blame, renumbered):
         group.add_command(command)
 
 
@@ -105,6 +108,64 @@ def _print_store(store: StoreStatus, names: dict[str, str]) -> None:
         f"store {store.address}, last seen {seen}: {store.waiting:,} changesets there wait for others since "
         f"{clock.show_time(clock.from_ms(store.waiting_since_ms))} ({missing})"
     )
+
+
+@click.command()
+@DATABASE
+@LOCK_TIMEOUT
+@JSON
+def members(database: str, as_json: bool) -> None:
+    """List the sites that this file knows: when each wrote last, when it was last heard of, and what it is last known to lack.
+
+    This file comes first, then those that were heard of last. A file that was copied or restored goes on as a new site, and the one
+    before stays in the list. What a site lacks is known only if it told this file what it has: in a sync, or with a changeset of its
+    own; of the others it is unknown, and they may have all.
+    """
+    with open_replica(database) as replica:
+        found, seen, path = replica.members(), contacts(replica), replica.path
+    reached: dict[str, list[Contact]] = {}
+    for one in seen:
+        reached.setdefault(one.site, []).append(one)
+    if as_json:
+        shown = [
+            one.to_json() | {"contacts": [asdict(contact) for contact in reached.get(one.site, ())]} for one in found
+        ]
+        print_json(shown)
+        return
+    print_table([*_MEMBER], [[tell(one, reached.get(one.site, [])) for tell in _MEMBER.values()] for one in found])
+    if len(found) == 1:
+        click.echo(
+            f"this file has not got anything from another replica yet: {suggest.plain_command('clone', path, 'other.db')} makes one, "
+            f"{suggest.plain_command('sync', path, 'REMOTE')} exchanges changes"
+        )
+
+
+def _when(hlc: int, never: str) -> str:
+    return clock.show_time(hlc) if hlc else never
+
+
+def _lacks(one: Member, _: list[Contact]) -> str:
+    if one.is_this_file:
+        return ""
+    if one.peer is None:
+        return "unknown"
+    return (
+        f"{one.peer.missing_rows:,} rows, {one.peer.behind_ms / 1000:,.1f} s" if one.peer.missing_sites else "nothing"
+    )
+
+
+_MEMBER: dict[str, Callable[[Member, list[Contact]], str]] = {
+    "site": lambda one, _: say(
+        one.site, {one.site: one.name} if one.name else {}, one.site if one.is_this_file else None
+    ),
+    "wrote": lambda one, _: _when(one.wrote_hlc, "nothing"),
+    "heard of": lambda one, _: "" if one.is_this_file else _when(one.heard_hlc, "never"),
+    "lacks": _lacks,
+    "reached": lambda _, seen: ", ".join(
+        f"{contact.address} {clock.show_time(clock.from_ms(contact.seen_ms))}" for contact in seen
+    ),
+}
+"""What `members` shows of each, by the column's name."""
 
 
 def _print_limited(found: Status) -> None:

@@ -1,0 +1,64 @@
+"""Members: which sites a file knows, when each was last heard of, and what each is last known to lack. Only reads a folded registry.
+
+Nothing is written for it: the version vector says up to when a site wrote, `_crdt_peer` what it was last seen to have. Whatever a site
+has, it had when it was seen, so the newest of both is a time at which it was there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from crdtsql.base import clock
+from crdtsql.look.status import PeerStatus, peer_status
+from crdtsql.store import Registry, names
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One site that a file knows.
+
+    Attributes:
+        name: what it is called, None where that is not known here.
+        is_this_file: it is the site that the file writes as now.
+        wrote_hlc: stamp of its newest event that is here, 0 if there is none.
+        heard_hlc: the newest time at which it is known to have been there, by what it wrote and what it told; 0 where nothing tells.
+        peer: what it lacked when it last told what it had; None if it never told this file, and of this file itself.
+    """
+
+    site: str
+    name: str | None
+    is_this_file: bool
+    wrote_hlc: int
+    heard_hlc: int
+    peer: PeerStatus | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the member as `--json` prints it."""
+        shown = asdict(self) | {"wrote_hlc": str(self.wrote_hlc), "heard_hlc": str(self.heard_hlc)}
+        for what in ("wrote", "heard"):
+            hlc = getattr(self, f"{what}_hlc")
+            shown[f"{what}_time"] = clock.show_time(hlc) if hlc else None
+        return shown
+
+
+def members(registry: Registry) -> list[Member]:
+    """List the sites: this file's, then the others, those that were heard of last first.
+
+    Cost: for each one that lacks something, reads the rows that changed since then.
+    """
+    vector, told, known = registry.vector(), registry.peers(), names.read(registry)
+    found = []
+    for ordinal, site, upto in registry.sites():
+        seen = None if ordinal == registry.self_ordinal else told.get(site)
+        found.append(
+            Member(
+                site=site.hex(),
+                name=known.get(site, ("", 0))[0] or None,
+                is_this_file=ordinal == registry.self_ordinal,
+                wrote_hlc=upto,
+                heard_hlc=max(upto, *(seen or {}).values(), 0),
+                peer=None if seen is None else peer_status(registry, site, seen, vector),
+            )
+        )
+    return sorted(found, key=lambda one: (not one.is_this_file, -one.heard_hlc, one.site))
