@@ -19,6 +19,7 @@ from crdtsql.base.errors import (
     DamagedError,
     DatabaseError,
     FilledSeparatelyError,
+    ForkedSiteError,
     InvalidChangesetError,
     MissingChangesError,
     NotDeletedError,
@@ -35,11 +36,12 @@ from crdtsql.base.errors import (
 )
 from crdtsql.base.naming import WORD_BITS, is_ours
 from crdtsql.base.progress import Progress, silent
-from crdtsql.base.rules import blocks_rule, old_numbers, policy
+from crdtsql.base.rules import blocks_rule, old_numbers, policy, starts_rule
 from crdtsql.base.rules.blocks_rule import Blocks, Lane
 from crdtsql.base.rules.numbers_rule import DERIVED, MOST_ATTEMPTS, NO_SITE, Birth, Contender, assign, derive
 from crdtsql.base.rules.old_numbers import OldNumbers
 from crdtsql.base.rules.policy import Declared
+from crdtsql.base.rules.starts_rule import SiteLine, Start
 from crdtsql.base.sqltext import (
     EMPTY,
     LOG_TIME,
@@ -98,6 +100,7 @@ __all__ = [
     "DatabaseError",
     "Declared",
     "FilledSeparatelyError",
+    "ForkedSiteError",
     "Formed",
     "InvalidChangesetError",
     "Lane",
@@ -110,8 +113,10 @@ __all__ = [
     "RolledBackError",
     "SchemaDriftError",
     "SchemaMismatchError",
+    "SiteLine",
     "Sql",
     "SqliteValue",
+    "Start",
     "TemporaryTable",
     "TransportError",
     "UnknownConflictError",
@@ -151,6 +156,7 @@ __all__ = [
     "show_key",
     "silent",
     "sql",
+    "starts_rule",
     "suggest",
     "text",
     "to_json",

@@ -167,6 +167,22 @@ class FilledSeparatelyError(ChangesetError):
         super().__init__(message)
 
 
+class ForkedSiteError(ChangesetError):
+    """Two files went on as one site, and the changeset has changes of the other one than this replica.
+
+    Attributes:
+        sites: site id as hex -> hlc of the last event that both files have.
+    """
+
+    def __init__(self, message: str, sites: dict[str, int]) -> None:
+        self.sites = sites
+        super().__init__(message)
+
+    def _details(self) -> dict[str, object]:
+        """Return the fields as JSON takes them; stamps are strings of digits there."""
+        return {"sites": {site: str(since) for site, since in self.sites.items()}}
+
+
 class SchemaMismatchError(ChangesetError):
     """Sender and receiver differ in a table's key, types or policies, or a table of the file is not replicated."""
 

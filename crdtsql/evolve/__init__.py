@@ -7,6 +7,7 @@ from crdtsql.evolve.ids import set_ids
 from crdtsql.evolve.rebuild import rebuild
 from crdtsql.evolve.repair import RepairReport, repair
 from crdtsql.evolve.schemaview import TableSchema, describe
+from crdtsql.evolve.upgrading import upgrade
 
 __all__ = [
     "Enabling",
@@ -22,4 +23,5 @@ __all__ = [
     "rebuild",
     "repair",
     "set_ids",
+    "upgrade",
 ]

@@ -36,7 +36,7 @@ from crdtsql.export import parkedcells
 from crdtsql.export.describing import describe, with_others
 from crdtsql.numbers import followers
 from crdtsql.shown import moved
-from crdtsql.store import Field, Registered, Registry, Table, lanes, names
+from crdtsql.store import Field, Registered, Registry, Table, lanes, names, starts
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image, workbench
 
@@ -142,6 +142,7 @@ def fill(
         lacks,
         lanes.told(registry),
         names=names.told(registry),
+        starts=starts.told(registry),
     )
     if others is None:
         for statement in image.schema(header, database):

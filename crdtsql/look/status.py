@@ -12,7 +12,7 @@ from crdtsql.evolve import drift
 from crdtsql.export import count_missing_rows
 from crdtsql.look import limited
 from crdtsql.sqlite import schema
-from crdtsql.store import Damage, Registry, Table, damage
+from crdtsql.store import Damage, Registry, Table, damage, said, starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ class Status:
         conflicts_total: how many it keeps in all.
         conflicts_bytes: how many bytes of values it keeps.
         conflicts_pruned: how many it has forgotten so far, to stay within these limits.
+        replica_id: which replica it is, as an operator said; None if nobody did.
+        starts: how often it went on as its site because of that.
     """
 
     path: str
@@ -97,6 +99,8 @@ class Status:
     tables: list[TableStatus]
     peers: list[PeerStatus]
     not_enabled: list[str] = field(default_factory=list)
+    replica_id: str | None = None
+    starts: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as `--json` prints it."""
@@ -137,6 +141,8 @@ def status(registry: Registry) -> Status:
         tables=tables,
         peers=[] if lost else [peer_status(registry, peer, known, vector) for peer, known in registry.peers().items()],
         not_enabled=registry.not_enabled(),
+        replica_id=said.of_file(registry),
+        starts=starts.count(registry),
     )
 
 

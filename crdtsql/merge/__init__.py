@@ -7,20 +7,21 @@ from crdtsql.base import door
 if TYPE_CHECKING:
     from crdtsql.merge import parking, unrelated
     from crdtsql.merge.absent import set_uids
-    from crdtsql.merge.merging import check_needs, check_skew, merge
+    from crdtsql.merge.merging import check_lines, check_needs, check_skew, merge
     from crdtsql.merge.report import MergeReport
 else:
     __getattr__ = door(
         __name__,
         {
             "absent": "set_uids",
-            "merging": "check_needs check_skew merge",
+            "merging": "check_lines check_needs check_skew merge",
             "report": "MergeReport",
         },
     )
 
 __all__ = [
     "MergeReport",
+    "check_lines",
     "check_needs",
     "check_skew",
     "merge",

@@ -13,6 +13,7 @@ import apsw
 
 from crdtsql.base import (
     ClockSkewError,
+    ForkedSiteError,
     MissingChangesError,
     Now,
     Progress,
@@ -35,7 +36,7 @@ from crdtsql.merge.report import MergeReport, TableReport
 from crdtsql.numbers import followers, ids, reference
 from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers
 from crdtsql.sqlite import schema
-from crdtsql.store import Registry, Table
+from crdtsql.store import Registry, Table, said, starts
 from crdtsql.wire import Header
 
 FROM = TemporaryTable(
@@ -103,6 +104,27 @@ def check_skew(header: Header, now: Now) -> None:
             "here or there, and import again once this machine's clock has reached that time",
             newest.id.hex(),
             skew_ms,
+        )
+
+
+def check_lines(registry: Registry, header: Header) -> None:
+    """Check that no site goes on in two files, one of them known here and the other one to the sender.
+
+    Raises:
+        ForkedSiteError: one does.
+    """
+    parted = starts.parted(registry, header.starts)
+    if parted:
+        named = ", ".join(
+            f"site {site.hex()} after {clock.show_time(since) if since else 'the beginning'}"
+            for site, since in parted.items()
+        )
+        raise ForkedSiteError(
+            f"two files were written as one site ({named}), as when a copy runs under the same {said.VARIABLE}: {registry.path} "
+            "knows the one, the changeset the other; nothing was changed. Keep one of them; of the other make a copy, and let what "
+            f"only that has come in with {suggest.command('disable', 'COPY', options=['--all'])} and "
+            f"{suggest.command('combine', 'KEPT', 'COPY')}; then make the other anew (docs/GUIDE.md, Containers)",
+            {site.hex(): since for site, since in parted.items()},
         )
 
 

@@ -24,7 +24,7 @@ from crdtsql.replica.syncreport import Standing
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
-from crdtsql.store import Remedy, damage, lanes, names
+from crdtsql.store import Remedy, damage, lanes, names, starts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,10 +229,11 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
             MissingChangesError: it builds on changes that are not here.
             ClockSkewError: its stamps are too far in the future.
             FilledSeparatelyError: there are such rows, and they are to be refused.
+            ForkedSiteError: two files went on as one site, and the changeset knows another one of them than this replica.
             SchemaMismatchError: a table has another key, type or policy there, or is in this file and not replicated.
             ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
         """
-        from crdtsql.merge import MergeReport, check_needs, check_skew, merge
+        from crdtsql.merge import MergeReport, check_lines, check_needs, check_skew, merge
         from crdtsql.numbers import blocks
         from crdtsql.wire import laid_open, unpack
 
@@ -240,7 +241,9 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
         header = received.header
         with self._explained():
             self.registry.require()
-            with self._folded():
+            # The vector may prove that this file is an older state, which is to be known before what waits is stamped.
+            with self._folded(header.vector):
+                check_lines(self.registry, header)
                 check_needs(self.registry, header)
                 check_skew(header, self._now)
                 known = not header.has_news_for(self.registry.vector())
@@ -256,10 +259,12 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
                 laid_open(self.connection, received) as database,
                 self._changing(ForeignKeys.OFF, peer_vector=header.vector, durable=False),
             ):
+                check_lines(self.registry, header)
                 check_needs(self.registry, header)
                 report = merge(self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated)
                 blocks.meet(self.registry, header.lanes)
                 names.meet(self.registry, header.names)
+                starts.meet(self.registry, header.starts)
                 self.registry.remember_peer(header.sender, header.vector)
         for notice in report.notices:
             self._notice(notice)

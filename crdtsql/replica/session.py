@@ -19,7 +19,7 @@ from crdtsql.replica.opening import check_alone, connect, new_site, now_ms
 from crdtsql.replica.transactions import LOCK_TIMEOUT_S, ForeignKeys, explained, foreign_keys, reading, synchronous
 from crdtsql.replica.turns import Turnstile, verb
 from crdtsql.replica.waiting import Waiting
-from crdtsql.store import FORMAT, Registry, Remedy, copies, damage, facts, has_pending, names
+from crdtsql.store import FORMAT, Registry, Remedy, copies, damage, has_pending, names, said, starts
 from crdtsql.types import functions
 
 log = logging.getLogger("crdtsql")
@@ -160,14 +160,19 @@ class Session:
         self.registry.require()
         if not self._file or not self._knows_its_sites():
             return
-        if copies.reason_for_new_site(self.registry, self._file) is None:
-            return
-        if self.connection.readonly("main"):
+        word = self._operators_word()
+        if copies.may_go_on(self.registry, self._file, word) or self.connection.readonly("main"):
             return
         with self._writing():
-            reason = copies.reason_for_new_site(self.registry, self._file)
+            reason = copies.reason_for_new_site(self.registry, self._file, word)
             if reason is not None:
                 self._become_new_site(reason)
+            elif not copies.may_go_on(self.registry, self._file, word):
+                copies.start(self.registry, self._file, word)
+
+    def _operators_word(self) -> str | None:
+        """Return which replica this file is, as the operator of this process says; None if nothing is said."""
+        return said.by_operator()
 
     def _knows_its_sites(self) -> bool:
         """Tell whether a new site could get an ordinal that no other one has; every verb says so where not."""
@@ -178,34 +183,21 @@ class Session:
         """Bring a file that an earlier version of crdtsql wrote up to this one's format, if it can be written."""
         if self.registry.number("format") >= FORMAT or self.connection.readonly("main"):
             return
-        from crdtsql.capture import create_triggers, drop_triggers, note_triggers, views
-        from crdtsql.conflicts import conflict_log
-        from crdtsql.evolve import drift
-        from crdtsql.sqlite import schema
+        from crdtsql.evolve import upgrade
 
         with self._writing():
-            moved = facts.schema_has_moved(self.connection)
-            if self.registry.upgrade():
-                views.create(self.registry)
-                conflict_log.mark_resolved_everything(self.registry)
-                for table in self.registry.tables():
-                    shape = None if moved or table.absent else schema.read(self.connection, table.name)
-                    if shape is not None:  # what the triggers of the earlier version wrote to the log stays, and counts
-                        drop_triggers(self.connection, table.name)
-                        create_triggers(self.connection, table, shape)
-                    note_triggers(self.connection, table)
-                if not moved:
-                    drift.see(self.registry)
-                    drift.mark_seen(self.registry)
+            upgrade(self.registry)
 
     def _begin_as(self, site: bytes) -> None:
         from crdtsql.numbers import blocks
 
+        if self.registry.self_ordinal:
+            starts.leave(self.registry)
         self.registry.become(site)
         self.registry.set("log_from", self.registry.number("batch"))
         blocks.begin(self.registry)
         if self._file:
-            copies.remember_home(self.registry, self._file)
+            copies.start(self.registry, self._file, self._operators_word())
 
     def _become_new_site(self, reason: str) -> None:
         before = names.call(self.registry, self.registry.site_id(self.registry.self_ordinal))
@@ -265,7 +257,7 @@ class Session:
         if self._waiting.went_on:
             self._become_new_site("another file went on with its log, or writes of it were lost")
         if self._waiting.is_behind(peer_vector):
-            self._become_new_site("a peer has later changes of it, so an older state of it was restored")
+            self._become_new_site(f"a peer has later changes of it, so {copies.RESTORED}")
         if drift.check(self.registry, strict=strict):  # else what is in the log waits for `repair`
             self._fold() if strict else self._fold_if_possible()
             blocks.place(self.registry)

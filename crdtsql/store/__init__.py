@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from crdtsql.base import door
 
 if TYPE_CHECKING:
-    from crdtsql.store import catalogue, columns, copies, damage, facts, lanes, names, remotes, unlisted
+    from crdtsql.store import catalogue, columns, damage, facts, lanes, names, remotes, unlisted
     from crdtsql.store.book import Book, Folded
     from crdtsql.store.catalogue import Registered
     from crdtsql.store.causality import Causality, Stamp
-    from crdtsql.store.copies import state_directory
     from crdtsql.store.damage import Damage, Remedy
+    from crdtsql.store.identity import copies, said, starts, state_directory
     from crdtsql.store.logged import CHANCE_BITS, Logged, has_pending
     from crdtsql.store.registry import FORMAT, LIMITS, PROGRESS_DETAIL, Registry
     from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, Field, Table
@@ -21,8 +21,8 @@ else:
             "book": "Book Folded",
             "catalogue": "Registered",
             "causality": "Causality Stamp",
-            "copies": "state_directory",
             "damage": "Damage Remedy",
+            "identity": "copies said starts state_directory",
             "logged": "CHANCE_BITS Logged has_pending",
             "registry": "FORMAT LIMITS PROGRESS_DETAIL Registry",
             "tables": "FIRST_PARKED FIRST_UPDATE_OP Field Table",
@@ -56,6 +56,8 @@ __all__ = [
     "lanes",
     "names",
     "remotes",
+    "said",
+    "starts",
     "state_directory",
     "unlisted",
 ]

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from crdtsql.store.copies import state_directory
+from crdtsql.store.identity import state_directory
 from crdtsql.store.logged import Logged
 from crdtsql.store.registry import Registry
 

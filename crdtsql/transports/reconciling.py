@@ -33,6 +33,9 @@ class Copied(Replica):
         """Keep it, and tell nobody."""
         self.notices.append(text)
 
+    def _operators_word(self) -> None:
+        """Heed no operator: what is said is said of the file, not of its copies."""
+
 
 def reconcile(
     replica: Replica,

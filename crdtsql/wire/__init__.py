@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from crdtsql.wire.envelope import pack, pack_rows, unpack
     from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
     from crdtsql.wire.header import Header, Site, TableHeader, UnseenWrite
-    from crdtsql.wire.parsing import MAXIMUM_LANES, MAXIMUM_NAMES
+    from crdtsql.wire.parsing import MAXIMUM_LANES, MAXIMUM_NAMES, MAXIMUM_STARTS
 else:
     __getattr__ = door(
         __name__,
@@ -19,13 +19,14 @@ else:
             "envelope": "pack pack_rows unpack",
             "files": "move_to_new no_such_file read_changeset read_text write_file",
             "header": "Header Site TableHeader UnseenWrite",
-            "parsing": "MAXIMUM_LANES MAXIMUM_NAMES",
+            "parsing": "MAXIMUM_LANES MAXIMUM_NAMES MAXIMUM_STARTS",
         },
     )
 
 __all__ = [
     "MAXIMUM_LANES",
     "MAXIMUM_NAMES",
+    "MAXIMUM_STARTS",
     "Header",
     "Site",
     "TableHeader",

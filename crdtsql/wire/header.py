@@ -24,6 +24,8 @@ The header is a JSON object:
     others      optional: {identity: list of uids}: tables without rows here that are as usual, and not in `tables`
     geneses     optional: {uid: [t, ordinal]}: the genesis of those of them whose rows are numbered
     names       optional: {site id: [name, times]}: what sites are called, "" for nothing, and how often they were given a name
+    starts      optional: {site id: [hlc, [[number, hlc, nonce], ...]]}: of sites that go on where an operator says so, up to which
+                event that is known, and the last starts before it: number, the site's last event before it, 8 hex digits by chance
     lanes       optional: {site id: [lane, times]}: which ids of AUTOINCREMENT tables a site takes, and how often it has chosen that
 
 Unknown keys are ignored. `parsing.py` reads it from strangers.
@@ -35,7 +37,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from crdtsql.base import Declared, Lane, OldNumbers, caseless, policy
+from crdtsql.base import Declared, Lane, OldNumbers, SiteLine, caseless, policy
 
 
 class Site(NamedTuple):
@@ -156,6 +158,7 @@ class Header:
     others: dict[str, frozenset[str]] = field(default_factory=dict)
     geneses: dict[str, tuple[int, int]] = field(default_factory=dict)
     names: dict[bytes, tuple[str, int]] = field(default_factory=dict)
+    starts: dict[bytes, SiteLine] = field(default_factory=dict)
 
     @property
     def vector(self) -> dict[bytes, int]:
@@ -218,6 +221,11 @@ class Header:
             **({"others": {name: sorted(uids) for name, uids in self.others.items()}} if self.others else {}),
             **({"geneses": {uid: list(stamp) for uid, stamp in self.geneses.items()}} if self.geneses else {}),
             **({"names": {site.hex(): list(name) for site, name in self.names.items()}} if self.names else {}),
+            **(
+                {"starts": {site.hex(): _line_to_json(line) for site, line in self.starts.items()}}
+                if self.starts
+                else {}
+            ),
         }
 
     def for_people(self) -> dict[str, Any]:
@@ -229,7 +237,13 @@ class Header:
             table["genesis"] = table["genesis"] and [str(table["genesis"][0]), table["genesis"][1]]
             for one in table.get("old_numbers", ()):
                 one[0], one[2] = str(one[0]), [[str(end) for end in ends] for ends in one[2]]
+        for line in found.get("starts", {}).values():
+            line[:] = [str(line[0]), [[number, str(since), nonce] for number, since, nonce in line[1]]]
         return found
+
+
+def _line_to_json(line: SiteLine) -> list[Any]:
+    return [line.upto, [list(start) for start in line.starts]]
 
 
 def _unseen_to_json(unseen: tuple[UnseenWrite, ...]) -> dict[str, Any]:

@@ -11,12 +11,15 @@ from crdtsql.base import (
     InvalidChangesetError,
     Lane,
     OldNumbers,
+    SiteLine,
+    Start,
     blocks_rule,
     caseless,
     clock,
     naming,
     old_numbers,
     policy,
+    starts_rule,
 )
 from crdtsql.wire.header import Header, Site, TableHeader, UnseenWrite
 
@@ -24,6 +27,7 @@ MAXIMUM_ERAS = 2_000
 MAXIMUM_UNSEEN = 10_000
 MAXIMUM_LANES = 20_000
 MAXIMUM_NAMES = 20_000
+MAXIMUM_STARTS = 20_000
 MAXIMUM_REFERENCES = 2_000
 _HEX = set("0123456789abcdef")
 
@@ -70,8 +74,28 @@ def _parse_header(found: dict[str, Any]) -> Header:
     names = {_site_id(site): (_name(name), _number(times)) for site, (name, times) in found.get("names", {}).items()}
     if len(names) > MAXIMUM_NAMES or any(name and not naming.is_site_name(name) for name, _ in names.values()):
         raise ValueError("the names of sites are not valid")
+    starts = {_site_id(site): _parse_line(line) for site, line in found.get("starts", {}).items()}
+    if len(starts) > MAXIMUM_STARTS:
+        raise ValueError("more sites have starts than anybody tells of")
     sender, created = _site_id(found["sender"]), _number(found["created_ms"])
-    return Header(sender, created, sites, tables, eras, unseen, lanes, others, geneses, names)
+    return Header(sender, created, sites, tables, eras, unseen, lanes, others, geneses, names, starts)
+
+
+def _parse_line(found: list[Any]) -> SiteLine:
+    upto, several = found
+    starts = tuple(Start(_number(number), _number(since), _nonce(nonce)) for number, since, nonce in several)
+    numbers, sinces = [start.number for start in starts], [start.since for start in starts]
+    if not 1 <= len(starts) <= starts_rule.KEPT or len({*numbers}) != len(numbers):
+        raise ValueError("the starts of a site are not valid")
+    if numbers != sorted(numbers) or sinces != sorted(sinces) or sinces[-1] >= _number(upto):
+        raise ValueError("the starts of a site are not in order")
+    return SiteLine(upto, starts)
+
+
+def _nonce(value: Any) -> str:
+    if not isinstance(value, str) or len(value) != 8 or not _HEX.issuperset(value):
+        raise ValueError(f"{value!r:.40} is not the nonce of a start")
+    return value
 
 
 def _parse_sites(found: list[dict[str, Any]]) -> tuple[Site, ...]:

@@ -35,6 +35,8 @@ def status(database: str, as_json: bool) -> None:
     click.echo(
         f"{found.path}: site {say(found.site, names)}, {found.sites} sites known, {found.log_rows} changes to fold"
     )
+    if found.replica_id is not None:
+        click.echo(f"replica id {found.replica_id}, start {found.starts:,} of this site")
     print_table(
         [
             "table",

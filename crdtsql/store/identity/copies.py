@@ -4,6 +4,10 @@ Two things prove that a file is still the one that its site id was given to: the
 device, inode), which a copy doesn't have; and a note outside of the file (in the user's state directory) of how far
 it had come, which a restored backup has not. A new site id is always safe, one more entry in the vector; keeping one
 needs proof. (Active Directory's invocation id after USN rollback is the model.)
+
+Where the place is another one at each start, as in containers, an operator can say which replica a file is. That word takes the place
+of the first proof, unless something shows that it is wrong, and the file *starts* anew (`starts.py`), so that others can tell it from
+another file that does so under the same word (decision 0033).
 """
 
 from __future__ import annotations
@@ -12,14 +16,16 @@ import hashlib
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from crdtsql.store.identity import said, starts
 from crdtsql.store.registry import Registry
 
 ELSEWHERE = "it is a copy from another machine"
 NOTHING = "nothing is lost"
+RESTORED = "an older state of it was restored"
 
 
 def state_directory() -> Path:
@@ -39,16 +45,13 @@ class Home:
     machine: str
     device: int
     inode: int
+    path: str
 
     @staticmethod
     def of(path: str) -> Home:
         """Look where a file lives now."""
         status = os.stat(path)
-        return Home(_machine(), status.st_dev, status.st_ino)
-
-    def to_json(self) -> str:
-        """Return the text that the file keeps."""
-        return json.dumps({"machine": self.machine, "device": self.device, "inode": self.inode})
+        return Home(_machine(), status.st_dev, status.st_ino, path)
 
 
 def _machine() -> str:
@@ -65,21 +68,77 @@ def _machine() -> str:
     return hashlib.sha256(b"crdtsql " + found.encode()).hexdigest()[:16]
 
 
-def reason_for_new_site(registry: Registry, path: str) -> str | None:
-    """Tell why this file must not go on under its site id; None if it may."""
-    remembered = _remembered_home(registry)
+def reason_for_new_site(registry: Registry, path: str, word: str | None) -> str | None:
+    """Tell why this file must not go on under its site id; None if it may.
+
+    Args:
+        word: which replica it is, as its operator says.
+    """
+    before = None if word is None else said.of_file(registry)
+    remembered, note = _remembered_home(registry), _read_note(registry)
+    if before is not None and word != before:
+        return f"it was the replica {before!r}, and {said.VARIABLE} says that it is {word!r}"
+    if before is not None:
+        origin = _origin(remembered, note, path)
+        moved = None if origin is None else f"it is a copy, and {origin}, which it was copied from, is still there"
+    else:
+        moved = _moved(registry, path, remembered, note)
+    return moved or _overtaken(registry, note)
+
+
+def may_go_on(registry: Registry, path: str, word: str | None) -> bool:
+    """Tell whether this file may go on as it is: under its site id, and without a start, which its operator's word alone takes."""
+    if reason_for_new_site(registry, path, word) is not None:
+        return False
+    if word is None:
+        return True
+    if said.of_file(registry) != word or _remembered_home(registry) != asdict(Home.of(path)):
+        return False
+    return _note_path(registry).exists() or not _can_note()
+
+
+def start(registry: Registry, path: str, word: str | None) -> None:
+    """Let a file go on under its site id from here, because it is a new one, or because of its operator's word."""
+    registry.set("home", json.dumps(asdict(Home.of(path))))
+    if word is not None:
+        said.remember(registry, word)
+        starts.begin(registry)
+    advance(registry)
+
+
+def _origin(remembered: dict[str, Any] | None, note: dict[str, Any] | None, path: str) -> str | None:
+    """Return the path of the file that this one was copied from, if it is still where it was."""
+    if remembered is None:
+        return None
+    for found in (remembered.get("path"), note and note.get("path")):
+        with suppress(OSError, ValueError):
+            if (
+                isinstance(found, str)
+                and os.stat(found).st_ino == remembered.get("inode")
+                and not os.path.samefile(found, path)
+            ):
+                return found
+    return None
+
+
+def _moved(registry: Registry, path: str, remembered: dict[str, Any] | None, note: dict[str, Any] | None) -> str | None:
+    """Tell why the place of a file does not prove that it is the one that its site id was given to; None if it does."""
     if remembered is None:
         return "it does not say where it lives"
     here = Home.of(path)
-    note = _read_note(registry)
     if (remembered.get("machine"), remembered.get("inode")) != (here.machine, here.inode):
         return "it is a copy" if remembered.get("machine") == here.machine else ELSEWHERE
     if remembered.get("device") != here.device and not (note and note.get("nonce") == registry.get("nonce")):
         return "it is a copy"
+    return None
+
+
+def _overtaken(registry: Registry, note: dict[str, Any] | None) -> str | None:
+    """Tell why the note proves that this file, or another one, has gone on since; None if it does not."""
     if note:
         generation = registry.number("generation")
         if note["generation"] > generation:
-            return "an older state of it was restored"
+            return RESTORED
         if note["generation"] == generation and note["nonce"] != registry.get("nonce"):
             return "another copy of it took its place"
     return None
@@ -87,7 +146,7 @@ def reason_for_new_site(registry: Registry, path: str) -> str | None:
 
 def loss(reason: str) -> str:
     """Say what the file may lack, given why it goes on as a new site."""
-    if "restored" in reason:
+    if reason.endswith(RESTORED):
         return "what was written in it after that state comes back from a replica that has it, and only from there"
     return NOTHING
 
@@ -98,11 +157,6 @@ def _remembered_home(registry: Registry) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def remember_home(registry: Registry, path: str) -> None:
-    """Remember in the file where it lives."""
-    registry.set("home", Home.of(path).to_json())
 
 
 def advance(registry: Registry) -> None:
@@ -157,10 +211,18 @@ def _note_path(registry: Registry) -> Path:
     return state_directory() / f"{registry.site_id(registry.self_ordinal).hex()}.json"
 
 
+def _can_note() -> bool:
+    """Tell whether a note can be written."""
+    place = state_directory()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return os.access(place, os.W_OK)
+
+
 def _read_note(registry: Registry) -> dict[str, Any] | None:
     """Read the note, None if there is none; one that is damaged or can't be read proves nothing either."""
     try:
         note = json.loads(_note_path(registry).read_text(encoding="utf-8"))
-        return {"generation": int(note["generation"]), "nonce": str(note["nonce"])}
+        return {"generation": int(note["generation"]), "nonce": str(note["nonce"]), "path": note.get("path")}
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
