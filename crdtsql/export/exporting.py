@@ -142,7 +142,7 @@ def fill(
         lacks,
         lanes.told(registry),
         names=names.told(registry),
-        starts=starts.told(registry),
+        starts=starts.told(registry, receiver),
     )
     if others is None:
         for statement in image.schema(header, database):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from pathlib import Path
 
+import apsw
 import pytest
 
 from crdtsql import errors, sync
-from tests.support.hosts import Host, keys, renew, write
+from tests.support.hosts import SCHEMA, Host, keys, renew, write
 
 
 def forked(host: Host, path: Path, hub: Path, word: str, name: str, notes: str | None = None) -> errors.ForkedSiteError:
@@ -70,6 +72,19 @@ def test_two_files_of_one_id_are_refused(
         write(bad, f"more {len(keys(bad))}")
     write(good, "more of the good one")
     host.exchange(good, hub, "shop", name=good_name)
+
+
+def test_a_file_that_parted_long_ago_is_told_apart(host: Host, pair: dict[str, tuple[Path, str]], hub: Path) -> None:
+    """Who has heard of the starts of one file refuses another one that parted before them and has not written since."""
+    (original, name), (copy, _) = pair.values()
+    write(original, "of the original")
+    host.be("shop", name=name)
+    with host.open(original) as opened:
+        opened.fold()
+    for number in range(10):
+        write(copy, f"of the copy {number}")
+        host.exchange(copy, hub, "shop", name=f"machine of start {number}")
+    forked(host, original, hub, "shop", name)
 
 
 def test_who_hears_of_both_refuses_the_second(
@@ -169,3 +184,57 @@ def test_the_way_out_of_two_files_of_one_id(
     host.exchange(original, hub, "shop", name="first")
     host.exchange(copy, hub, "shop 2", name="second")
     assert keys(hub) == {"first", "of first", "of second"}
+
+
+@pytest.mark.parametrize("seed", range(1000, 1012))
+def test_no_history_of_one_id_loses_in_silence(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Whatever is copied, moved, restored and started anew under one id: replicas that sync without an error show the same."""
+    assert run(seed, tmp_path_factory.mktemp("history"), monkeypatch) > 0
+
+
+def run(seed: int, folder: Path, patch: pytest.MonkeyPatch) -> int:
+    """Run a random history of files of one id, and of others that hear of them; return how many syncs succeeded."""
+    chance, host, done = random.Random(seed), Host(folder, patch), 0
+    hubs = [folder / "hub.db", folder / "third.db"]
+    host.be(name="hub")
+    apsw.Connection(str(hubs[0])).execute(SCHEMA)
+    with host.open(hubs[0]) as opened:
+        opened.enable("task")
+        opened.clone(hubs[1]).close()
+        opened.clone(folder / "0.db").close()
+    files, machines, backups = [folder / "0.db"], {0: "machine of 0"}, list[bytes]()
+    for step in range(chance.randint(10, 40)):
+        number = chance.randrange(len(files))
+        path, name = files[number], machines[number]
+        deed = chance.choice(["write", "write", "fold", "sync", "sync", "start", "copy", "back up", "restore", "hubs"])
+        if deed == "write":
+            write(path, f"{step}")
+        elif deed == "fold":
+            host.be("shop", name=name, notes=chance.choice([None, f"notes of {step}"]))
+            with host.open(path) as opened:
+                opened.fold()
+        elif deed == "start":
+            renew(path)
+            machines[number] = f"machine of {step}"
+        elif deed == "copy" and len(files) < 4:
+            (folder / f"{step}").mkdir()
+            machines[len(files)] = chance.choice([name, f"machine of {step}"])
+            files.append(Path(shutil.copy(path, folder / f"{step}" / "app.db")))
+            if chance.random() < 0.8:  # nothing shows that it is a copy
+                renew(path)
+        elif deed == "back up":
+            backups.append(path.read_bytes())
+        elif deed == "restore" and backups:
+            path.write_bytes(chance.choice(backups))
+        elif deed in ("sync", "hubs"):
+            try:
+                if deed == "sync":
+                    host.exchange(path, chance.choice(hubs), "shop", name=name)
+                else:
+                    host.exchange(*hubs, name="hub")
+                done += 1
+            except errors.ForkedSiteError:
+                pass
+    return done

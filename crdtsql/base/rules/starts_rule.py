@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-KEPT = 4
-"""So many of its last starts a line has. A file that parted from it before these is noticed only if it still writes."""
+KEPT = 64
+"""So many of its last starts a file keeps of a site. A file that parted before these is noticed only if it still writes."""
 
 
 class Start(NamedTuple):
@@ -48,14 +48,20 @@ class SiteLine(NamedTuple):
         number = self.starts[len(before)].number if len(before) < len(self.starts) else self.last + 1
         return SiteLine(upto, (*before, Start(number, upto, nonce))[-KEPT:])
 
-    def as_told(self, upto: int) -> SiteLine | None:
-        """Return what others are told once the site has come to an event: without a start after which nothing was written."""
+    def at(self, upto: int) -> SiteLine | None:
+        """Return the line once the site has come to an event: without a start after which nothing was written."""
         starts = tuple(start for start in self.starts if start.since < upto)
         return SiteLine(upto, starts) if starts else None
 
+    def after(self, upto: int) -> SiteLine:
+        """Return what somebody must hear who has the site's events up to one: from the last start before that on."""
+        before = sum(start.since < upto for start in self.starts)
+        return self._replace(starts=self.starts[max(0, before - 1) :])
+
     def joined(self, other: SiteLine) -> SiteLine:
         """Return what both say together, if they are one line."""
-        return SiteLine(max(self.upto, other.upto), max(self, other, key=lambda line: line.last).starts)
+        known = {start.number: start for start in (*self.starts, *other.starts)}
+        return SiteLine(max(self.upto, other.upto), tuple(known[number] for number in sorted(known)[-KEPT:]))
 
 
 def parted(one: SiteLine, other: SiteLine) -> int | None:

@@ -25,7 +25,7 @@ def read(registry: Registry) -> Lines:
         return {}
     found = _stored(registry)
     own = registry.site_id(registry.self_ordinal)
-    line = found[own].as_told(registry.vector().get(own, 0)) if own in found else None
+    line = found[own].at(registry.vector().get(own, 0)) if own in found else None
     found.pop(own, None)
     return found if line is None else found | {own: line}
 
@@ -40,15 +40,15 @@ def _stored(registry: Registry) -> Lines:
     return found
 
 
-def told(registry: Registry) -> Lines:
-    """Return what a changeset carries: as much as its reader takes, of the local site first."""
+def told(registry: Registry, receiver: Mapping[bytes, int]) -> Lines:
+    """Return what a changeset carries for a receiver with a vector: as much as its reader takes, of the local site first."""
     from crdtsql.wire import MAXIMUM_STARTS
 
     known = read(registry)
     if not known:
         return known
     first = [registry.site_id(registry.self_ordinal), *sorted(known)]
-    return {site: known[site] for site in first[:MAXIMUM_STARTS] if site in known}
+    return {site: known[site].after(receiver.get(site, 0)) for site in first[:MAXIMUM_STARTS] if site in known}
 
 
 def parted(registry: Registry, told: Mapping[bytes, SiteLine]) -> dict[bytes, int]:
@@ -83,7 +83,7 @@ def leave(registry: Registry) -> None:
     own = registry.site_id(registry.self_ordinal)
     line = _stored(registry).get(own)
     if line is not None:
-        _write(registry, own, line.as_told(registry.vector().get(own, 0)))
+        _write(registry, own, line.at(registry.vector().get(own, 0)))
 
 
 def count(registry: Registry) -> int:
