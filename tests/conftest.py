@@ -86,6 +86,7 @@ def _own_state_directory(
     else:
         own = tmp_path_factory.getbasetemp() / f"state {next(NUMBERS)}"
     monkeypatch.setenv("CRDTSQL_STATE_DIR", str(own))
+    monkeypatch.delenv("CRDTSQL_REPLICA_ID", raising=False)
 
 
 @pytest.hookimpl(optionalhook=True)

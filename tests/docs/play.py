@@ -191,6 +191,7 @@ def main() -> None:
         folder = Path(name) / "here"
         folder.mkdir()
         os.environ["CRDTSQL_STATE_DIR"] = str(Path(name) / "state")
+        os.environ.pop("CRDTSQL_REPLICA_ID", None)
         for block in blocks:
             results.append(run(block, folder, server))
     json.dump(results, sys.stdout)
