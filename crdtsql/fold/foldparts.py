@@ -211,13 +211,15 @@ class _Fold:
             self._execute("fold/foldparts/number_writes")
         self._execute("fold/foldparts/find_values")
         self._forget_parts("whole IS NOT NULL")
-        self._load_parts(self.was_updated)
-        self._execute("fold/foldparts/load_wholes", was_updated=self.was_updated)
-        parts.imply(self.connection, self.kind, "mine")
-        self._execute("fold/foldparts/find_before")
-        split = self.kind.explode_sql(Sql("(SELECT seq AS id, new AS value FROM temp._crdt_write)"))
-        self._execute("fold/foldparts/split_writes", split=EMPTY if split is None else split)
-        self._execute("fold/foldparts/carry_hidden")
+        names = self.kind.names_sql(Sql("write.new"))
+        self._load_parts(self.was_updated if names is None else Sql(f"{self.was_updated} AND part.part = ''"))
+        slots = {"parts": self.table.parts, "part_is_cell": self.part_is_cell, "was_updated": self.was_updated}
+        self._execute("fold/foldparts/load_wholes", **slots)
+        if names is None:
+            self._split_all()
+        else:
+            before = self.kind.names_sql(Sql("part.v"))
+            self._execute("fold/foldparts/split_differing", names_before=before or EMPTY, names_after=names, **slots)
         self._execute("fold/foldparts/find_changes")
         self._execute("fold/foldparts/count_changes")
         self._forget_unchanged(Sql("temp._crdt_write"))
@@ -225,9 +227,20 @@ class _Fold:
         self._execute("fold/foldparts/make_explicit", **self.shared)
         self._execute("fold/foldparts/forget_changed_parts", **self.shared)
         self._execute("fold/foldparts/store_changed_parts", **self.shared)
-        self._execute("fold/foldparts/forget_loaded")
-        self._execute("fold/foldparts/add_changes")
-        self._show_parts()
+        if names is None:
+            self._execute("fold/foldparts/forget_loaded")
+            self._execute("fold/foldparts/add_changes")
+            self._show_parts()
+        else:
+            self._execute("fold/foldparts/show_written", names=names)
+
+    def _split_all(self) -> None:
+        """Split the values before and after each write into all of their parts."""
+        parts.imply(self.connection, self.kind, "mine")
+        self._execute("fold/foldparts/find_before")
+        split = self.kind.explode_sql(Sql("(SELECT seq AS id, new AS value FROM temp._crdt_write)"))
+        self._execute("fold/foldparts/split_writes", split=EMPTY if split is None else split)
+        self._execute("fold/foldparts/carry_hidden")
 
     def _forget_unchanged(self, writes: Sql) -> None:
         """Forget the updates of a cell that changed the spelling alone, and show the value before again."""

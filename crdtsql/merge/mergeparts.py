@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crdtsql.base import (
+    EMPTY,
     InvalidChangesetError,
     SchemaMismatchError,
     Sql,
@@ -31,6 +32,9 @@ from crdtsql.wire import image
 INCOMING_CELL = TemporaryTable(
     "_crdt_incoming_cell", "merge/mergeparts/create_incoming_cell", written_by=("merge/parking",)
 )
+LARGE_BYTES = 1_000
+"""From so many bytes of a cell's value on it is cheaper to find out whether only what was sent needs a look."""
+
 ALONE = TemporaryTable("_crdt_alone", "merge/mergeparts/create_alone")
 
 
@@ -95,7 +99,7 @@ class Merge:
         self.connection = self.registry.connection
         self.table = self.arrival.table
         self.kind: CellType = parts.kind_of(self.pair.field)
-        self.values = self.given | {"col": self.pair.field.id, "position": self.pair.position}
+        self.values = self.given | {"col": self.pair.field.id, "position": self.pair.position, "large": LARGE_BYTES}
         self.part_table = image.part_table(self.arrival.number)
         self.part_is_cell = self.table.same_keys("part", "cell")
 
@@ -165,6 +169,15 @@ class Merge:
             return self._record_siblings() if self.kind.keeps_values else 0
 
     @property
+    def _names_of_wholes(self) -> Sql:
+        return self.kind.names_sql(Sql("whole.v")) or EMPTY
+
+    @property
+    def may_be_narrow(self) -> bool:
+        """Tell whether there may be cells of which only the parts that were sent need a look."""
+        return self.parts_sent and self.parts_here and self.kind.names is not None
+
+    @property
     def theirs_split(self) -> Sql:
         """Say whether the incoming cell was sent with parts."""
         if not self.parts_sent:
@@ -225,21 +238,36 @@ class Merge:
             self._execute("merge/mergeparts/load_theirs", part_is_cell=self.part_is_cell, **names)
         self._execute("merge/mergeparts/load_whole", whose=Sql("theirs"), prefix=Sql("their"))
         parts.imply(self.connection, self.kind, "theirs")
+        mine = {"parts": self.table.parts, "part_is_cell": self.part_is_cell}
+        if self.may_be_narrow:
+            self._execute("merge/mergeparts/find_narrow", **mine)
+        narrow = self.may_be_narrow and query.exists(self.connection, "temp._crdt_incoming_cell", "narrow")
         if self.parts_here:
-            self._execute("merge/mergeparts/load_mine", parts=self.table.parts, part_is_cell=self.part_is_cell)
+            self._execute("merge/mergeparts/load_mine", **mine)
         self._execute("merge/mergeparts/load_whole", whose=Sql("mine"), prefix=Sql("mine"))
-        parts.imply(self.connection, self.kind, "mine")
+        if narrow:
+            self._execute("merge/mergeparts/load_mine_of_sent", **mine)
+            self._execute("merge/mergeparts/imply_of_sent", names=self._names_of_wholes)
+        is_wide = Sql("id NOT IN (SELECT id FROM temp._crdt_incoming_cell WHERE narrow)")
+        parts.imply(self.connection, self.kind, "mine", is_wide)
 
     def _store(self) -> None:
         table = self.table
+        mine = {"parts": table.parts, "part_is_cell": self.part_is_cell}
+        narrow = query.exists(self.connection, "temp._crdt_incoming_cell", "narrow")
         with ALONE.created(self.connection):
-            self._execute("merge/mergeparts/find_alone")
+            self._execute("merge/mergeparts/find_alone", **mine)
             if self.parts_here:
                 self._execute("merge/mergeparts/forget_parts_of_cells", parts=table.parts, keys=table.keys)
+            if narrow:
+                slots = {"keys": table.keys, "cell_keys": table.keys_of("cell")}
+                self._execute("merge/mergeparts/forget_parts_of_sent", parts=table.parts, **slots)
             self._execute(
                 "merge/mergeparts/store_parts", parts=table.parts, keys=table.keys, cell_keys=table.keys_of("cell")
             )
             parts.show(self.connection, self.pair.field, self.arrival.shape)
+            if narrow:
+                self._execute("merge/mergeparts/show_narrow", names=self._names_of_wholes, **mine)
             self.connection.execute(
                 "INSERT OR REPLACE INTO temp._crdt_shown (id, value) SELECT id, value FROM temp._crdt_alone"
             )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import apsw
 
 from crdtsql.base import SqliteValue
-from crdtsql.types import exact
+from crdtsql.types import elements, exact
 
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
@@ -23,6 +23,7 @@ def register(connection: apsw.Connection) -> None:
     }
     for name, function in functions.items():
         connection.create_scalar_function(name, function, 1, deterministic=True)
+    elements.register_functions(connection)
     exact.register_functions(connection)
 
 

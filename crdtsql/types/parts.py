@@ -30,6 +30,9 @@ SHOWN = TemporaryTable("_crdt_shown", "types/parts/create_shown", written_by=("f
 WHOLE = TemporaryTable("_crdt_whole", "types/parts/create_whole")
 
 
+ALL = Sql("1")
+
+
 def leaves(connection: apsw.Connection, value: SqliteValue) -> dict[str, str]:
     """Split a map's value: path -> JSON text."""
     split = TYPES["map"].explode_sql(Sql("(SELECT 1 AS id, ?1 AS value)"))
@@ -63,14 +66,14 @@ def have_parts(connection: apsw.Connection, table: Table) -> bool:
     return query.exists(connection, table.parts)
 
 
-def imply(connection: apsw.Connection, kind: CellType, whose: str) -> None:
-    """Add the heads that whole writes imply; `whose` is `mine` or `theirs`."""
+def imply(connection: apsw.Connection, kind: CellType, whose: str, which: Sql = ALL) -> None:
+    """Add the heads that whole writes imply; `whose` is `mine` or `theirs`, `which` a condition on their rows of `_crdt_part`."""
     wholes = Sql("(SELECT id, value FROM temp._crdt_whole)")
     split = kind.explode_sql(wholes)
     if split is None:
         return
     with WHOLE.created(connection):
-        connection.execute(sql("types/parts/find_wholes", whose=Sql(whose)))
+        connection.execute(sql("types/parts/find_wholes", whose=Sql(whose), which=which))
         connection.execute(sql("types/parts/imply", split=split, whose=Sql(whose)))
 
 

@@ -39,6 +39,8 @@ class CellType:
         invalid: (value, affinity) -> condition that is true for a value that it does not take; None if it takes all.
         shrinks: (old, new) -> condition for an update that it refuses; None if it refuses none.
         explode: name of the template that splits values, for types of the kind PARTS.
+        names: name of the template that lists the names of a value's parts, for types of whose parts only names matter: they have no
+            values, and none hides another.
         show: name of the template that joins parts.
         show_order: the slot `order` of that template, if it has one.
         valid_part: name of the template of a condition on a received `part` that a sound changeset fulfils.
@@ -55,6 +57,7 @@ class CellType:
     invalid: Callable[[Sql, str], Sql] | None = None
     shrinks: Callable[[Sql, Sql], Sql] | None = None
     explode: str | None = None
+    names: str | None = None
     show: str = "types/celltypes/show_first"
     show_order: Sql | None = None
     keeps_values: bool = False
@@ -64,6 +67,13 @@ class CellType:
     def explode_sql(self, wholes: Sql) -> Sql | None:
         """Render the SELECT that splits whole writes; None if they are not split."""
         return fragment(self.explode, wholes=wholes) if self.explode is not None else None
+
+    def names_sql(self, value: Sql) -> Sql | None:
+        """Render the list of the names of a value's parts (`types/elements.py`); None if they need more than their names."""
+        split = self.explode_sql(Sql(f"(SELECT 1 AS id, {value} AS value)"))
+        if self.names is None or split is None:
+            return None
+        return fragment(self.names, value=value, split=split)
 
     def show_sql(self, *, exactly: bool = False) -> Sql:
         """Render the SELECT that joins the parts in `_crdt_part`.

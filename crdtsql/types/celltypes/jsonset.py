@@ -24,6 +24,7 @@ SET = CellType(
     affinities=("TEXT", "BLOB", "NUMERIC"),
     invalid=_invalid,
     explode="types/celltypes/explode_set",
+    names="types/celltypes/list_names",
     show="types/celltypes/show_set",
     valid_part="types/celltypes/valid_set",
 )

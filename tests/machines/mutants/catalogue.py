@@ -459,6 +459,20 @@ MUTANTS = (
         "min(gone IS NULL AND part <> '') AS shown",
     ),
     Mutant(
+        "what is removed from a set counts more than what is added, where one element travels",
+        "types/elements.py",
+        "said = self.gone | self.live\n        return _array([*(name for name in self.whole if name not in said), *self.live])",
+        "return _array([*({*self.whole, *self.live} - self.gone)])",
+        tests="tests/types/test_elements.py",
+    ),
+    Mutant(
+        "a set that others wrote as a whole is looked at where elements were sent alone",
+        "sql/merge/mergeparts/find_narrow.sql",
+        "(whole.v IS NOT NULL OR part.part IS NULL OR (whole.t & 4611686018427387903) > ifnull(origin.seen, 0))",
+        "0",
+        tests="tests/types/test_elements.py",
+    ),
+    Mutant(
         "an element that is there already gets a new event",
         "sql/fold/foldparts/find_changes.sql",
         "(before.id IS NULL OR before.v IS NOT after.v)",

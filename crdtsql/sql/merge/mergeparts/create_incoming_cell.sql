@@ -9,5 +9,6 @@ CREATE TEMP TABLE _crdt_incoming_cell (
   mine_split INTEGER,      -- whether it has parts here
   mine,
   mine_t INTEGER,          -- NULL if the cell is new here
-  mine_s INTEGER
+  mine_s INTEGER,
+  narrow INTEGER NOT NULL DEFAULT 0  -- 1 if only the parts that were sent can change
 )
