@@ -8,6 +8,7 @@ what the user's table must show, so that the rest of the merge takes a typed cel
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from crdtsql.base import (
     EMPTY,
@@ -52,19 +53,20 @@ def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
         return 0
     recorded = 0
     part_table = f"{arrival.image_slots['image']}.{image.part_table(arrival.number)}"
-    sent = {col for (col,) in query.rows(connection, f"SELECT DISTINCT col FROM {part_table}")}
+    positions = [pair.position for pair in typed]
+    sent = {position for position in positions if query.exists(connection, part_table, "col = ?", (position,))}
     here = parts.have_parts(connection, arrival.table)
     mergings = [Merge(registry, arrival, pair, values, pair.position in sent, here) for pair in typed]
     for merging in mergings:
         merging.check()
     simple = [m for m in mergings if m.parts_sent and m.takes_fresh]
-    if simple and not known and fresh == arrival.header.rows and not any(m.lacks_values() for m in simple):
+    if simple and not known and fresh == arrival.header.rows and not any(m.lacks_values for m in simple):
         _take_all(registry, arrival, simple)
     else:
         for merging in simple:
             merging.take_fresh()
     for merging in mergings:
-        if known or (merging.parts_sent and (not merging.takes_fresh or merging.lacks_values())):
+        if known or (merging.parts_sent and (not merging.takes_fresh or merging.lacks_values)):
             recorded += merging.run()
     return recorded
 
@@ -150,6 +152,7 @@ class Merge:
         )
         return query.first(self.connection, statement) is not None
 
+    @cached_property
     def lacks_values(self) -> bool:
         """Tell whether any row was sent without the column's value."""
         slots = self.pair.sent | self.arrival.image_slots

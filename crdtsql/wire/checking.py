@@ -110,7 +110,8 @@ class _Checked:
         self.head = Sql(f"{database}.{image.head_table(number)}")
         self.part = Sql(f"{database}.{image.part_table(number)}")
         self.born = Sql(f"{database}.{image.born_table(number)}")
-        self.keys = joined(Sql(f"k{position}") for position in range(1, len(table.key) + 1))
+        self.key = [Sql(f"k{position}") for position in range(1, len(table.key) + 1)]
+        self.keys = joined(self.key)
 
     def _refuse(self, why: str) -> InvalidChangesetError:
         return InvalidChangesetError(f"not a sound changeset: {why}")
@@ -157,8 +158,9 @@ class _Checked:
 
     def _check_parts(self) -> None:
         typed = joined(map(integer, image.typed_columns(self.table)))
+        part_is_sent = joined((Sql(f"part.{key} = sent.{key}") for key in self.key), " AND ")
         slots = {"part": self.part, "row": self.row, "keys": self.keys, "typed_columns": typed}
-        if query.rows(self.connection, sql("wire/checking/stray_parts", **slots)):
+        if query.rows(self.connection, sql("wire/checking/stray_parts", part_is_sent=part_is_sent, **slots)):
             raise self._refuse(f"the parts of table {self.table.name!r} don't fit its rows")
 
     def _check_heads(self) -> None:
