@@ -160,14 +160,19 @@ def owner_of_unknown_module(connection: apsw.Connection, table: str) -> tuple[st
 
     SQLite itself names a virtual table's own tables by it (`docs_content` of `docs`), and asks the module which they are.
     """
+    owners = [found for found in _virtual_tables(connection) if caseless(table).startswith(f"{caseless(found[0])}_")]
+    if not owners:
+        return None
     known = {caseless(name) for (name,) in query.rows(connection, "SELECT name FROM pragma_module_list")}
-    for name, statement in query.rows(
-        connection, "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0"
-    ):
-        module = tablesql.module_of(statement)
-        if caseless(table).startswith(f"{caseless(name)}_") and module and caseless(module) not in known:
-            return name, module
-    return None
+    return next((found for found in owners if caseless(found[1]) not in known), None)
+
+
+@memory.of_schema
+def _virtual_tables(connection: apsw.Connection) -> list[tuple[str, str]]:
+    """List the virtual tables with their modules."""
+    found = query.rows(connection, "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0")
+    read = ((name, tablesql.module_of(statement)) for name, statement in found)
+    return [(name, module) for name, module in read if module]
 
 
 @memory.of_schema

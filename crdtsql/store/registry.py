@@ -392,8 +392,8 @@ class Registry:
 
     def _table_uid(self, name: str) -> str:
         """Choose what a table is called in changesets: its name, unless another table was registered under it."""
-        found = query.rows(self.connection, "SELECT uid FROM _crdt_table")
-        return free_uid(caseless(name), {uid for (uid,) in found})
+        alike = "SELECT uid FROM _crdt_table WHERE substr(uid, 1, length(?1)) = ?1"
+        return free_uid(caseless(name), {uid for (uid,) in query.rows(self.connection, alike, (caseless(name),))})
 
     def set_type(self, table: Table, field: Field, name: str) -> Table:
         """Register another type for a column."""

@@ -1,4 +1,4 @@
 SELECT tbl, id, name, type, uid, since
 FROM _crdt_column
-WHERE NOT dropped AND (:tbl IS NULL OR tbl = :tbl)
+WHERE NOT dropped AND tbl BETWEEN ifnull(:tbl, 0) AND ifnull(:tbl, 9223372036854775807)
 ORDER BY tbl, id
