@@ -212,7 +212,15 @@ class UnknownRowError(CrdtsqlError):
 
 
 class NotDeletedError(CrdtsqlError):
-    """The named row is not deleted, so it can't be brought back."""
+    """The named row is not deleted, so it can't be brought back, nor be purged."""
+
+
+class PurgedError(CrdtsqlError):
+    """The named row was purged: its values are gone everywhere."""
+
+
+class CannotPurgeError(CrdtsqlError):
+    """The values of a deleted row can't be purged as things are; nothing was changed."""
 
 
 class ConflictError(CrdtsqlError):

@@ -44,6 +44,15 @@ def verb(name: str) -> str:
     return f"crdtsql's `{name}`"
 
 
+def sqlite(statement: str, path: str) -> str:
+    """Write a call of SQLite's own shell in a sentence.
+
+    >>> sqlite("VACUUM", "my app.db")
+    "`sqlite3 'my app.db' VACUUM`"
+    """
+    return f"`{shlex.join(['sqlite3', path, statement])}`"
+
+
 def row_command(name: str, path: str, table: str, key: Sequence[SqliteValue]) -> str:
     """Write a command of ours about one row, by its name alone where the key can't stand in a command.
 

@@ -12,6 +12,7 @@ from functools import partial
 from crdtsql.base import (
     LOG_TIME,
     NotDeletedError,
+    PurgedError,
     Sql,
     SqliteValue,
     UnknownRowError,
@@ -36,6 +37,7 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
     Raises:
         UnknownRowError: there is no such row, shown or held.
         NotDeletedError: the table shows it.
+        PurgedError: its values were purged.
         WriteRefusedError: a constraint of the table does not allow it.
         UsageError: the key has another number of parts.
     """
@@ -70,9 +72,15 @@ def _held_row(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) ->
         raise UsageError(f"the key of {table.name!r} is ({', '.join(table.key)}): give {len(table.key)} value(s)")
     where = joined((Sql(f"{part} = ?{n}") for n, part in enumerate(table.key_names, 1)), " AND ")
     found = query.first(
-        registry.connection, f"SELECT held FROM {table.clock} WHERE gone = 1 AND held IS NOT NULL AND {where}", key
+        registry.connection,
+        f"SELECT held, {table.is_purged} FROM {table.clock} AS clock WHERE gone = 1 AND held IS NOT NULL AND {where}",
+        key,
     )
     if found is not None:
+        if found[1]:
+            raise PurgedError(
+                f"row {show_key(key)} of table {table.name!r} was purged: its values are gone; insert a row of this key anew"
+            )
         return int(found[0])
     where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
     if query.exists(registry.connection, table.quoted, where, key):

@@ -35,6 +35,7 @@ from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
 from crdtsql.export.describing import describe, with_others
 from crdtsql.numbers import followers
+from crdtsql.purge import told
 from crdtsql.shown import moved
 from crdtsql.store import Field, Registered, Registry, Table, lanes, names, starts
 from crdtsql.types import TYPES, Kind, parts
@@ -129,7 +130,7 @@ def fill(
         others: all tables, if only some are to be filled, those of the workbench.
     """
     connection, sites = registry.connection, registry.sites()
-    lacks = unseen.news(registry, {ordinal: receiver.get(site, 0) for ordinal, site, _ in sites})
+    has = {ordinal: receiver.get(site, 0) for ordinal, site, _ in sites}
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
     links = followers.links(registry, tables)
     headers = [replace(describe(connection, table), links=links.get(table.id, ())) for table in tables]
@@ -139,10 +140,11 @@ def fill(
         listed,
         tuple(headers),
         registry.eras(),
-        lacks,
+        unseen.news(registry, has),
         lanes.told(registry),
         names=names.told(registry),
         starts=starts.told(registry, receiver),
+        purges=told.news(registry, has),
     )
     if others is None:
         for statement in image.schema(header, database):

@@ -18,6 +18,7 @@ from crdtsql.fold import byrow, foldparts, pieces, unsure
 from crdtsql.fold.byrow import Events
 from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import births
+from crdtsql.purge import told
 from crdtsql.shown import Scene, bearing, moved, note_folded, noting, settle, standins
 from crdtsql.sqlite import schema
 from crdtsql.store import Logged, Registry, Table, has_pending
@@ -71,6 +72,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         births.keep(registry, [(table, events.removals) for table, events in known])
         gone = {table.id for table in home.name()}
         kept += [(side, standins.learn(registry, side)) for side in scene.sides if side.table.id in gone]
+        told.note_folded(registry, [table for table, _ in known])
         overwritten = unseen.find(registry, [table for table, _ in known])
         for table, events in known:
             _fold_table(registry, table, stamped, batch, events, home)

@@ -29,6 +29,7 @@ EVENT = TemporaryTable(
         "fold/unsure",
         "numbers/births",
         "numbers/contenders",
+        "purge/told",
         "shown/bearing",
         "shown/settling",
         "shown/standins",

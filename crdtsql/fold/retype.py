@@ -26,7 +26,7 @@ from crdtsql.capture import create_triggers, drop_triggers, shadows
 from crdtsql.fold import folding
 from crdtsql.sqlite import schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
-from crdtsql.types import TYPES, columntype
+from crdtsql.types import TYPES, blank, columntype
 
 
 def retype(registry: Registry, name: str, column: str, wanted: str, now: Now) -> bool:
@@ -86,6 +86,9 @@ def _check_held(registry: Registry, table: Table, field: Field, shape: schema.Ta
     affinity = next(column.affinity for column in shape.columns if column.name == field.name)
     value = naming.value(field.id)
     slots = {"value": value, "keys": table.keys, "held": table.held, "invalid": kind.invalid(value, affinity)}
+    ours = {"held": table.held, "clock": table.clock, "is_purged": table.is_purged}
+    blanked = sql("fold/retype/blank_purged", value=value, invalid=slots["invalid"], **ours)
+    registry.connection.execute(blanked, {"blank": blank(registry.connection, shape, field.name, wanted)})
     found = query.first(registry.connection, sql("fold/retype/find_invalid", **slots))
     if found is not None:
         undelete = suggest.row_command("undelete", registry.path, table.name, found[1:])

@@ -30,7 +30,7 @@ from crdtsql.base import (
 )
 from crdtsql.capture import without_capture
 from crdtsql.conflicts import conflict_log, severed
-from crdtsql.merge import absent, agreement, bearing, materialize, meet, mergeparts, parking, taken, unrelated
+from crdtsql.merge import absent, agreement, bearing, materialize, meet, mergeparts, parking, purges, taken, unrelated
 from crdtsql.merge.arrival import Arrival
 from crdtsql.merge.report import MergeReport, TableReport
 from crdtsql.numbers import followers, ids, reference
@@ -48,6 +48,7 @@ FROM = TemporaryTable(
         "merge/meet",
         "merge/mergeparts",
         "merge/parking",
+        "merge/purges",
         "merge/taken",
         "numbers/ids",
         "numbers/renumber",
@@ -202,10 +203,11 @@ def merge(
                 arrival.bears = True
         renumbered = ids.meet(registry, header, database, local)
         report.unrelated = unrelated.check(registry, strange, arrivals, report.notices, refuse=refuse_unrelated)
-        report.tables = _merge_tables(registry, arrivals, batch, local, on_progress)
-        for name, rows in renumbered.items():
-            report.tables.setdefault(name, TableReport()).renumbered = rows
-        _settle(registry, arrivals, last_conflict)
+        with purges.carried_out(registry, header, local, arrivals, report):
+            report.tables = _merge_tables(registry, arrivals, batch, local, on_progress)
+            for name, rows in renumbered.items():
+                report.tables.setdefault(name, TableReport()).renumbered = rows
+            _settle(registry, arrivals, last_conflict)
         for name, counts in report.tables.items():
             counts.held = count_kept(connection, registry.table(name))
     clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]

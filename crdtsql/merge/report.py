@@ -18,6 +18,7 @@ class TableReport:
         cells_lost: incoming cells of known rows that the local value outlived.
         concurrent: cells written on both sides without knowing of each other, with different values.
         renumbered: rows that have another number now than where they were before, because another row keeps theirs.
+        purged: deleted rows whose values somebody had purged, so that they were overwritten here.
         held: rows that the table can't show now, or not as they are, because of a constraint; `crdtsql held` lists them.
     """
 
@@ -28,6 +29,7 @@ class TableReport:
     cells_lost: int = 0
     concurrent: int = 0
     renumbered: int = 0
+    purged: int = 0
     held: int = 0
 
     def add(self, later: TableReport) -> None:

@@ -1,22 +1,25 @@
-"""Answers: the verbs that say what a cell or a row is to be after a collision, as methods of `Replica`.
+"""Answers: the verbs that say what a cell or a row is to be after a collision or a delete, as methods of `Replica`.
 
 What each does between the steps that the session holds; each is one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal
 
-from crdtsql.base import SqliteValue, UsageError
+from crdtsql.base import SqliteValue, UsageError, clock, query
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo
 from crdtsql.replica.turns import verb
+from crdtsql.sqlite import securely
 
 if TYPE_CHECKING:
     from crdtsql.conflicts import Conflict, ResolveReport
+    from crdtsql.purge import PurgeReport
 
 
 class Unset(Enum):
@@ -29,7 +32,7 @@ UNSET: Final = Unset.UNSET
 
 
 class Answers(Session):
-    """Resolve conflicts, and bring deleted rows back."""
+    """Resolve conflicts, bring deleted rows back, or let their values be forgotten."""
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -118,9 +121,77 @@ class Answers(Session):
         Raises:
             UnknownRowError: there is no such row.
             NotDeletedError: it is not deleted.
+            PurgedError: its values were purged.
             WriteRefusedError: a constraint of the table does not allow it.
         """
         from crdtsql.conflicts import undelete
 
         with self._answering():
             undelete(self.registry, table, key)
+
+    @verb
+    def purge(
+        self,
+        table: str | None = None,
+        keys: Iterable[SqliteValue | Sequence[SqliteValue]] | None = None,
+        *,
+        deleted_before: datetime | timedelta | None = None,
+        dry_run: bool = False,
+        vacuum: bool = False,
+    ) -> PurgeReport:
+        """Purge deleted rows: their values are overwritten in the file, conflict log included, and on every replica that merges this.
+
+        The keys stay. A write elsewhere that did not know of the purge counts as ever, and brings the row back with what it wrote.
+        Older copies of the values may be left in free pages of the file until a VACUUM.
+
+        Args:
+            table: the table; None, with `deleted_before`, for all.
+            keys: of the rows: a value each; where the key has several columns, a tuple each, or all parts one after the other.
+            deleted_before: all rows that were deleted before then, or longer ago than that; in place of `keys`.
+            dry_run: do it, say what was done, and undo it.
+            vacuum: rewrite the file afterwards, so that older copies of the values are gone too. Takes as long as a copy of the file.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+            UnknownRowError: there is no such row.
+            NotDeletedError: a named row is not deleted.
+            CannotPurgeError: rows refer to a named row, or rows of the table are never deleted.
+            UsageError: neither keys nor a time are given, or both.
+            BusyError: another program does not let go of the file; with `vacuum`, the rows were purged all the same.
+        """
+        from crdtsql.purge import Chosen, PurgeReport, purge
+
+        if (keys is None) == (deleted_before is None) or (keys is not None and table is None):
+            raise UsageError("say which rows to purge: a table and keys, or when they were deleted")
+        nested = self.connection.in_transaction
+        if vacuum and nested:
+            raise UsageError(f"no VACUUM while a transaction is open on the connection to {self.path}: COMMIT it first")
+        before = None if deleted_before is None else self._moment_ms(deleted_before)
+        chosen = Chosen(table, tuple(_parts(key) for key in keys or ()), before)
+        report = PurgeReport()
+        with suppress(Undo), securely.erasing(self.connection), self._changing():
+            report = purge(self.registry, chosen, self._now)
+            report.dry_run = dry_run
+            if dry_run or not report.rows:
+                raise Undo
+        if not dry_run and not nested:
+            self._clear(report, vacuum=vacuum)
+        return report
+
+    def _moment_ms(self, moment: datetime | timedelta) -> int:
+        """Return a moment as milliseconds since 1970; without a time zone it is UTC."""
+        if isinstance(moment, timedelta):
+            return max(0, self._now() - moment // timedelta(milliseconds=1))
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0, min(int(aware.timestamp() * 1000), clock.to_ms(clock.HIGHEST_HLC)))
+
+    def _clear(self, report: PurgeReport, *, vacuum: bool) -> None:
+        """Let nothing of what was overwritten stand in the write-ahead log, nor, if wanted, in free pages."""
+        if vacuum:
+            query.rows(self.connection, "VACUUM")
+            report.vacuumed = True
+        report.log_left = not securely.empty_log(self.connection)
+
+
+def _parts(key: SqliteValue | Sequence[SqliteValue]) -> tuple[SqliteValue, ...]:
+    return (key,) if key is None or isinstance(key, (str, bytes, int, float)) else tuple(key)

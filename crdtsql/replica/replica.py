@@ -24,6 +24,7 @@ from crdtsql.replica.syncreport import Standing
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
+from crdtsql.sqlite import securely
 from crdtsql.store import Remedy, damage, lanes, names, starts
 
 if TYPE_CHECKING:
@@ -268,6 +269,8 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
                 self.registry.remember_peer(header.sender, header.vector)
         for notice in report.notices:
             self._notice(notice)
+        if report.total.purged and not self.connection.in_transaction:
+            securely.empty_log(self.connection)  # what was overwritten stands there too
         return report
 
     @verb

@@ -5,7 +5,7 @@ Only reads a folded registry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +121,8 @@ def _release(
         ways = _parents(registry, keys, row) or ["change or delete the row that has it"]
         return f"its own value is {shown}: {'; '.join(ways)}; or set {detail} to another value"
     undelete = suggest.row_command("undelete", registry.path, table.name, key)
+    if reason == reasons.DELETED and _was_purged(registry, table, key):
+        return f"its values were purged; {anew}"
     return {
         reasons.CHECK: anew,
         reasons.MOVED: f"the key that it would be shown under is that of another row, which is held itself: release that; or {anew}",
@@ -129,6 +131,15 @@ def _release(
         "table": f"create the table {table.name!r} and enable it",
         reasons.DELETED: undelete,
     }.get(reason, f"run {suggest.command('status', registry.path)}")
+
+
+def _was_purged(registry: Registry, table: Table, key: Sequence[SqliteValue]) -> bool:
+    """Tell whether the values of a deleted row were purged."""
+    if not all(map(is_utf8, key)):
+        return False
+    is_row = joined((Sql(f"clock.{part} = ?{n}") for n, part in enumerate(table.key_names, 1)), " AND ")
+    where = Sql(f"{is_row} AND {table.is_purged}")
+    return query.exists(registry.connection, Sql(f"{table.clock} AS clock"), where, tuple(key))
 
 
 def _foreign_keys(registry: Registry, table: Table) -> list[schema.ForeignKey]:
@@ -168,7 +179,7 @@ def _way_back(registry: Registry, link: schema.ForeignKey, wanted: tuple[SqliteV
     if found is None:
         return f"insert the {named}"
     reason, _ = reasons.read(found[0])
-    if reason == reasons.DELETED:
+    if reason == reasons.DELETED and not _was_purged(registry, parent, found[1:]):
         undelete = suggest.row_command("undelete", registry.path, parent.name, found[1:])
         return f"bring back the {named} with {undelete}"
     if reason == reasons.UNITED:

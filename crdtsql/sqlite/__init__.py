@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING
 from crdtsql.base import door
 
 if TYPE_CHECKING:
-    from crdtsql.sqlite import autoincrement, indexsql, neighbours, schema, schemarows, tablesql, usertriggers, writing
+    from crdtsql.sqlite import (
+        autoincrement,
+        indexsql,
+        neighbours,
+        schema,
+        schemarows,
+        securely,
+        tablesql,
+        usertriggers,
+        writing,
+    )
     from crdtsql.sqlite.default_values import default_value
     from crdtsql.sqlite.schema import Column, ForeignKey, TableShape, UniqueIndex, user_tables
     from crdtsql.sqlite.usertriggers import UserTrigger
@@ -31,6 +41,7 @@ __all__ = [
     "neighbours",
     "schema",
     "schemarows",
+    "securely",
     "tablesql",
     "user_tables",
     "usertriggers",

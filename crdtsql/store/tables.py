@@ -219,6 +219,14 @@ class Table:
         return identifier(self.place)
 
     @property
+    def is_purged(self) -> Sql:
+        """Say of a row `clock` that its values were purged, and nothing was written to it since.
+
+        Its delete stamped every cell too, but for those that nobody ever wrote; an ordinary delete stamps none.
+        """
+        return _is_purged(self.fields)
+
+    @property
     def key_names(self) -> tuple[Sql, ...]:
         """Return k1, k2, ...: the key columns' names in tables of ours."""
         return _key_names(len(self.key))
@@ -248,6 +256,17 @@ class Table:
     def row_has_key_of(self, user_alias: str, ours: str) -> Sql:
         """Compare the key of the user's table with that of a table of ours."""
         return _same_keys(_quoted(self.key), user_alias, self.key_names, ours)
+
+
+@lru_cache(maxsize=256)
+def _is_purged(fields: tuple[Field, ...]) -> Sql:
+    if not fields:
+        return Sql("0")
+    names = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in fields]
+    stamped = [Sql(f"(clock.{t} IS clock.dot_t AND clock.{s} IS clock.dot_s)") for t, s in names]
+    cells = [Sql(f"({same} OR clock.{t} IS {ABSENT})") for same, (t, _) in zip(stamped, names, strict=True)]
+    heads = "clock.gone IS 1 AND clock.many IS NULL AND clock.dot_t IS NOT NULL"
+    return Sql(f"(({heads}) AND ({joined(stamped, ' OR ')}) AND ({joined(cells, ' AND ')}))")
 
 
 @lru_cache(maxsize=256)

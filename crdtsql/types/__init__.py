@@ -6,11 +6,13 @@ from crdtsql.base import door
 
 if TYPE_CHECKING:
     from crdtsql.types import columntype, exact, functions, parts
+    from crdtsql.types.blanks import blank
     from crdtsql.types.celltypes import TYPES, CellType, Kind
 else:
     __getattr__ = door(
         __name__,
         {
+            "blanks": "blank",
             "celltypes": "TYPES CellType Kind",
         },
     )
@@ -19,6 +21,7 @@ __all__ = [
     "TYPES",
     "CellType",
     "Kind",
+    "blank",
     "columntype",
     "exact",
     "functions",

@@ -22,6 +22,7 @@
     crdt_resolve_all(take, options)
                             those that fit the options, as JSON: {"table": "task", "column": "title", "site": "7f..."}
     crdt_undelete(table, key...)
+    crdt_purge(table, key...)
                             bring a deleted row back; returns the table's name
     crdt_changes(since)     table-valued: one row per cell that crdt_export(since) would carry, with the columns
                             "table", "key", "column", value, hlc, time, site, deleted
@@ -88,6 +89,7 @@ def load(connection: apsw.Connection) -> Replica:
         "crdt_resolve": (_resolve(replica), -1),
         "crdt_resolve_all": (_resolve_all(replica), -1),
         "crdt_undelete": (_undelete(replica), -1),
+        "crdt_purge": (_purge(replica), -1),
     }
     for name, (function, arguments) in functions.items():
         connection.create_scalar_function(name, function, arguments, flags=apsw.SQLITE_DIRECTONLY)
@@ -206,6 +208,14 @@ def _undelete(replica: Replica) -> Callable[..., SqliteValue]:
         return table
 
     return undelete
+
+
+def _purge(replica: Replica) -> Callable[..., SqliteValue]:
+    def purge(*names: SqliteValue) -> str:
+        table = _text(names[0] if names else None, "crdt_purge")
+        return dumps(replica.purge(table, [names[1:]]).to_json(), None)
+
+    return purge
 
 
 def _changes_table(replica: Replica) -> Any:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from crdtsql.wire.attaching import attached, laid_open
     from crdtsql.wire.envelope import pack, pack_rows, unpack
     from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
-    from crdtsql.wire.header import Header, Site, TableHeader, UnseenWrite
+    from crdtsql.wire.header import Header, PurgedRow, Site, TableHeader, UnseenWrite
     from crdtsql.wire.parsing import MAXIMUM_LANES, MAXIMUM_NAMES, MAXIMUM_STARTS
 else:
     __getattr__ = door(
@@ -18,7 +18,7 @@ else:
             "attaching": "attached laid_open",
             "envelope": "pack pack_rows unpack",
             "files": "move_to_new no_such_file read_changeset read_text write_file",
-            "header": "Header Site TableHeader UnseenWrite",
+            "header": "Header PurgedRow Site TableHeader UnseenWrite",
             "parsing": "MAXIMUM_LANES MAXIMUM_NAMES MAXIMUM_STARTS",
         },
     )
@@ -28,6 +28,7 @@ __all__ = [
     "MAXIMUM_NAMES",
     "MAXIMUM_STARTS",
     "Header",
+    "PurgedRow",
     "Site",
     "TableHeader",
     "UnseenWrite",

@@ -21,6 +21,8 @@ The header is a JSON object:
                 writer's table did not show, for the receiver's conflict log
     overwrites  optional: list of [hlc, ordinal, uid of the column, hlc, ordinal, hlc, ordinal]: writes of cells that were in
                 `unseen`, or written over such a one; then the one that was, and, if known, the stamp of the value whose place it took
+    purges      optional: list of [hlc, ordinal, uid of the table, values ...]: purges of rows that were written since, and so do not
+                show it: the key, or of numbered rows the number that was asked for, and the stamp of the root
     others      optional: {identity: list of uids}: tables without rows here that are as usual, and not in `tables`
     geneses     optional: {uid: [t, ordinal]}: the genesis of those of them whose rows are numbered
     names       optional: {site id: [name, times]}: what sites are called, "" for nothing, and how often they were given a name
@@ -37,7 +39,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from crdtsql.base import Declared, Lane, OldNumbers, SiteLine, caseless, policy
+from crdtsql.base import Declared, Lane, OldNumbers, SiteLine, SqliteValue, caseless, policy, value_to_json
 
 
 class Site(NamedTuple):
@@ -64,6 +66,21 @@ class UnseenWrite(NamedTuple):
     uid: str
     since: tuple[int, int]
     lost: tuple[int, int] | None
+
+
+class PurgedRow(NamedTuple):
+    """A purge that its row does not show any more.
+
+    Attributes:
+        hlc, site: stamp of the purge, by the ordinal of its site.
+        uid: of the table.
+        key: the row's key; of a numbered row the number that it asked for, and hlc and site of its root.
+    """
+
+    hlc: int
+    site: int
+    uid: str
+    key: tuple[SqliteValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +176,7 @@ class Header:
     geneses: dict[str, tuple[int, int]] = field(default_factory=dict)
     names: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     starts: dict[bytes, SiteLine] = field(default_factory=dict)
+    purges: tuple[PurgedRow, ...] = ()
 
     @property
     def vector(self) -> dict[bytes, int]:
@@ -217,6 +235,7 @@ class Header:
             ],
             **({"eras": self.eras} if self.eras else {}),
             **_unseen_to_json(self.unseen),
+            **({"purges": [_purge_to_json(one) for one in self.purges]} if self.purges else {}),
             **({"lanes": {site.hex(): list(lane) for site, lane in self.lanes.items()}} if self.lanes else {}),
             **({"others": {name: sorted(uids) for name, uids in self.others.items()}} if self.others else {}),
             **({"geneses": {uid: list(stamp) for uid, stamp in self.geneses.items()}} if self.geneses else {}),
@@ -256,3 +275,7 @@ def _unseen_to_json(unseen: tuple[UnseenWrite, ...]) -> dict[str, Any]:
     ]
     found = {"unseen": [list(one) for one in direct], "overwrites": exact}
     return {name: writes for name, writes in found.items() if writes}
+
+
+def _purge_to_json(one: PurgedRow) -> list[Any]:
+    return [one.hlc, one.site, one.uid, *map(value_to_json, one.key)]

@@ -16,15 +16,17 @@ from crdtsql.base import (
     blocks_rule,
     caseless,
     clock,
+    from_json,
     naming,
     old_numbers,
     policy,
     starts_rule,
 )
-from crdtsql.wire.header import Header, Site, TableHeader, UnseenWrite
+from crdtsql.wire.header import Header, PurgedRow, Site, TableHeader, UnseenWrite
 
 MAXIMUM_ERAS = 2_000
 MAXIMUM_UNSEEN = 10_000
+MAXIMUM_PURGES = 10_000
 MAXIMUM_LANES = 20_000
 MAXIMUM_NAMES = 20_000
 MAXIMUM_STARTS = 20_000
@@ -78,7 +80,8 @@ def _parse_header(found: dict[str, Any]) -> Header:
     if len(starts) > MAXIMUM_STARTS:
         raise ValueError("more sites have starts than anybody tells of")
     sender, created = _site_id(found["sender"]), _number(found["created_ms"])
-    return Header(sender, created, sites, tables, eras, unseen, lanes, others, geneses, names, starts)
+    purges = _parse_purges(found, sites)
+    return Header(sender, created, sites, tables, eras, unseen, lanes, others, geneses, names, starts, purges)
 
 
 def _parse_line(found: list[Any]) -> SiteLine:
@@ -136,6 +139,21 @@ def _parse_unseen(found: dict[str, Any], sites: int) -> tuple[UnseenWrite, ...]:
         if (t, s, uid) not in known:
             writes.append(UnseenWrite(_number(t), _ordinal(s, sites), _name(uid), (t, s), None))
     return tuple(writes)
+
+
+def _parse_purges(found: dict[str, Any], sites: tuple[Site, ...]) -> tuple[PurgedRow, ...]:
+    listed = found.get("purges", [])
+    if len(listed) > MAXIMUM_PURGES:
+        raise ValueError("more rows were purged and written again than anybody tells of")
+    purges = tuple(
+        PurgedRow(_number(t), _ordinal(s, len(sites)), _name(uid), tuple(map(from_json, key)))
+        for t, s, uid, *key in listed
+    )
+    for one in purges:
+        "".join(part for part in one.key if isinstance(part, str)).encode()
+    if any(one.hlc > sites[one.site - 1].upto for one in purges):
+        raise ValueError("a purge is later than all that its site did")
+    return purges
 
 
 def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:

@@ -129,6 +129,7 @@ def test_every_key_that_can_be_written_is_documented() -> None:
         geneses,
         {site: ("laptop", 1)},
         {site: SiteLine(2, (Start(1, 1, "00000000"),))},
+        (header.PurgedRow(1, 1, "job", ("key",)),),
     )
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):
@@ -224,6 +225,7 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
         "`name:<site>`",
         "`named`",
         "`unseen`",
+        "`purged`",
         *(f"`{name}`" for name in blocks_rule.of_lane(0).facts),
     }
     assert f"`format` | version of the tables described here: {FORMAT} |" in PAGE

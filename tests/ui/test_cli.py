@@ -54,6 +54,7 @@ COMMANDS = (
     "conflicts",
     "resolve",
     "undelete",
+    "purge",
     "demo",
     "completion",
     "doctor",
@@ -216,6 +217,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
         "conflicts",
         "resolve",
         "undelete",
+        "purge",
     ],
 )
 def test_files_that_are_none_give_one_line(name: str, tmp_path: Path, app: Path) -> None:
@@ -224,7 +226,7 @@ def test_files_that_are_none_give_one_line(name: str, tmp_path: Path, app: Path)
     more = {
         "enable": ["task"], "disable": ["task"], "clone": [tmp_path / "copy.db"], "import": [tmp_path / "all.crdt"], "sync": [app],
         "export": ["-o", tmp_path / "out.crdt"], "blame": ["task", "t1"], "rows": ["task", "grow-only"],
-        "resolve": ["1", "--take", "ours"], "undelete": ["task", "t1"], "type": ["task.votes", "counter"],
+        "resolve": ["1", "--take", "ours"], "undelete": ["task", "t1"], "purge": ["task", "t1"], "type": ["task.votes", "counter"],
     }  # fmt: skip
     rest = more.get(name, [])
     assert "no such file" in refused(name, tmp_path / "missing.db", *rest)

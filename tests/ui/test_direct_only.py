@@ -15,7 +15,7 @@ SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT); CREATE TABLE othe
 CALLS = [
     "crdt_vector()", "crdt_site()", "crdt_export(NULL)", "crdt_import(x'00')", "crdt_enable('other')", "crdt_disable('task')",
     "crdt_type('task', 'title', 'register')", "crdt_rows('task', 'delete-wins')", "crdt_blame('task', 'a')",
-    "crdt_resolve(1, 'ours')", "crdt_undelete('task', 'a')", "(SELECT count(*) FROM crdt_changes)", "(SELECT count(*) FROM crdt_changes(NULL))",
+    "crdt_resolve(1, 'ours')", "crdt_undelete('task', 'a')", "crdt_purge('task', 'a')", "(SELECT count(*) FROM crdt_changes)", "(SELECT count(*) FROM crdt_changes(NULL))",
 ]  # fmt: skip
 
 
@@ -39,6 +39,7 @@ def hostile(path: Path, statement: str) -> apsw.Connection:
         "blame",
         "resolve",
         "undelete",
+        "purge",
     ):
         # the sender's own functions of these names, so that SQLite takes the statement
         sender.create_scalar_function(f"crdt_{name}", lambda *_: None, -1, deterministic=True)

@@ -48,6 +48,7 @@ CALLS = {
     "members": "app.db",
     "metrics": "app.db",
     "name": "app.db laptop",
+    "purge": "app.db task t2",
     "reconcile": "app.db peer.db",
     "reference": "app.db ticket.subject task.id",
     "remote add": "app.db peer peer.db",

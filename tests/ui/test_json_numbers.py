@@ -112,6 +112,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("clone",): [path, str(app.with_name("new.db"))],
         ("export",): [path, "-o", str(app.with_name("new.crdt"))],
         ("undelete",): [path, "big", "1"],
+        ("purge",): [path, "--deleted-before", "30d"],
         ("resolve",): [path, "--all", "--take", "ours"],
         ("type",): [path, "big.n", "max"],
         ("unique",): [path, "big", "mail", "suffix"],

@@ -35,6 +35,7 @@ def calls(path: Path, table: str) -> Iterator[tuple[str, ...]]:
     file = str(path)
     yield "blame", file, table, "t1"
     yield "undelete", file, table, "t1"
+    yield "purge", file, table, "t1"
     yield "disable", file, table
     yield "enable", file, table
     yield "doctor", file, table

@@ -12,7 +12,7 @@ from crdtsql.base.errors import InvalidChangesetError, SchemaMismatchError
 from crdtsql.wire.envelope import unpack
 from tests.support import forge
 from tests.support.changes import pair
-from tests.support.peers import rows
+from tests.support.peers import rows, write
 from tests.support.state import content
 
 
@@ -72,3 +72,49 @@ def test_another_key_by_uid_is_refused(tmp_path: Path) -> None:
 
         with pytest.raises(SchemaMismatchError, match="primary key"):
             other.merge(forge.with_header(one.export(), changed))
+
+
+PURGES: dict[str, Any] = {
+    "no list": 7,
+    "no entry": [7],
+    "too short": [[1, 1]],
+    "a site that is not listed": [[1, 9, "task", "x"]],
+    "later than its site": [[1 << 60, 1, "task", "x"]],
+    "no name": [[1, 1, 7, "x"]],
+    "a value that is none": [[1, 1, "task", ["x"]]],
+    "a number beyond 64 bits": [[1, 1, "task", 1 << 70]],
+    "half of a character": [[1, 1, "task", "\ud800"]],
+    "too many": [[1, 1, "task", n] for n in range(10_001)],
+}
+
+
+@pytest.mark.parametrize("change", PURGES)
+def test_wrong_purges_are_refused(change: str, tmp_path: Path) -> None:
+    """A header whose list of purges says what no sender says is refused, and nothing is changed."""
+    with pair(tmp_path) as (one, other):
+        one.connection.execute("UPDATE task SET n = 9")
+        data = forge.with_header(one.export(), lambda header: header.update(purges=PURGES[change]))
+        other.vector()
+        before = content(other.connection)
+        with pytest.raises(InvalidChangesetError):
+            other.merge(data)
+        assert content(other.connection) == before
+
+
+def test_purges_of_what_is_not_here_are_passed_on(tmp_path: Path) -> None:
+    """A purge of a row, a table or a form of key that is not here changes nothing, and is told to the next replica."""
+    keys = [["task", "nobody"], ["elsewhere", 1, {"blob": "00"}], ["task", 1, 2, 3]]
+    with pair(tmp_path) as (one, other):
+        write(one, "UPDATE task SET n = 9", "UPDATE task SET n = 10", "UPDATE task SET n = 11")
+        data = one.export()
+        (site,) = [found for found in unpack(data).header.sites if found.id.hex() == one.site]
+        listed = [[site.upto - n, site.ordinal, *key] for n, key in enumerate(keys)]
+        other.merge(forge.with_header(data, lambda header: header.update(purges=listed)))
+        assert rows(other, "task") == rows(one, "task")
+        told = unpack(other.export()).header.purges
+        assert [(one.uid, one.key) for one in told] == [
+            ("task", ("nobody",)),
+            ("elsewhere", (1, b"\0")),
+            ("task", (1, 2, 3)),
+        ]
+        assert not unpack(other.export(one.vector())).header.purges

@@ -27,6 +27,7 @@ PLACES: Final = {
         "http.tokens": "token",
         "look": "status members log blame renumbered",
         "running.observe": "metrics verify",
+        "purge": "purge",
         "reference": "reference",
         "resolve": "resolve",
         "running.service": "service",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.machines.mutants.kind import Mutant
 from tests.machines.mutants.looking import LOOKING
+from tests.machines.mutants.purges import PURGES
 from tests.machines.mutants.stores import STORES
 
 MUTANTS = (
@@ -1633,4 +1634,5 @@ MUTANTS = (
     ),
     *STORES,
     *LOOKING,
+    *PURGES,
 )

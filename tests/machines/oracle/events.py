@@ -47,7 +47,7 @@ class Event:
 
     Attributes:
         number: its bit.
-        kind: "insert", "update", "delete" or "genesis".
+        kind: "insert", "update", "delete", "purge" (a delete that writes every cell) or "genesis".
         writes: row -> column -> value; one row, but for a genesis, which has every row that was there.
         seen: the events that its writer knew, itself left out.
         typed: what it did to typed cells, which `writes` leaves out.
@@ -68,4 +68,4 @@ class Event:
 
     @property
     def is_add(self) -> bool:
-        return self.kind != "delete"
+        return self.kind not in ("delete", "purge")

@@ -321,6 +321,31 @@ class Replica:
         self.fold(now_ms)
         self._happen(max(self.clock + 1, now_ms << 16), "undelete", {row: {}}, {})
 
+    def purge(self, row: Row, blanks: Mapping[str, Any], now_ms: int) -> None:
+        """Let a deleted row be forgotten: it is deleted once more, and each of its cells is written as a whole with a blank."""
+        self.fold(now_ms)
+        typed = {
+            (row, column): cells.whole(kind, (row, column), self._events((row, column)), blanks[column])
+            for column, kind in self.world.table(row).types.items()
+        }
+        self._happen(max(self.clock + 1, now_ms << 16), "purge", {row: self._untyped(row, blanks)}, typed)
+
+    def is_purged(self, row: Row) -> bool:
+        """Tell whether a row was purged, and nothing was written to it since."""
+        state = self.rows[row]
+        purges = {event.stamp for event in self.world.of(self.known) if event.kind == "purge" and row in event.writes}
+        return len(state.heads) == 1 and all(
+            stamp in purges and (*stamp, True) in state.heads for _, stamp in state.cells.values()
+        )
+
+    def forgets(self, row: Row, stamp: Stamp) -> bool:
+        """Tell whether a purge of a row, which is known here, had seen what an event wrote to it."""
+        written = {event.stamp: event for event in self.world.events if row in event.writes}
+        return any(
+            event.kind == "purge" and row in event.writes and self.world.happened_before(written[stamp], event)
+            for event in self.world.of(self.known)
+        )
+
     def rejoin(self, table: str, column: str, values: Mapping[Row, Any], now_ms: int) -> None:
         """Write cells anew whose parts are gone with their type; deleted rows are deleted once more, after all of that."""
         before, kind = self.rows, self.world.table((table, ())).types.get(column, "lww")

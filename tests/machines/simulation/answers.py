@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from crdtsql.base.errors import PurgedError
 from crdtsql.conflicts.conflict_log import Conflict
 from tests.machines.oracle import model, parts
 from tests.machines.oracle.events import Event, Row
@@ -24,6 +25,13 @@ def undelete(simulation: Simulation) -> None:
     if not gone:
         return
     table, key = simulation.random.choice(gone)
+    if peer.twin.is_purged((table, key)):
+        try:
+            peer.replica.undelete(table, *key)
+        except PurgedError:
+            simulation.occurred["an undelete of a purged row was refused"] += 1
+            return
+        raise AssertionError("a purged row was brought back")
     peer.replica.undelete(table, *key)
     peer.twin.undelete((table, key), simulation.now_of(peer.skew_ms))
     back = peer.twin.rows[table, key]
@@ -33,6 +41,38 @@ def undelete(simulation: Simulation) -> None:
     simulation.occurred["a row with a typed cell in parts was undeleted"] += any(
         not parts.is_implicit(heads) for heads in back.heads_of.values()
     )
+    simulation.check(peer)
+
+
+def purge(simulation: Simulation) -> None:
+    """Let a deleted row be forgotten: it is deleted once more, with blank cells."""
+    for peer in simulation.random.sample(simulation.peers, len(simulation.peers)):
+        simulation.check(peer)
+        gone = [
+            row
+            for row, found in peer.twin.rows.items()
+            if not found.alive and simulation.habits.tables[row[0]].rows != "grow-only"
+        ]
+        if gone:
+            break
+    else:
+        return
+    table, key = simulation.random.choice(gone)
+    row, before = (table, key), peer.twin.rows[table, key]
+    was_purged = peer.twin.is_purged(row)
+    report = peer.replica.purge(table, [key])
+    assert (report.rows, report.already) == (int(not was_purged), int(was_purged))
+    if was_purged:
+        simulation.occurred["a purged row was purged again"] += 1
+        return
+    peer.twin.purge(row, simulation.habits.tables[table].blanks, simulation.now_of(peer.skew_ms))
+    simulation.occurred["a row was purged"] += 1
+    simulation.occurred["a delete-wins row was purged"] += simulation.habits.tables[table].rows == "delete-wins"
+    simulation.occurred["a row with several heads was purged"] += len(before.heads) > 1
+    simulation.occurred["a row with a typed cell in parts was purged"] += any(
+        not parts.is_implicit(heads) for heads in before.heads_of.values()
+    )
+    simulation.occurred["a purge emptied the conflict log of a row"] += bool(report.conflicts)
     simulation.check(peer)
 
 
@@ -134,6 +174,8 @@ def check_new(simulation: Simulation, peer: Peer, expected: set[model.Clash], kn
     for entry in found:
         clash = _clash(entry)
         winner, loser = (written.get((*clash[:3], stamp)) for stamp in (clash.won, clash.lost))
+        forgotten = [peer.twin.forgets(clash.row, stamp) for stamp in (clash.won, clash.lost)]
+        assert not all(forgotten), f"a purge had seen both values: {clash}"
         is_typed = simulation.world.type_of(clash.row, clash.column) != "lww"
         if clash not in expected:
             assert is_typed or (winner and loser), "a value that nobody wrote"
@@ -141,9 +183,15 @@ def check_new(simulation: Simulation, peer: Peer, expected: set[model.Clash], kn
             unseen += 1
             continue
         assert winner and loser and world.concurrent(winner[0], loser[0]), "not concurrent"
-        assert (state.exact_of(winner[1]), state.exact_of(loser[1])) == (entry[4], entry[6])
+        values = (
+            state.exact_of(None if gone else one[1]) for gone, one in zip(forgotten, (winner, loser), strict=True)
+        )
+        assert tuple(values) == (entry[4], entry[6])
         named.add(clash)
     simulation.occurred["a value that a table did not show was overwritten"] += unseen
+    gone = {clash for clash in expected if all(peer.twin.forgets(clash.row, one) for one in (clash.won, clash.lost))}
+    simulation.occurred["a conflict was forgotten by the purge that came with it"] += bool(gone)
+    expected = expected - gone
     assert named == expected, f"conflicts recorded {named - expected}, conflicts missed {expected - named}"
     assert len(found) == len(named) + unseen
 
@@ -156,7 +204,9 @@ def _clash(entry: tuple[Any, ...]) -> model.Clash:
 
 def check_settled(simulation: Simulation, peer: Peer, rows: Mapping[Row, model.RowState]) -> None:
     """Check that exactly those entries are settled of which the present value's writer had seen both values."""
-    found = {_clash(entry): entry[-1] for entry in state.conflicts(peer.replica.connection)}
+    entries = state.conflicts(peer.replica.connection)
+    _check_forgotten(peer, entries)
+    found = {_clash(entry): entry[-1] for entry in entries}
     if not found:
         peer.settled = peer.open = set()
         return
@@ -167,3 +217,13 @@ def check_settled(simulation: Simulation, peer: Peer, rows: Mapping[Row, model.R
     expected = peer.twin.settled(found.keys() - doubtful, rows) | (peer.settled & doubtful)
     assert peer.settled == expected, f"settled {peer.settled - expected}, not settled {expected - peer.settled}"
     simulation.occurred["checks of the conflict log"] += 1
+
+
+def _check_forgotten(peer: Peer, entries: list[tuple[Any, ...]]) -> None:
+    """Check that no value is left which a purge had seen that is known here."""
+    for entry in entries:
+        clash, nothing = _clash(entry), state.exact_of(None)
+        forgotten = [peer.twin.forgets(clash.row, stamp) for stamp in (clash.won, clash.lost)]
+        assert not all(forgotten), f"a purge had seen both values of a conflict: {clash}"
+        for gone, value in zip(forgotten, (entry[4], entry[6]), strict=True):
+            assert not gone or value == nothing, f"a purge had seen a value that is still there: {clash} {value}"

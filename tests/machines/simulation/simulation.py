@@ -177,6 +177,7 @@ class Simulation:
             partial(files.back_up, self): 5,
             partial(files.restore, self): 4,
             partial(answers.undelete, self): 4,
+            partial(answers.purge, self): 5,
             partial(answers.resolve, self): 6,
         }
 

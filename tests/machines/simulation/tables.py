@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,12 @@ class Shape:
     def columns(self) -> tuple[str, ...]:
         """Return the value columns."""
         return tuple(self.types)
+
+    @property
+    def blanks(self) -> dict[str, Any]:
+        """Return what a purge writes: NULL, or where that is not allowed the default 0, or an empty text."""
+        zero = {column for column in self.required if re.search(rf"\b{column}\b[^,]* DEFAULT 0", self.create)}
+        return {column: None if column not in self.required else 0 if column in zero else "" for column in self.types}
 
     @property
     def typed(self) -> dict[str, str]:

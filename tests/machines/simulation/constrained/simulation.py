@@ -15,7 +15,7 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base.errors import WriteRefusedError
+from crdtsql.base.errors import CannotPurgeError, WriteRefusedError
 from tests.machines.oracle import model
 from tests.machines.oracle.events import Row
 from tests.machines.oracle.numbers import Birth, Foretold, translate
@@ -91,11 +91,11 @@ class Constrained(Simulation):
         agree(peer.replica, table, self.rules[table])
 
     def actions(self) -> dict[Callable[[], None], float]:
-        answering = (answers.resolve, answers.undelete)
+        answering = (answers.resolve, answers.undelete, answers.purge)
         found = {action: n for action, n in super().actions().items() if getattr(action, "func", None) not in answering}
         of_numbers = {self._claim: 16, self._contest: 12} if self.numbered else {}
         of_unions = {self._create_both: 30} if self._uniting() else {}
-        return {**found, self._undelete: 2, self._send_again: 6, **of_numbers, **of_unions}
+        return {**found, self._undelete: 2, self._purge: 3, self._send_again: 6, **of_numbers, **of_unions}
 
     def beginnings(self) -> Sequence[Callable[[Simulation], None]]:
         """Let most files be filled on their own where rows have automatic ids, so that several have a row of one number before they meet."""
@@ -256,6 +256,21 @@ class Constrained(Simulation):
             answers.undelete(self)
         except WriteRefusedError:
             self.occurred["an undelete was refused"] += 1
+            assert events == len(self.world.events)
+            assert contents == {peer.path: state.content(peer.replica.connection) for peer in self.peers}
+
+    def _purge(self) -> None:
+        """Let a deleted row be forgotten; one that is shown, because rows refer to it, is left as it was."""
+        if self.numbered:
+            return
+        for peer in self.peers:
+            self.check(peer)
+        events = len(self.world.events)
+        contents = {peer.path: state.content(peer.replica.connection) for peer in self.peers}
+        try:
+            answers.purge(self)
+        except CannotPurgeError:
+            self.occurred["a purge was refused for a row that others refer to"] += 1
             assert events == len(self.world.events)
             assert contents == {peer.path: state.content(peer.replica.connection) for peer in self.peers}
 

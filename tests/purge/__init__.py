@@ -1,0 +1,1 @@
+"""Which values of deleted rows must be forgotten, and where they stand."""
