@@ -15,7 +15,7 @@ from crdtsql.base.version import __version__
 
 if TYPE_CHECKING:
     from crdtsql.merge.report import MergeReport
-    from crdtsql.replica.syncreport import SyncReport
+    from crdtsql.replica.reports import SyncReport
     from crdtsql.transports.http import serve
     from crdtsql.transports.syncing import Replica, sync
     from crdtsql.ui.load import load
@@ -24,7 +24,7 @@ else:
         __name__,
         {
             "merge.report": "MergeReport",
-            "replica.syncreport": "SyncReport",
+            "replica.reports": "SyncReport",
             "transports.http": "serve",
             "transports.syncing": "Replica sync",
             "ui.load": "load",

@@ -10,6 +10,7 @@ from crdtsql.base.errors import (
     CannotCombineError,
     CannotEnableError,
     CannotPurgeError,
+    CannotRejoinError,
     ChangesetError,
     ClockSkewError,
     ColumnTypeError,
@@ -26,6 +27,7 @@ from crdtsql.base.errors import (
     NotDeletedError,
     NotEnabledError,
     PurgedError,
+    RejoinError,
     RolledBackError,
     SchemaDriftError,
     SchemaMismatchError,
@@ -38,11 +40,12 @@ from crdtsql.base.errors import (
 )
 from crdtsql.base.naming import WORD_BITS, is_ours
 from crdtsql.base.progress import Progress, silent
-from crdtsql.base.rules import blocks_rule, old_numbers, policy, starts_rule
+from crdtsql.base.rules import blocks_rule, old_numbers, policy, rounds_rule, starts_rule
 from crdtsql.base.rules.blocks_rule import Blocks, Lane
 from crdtsql.base.rules.numbers_rule import DERIVED, MOST_ATTEMPTS, NO_SITE, Birth, Contender, assign, derive
 from crdtsql.base.rules.old_numbers import OldNumbers
 from crdtsql.base.rules.policy import Declared
+from crdtsql.base.rules.rounds_rule import Agreement
 from crdtsql.base.rules.starts_rule import SiteLine, Start
 from crdtsql.base.sqltext import (
     EMPTY,
@@ -83,6 +86,7 @@ __all__ = [
     "MOST_ATTEMPTS",
     "NO_SITE",
     "WORD_BITS",
+    "Agreement",
     "Birth",
     "Blocks",
     "BusyError",
@@ -91,6 +95,7 @@ __all__ = [
     "CannotCombineError",
     "CannotEnableError",
     "CannotPurgeError",
+    "CannotRejoinError",
     "ChangesetError",
     "ClockSkewError",
     "ColumnTypeError",
@@ -114,6 +119,7 @@ __all__ = [
     "OldNumbers",
     "Progress",
     "PurgedError",
+    "RejoinError",
     "RolledBackError",
     "SchemaDriftError",
     "SchemaMismatchError",
@@ -156,6 +162,7 @@ __all__ = [
     "query",
     "reasons",
     "rendered",
+    "rounds_rule",
     "show",
     "show_key",
     "silent",

@@ -113,6 +113,10 @@ class CannotCombineError(CrdtsqlError):
     """A file's rows can't become rows of another one, or what was combined can't be taken back; nothing was changed."""
 
 
+class CannotRejoinError(CrdtsqlError):
+    """A file can't take the state of another replica; nothing was changed."""
+
+
 class ChangesetError(CrdtsqlError):
     """A changeset can't be accepted; nothing was changed."""
 
@@ -137,6 +141,18 @@ class MissingChangesError(ChangesetError):
         return {
             "missing": {site: {"has": str(has), "needs": str(needs)} for site, (has, needs) in self.missing.items()}
         }
+
+
+class RejoinError(ChangesetError):
+    """A replica missed a compaction: others have forgotten what its changes would have to be compared with.
+
+    Attributes:
+        here: this replica must rejoin, rather than the one that the changes come from, or go to.
+    """
+
+    def __init__(self, message: str, *, here: bool) -> None:
+        self.here = here
+        super().__init__(message)
 
 
 class ClockSkewError(ChangesetError):

@@ -2,7 +2,7 @@
 
 from crdtsql.capture import addkey, enable, shadows, views
 from crdtsql.capture.placing import create_block_triggers, create_triggers, drop_triggers, fingerprint, note_triggers
-from crdtsql.capture.quiet import without_capture
+from crdtsql.capture.quiet import without_capture, without_effects
 from crdtsql.capture.trial import Followers
 from crdtsql.capture.triggers import trigger_statements
 
@@ -19,4 +19,5 @@ __all__ = [
     "trigger_statements",
     "views",
     "without_capture",
+    "without_effects",
 ]

@@ -64,6 +64,31 @@ def without_capture(connection: apsw.Connection, tables: list[Table] | None, *, 
 
 
 @contextmanager
+def without_effects(connection: apsw.Connection, tables: list[Table]) -> Iterator[None]:
+    """Capture what is written in a block, but not what the user's triggers add to it.
+
+    For writes that are made a second time: what triggers wrote to replicated tables was captured the first time. The user's others
+    fire, as in `without_capture`.
+    """
+    gentle, _ = _aborting(connection)
+    unwanted = _unwanted(connection, tables)
+    stand_ins = [statement for name, statement in gentle.items() if name not in unwanted]
+    statements = _take_off(connection, unwanted | gentle.keys())
+    for statement in stand_ins:
+        connection.execute(statement)
+    yield
+    if statements:
+        _take_off(connection, gentle.keys() - unwanted)
+        for statement in [*statements, *_take_off(connection, _ours(connection, tables))]:
+            connection.execute(statement)
+
+
+def _ours(connection: apsw.Connection, tables: list[Table]) -> set[str]:
+    """Return our triggers on some tables."""
+    return {name for table in tables for name in schema.triggers(connection, table.name) if naming.is_ours(name)}
+
+
+@contextmanager
 def _quiet(connection: apsw.Connection) -> Iterator[None]:
     """Tell our triggers to do nothing; a block within another one leaves that to the outer one."""
     connection.execute("INSERT OR IGNORE INTO main._crdt_quiet (id) VALUES (1)")

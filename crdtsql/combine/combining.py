@@ -103,6 +103,12 @@ def combinations(registry: Registry) -> list[dict[str, Any]]:
     return list(json.loads(str(registry.get(FACT) or "[]")))
 
 
+def keep_combinations(registry: Registry, kept: list[dict[str, Any]]) -> None:
+    """Forget all combinations but some, as `combinations` lists them."""
+    if kept != combinations(registry):
+        registry.set(FACT, json.dumps(kept) if kept else None)
+
+
 def _remember(registry: Registry, path: str, born: bytes, taken: bytes | None, written: list[str]) -> None:
     found = {
         "path": os.path.realpath(path),

@@ -5,7 +5,7 @@ Runs inside the caller's write transaction, which undoes everything when this ra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import apsw
 
@@ -19,7 +19,7 @@ def write(
     table: Table,
     key: tuple[SqliteValue, ...],
     statement: Callable[..., str],
-    values: Mapping[str, SqliteValue],
+    values: writing.Values,
 ) -> None:
     """Execute a statement that writes exactly one row; `statement` renders it, given `on_conflict`.
 

@@ -23,8 +23,10 @@ from crdtsql.base import (
     reasons,
     show_key,
     sql,
+    suggest,
 )
 from crdtsql.capture import without_capture
+from crdtsql.compaction import floor
 from crdtsql.conflicts import rowwrite
 from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
 
@@ -43,6 +45,7 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
     """
     connection, table = registry.connection, registry.present_table(name)
     values = {"held": _held_row(registry, table, tuple(key)), "tbl": table.id, "op": FIRST_UPDATE_OP}
+    _check_kept(registry, table, tuple(key))
     held = [*table.key_names, *(Sql(f"v{field.id}") for field in table.fields)]
     show = partial(
         sql,
@@ -64,6 +67,21 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
         rowwrite.write(connection, table, tuple(key), show, values)
     connection.execute(log, values)
     connection.execute(f"DELETE FROM {table.held} WHERE id = ?", (values["held"],))
+
+
+def _check_kept(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) -> None:
+    """Check that others have the values of a deleted row still: a row that comes back does not bring its values anew."""
+    promised = floor.promised(registry)
+    if not promised:
+        return
+    where = joined((Sql(f"{part} = ?{n}") for n, part in enumerate(table.key_names, 1)), " AND ")
+    statement = sql("conflicts/undelete/heads", clock=table.clock, heads=table.heads, is_row=where)
+    heads = query.rows(registry.connection, statement, key)
+    if all(floor.covers(registry, promised, t, s) for t, s in heads):
+        raise NotDeletedError(
+            f"row {show_key(key)} of table {table.name!r} was deleted before {registry.path} agreed to a compaction, so others "
+            f"may have forgotten its values: insert it anew; {suggest.command('held', registry.path, table.name)} shows what it was"
+        )
 
 
 def _held_row(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) -> int:

@@ -31,6 +31,7 @@ from crdtsql.base import (
     rendered,
     sql,
 )
+from crdtsql.compaction import floor
 from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
 from crdtsql.export.describing import describe, with_others
@@ -145,6 +146,7 @@ def fill(
         names=names.told(registry),
         starts=starts.told(registry, receiver),
         purges=told.news(registry, has),
+        compaction=floor.read(registry),
     )
     if others is None:
         for statement in image.schema(header, database):

@@ -8,10 +8,9 @@ if TYPE_CHECKING:
     from crdtsql.replica.answers import UNSET
     from crdtsql.replica.carried import carries
     from crdtsql.replica.replica import Replica
-    from crdtsql.replica.syncreport import RowChange, Standing, SyncOptions, SyncReport, Told
+    from crdtsql.replica.reports import RowChange, Standing, SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
     from crdtsql.replica.turns import check_committed
-    from crdtsql.replica.verifyreport import VerifyOptions, VerifyReport
 else:
     __getattr__ = door(
         __name__,
@@ -19,10 +18,9 @@ else:
             "answers": "UNSET",
             "carried": "carries",
             "replica": "Replica",
-            "syncreport": "RowChange Standing SyncOptions SyncReport Told",
+            "reports": "RowChange Standing SyncOptions SyncReport Told VerifyOptions VerifyReport",
             "transactions": "LOCK_TIMEOUT_S",
             "turns": "check_committed",
-            "verifyreport": "VerifyOptions VerifyReport",
         },
     )
 

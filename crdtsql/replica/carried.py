@@ -21,8 +21,7 @@ from crdtsql.store import remotes
 if TYPE_CHECKING:
     from crdtsql.look import LogEntry
     from crdtsql.merge import MergeReport
-    from crdtsql.replica.syncreport import SyncOptions, SyncReport, Told
-    from crdtsql.replica.verifyreport import VerifyOptions, VerifyReport
+    from crdtsql.replica.reports import SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
 
 
 class Carrier(Protocol):
@@ -93,7 +92,7 @@ class Carried(Session):
             UsageError: there is no way to such an address.
             TransportError: the remote can't be reached, or is none; or there are changes of other tables.
         """
-        from crdtsql.replica.syncreport import SyncOptions
+        from crdtsql.replica.reports import SyncOptions
 
         chosen = None if tables is None else tuple(tables)
         return _CARRIERS[0].sync(self, remote, SyncOptions(pull, push, dry_run, refuse_unrelated, chosen))
@@ -124,7 +123,7 @@ class Carried(Session):
         Raises:
             UsageError: there is no way to such an address, or no remote has a name.
         """
-        from crdtsql.replica.syncreport import SyncOptions
+        from crdtsql.replica.reports import SyncOptions
 
         chosen = None if tables is None else tuple(tables)
         options = SyncOptions(pull, push, refuse_unrelated=refuse_unrelated, tables=chosen)
@@ -178,7 +177,7 @@ class Carried(Session):
             UsageError: there is no way to such an address; or a store is to be repaired, or not to be read as a whole.
             TransportError: the remote can't be reached, is none, or does not know how to answer.
         """
-        from crdtsql.replica.verifyreport import VerifyOptions
+        from crdtsql.replica.reports import VerifyOptions
 
         return _CARRIERS[0].verify(self, remote, VerifyOptions(sync, repair, take, limit, since_last))
 

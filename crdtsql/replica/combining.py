@@ -1,4 +1,4 @@
-"""Combining: the verbs that bring in what a file has that was filled separately, and take that back, as methods of `Replica`.
+"""Combining: the verbs by which a file takes over what another one has that it can't merge, as methods of `Replica`.
 
 What each does between the steps that the session holds; each is one transaction.
 """
@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Literal
 from crdtsql.base import CannotCombineError, DatabaseError, UsageError, caseless
 from crdtsql.replica.opening import connect
 from crdtsql.replica.session import Session
-from crdtsql.replica.transactions import ForeignKeys, Undo, explained
+from crdtsql.replica.transactions import ForeignKeys, Undo, explained, foreign_keys
 from crdtsql.replica.turns import verb
 
 if TYPE_CHECKING:
     from crdtsql.combine import CombineReport, Gathered, UndoReport
+    from crdtsql.rejoin import RejoinReport
 
 
 class Combining(Session):
-    """Combine this file with another one."""
+    """Combine this file with one that was filled separately, and take that back; or rejoin a replica that has compacted."""
 
     @verb
     def combine(
@@ -122,4 +123,67 @@ class Combining(Session):
             report.dry_run = dry_run
             if dry_run:
                 raise Undo
+        return report
+
+    @verb
+    def rejoin(self, data: bytes, *, anyway: bool = False) -> RejoinReport:
+        """Take the present state of another replica as a new site, and write anew on top what was written here and is not there.
+
+        For a replica that missed a compaction. A copy of the file as it was is written beside it first. Inserts are inserted, updates
+        update rows that are shown, deletes delete what nobody wrote meanwhile, counters get what was added; what took a value's place
+        unseen, and what could not be written, goes to the conflict log, and the report says so. All in one transaction.
+
+        Args:
+            data: a changeset with all that the other replica has, as its `export()` returns it.
+            anyway: also if a third replica has writes of this file that the other one lacks, because it will never sync again: what it
+                brings would be there twice. Also if the other one missed a compaction itself: what it lacks is gone then.
+
+        Raises:
+            InvalidChangesetError: it is damaged, cut off, of another version, or no changeset at all.
+            CannotRejoinError: it has not all that the other replica has, that one missed a compaction itself, or a third one has
+                writes of this file.
+            ClockSkewError: its stamps are too far in the future.
+            SchemaMismatchError: a table has another key, type or policy there, or is in this file and not replicated.
+            ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
+            UsageError: a transaction is open on the connection.
+        """
+        from crdtsql.merge import check_skew
+        from crdtsql.rejoin import check, check_brought, check_present, copy_aside, rejoin
+        from crdtsql.wire import attached, laid_open, unpack
+
+        if self.connection.in_transaction:
+            raise UsageError(
+                f"a transaction is open on the connection to {self.path}: COMMIT or ROLLBACK first; nothing was changed"
+            )
+        received = unpack(data)
+        header = received.header
+        with self._explained():
+            self.registry.require()
+            check(self.registry, header)
+            check_skew(header, self._now)
+            self.on_progress("check", 0, 1)
+            with (
+                laid_open(self.connection, received) as database,
+                attached(self.connection, "unsent") as unsent,
+                foreign_keys(self.connection, ForeignKeys.OFF),
+                self._writing(),
+                copy_aside(self._file, self._now(), self.lock_timeout) as copy,
+            ):
+                self._ready(header.vector)
+                check(self.registry, header)
+                if not anyway:
+                    check_present(self.registry, header)
+                    check_brought(self.registry, header)
+                report = rejoin(
+                    self.registry,
+                    header,
+                    database,
+                    unsent,
+                    self._now,
+                    self.on_progress,
+                    lambda: self._begin_as(self._make_site()),
+                    self._fold,
+                )
+                self._come_further(strict=True)
+                report.copy = copy
         return report

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import apsw
 
 from crdtsql.base import CrdtsqlError, SqliteValue, Vector, by_id, memory, query
+from crdtsql.replica.reports import Standing
 from crdtsql.replica.session import Session
-from crdtsql.replica.syncreport import Standing
 from crdtsql.replica.transactions import ForeignKeys, foreign_keys, reading
 from crdtsql.replica.turns import verb
 from crdtsql.store import damage, has_pending, lanes
@@ -62,12 +62,18 @@ class Lookups(Session):
 
     @verb
     def lanes_known(self) -> dict[str, int]:
-        """Return of which sites it is known from which blocks they take their ids: site -> how often it has chosen them."""
+        """Return what is known beside events: of which sites from which blocks they take their ids (site -> how often it has chosen
+        them), and, by a fingerprint with the number 0, what was agreed on that may be forgotten.
+        """
         with self._explained():
             return {**memory.of_content(self.connection, "lanes", self._read_lanes)}
 
     def _read_lanes(self) -> dict[str, int]:
-        return {site.hex(): lane.chosen for site, lane in lanes.read(self.registry).items()}
+        from crdtsql.compaction import floor
+
+        found = {site.hex(): lane.chosen for site, lane in lanes.read(self.registry).items()}
+        agreement = floor.read(self.registry)
+        return found | ({agreement.fingerprint: 0} if agreement else {})
 
     @verb
     def status(self) -> Status:

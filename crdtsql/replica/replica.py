@@ -17,10 +17,11 @@ from crdtsql.base import CrdtsqlError, DatabaseError, UsageError, Vector, by_id,
 from crdtsql.replica.answers import Answers
 from crdtsql.replica.carried import Carried
 from crdtsql.replica.combining import Combining
+from crdtsql.replica.compacting import Compacting
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.opening import connect
+from crdtsql.replica.reports import Standing
 from crdtsql.replica.schemaverbs import SchemaVerbs
-from crdtsql.replica.syncreport import Standing
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from crdtsql.shown import RowsReport
 
 
-class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
+class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, Lookups):
     """One replicated SQLite file.
 
     Threads may share it: it does one thing at a time, and a verb that another thread's keeps waiting for longer than the busy timeout
@@ -195,11 +196,13 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
         Args:
             skip_empty: return no bytes at all, instead of an empty changeset, if there is nothing to send.
         """
+        from crdtsql.compaction import fence
         from crdtsql.export import collect
 
         receiver = by_id(since or {})
         with self._explained(), ExitStack() as attachments:
             with self._folded(receiver, durable=True):
+                fence.check_receiver(self.registry, receiver)
                 collected = collect(self.registry, receiver, self._now, attachments, self.on_progress)
             if skip_empty and not collected.header.has_news_for(receiver):
                 return b""
@@ -232,8 +235,10 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
             FilledSeparatelyError: there are such rows, and they are to be refused.
             ForkedSiteError: two files went on as one site, and the changeset knows another one of them than this replica.
             SchemaMismatchError: a table has another key, type or policy there, or is in this file and not replicated.
+            RejoinError: this replica, or the one that it comes from, missed a compaction of the other one.
             ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
         """
+        from crdtsql.compaction import fence, rounds
         from crdtsql.merge import MergeReport, check_lines, check_needs, check_skew, merge
         from crdtsql.numbers import blocks
         from crdtsql.wire import laid_open, unpack
@@ -245,15 +250,18 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
             # The vector may prove that this file is an older state, which is to be known before what waits is stamped.
             with self._folded(header.vector):
                 check_lines(self.registry, header)
+                fence.check(self.registry, header)
                 check_needs(self.registry, header)
                 check_skew(header, self._now)
                 known = not header.has_news_for(self.registry.vector())
                 told = bool(lanes.news(self.registry, header.lanes) or names.news(self.registry, header.names))
+                told = told or rounds.has_news(self.registry, header.compaction)
             if known:
                 if told:
                     with self._changing(durable=False):
                         blocks.meet(self.registry, header.lanes)
                         names.meet(self.registry, header.names)
+                        rounds.meet(self.registry, header.compaction)
                 return MergeReport(header.sender.hex(), known=True)
             self.on_progress("check", 0, 1)
             with (
@@ -261,11 +269,14 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
                 self._changing(ForeignKeys.OFF, peer_vector=header.vector, durable=False),
             ):
                 check_lines(self.registry, header)
+                fence.check(self.registry, header)
                 check_needs(self.registry, header)
+                fence.admit(self.registry, header, database)
                 report = merge(self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated)
                 blocks.meet(self.registry, header.lanes)
                 names.meet(self.registry, header.names)
                 starts.meet(self.registry, header.starts)
+                rounds.meet(self.registry, header.compaction)
                 self.registry.remember_peer(header.sender, header.vector)
         for notice in report.notices:
             self._notice(notice)
@@ -283,6 +294,7 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
         import secrets
         from pathlib import Path
 
+        from crdtsql.compaction import rounds
         from crdtsql.numbers import blocks
         from crdtsql.wire import move_to_new
 
@@ -299,9 +311,11 @@ class Replica(SchemaVerbs, Answers, Combining, Carried, Verifying, Lookups):
         site = self._make_site()
         with self._folded():
             has_blocks = blocks.has_sequences(self.registry) and not self.connection.readonly("main")
-        if has_blocks:
+        if not self.connection.readonly("main"):
             with self._changing(durable=False):  # noted here too, so that the next clone of this file gets another lane
-                blocks.give(self.registry, site)
+                if has_blocks:
+                    blocks.give(self.registry, site)
+                rounds.note_clone(self.registry, site)
         try:
             with explained(str(target), self.lock_timeout), self._at_rest():
                 self._copy_to(temporary, site)

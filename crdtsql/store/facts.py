@@ -15,8 +15,8 @@ from crdtsql.store import catalogue
 READ_TOGETHER = frozenset(
     {
         "format", "self", "clock", "batch", "generation", "nonce", "schema_version", "severed", "unsettled", "unsynced", "named",
-        "started", "unseen", "purged", "conflicts_per_cell", "conflicts_total", "conflicts_bytes", "conflicts_pruned",
-        "conflicts_last",
+        "started", "unseen", "purged", "agreement", "conflicts_per_cell", "conflicts_total", "conflicts_bytes",
+        "conflicts_pruned", "conflicts_last",
     }
 )  # fmt: skip
 """The facts that nearly every operation asks for."""

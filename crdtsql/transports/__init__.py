@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from crdtsql.transports.interface import Entry, Peer, Request, Response, Store
     from crdtsql.transports.observing import metrics_text
     from crdtsql.transports.stores.looking import StoreStatus, known_stores
-    from crdtsql.transports.syncing import probe, reached, sync
+    from crdtsql.transports.syncing import probe, reached, sync, whole
 else:
     __getattr__ = door(
         __name__,
@@ -29,7 +29,7 @@ else:
             "interface": "Entry Peer Request Response Store",
             "observing": "metrics_text",
             "stores.looking": "StoreStatus known_stores",
-            "syncing": "probe reached sync",
+            "syncing": "probe reached sync whole",
         },
     )
 
@@ -52,4 +52,5 @@ __all__ = [
     "probe",
     "reached",
     "sync",
+    "whole",
 ]

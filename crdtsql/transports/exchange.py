@@ -8,7 +8,7 @@ missing, and is asked once more.
 
 from __future__ import annotations
 
-from crdtsql.base import CrdtsqlError, MissingChangesError, TransportError
+from crdtsql.base import CannotRejoinError, CrdtsqlError, MissingChangesError, TransportError
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, Standing, SyncOptions, SyncReport, check_committed
 from crdtsql.transports import cards, scope
@@ -86,6 +86,21 @@ def ask(replica: Replica, peer: Peer) -> Response:
     found = peer.exchange(Request(*_standing(replica), pull=False))
     _check_other(replica, found, peer)
     return found
+
+
+def ask_for_all(replica: Replica, peer: Peer) -> bytes:
+    """Ask a peer for all that it has, as one that has nothing: what this file has seen may mean nothing there any more.
+
+    Raises:
+        CannotRejoinError: it has nothing.
+    """
+    found = peer.exchange(Request(replica.site, {}))
+    _check_other(replica, found, peer)
+    if not found.changeset:
+        raise CannotRejoinError(
+            f"{peer.address} has no changes at all, so there is nothing to rejoin: take one that has"
+        )
+    return found.changeset
 
 
 def _check_other(replica: Replica, found: Response, peer: Peer) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
     from crdtsql.replica import VerifyOptions, VerifyReport
 
-__all__ = ["Replica", "carry_out", "probe", "reached", "sync", "watch"]
+__all__ = ["Replica", "carry_out", "probe", "reached", "sync", "watch", "whole"]
 
 
 def sync(
@@ -53,19 +53,29 @@ def carry_out(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport
     if not (options.pull or options.push):
         raise UsageError("a sync that neither pulls nor pushes does nothing")
     scope.check_names(replica, options)
-    with ExitStack() as opened:
-        return _with_open(replica, _opened(replica, remote, opened), options)
+    with ExitStack() as stack:
+        return _with_open(replica, _opened(replica, remote, stack), options)
 
 
-def _opened(replica: Replica, remote: Any, opened: ExitStack) -> Any:
+def _opened(replica: Replica, remote: Any, stack: ExitStack) -> Any:
     """Open a remote, until the stack ends, if it is not open already."""
     if isinstance(remote, Replica):
         from crdtsql.transports.file import FilePeer
 
         return FilePeer(remote)
     if isinstance(remote, (str, os.PathLike)):
-        return opened.enter_context(reached(replica, named(replica.remotes(), remote)))
+        return stack.enter_context(reached(replica, named(replica.remotes(), remote)))
     return remote
+
+
+@contextmanager
+def _reached_for(replica: Replica, remote: Any) -> Iterator[Peer | Store]:
+    """Open a remote for the length of a block: another replica, the name of one, a path, an address, or one that is open."""
+    with ExitStack() as stack:
+        found = _opened(replica, remote, stack)
+        if not isinstance(found, (Peer, Store)):
+            raise UsageError(f"{remote!r} is no remote")
+        yield found
 
 
 def _with_open(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport:
@@ -189,10 +199,7 @@ class _Carrier:
         from crdtsql.transports.observing.verifying import verify
 
         check_committed(replica)
-        with ExitStack() as opened:
-            there = _opened(replica, remote, opened)
-            if not isinstance(there, (Peer, Store)):
-                raise UsageError(f"{remote!r} is nothing to compare with")
+        with _reached_for(replica, remote) as there:
             return verify(replica, there, options)
 
     @staticmethod
@@ -235,3 +242,26 @@ def probe(replica: Replica, text: str, token: str | None = None) -> tuple[str, s
         if what == "a new store":
             remote.begin()
         return absolute, ": ".join(filter(None, (what, remote.probe())))
+
+
+def whole(replica: Replica, remote: Any) -> bytes:
+    """Return a changeset with all that a remote has, for a replica that is to rejoin it; nothing changes on either side.
+
+    Args:
+        remote: as in `sync`.
+
+    Raises:
+        UsageError: there is no way to such an address.
+        TransportError: the remote can't be reached, or is none.
+        CannotRejoinError: it has nothing.
+    """
+    check_committed(replica)
+    with _reached_for(replica, remote) as there:
+        if isinstance(there, Peer):
+            from crdtsql.transports.exchange import ask_for_all
+
+            return ask_for_all(replica, there)
+        from crdtsql.transports.stores.rebuilding import rebuilt
+
+        with rebuilt(replica, there) as other:
+            return other.export()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from crdtsql.base import TransportError
+from crdtsql.base import TransportError, UsageError, by_id, rounds_rule, vector_to_json
 from crdtsql.verify import distrust
 from crdtsql.verify.digests import DIGITS
 
@@ -125,6 +125,15 @@ def compare(here: Ask, there: Ask, most_rows: int, since: Look | None = None) ->
     return _Search(here, there, most_rows).found(since)
 
 
+def _joined(*floors: Any) -> dict[str, str]:
+    """Return what either side may have forgotten."""
+    try:
+        ours, theirs = map(by_id, floors)
+    except UsageError as error:
+        raise _no_answer() from error
+    return vector_to_json({site.hex(): hlc for site, hlc in rounds_rule.most(ours, theirs).items()})
+
+
 def _no_answer() -> TransportError:
     return TransportError("the other side does not answer what it was asked: is its crdtsql another version?")
 
@@ -138,11 +147,13 @@ class _Search:
         self._columns: dict[str, list[str]] = {}
         self._names: dict[str, tuple[str, dict[str, str]]] = {}
         self._widths: dict[str, int] = {}
+        self._forgotten: dict[str, str] = {}
 
     def found(self, since: Look | None) -> Comparison:
         """Search."""
         marks = self._both({"about": True}, {"about": True})
         ours, theirs = self._checked(marks, {"about": True}, "tables")
+        self._forgotten = _joined(*(one.get("floor", {}) for one in marks))
         for uid in sorted(ours.keys() | theirs.keys()):
             left_out = self._why_left_out(ours.get(uid), theirs.get(uid))
             name = str((ours.get(uid) or theirs[uid])["name"])
@@ -169,7 +180,8 @@ class _Search:
 
     def _both(self, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         self._comparison.questions += 1
-        return self._here(ours), self._there(theirs)
+        told = {"floor": self._forgotten} if self._forgotten else {}
+        return self._here({**ours, **told}), self._there({**theirs, **told})
 
     @staticmethod
     def _checked(

@@ -17,6 +17,9 @@ A question is a JSON object with one of these members; tables are called by thei
     {"items": {table: [[column, ...], [key hash, ...]]}}
                                         what is true of these rows
 
+The answer about tables says too what its side may have forgotten (`floor`, a vector); each further question says so of both sides
+together, and what lies wholly below that is compared without its stamps.
+
 Whoever asks is a stranger: what is out of bounds is refused. Runs inside the caller's transaction.
 """
 
@@ -25,12 +28,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import apsw
 
-from crdtsql.base import Sql, UsageError, query, value_to_json
+from crdtsql.base import Sql, UsageError, by_id, query, value_to_json, vector_to_json
+from crdtsql.compaction import floor
 from crdtsql.store import Registry, Table
 from crdtsql.verify import marks
 from crdtsql.verify.reading import ContentReading, Found, Row, Wants
@@ -50,6 +54,13 @@ _ONE = 1 << _COUNT_AT
 Digest = tuple[int, int]
 T = TypeVar("T")
 Items = Iterator[Found]
+
+
+class Asked(NamedTuple):
+    """Over which columns of a table somebody asks, and what either side may have forgotten."""
+
+    uids: tuple[str, ...]
+    forgotten: Mapping[bytes, int]
 
 
 @dataclass(slots=True)
@@ -84,7 +95,7 @@ class _Kept:
             more of some of these rows.
     """
 
-    uids: tuple[str, ...]
+    asked: Asked
     sums: Sums | None = None
     buckets: set[int] = field(default_factory=set)
     items: dict[int, list[Found]] = field(default_factory=dict)
@@ -101,7 +112,7 @@ class _OfFile:
 _MEMORY: WeakKeyDictionary[apsw.Connection, _OfFile] = WeakKeyDictionary()
 
 
-def _kept(connection: apsw.Connection, table: Table, uids: tuple[str, ...]) -> _Kept:
+def _kept(connection: apsw.Connection, table: Table, asked: Asked) -> _Kept:
     """Return what is known of a table of a file as it is now."""
     (version,) = query.first(connection, "PRAGMA data_version")
     state = (int(version), connection.total_changes())
@@ -109,8 +120,8 @@ def _kept(connection: apsw.Connection, table: Table, uids: tuple[str, ...]) -> _
     if memory is None or memory.state != state:
         memory = _MEMORY[connection] = _OfFile(state)
     kept = memory.tables.get(table.uid)
-    if kept is None or kept.uids != uids:
-        kept = memory.tables[table.uid] = _Kept(uids)
+    if kept is None or kept.asked != asked:
+        kept = memory.tables[table.uid] = _Kept(asked)
     return kept
 
 
@@ -123,14 +134,25 @@ def answer(registry: Registry, question: Mapping[str, Any]) -> dict[str, Any]:
     if question.get("about") is True:
         _MEMORY.pop(registry.connection, None)  # whoever begins to compare wants to know what lies there now
         tables = {table.uid: _about(table) for table in registry.tables() if not table.absent}
-        return {"tables": tables, "mark": marks.mark(registry)}
+        forgotten = {site.hex(): hlc for site, hlc in floor.read(registry).floor.items()}
+        told = {"floor": vector_to_json(forgotten)} if forgotten else {}
+        return {"tables": tables, "mark": marks.mark(registry), **told}
+    forgotten_by_both = by_id(question.get("floor", {}))
     since = marks.honoured(registry, question.get("since"))
     if since is not None and isinstance(asked := question.get("totals"), dict):
-        totals = {uid: _total_since(registry, _table(registry, uid), one, since) for uid, one in asked.items()}
+        totals = {
+            uid: _total_since(registry, _table(registry, uid), (one, forgotten_by_both), since)
+            for uid, one in asked.items()
+        }
         return {"totals": totals, "since": since}
     for kind, of_table in _KINDS.items():
         if isinstance(asked := question.get(kind), dict):
-            return {kind: {uid: of_table(registry, _table(registry, uid), one) for uid, one in asked.items()}}
+            return {
+                kind: {
+                    uid: of_table(registry, _table(registry, uid), (one, forgotten_by_both))
+                    for uid, one in asked.items()
+                }
+            }
     raise UsageError("not a question about the content of a file that this version of crdtsql knows")
 
 
@@ -150,34 +172,40 @@ def _table(registry: Registry, uid: str) -> Table:
     return table
 
 
-def _uids(table: Table, asked: Any) -> tuple[str, ...]:
+Question = tuple[Any, Mapping[bytes, int]]
+"""What is asked about a table, and what either side may have forgotten."""
+
+
+def _uids(table: Table, question: Question) -> Asked:
+    asked, forgotten = question
     known = {one.uid for one in table.fields}
     is_list = isinstance(asked, list) and all(isinstance(one, str) for one in asked)
     if not is_list or not known.issuperset(asked) or len({*asked}) < len(asked):
         raise UsageError(f"table {table.name!r} has other columns than those that are asked about")
-    return tuple(asked)
+    return Asked(tuple(asked), forgotten)
 
 
-def _asked(table: Table, asked: Any, most: int, digits: range) -> tuple[tuple[str, ...], list[str]]:
+def _asked(table: Table, question: Question, most: int, digits: range) -> tuple[Asked, list[str]]:
     """Read what is asked about a table: columns, and names of ranges or hashes."""
+    asked, forgotten = question
     if not isinstance(asked, list) or len(asked) != 2 or not isinstance(asked[1], list) or len(asked[1]) > most:
         raise UsageError(f"not a question about rows of {table.name!r}")
     names = asked[1]
     if not all(isinstance(one, str) and len(one) in digits and not one.strip("0123456789abcdef") for one in names):
         raise UsageError(f"not a range of rows of {table.name!r}")
-    return _uids(table, asked[0]), names
+    return _uids(table, (asked[0], forgotten)), names
 
 
-def _totals(registry: Registry, table: Table, asked: Any) -> list[Any]:
+def _totals(registry: Registry, table: Table, asked: Question) -> list[Any]:
     return _told(_sums(registry, table, _uids(table, asked)).at(""))
 
 
-def _total_since(registry: Registry, table: Table, asked: Any, since: int) -> list[Any]:
+def _total_since(registry: Registry, table: Table, asked: Question, since: int) -> list[Any]:
     only = marks.changed_since(table, since)
     return _told(_read(registry, table, _uids(table, asked), _summed, only=only).at(""))
 
 
-def _ranges(registry: Registry, table: Table, asked: Any) -> dict[str, list[list[Any]]]:
+def _ranges(registry: Registry, table: Table, asked: Question) -> dict[str, list[list[Any]]]:
     uids, names = _asked(table, asked, MOST_RANGES, range(DIGITS))
     sums = _sums(registry, table, uids)
     return {name: [_told(sums.at(f"{name}{digit:x}")) for digit in range(16)] for name in names}
@@ -187,7 +215,7 @@ def _told(digest: Digest) -> list[Any]:
     return [digest[0], f"{digest[1]:032x}"]
 
 
-def _rows(registry: Registry, table: Table, asked: Any) -> dict[str, dict[str, str]]:
+def _rows(registry: Registry, table: Table, asked: Question) -> dict[str, dict[str, str]]:
     uids, names = _asked(table, asked, MOST_RANGES, range(DIGITS, DIGITS + 1))
     wanted = {int(name, 16): name for name in names}
 
@@ -211,7 +239,7 @@ def _rows(registry: Registry, table: Table, asked: Any) -> dict[str, dict[str, s
     }
 
 
-def _items(registry: Registry, table: Table, asked: Any) -> dict[str, dict[str, Any]]:
+def _items(registry: Registry, table: Table, asked: Question) -> dict[str, dict[str, Any]]:
     uids, names = _asked(table, asked, MOST_ITEMS, range(16, 17))
     wanted = {int(name, 16) for name in names}
 
@@ -220,7 +248,7 @@ def _items(registry: Registry, table: Table, asked: Any) -> dict[str, dict[str, 
         for where, item, content in items:
             told = found.setdefault(f"{where:016x}", {"rows": [], "parts": []})
             if isinstance(item, Row):
-                told["rows"].append(_row_to_json(item, uids))
+                told["rows"].append(_row_to_json(item, uids.uids))
             else:
                 told["parts"].append([item.uid, f"{content:032x}"])
         return found
@@ -269,23 +297,24 @@ def _stamp_to_json(stamp: tuple[int, bytes]) -> list[str]:
 def _read(
     registry: Registry,
     table: Table,
-    uids: tuple[str, ...],
+    asked: Asked,
     consume: Callable[[Items], T],
     wants: Wants | None = None,
     only: Sql | None = None,
 ) -> T:
     """Read the items of a table; once more, as bytes, if some text is no UTF-8."""
     try:
-        return consume(ContentReading(registry, table, uids, only).items(wants))
+        return consume(ContentReading(registry, table, asked.uids, only, forgotten=asked.forgotten).items(wants))
     except UnicodeDecodeError:
-        return consume(ContentReading(registry, table, uids, only, exact=True).items(wants))
+        reading = ContentReading(registry, table, asked.uids, only, forgotten=asked.forgotten, exact=True)
+        return consume(reading.items(wants))
 
 
-def _sums(registry: Registry, table: Table, uids: tuple[str, ...]) -> Sums:
+def _sums(registry: Registry, table: Table, asked: Asked) -> Sums:
     """Return the digests of a table; they are kept while it is compared, and nobody writes to the file."""
-    kept = _kept(registry.connection, table, uids)
+    kept = _kept(registry.connection, table, asked)
     if kept.sums is None:
-        kept.sums = _read(registry, table, uids, _summed)
+        kept.sums = _read(registry, table, asked, _summed)
     return kept.sums
 
 

@@ -11,7 +11,7 @@ change with the version of SQLite, as that of `quote()` does.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -98,13 +98,23 @@ class ContentReading:
     Args:
         uids: of the value columns that count, in this order.
         only: which clock rows count; rows without one are left out then. None: read all.
+        forgotten: what either side may have forgotten: of what lies wholly below it, stamps and deleted rows don't count.
         exact: some text is no UTF-8, so that all values are read as bytes, which takes longer.
     """
 
     def __init__(
-        self, registry: Registry, table: Table, uids: Sequence[str], only: Sql | None = None, *, exact: bool = False
+        self,
+        registry: Registry,
+        table: Table,
+        uids: Sequence[str],
+        only: Sql | None = None,
+        *,
+        forgotten: Mapping[bytes, int] | None = None,
+        exact: bool = False,
     ) -> None:
         self._registry, self._table, self._exact = registry, table, exact
+        self._forgotten = forgotten or {}
+        self._left_out: set[int] = set()
         self._only = only
         by_uid = {field.uid: field for field in table.fields}
         self._fields: list[Field] = [by_uid[uid] for uid in uids]
@@ -161,11 +171,33 @@ class ContentReading:
                 others = [(head_t, sites[head_s], head_gone == 1) for head_t, head_s, head_gone in json.loads(more)]
                 heads = tuple(sorted([*heads, *others]))
             cells = written_at_once if row[8:stamped] == own else self._stamps(row[8:stamped])
-            seen = IN_PLACE
+            seen, born = IN_PLACE, (t, sites[s])
             if is_held or gone or not is_shown:
                 shows = found[width + count :] if is_held and is_shown else None
                 seen = Appearance(gone == 1, bool(is_shown and not is_held), bool(is_held), False, shows)
-            yield where, Row(key, (t, sites[s]), heads, found[width : width + count], cells, seen)
+            if self._forgotten:
+                if self._is_settled(heads, gone == 1):
+                    if gone and not is_shown:
+                        self._left_out.add(where)
+                        continue
+                    heads = ()
+                born, cells = self._unstamped(born, cells)
+            yield where, Row(key, born, heads, found[width : width + count], cells, seen)
+
+    def _is_settled(self, heads: tuple[Head, ...], gone: bool) -> bool:
+        """Tell whether all heads of a row say the same, and may be forgotten."""
+        return all(is_delete == gone and self._may_be_forgotten((hlc, site)) for hlc, site, is_delete in heads)
+
+    def _unstamped(self, born: Stamp, cells: tuple[Stamp | None, ...]) -> tuple[Stamp, tuple[Stamp | None, ...]]:
+        """Leave out each stamp that either side may have forgotten; the birth of a number, and that nobody wrote a cell, stay."""
+        kept = tuple(
+            None if cell is not None and cell[0] != clock.ABSENT and self._may_be_forgotten(cell) else cell
+            for cell in cells
+        )
+        return NOBODY if self._may_be_forgotten(born) and not self._table.is_numbered else born, kept
+
+    def _may_be_forgotten(self, stamp: Stamp) -> bool:
+        return self._forgotten.get(stamp[1], 0) >= clock.to_event(stamp[0])
 
     def _stamps(self, found: tuple[Any, ...]) -> tuple[Stamp | None, ...]:
         return tuple(
@@ -188,7 +220,10 @@ class ContentReading:
             clock=table.clock,
             shown_is_clock=table.row_has_key_of("shown", "clock"),
         )
-        heads, nothing = ((*born, False),), (None,) * len(self._fields)
+        heads: tuple[Head, ...] = ((*born, False),)
+        nothing = (None,) * len(self._fields)
+        if self._forgotten and self._is_settled(heads, False):
+            heads, (born, stamps) = (), self._unstamped(born, stamps)
         for stands_elsewhere, *rest in self._execute(statement):
             found = self._values(rest)
             key = found[:width]
@@ -220,7 +255,7 @@ class ContentReading:
         for col, part, t, s, gone, noted, *rest in self._execute(statement):
             *key, value = self._values(rest)
             where = self._where(tuple(key))
-            if wants is not None and not wants(where):
+            if where in self._left_out or (wants is not None and not wants(where)):
                 continue
             if value is None and part == "" and TYPES[kept[col].type].kind is Kind.TOTAL:
                 value = 0

@@ -5,7 +5,7 @@ A changeset is, in this order (all numbers little-endian, unsigned):
     offset  bytes  content
          0      8  magic: 89 43 52 44 54 0D 0A 1A ("\\x89CRDT\\r\\n\\x1a"; a text-mode transfer breaks it visibly)
          8      2  format version: 1 for an image, 2 for rows
-        10      2  flags, now 0
+        10      2  flags: 1 if its sender has forgotten something that all members had, else 0
         12      4  length of the header, at most 16 MiB
         16      8  length of the body
         24      8  length of the body after decompression
@@ -39,6 +39,8 @@ from crdtsql.wire.parsing import read_header
 MAGIC = b"\x89CRDT\r\n\x1a"
 IMAGE, ROWS = 1, 2
 """The format versions: large changesets have an image, small ones rows."""
+FORGOT = 1
+"""The flag that its sender has forgotten what all members had: a reader who knows nothing of that must refuse it."""
 PREFIX = struct.Struct("<8sHHIQQ32s")
 MAXIMUM_HEADER_BYTES = 16 << 20
 """As objects, a hostile header takes some thirty times its size in memory."""
@@ -59,13 +61,17 @@ COMPRESSION_JOB_BYTES = 2 << 20
 def pack(header: Header, image: bytes) -> bytes:
     """Write a changeset that has an image."""
     head = _header_bytes(header)
-    return _sealed(IMAGE, head, _compressed(image), len(head), len(image))
+    return _sealed(IMAGE, _flags(header), head, _compressed(image), len(head), len(image))
 
 
 def pack_rows(header: Header, rows: bytes) -> bytes:
     """Write a changeset that has rows."""
     head = _header_bytes(header)
-    return _sealed(ROWS, b"", _compressed(head + rows), len(head), len(head) + len(rows))
+    return _sealed(ROWS, _flags(header), b"", _compressed(head + rows), len(head), len(head) + len(rows))
+
+
+def _flags(header: Header) -> int:
+    return FORGOT if header.compaction.floor else 0
 
 
 def _header_bytes(header: Header) -> bytes:
@@ -83,8 +89,8 @@ def _compressed(content: bytes) -> bytes:
     return zstandard.ZstdCompressor(compression_params=parameters).compress(content)
 
 
-def _sealed(version: int, head: bytes, body: bytes, head_length: int, unfolded: int) -> bytes:
-    prefix = PREFIX.pack(MAGIC, version, 0, head_length, len(body), unfolded, b"")[:-32]
+def _sealed(version: int, flags: int, head: bytes, body: bytes, head_length: int, unfolded: int) -> bytes:
+    prefix = PREFIX.pack(MAGIC, version, flags, head_length, len(body), unfolded, b"")[:-32]
     return b"".join((prefix, _digest(prefix, head, body), head, body))
 
 
@@ -170,7 +176,12 @@ def unpack(data: bytes) -> Changeset:
     else:
         content = memoryview(_unfold(view[PREFIX.size :], unfolded))
         head, body = content[:head_length], content[head_length:]
-    return Changeset(version, read_header(bytes(head)), body, unfolded, len(data))
+    header = read_header(bytes(head))
+    if flags != _flags(header):
+        raise InvalidChangesetError(
+            "not a sound changeset: its header and its flags differ in whether anything was forgotten"
+        )
+    return Changeset(version, header, body, unfolded, len(data))
 
 
 def _other_length() -> InvalidChangesetError:
@@ -192,9 +203,9 @@ def _unfold(body: memoryview, length: int) -> bytes:
 
 def check_version(version: int, flags: int) -> None:
     """Check that this version of crdtsql reads a format."""
-    if version not in (IMAGE, ROWS) or flags:
+    if version not in (IMAGE, ROWS) or flags & ~FORGOT:
         raise InvalidChangesetError(
-            f"the changeset has format {version}.{flags}, this version of crdtsql reads {IMAGE}.0 and {ROWS}.0: "
+            f"the changeset has format {version}.{flags}, this version of crdtsql reads {IMAGE}.0, {IMAGE}.1, {ROWS}.0 and {ROWS}.1: "
             "install the version that wrote it"
         )
 

@@ -28,6 +28,7 @@ The header is a JSON object:
     names       optional: {site id: [name, times]}: what sites are called, "" for nothing, and how often they were given a name
     starts      optional: {site id: [hlc, [[number, hlc, nonce], ...]]}: of sites that go on where an operator says so, up to which
                 event that is known, and the last starts before it: number, the site's last event before it, 8 hex digits by chance
+    compaction  optional: what may be forgotten: {round, cut, acks, known_ends, floor, ends, vouchers}, with sites by their ids
     lanes       optional: {site id: [lane, times]}: which ids of AUTOINCREMENT tables a site takes, and how often it has chosen that
 
 Unknown keys are ignored. `parsing.py` reads it from strangers.
@@ -39,7 +40,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from crdtsql.base import Declared, Lane, OldNumbers, SiteLine, SqliteValue, caseless, policy, value_to_json
+from crdtsql.base import (
+    Agreement,
+    Declared,
+    Lane,
+    OldNumbers,
+    SiteLine,
+    SqliteValue,
+    caseless,
+    policy,
+    value_to_json,
+)
 
 
 class Site(NamedTuple):
@@ -177,6 +188,7 @@ class Header:
     names: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     starts: dict[bytes, SiteLine] = field(default_factory=dict)
     purges: tuple[PurgedRow, ...] = ()
+    compaction: Agreement = field(default_factory=Agreement)
 
     @property
     def vector(self) -> dict[bytes, int]:
@@ -245,6 +257,7 @@ class Header:
                 if self.starts
                 else {}
             ),
+            **({"compaction": self.compaction.to_json()} if self.compaction else {}),
         }
 
     def for_people(self) -> dict[str, Any]:
@@ -258,6 +271,11 @@ class Header:
                 one[0], one[2] = str(one[0]), [[str(end) for end in ends] for ends in one[2]]
         for line in found.get("starts", {}).values():
             line[:] = [str(line[0]), [[number, str(since), nonce] for number, since, nonce in line[1]]]
+        for name in ("cut", "floor"):
+            if name in found.get("compaction", {}):
+                found["compaction"][name] = {site: str(hlc) for site, hlc in found["compaction"][name].items()}
+        for end in found.get("compaction", {}).get("ends", {}).values():
+            end[0] = str(end[0])
         return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crdtsql.base import (
+    Agreement,
     Declared,
     InvalidChangesetError,
     Lane,
@@ -20,6 +21,7 @@ from crdtsql.base import (
     naming,
     old_numbers,
     policy,
+    rounds_rule,
     starts_rule,
 )
 from crdtsql.wire.header import Header, PurgedRow, Site, TableHeader, UnseenWrite
@@ -31,6 +33,7 @@ MAXIMUM_LANES = 20_000
 MAXIMUM_NAMES = 20_000
 MAXIMUM_STARTS = 20_000
 MAXIMUM_REFERENCES = 2_000
+MAXIMUM_ENDS = 100_000
 _HEX = set("0123456789abcdef")
 
 
@@ -79,9 +82,12 @@ def _parse_header(found: dict[str, Any]) -> Header:
     starts = {_site_id(site): _parse_line(line) for site, line in found.get("starts", {}).items()}
     if len(starts) > MAXIMUM_STARTS:
         raise ValueError("more sites have starts than anybody tells of")
+    compaction = _parse_compaction(found.get("compaction", {}), {site.id: site.upto for site in sites})
     sender, created = _site_id(found["sender"]), _number(found["created_ms"])
     purges = _parse_purges(found, sites)
-    return Header(sender, created, sites, tables, eras, unseen, lanes, others, geneses, names, starts, purges)
+    return Header(
+        sender, created, sites, tables, eras, unseen, lanes, others, geneses, names, starts, purges, compaction
+    )
 
 
 def _parse_line(found: list[Any]) -> SiteLine:
@@ -99,6 +105,15 @@ def _nonce(value: Any) -> str:
     if not isinstance(value, str) or len(value) != 8 or not _HEX.issuperset(value):
         raise ValueError(f"{value!r:.40} is not the nonce of a start")
     return value
+
+
+def _parse_compaction(found: dict[str, Any], vector: dict[bytes, int]) -> Agreement:
+    told = Agreement.from_json(found)
+    if not rounds_rule.covers(vector, told.floor) or not rounds_rule.covers(vector, told.cut):
+        raise ValueError("it forgot, or agreed to forget, what its sender does not have")
+    if max(len(told.ends), len(told.vouchers), len(told.acks), len(told.known_ends)) > MAXIMUM_ENDS:
+        raise ValueError("more sites were ended, vouched for or have agreed than anybody has")
+    return told
 
 
 def _parse_sites(found: list[dict[str, Any]]) -> tuple[Site, ...]:

@@ -14,7 +14,18 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base import Declared, Lane, OldNumbers, SiteLine, Start, blocks_rule, policy, reasons
+from crdtsql.base import (
+    Agreement,
+    Declared,
+    Lane,
+    OldNumbers,
+    SiteLine,
+    Start,
+    blocks_rule,
+    policy,
+    reasons,
+    rounds_rule,
+)
 from crdtsql.store.registry import FORMAT
 from crdtsql.store.tables import FIRST_UPDATE_OP, Fact
 from crdtsql.types.celltypes import TYPES
@@ -107,7 +118,7 @@ def keys(found: Any, path: str = "") -> set[str]:
         return (
             {key for one in found for key in keys(one, f"{path}[].")} if found and isinstance(found[0], dict) else set()
         )
-    if not isinstance(found, dict) or path in ("eras", "lanes", "others", "geneses", "names", "starts"):
+    if not isinstance(found, dict) or path in ("eras", "lanes", "others", "geneses", "names", "starts", "compaction"):
         return set()
     return {path + key for key in found} | {inner for key, one in found.items() for inner in keys(one, path + key)}
 
@@ -130,6 +141,15 @@ def test_every_key_that_can_be_written_is_documented() -> None:
         {site: ("laptop", 1)},
         {site: SiteLine(2, (Start(1, 1, "00000000"),))},
         (header.PurgedRow(1, 1, "job", ("key",)),),
+        Agreement(
+            1,
+            {site: 1},
+            frozenset({site}),
+            frozenset({site}),
+            {site: 1},
+            {site: rounds_rule.Ending(1, site)},
+            {site: site},
+        ),
     )
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):
@@ -138,6 +158,8 @@ def test_every_key_that_can_be_written_is_documented() -> None:
     written = {f"`{key}`" for key in keys(whole.to_json())}
     named = {f"`tables[].columns[].{key}`" for key in ("name", "type")}
     assert set(documented_names("key")) == written - named
+    (line,) = re.findall(r"^\| `compaction` \|.*\{(.*?)\}`, each left out", PAGE, re.MULTILINE)
+    assert set(line.split(", ")) == whole.compaction.to_json().keys()
 
 
 def test_example_header_is_complete() -> None:
@@ -214,8 +236,11 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
         replica.merge(other.export(replica.vector()))
     apsw.Connection(str(tmp_path / "strange.db")).execute("CREATE TABLE task (id)")
     replica.combine(tmp_path / "strange.db")
+    replica.compact()
     present = [name for (name,) in replica.connection.execute("SELECT name FROM _crdt_meta")]
-    names = {f"`{name.replace('triggers:1', 'triggers:<table>')}`" for name in present}
+    names = {
+        f"`{re.sub('cloned:.*', 'cloned:<site>', name.replace('triggers:1', 'triggers:<table>'))}`" for name in present
+    }
     about_one = {f"`{word}:<table>`" for word in typing.get_args(Fact)}
     assert set(documented_names("name")) == names | about_one | {
         "`era:<uid>`",

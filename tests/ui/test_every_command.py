@@ -33,6 +33,7 @@ CALLS = {
     "blame": "app.db task t1",
     "clone": "app.db new.db",
     "combine": "app.db strange.db",
+    "compact": "app.db",
     "completion": "bash",
     "conflicts": "app.db",
     "demo": "",
@@ -40,6 +41,7 @@ CALLS = {
     "doctor": "app.db",
     "enable": "app.db other",
     "export": "app.db -o new.crdt",
+    "forget": "app.db mate",
     "held": "app.db --deleted",
     "ids": "app.db ticket autoincrement",
     "import": "app.db all.crdt",
@@ -51,6 +53,7 @@ CALLS = {
     "purge": "app.db task t2",
     "reconcile": "app.db peer.db",
     "reference": "app.db ticket.subject task.id",
+    "rejoin": "app.db peer.db --yes",
     "remote add": "app.db peer peer.db",
     "remote list": "app.db",
     "remote remove": "app.db office",
@@ -97,6 +100,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         with app.clone(tmp_path / "peer.db") as peer:
             app.connection.execute("UPDATE task SET title = 'of app' WHERE id = 't1'; DELETE FROM task WHERE id = 't2'")
             time.sleep(0.003)
+            peer.set_name("mate")
             peer.connection.execute("UPDATE task SET title = 'of peer' WHERE id = 't1'")
             sync(app, peer)
             peer.alter("ALTER TABLE task ADD COLUMN more")

@@ -23,7 +23,7 @@ SYNC = {"merge", "transports"}
 
 @pytest.mark.parametrize(
     ("verb", "arguments", "more"),
-    [("vector", [], set()), ("sync", ["{}/copy.db"], SYNC), ("sync", ["dir:{}/team"], SYNC)],
+    [("vector", [], set()), ("sync", ["{}/copy.db"], SYNC | {"compaction"}), ("sync", ["dir:{}/team"], SYNC)],
 )
 def test_what_is_imported(tmp_path: Path, verb: str, arguments: list[str], more: set[str]) -> None:
     """With nothing new, `vector` and `sync` import none of the wings that merge, and of packages those alone that they need."""

@@ -9,19 +9,14 @@ written since; all rows are read where that says nothing, or does not end with "
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-import apsw
-
 from crdtsql.base import TransportError, UsageError, by_id, clock, suggest
 from crdtsql.replica import Replica, SyncOptions, VerifyOptions, VerifyReport
-from crdtsql.transports import cards
 from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Peer, Request, Response, Store
@@ -159,18 +154,10 @@ def _vector(replica: Replica) -> dict[str, int]:
 
 def _with_rebuilt(replica: Replica, store: Store, limit: int) -> VerifyReport:
     """Compare with a replica that is made of nothing but what a store has, and thrown away."""
-    from crdtsql.transports.stores.rest import sync_with_store
+    from crdtsql.transports.stores.rebuilding import rebuilt
 
-    with ExitStack() as ending:
-        connection = apsw.Connection("")
-        ending.callback(connection.close)
-        rebuilt = Replica.on(connection)
-        rebuilt.registry.given_path = f"what {store.address} has"
-        rebuilt.adopt_schema(replica)
-        seen = cards.folder(rebuilt.site, "stores")
-        ending.callback(shutil.rmtree, os.fspath(seen), ignore_errors=True)
-        sync_with_store(rebuilt, store, SyncOptions(push=False))
-        report = _compared(replica, FilePeer(rebuilt), VerifyOptions(limit=limit), lasting=False)
+    with rebuilt(replica, store) as other:
+        report = _compared(replica, FilePeer(other), VerifyOptions(limit=limit), lasting=False)
     report.remote = store.address
     if report.compared:
         counting.verified(replica, store.address, report.differing)

@@ -11,7 +11,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from crdtsql.base import ChangesetError, FilledSeparatelyError, InvalidChangesetError, TransportError, suggest
+from crdtsql.base import (
+    ChangesetError,
+    FilledSeparatelyError,
+    InvalidChangesetError,
+    RejoinError,
+    TransportError,
+    suggest,
+)
 from crdtsql.replica import Replica, SyncOptions, SyncReport
 from crdtsql.transports import rehearsal, scope
 from crdtsql.transports.interface import Entry, Store
@@ -132,8 +139,14 @@ class Visit:
         return data
 
     def put(self, since: Vector) -> Segment:
-        """Put a segment there that leads from a vector to this replica's; return it."""
-        data = self.replica.export({site.hex(): upto for site, upto in since.items()})
+        """Put a segment there that leads from a vector to this replica's; return it.
+
+        From where what was forgotten here is not known yet, nothing but a snapshot leads here.
+        """
+        try:
+            data = self.replica.export({site.hex(): upto for site, upto in since.items()})
+        except RejoinError:
+            data = self.replica.export()
         scope.check(data, self.options, self.replica.path)
         stem = segments.stem_of(self.replica.site, data)
         segment = segments.checked(stem, data)

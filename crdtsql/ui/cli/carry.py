@@ -70,7 +70,7 @@ def sync(
     options = {"pull": pull or not push, "push": push or not pull, "tables": _names(tables)}
     if watch and dry_run:
         raise click.UsageError("--watch changes things as they come, --dry-run nothing: give one of them")
-    token = _token(token_file, remote)
+    token = token_in(token_file, remote)
     words = _words({"--pull": pull, "--push": push}, {"--tables": tables, "--token-file": token_file})
     with open_replica(database) as replica:
         if watch:
@@ -123,7 +123,7 @@ def _words(flags: dict[str, bool], values: dict[str, str | None]) -> list[str]:
     return found + [word for option, value in values.items() if value for word in (option, value)]
 
 
-def _token(file: str | None, remote: str | None) -> str | None:
+def token_in(file: str | None, remote: str | None) -> str | None:
     """Return the token in a file, if one is given."""
     if file is None:
         return None
@@ -373,7 +373,7 @@ def add(database: str, name: str, address: str, token_file: str | None, as_json:
     """
     from crdtsql.transports import http, probe
 
-    token = _token(token_file, address)
+    token = token_in(token_file, address)
     with open_replica(database) as replica:
         absolute, what = probe(replica, address, token)
         if token is not None:

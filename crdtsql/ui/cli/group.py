@@ -19,6 +19,7 @@ PLACES: Final = {
         "adopt": "schema",
         "carry": "sync reconcile remote name",
         "combine": "combine",
+        "compact": "compact forget rejoin",
         "conflicts": "conflicts undelete",
         "doctor": "doctor",
         "exchange": "clone vector export inspect import",

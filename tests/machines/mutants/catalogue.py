@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.machines.mutants.kind import Mutant
 from tests.machines.mutants.looking import LOOKING
 from tests.machines.mutants.purges import PURGES
+from tests.machines.mutants.rejoining import REJOINING
 from tests.machines.mutants.stores import STORES
 
 MUTANTS = (
@@ -1635,4 +1636,5 @@ MUTANTS = (
     *STORES,
     *LOOKING,
     *PURGES,
+    *REJOINING,
 )

@@ -1,0 +1,192 @@
+"""Rounds: how replicas agree on what all of them have, without a coordinator (decision 0034).
+
+Pure: knows no file. Vectors are maps: site id -> hlc, without entries of 0. Whoever joins what another replica says of a round must
+have what that one has, or the joined cut would promise too much: that is the caller's part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+Vector = Mapping[bytes, int]
+
+
+class Ending(NamedTuple):
+    """The event that ended a site: its hlc, and the site that said so."""
+
+    hlc: int
+    by: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What replicas tell each other of what may be forgotten.
+
+    Attributes:
+        number: of the round; the higher one counts.
+        cut: what all that agreed had.
+        acks: the sites that agreed; empty until somebody begins the round.
+        known_ends: the ended sites that all of these knew of.
+        floor: what may be forgotten: every event that can still come has seen all of it.
+        ends: the ended sites, and what ended each.
+        vouchers: a new site -> the site that it was copied from, which says so.
+    """
+
+    number: int = 0
+    cut: Vector = field(default_factory=dict)
+    acks: frozenset[bytes] = frozenset()
+    known_ends: frozenset[bytes] = frozenset()
+    floor: Vector = field(default_factory=dict)
+    ends: Mapping[bytes, Ending] = field(default_factory=dict)
+    vouchers: Mapping[bytes, bytes] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return self != Agreement()
+
+    def members(self, vector: Vector) -> set[bytes]:
+        """Return the sites that must agree: all of a vector or vouched for, that nobody ended."""
+        return {*vector, *self.vouchers} - self.ends.keys()
+
+    def missing(self, vector: Vector) -> set[bytes]:
+        """Return the sites without which the round can't be finished: ended ones too, until all that agreed know that they are."""
+        settled = {site for site, end in self.ends.items() if site in self.known_ends or self._is_old(end)}
+        return {*vector, *self.vouchers} - settled - self.acks
+
+    def _is_old(self, end: Ending) -> bool:
+        return self.floor.get(end.by, 0) >= end.hlc
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether somebody began the round."""
+        return bool(self.acks)
+
+    def joined(self, other: Agreement) -> Agreement:
+        """Return what follows from what two replicas know."""
+        ends = dict(self.ends)
+        for site, end in other.ends.items():
+            ends[site] = min(ends.get(site, end), end)
+        vouchers = {site: min(one) for site, one in _both(self.vouchers, other.vouchers).items()}
+        floor = most(self.floor, other.floor)
+        later, earlier = (self, other) if self.number >= other.number else (other, self)
+        if later.number == earlier.number and later.acks and earlier.acks:
+            later = replace(
+                later,
+                cut=least(later.cut, earlier.cut),
+                acks=later.acks | earlier.acks,
+                known_ends=later.known_ends & earlier.known_ends,
+            )
+        elif later.number == earlier.number and not later.acks:
+            later = earlier
+        return replace(later, floor=floor, ends=ends, vouchers=vouchers)
+
+    def agreed(self, site: bytes, vector: Vector) -> Agreement:
+        """Return what follows where a site agrees to as much of the cut as it has; it begins the round if nobody did.
+
+        A round that was agreed to by a site which did not know of an end begins anew.
+        """
+        fresh = self
+        if self.acks and any(one not in self.known_ends and not self._is_old(end) for one, end in self.ends.items()):
+            fresh = replace(self, number=self.number + 1, acks=frozenset())
+        if not fresh.acks:
+            fresh = replace(fresh, cut=dict(vector), known_ends=frozenset(self.ends))
+        if site in fresh.acks or site in self.ends:
+            return fresh if fresh.acks else self
+        known = fresh.known_ends & self.ends.keys()
+        return replace(fresh, cut=least(fresh.cut, vector), acks=fresh.acks | {site}, known_ends=known)
+
+    def finished(self, vector: Vector) -> Agreement:
+        """Return what follows once all members have agreed: the floor rises to the cut, and nobody has begun the next round yet."""
+        if not self.acks or self.missing(vector):
+            return self
+        return replace(
+            self,
+            number=self.number + 1,
+            cut={},
+            acks=frozenset(),
+            known_ends=frozenset(),
+            floor=most(self.floor, self.cut),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON, with sites by their ids; what is empty is left out."""
+        found: dict[str, Any] = {
+            "round": self.number,
+            "cut": _named(self.cut),
+            "acks": sorted(site.hex() for site in self.acks),
+            "known_ends": sorted(site.hex() for site in self.known_ends),
+            "floor": _named(self.floor),
+            "ends": {site.hex(): [end.hlc, end.by.hex()] for site, end in sorted(self.ends.items())},
+            "vouchers": {site.hex(): by.hex() for site, by in sorted(self.vouchers.items())},
+        }
+        return {name: value for name, value in found.items() if value}
+
+    @staticmethod
+    def from_json(found: Mapping[str, Any]) -> Agreement:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError, AttributeError: it is none.
+        """
+        return Agreement(
+            _number(found.get("round", 0)),
+            _vector(found.get("cut", {})),
+            frozenset(map(_site, found.get("acks", []))),
+            frozenset(map(_site, found.get("known_ends", []))),
+            _vector(found.get("floor", {})),
+            {_site(site): Ending(_number(hlc), _site(by)) for site, (hlc, by) in found.get("ends", {}).items()},
+            {_site(site): _site(by) for site, by in found.get("vouchers", {}).items()},
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Return 32 hex digits that two replicas have alike if they know the same."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def covers(vector: Vector, other: Vector) -> bool:
+    """Tell whether a vector has all that another one has."""
+    return all(vector.get(site, 0) >= hlc for site, hlc in other.items())
+
+
+def least(one: Vector, other: Vector) -> dict[bytes, int]:
+    """Return what both vectors have."""
+    return {site: min(hlc, other[site]) for site, hlc in one.items() if site in other}
+
+
+def most(one: Vector, other: Vector) -> dict[bytes, int]:
+    """Return what either vector has."""
+    return {site: max(one.get(site, 0), other.get(site, 0)) for site in {**one, **other}}
+
+
+def before(vector: Vector, hlc: int) -> dict[bytes, int]:
+    """Return what a vector has of events up to a time; what these had seen is in it too, because clocks rise with what is seen."""
+    return {site: min(upto, hlc) for site, upto in vector.items()}
+
+
+def _both(one: Mapping[bytes, bytes], other: Mapping[bytes, bytes]) -> dict[bytes, list[bytes]]:
+    return {site: [by[site] for by in (one, other) if site in by] for site in {**one, **other}}
+
+
+def _named(vector: Vector) -> dict[str, int]:
+    return {site.hex(): hlc for site, hlc in sorted(vector.items())}
+
+
+def _vector(found: Mapping[str, Any]) -> dict[bytes, int]:
+    return {_site(site): _number(hlc) for site, hlc in found.items()}
+
+
+def _number(found: Any) -> int:
+    if type(found) is not int or not 0 <= found < 1 << 62:
+        raise ValueError("a number of what may be forgotten is out of range")
+    return found
+
+
+def _site(found: Any) -> bytes:
+    if not isinstance(found, str) or len(found) != 32 or found.strip("0123456789abcdef"):
+        raise ValueError(f"{found!r:.50} is no site id")
+    return bytes.fromhex(found)

@@ -1,0 +1,123 @@
+"""Fence: who missed a compaction is told so, before anything of it is merged (decision 0034).
+
+What replicas forgot together must never be compared again with anything that does not know of it. So a changeset is refused whose
+sender lacks what was forgotten here, or which builds on what was forgotten there and is not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from crdtsql.base import Agreement, RejoinError, Sql, clock, query, rounds_rule, sql, suggest
+from crdtsql.compaction import floor
+from crdtsql.compaction.rounds import own_site
+from crdtsql.store import Registry
+from crdtsql.wire import Header
+
+Vector = Mapping[bytes, int]
+
+
+def check(registry: Registry, header: Header) -> None:
+    """Check that neither this replica nor the sender of a changeset missed a compaction of the other one.
+
+    Raises:
+        RejoinError: one did.
+    """
+    mine, told, ours = floor.read(registry), header.compaction, registry.vector()
+    if not mine and not told:
+        return
+    own = own_site(registry)
+    ends = {**told.ends, **mine.ends}
+    is_new = not ours and not header.needs
+    if own in ends:
+        raise _here(registry, f"it was ended by site {ends[own].by.hex()} as a replica that writes no more")
+    if not is_new and not rounds_rule.covers(ours, told.floor):
+        raise _here(registry, f"others have forgotten what it does not have yet ({_lack(ours, told.floor)})")
+    if not header.has_news_for(ours):
+        return
+    if not rounds_rule.covers(header.vector, mine.floor):
+        raise _there(registry, header.sender, "it lacks what was forgotten here")
+    if header.sender in ends:
+        raise _there(registry, header.sender, f"it was ended by site {ends[header.sender].by.hex()}")
+
+
+def check_receiver(registry: Registry, receiver: Vector) -> None:
+    """Check that a receiver with a vector can take what is sent to it.
+
+    Raises:
+        RejoinError: it lacks what was forgotten here.
+    """
+    forgotten = floor.read(registry).floor
+    if receiver and not rounds_rule.covers(receiver, forgotten):
+        raise RejoinError(
+            f"the receiver missed a compaction of {registry.path}: it lacks what was forgotten here ({_lack(receiver, forgotten)}): "
+            f"nothing was exported; run {suggest.verb('rejoin')} there",
+            here=False,
+        )
+
+
+def admit(registry: Registry, header: Header, database: str) -> None:
+    """Check that sites which are new here have seen all that this replica agreed to forget; before anything is merged.
+
+    A sender that is known here, or vouched for, has looked already. Else a site needs a voucher too, or its first event must have
+    seen it.
+
+    Raises:
+        RejoinError: one has not.
+    """
+    mine, ours = floor.read(registry), registry.vector()
+    promised = rounds_rule.most(floor.promised(registry), mine.floor)
+    known = mine.joined(header.compaction)
+    if not promised or header.sender in mine.members(ours) or _is_vouched(header.sender, known, ours):
+        return
+    for site in header.sites:
+        if site.upto <= ours.get(site.id, 0):
+            continue
+        if site.id in known.ends:
+            raise _there(registry, header.sender, f"it has changes of site {site.id.hex()}, which was ended")
+        if site.id not in ours and not _is_vouched(site.id, known, ours):
+            seen = _seen_by_first(registry, header, site.ordinal, database)
+            if not rounds_rule.covers({**seen, site.id: clock.HIGHEST_HLC}, promised):
+                raise _there(
+                    registry,
+                    header.sender,
+                    f"site {site.id.hex()} began to write without knowing what was agreed on here",
+                )
+
+
+def _is_vouched(site: bytes, known: Agreement, ours: Vector) -> bool:
+    """Tell whether a site is a copy of one that is known here, or a copy of such a copy, and says so."""
+    seen: set[bytes] = set()
+    while site in known.vouchers and site not in seen:
+        seen.add(site)
+        site = known.vouchers[site]
+        if site in ours:
+            return True
+    return False
+
+
+def _seen_by_first(registry: Registry, header: Header, ordinal: int, database: str) -> dict[bytes, int]:
+    ids = {site.ordinal: site.id for site in header.sites}
+    statement = sql("compaction/fence/seen_by_first", merged=Sql(f"{database}.merged"))
+    return {ids[peer]: upto for peer, upto in query.rows(registry.connection, statement, {"site": ordinal})}
+
+
+def _lack(vector: Vector, forgotten: Vector) -> str:
+    site, hlc = next((site, hlc) for site, hlc in sorted(forgotten.items()) if vector.get(site, 0) < hlc)
+    return f"changes of site {site.hex()} up to {clock.show_time(hlc)}"
+
+
+def _here(registry: Registry, why: str) -> RejoinError:
+    return RejoinError(
+        f"{registry.path} missed a compaction: {why}: nothing was changed; run {suggest.command('rejoin', registry.path)} with an "
+        "up-to-date replica, which takes its present state and writes on top what was not sent yet",
+        here=True,
+    )
+
+
+def _there(registry: Registry, sender: bytes, why: str) -> RejoinError:
+    return RejoinError(
+        f"the sender, site {sender.hex()}, missed a compaction of {registry.path}: {why}: nothing was changed; run "
+        f"{suggest.verb('rejoin')} there, which takes the present state and writes on top what was not sent yet",
+        here=False,
+    )

@@ -1,0 +1,78 @@
+"""Rounds: what this replica says of what may be forgotten, and hears of it (decision 0034).
+
+Runs inside the caller's write transaction, on a folded registry.
+"""
+
+from __future__ import annotations
+
+from crdtsql.base import Agreement, Now, clock, rounds_rule
+from crdtsql.compaction import floor
+from crdtsql.store import Registry, facts
+
+
+def own_site(registry: Registry) -> bytes:
+    """Return the id of the local site."""
+    return registry.site_id(registry.self_ordinal)
+
+
+def has_news(registry: Registry, told: Agreement) -> bool:
+    """Tell whether what somebody told of rounds would change what is known here."""
+    if not told:
+        return False
+    mine = floor.read(registry)
+    return _advanced(registry, _known(registry).joined(told), registry.vector()) != mine
+
+
+def meet(registry: Registry, told: Agreement) -> None:
+    """Take over what the sender of a changeset says that was merged; agree to a round that is open, and finish it."""
+    mine = floor.read(registry)
+    if told or mine.is_open:
+        _store(registry, mine, _advanced(registry, _known(registry).joined(told), registry.vector()))
+
+
+def begin(registry: Registry, keep_ms: int, now: Now) -> None:
+    """Begin a round, or agree to one that is open, and finish it if nobody else must agree.
+
+    Args:
+        keep_ms: events younger than this are no part of the cut.
+    """
+    mine = floor.read(registry)
+    cut = rounds_rule.before(registry.vector(), clock.from_ms(max(0, now() - keep_ms)))
+    cut = {site: hlc for site, hlc in cut.items() if hlc > 0}
+    _store(registry, mine, _advanced(registry, _known(registry), cut, begin=True))
+
+
+def note_clone(registry: Registry, site: bytes) -> None:
+    """Note that a new site is a copy of this one; it travels from the first round on."""
+    registry.set(f"cloned:{site.hex()}", 1)
+    mine = floor.read(registry)
+    if mine:
+        _store(registry, mine, _known(registry))
+
+
+def _known(registry: Registry) -> Agreement:
+    """Return what is known, and that this replica vouches for its clones."""
+    clones = [bytes.fromhex(site) for site, _ in facts.of_kind(registry.connection, "cloned")]
+    return floor.read(registry).joined(Agreement(vouchers={site: own_site(registry) for site in clones}))
+
+
+def end(registry: Registry, site: bytes, hlc: int) -> None:
+    """Say that a site writes no more; `hlc` is the event of this site that says so."""
+    mine = floor.read(registry)
+    ended = _known(registry).joined(Agreement(ends={site: rounds_rule.Ending(hlc, own_site(registry))}))
+    _store(registry, mine, _advanced(registry, ended, registry.vector()))
+
+
+def _advanced(registry: Registry, known: Agreement, cut: floor.Vector, *, begin: bool = False) -> Agreement:
+    if known.is_open or begin:
+        known = known.agreed(own_site(registry), cut)
+    return known.finished(registry.vector())
+
+
+def _store(registry: Registry, before: Agreement, after: Agreement) -> None:
+    if after == before:
+        return
+    floor.write(registry, after)
+    if own_site(registry) in after.acks:
+        floor.promise(registry, after.cut)
+    floor.promise(registry, after.floor)

@@ -1,0 +1,2 @@
+DELETE FROM ${target}
+WHERE (${keys}) IN (SELECT ${keys} FROM ${settled} WHERE ${which})

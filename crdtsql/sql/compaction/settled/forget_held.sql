@@ -1,0 +1,2 @@
+DELETE FROM ${held}
+WHERE id IN (SELECT held FROM ${settled} WHERE dead)

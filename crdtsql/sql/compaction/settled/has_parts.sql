@@ -1,0 +1,1 @@
+EXISTS (SELECT 1 FROM ${parts} AS part WHERE ${part_is_clock})

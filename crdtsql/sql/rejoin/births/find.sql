@@ -1,0 +1,6 @@
+SELECT clock.k1
+FROM ${clock} AS clock
+LEFT JOIN ${born} AS born ON born.k1 = clock.k1
+WHERE ifnull(born.born_t, clock.t) = :t AND ifnull(born.born_s, clock.s) = :s
+ORDER BY clock.k1 <> :asked
+LIMIT 1

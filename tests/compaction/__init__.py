@@ -1,0 +1,1 @@
+"""What may be forgotten, because everybody has it?"""

@@ -1,0 +1,350 @@
+"""Compaction: what files forget, what they show afterwards, and who is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from crdtsql import Replica, errors, sync
+from crdtsql.compaction import settled
+from crdtsql.ui.cli import cli
+from tests.support import peers
+from tests.support.peers import Clock, exchange, rows, write
+
+SCHEMA = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v, w DEFAULT 'x')"
+NUMBERED = "CREATE TABLE t (id INTEGER PRIMARY KEY, v, w DEFAULT 'x')"
+
+
+def call(*words: object) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def counts(replica: Replica) -> tuple[int, int]:
+    """Count the clock rows and the held rows of the table."""
+    return tuple(
+        replica.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for table in ("_crdt_clock_t", "_crdt_held_t")
+    )  # type: ignore[return-value]
+
+
+def pair(directory: Path, schema: str = SCHEMA, **options: object) -> tuple[Replica, Replica]:
+    """Make two replicas that have some rows, changed and deleted ones among them."""
+    clock = Clock(step=1_000)
+    one = peers.replica(directory / "1.db", schema, now=clock, site=1, **options)  # type: ignore[arg-type]
+    other = one.clone(directory / "2.db")
+    for n in range(6):
+        write(one, f"INSERT INTO t (id, v) VALUES ({n if 'INTEGER' in schema else repr(f'k{n}')}, {n})")
+    exchange(one, other)
+    write(other, "UPDATE t SET v = v + 10 WHERE v > 3", "DELETE FROM t WHERE v < 2")
+    exchange(one, other)
+    return one, other
+
+
+def agree(*replicas: Replica) -> None:
+    """Let replicas agree, and forget."""
+    for _ in range(3):
+        for replica in replicas:
+            replica.compact(keep_ms=0)
+        exchange(*replicas)
+    for replica in replicas:
+        replica.compact(keep_ms=0)
+
+
+def test_a_file_that_never_exchanged_anything_agrees_with_itself(tmp_path: Path) -> None:
+    """Its deleted rows are forgotten at once, and its live ones need no clock."""
+    one = peers.replica(tmp_path / "1.db", SCHEMA, now=Clock(step=1_000))
+    write(
+        one,
+        *(
+            f"INSERT INTO t VALUES ('k{n}', hex(randomblob(500)), n)".replace("n)", f"{n})", 1).replace(
+                ", n)", f", {n})"
+            )
+            for n in range(100)
+        ),
+    )
+    write(one, "DELETE FROM t WHERE id <> 'k7'")
+    report = one.compact(keep_ms=0)
+    assert (report.tables["t"].forgotten, report.tables["t"].settled, report.missing) == (99, 1, [])
+    assert counts(one) == (0, 0) and len(rows(one)) == 1
+    write(one, "UPDATE t SET v = 1", "INSERT INTO t VALUES ('k3', 3, 3)")
+    assert counts(one) == (2, 0) and not one.doctor().broken
+
+
+def test_replicas_agree_by_their_syncs(tmp_path: Path) -> None:
+    """Nothing is forgotten before both have agreed; then each forgets for itself, and what they write afterwards merges as ever."""
+    one, other = pair(tmp_path)
+    report = one.compact(keep_ms=0)
+    assert report.missing == [other.site] and report.floor_ms == 0 and counts(one) == (6, 2)
+    exchange(one, other)
+    assert one.compact(keep_ms=0).tables["t"].forgotten == 2 and counts(one) == (0, 0) and counts(other) == (6, 2)
+    write(
+        one,
+        "UPDATE t SET v = 'one' WHERE id = 'k3'",
+        "DELETE FROM t WHERE id = 'k4'",
+        "INSERT INTO t (id, v) VALUES ('k0', 'back')",
+    )
+    write(
+        other,
+        "UPDATE t SET w = 'other' WHERE id = 'k3'",
+        "UPDATE t SET v = 'kept' WHERE id = 'k4'",
+        "DELETE FROM t WHERE id = 'k5'",
+    )
+    assert one.verify(other).compared is False
+    exchange(one, other)
+    assert (
+        rows(one) == rows(other) == [("k0", "back", "x"), ("k2", 2, "x"), ("k3", "one", "other"), ("k4", "kept", "x")]
+    )
+    assert one.verify(other).equal and not one.doctor().broken and not other.doctor().broken
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, NUMBERED])
+def test_verify_finds_equal_what_one_side_has_forgotten(tmp_path: Path, schema: str) -> None:
+    """Stamps and deleted rows below the floor of either side don't count; what differs does."""
+    one, other = pair(tmp_path, schema, identity="row" if schema == NUMBERED else "key")
+    one.compact(keep_ms=0)
+    exchange(one, other)
+    one.compact(keep_ms=0)
+    exchange(one, other)
+    assert one.verify(other).equal and other.verify(one).equal
+    one.connection.execute("INSERT INTO _crdt_quiet VALUES (1)")
+    one.connection.execute("UPDATE t SET v = 'damaged' WHERE v = 3")
+    one.connection.execute("DELETE FROM _crdt_quiet")
+    assert one.verify(other).differing == 1
+
+
+def test_of_numbered_rows_the_numbers_stay(tmp_path: Path) -> None:
+    """The values of deleted rows go; their numbers stay used, so that a row which gets one again is another row."""
+    one, other = pair(tmp_path, NUMBERED, identity="row")
+    agree(one, other)
+    assert one.connection.execute("SELECT count(*), count(v0) FROM _crdt_held_t").fetchone() == (2, 0)
+    write(one, "INSERT INTO t (id, v) VALUES (0, 'again')")
+    write(other, "INSERT INTO t (id, v) VALUES (0, 'other')")
+    exchange(one, other)
+    assert rows(one) == rows(other) and len(rows(one)) == 6 and one.verify(other).equal
+
+
+def test_what_is_younger_is_kept(tmp_path: Path) -> None:
+    """With `keep`, only what is older is forgotten."""
+    clock = Clock(step=1_000)
+    one = peers.replica(tmp_path / "1.db", SCHEMA, now=clock)
+    write(one, "INSERT INTO t VALUES ('old', 1, 1), ('new', 1, 1)", "DELETE FROM t WHERE id = 'old'")
+    clock.ms += 100_000_000
+    write(one, "DELETE FROM t WHERE id = 'new'")
+    assert one.compact(keep_ms=50_000_000).tables["t"].forgotten == 1
+    assert [row.key for row in one.held(deleted=True)] == [("new",)]
+    with pytest.raises(errors.UsageError, match="negative"):
+        one.compact(keep_ms=-1)
+
+
+def test_a_dry_run_says_what_would_go(tmp_path: Path) -> None:
+    """It changes nothing, also of what was agreed on."""
+    one = peers.replica(tmp_path / "1.db", SCHEMA, now=Clock(step=1_000))
+    write(one, "INSERT INTO t VALUES ('k', 1, 1), ('l', 1, 1)", "DELETE FROM t WHERE id = 'k'")
+    report = one.compact(keep_ms=0, dry_run=True)
+    assert (report.tables["t"].forgotten, report.tables["t"].settled) == (1, 1)
+    assert counts(one) == (2, 1) and one.registry.get("agreement") is None
+
+
+def test_an_older_state_of_a_replica_must_rejoin(tmp_path: Path) -> None:
+    """What it has not seen was forgotten: it is refused, and so is what is sent to it; nothing changes anywhere."""
+    one, other = pair(tmp_path)
+    other.close()
+    shutil.copy(tmp_path / "2.db", tmp_path / "3.db")
+    other = Replica.open(tmp_path / "2.db", now=Clock(peers.START_MS + 10**6, step=1_000))
+    write(one, "DELETE FROM t WHERE id = 'k2'")
+    exchange(one, other)
+    agree(one, other)
+    old = Replica.open(tmp_path / "3.db", now=Clock(peers.START_MS + 10**7, step=1_000))
+    write(old, "UPDATE t SET v = 'unsent' WHERE id = 'k2'")
+    before = rows(one)
+    with pytest.raises(errors.RejoinError, match="missed a compaction") as refused:
+        one.merge(old.export(one.vector()))
+    assert not refused.value.here and rows(one) == before
+    with pytest.raises(errors.RejoinError, match="run crdtsql's `rejoin` there"):
+        one.export(old.vector())
+    with pytest.raises(errors.RejoinError, match="crdtsql rejoin") as refused:
+        old.merge(one.export())
+    assert refused.value.here and ("k2", "unsent", "x") in rows(old)
+    for first, second in ((one, old), (old, one)):
+        with pytest.raises(errors.CrdtsqlError, match="missed a compaction"):
+            sync(first, second)
+    fresh = peers.replica(tmp_path / "4.db", SCHEMA, now=Clock(peers.START_MS + 10**7, step=1_000))
+    fresh.merge(one.export())
+    assert rows(fresh) == before
+
+
+def test_an_old_changeset_is_skipped(tmp_path: Path) -> None:
+    """It brings nothing back."""
+    one, other = pair(tmp_path)
+    old = other.export()
+    agree(one, other)
+    before = rows(one)
+    assert one.merge(old).known and rows(one) == before and counts(one) == (0, 0)
+
+
+def test_a_site_that_was_ended_is_waited_for_no_more(tmp_path: Path) -> None:
+    """What it wrote before stays; what it writes afterwards is refused, and it is told to rejoin."""
+    one, other = pair(tmp_path)
+    assert call("forget", one.path, other.site).exit_code == 0
+    report = one.compact(keep_ms=0)
+    assert report.missing == [] and counts(one) == (0, 0) and ("k4", 14, "x") in rows(one)
+    write(other, "INSERT INTO t VALUES ('late', 1, 1)")
+    with pytest.raises(errors.RejoinError, match="the sender.*missed a compaction"):
+        one.merge(other.export(one.vector()))
+    with pytest.raises(errors.RejoinError, match="was ended"):
+        other.merge(one.export())
+    for wrong, said in (("ff" * 16, "no site"), (one.site, "itself"), (other.site, "already")):
+        result = call("forget", one.path, wrong)
+        assert result.exit_code == 1 and said in result.output
+
+
+def test_a_clone_is_a_member_before_it_writes(tmp_path: Path) -> None:
+    """A clone that has written nothing yet is waited for, because what it will write may be concurrent to anything."""
+    one = peers.replica(tmp_path / "1.db", SCHEMA, now=Clock(step=1_000), site=1)
+    write(one, "INSERT INTO t VALUES ('k', 1, 1)")
+    clone = one.clone(tmp_path / "2.db")
+    write(one, "DELETE FROM t")
+    assert one.compact(keep_ms=0).missing == [clone.site] and counts(one) == (1, 1)
+    write(clone, "UPDATE t SET v = 2")
+    exchange(one, clone)
+    assert rows(one) == rows(clone) == [("k", 2, "1")] or rows(one) == [("k", 2, 1)]
+
+
+def test_a_copy_that_nobody_knew_of_is_refused(tmp_path: Path) -> None:
+    """A file that was copied begins to write without knowing what was agreed on: nobody vouches for it."""
+    one, other = pair(tmp_path)
+    one.close()
+    shutil.copy(tmp_path / "1.db", tmp_path / "3.db")
+    one = Replica.open(tmp_path / "1.db", now=Clock(peers.START_MS + 10**5, step=1_000))
+    write(one, "INSERT INTO t VALUES ('n', 1, 1)")
+    exchange(one, other)
+    copy = Replica.open(tmp_path / "3.db", now=Clock(peers.START_MS + 10**5, step=1_000))
+    write(copy, "UPDATE t SET v = 'copy' WHERE id = 'k5'")
+    one.compact(keep_ms=0)  # it agrees, and others may finish without the copy
+    with pytest.raises(errors.RejoinError, match="began to write without knowing"):
+        one.merge(copy.export(one.vector()))
+
+
+def test_a_deleted_row_that_others_may_have_forgotten_is_not_undeleted(tmp_path: Path) -> None:
+    """Its values would not come with it."""
+    one, other = pair(tmp_path)
+    one.compact(keep_ms=0)
+    with pytest.raises(errors.NotDeletedError, match="insert it anew"):
+        one.undelete("t", "k0")
+    write(one, "DELETE FROM t WHERE id = 'k5'")
+    one.undelete("t", "k5")
+    exchange(one, other)
+    assert ("k5", 15, "x") in rows(other)
+
+
+def test_parents_and_rows_with_open_conflicts_are_kept(tmp_path: Path) -> None:
+    """A reference may bring a deleted row back; a conflict is there until somebody settles it."""
+    schema = "CREATE TABLE p (id TEXT PRIMARY KEY NOT NULL); CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v REFERENCES p (id), w)"
+    clock = Clock(step=1_000)
+    one = peers.replica(tmp_path / "1.db", schema, now=clock, site=1)
+    other = one.clone(tmp_path / "2.db")
+    write(
+        one,
+        "INSERT INTO p VALUES ('a'), ('b')",
+        "INSERT INTO t VALUES ('k', 'a', 1), ('l', 'a', 1), ('m', NULL, 1)",
+        "DELETE FROM p WHERE id = 'b'",
+    )
+    exchange(one, other)
+    write(one, "UPDATE t SET w = 2 WHERE id = 'k'", "DELETE FROM t WHERE id = 'm'")
+    write(other, "UPDATE t SET w = 3 WHERE id = 'k'")
+    exchange(one, other)
+    agree(one, other)
+    assert one.connection.execute("SELECT count(*), sum(gone) FROM _crdt_clock_p").fetchone() == (1, 1)
+    assert one.connection.execute("SELECT k1, c1_t IS NULL FROM _crdt_clock_t ORDER BY k1").fetchall() == [
+        ("k", 0),
+        ("l", 1),
+    ]
+    assert one.verify(other).equal and len(other.conflicts()) == 1
+
+
+def test_a_counter_keeps_what_it_was_made_of(tmp_path: Path) -> None:
+    """A row of the genesis whose counter was added to is no row of the genesis for who takes it."""
+    one = peers.replica(
+        tmp_path / "1.db",
+        "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n INTEGER); INSERT INTO t VALUES ('k', 1)",
+        now=Clock(step=1_000),
+    )
+    one.set_type("t", "n", "counter")
+    write(one, "UPDATE t SET n = n + 2")
+    one.compact(keep_ms=0)
+    fresh = peers.replica(
+        tmp_path / "2.db", "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n INTEGER)", now=Clock(step=1_000)
+    )
+    fresh.set_type("t", "n", "counter")
+    fresh.merge(one.export())
+    write(fresh, "UPDATE t SET n = n + 4")
+    write(one, "UPDATE t SET n = n + 8")
+    exchange(one, fresh)
+    assert rows(one) == rows(fresh) == [("k", 15)] and one.verify(fresh).equal and not fresh.doctor().broken
+
+
+def test_steps_are_bounded_and_can_be_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step is a transaction; what is left is done the next time."""
+    monkeypatch.setattr(settled, "STEP_ROWS", 3)
+    one, other = pair(tmp_path)
+    agree(one, other)
+    assert counts(one) == counts(other) == (0, 0)
+    write(one, *(f"INSERT INTO t VALUES ('n{n}', 1, 1)" for n in range(10)))
+    exchange(one, other)
+    step, done = settled.Sweep.step, -100
+
+    def fails(self: settled.Sweep) -> bool:
+        nonlocal done
+        done += 1
+        if done == 3:
+            raise OSError("killed")
+        return step(self)
+
+    monkeypatch.setattr(settled.Sweep, "step", fails)
+    one.compact(keep_ms=0)
+    exchange(one, other)
+    done = 0
+    with pytest.raises(OSError, match="killed"):
+        one.compact(keep_ms=0)
+    assert counts(one) == (4, 0) and not one.doctor().broken and one.verify(other).equal
+    monkeypatch.setattr(settled.Sweep, "step", step)
+    one.compact(keep_ms=0)
+    assert counts(one) == (0, 0) and one.verify(other).equal
+
+
+def test_replicas_that_share_a_folder(tmp_path: Path) -> None:
+    """What is put there later leads on from what was forgotten; a newcomer begins with a snapshot."""
+    one, other = pair(tmp_path)
+    folder = f"dir:{tmp_path / 'team'}"
+    (tmp_path / "team").mkdir()
+    for replica in (one, other, one):
+        replica.sync(folder)
+    one.compact(keep_ms=0)
+    write(one, "INSERT INTO t VALUES ('n1', 1, 1)")
+    for replica in (one, other):
+        replica.sync(folder)
+    write(other, "INSERT INTO t VALUES ('n2', 1, 1)")
+    for replica in (other, one):
+        replica.sync(folder)
+    assert one.compact(keep_ms=0).tables["t"].forgotten == 2
+    write(one, "DELETE FROM t WHERE id = 'n1'")
+    for replica in (one, other, one):
+        replica.sync(folder)
+    assert rows(one) == rows(other) and one.verify(other).equal
+    fresh = peers.replica(tmp_path / "3.db", SCHEMA, now=Clock(peers.START_MS + 10**7, step=1_000))
+    fresh.sync(folder)
+    assert rows(fresh) == rows(one)
+
+
+def test_the_command_says_what_it_did(tmp_path: Path) -> None:
+    """It names who is waited for, and what would make that unnecessary."""
+    one, other = pair(tmp_path)
+    result = call("compact", one.path, "--keep", "0")
+    assert result.exit_code == 0 and "have not agreed on anything" in result.output
+    assert other.site[:8] in result.output and f"crdtsql forget {one.path} {other.site}" in result.output
+    assert '"forgotten": 0' in call("compact", one.path, "--keep", "0", "--json").stdout
+    assert call("compact", one.path, "--keep", "soon").exit_code == 2
