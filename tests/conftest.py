@@ -15,6 +15,7 @@ MEMORY = Path("/dev/shm")
 FOLDER = Path(__file__).parent
 LONGEST = (
     "machines/simulation/constrained/test_constrained.py",
+    "machines/compaction/test_compaction.py",
     "machines/simulation/test_stateful.py",
     "merge/test_policies.py",
     "fold/test_retype.py",

@@ -51,7 +51,7 @@ def _hunters(mutant: Mutant, seeds: int) -> list[str]:
     """Return the module that hunts a mutant, with its arguments."""
     if mutant.tests:
         return ["pytest", "-x", "-q", "-p", "no:cacheprovider", mutant.tests]
-    kinds = {"constrained": mutant.constrained, "schemas": mutant.schemas}
+    kinds = {"constrained": mutant.constrained, "schemas": mutant.schemas, "compaction": mutant.compaction}
     return ["tests.machines.mutants.hunt", str(seeds), *(kind for kind, wanted in kinds.items() if wanted)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.machines.mutants.compaction import COMPACTION
 from tests.machines.mutants.kind import Mutant
 from tests.machines.mutants.looking import LOOKING
 from tests.machines.mutants.purges import PURGES
@@ -1637,4 +1638,5 @@ MUTANTS = (
     *LOOKING,
     *PURGES,
     *REJOINING,
+    *COMPACTION,
 )

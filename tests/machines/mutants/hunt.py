@@ -1,6 +1,6 @@
 """Run histories against the package that is first on the path, until one fails.
 
-`python -m tests.machines.mutants.hunt SEEDS [constrained | schemas]`
+`python -m tests.machines.mutants.hunt SEEDS [constrained | schemas | compaction]`
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from tests.machines.compaction import runs
 from tests.machines.schema_changes import histories as schema_changes
 from tests.machines.schema_changes import unseen
 from tests.machines.simulation import histories
@@ -16,6 +17,8 @@ from tests.support.peers import fast_directory
 
 def failure_of(seed: int) -> str | None:
     """Run the histories of one seed; return what failed in them."""
+    if "compaction" in sys.argv:
+        return runs.run(seed).failure
     if "schemas" not in sys.argv:
         return histories.run(seed, constrained="constrained" in sys.argv).failure
     for run in (unseen.run, schema_changes.run):

@@ -12,6 +12,7 @@ class Mutant:
     Attributes:
         constrained: histories of tables with constraints must notice it.
         schemas: histories of schema changes must.
+        compaction: histories in which replicas compact must.
         tests: these tests must, because it concerns what no history does; "" for histories.
     """
 
@@ -21,4 +22,5 @@ class Mutant:
     put: str
     constrained: bool = False
     schemas: bool = False
+    compaction: bool = False
     tests: str = ""

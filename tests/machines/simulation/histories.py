@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TypeVar
 from unittest import mock
 
 from crdtsql.base import naming
@@ -24,6 +25,7 @@ from tests.machines.simulation.simulation import Simulation
 from tests.support import library
 from tests.support.peers import fast_directory
 
+Found = TypeVar("Found")
 STEPS = 30
 SHRINKING_SECONDS = 60
 
@@ -52,7 +54,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def run_all(run_one: Callable[[int], Result], seeds: Iterable[int]) -> Iterator[Result]:
+def run_all(run_one: Callable[[int], Found], seeds: Iterable[int]) -> Iterator[Found]:
     """Run histories on all cores; those that are left are dropped when the caller stops looking."""
     results = _workers().map(run_one, seeds, chunksize=5)
     try:

@@ -1,0 +1,195 @@
+"""What must hold of a replica that compacts: what people see of it is what they see of its twin."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import apsw
+
+from crdtsql import Replica
+from crdtsql.base import clock
+from crdtsql.replica.transactions import reading
+from crdtsql.store.registry import Registry
+from tests.machines.compaction import verbs
+from tests.machines.compaction.pairs import Pair
+from tests.support import state
+
+Row = tuple[str, tuple[state.Exact, ...]]
+Held = dict[Row, tuple[str, tuple[state.Exact, ...]]]
+
+
+_seen: WeakKeyDictionary[apsw.Connection, tuple[state.Version, dict[str, Any]]] = WeakKeyDictionary()
+
+
+def seen(replica: Replica) -> dict[str, Any]:
+    """Return what people see: the tables, the rows that are held for other reasons than a delete, and the open conflicts of rows that are there.
+
+    Where nothing was written since it was read, it is as it was.
+    """
+    connection = replica.connection
+    with reading(connection):
+        now = state.version(connection)
+        before = _seen.get(connection)
+        if before is None or before[0] != now:
+            before = _seen[connection] = now, _see(connection)
+    return before[1]
+
+
+def _see(connection: apsw.Connection) -> dict[str, Any]:
+    with reading(connection):
+        held = _held(connection)
+        gone = {row for row, (reason, _) in held.items() if reason == "deleted"}
+        return {
+            "tables": state.tables(connection),
+            "held rows": {row: found for row, found in held.items() if row not in gone},
+            "open conflicts": _open(connection, gone),
+        }
+
+
+def deleted(replica: Replica) -> Held:
+    """Return the deleted rows whose values are kept: (table, key) -> reason, values."""
+    return {row: found for row, found in _held(replica.connection).items() if found[0] == "deleted"}
+
+
+def _held(connection: apsw.Connection) -> Held:
+    found: Held = {}
+    for table in Registry(connection).tables():
+        names = ", ".join([*map(str, table.key_names), *(f"v{field.id}" for field in table.fields)])
+        width = len(table.key)
+        for reason, *row in connection.execute(f"SELECT reason, {names} FROM {table.held}"):
+            exact = tuple(map(state.exact_of, row))
+            found[table.name, exact[:width]] = reason, exact[width:]
+    return found
+
+
+def _open(connection: apsw.Connection, gone: Collection[Row]) -> list[str]:
+    return sorted(
+        repr((table, key, column, part, won, lost))
+        for table, key, column, _, won, _, lost, part, settled in state.conflicts(connection)
+        if not settled and (table, key) not in gone
+    )
+
+
+def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> str:
+    """Name what differs between what two replicas show, one thing a line."""
+    lines = []
+    for what in left:
+        if left[what] == right[what]:
+            continue
+        if isinstance(left[what], dict):
+            for name in left[what].keys() | right[what].keys():
+                one, other = left[what].get(name), right[what].get(name)
+                if one != other:
+                    lines.append(f"{what}, {name}:\n  here  {one}\n  there {other}")
+        else:
+            lines.append(f"{what}:\n  here  {left[what]}\n  there {right[what]}")
+    return "\n".join(lines)
+
+
+def assert_alike(pair: Pair) -> None:
+    """Check that people see the same of a replica and of its twin, and what must hold inside of each."""
+    for side in pair.sides:
+        side.do(Replica.fold)
+        state.rows(side.replica.connection)
+    one, twin = pair.one.replica, pair.twin.replica
+    assert one.site == twin.site, f"{pair.name}: the sites are {one.site} and {twin.site}"
+    assert_stamps(pair)
+    found = differences(seen(one), seen(twin))
+    assert not found, f"{pair.name} (here) is not as its twin that never compacts (there):\n{found}"
+    kept, all_kept = deleted(one), deleted(twin)
+    for row, values in kept.items():
+        emptied = all(kind == "null" for kind, _ in values[1]) and is_settled(pair, row)
+        assert all_kept.get(row) == values or emptied, (
+            f"{pair.name}: the deleted row {row} is kept as {values}, of the twin {all_kept.get(row)}"
+        )
+    vector = Registry(one.connection).vector()
+    behind = {site.hex(): upto for site, upto in verbs.floor(one).items() if vector.get(site, 0) < upto}
+    assert not behind, f"{pair.name}: its vector does not cover its floor: {behind}"
+
+
+def assert_equal(pairs: Iterable[Pair]) -> int:
+    """Check that replicas with equal vectors show the same; return how many pairs of them there were."""
+    groups: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for pair in pairs:
+        vector = Registry(pair.one.replica.connection).vector()
+        if has_pending(pair):
+            continue
+        name = repr((sorted((site, upto) for site, upto in vector.items() if upto), sorted(pair.late)))
+        what = {key: value for key, value in seen(pair.one.replica).items() if key != "open conflicts"}
+        groups.setdefault(name, []).append((pair.name, what))
+    met = 0
+    for (first, shown), *others in groups.values():
+        for other, shown_there in others:
+            met += 1
+            found = differences(shown, shown_there)
+            assert not found, f"{first} (here) and {other} (there) have all the same events:\n{found}"
+    return met
+
+
+def may_be_purged(pair: Pair, row: Row) -> bool:
+    """Tell whether a replica agreed that all that the deletes of a row say may be forgotten."""
+    return _covers(verbs.promise(pair.one.replica), state.rows(pair.twin.replica.connection)[row])
+
+
+def is_settled(pair: Pair, row: Row) -> bool:
+    """Tell whether all that the twin knows of a row's heads is below the floor of the replica."""
+    return _covers(verbs.floor(pair.one.replica), state.rows(pair.twin.replica.connection)[row])
+
+
+def _covers(vector: Mapping[bytes, int], row: state.RowState) -> bool:
+    """Tell whether a vector covers all heads of a row."""
+    return all(_is_below(vector, hlc, site) for hlc, site, _ in row.heads)
+
+
+def _is_below(vector: Mapping[bytes, int], hlc: int, site: bytes) -> bool:
+    return vector.get(site, 0) >= clock.to_event(hlc)
+
+
+def assert_stamps(pair: Pair) -> None:
+    """Check that stamps are those of the twin, or stand for ones that the floor covers, and that what is gone was covered as well."""
+    floor = verbs.floor(pair.one.replica)
+    here, there = (state.rows(side.replica.connection) for side in pair.sides)
+    assert here.keys() <= there.keys(), f"{pair.name} has rows that its twin never had: {here.keys() - there.keys()}"
+    for name, row in there.items():
+        if name not in here:
+            assert not row.alive, f"{pair.name}: {name} is gone, and lives"
+            assert _covers(floor, row), f"{pair.name}: {name} was purged, and its deletes are beyond the floor: {row}"
+            continue
+        for column, (_, (hlc, site)) in row.cells.items():
+            _, (hlc_here, site_here) = here[name].cells[column]
+            same = (hlc_here, site_here) == (hlc, site)
+            settled = _is_below(floor, hlc, site) and _is_below(floor, hlc_here, site_here)
+            assert same or settled, (
+                f"{pair.name}: {name}.{column} has the stamp {hlc_here, site_here}, of the twin {hlc, site}"
+            )
+        for hlc, site, gone in here[name].heads - row.heads:
+            assert _is_below(floor, hlc, site) and not gone, (
+                f"{pair.name}: {name} has a head that its twin has not: {hlc, site, gone}"
+            )
+        for hlc, site, _ in row.heads - here[name].heads:
+            assert floor.get(site, 0) >= clock.to_event(hlc), (
+                f"{pair.name}: {name} lacks a head beyond the floor: {hlc, site}"
+            )
+
+
+def has_pending(pair: Pair) -> bool:
+    """Tell whether there are writes that were not folded yet."""
+    return bool(pair.one.replica.connection.execute("SELECT 1 FROM _crdt_log LIMIT 1").fetchall())
+
+
+def assert_sound(pair: Pair) -> None:
+    """Check that the doctor finds nothing broken."""
+    report = pair.one.do(Replica.doctor)
+    broken = [finding for finding in report.findings if finding.level == "broken"]
+    assert not broken and not report.broken, f"{pair.name}: {broken}"
+
+
+def value_of(exact: state.Exact) -> Any:
+    """Return the value that an exact one stands for."""
+    kind, value = exact
+    if kind == "real":
+        return struct.unpack("<d", value)[0]
+    return value.decode(errors="surrogateescape") if kind == "text" else value

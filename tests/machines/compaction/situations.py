@@ -1,0 +1,118 @@
+"""The situations that the histories must have met; a random test that never meets one shows nothing about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from crdtsql import Replica
+from crdtsql.store.registry import Registry
+from tests.machines.compaction import verbs
+from tests.machines.compaction.pairs import Pair
+from tests.support import state
+
+Row = tuple[str, tuple[state.Exact, ...]]
+
+REQUIRED = (
+    "rounds finished",
+    "rounds finished with three members or more",
+    "rows purged",
+    "rows back to genesis",
+    "RejoinErrors",
+    "RejoinErrors for an old changeset",
+    "an old changeset brought nothing after a compaction",
+    "a newcomer came after a compaction",
+    "a clone was made after a compaction",
+    "a copy was made after a compaction",
+    "a backup was restored",
+    "a replica was lost",
+    "a site that is gone was forgotten",
+    "a site that comes back was forgotten",
+    "a row that was compacted on one side only was written",
+    "a row that was purged was inserted again",
+    "update against a concurrent delete after a compaction",
+    "a late column was written",
+    "undeletes",
+    "undelete of a row that may be purged",
+    "conflicts were resolved",
+    "a table got another policy after a compaction",
+    "syncs by one call",
+    "a sync by one call was refused",
+    "verify",
+    "equal vectors",
+    "equal vectors, compacted differently",
+    "everything was compacted in the end",
+)
+
+
+def stamps(pair: Pair) -> dict[Row, bool]:
+    """Return the rows that have a clock row: whether they are deleted."""
+    connection, found = pair.one.replica.connection, {}
+    for table in Registry(connection).tables():
+        width = len(table.key)
+        keys = ", ".join(map(str, table.key_names))
+        for gone, *key in connection.execute(f"SELECT gone, {keys} FROM {table.clock}"):
+            assert len(key) == width
+            found[table.name, tuple(map(state.exact_of, key))] = gone == 1
+    return found
+
+
+class Watch:
+    """Counts what a history meets."""
+
+    def __init__(self, occurred: Counter[str]) -> None:
+        self.occurred = occurred
+        self.purged: set[tuple[str, Row]] = set()
+        self.floors: dict[str, dict[bytes, int]] = {}
+
+    def wrote(self, pair: Pair, before: dict[Row, bool], pairs: Iterable[Pair]) -> None:
+        """Count rows that a program wrote, and that were compacted here or elsewhere only."""
+        pair.both(Replica.fold)
+        if not self._compacted(pair):
+            return
+        written = stamps(pair).keys() - before.keys()
+        for other in pairs:
+            if other is not pair:
+                self.occurred["a row that was compacted on one side only was written"] += bool(
+                    written & stamps(other).keys()
+                )
+        self.occurred["a row that was purged was inserted again"] += any(
+            (pair.name, row) in self.purged for row in written
+        )
+
+    def _compacted(self, pair: Pair) -> bool:
+        return bool(verbs.floor(pair.one.replica))
+
+    def looked(self, pair: Pair) -> None:
+        """Count rounds that were finished since a replica was looked at last."""
+        now = verbs.floor(pair.one.replica)
+        if now != self.floors.get(pair.name, {}):
+            self.floors[pair.name] = now
+            self.occurred["rounds finished"] += 1
+            self.occurred["rounds finished with three members or more"] += verbs.members(pair.one.replica) >= 3
+
+    def merged(self, pair: Pair, known: object, *, old: bool) -> None:
+        """Count what a merge met."""
+        self.occurred["merges"] += known is False
+        if not self._compacted(pair):
+            return
+        self.occurred["merges after a compaction"] += known is False
+        self.occurred["an old changeset brought nothing after a compaction"] += old and known is True
+        for row in state.rows(pair.one.replica.connection).values():
+            kinds = {gone for _, _, gone in row.heads}
+            self.occurred["update against a concurrent delete after a compaction"] += len(kinds) == 2
+
+    def compacted(self, pair: Pair, before: dict[Row, bool], pairs: Iterable[Pair]) -> None:
+        """Count what a compaction removed of what was stamped before."""
+        removed = {row: gone for row, gone in before.items() if row not in stamps(pair)}
+        self.purged |= {(pair.name, row) for row, gone in removed.items() if gone}
+        self.occurred["rows purged"] += sum(removed.values())
+        self.occurred["rows back to genesis"] += sum(not gone for gone in removed.values())
+        vector = Registry(pair.one.replica.connection).vector()
+        for other in pairs if verbs.floor(pair.one.replica) else ():
+            if other is not pair and Registry(other.one.replica.connection).vector() == vector:
+                self.occurred["equal vectors, compacted differently"] += stamps(pair).keys() != stamps(other).keys()
+
+    def ended(self, pairs: Iterable[Pair]) -> None:
+        """Count whether everything that may be forgotten is, in the end."""
+        self.occurred["everything was compacted in the end"] += not any(map(stamps, pairs))

@@ -1,0 +1,77 @@
+"""What replicas say of compaction, and a compaction that nobody agreed to, which the histories must notice."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from crdtsql import Replica
+from crdtsql.base.errors import RejoinError
+from crdtsql.base.sqltext import identifier
+from crdtsql.store.registry import Registry
+from tests.machines.compaction.pairs import Pair
+
+CAN_REJOIN = hasattr(Replica, "rejoin")
+
+
+def _agreement(replica: Replica) -> dict[str, Any]:
+    found = replica.registry.get("agreement")
+    return {} if found is None else dict(json.loads(str(found)))
+
+
+def floor(replica: Replica) -> dict[bytes, int]:
+    """Return the floor: site -> hlc; empty while there is none."""
+    return {bytes.fromhex(site): upto for site, upto in _agreement(replica).get("floor", {}).items()}
+
+
+def promise(replica: Replica) -> dict[bytes, int]:
+    """Return what the replica ever agreed may be forgotten."""
+    found = replica.registry.get("promise")
+    return {} if found is None else {bytes.fromhex(site): upto for site, upto in json.loads(str(found)).items()}
+
+
+def ended(replica: Replica) -> set[str]:
+    """Return the sites that are known to be ended."""
+    return set(_agreement(replica).get("ends", {}))
+
+
+def members(replica: Replica) -> int:
+    """Return how many sites must agree to a round."""
+    sites = {site.hex() for site in replica.registry.vector()} | _agreement(replica).get("vouchers", {}).keys()
+    return len(sites - ended(replica))
+
+
+def who_missed(error: RejoinError, raised_by: Pair, other: Pair | None) -> Pair | None:
+    """Return who missed a compaction, or is ended; None if it is one that is not there any more."""
+    return raised_by if error.here else other
+
+
+def compact_unasked(replica: Replica) -> int:
+    """Forget the stamps of all live rows and all deleted rows, though nobody agreed to it; return of how many."""
+    connection, removed = replica.connection, 0
+    replica.vector()
+    registry = Registry(connection)
+    stamps = [(upto - 2**62, ordinal) for ordinal, _, upto in registry.sites() if upto > 0]
+    for table in registry.tables():
+        if table.identity != "key" or (table.genesis is None and not stamps):
+            continue
+        if table.genesis is None:
+            connection.execute(
+                "UPDATE _crdt_table SET genesis_t = ?, genesis_s = ? WHERE id = ?", (*stamps[0], table.id)
+            )
+        dead = f"(SELECT id FROM {table.held} WHERE reason = 'deleted')"
+        gone = f"(gone IS NULL AND held IS NULL OR held IN {dead}) AND many IS NULL"
+        parts = f"_crdt_parts_{table.name}"
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (parts,)).fetchall():
+            connection.execute(f"DELETE FROM {identifier(parts)}")
+        connection.execute(f"DELETE FROM {table.clock} WHERE {gone}")
+        removed += connection.changes()
+        connection.execute(
+            f"DELETE FROM {table.held} WHERE id NOT IN (SELECT held FROM {table.clock} WHERE held IS NOT NULL)"
+        )
+    return removed
+
+
+def told(value: Any) -> str:
+    """Return what a report says, for the story of a history."""
+    return json.dumps(value.to_json()) if hasattr(value, "to_json") else repr(value)

@@ -1,0 +1,97 @@
+"""The seeded bugs of compaction: the naive variants of what may be forgotten, each of which looks as if it worked."""
+
+from __future__ import annotations
+
+from tests.machines.mutants.kind import Mutant
+
+ROUNDS, FENCE, SWEEP = "base/rules/rounds_rule.py", "compaction/fence.py", "compaction/settled.py"
+COLLECT = "sql/compaction/settled/collect.sql"
+COMPACTION = tuple(
+    Mutant(name, file, find, put, compaction=True)
+    for name, file, find, put in (
+        (
+            "a round is finished though one member has not agreed",
+            ROUNDS,
+            "if not self.acks or self.missing(vector):",
+            "if not self.acks or len(self.missing(vector)) > 1:",
+        ),
+        (
+            "whoever agrees to a cut need not have it",
+            ROUNDS,
+            "cut=least(fresh.cut, vector)",
+            "cut=dict(fresh.cut)",
+        ),
+        (
+            "of two cuts of a round the greater one counts",
+            ROUNDS,
+            "cut=least(later.cut, earlier.cut)",
+            "cut=most(later.cut, earlier.cut)",
+        ),
+        (
+            "a receiver that lacks what the sender forgot is not told",
+            FENCE,
+            "if not is_new and not rounds_rule.covers(ours, told.floor):",
+            "if False:",
+        ),
+        (
+            "changes of a sender that lacks what was forgotten here are taken",
+            FENCE,
+            "if not rounds_rule.covers(header.vector, mine.floor):",
+            "if False:",
+        ),
+        (
+            "a site that nobody vouches for is admitted, whatever it had seen",
+            FENCE,
+            "if site.id not in ours and not _is_vouched(site.id, known, ours):",
+            "if False:",
+        ),
+        (
+            "a clone is not vouched for",
+            "compaction/rounds.py",
+            'registry.set(f"cloned:{site.hex()}", 1)\n    mine = floor.read(registry)\n    if mine:',
+            "mine = floor.read(registry)\n    if not registry:",
+        ),
+        (
+            "a row is forgotten whose first head is beyond the floor",
+            COLLECT,
+            "${is_below}\n",
+            "(${is_below} OR 1)\n",
+        ),
+        (
+            "a row is forgotten of which a further head is beyond the floor",
+            COLLECT,
+            "NOT ${head_is_below}",
+            "NOT ifnull(${head_is_below}, 1) AND 0",
+        ),
+        (
+            "a row is settled by its first head, whatever the others say",
+            COLLECT,
+            "(head.gone IS NOT clock.gone OR",
+            "(0 OR",
+        ),
+        (
+            "a row is settled while a conflict of it is open",
+            COLLECT,
+            "entry.resolved IS NULL AND",
+            "0 AND",
+        ),
+        (
+            "rows with UNIQUE values and references become rows of the genesis",
+            SWEEP,
+            "table.is_numbered or bound or table.may_have_parts",
+            "table.is_numbered or table.may_have_parts",
+        ),
+        (
+            "a deleted row is forgotten though rows may bring it back",
+            SWEEP,
+            "        if self.is_referred_to:\n            return _NEVER\n",
+            "",
+        ),
+        (
+            "a deleted row is brought back though others may have forgotten its values",
+            "conflicts/undelete.py",
+            "    _check_kept(registry, table, tuple(key))\n",
+            "",
+        ),
+    )
+)
