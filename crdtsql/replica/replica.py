@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from crdtsql.export import Change
     from crdtsql.merge import MergeReport
     from crdtsql.shown import RowsReport
+    from crdtsql.wire import Header
 
 
 class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, Lookups):
@@ -240,7 +241,6 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
         """
         from crdtsql.compaction import fence, rounds
         from crdtsql.merge import MergeReport, check_lines, check_needs, check_skew, merge
-        from crdtsql.numbers import blocks
         from crdtsql.wire import laid_open, unpack
 
         received = unpack(data)
@@ -259,9 +259,7 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
             if known:
                 if told:
                     with self._changing(durable=False):
-                        blocks.meet(self.registry, header.lanes)
-                        names.meet(self.registry, header.names)
-                        rounds.meet(self.registry, header.compaction)
+                        self._learn(header)
                 return MergeReport(header.sender.hex(), known=True)
             self.on_progress("check", 0, 1)
             with (
@@ -273,16 +271,23 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
                 check_needs(self.registry, header)
                 fence.admit(self.registry, header, database)
                 report = merge(self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated)
-                blocks.meet(self.registry, header.lanes)
-                names.meet(self.registry, header.names)
                 starts.meet(self.registry, header.starts)
-                rounds.meet(self.registry, header.compaction)
+                self._learn(header)
                 self.registry.remember_peer(header.sender, header.vector)
         for notice in report.notices:
             self._notice(notice)
         if report.total.purged and not self.connection.in_transaction:
             securely.empty_log(self.connection)  # what was overwritten stands there too
         return report
+
+    def _learn(self, header: Header) -> None:
+        """Take over what a changeset says beside its events, once these are here."""
+        from crdtsql.compaction import rounds
+        from crdtsql.numbers import blocks
+
+        blocks.meet(self.registry, header.lanes)
+        names.meet(self.registry, header.names)
+        rounds.meet(self.registry, header.compaction)
 
     @verb
     def clone(self, path: str | os.PathLike[str]) -> Replica:
