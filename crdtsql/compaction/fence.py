@@ -91,6 +91,8 @@ def _is_vouched(site: bytes, known: Agreement, ours: Vector) -> bool:
     while site in known.vouchers and site not in seen:
         seen.add(site)
         site = known.vouchers[site]
+        if site in known.ends:
+            return False  # nobody waits for what a site says that was ended, so its word counts no more
         if site in ours:
             return True
     return False

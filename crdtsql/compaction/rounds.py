@@ -53,7 +53,8 @@ def note_clone(registry: Registry, site: bytes) -> None:
 def _known(registry: Registry) -> Agreement:
     """Return what is known, and that this replica vouches for its clones."""
     clones = [bytes.fromhex(site) for site, _ in facts.of_kind(registry.connection, "cloned")]
-    return floor.read(registry).joined(Agreement(vouchers={site: own_site(registry) for site in clones}))
+    own = own_site(registry)
+    return floor.read(registry).joined(Agreement(vouchers={site: own for site in clones if site != own}))
 
 
 def end(registry: Registry, site: bytes, hlc: int) -> None:

@@ -128,13 +128,29 @@ class History:
             self.late: 3,
             self.verify: 2,
             lambda: files.newcomer(self): 2 * room,
-            lambda: files.clone(self): 2 * room,
-            lambda: files.copy(self): 2 * room,
+            partial(self.go_on, files.clone): 2 * room,
+            partial(self.go_on, files.copy): 2 * room,
             lambda: files.back_up(self): 2,
             lambda: files.restore(self): 2,
             lambda: files.lose(self): 1.2,
             self.forget: 2 + 6 * bool(self.retired),
         }
+
+    def go_on(self, come: Callable[[History], None]) -> None:
+        """Let files come that others don't know of; they are often written to at once, and what they stem from is sometimes forgotten."""
+        come(self)
+        pair = self.pairs[-1]
+        self.tick()
+        if self.random.random() < 0.5:
+            self.write(pair)
+        source = self.random.choice(self.pairs)
+        others = [other for other in self.pairs if other not in (pair, source)]
+        if others and self.random.random() < 0.2:
+            other = self.random.choice(others)
+            known = other.both(Replica.vector)[0].keys() - verbs.ended(other.one.replica)
+            if source.site in known:
+                self.tick()
+                self.forget_site(other, source.site)
 
     def check(self, *pairs: Pair) -> None:
         """Compare pairs with their twins, and those that have the same events with each other."""
@@ -150,9 +166,9 @@ class History:
         """Return some pairs, fewer if there are not so many."""
         return self.random.sample(self.pairs, min(number, len(self.pairs)))
 
-    def write(self) -> None:
-        """Let a program write."""
-        (pair,) = self.pick(1)
+    def write(self, pair: Pair | None = None) -> None:
+        """Let a program write, to a pair or to a random one."""
+        pair = pair or self.pick(1)[0]
         before = situations.stamps(pair)
         for _ in range(self.random.choice((1, 2, 3, 5))):
             writing.write(self, pair)
@@ -352,7 +368,16 @@ class History:
                 self.forget_site(pair, site)
 
     def meet(self) -> None:
-        """Let all pairs that can have all that the others have."""
+        """Let all pairs have all that the others have; one that rejoins meanwhile brings something more."""
+        for _ in range(len(self.pairs) + 2):
+            self.meet_once()
+            vectors = [pair.both(Replica.vector)[0] for pair in self.pairs]
+            if all(vector == vectors[0] for vector in vectors):
+                return
+        raise AssertionError(f"not all have all: {vectors}")
+
+    def meet_once(self) -> None:
+        """Let one pair have what all others have, and these what it has then."""
         hub = self.pairs[0]
         for there in (True, False):
             for pair in self.pairs[1:]:
@@ -360,8 +385,3 @@ class History:
                 sender, receiver = (pair, hub) if there else (hub, pair)
                 if sender in self.pairs and receiver in self.pairs:
                     exchange.deliver(self, exchange.export(self, sender, receiver), receiver)
-        if hub not in self.pairs:
-            self.meet()
-            return
-        vectors = [pair.both(Replica.vector)[0] for pair in self.pairs]
-        assert all(vector == vectors[0] for vector in vectors), f"not all have all: {vectors}"
