@@ -6,6 +6,7 @@ overwrites what it deletes meanwhile, and the conflict log forgets what the purg
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -28,9 +29,10 @@ def carried_out(
         local: changeset ordinal -> local ordinal.
     """
     with erasing.noting(registry):
-        found = {arrival.table.name: rows for arrival in arrivals if (rows := _find(registry, arrival))}
+        found = +Counter({arrival.table.name: _find(registry, arrival) for arrival in arrivals})
         listed = _news(registry, header, local)
-        told.note_told(registry, listed) if listed else None
+        if listed:
+            found += told.note_told(registry, listed)
         if found or told.any_known(registry):
             for arrival in arrivals:
                 _note_shown(registry, arrival)

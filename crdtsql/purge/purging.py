@@ -63,8 +63,8 @@ class PurgeReport:
         referenced: rows that were deleted in time and are left as they are, because rows that the delete had not seen refer to them.
         conflicts: entries of the conflict log that went with the rows.
         dry_run: nothing was changed.
-        log_left: another program reads the file, so the write-ahead log could not be emptied yet: values may stand in it until the
-            last connection to the file is closed.
+        log_left: another program reads the file, or a transaction is open, so the write-ahead log could not be emptied yet: values may
+            stand in it until the last connection to the file is closed.
         vacuumed: older copies of the values are gone from the file too.
     """
 

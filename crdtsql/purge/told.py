@@ -9,10 +9,23 @@ with the number that it asked for, and its root. A file that never saw a purge h
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
-from crdtsql.base import Sql, SqliteValue, fragment, from_json, is_utf8, joined, naming, query, sql, value_to_json
+from crdtsql.base import (
+    Sql,
+    SqliteValue,
+    fragment,
+    from_json,
+    identifier,
+    is_utf8,
+    joined,
+    naming,
+    query,
+    sql,
+    value_to_json,
+)
 from crdtsql.store import Registry, Table
 from crdtsql.wire import PurgedRow
 
@@ -107,26 +120,38 @@ def _listed(registry: Registry, table: Table, purges: Iterable[Purge]) -> list[P
     return found
 
 
-def note_told(registry: Registry, purges: Iterable[PurgedRow]) -> None:
-    """Note rows that a changeset lists in `temp._crdt_purge`, as far as they are here, and put all of them into the list."""
-    listed = list(purges)
+def note_told(registry: Registry, purges: Iterable[PurgedRow]) -> Counter[str]:
+    """Note rows that a changeset lists in `temp._crdt_purge`, and put them into the list; return how many are here, by table."""
+    listed, found = list(purges), Counter[str]()
     for one in listed:
         table = registry.find_uid(one.uid)
         if table is not None:
-            _note(registry, table, one)
+            found[table.name] += _note(registry, table, one)
     remember(registry, listed)
+    return +found
 
 
-def _note(registry: Registry, table: Table, one: PurgedRow) -> None:
+def _note(registry: Registry, table: Table, one: PurgedRow) -> int:
+    """Note a row, which may have no clock row yet; return 1 if it is here."""
+    connection = registry.connection
+    if len(one.key) != (3 if table.is_numbered else len(table.key)):
+        return 0
     values = {"tbl": table.id, "t": one.hlc, "s": one.site, **{f"k{n}": part for n, part in enumerate(one.key, 1)}}
     if table.is_numbered:
-        if len(one.key) == 3:
-            statement = sql("purge/told/note_numbered", clock=table.clock, born=table.born)
-            registry.connection.execute(statement, values)
-    elif len(one.key) == len(table.key):
-        marks = joined(Sql(f":{part}") for part in table.key_names)
-        statement = f"INSERT INTO temp._crdt_purge (tbl, t, s, {table.keys}) VALUES (:tbl, :t, :s, {marks})"
-        registry.connection.execute(statement, values)
+        connection.execute(sql("purge/told/note_numbered", clock=table.clock, born=table.born), values)
+        if connection.changes():
+            return 1
+        if not isinstance(one.key[1], int) or one.key[1] >= 0:
+            return 0
+    marks = joined(Sql(f":{part}") for part in table.key_names)
+    connection.execute(f"INSERT INTO temp._crdt_purge (tbl, t, s, {table.keys}) VALUES (:tbl, :t, :s, {marks})", values)
+    own = joined((Sql(f"{part} = :{part}") for part in table.key_names), " AND ")
+    pairs = zip(table.key, table.key_names, strict=True)
+    shown = joined((Sql(f"{identifier(name)} = :{part}") for name, part in pairs), " AND ")
+    is_here = query.exists(connection, table.clock, own, values) or query.exists(
+        connection, table.quoted, shown, values
+    )
+    return int(is_here)
 
 
 def remember(registry: Registry, purges: Iterable[PurgedRow]) -> None:

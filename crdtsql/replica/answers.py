@@ -174,7 +174,9 @@ class Answers(Session):
             report.dry_run = dry_run
             if dry_run or not report.rows:
                 raise Undo
-        if not dry_run and not nested:
+        if nested:
+            report.log_left = report.rows > 0 and query.first(self.connection, "PRAGMA journal_mode")[0] == "wal"
+        elif not dry_run:
             self._clear(report, vacuum=vacuum)
         return report
 

@@ -244,6 +244,7 @@ def test_a_row_that_was_written_again(tmp_path: Path, identity: str) -> None:
     send(d, c)
     assert rows(c) == [(1, "anew", None), (2, "other of c", "other")]
     assert [entry.key for entry in c.conflicts()] == [(2,)]
+    assert any("purged the values of 1 deleted row" in notice for notice in c.notices)
     assert "secret" not in repr(c.held(deleted=True))
 
 
@@ -266,6 +267,24 @@ def test_a_purge_whose_cells_another_one_wrote(tmp_path: Path) -> None:
     send(a, c)
     send(c, a)
     assert all_equal([a, b, c])
+
+
+def test_a_row_that_nobody_had_written_here(tmp_path: Path) -> None:
+    """A purge is told also to a file whose row was there before its table was enabled, and so has no clock yet."""
+    now = Clock(step=1000)
+    a, b, c = (
+        replica(tmp_path / f"{n}.db", f"CREATE TABLE t (id TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('x', 'secret {n}')", now=now, site=n)
+        for n in (1, 2, 3)
+    )  # fmt: skip
+    send(c, b)
+    write(b, "DELETE FROM t")
+    b.purge("t", ["x"])
+    write(a, "UPDATE t SET v = 'of a'")
+    send(a, b)
+    send(b, c)
+    assert rows(c) == [("x", "of a")]
+    assert "secret 3" not in repr(c.conflicts())
+    assert all_equal([b, c])
 
 
 def test_columns_that_must_not_be_null(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ PURGES = (
     Mutant(
         "a purge that is told is not carried out",
         "merge/purges.py",
-        "told.note_told(registry, listed) if listed else None",
+        "found += told.note_told(registry, listed)",
         "told.remember(registry, listed)",
         tests=RULES,
     ),

@@ -186,7 +186,10 @@ def check_new(simulation: Simulation, peer: Peer, expected: set[model.Clash], kn
         values = (
             state.exact_of(None if gone else one[1]) for gone, one in zip(forgotten, (winner, loser), strict=True)
         )
-        assert tuple(values) == (entry[4], entry[6])
+        expected_values = tuple(values)
+        assert expected_values == (entry[4], entry[6]), (
+            f"{clash}: {expected_values}, not {(entry[4], entry[6])}; {forgotten} {winner} {loser}"
+        )
         named.add(clash)
     simulation.occurred["a value that a table did not show was overwritten"] += unseen
     gone = {clash for clash in expected if all(peer.twin.forgets(clash.row, one) for one in (clash.won, clash.lost))}

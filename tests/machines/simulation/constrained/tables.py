@@ -269,7 +269,7 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             indexes="CREATE UNIQUE INDEX guest_v ON guest (v);",
             uniques=(Unique("v", ("v",)),),
             references=(refers("room", "room", "SET NULL"),),
-            checks=(Check("CHECK housed", lambda r: r["room"] is not None or r["paid"] == 1),),
+            checks=(Check("CHECK housed", lambda r: r["room"] is not None or r["paid"] in (None, 1)),),
         ),
         "key_": table(
             "(id INTEGER PRIMARY KEY, room TEXT DEFAULT 'r0' REFERENCES room ON DELETE SET DEFAULT, n INTEGER,"
@@ -278,7 +278,9 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             {"room": ("r0", "r1", "r2", None), "n": (1, 2)},
             references=(refers("room", "room", "SET DEFAULT"),),
             defaults={"room": "r0"},
-            checks=(Check("CHECK front", lambda r: r["room"] in (None, *("r1", "r2")) or r["n"] < 2),),
+            checks=(
+                Check("CHECK front", lambda r: r["room"] in (None, *("r1", "r2")) or r["n"] is None or r["n"] < 2),
+            ),
         ),
     },
     "crew": {
@@ -414,7 +416,7 @@ UNITING: dict[str, dict[str, Constrained]] = {
             {"name": ("x", "x", "y", None), "code": ("p", "q", None), "n": (1, 2, 3)},
             indexes="CREATE UNIQUE INDEX brand_name ON brand (name); CREATE UNIQUE INDEX brand_code ON brand (code);",
             uniques=(Unique("code", ("code",)), Unique("name", ("name",), policy="same")),
-            checks=(Check("CHECK few", lambda record: record["n"] < 3 or record["code"] in (None, "p")),),
+            checks=(Check("CHECK few", lambda r: r["n"] is None or r["n"] < 3 or r["code"] in (None, "p")),),
         ),
         "pick": table(
             "(id TEXT PRIMARY KEY NOT NULL, brand TEXT REFERENCES brand ON DELETE SET NULL, code TEXT REFERENCES brand (code)"

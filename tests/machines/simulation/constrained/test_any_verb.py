@@ -16,7 +16,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base import CannotAlterError, MissingChangesError, UsageError
+from crdtsql.base import CannotAlterError, CannotPurgeError, MissingChangesError, UsageError
 from tests.machines.oracle import model
 from tests.machines.simulation.constrained import tables as constrained_tables
 from tests.machines.simulation.constrained.making import agree
@@ -61,7 +61,7 @@ class Play:
         """Do one thing; afterwards what every file shows follows from what it knows."""
         self.now += self.random.choice((0, 1, 40, 2000))
         verbs = (self.set_rows, self.set_unique, self.refer, self.index, self.enable_anew)
-        act = self.random.choices((self.write, self.send, *verbs), (12, 8, 1, 2, 2, 1, 1))[0]
+        act = self.random.choices((self.write, self.send, self.purge, *verbs), (12, 8, 3, 1, 2, 2, 1, 1))[0]
         if act in verbs:
             come_to_rest(self.replicas)
         self.story.append(f"{act.__name__} {act()}")
@@ -84,6 +84,17 @@ class Play:
             with suppress(MissingChangesError):
                 receiver.merge(data)
         return f"{self.replicas.index(sender)} {self.replicas.index(receiver)}"
+
+    def purge(self) -> str:
+        """Purge a deleted row on one replica, unless rows refer to it."""
+        one, table = self.random.choice(self.replicas), self.table()
+        gone = [row.key for row in one.held(table, deleted=True) if row.reason in ("deleted", "referenced")]
+        if not gone:
+            return "none"
+        key = self.random.choice(gone)
+        with suppress(CannotPurgeError):
+            one.purge(table, [key])
+        return f"{self.replicas.index(one)} {table} {key}"
 
     def everywhere(self, verb: Callable[[Replica], object]) -> None:
         for one in self.replicas:
