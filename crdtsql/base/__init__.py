@@ -42,7 +42,17 @@ from crdtsql.base.naming import WORD_BITS, is_ours
 from crdtsql.base.progress import Progress, silent
 from crdtsql.base.rules import blocks_rule, old_numbers, policy, rounds_rule, starts_rule
 from crdtsql.base.rules.blocks_rule import Blocks, Lane
-from crdtsql.base.rules.numbers_rule import DERIVED, MOST_ATTEMPTS, NO_SITE, Birth, Contender, assign, derive
+from crdtsql.base.rules.numbers_rule import (
+    DERIVED,
+    MOST_ATTEMPTS,
+    NO_SITE,
+    Birth,
+    Contender,
+    assign,
+    derive,
+    foretell,
+    is_foretold,
+)
 from crdtsql.base.rules.old_numbers import OldNumbers
 from crdtsql.base.rules.policy import Declared
 from crdtsql.base.rules.rounds_rule import Agreement
@@ -144,10 +154,12 @@ __all__ = [
     "derive",
     "door",
     "dumps",
+    "foretell",
     "fragment",
     "from_json",
     "identifier",
     "integer",
+    "is_foretold",
     "is_ours",
     "is_utf8",
     "joined",

@@ -67,7 +67,7 @@ class Sweep:
             rule = _Rule.of(connection, self.registry, table)
             if rule.returns_to_genesis and not self._has_genesis(table):
                 rule = _Rule.of(connection, self.registry, table, shorten=True)
-            self.done.kept = "other tables refer to its rows" if rule.is_referred_to else ""
+            self.done.kept = "rows refer to them, or their keys to rows" if rule.keeps_deleted else ""
             return self._step(connection, self.registry.table(self.name), rule)
 
     def _has_genesis(self, table: Table) -> bool:
@@ -105,13 +105,14 @@ class _Rule:
     """What may be done to the rows of a table.
 
     Attributes:
+        keeps_deleted: its deleted rows stay: a reference may bring them back, or their key may come to say something else.
         returns_to_genesis: its live rows need no clock row.
         shortened: the columns whose stamps may be as old as their row.
     """
 
     table: Table
     key_definitions: Sql
-    is_referred_to: bool
+    keeps_deleted: bool
     returns_to_genesis: bool
     shortened: tuple[Field, ...]
 
@@ -124,7 +125,7 @@ class _Rule:
         return _Rule(
             table,
             shape.define_key(table.key_names),
-            _is_referred_to(connection, registry, table),
+            _is_referred_to(connection, registry, table) or not bound.isdisjoint(map(caseless, table.key)),
             not (shorten or table.is_numbered or bound or table.may_have_parts) and is_plain,
             tuple(one for one in table.plain_fields if is_plain and caseless(one.name) not in bound),
         )
@@ -154,7 +155,7 @@ class _Rule:
         )
 
     def _dead(self) -> Sql:
-        if self.is_referred_to:
+        if self.keeps_deleted:
             return _NEVER
         more = [Sql(f"held.{naming.value(one.id)} IS NOT NULL") for one in self.table.plain_fields]
         has_more = (Sql(f"({joined(more, ' OR ')})") if more else _NEVER) if self.table.is_numbered else _ANY

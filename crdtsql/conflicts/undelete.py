@@ -28,6 +28,7 @@ from crdtsql.base import (
 from crdtsql.capture import without_capture
 from crdtsql.compaction import floor
 from crdtsql.conflicts import rowwrite
+from crdtsql.shown import foretold
 from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
 
 
@@ -46,7 +47,15 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
     connection, table = registry.connection, registry.present_table(name)
     values = {"held": _held_row(registry, table, tuple(key)), "tbl": table.id, "op": FIRST_UPDATE_OP}
     _check_kept(registry, table, tuple(key))
-    held = [*table.key_names, *(Sql(f"v{field.id}") for field in table.fields)]
+    awaits = query.exists(
+        connection,
+        Sql(f"{table.held} AS held"),
+        Sql(f"id = ? AND ({foretold.is_in_key(connection, table, 'held')})"),
+        (values["held"],),
+    )
+    keys = (Sql(f"held.{part}") for part in table.key_names)
+    held = [*map(foretold.as_written, keys)] if awaits else [*keys]
+    held += [Sql(f"held.v{field.id}") for field in table.fields]
     show = partial(
         sql,
         "conflicts/undelete/show",
@@ -54,8 +63,11 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
         key_columns=table.key_columns,
         columns=joined((Sql(f", {identifier(field.name)}") for field in table.fields), ""),
         held=table.held,
-        held_columns=joined(Sql(f"held.{column}") for column in held),
+        held_columns=joined(held),
     )
+    if awaits:  # who brings it back means the row that has the number now
+        rowwrite.write(connection, table, tuple(key), show, values)
+        return
     (reason,) = query.first(connection, f"SELECT reason FROM {table.held} WHERE id = ?", (values["held"],))
     log = sql(
         "conflicts/undelete/log", log_time=LOG_TIME, keys=table.keys, held=table.held, held_keys=table.keys_of("held")
@@ -94,6 +106,11 @@ def _held_row(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) ->
         f"SELECT held, {table.is_purged} FROM {table.clock} AS clock WHERE gone = 1 AND held IS NOT NULL AND {where}",
         key,
     )
+    if found is None and foretold.any_foretold(registry.connection):
+        written = (foretold.as_written(Sql(f"clock.{part}")) for part in table.key_names)
+        where = joined((Sql(f"{part} = ?{n}") for n, part in enumerate(written, 1)), " AND ")
+        clock = f"SELECT held, {table.is_purged} FROM {table.clock} AS clock WHERE gone = 1 AND held IS NOT NULL AND {where}"
+        found = query.first(registry.connection, clock, key)
     if found is not None:
         if found[1]:
             raise PurgedError(

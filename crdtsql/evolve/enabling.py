@@ -13,6 +13,7 @@ import apsw
 from crdtsql.base import CannotEnableError, ChangesetError, Now, caseless, policy, query
 from crdtsql.capture import Followers, addkey, enable, views
 from crdtsql.evolve import appear, drift
+from crdtsql.numbers import foretelling
 from crdtsql.store import Registry, damage
 
 
@@ -46,6 +47,8 @@ class Enabling:
         known = self.registry.tables()
         as_registered = not known or not damage.has_moved(self.registry.connection)
         enabled = self._all()
+        if enabled:
+            foretelling.adopt_and_settle(self.registry, enabled)
         if enabled and as_registered and not self.add_key:
             # What was done here is registered, so nobody need look at all tables again.
             drift.settle_again(self.registry)

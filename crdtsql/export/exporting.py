@@ -35,9 +35,10 @@ from crdtsql.compaction import floor
 from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
 from crdtsql.export.describing import describe, with_others
-from crdtsql.numbers import followers
+from crdtsql.numbers import followers, foretelling
 from crdtsql.purge import told
 from crdtsql.shown import moved
+from crdtsql.sqlite import writing
 from crdtsql.store import Field, Registered, Registry, Table, lanes, names, starts
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image, workbench
@@ -151,25 +152,14 @@ def fill(
     if others is None:
         for statement in image.schema(header, database):
             connection.execute(statement)
-        with _unchecked(connection):
+        with writing.unchecked(connection):
             _export_tables(registry, tables, receiver, database, on_progress, for_people)
     else:
         workbench.lay_out(connection, header, range(1, len(tables) + 1))
         _export_tables(registry, tables, receiver, database, on_progress, for_people)
     counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
-    header = replace(header, tables=tuple(counted))
+    header = replace(header, tables=tuple(counted), foretold=foretelling.told(connection, tuple(counted), database))
     return header if others is None else with_others(connection, header, others)
-
-
-@contextmanager
-def _unchecked(connection: apsw.Connection) -> Iterator[None]:
-    """Write without CHECK constraints for the length of a block."""
-    (ignoring,) = query.first(connection, "PRAGMA ignore_check_constraints")
-    connection.execute("PRAGMA ignore_check_constraints = ON")
-    try:
-        yield
-    finally:
-        connection.execute(f"PRAGMA ignore_check_constraints = {int(ignoring)}")
 
 
 def _export_tables(

@@ -17,7 +17,7 @@ from crdtsql.conflicts import conflict_log, severed, unseen
 from crdtsql.fold import byrow, foldparts, pieces, unsure
 from crdtsql.fold.byrow import Events
 from crdtsql.fold.pieces import Piece, Stamped
-from crdtsql.numbers import births
+from crdtsql.numbers import births, foretelling
 from crdtsql.purge import told
 from crdtsql.shown import Scene, bearing, moved, note_folded, noting, settle, standins
 from crdtsql.sqlite import schema
@@ -50,6 +50,8 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         home = moved.Homecoming(registry, begun)
         home.begin()
         summary = byrow.summarize(connection)
+        awaiting = foretelling.Foretelling(registry)
+        awaiting.begin(summary)
         batch = registry.next_batch()
         for site, first, last in stamped.spans:
             registry.record_merged(first, site)
@@ -70,6 +72,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
                 unsure.write_down(registry, table)
         home.show()
         births.keep(registry, [(table, events.removals) for table, events in known])
+        awaiting.end(summary)
         gone = {table.id for table in home.name()}
         kept += [(side, standins.learn(registry, side)) for side in scene.sides if side.table.id in gone]
         told.note_folded(registry, [table for table, _ in known])
@@ -80,12 +83,18 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
             unseen.follow(registry, overwritten)
         for side, held in kept:
             standins.relink(registry, side, held)
-        if scene.sides and (home.came or bearing.of_log(scene, [table for table, _ in known])):
-            with noting(registry):
-                note_folded(registry)
-                settle(registry)
-        severed.open_again(registry)
+        awaiting.hold()
+        _settle(registry, scene, [table for table, _ in known], surely=home.came or bool(awaiting.tables))
     return sum(events.count for events in summary.values())
+
+
+def _settle(registry: Registry, scene: Scene, tables: Sequence[Table], *, surely: bool) -> None:
+    """Decide what can be shown, `surely` or if the events of some tables have a bearing on that."""
+    if scene.sides and (surely or bearing.of_log(scene, tables)):
+        with noting(registry):
+            note_folded(registry)
+            settle(registry)
+    severed.open_again(registry)
 
 
 def _log_unseen(

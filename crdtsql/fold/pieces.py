@@ -20,7 +20,7 @@ from crdtsql.store import CHANCE_BITS, Logged, Registry
 EVENT = TemporaryTable(
     "_crdt_event",
     "fold/pieces/create_event",
-    written_by=("fold/foldparts", "numbers/renumber", "shown/moved"),
+    written_by=("fold/foldparts", "numbers/foretelling", "numbers/renumber", "shown/moved"),
     read_by=(
         "conflicts/severed",
         "conflicts/unseen",

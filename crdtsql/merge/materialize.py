@@ -30,7 +30,7 @@ from crdtsql.base import (
 )
 from crdtsql.merge.arrival import Arrival
 from crdtsql.merge.meet import Values, met_of
-from crdtsql.shown import link_held
+from crdtsql.shown import foretold, link_held
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import Registry
 
@@ -284,6 +284,7 @@ def _show_fresh(connection: apsw.Connection, arrival: Arrival, values: Values, c
         key_columns=table.key_columns,
         columns=arrival.user_columns,
         incoming_values=arrival.incoming_values,
+        awaits=foretold.is_in_key(connection, table, "incoming"),
         **arrival.image_slots,
     )
     all_taken = _inserts(connection, arrival, show, count)

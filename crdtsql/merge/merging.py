@@ -33,7 +33,7 @@ from crdtsql.conflicts import conflict_log, severed
 from crdtsql.merge import absent, agreement, bearing, materialize, meet, mergeparts, parking, purges, taken, unrelated
 from crdtsql.merge.arrival import Arrival
 from crdtsql.merge.report import MergeReport, TableReport
-from crdtsql.numbers import followers, ids, reference
+from crdtsql.numbers import followers, foretelling, ids, reference
 from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table, said, starts
@@ -50,6 +50,7 @@ FROM = TemporaryTable(
         "merge/parking",
         "merge/purges",
         "merge/taken",
+        "numbers/foretelling",
         "numbers/ids",
         "numbers/renumber",
     ),
@@ -202,6 +203,7 @@ def merge(
             for arrival in arrivals:
                 arrival.bears = True
         renumbered = ids.meet(registry, header, database, local)
+        foretelling.meet(registry, header, database, local)
         report.unrelated = unrelated.check(registry, strange, arrivals, report.notices, refuse=refuse_unrelated)
         with purges.carried_out(registry, header, local, arrivals, report):
             report.tables = _merge_tables(registry, arrivals, batch, local, on_progress)

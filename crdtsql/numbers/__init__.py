@@ -1,6 +1,6 @@
 """Which row has an automatic number (decision 0012)?"""
 
-from crdtsql.numbers import births, blocks, followers, ids, reference, renumbered
+from crdtsql.numbers import births, blocks, followers, foretelling, ids, reference, renumbered
 from crdtsql.numbers.reference import FollowedReference
 from crdtsql.numbers.renumbered import Renumbered
 
@@ -10,6 +10,7 @@ __all__ = [
     "births",
     "blocks",
     "followers",
+    "foretelling",
     "ids",
     "reference",
     "renumbered",

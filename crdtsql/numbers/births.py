@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+import apsw
+
 from crdtsql.base import (
     Birth,
     Contender,
@@ -69,8 +71,13 @@ def _find(registry: Registry, table: Table) -> None:
     connection = registry.connection
     connection.execute(sql("numbers/births/find_births", clock=table.clock), {"tbl": table.id})
     if query.exists(connection, "temp._crdt_birth"):
-        connection.execute(sql("numbers/births/index_events"))
+        index_events(connection)
         connection.execute(sql("numbers/births/forget_replaced", lets_go=_lets_go(registry, table)))
+
+
+def index_events(connection: apsw.Connection) -> None:
+    """Index the entries of the log by row."""
+    connection.execute(sql("numbers/births/index_events"))
 
 
 class Begun:

@@ -78,6 +78,12 @@ def learn(registry: Registry, table: Table, theirs: TableHeader) -> None:
         registry.set(table.fact("links"), json.dumps(links))
 
 
+def learned(registry: Registry) -> tuple[tuple[str, str], ...]:
+    """Return what is remembered of columns that are not in the user's tables, on which the followers depend beside the schema."""
+    kept = [table for table in registry.registered().tables if table.absent or table.parked]
+    return tuple((table.uid, str(registry.get(table.fact("links")))) for table in kept)
+
+
 def _learned(registry: Registry, table: Table) -> list[tuple[str, str, str]]:
     present = {field.uid for field in table.parked} | (set(table.uids) if table.absent else set())
     if not present:

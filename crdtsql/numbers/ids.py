@@ -98,7 +98,7 @@ def _assign(registry: Registry, header: Header, database: str, sides: BothSides,
     renumber.awaited(registry, Moves(table, tuple(_awaited_before_old_rows(mine))))
     renumber.here(registry, Moves(table, tuple(Span(old, new, row.birth) for old, row, new in moving)))
     renumber.awaited(registry, Moves(table, tuple(_awaited(mine))))
-    renumber.followers_alone(registry, Moves(table, tuple(_old(mine))))
+    renumber.followers_alone(registry, Moves(table, tuple(_old(mine))), keys=False)
     renumber.unclaimed(registry, header, database, Moves(table, tuple(_unclaimed(mine, theirs))))
     renumber.incoming(registry, header, database, Moves(table, incoming))
     for contender, new in mine.items():

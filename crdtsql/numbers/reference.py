@@ -13,7 +13,7 @@ from typing import Any
 
 from crdtsql.base import Declared, SchemaMismatchError, UsageError, caseless, suggest
 from crdtsql.capture import without_capture
-from crdtsql.numbers import followers, late
+from crdtsql.numbers import followers, foretelling, late
 from crdtsql.numbers.followers import Follower
 from crdtsql.shown import Scene, noting, settle, strangers
 from crdtsql.sqlite import schema
@@ -246,6 +246,8 @@ def _change(registry: Registry, table: Table, declared: Iterable[Declared]) -> T
             for name, (numbered, follower) in before.items():
                 if name not in after and _can_translate(registry, numbered, follower):
                     late.unfollow(registry, numbered, follower)
+            if any(name not in before and follower.position for name, (_, follower) in after.items()):
+                foretelling.adopt(registry, [table.name])
             settle(registry, everything=True)
     return table
 

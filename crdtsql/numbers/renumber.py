@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import apsw
@@ -46,7 +46,9 @@ END = (1 << 63) - 1
 
 MEANT, AWAITED = "numbers/renumber/meant", "numbers/renumber/awaited"
 WRITTEN, UNCLAIMED = "numbers/renumber/written", "numbers/renumber/unclaimed"
-"""The rules by which references follow a row, each an SQL file."""
+"""The rules by which references outside of keys follow a row, each an SQL file."""
+ALWAYS, EVERY = "1", "(1)"
+"""The rules for keys: each that has the number follows, of the log what it wrote between two of its entries, or every entry."""
 RIVALS = {MEANT: Sql("moved.born_s"), AWAITED: Sql("moved.holder_s"), UNCLAIMED: Sql("moved.holder_s")}
 """Whose events the writer of a reference must have seen, or not: the site of the row, or of who has its number."""
 
@@ -98,24 +100,47 @@ def rows_alone(registry: Registry, moves: Moves) -> None:
         _move_rows(registry, moves)
 
 
-def followers_alone(registry: Registry, moves: Moves) -> None:
-    """Let everything follow rows that were renumbered."""
-    found = followers.to_table(registry, moves.table) if moves.spans else []
+def followers_alone(registry: Registry, moves: Moves, *, keys: bool = True) -> None:
+    """Let what follows rows that were renumbered do so, also in `keys`."""
+    every = followers.to_table(registry, moves.table) if moves.spans else []
+    found = [one for one in every if keys or not one.position]
     for _ in _waves(registry.connection, moves):
         _move_followers(registry, found, _Meant(moves.folding))
+
+
+def written_in_keys(registry: Registry, follower: Follower, table: Table, spans: Iterable[Span]) -> None:
+    """Give numbers in the keys of a table others, each by what it is and when it was written, as `references_alone` does."""
+    with _moved(registry.connection, [*spans], frozenset()):
+        _move_key(registry, follower, table, _Meant(rule=WRITTEN))
+
+
+def foretold_here(registry: Registry, moves: Moves) -> None:
+    """Give the numbers of rows that are known now to keys in this file that awaited them."""
+    with _moved(registry.connection, [*moves.spans], frozenset()):
+        for follower in followers.to_table(registry, moves.table):
+            if follower.table is not None and follower.position:
+                _move_key(registry, follower, follower.table, _Meant(moves.folding, EVERY))
+
+
+def foretold_there(registry: Registry, header: Header, database: str, moves: Moves) -> None:
+    """Give the numbers of rows that are known here to keys in an attached image that await them."""
+    columns = list(_image_references(registry, header, moves.table, _Meant(rule=EVERY)))
+    with _moved(registry.connection, [*moves.spans], frozenset()):
+        for table, column, means in columns:
+            _translate(registry.connection, Sql(f"{database}.{table}"), column, means)
 
 
 def awaited(registry: Registry, moves: Moves) -> None:
     """Let references that were written before their row follow it to the number that it has here."""
     found = followers.to_table(registry, moves.table) if moves.spans else []
     for _ in _waves(registry.connection, moves):
-        _move_followers(registry, found, _Meant(rule=AWAITED))
+        _move_followers(registry, [one for one in found if not one.position], _Meant(rule=AWAITED))
 
 
 def _move_followers(registry: Registry, found: list[Follower], meant: _Meant) -> None:
     for follower in found:
         if follower.table is not None and follower.position:
-            _move_key(registry, follower, follower.table, meant)
+            _move_key(registry, follower, follower.table, replace(meant, rule=ALWAYS))
         else:
             _move_value(registry, follower, meant)
 
@@ -124,7 +149,7 @@ def unclaimed(registry: Registry, header: Header, database: str, moves: Moves) -
     """Let references in an attached image whose writers had not seen who has their number there mean other rows."""
     if not moves.spans:
         return
-    columns = list(_image_references(registry, header, moves.table, database, _Meant(rule=UNCLAIMED)))
+    columns = list(_image_references(registry, header, moves.table, _Meant(rule=UNCLAIMED)))
     for _ in _waves(registry.connection, moves):
         for table, column, means in columns:
             _translate(registry.connection, Sql(f"{database}.{table}"), column, means)
@@ -135,7 +160,7 @@ def incoming(registry: Registry, header: Header, database: str, moves: Moves) ->
     if not moves.spans:
         return
     connection = registry.connection
-    columns = list(_image_columns(registry, header, moves.table, database))
+    columns = list(_image_columns(registry, header, moves.table))
     number = 1 + next(n for n, theirs in enumerate(header.tables) if theirs.uid == moves.table.uid)
     born = Sql(f"{database}.{image.born_table(number)}")
     for _ in _waves(connection, moves):
@@ -195,6 +220,12 @@ def _waves(connection: apsw.Connection, moves: Moves) -> Iterator[None]:
 def _translate(connection: apsw.Connection, table: Sql, column: Sql, means: Sql) -> None:
     """Translate a column of a table of ours."""
     connection.execute(sql("numbers/renumber/translate", on_conflict=EMPTY, table=table, column=column, means=means))
+
+
+def _translate_events(connection: apsw.Connection, column: Sql, means: Sql) -> None:
+    """Translate a column of the log's entries, of which each may be judged by others: so all are judged before any is changed."""
+    found = query.rows(connection, sql("numbers/renumber/find_events", column=column, means=means))
+    connection.executemany(f"UPDATE temp._crdt_event SET {column} = ? WHERE seq = ?", found)
 
 
 def _translate_shown(registry: Registry, table: Table | None, name: str, column: Sql, means: Sql) -> None:
@@ -260,9 +291,9 @@ class _Meant:
 
     Attributes:
         folding: the log's entries count, which are not in the clocks yet.
-        rule: which references follow: MEANT, those that mean the row; AWAITED, of these only those that were written before it;
-            WRITTEN, those that were written with the stamp that stands there as a row's birth; UNCLAIMED, those whose writer had
-            not seen the row that has the number.
+        rule: which references follow. In keys: ALWAYS, EVERY, WRITTEN. Elsewhere: MEANT, those that mean the row; AWAITED, of these
+            only those that were written before it; WRITTEN, those that were written with the stamp that stands there as a row's
+            birth; UNCLAIMED, those whose writer had not seen the row that has the number.
     """
 
     folding: bool = False
@@ -270,9 +301,11 @@ class _Meant:
 
     def by_stamp(self, t: Sql, s: Sql, source: Sql = EMPTY) -> Sql:
         """Judge by the stamp with which the reference was written."""
+        if self.rule in (ALWAYS, EVERY):
+            return Sql(self.rule)
         slots = {"t": t, "s": s, "source": source}
         if self.rule in RIVALS:
-            slots["seen_of_it"] = fragment("numbers/renumber/seen_of", site=RIVALS[self.rule])
+            slots["seen_of_it"] = seen_of(RIVALS[self.rule])
         return fragment(self.rule, **slots)
 
     def by_clock(self, table: Table, field: Field | None, clock_is_target: Sql) -> Sql:
@@ -283,7 +316,7 @@ class _Meant:
 
     def by_log(self, table: Table, target_is_event: Sql, writes: Sql, before: Sql, by_clock: Sql) -> Sql:
         """Judge by the entry of the log that wrote the reference last, or else by the clock row."""
-        if not self.folding:
+        if not self.folding or self.rule == EVERY:
             return by_clock
         slots = {
             "table_id": integer(table.id),
@@ -294,6 +327,11 @@ class _Meant:
         place = fragment("numbers/renumber/is_written_between", **slots)
         written = fragment("numbers/renumber/was_written", **slots)
         return Sql(f"{place} AND ({written} OR {by_clock})")
+
+
+def seen_of(site: Sql) -> Sql:
+    """Render up to where the writer of a `reference` had seen the events of a site when it wrote that."""
+    return fragment("numbers/renumber/seen_of", site=site)
 
 
 def stamp_by_clock(table: Table, field: Field | None) -> tuple[Sql, Sql]:
@@ -336,7 +374,10 @@ def _move_value(registry: Registry, follower: Follower, meant: _Meant) -> None:
 
 
 def _move_key(registry: Registry, follower: Follower, table: Table, meant: _Meant) -> None:
-    """Let a column of a key follow, with all that is kept under that key: the insert of the row wrote it."""
+    """Let a column of a key follow, with all that is kept under that key: the insert of the row wrote it.
+
+    A number in a key is that of a row which who wrote it knew, or a foretold one (decision 0031); so it follows whenever that was.
+    """
     connection, key = registry.connection, table.key_names[follower.position - 1]
     with without_capture(connection, [table]):
         moved.lift(connection, table)
@@ -357,7 +398,7 @@ def _move_key(registry: Registry, follower: Follower, table: Table, meant: _Mean
     if meant.folding:
         up_to = Sql("AND event.seq <= target.seq")
         in_log = meant.by_log(table, table.same_keys("event", "target"), inserts, up_to, by_clock)
-        _translate(connection, Sql("temp._crdt_event"), key, Sql(f"target.tbl = {table.id} AND {in_log}"))
+        _translate_events(connection, key, Sql(f"target.tbl = {table.id} AND {in_log}"))
     _translate(
         connection, Sql("main._crdt_conflict"), key, Sql(f"target.tbl = {table.id} AND moved.first = 0 AND {by_clock}")
     )
@@ -365,18 +406,18 @@ def _move_key(registry: Registry, follower: Follower, table: Table, meant: _Mean
         _translate(connection, ours, key, Sql(f"moved.first = 0 AND {by_clock}"))
 
 
-def _image_columns(registry: Registry, header: Header, table: Table, database: str) -> Iterator[tuple[Sql, Sql, Sql]]:
+def _image_columns(registry: Registry, header: Header, table: Table) -> Iterator[tuple[Sql, Sql, Sql]]:
     """List where an image holds numbers of a table, and which of the moved rows are meant there."""
     numbers = {theirs.uid: (number, theirs) for number, theirs in enumerate(header.tables, 1)}
     number, theirs = numbers[table.uid]
     key, every = table.key_names[0], Sql("1")
     for name in _keyed(number, theirs):
         yield name, key, every
-    yield from _image_references(registry, header, table, database, _Meant())
+    yield from _image_references(registry, header, table, _Meant())
 
 
 def _image_references(
-    registry: Registry, header: Header, table: Table, database: str, meant: _Meant
+    registry: Registry, header: Header, table: Table, meant: _Meant
 ) -> Iterator[tuple[Sql, Sql, Sql]]:
     numbers = {theirs.uid: (number, theirs) for number, theirs in enumerate(header.tables, 1)}
     for follower in followers.to_table(registry, table):
@@ -387,12 +428,10 @@ def _image_references(
         if not theirs.rows:
             continue
         rows = image.row_table(number)
-        if follower.position:
-            source = Sql(f"FROM {database}.{rows} AS sent WHERE {child.same_keys('sent', 'target')}")
-            means = meant.by_stamp(Sql("sent.t"), _local(Sql("sent.s")), source)
-            for name in reversed(_keyed(number, theirs)):  # the rows last, which say when the others were written
-                yield name, child.key_names[follower.position - 1], means
-        elif follower.field is not None and follower.field.uid in theirs.uids:
+        if follower.position and meant.rule != UNCLAIMED:
+            for name in _keyed(number, theirs):
+                yield name, child.key_names[follower.position - 1], Sql(ALWAYS)
+        elif meant.rule != EVERY and follower.field is not None and follower.field.uid in theirs.uids:
             value, t, s = image.cell(theirs.uids.index(follower.field.uid))
             when, site = Sql(f"ifnull(target.{t}, target.t)"), _local(Sql(f"ifnull(target.{s}, target.s)"))
             yield rows, value, meant.by_stamp(when, site)

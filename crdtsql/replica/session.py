@@ -214,14 +214,13 @@ class Session:
 
     def _fold(self) -> None:
         from crdtsql.evolve import drift
-        from crdtsql.shown import noting, settle
 
         moved = damage.has_moved(self.connection)
         folded, owed = self._waiting.fold(self._now, may_be_undone=self._nested), self.registry.number("unsettled")
         if owed:
-            self.registry.set("unsettled", 0)
-            with noting(self.registry):
-                settle(self.registry, everything=True)
+            from crdtsql.numbers import foretelling
+
+            foretelling.settle_owed(self.registry)
         if (folded or owed) and not moved:
             drift.mark_seen(self.registry)  # either may have dropped triggers and created them again
         if folded:

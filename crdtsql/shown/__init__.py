@@ -1,6 +1,7 @@
 """What does a table show of the merged state (decisions 0011 and 0017)?"""
 
-from crdtsql.shown import bearing, moved, references, standins, strangers
+from crdtsql.shown import bearing, foretold, moved, references, standins, strangers
+from crdtsql.shown.foretold import Foretold
 from crdtsql.shown.held import HeldRow, held
 from crdtsql.shown.holding import Side, any_kept, any_waits, count_kept, link_held, take_out
 from crdtsql.shown.rows import RowsReport, set_rows
@@ -10,6 +11,7 @@ from crdtsql.shown.uniquepolicy import set_policy
 
 __all__ = [
     "Difference",
+    "Foretold",
     "HeldRow",
     "RowsReport",
     "Scene",
@@ -19,6 +21,7 @@ __all__ = [
     "bearing",
     "count_kept",
     "find_differences",
+    "foretold",
     "held",
     "link_held",
     "moved",

@@ -24,6 +24,7 @@ from crdtsql.base import (
     suggest,
     value_to_json,
 )
+from crdtsql.shown import foretold
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import followed_keys
 from crdtsql.sqlite import schema
@@ -80,16 +81,17 @@ def held(registry: Registry, name: str | None = None, *, deleted: bool = False) 
 def _of_table(registry: Registry, table: Table, deleted: bool) -> Iterator[HeldRow]:
     connection = registry.connection
     shape = schema.read(connection, table.name)
-    columns = [*table.key_names, *(Sql(f"v{field.id}") for field in table.fields)]
+    written = [foretold.as_written(Sql(f"held.{key}")) for key in table.key_names]
+    columns = [table.keys_of("held"), *written, *(Sql(f"held.v{field.id}") for field in table.fields)]
     scope = Sql("1" if deleted else reasons.IS_KEPT)
-    slots = {"columns": joined(columns), "held": table.held, "scope": scope, "keys": table.keys}
+    slots = {"columns": joined(columns), "held": table.held, "scope": scope, "keys": joined(written)}
     width = len(table.key)
     for found, *row in query.rows_to_show(connection, sql("shown/held/list", **slots)):
         reason, detail = reasons.read(found)
-        key = tuple(row[:width])
-        values = dict(zip((field.name for field in table.fields), row[width:], strict=True))
+        own, key = tuple(row[:width]), tuple(row[width : 2 * width])
+        values = dict(zip((field.name for field in table.fields), row[2 * width :], strict=True))
         side = Side(table, shape) if shape else None
-        release = _release(registry, table, side, reason, detail, key, values)
+        release = _release(registry, table, side, reason, detail, key, values, own)
         shown = reasons.is_stand_in(found)
         yield HeldRow(table.name, key, reason, detail, release, shown, values)
 
@@ -102,7 +104,9 @@ def _release(
     detail: str,
     key: tuple[SqliteValue, ...],
     values: dict[str, SqliteValue],
+    own: tuple[SqliteValue, ...] | None = None,
 ) -> str:
+    """Say how a row can be shown; `own` is its key in tables of ours, if that is not the one that was written."""
     row = dict(zip(table.key, key, strict=True)) | values
     anew = f"INSERT a row with the key {show_key(key)} into {table.name!r} to write it anew with other values"
     if reason in (reasons.UNIQUE, reasons.UNITED):
@@ -116,20 +120,21 @@ def _release(
         return "; or ".join([*_parents(registry, keys, row), anew])
     if reason == reasons.MASKED:
         masked = detail.split(", ")
+        if own is not None and own != key and not set(masked) - set(table.key):
+            return "it awaits the row that its writer inserts next under that number, and is shown with the one that has it meanwhile"
         shown = ", ".join(f"{name} = {show(row.get(name))}" for name in masked if name in row)
         keys = [link for link in _foreign_keys(registry, table) if set(link.columns) & set(masked)]
         ways = _parents(registry, keys, row) or ["change or delete the row that has it"]
         return f"its own value is {shown}: {'; '.join(ways)}; or set {detail} to another value"
-    undelete = suggest.row_command("undelete", registry.path, table.name, key)
-    if reason == reasons.DELETED and _was_purged(registry, table, key):
-        return f"its values were purged; {anew}"
+    undelete = suggest.row_command("undelete", registry.path, table.name, own or key)
+    was_purged = reason == reasons.DELETED and _was_purged(registry, table, own or key)
     return {
         reasons.CHECK: anew,
         reasons.MOVED: f"the key that it would be shown under is that of another row, which is held itself: release that; or {anew}",
         reasons.TRIGGER: f"change the trigger, or {anew}",
         reasons.REFERENCED: f"it goes once nothing refers to it; to keep it, UPDATE it or run {undelete}",
         "table": f"create the table {table.name!r} and enable it",
-        reasons.DELETED: undelete,
+        reasons.DELETED: f"its values were purged; {anew}" if was_purged else undelete,
     }.get(reason, f"run {suggest.command('status', registry.path)}")
 
 

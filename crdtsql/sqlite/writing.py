@@ -170,6 +170,17 @@ def untriggered(connection: apsw.Connection) -> Iterator[None]:
 
 
 @contextmanager
+def unchecked(connection: apsw.Connection) -> Iterator[None]:
+    """Write without CHECK constraints for the length of a block."""
+    (ignoring,) = query.first(connection, "PRAGMA ignore_check_constraints")
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA ignore_check_constraints = {int(ignoring)}")
+
+
+@contextmanager
 def _undone(connection: apsw.Connection) -> Iterator[None]:
     """Undo what a block wrote."""
     connection.execute("SAVEPOINT crdt_rehearsal")

@@ -35,6 +35,7 @@ LOST = {
     "_crdt_quiet": "",
     "_crdt_merged": "which writes had seen which others",
     "_crdt_conflict": "the conflict log",
+    "_crdt_foretold": "which rows references in keys await",
     "_crdt_peer": "",
     "_crdt_progress": "",
     "clock": "who wrote what, and when",

@@ -38,7 +38,7 @@ from crdtsql.store.tables import Field, Table, free_uid
 if TYPE_CHECKING:
     from crdtsql.sqlite import TableShape
 
-FORMAT = 6
+FORMAT = 7
 
 LIMITS = {"conflicts_per_cell": 20, "conflicts_total": 10_000, "conflicts_bytes": 64 << 20}
 """How many entries the conflict log keeps of one cell and in all, and how many bytes of values, until somebody says otherwise."""
@@ -123,10 +123,8 @@ class Registry:
         for statement in damage.statements().values():
             self.connection.execute(statement)
         self.lacks_views = True
-        self.set("format", FORMAT)
-        self.set("clock", 0)
-        self.set("batch", 0)
-        self.set("unsettled", 0)
+        for name, value in (("format", FORMAT), ("clock", 0), ("batch", 0), ("unsettled", 0)):
+            self.set(name, value)
         self._bound_conflicts()
 
     def upgrade(self) -> bool:
@@ -149,6 +147,10 @@ class Registry:
             self.connection.execute(sql("store/registry/upgrade_to_4"))
         if found < 5:
             self.connection.execute(sql("store/registry/upgrade_to_5"))
+        if found < 7:
+            self.connection.execute(sql("store/registry/upgrade_to_7"))
+            self.set("unforetold", 1)
+            self.set("unsettled", 1)
         self.lacks_views = True
         memory.forget_rows(self.connection)
         self.set("format", FORMAT)
@@ -162,10 +164,8 @@ class Registry:
 
     def _bound_conflicts(self) -> None:
         (last,) = query.first(self.connection, "SELECT ifnull(max(id), 0) FROM _crdt_conflict")
-        for name, value in LIMITS.items():
+        for name, value in (*LIMITS.items(), ("conflicts_pruned", 0), ("conflicts_last", last)):
             self.set(name, value)
-        self.set("conflicts_pruned", 0)
-        self.set("conflicts_last", last)
 
     def drop(self) -> None:
         """Remove everything of ours that is left."""

@@ -20,6 +20,7 @@ from crdtsql.base import (
     WriteRefusedError,
     from_json,
     identifier,
+    is_foretold,
     joined,
     policy,
     query,
@@ -126,6 +127,8 @@ class _Row:
         here, there = self._here, self._there
         if any(side.get("moved") for side in (here, there)):
             raise _Undecided(f"the table shows another row under its key; {_ELSEWHERE}")
+        if any(map(is_foretold, self._key)):
+            raise _Undecided(f"its key awaits a row that its writer has not inserted yet; {_ELSEWHERE}")
         if self._difference.parts:
             columns = ", ".join(self._difference.parts)
             raise _Undecided(

@@ -5,7 +5,7 @@ A changeset is, in this order (all numbers little-endian, unsigned):
     offset  bytes  content
          0      8  magic: 89 43 52 44 54 0D 0A 1A ("\\x89CRDT\\r\\n\\x1a"; a text-mode transfer breaks it visibly)
          8      2  format version: 1 for an image, 2 for rows
-        10      2  flags: 1 if its sender has forgotten something that all members had, else 0
+        10      2  flags: 1 if keys have foretold numbers (decision 0031), 2 if its sender has forgotten something that all members had
         12      4  length of the header, at most 16 MiB
         16      8  length of the body
         24      8  length of the body after decompression
@@ -39,8 +39,9 @@ from crdtsql.wire.parsing import read_header
 MAGIC = b"\x89CRDT\r\n\x1a"
 IMAGE, ROWS = 1, 2
 """The format versions: large changesets have an image, small ones rows."""
-FORGOT = 1
-"""The flag that its sender has forgotten what all members had: a reader who knows nothing of that must refuse it."""
+FORETOLD, FORGOT = 1, 2
+"""The flags of changesets whose header says which rows numbers in keys stand for that are not theirs; and whose sender has forgotten
+what all members had. A reader who knows nothing of that must refuse them."""
 PREFIX = struct.Struct("<8sHHIQQ32s")
 MAXIMUM_HEADER_BYTES = 16 << 20
 """As objects, a hostile header takes some thirty times its size in memory."""
@@ -71,7 +72,7 @@ def pack_rows(header: Header, rows: bytes) -> bytes:
 
 
 def _flags(header: Header) -> int:
-    return FORGOT if header.compaction.floor else 0
+    return FORETOLD * bool(header.foretold) | FORGOT * bool(header.compaction.floor)
 
 
 def _header_bytes(header: Header) -> bytes:
@@ -178,9 +179,7 @@ def unpack(data: bytes) -> Changeset:
         head, body = content[:head_length], content[head_length:]
     header = read_header(bytes(head))
     if flags != _flags(header):
-        raise InvalidChangesetError(
-            "not a sound changeset: its header and its flags differ in whether anything was forgotten"
-        )
+        raise InvalidChangesetError("not a sound changeset: its header and its flags differ")
     return Changeset(version, header, body, unfolded, len(data))
 
 
@@ -203,10 +202,11 @@ def _unfold(body: memoryview, length: int) -> bytes:
 
 def check_version(version: int, flags: int) -> None:
     """Check that this version of crdtsql reads a format."""
-    if version not in (IMAGE, ROWS) or flags & ~FORGOT:
+    if version not in (IMAGE, ROWS) or flags & ~(FORETOLD | FORGOT):
+        most = FORETOLD | FORGOT
         raise InvalidChangesetError(
-            f"the changeset has format {version}.{flags}, this version of crdtsql reads {IMAGE}.0, {IMAGE}.1, {ROWS}.0 and {ROWS}.1: "
-            "install the version that wrote it"
+            f"the changeset has format {version}.{flags}, this version of crdtsql reads {IMAGE}.0 to {IMAGE}.{most} and "
+            f"{ROWS}.0 to {ROWS}.{most}: install the version that wrote it"
         )
 
 

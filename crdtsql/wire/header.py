@@ -29,6 +29,8 @@ The header is a JSON object:
     starts      optional: {site id: [hlc, [[number, hlc, nonce], ...]]}: of sites that go on where an operator says so, up to which
                 event that is known, and the last starts before it: number, the site's last event before it, 8 hex digits by chance
     compaction  optional: what may be forgotten: {round, cut, acks, known_ends, floor, ends, vouchers}, with sites by their ids
+    foretold    optional: list of [uid of a table, ordinal, number]: rows for which numbers in keys stand here that are not theirs: the
+                next one that a site inserts under a number of a table
     lanes       optional: {site id: [lane, times]}: which ids of AUTOINCREMENT tables a site takes, and how often it has chosen that
 
 Unknown keys are ignored. `parsing.py` reads it from strangers.
@@ -189,6 +191,7 @@ class Header:
     starts: dict[bytes, SiteLine] = field(default_factory=dict)
     purges: tuple[PurgedRow, ...] = ()
     compaction: Agreement = field(default_factory=Agreement)
+    foretold: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def vector(self) -> dict[bytes, int]:
@@ -258,6 +261,7 @@ class Header:
                 else {}
             ),
             **({"compaction": self.compaction.to_json()} if self.compaction else {}),
+            **({"foretold": [list(one) for one in self.foretold]} if self.foretold else {}),
         }
 
     def for_people(self) -> dict[str, Any]:

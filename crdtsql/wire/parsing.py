@@ -34,6 +34,7 @@ MAXIMUM_NAMES = 20_000
 MAXIMUM_STARTS = 20_000
 MAXIMUM_REFERENCES = 2_000
 MAXIMUM_ENDS = 100_000
+MAXIMUM_FORETOLD = 400_000
 _HEX = set("0123456789abcdef")
 
 
@@ -84,9 +85,23 @@ def _parse_header(found: dict[str, Any]) -> Header:
         raise ValueError("more sites have starts than anybody tells of")
     compaction = _parse_compaction(found.get("compaction", {}), {site.id: site.upto for site in sites})
     sender, created = _site_id(found["sender"]), _number(found["created_ms"])
+    foretold = _parse_foretold(found.get("foretold", []), len(sites))
     purges = _parse_purges(found, sites)
     return Header(
-        sender, created, sites, tables, eras, unseen, lanes, others, geneses, names, starts, purges, compaction
+        sender,
+        created,
+        sites,
+        tables,
+        eras,
+        unseen,
+        lanes,
+        others,
+        geneses,
+        names,
+        starts,
+        purges,
+        compaction,
+        foretold,
     )
 
 
@@ -114,6 +129,16 @@ def _parse_compaction(found: dict[str, Any], vector: dict[bytes, int]) -> Agreem
     if max(len(told.ends), len(told.vouchers), len(told.acks), len(told.known_ends)) > MAXIMUM_ENDS:
         raise ValueError("more sites were ended, vouched for or have agreed than anybody has")
     return told
+
+
+def _parse_foretold(found: list[list[Any]], sites: int) -> tuple[tuple[str, int, int], ...]:
+    if not isinstance(found, list) or len(found) > MAXIMUM_FORETOLD:
+        raise ValueError("more rows are awaited than anybody tells of")
+    foretold = tuple((_name(uid), _ordinal(site, sites), number) for uid, site, number in found)
+    for _, _, number in foretold:
+        if not isinstance(number, int) or isinstance(number, bool) or not -1 << 63 <= number < 1 << 63:
+            raise ValueError("a row is awaited under what is no number")
+    return foretold
 
 
 def _parse_sites(found: list[dict[str, Any]]) -> tuple[Site, ...]:

@@ -150,6 +150,7 @@ def test_every_key_that_can_be_written_is_documented() -> None:
             {site: rounds_rule.Ending(1, site)},
             {site: site},
         ),
+        (("other", 1, 7),),
     )
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):
@@ -254,6 +255,7 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
         "`starts:<site>`",
         "`unseen`",
         "`purged`",
+        "`unforetold`",
         *(f"`{name}`" for name in blocks_rule.of_lane(0).facts),
     }
     assert f"`format` | version of the tables described here: {FORMAT} |" in PAGE

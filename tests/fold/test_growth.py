@@ -93,3 +93,12 @@ def test_so_does_one_with_rows_that_follow(tmp_path: Path, action: str) -> None:
     )
     few, many = (steps(tmp_path / f"{n}.db", schema, (), log, n) for n in (250, 1_000))
     assert many < 6 * few + 100, (few, many)
+
+
+def test_so_does_one_with_keys_that_await_rows(tmp_path: Path) -> None:
+    """The same where keys refer to rows that are not there, and where these come."""
+    schema = f"{NUMBERED}; CREATE TABLE tag (task INTEGER NOT NULL REFERENCES task (id), n INTEGER NOT NULL, PRIMARY KEY (task, n))"
+    tags = f"INSERT OR REPLACE INTO tag {COUNT} SELECT i, i FROM n"
+    for before, log in (((), (tags, tags)), ((tags,), (INSERT, "UPDATE tag SET n = n + 1"))):
+        few, many = (steps(tmp_path / f"{len(log)}{len(before)} {n}.db", schema, before, log, n) for n in (250, 1_000))
+        assert many < 6 * few + 100, (few, many)

@@ -19,6 +19,27 @@ MOST_ATTEMPTS = 64
 NO_SITE = bytes(16)
 
 
+def foretell(site: bytes, number: int, parent: str) -> int:
+    """Return what stands in a key for the next row that a site inserts under a number of a table, given by its uid.
+
+    It is below -2^62, where no program has its numbers.
+
+    >>> -(1 << 63) <= foretell(bytes(16), 7, "artist") < -(1 << 62), foretell(bytes(16), 7, "a") == foretell(bytes(16), 7, "b")
+    (True, False)
+    """
+    digest = blake2b(site + number.to_bytes(8, "big", signed=True) + parent.encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 2) - (1 << 63)
+
+
+def is_foretold(number: object) -> bool:
+    """Tell whether a number in a key is where foretold ones are.
+
+    >>> is_foretold(foretell(bytes(16), 7, "artist")), is_foretold(-7), is_foretold("7")
+    (True, False, False)
+    """
+    return isinstance(number, int) and number < -(1 << 62)
+
+
 class Birth(NamedTuple):
     """The event that created a row: hlc, site id, and the site's ordinal in this file."""
 

@@ -159,12 +159,13 @@ class Candidates:
             table_id=integer(side.table.id),
         )
         self.connection.execute(statement)
+        self.reading.read_foretold()
 
     def complete(self) -> None:
         """Add all forms that must be compared, once the references of the rows were read."""
         if any(mark.kind == "SUFFIX" for mark in self.marks.every):
             self._note_suffixes()
-        if self.reading.references:
+        if self.reading.changes:
             self.reading.keep_truths()
             self.read = self.reading.found()
             self.moved = self.reading.moved()

@@ -6,7 +6,7 @@ Changes form 0 of candidates, from which all other forms follow, and keeps their
 from __future__ import annotations
 
 from crdtsql.base import Sql, fragment, identifier, integer, joined, query, sql
-from crdtsql.shown import moved
+from crdtsql.shown import foretold, moved
 from crdtsql.shown.deciding.ends import Ends, keys, moves_key
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
@@ -22,7 +22,8 @@ class Reading:
     Attributes:
         references: those that may be read otherwise.
         columns: what the candidates call the columns of these.
-        moves: whether any of these is part of the table's key.
+        moves: whether rows may be read under another key than their own.
+        awaits: whether keys may have foretold numbers.
     """
 
     def __init__(self, registry: Registry, side: Side, ends: Ends, candidates: Sql) -> None:
@@ -31,8 +32,35 @@ class Reading:
         self.ends = ends
         self.candidates = candidates
         self.references = ends.read_by(side)
-        self.moves = any(moves_key(found) for found in self.references)
-        self.columns = [*dict.fromkeys(name for found in self.references for name in found.held_columns)]
+        self.awaits = not side.table.is_numbered and foretold.any_foretold(self.connection)
+        self._numbered = [table for table in registry.tables() if table.is_numbered] if self.awaits else []
+        self.moves = self.awaits or any(moves_key(found) for found in self.references)
+        names = (
+            *(side.table.key_names if self.awaits else ()),
+            *(name for found in self.references for name in found.held_columns),
+        )
+        self.columns = [*dict.fromkeys(names)]
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether any row may be read otherwise than it is."""
+        return self.awaits or bool(self.references)
+
+    def read_foretold(self) -> None:
+        """Read the numbers in keys that stand for rows which are not known yet as what was written."""
+        for key in self.side.table.key_names if self.awaits else ():
+            written = self._as_read(Sql(f"candidate.{key}"))
+            slots = {"candidate": self.candidates, "key": key, "written": written}
+            self.connection.execute(sql("shown/deciding/reading/read_foretold", **slots))
+
+    def _truth(self, column: Sql) -> Sql:
+        """Render the value of a row's own, in its key as it was written."""
+        truth = Sql(f"truth.{column}")
+        return self._as_read(truth) if self.awaits and column in self.side.table.key_names else truth
+
+    def _as_read(self, number: Sql) -> Sql:
+        """Render what a number in a key is read as: a foretold one as what was written, or the number of the old row that had it."""
+        return foretold.as_read(number, self._numbered)
 
     def read(self, reference: Reference, within: Sql | None) -> None:
         """Read a reference; `within` has the candidates of its parent, if these are decided together."""
@@ -53,7 +81,9 @@ class Reading:
             ends=self.ends.of(parent),
             parent=within or parent.table.quoted,
             shown_is_end=Sql("shown.id = ending.winner AND shown.form = 0") if within else _is_end(parent),
-            meant_is_truth=joined((Sql(f"meant.m{n} = +truth.{mine}") for n, (mine, _) in enumerate(pairs)), " AND "),
+            meant_is_truth=joined(
+                (Sql(f"meant.m{n} = +{self._truth(mine)}") for n, (mine, _) in enumerate(pairs)), " AND "
+            ),
             none_else=Sql("1") if reference.to_key else self._none_else(reference, parent),
             all_set=joined((Sql(f"found.x{n} IS NOT NULL") for n in places), " AND "),
         )
@@ -66,12 +96,14 @@ class Reading:
         return fragment(
             "shown/deciding/reading/none_else",
             parent_table=table.quoted,
-            other_is_truth=joined((Sql(f"other.{identifier(its)} = +truth.{mine}") for its, mine in named), " AND "),
+            other_is_truth=joined(
+                (Sql(f"other.{identifier(its)} = +{self._truth(mine)}") for its, mine in named), " AND "
+            ),
             parent_clock=table.clock,
             clock_is_other=table.row_has_key_of("other", "clock"),
             stands_elsewhere=moved.is_moved(self.connection, table, "other"),
             parent_held=table.held,
-            held_is_truth=joined((Sql(f"other.{its} = +truth.{mine}") for its, mine in kept), " AND "),
+            held_is_truth=joined((Sql(f"other.{its} = +{self._truth(mine)}") for its, mine in kept), " AND "),
             parent_id=integer(table.id),
             ends=self.ends.of(parent),
         )
@@ -114,13 +146,18 @@ class Reading:
         return fragment(
             "shown/deciding/reading/is_truth",
             candidate=self.candidates,
-            differs=joined((differs("truth", "child", name) for name in reference.held_columns), " OR "),
+            differs=joined(
+                (_differ(self._truth(name), Sql(f"child.{name}")) for name in reference.held_columns), " OR "
+            ),
         )
 
 
 def differs(first: str, second: str, column: Sql) -> Sql:
     """Say that two rows have different values in a column, or the same of different types."""
-    one, other = f"{first}.{column}", f"{second}.{column}"
+    return _differ(Sql(f"{first}.{column}"), Sql(f"{second}.{column}"))
+
+
+def _differ(one: Sql, other: Sql) -> Sql:
     return Sql(f"({one} COLLATE BINARY IS NOT {other} OR typeof({one}) <> typeof({other}))")
 
 

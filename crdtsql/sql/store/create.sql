@@ -85,6 +85,14 @@ CREATE TABLE _crdt_peer (
   PRIMARY KEY (site, known)
 ) WITHOUT ROWID;
 
+CREATE TABLE _crdt_foretold (
+  -- What stands in keys for a row that was not known to who wrote them: the next one that site inserts under a number of the table uid.
+  id INTEGER PRIMARY KEY,
+  uid TEXT NOT NULL,
+  site INTEGER NOT NULL,
+  number INTEGER NOT NULL
+);
+
 CREATE TABLE _crdt_conflict (
   -- Concurrent overwrites: the value that won and the value that lost, with their stamps. took: theirs if the incoming
   -- value won, else ours; resolved, resolved_s: stamp of the write that settled it, NULL while it is open.

@@ -1,4 +1,4 @@
-SELECT reason, ${columns}
-FROM ${held}
+SELECT held.reason, ${columns}
+FROM ${held} AS held
 WHERE ${scope}
 ORDER BY ${keys}
