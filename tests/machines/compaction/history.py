@@ -368,7 +368,7 @@ class History:
                 self.forget_site(pair, site)
 
     def meet(self) -> None:
-        """Let all pairs have all that the others have; one that rejoins meanwhile brings something more."""
+        """Let all pairs have all that the others have."""
         for _ in range(len(self.pairs) + 2):
             self.meet_once()
             vectors = [pair.both(Replica.vector)[0] for pair in self.pairs]

@@ -14,7 +14,7 @@ from tests.machines.compaction import runs
 from tests.machines.compaction.situations import REQUIRED
 from tests.machines.simulation import histories
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "20"))
+SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "12"))
 ONE_SEED = os.environ.get("CRDTSQL_SEED")
 STEPS = os.environ.get("CRDTSQL_STEPS")
 PER_TEST = 20

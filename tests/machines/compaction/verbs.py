@@ -11,8 +11,6 @@ from crdtsql.base.sqltext import identifier
 from crdtsql.store.registry import Registry
 from tests.machines.compaction.pairs import Pair
 
-CAN_REJOIN = hasattr(Replica, "rejoin")
-
 
 def _agreement(replica: Replica) -> dict[str, Any]:
     found = replica.registry.get("agreement")
