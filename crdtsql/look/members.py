@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from crdtsql.base import clock
+from crdtsql.base import Agreement, clock
+from crdtsql.compaction import floor
 from crdtsql.look.status import PeerStatus, peer_status
 from crdtsql.store import Registry, names
 
@@ -24,6 +25,8 @@ class Member:
         wrote_hlc: stamp of its newest event that is here, 0 if there is none.
         heard_hlc: the newest time at which it is known to have been there, by what it wrote and what it told; 0 where nothing tells.
         peer: what it lacked when it last told what it had; None if it never told this file, and of this file itself.
+        compaction: `ended`: it writes no more, so nobody waits for it; `agreed` or `awaited`: whether it has agreed to what is to be
+            forgotten next; None while nothing is, or where it need not agree.
     """
 
     site: str
@@ -32,6 +35,7 @@ class Member:
     wrote_hlc: int
     heard_hlc: int
     peer: PeerStatus | None
+    compaction: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the member as `--json` prints it."""
@@ -47,7 +51,8 @@ def members(registry: Registry) -> list[Member]:
 
     Cost: for each one that lacks something, reads the rows that changed since then.
     """
-    vector, told, known = registry.vector(), registry.peers(), names.read(registry)
+    vector, told, known, agreement = registry.vector(), registry.peers(), names.read(registry), floor.read(registry)
+    awaited = agreement.missing(vector) if agreement.is_open else set()
     found = []
     for ordinal, site, upto in registry.sites():
         seen = None if ordinal == registry.self_ordinal else told.get(site)
@@ -59,6 +64,15 @@ def members(registry: Registry) -> list[Member]:
                 wrote_hlc=upto,
                 heard_hlc=max(upto, *(seen or {}).values(), 0),
                 peer=None if seen is None else peer_status(registry, site, seen, vector),
+                compaction=_standing(agreement, awaited, site),
             )
         )
     return sorted(found, key=lambda one: (not one.is_this_file, -one.heard_hlc, one.site))
+
+
+def _standing(agreement: Agreement, awaited: set[bytes], site: bytes) -> str | None:
+    if site in agreement.ends:
+        return "ended"
+    if site in agreement.acks:
+        return "agreed"
+    return "awaited" if site in awaited else None

@@ -77,8 +77,10 @@ def test_a_file_that_never_exchanged_anything_agrees_with_itself(tmp_path: Path)
 def test_replicas_agree_by_their_syncs(tmp_path: Path) -> None:
     """Nothing is forgotten before both have agreed; then each forgets for itself, and what they write afterwards merges as ever."""
     one, other = pair(tmp_path)
+    assert [member.compaction for member in one.members()] == [None, None]
     report = one.compact(keep_ms=0)
     assert report.missing == [other.site] and report.floor_ms == 0 and counts(one) == (6, 2)
+    assert [member.compaction for member in one.members()] == ["agreed", "awaited"]
     exchange(one, other)
     assert one.compact(keep_ms=0).tables["t"].forgotten == 2 and counts(one) == (0, 0) and counts(other) == (6, 2)
     write(
@@ -191,6 +193,7 @@ def test_a_site_that_was_ended_is_waited_for_no_more(tmp_path: Path) -> None:
     one, other = pair(tmp_path)
     assert call("forget", one.path, other.site).exit_code == 0
     report = one.compact(keep_ms=0)
+    assert [member.compaction for member in one.members()] == [None, "ended"]
     assert report.missing == [] and counts(one) == (0, 0) and ("k4", 14, "x") in rows(one)
     write(other, "INSERT INTO t VALUES ('late', 1, 1)")
     with pytest.raises(errors.RejoinError, match="the sender.*missed a compaction"):

@@ -163,6 +163,7 @@ _MEMBER: dict[str, Callable[[Member, list[Contact]], str]] = {
     "wrote": lambda one, _: _when(one.wrote_hlc, "nothing"),
     "heard of": lambda one, _: "" if one.is_this_file else _when(one.heard_hlc, "never"),
     "lacks": _lacks,
+    "compaction": lambda one, _: one.compaction or "",
     "reached": lambda _, seen: ", ".join(
         f"{contact.address} {clock.show_time(clock.from_ms(contact.seen_ms))}" for contact in seen
     ),
