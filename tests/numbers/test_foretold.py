@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from contextlib import suppress
@@ -13,7 +14,9 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base.errors import ConstraintViolationError
+from crdtsql.base.errors import ConstraintViolationError, InvalidChangesetError
+from crdtsql.wire.envelope import unpack
+from crdtsql.wire.parsing import read_header
 from tests.fold.test_homomorphism import compare, give
 from tests.numbers.test_meant import SCHEMA, TICK_MS, make, on, rest, rows
 from tests.support.library import connect
@@ -216,6 +219,31 @@ def test_fold_is_refused_where_foreign_keys_are_in_the_way() -> None:
     a.connection.execute("INSERT INTO p VALUES (2, 'row'); COMMIT")
     a.fold()
     assert rows(a, QUERY) == [("child", "row")]
+
+
+def test_a_changeset_says_what_its_keys_await() -> None:
+    """The header says what foretold numbers stand for, and a flag that it does, so that earlier versions refuse the changeset; others are as before."""
+    a, b = make(1, 2)
+    a.connection.execute("INSERT INTO p VALUES (1, 'one')")
+    plain = a.export(b.vector())
+    assert (plain[10], unpack(plain).header.foretold) == (0, ())
+    a.connection.execute(KEYED.format(w="child"))
+    flagged = a.export(b.vector())
+    header = unpack(flagged).header
+    sites = {site.ordinal: site.id for site in header.sites}
+    assert (flagged[10], [(uid, sites[site], n) for uid, site, n in header.foretold]) == (1, [("p", header.sender, 2)])
+
+
+@pytest.mark.parametrize(
+    "told", [[["p", 99, 2]], [["p", 1, 1 << 63]], [["p", 1, True]], [["p", 1, "2"]], [[7, 1, 2]], [["p"]], {}, 7]
+)
+def test_headers_that_say_what_can_not_be_are_refused(told: object) -> None:
+    """A header whose awaited rows are of no site, or have no number, is refused."""
+    (a,) = make(1)
+    a.connection.execute(KEYED.format(w="child"))
+    header = unpack(a.export()).header.to_json()
+    with pytest.raises(InvalidChangesetError):
+        read_header(json.dumps(header | {"foretold": told}).encode())
 
 
 FAMILY = """
