@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from crdtsql.base import Agreement, Now, clock, rounds_rule
 from crdtsql.compaction import floor
-from crdtsql.store import Registry, facts
+from crdtsql.store import Registry
 
 
 def own_site(registry: Registry) -> bytes:
@@ -20,14 +20,14 @@ def has_news(registry: Registry, told: Agreement) -> bool:
     if not told:
         return False
     mine = floor.read(registry)
-    return _advanced(registry, _known(registry).joined(told), registry.vector()) != mine
+    return _advanced(registry, mine.joined(told), registry.vector()) != mine
 
 
 def meet(registry: Registry, told: Agreement) -> None:
     """Take over what the sender of a changeset says that was merged; agree to a round that is open, and finish it."""
     mine = floor.read(registry)
     if told or mine.is_open:
-        _store(registry, mine, _advanced(registry, _known(registry).joined(told), registry.vector()))
+        _store(registry, mine, _advanced(registry, mine.joined(told), registry.vector()))
 
 
 def begin(registry: Registry, keep_ms: int, now: Now) -> None:
@@ -39,28 +39,24 @@ def begin(registry: Registry, keep_ms: int, now: Now) -> None:
     mine = floor.read(registry)
     cut = rounds_rule.before(registry.vector(), clock.from_ms(max(0, now() - keep_ms)))
     cut = {site: hlc for site, hlc in cut.items() if hlc > 0}
-    _store(registry, mine, _advanced(registry, _known(registry), cut, begin=True))
+    _store(registry, mine, _advanced(registry, mine, cut, begin=True))
 
 
-def note_clone(registry: Registry, site: bytes) -> None:
-    """Note that a new site is a copy of this one; it travels from the first round on."""
-    registry.set(f"cloned:{site.hex()}", 1)
+def is_begun(registry: Registry) -> bool:
+    """Tell whether anybody ever asked for a compaction, as far as it is known here."""
+    return bool(floor.read(registry))
+
+
+def vouch(registry: Registry, site: bytes) -> None:
+    """Say that a new site is a copy of this one, which must agree too."""
     mine = floor.read(registry)
-    if mine:
-        _store(registry, mine, _known(registry))
-
-
-def _known(registry: Registry) -> Agreement:
-    """Return what is known, and that this replica vouches for its clones."""
-    clones = [bytes.fromhex(site) for site, _ in facts.of_kind(registry.connection, "cloned")]
-    own = own_site(registry)
-    return floor.read(registry).joined(Agreement(vouchers={site: own for site in clones if site != own}))
+    _store(registry, mine, mine.joined(Agreement(vouchers={site: own_site(registry)})))
 
 
 def end(registry: Registry, site: bytes, hlc: int) -> None:
     """Say that a site writes no more; `hlc` is the event of this site that says so."""
     mine = floor.read(registry)
-    ended = _known(registry).joined(Agreement(ends={site: rounds_rule.Ending(hlc, own_site(registry))}))
+    ended = mine.joined(Agreement(ends={site: rounds_rule.Ending(hlc, own_site(registry))}))
     _store(registry, mine, _advanced(registry, ended, registry.vector()))
 
 

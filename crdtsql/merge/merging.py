@@ -210,13 +210,18 @@ def merge(
             for name, rows in renumbered.items():
                 report.tables.setdefault(name, TableReport()).renumbered = rows
             _settle(registry, arrivals, last_conflict)
-        for name, counts in report.tables.items():
-            counts.held = count_kept(connection, registry.table(name))
+    _count(registry, arrivals, report)
+    registry.raise_vector(batch, [(local[site.ordinal], site.upto) for site in header.sites])
+    return report
+
+
+def _count(registry: Registry, arrivals: list[Arrival], report: MergeReport) -> None:
+    """Count the rows that are held now, and keep the conflict log within its limits."""
+    for name, counts in report.tables.items():
+        counts.held = count_kept(registry.connection, registry.table(name))
     clashed = [arrival.table for arrival in arrivals if report.of(arrival.table.name).concurrent]
     if clashed:
         conflict_log.prune(registry, clashed)
-    registry.raise_vector(batch, [(local[site.ordinal], site.upto) for site in header.sites])
-    return report
 
 
 def _settle(registry: Registry, arrivals: list[Arrival], last_conflict: int) -> None:

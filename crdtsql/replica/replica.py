@@ -315,12 +315,15 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         site = self._make_site()
         with self._folded():
-            has_blocks = blocks.has_sequences(self.registry) and not self.connection.readonly("main")
-        if not self.connection.readonly("main"):
-            with self._changing(durable=False):  # noted here too, so that the next clone of this file gets another lane
+            has_blocks, compacts = blocks.has_sequences(self.registry), rounds.is_begun(self.registry)
+        if (has_blocks or compacts) and not self.connection.readonly("main"):
+            with self._changing(
+                durable=False
+            ):  # noted here too: the next clone gets another lane, and this one must agree
                 if has_blocks:
                     blocks.give(self.registry, site)
-                rounds.note_clone(self.registry, site)
+                if compacts:
+                    rounds.vouch(self.registry, site)
         try:
             with explained(str(target), self.lock_timeout), self._at_rest():
                 self._copy_to(temporary, site)

@@ -209,6 +209,7 @@ def test_a_clone_is_a_member_before_it_writes(tmp_path: Path) -> None:
     """A clone that has written nothing yet is waited for, because what it will write may be concurrent to anything."""
     one = peers.replica(tmp_path / "1.db", SCHEMA, now=Clock(step=1_000), site=1)
     write(one, "INSERT INTO t VALUES ('k', 1, 1)")
+    one.compact(keep_ms=0)
     clone = one.clone(tmp_path / "2.db")
     write(one, "DELETE FROM t")
     assert one.compact(keep_ms=0).missing == [clone.site] and counts(one) == (1, 1)

@@ -47,10 +47,11 @@ COMPACTION = tuple(
         ),
         (
             "a clone is not vouched for",
-            "compaction/rounds.py",
-            'registry.set(f"cloned:{site.hex()}", 1)\n    mine = floor.read(registry)\n    if mine:',
-            "mine = floor.read(registry)\n    if not registry:",
-        ),
+        "replica/replica.py",
+        "                    rounds.vouch(self.registry, site)\n",
+        "                    pass\n",
+        compaction=True,
+    ),
         (
             "a row is forgotten whose first head is beyond the floor",
             COLLECT,
@@ -84,7 +85,7 @@ COMPACTION = tuple(
         (
             "a deleted row is forgotten though rows may bring it back",
             SWEEP,
-            "        if self.is_referred_to:\n            return _NEVER\n",
+            "        if self.keeps_deleted:\n            return _NEVER\n",
             "",
         ),
         (

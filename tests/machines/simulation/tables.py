@@ -47,8 +47,9 @@ class Shape:
 
     @property
     def blanks(self) -> dict[str, Any]:
-        """Return what a purge writes: NULL, or where that is not allowed the default 0, or an empty text."""
-        zero = {column for column in self.required if re.search(rf"\b{column}\b[^,]* DEFAULT 0", self.create)}
+        """Return what a purge writes: NULL, or where that is not allowed 0 in a column of numbers, or an empty text."""
+        numbers = r"\b{}\b (INTEGER\b|[^,]* DEFAULT 0)"
+        zero = {column for column in self.required if re.search(numbers.format(column), self.create)}
         return {column: None if column not in self.required else 0 if column in zero else "" for column in self.types}
 
     @property
