@@ -47,11 +47,10 @@ COMPACTION = tuple(
         ),
         (
             "a clone is not vouched for",
-        "replica/replica.py",
-        "                    rounds.vouch(self.registry, site)\n",
-        "                    pass\n",
-        compaction=True,
-    ),
+            "replica/replica.py",
+            "rounds.vouch(self.registry, site)",
+            "pass",
+        ),
         (
             "a row is forgotten whose first head is beyond the floor",
             COLLECT,
