@@ -69,7 +69,8 @@ def clone(history: History) -> None:
     for side, target in zip(source.sides, pair.sides, strict=True):
         side.do(lambda replica, target=target: replica.clone(target.path)).close()
     _come(history, pair)
-    history.healthy |= {pair.name} if source.name in history.healthy else set()
+    is_vouched = source.name in history.healthy and verbs.has_begun(source.one.replica)
+    history.healthy |= {pair.name} if is_vouched else set()
     history.occurred["a clone was made after a compaction"] += bool(verbs.floor(pair.one.replica))
 
 

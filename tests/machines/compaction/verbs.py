@@ -17,6 +17,11 @@ def _agreement(replica: Replica) -> dict[str, Any]:
     return {} if found is None else dict(json.loads(str(found)))
 
 
+def has_begun(replica: Replica) -> bool:
+    """Tell whether a replica knows that somebody asked for a compaction; from then on it vouches for its clones."""
+    return bool(_agreement(replica))
+
+
 def floor(replica: Replica) -> dict[bytes, int]:
     """Return the floor: site -> hlc; empty while there is none."""
     return {bytes.fromhex(site): upto for site, upto in _agreement(replica).get("floor", {}).items()}

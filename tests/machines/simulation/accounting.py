@@ -89,6 +89,14 @@ def lost_elsewhere(world: World, known: int, row: Row, mark: Any) -> bool:
     return bool(wrote) and any(other.stamp > wrote[-1].stamp and world.concurrent(wrote[-1], other) for other in rivals)
 
 
+def forgotten(world: World, row: Row) -> set[Placed]:
+    """Return the marks of a row that its purge, which is the last event, had seen: whoever purges it has seen them, and wants none kept."""
+    purge = world.events[-1]
+    wrote = (event for event in world.events if world.happened_before(event, purge))
+    marks = (event.writes.get(row, {}).get(MARKED) for event in wrote)
+    return {(row, mark) for mark in marks if is_mark(mark)}
+
+
 def is_mark(value: Any) -> bool:
     """Tell whether a value is a mark."""
     return isinstance(value, int) and value >= FIRST

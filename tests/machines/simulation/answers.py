@@ -9,7 +9,7 @@ from crdtsql.base.errors import PurgedError
 from crdtsql.conflicts.conflict_log import Conflict
 from tests.machines.oracle import model, parts
 from tests.machines.oracle.events import Event, Row
-from tests.machines.simulation import values
+from tests.machines.simulation import accounting, values
 from tests.machines.simulation.files import Peer
 from tests.support import state
 
@@ -66,6 +66,7 @@ def purge(simulation: Simulation) -> None:
         simulation.occurred["a purged row was purged again"] += 1
         return
     peer.twin.purge(row, simulation.habits.tables[table].blanks, simulation.now_of(peer.skew_ms))
+    simulation.habits.overwritten.update(accounting.forgotten(simulation.world, row))
     simulation.occurred["a row was purged"] += 1
     simulation.occurred["a delete-wins row was purged"] += simulation.habits.tables[table].rows == "delete-wins"
     simulation.occurred["a row with several heads was purged"] += len(before.heads) > 1

@@ -48,9 +48,12 @@ class Shape:
     @property
     def blanks(self) -> dict[str, Any]:
         """Return what a purge writes: NULL, or where that is not allowed 0 in a column of numbers, or an empty text."""
-        numbers = r"\b{}\b (INTEGER\b|[^,]* DEFAULT 0)"
-        zero = {column for column in self.required if re.search(numbers.format(column), self.create)}
-        return {column: None if column not in self.required else 0 if column in zero else "" for column in self.types}
+        found = {}
+        for column in self.types:
+            declared = re.search(rf"\b{column}\b [^,]*\bNOT NULL[^,]*", self.create)
+            is_number = declared is not None and re.search(r" INTEGER\b| DEFAULT 0", declared[0])
+            found[column] = None if declared is None else 0 if is_number else ""
+        return found
 
     @property
     def typed(self) -> dict[str, str]:

@@ -168,7 +168,6 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             " FOREIGN KEY (bill, n) REFERENCES line (bill, n) ON UPDATE CASCADE)",
             (1, 2),
             {"bill": (1, 2, 3), "n": (1, 1, 2, None), "v": V},
-            required=frozenset({"bill"}),
             references=(Reference(("bill", "n"), "line", ("bill", "n")),),
             checks=(not_null("remark", "bill"),),
         ),
@@ -224,7 +223,6 @@ FAMILIES: dict[str, dict[str, Constrained]] = {
             ("s1", "s2"),
             {"n": (0, 1, 2, 3), "low": (0, 5, 7, None), "high": (4, 6, 9, None), "bin": ("x", "y", None)},
             types={"n": "counter"},
-            required=frozenset({"n"}),
             indexes="CREATE UNIQUE INDEX stock_bin ON stock (bin);",
             uniques=(Unique("bin", ("bin",)),),
             checks=(
