@@ -40,8 +40,10 @@ def promised(registry: Registry) -> dict[bytes, int]:
 
 def promise(registry: Registry, cut: Vector) -> None:
     """Note that this replica agreed to a cut."""
-    joined = rounds_rule.most(promised(registry), cut)
-    registry.set("promise", json.dumps({site.hex(): hlc for site, hlc in sorted(joined.items())}))
+    before = promised(registry)
+    joined = rounds_rule.most(before, cut)
+    if joined != before:
+        registry.set("promise", json.dumps({site.hex(): hlc for site, hlc in sorted(joined.items())}))
 
 
 def covers(registry: Registry, vector: Vector, hlc: int, ordinal: int) -> bool:

@@ -46,7 +46,7 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
     """
     connection, table = registry.connection, registry.present_table(name)
     values = {"held": _held_row(registry, table, tuple(key)), "tbl": table.id, "op": FIRST_UPDATE_OP}
-    _check_kept(registry, table, tuple(key))
+    _check_kept(registry, table, values["held"], tuple(key))
     awaits = query.exists(
         connection,
         Sql(f"{table.held} AS held"),
@@ -81,14 +81,14 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
     connection.execute(f"DELETE FROM {table.held} WHERE id = ?", (values["held"],))
 
 
-def _check_kept(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) -> None:
+def _check_kept(registry: Registry, table: Table, held: int, key: tuple[SqliteValue, ...]) -> None:
     """Check that others have the values of a deleted row still: a row that comes back does not bring its values anew."""
     promised = floor.promised(registry)
     if not promised:
         return
-    where = joined((Sql(f"{part} = ?{n}") for n, part in enumerate(table.key_names, 1)), " AND ")
-    statement = sql("conflicts/undelete/heads", clock=table.clock, heads=table.heads, is_row=where)
-    heads = query.rows(registry.connection, statement, key)
+    same = table.same_keys("head", "clock")
+    statement = sql("conflicts/undelete/heads", clock=table.clock, heads=table.heads, head_is_clock=same)
+    heads = query.rows(registry.connection, statement, {"held": held})
     if all(floor.covers(registry, promised, t, s) for t, s in heads):
         raise NotDeletedError(
             f"row {show_key(key)} of table {table.name!r} was deleted before {registry.path} agreed to a compaction, so others "

@@ -245,6 +245,23 @@ def test_a_deleted_row_that_others_may_have_forgotten_is_not_undeleted(tmp_path:
     assert ("k5", 15, "x") in rows(other)
 
 
+def test_a_row_whose_key_awaits_another_one_is_undeleted(tmp_path: Path) -> None:
+    """Whether its delete was agreed on is asked of the row itself, whose key is another one in the clocks than the one that was written."""
+    one = peers.replica(
+        tmp_path / "1.db",
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE t (p INTEGER REFERENCES p (id), n INTEGER, v, PRIMARY KEY (p, n))",
+        now=Clock(step=1_000),
+        tables=("p",),
+        identity="row",
+    )
+    one.enable("t")
+    write(one, "INSERT INTO p VALUES (1)")
+    one.compact(keep_ms=0)
+    write(one, "INSERT INTO t VALUES (7, 1, 'x')", "DELETE FROM t")
+    with pytest.raises(errors.WriteRefusedError, match="FOREIGN KEY"):
+        one.undelete("t", 7, 1)
+
+
 def test_parents_and_rows_with_open_conflicts_are_kept(tmp_path: Path) -> None:
     """A reference may bring a deleted row back; a conflict is there until somebody settles it."""
     schema = "CREATE TABLE p (id TEXT PRIMARY KEY NOT NULL); CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v REFERENCES p (id), w)"

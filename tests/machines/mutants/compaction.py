@@ -90,7 +90,7 @@ COMPACTION = tuple(
         (
             "a deleted row is brought back though others may have forgotten its values",
             "conflicts/undelete.py",
-            "    _check_kept(registry, table, tuple(key))\n",
+            '    _check_kept(registry, table, values["held"], tuple(key))\n',
             "",
         ),
     )

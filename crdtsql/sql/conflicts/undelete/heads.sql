@@ -1,7 +1,8 @@
 SELECT ifnull(dot_t, t), ifnull(dot_s, s)
 FROM ${clock}
-WHERE ${is_row}
+WHERE held = :held
 UNION ALL
-SELECT t, s
-FROM ${heads}
-WHERE ${is_row}
+SELECT head.t, head.s
+FROM ${clock} AS clock
+JOIN ${heads} AS head ON ${head_is_clock}
+WHERE clock.held = :held
