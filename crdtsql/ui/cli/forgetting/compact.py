@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 import click
@@ -12,12 +11,12 @@ from crdtsql.compaction import CompactReport
 from crdtsql.rejoin import RejoinReport, Unwritten
 from crdtsql.transports import named, reached, whole
 from crdtsql.ui.cli.carry import TOKEN_FILE, token_in
+from crdtsql.ui.cli.forgetting.ages import read_age
 from crdtsql.ui.outcome import show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, ask, open_replica, print_json, print_table
 
 MOST_TOLD = 20
 """So many writes that were not made again are told one by one."""
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def register(group: click.Group) -> None:
@@ -29,10 +28,10 @@ def register(group: click.Group) -> None:
 
 def read_duration(_context: click.Context, _parameter: click.Parameter, text: str) -> int:
     """Read how long something is: `30d`, `12h`, `0`; in milliseconds."""
-    found = re.fullmatch(r"(\d{1,6})\s*([smhdw]?)", text.strip())
-    if found is None or (not found[2] and int(found[1])):
+    age = timedelta() if text.strip() == "0" else read_age(text)
+    if age is None:
         raise click.BadParameter(f"{text!r} is no length of time: give one such as 30d, 12h, 2w or 0")
-    return int(timedelta(**{_UNITS[found[2] or "d"]: int(found[1])}).total_seconds() * 1000)
+    return age // timedelta(milliseconds=1)
 
 
 @click.command()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 
 import click
 
 from crdtsql.base import UsageError, printable, suggest
 from crdtsql.purge import PurgeReport
+from crdtsql.ui.cli.forgetting.ages import read_age
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
-_AGE = re.compile("([0-9]{1,6})([dhw])", re.ASCII)
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 ELSEWHERE = (
     "each other replica overwrites them when it gets this; what none can overwrite: changesets that were exported to files, "
     "segments of a store until a snapshot covers them, backups, and replicas that never sync again"
@@ -74,9 +72,9 @@ def moment(when: str) -> datetime | timedelta:
     Raises:
         UsageError: it is neither.
     """
-    age = _AGE.fullmatch(when.strip())
-    if age:
-        return timedelta(**{_UNITS[age[2]]: int(age[1])})
+    age = read_age(when)
+    if age is not None:
+        return age
     try:
         found = datetime.fromisoformat(when.strip())
     except ValueError as error:
