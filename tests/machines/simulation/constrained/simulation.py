@@ -245,22 +245,15 @@ class Constrained(Simulation):
         self._wrote(peer)
 
     def _undelete(self) -> None:
-        """Bring a deleted row back; what can't be shown is refused, and nothing has changed then."""
-        if self.numbered:
-            return
-        for peer in self.peers:
-            self.check(peer)
-        events = len(self.world.events)
-        contents = {peer.path: state.content(peer.replica.connection) for peer in self.peers}
-        try:
-            answers.undelete(self)
-        except WriteRefusedError:
-            self.occurred["an undelete was refused"] += 1
-            assert events == len(self.world.events)
-            assert contents == {peer.path: state.content(peer.replica.connection) for peer in self.peers}
+        """Bring a deleted row back; what can't be shown is refused."""
+        self._answer(answers.undelete, WriteRefusedError, "an undelete was refused")
 
     def _purge(self) -> None:
         """Let a deleted row be forgotten; one that is shown, because rows refer to it, is left as it was."""
+        self._answer(answers.purge, CannotPurgeError, "a purge was refused for a row that others refer to")
+
+    def _answer(self, answer: Callable[[Simulation], None], refusal: type[Exception], situation: str) -> None:
+        """Say what is to become of a deleted row; where that is refused, nothing has changed."""
         if self.numbered:
             return
         for peer in self.peers:
@@ -268,9 +261,9 @@ class Constrained(Simulation):
         events = len(self.world.events)
         contents = {peer.path: state.content(peer.replica.connection) for peer in self.peers}
         try:
-            answers.purge(self)
-        except CannotPurgeError:
-            self.occurred["a purge was refused for a row that others refer to"] += 1
+            answer(self)
+        except refusal:
+            self.occurred[situation] += 1
             assert events == len(self.world.events)
             assert contents == {peer.path: state.content(peer.replica.connection) for peer in self.peers}
 
