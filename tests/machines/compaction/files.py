@@ -11,7 +11,7 @@ import apsw
 
 from crdtsql import Replica
 from tests.machines.compaction import exchange, verbs
-from tests.machines.compaction.pairs import SUFFIXES, Pair
+from tests.machines.compaction.pairs import SUFFIXES, Pair, nobody
 from tests.machines.simulation.constrained.making import Constrained, agree
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def create(history: History, *, filled: bool | None = None) -> Pair:
         filled = history.random.random() < 0.5
     if filled:
         for table in pair.habits.tables:
-            pair.writer.fill(history.random, table)
+            pair.writer.fill(history.random, table, nobody())
     for side in pair.sides:
         side.do(lambda replica: _enable(history, replica))
     history.pairs.append(pair)

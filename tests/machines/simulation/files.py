@@ -68,10 +68,11 @@ def create(simulation: Simulation) -> None:
     skew_ms = 0 if simulation.frozen else random.choice((0, 0, 3, -70_000, 45_000))
     peer = _peer(simulation, path, skew_ms, None)
     for table, shape in simulation.habits.tables.items():
-        peer.writer.fill(random, table)
+        peer.writer.fill(random, table, peer.twin)
         rows = peer.writer.genesis(table)
         peer.replica.enable(table, **shape.options)
         peer.twin.site = bytes.fromhex(peer.replica.site)
+        peer.fold(simulation)
         peer.twin.enable(rows, simulation.now_of(skew_ms))
         simulation.enabled(peer, table)
     simulation.peers.append(peer)

@@ -58,12 +58,17 @@ class ConstrainedWriter(Writer):
     def everything(self) -> dict[str, Rows]:
         return {table: self.rows(table) for table in self.habits.tables}
 
-    def fill(self, random: Random, table: str) -> None:
-        """Insert rows that are there before the table is enabled; they break no constraint."""
+    def fill(self, random: Random, table: str, twin: model.Replica) -> None:
+        """Insert rows that are there before the table is enabled; what they do to tables that are enabled is told."""
         library.set_pragmas(self.connection, foreign_keys=1)
+        is_begun = bool(self.connection.execute("SELECT 1 FROM sqlite_schema WHERE name = '_crdt_log'").get)
         for key in random.sample(self.shape(table).pool, random.choice((0, 1, 2))):
-            with suppress(apsw.ConstraintError):
-                self.connection.execute(*self._insertion(random, table, "INSERT", key))
+            insertion = self._insertion(random, table, "INSERT", key)
+            if is_begun:
+                self.run(twin, [insertion])
+            else:
+                with suppress(apsw.ConstraintError):
+                    self.connection.execute(*insertion)
 
     def write(self, random: Random, twin: model.Replica) -> None:
         """Run a random statement, or a transaction of some; what a constraint refuses changes nothing."""
@@ -158,6 +163,8 @@ class ConstrainedWriter(Writer):
         found = self._try(statements)
         if found is None:
             self.occurred["a constraint refused a statement"] += 1
+            return
+        if not found:
             return
         self._note(before, found, enforced)
         self.named = standing.named(self._standing(twin), twin.pending, found, self.everything())
@@ -340,7 +347,7 @@ class ConstrainedWriter(Writer):
         self.overwrote += [accounting.overwritten(row, before, after, self.habits.tables) for _, row, _ in found]
         changed = {
             (table, key)
-            for table in after
+            for (table,) in self.connection.execute("SELECT name FROM _crdt_table")
             for key in before[table].keys() | after[table].keys()
             if not _alike(before[table].get(key), after[table].get(key))
         }
