@@ -8,6 +8,7 @@ a delete. Folding an empty log writes nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import apsw
@@ -140,7 +141,7 @@ def _fold_table(
             clock=table.clock,
             clock_is_event=table.same_keys("clock", "event"),
         )
-        connection.execute(release, values)
+        connection.execute(release, {**values, "kept": json.dumps(home.held_on(table))})
     fields = foldparts.concerned(registry, table, events)
     if fields:
         with byrow.kept(registry, table, shape, events) as rows:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
@@ -35,7 +35,7 @@ from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table, facts
 if TYPE_CHECKING:
     from crdtsql.shown.holding import Side
 
-DELETED, PERHAPS_EVICTED = 2, 3
+INSERTED, DELETED, PERHAPS_EVICTED = 1, 2, 3
 LAST = (1 << 63) - 1
 """After all events."""
 
@@ -153,6 +153,7 @@ class _Apart:
     Attributes:
         number: its held row.
         later: the events where it stands since then, up to its delete: entry, kind, held row of a delete.
+        deleted: whether it was deleted there, or evicted.
         reason: why it was held.
     """
 
@@ -206,6 +207,10 @@ class Homecoming:
             if row.deleted:
                 connection.execute(f"UPDATE {row.table.held} SET reason = :reason WHERE id = :held", values)
         return [row.table for row in self._apart if row.deleted]
+
+    def held_on(self, table: Table) -> list[int]:
+        """List the held rows of a table that stay the truth of those that wait, though these were written anew."""
+        return [row.number for row in self._apart if row.table.id == table.id and not row.deleted]
 
     def hold(self, table: Table) -> None:
         """Once a table is folded: have those that are not deleted be held on."""
@@ -264,19 +269,20 @@ class _Homecomers:
         """Have a row wait out of sight, with what was written to it, until it has its number."""
         table, values = self.table, {"tbl": self.table.id, "held": number, "anew": anew}
         later = query.rows(self.connection, sql("shown/moved/later_events", **self.moved_one), values)
-        end = next((place for place, (_, op, _) in enumerate(later, 1) if op == DELETED), len(later))
+        later = later[: next((place for place, (_, op, _) in enumerate(later, 1) if op == DELETED), len(later))]
         (reason,) = query.first(self.connection, f"SELECT reason FROM {table.held} WHERE id = ?", (number,))
-        self.apart.append(
-            _Apart(table, number, [(seq, op, held) for seq, op, held in later[:end]], deleted is not None, reason)
-        )
-        if deleted is None:
-            find = sql("shown/moved/updates_before", keys=table.keys, held=table.held)
-            updates = [(op, mask) for _, _, op, mask in query.rows(self.connection, find, values)]
-            updates += [(op, mask) for _, op, mask in later]
+        gone = deleted is not None or not self._stands(number)
+        if not gone:
+            before = self._before(number, anew)
+            self._forget([(seq, op, held) for seq, _, _, op, held in before if op == PERHAPS_EVICTED])
+            self._forget([event for event in later if event[1] == PERHAPS_EVICTED])
+            later = [event for event in later if event[1] != PERHAPS_EVICTED]
+            written = [(op, detail) for *_, op, detail in (*before, *later)]
             for field in table.fields:
-                if is_written(table, field, updates):
+                if is_written(table, field, written, anew=True):
                     self._learn_value(number, field)
             self._remove(number)
+        self.apart.append(_Apart(table, number, later, gone, reason))
         wait = sql("shown/moved/wait", held=table.held, moved=table.moved)
         self.connection.execute(wait, {"held": number})
         self.connection.execute(f"UPDATE {table.clock} SET held = NULL WHERE held = ?", (number,))
@@ -299,9 +305,7 @@ class _Homecomers:
         events = query.rows(self.connection, sql("shown/moved/later_events", **self.moved_one), values)
         first = next((place for place, (_, op, _) in enumerate(events) if op != PERHAPS_EVICTED), len(events))
         of_nobody = events[: first + 1] if events[first:] and events[first][1] == DELETED else events[:first]
-        for seq, _, removed in of_nobody:
-            self.connection.execute("DELETE FROM temp._crdt_event WHERE seq = ?", (seq,))
-            self.connection.execute(f"DELETE FROM {self.table.held} WHERE id = ?", (removed,))
+        self._forget(of_nobody)
         if not events[first:]:
             self._learn(number, anew)
             self._remove(number)
@@ -313,11 +317,9 @@ class _Homecomers:
 
         So what is overwritten unseen is known.
         """
-        table = self.table
-        find = sql("shown/moved/updates_before", keys=table.keys, held=table.held)
-        updates = query.rows(self.connection, find, {"tbl": table.id, "held": number, "anew": anew})
+        table, before = self.table, self._before(number, anew)
         for field in table.plain_fields:
-            stamps = [(hlc, s) for hlc, s, op, mask in updates if is_written(table, field, [(op, mask)])]
+            stamps = [(hlc, s) for _, hlc, s, op, mask in before if is_written(table, field, [(op, mask)], anew=True)]
             if not stamps:
                 continue
             self._learn_value(number, field)
@@ -325,9 +327,24 @@ class _Homecomers:
             stamp = sql("shown/moved/stamp", clock=table.clock, t=t, s=s, keys=table.keys, held=table.held)
             self.connection.execute(stamp, (*max(stamps), number))
 
+    def _before(self, number: int, anew: int) -> list[tuple[int, int, int, int, int | None]]:
+        """List the events of a row up to those of its own key: entry, stamp (hlc, site), kind, and what else the log says."""
+        find = sql("shown/moved/events_before", keys=self.table.keys, held=self.table.held)
+        return query.rows(self.connection, find, {"tbl": self.table.id, "held": number, "anew": anew})
+
+    def _forget(self, events: Iterable[tuple[int, int, int | None]]) -> None:
+        """Forget events (entry, kind, held row of a removal) that are of no row, with what they held."""
+        for seq, _, removed in events:
+            self.connection.execute("DELETE FROM temp._crdt_event WHERE seq = ?", (seq,))
+            self.connection.execute(f"DELETE FROM {self.table.held} WHERE id = ?", (removed,))
+
     def _learn_value(self, number: int, field: Field) -> None:
         slots = {"held": self.table.held, "value": naming.value(field.id), "column": identifier(field.name)}
         self.connection.execute(sql("shown/moved/learn", **slots, **self._standing), (number,))
+
+    def _stands(self, number: int) -> bool:
+        """Tell whether anything stands where a row stood before the log."""
+        return query.first(self.connection, sql("shown/moved/stands", **self._standing), (number,)) is not None
 
     @property
     def _standing(self) -> dict[str, Sql]:
@@ -382,7 +399,10 @@ class _Homecomers:
         )
 
 
-def is_written(table: Table, field: Field, events: Iterable[tuple[int, int]]) -> bool:
-    """Tell whether any of some events of the log (kind, detail) is an update of a column."""
+def is_written(table: Table, field: Field, events: Iterable[tuple[int, Any]], *, anew: bool = False) -> bool:
+    """Tell whether any of some events of the log (kind, detail) is an update of a column, or an insert, which writes a row `anew`."""
     stamped = table.stamped_with(field)
-    return any(op == FIRST_UPDATE_OP + stamped.word and (detail >> stamped.bit) & 1 for op, detail in events)
+    return any(
+        (anew and op == INSERTED) or (op == FIRST_UPDATE_OP + stamped.word and (detail >> stamped.bit) & 1)
+        for op, detail in events
+    )

@@ -156,10 +156,15 @@ def test_concurrent_writes_where_a_row_stands_and_where_it_was_written(tmp_path:
 
 @pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("written", [False, True])
-def test_who_inserts_the_own_key_of_a_moved_row_writes_it_anew(tmp_path: Path, written: bool, folded: bool) -> None:
+@pytest.mark.parametrize(
+    "before", ["UPDATE link SET v = 5 WHERE note = 'nb'", "REPLACE INTO link VALUES ('nb', 'a', 5, 1)"]
+)
+def test_who_inserts_the_own_key_of_a_moved_row_writes_it_anew(
+    tmp_path: Path, before: str, written: bool, folded: bool
+) -> None:
     """What stood under the other key goes, and its values are in the conflict log; or, if it is written after that, is a row of its own."""
     one, other = linked(tmp_path)
-    statements = ["UPDATE link SET v = 5 WHERE note = 'nb'", "INSERT INTO link VALUES ('nb', 'b', 8, 8)"]
+    statements = [before, "INSERT INTO link VALUES ('nb', 'b', 8, 8)"]
     statements += ["UPDATE link SET w = 6 WHERE note = 'nb' AND tag = 'a'"] if written else []
     for some in [[statement] for statement in statements] if folded else [statements]:
         write(other, *some)
@@ -256,6 +261,26 @@ ELSEWHERE = {
         ],
         [(2, 1, 50, 0, None), (3, 1, 30, 8, '["a","b","c"]')],
     ),
+    "replaced before": (
+        ["REPLACE INTO tie VALUES (3, 1, 30, 7, '[\"b\"]')"],
+        [],
+        [(2, 1, 46, 0, None), (3, 1, 30, 7, '["b"]')],
+    ),
+    "replaced and updated": (
+        ["UPDATE tie SET v = 20, n2 = n2 + 1", "REPLACE INTO tie VALUES (3, 1, 30, 7, '[\"b\"]')"],
+        ["UPDATE tie SET n2 = n2 + 2, s = json_insert(s, '$[#]', 'a') WHERE label = 3"],
+        [(2, 1, 46, 0, None), (3, 1, 30, 9, '["a","b"]')],
+    ),
+    "replaced after": (
+        ["UPDATE tie SET v = 20, n2 = n2 + 1"],
+        ["REPLACE INTO tie VALUES (3, 1, 30, 7, '[\"b\"]')"],
+        [(2, 1, 46, 0, None), (3, 1, 30, 7, '["b"]')],
+    ),
+    "replaced and deleted": (
+        ["REPLACE INTO tie VALUES (3, 1, 30, 7, '[\"b\"]')"],
+        ["DELETE FROM tie WHERE label = 3"],
+        [(2, 1, 46, 0, None)],
+    ),
     "deleted": (["UPDATE tie SET v = 30 WHERE label = 3"], ["DELETE FROM tie WHERE label = 3"], [(2, 1, 46, 0, None)]),
     "deleted and inserted": (
         ["UPDATE tie SET v = 30 WHERE label = 3"],
@@ -265,14 +290,53 @@ ELSEWHERE = {
 }
 
 
+LOOKS = "CREATE TRIGGER look BEFORE UPDATE ON tie BEGIN SELECT 1; END"
+UNIQUE = "CREATE UNIQUE INDEX tie_v ON tie (v)"
+
+
 @pytest.mark.parametrize("at_once", [True, False])
-@pytest.mark.parametrize("trigger", ["", "CREATE TRIGGER look BEFORE UPDATE ON tie BEGIN SELECT 1; END;"])
+@pytest.mark.parametrize("more", ["", LOOKS, UNIQUE], ids=["", "looks", "unique"])
 @pytest.mark.parametrize("name", ELSEWHERE)
-def test_the_number_in_a_moved_rows_key_is_used_again(tmp_path: Path, name: str, trigger: str, at_once: bool) -> None:
+def test_the_number_in_a_moved_rows_key_is_used_again(tmp_path: Path, name: str, more: str, at_once: bool) -> None:
     """Who uses the number of a united row again begins another row; what is written to the one that stands elsewhere stays its own."""
+    before, after, expected = ELSEWHERE[name]
+    _use_the_number_again(tmp_path, before, after, expected, more, at_once=at_once)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("before", [[], ["UPDATE tie SET n2 = n2 + 1"]])
+def test_a_moved_row_is_evicted_after_its_number_was_used_again(
+    tmp_path: Path, before: list[str], at_once: bool
+) -> None:
+    """REPLACE deletes it where it stands, by another row's value."""
+    after, expected = ["REPLACE INTO tie VALUES (3, 9, 10, 1, NULL)"], [(2, 1, 46, 0, None), (3, 9, 10, 1, None)]
+    one = _use_the_number_again(tmp_path, before, after, expected, UNIQUE, at_once=at_once)
+    assert [row[:1] for row in held(one)] == [("label",)]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("early", [True, False])
+def test_what_a_moved_row_was_in_the_way_of_is_no_write_of_it(tmp_path: Path, early: bool, at_once: bool) -> None:
+    """So it stays deleted if another replica deletes it meanwhile."""
+    met, expected = ["INSERT OR IGNORE INTO tie VALUES (3, 9, 10, 1, NULL)"], [(2, 1, 46, 0, None)]
+    before, after = (met, []) if early else ([], met)
+    _use_the_number_again(tmp_path, before, after, expected, UNIQUE, at_once=at_once, meanwhile="DELETE FROM tie")
+
+
+def _use_the_number_again(
+    folder: Path,
+    before: list[str],
+    after: list[str],
+    expected: list[Any],
+    more: str,
+    *,
+    at_once: bool,
+    meanwhile: str = "",
+) -> Replica:
+    """Insert rows under the number of a united label, and of the tie that stands elsewhere for it; compare the ties that are shown."""
     ddl = """CREATE TABLE label (id INTEGER PRIMARY KEY, name UNIQUE);
     CREATE TABLE tie (label INTEGER NOT NULL REFERENCES label, n INTEGER NOT NULL, v, n2 INTEGER, s TEXT, PRIMARY KEY (label, n));"""
-    one, other = two(tmp_path, ddl + trigger, tables=("label",), identity="row")
+    one, other = two(folder, ddl + more, tables=("label",), identity="row")
     for found, number in ((one, 3), (other, 2)):
         found.enable("tie", types={"n2": "counter", "s": "set"})
         found.set_unique("label", ["name"], "same")
@@ -282,15 +346,16 @@ def test_the_number_in_a_moved_rows_key_is_used_again(tmp_path: Path, name: str,
     come_to_rest([one, other])
     ties = "SELECT label, n, v, n2, s FROM tie ORDER BY label, n"
     assert read(one, ties) == read(other, ties) == [(3, 1, 10, 5, '["c"]')]
-    before, after, expected = ELSEWHERE[name]
     again = ["INSERT INTO label VALUES (2, 'y')", "INSERT INTO tie VALUES (2, 1, 46, 0, NULL)"]
     for statements in [[*before, *again, *after]] if at_once else [before, *zip(again), after]:
         write(one, *statements)
     held(one)
     assert one.conflicts() == []
+    write(other, meanwhile)
     come_to_rest([one, other])
     assert held(one) == held(other)
     assert read(one, ties) == read(other, ties) == expected
+    return one
 
 
 def test_three_replicas_in_any_order(tmp_path: Path) -> None:
