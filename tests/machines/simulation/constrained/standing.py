@@ -10,7 +10,7 @@ from tests.machines.oracle import model
 from tests.machines.oracle.events import Row
 from tests.machines.simulation.writes import Rows
 
-Writes = list[tuple[str, Row, dict[str, Any]]]
+Write = tuple[str, Row, dict[str, Any]]
 Place = tuple[str, Row]
 """What the log says of a write: its kind, and where it was; a row that REPLACE evicted is none that was deleted there."""
 NOWHERE: Row = ("", ())
@@ -24,53 +24,69 @@ class Own:
     name: Row
 
 
-@dataclass
+@dataclass(frozen=True)
 class Named:
-    """Writes by the rows that they are of, what the log says of each, and what the model calls those that stand elsewhere.
+    """A write by the row that it is of.
 
-    `left` has what it calls rows that stood there until they were inserted elsewhere: whoever writes there sees what they showed.
+    Attributes:
+        write: what it is of that row.
+        place: what the log says of it.
+        name: what the model calls the row, if it stands elsewhere.
+        left: what it calls the row that stood there until it was inserted elsewhere: whoever writes there sees what that showed.
     """
 
-    writes: Writes
-    places: list[Place]
-    names: list[Row | None]
-    left: list[Row | None]
+    write: Write
+    place: Place
+    name: Row | None = None
+    left: Row | None = None
 
 
-def named(standing: Mapping[Row, Own], pending: Sequence[model.Entry], found: Writes, now: Mapping[str, Rows]) -> Named:
-    """Say of which rows some writes are.
+class Standing:
+    """Which rows stand elsewhere, as a log goes on.
 
     A row stands where it is shown until it is deleted there, or inserted under its own key. From then on what is there is a row of its
-    own: if its row was inserted elsewhere, it begins with the first update, and a delete before that is none.
+    own: if its row was inserted elsewhere, it begins with the first update, and a delete before that is none. But what is inserted
+    under its key once a number in that was used again is another row, and it stands where it stood.
+
+    Args:
+        standing: the rows that stand elsewhere before the log, by where they do.
+        pending: what is in the log so far.
     """
-    rows, parted = dict(standing), set[Row]()
-    for entry in pending:
-        _pass(rows, parted, *(entry.place or ("nothing", NOWHERE)))
-    result = Named([], [], [], [])
-    for kind, row, values in found:
-        write, own = (kind, row, values), None
-        if row in parted and kind == "delete":
+
+    def __init__(self, standing: Mapping[Row, Own], pending: Sequence[model.Entry]) -> None:
+        self._before = standing
+        self._rows = dict(standing)
+        self._parted: set[Row] = set()
+        for entry in pending:
+            self._pass(entry.place or ("nothing", NOWHERE), entry[1])
+
+    def take(self, found: Write, meant: Row, now: Mapping[str, Rows]) -> Named:
+        """Say of which row a write is, and take it into account for those that come after it.
+
+        Args:
+            meant: what the model calls the row of that key.
+            now: what the tables show.
+        """
+        kind, row, values = found
+        write, own = found, None
+        if row in self._parted and kind == "delete":
             write = ("nothing", NOWHERE, {})
-        elif row in parted and kind == "update":
+        elif row in self._parted and kind == "update":
             write = ("insert", row, dict(now[row[0]].get(row[1], values)))
-        elif kind != "nothing" and (own := rows.get(row)) is not None:
+        elif kind != "nothing" and (own := self._rows.get(row)) is not None:
             write = (kind, own.key, values)
-        place = "evicted" if values.get("evicted") else kind
-        result.writes.append(write)
-        result.places.append((place, row))
-        result.names.append(None if own is None else own.name)
-        result.left.append(standing[row].name if row in parted and row in standing else None)
-        _pass(rows, parted, place, row)
-    return result
+        place = "evicted" if values.get("evicted") else kind, row
+        left = self._before[row].name if row in self._parted and row in self._before else None
+        self._pass(place, meant if own is None else own.name)
+        return Named(write, place, None if own is None else own.name, left)
 
-
-def _pass(rows: dict[Row, Own], parted: set[Row], kind: str, place: Row) -> None:
-    """Take a write into account, for those that come after it."""
-    if kind in ("delete", "insert", "update"):
-        parted.discard(place)
-    if kind == "delete":
-        rows.pop(place, None)
-    if kind == "insert":
-        for other in [other for other, own in rows.items() if own.key == place]:
-            del rows[other]
-            parted.add(other)
+    def _pass(self, entry: Place, name: Row) -> None:
+        kind, place = entry
+        if kind in ("delete", "insert", "update"):
+            self._parted.discard(place)
+        if kind == "delete":
+            self._rows.pop(place, None)
+        if kind == "insert":
+            for other in [other for other, own in self._rows.items() if (own.key, own.name) == (place, name)]:
+                del self._rows[other]
+                self._parted.add(other)

@@ -16,6 +16,7 @@ import pytest
 
 from crdtsql import Replica
 from tests.machines.oracle import model
+from tests.machines.oracle.numbers import Birth
 from tests.machines.simulation import accounting, histories
 from tests.machines.simulation.constrained import standing
 from tests.machines.simulation.constrained import tables as constrained_tables
@@ -186,8 +187,24 @@ def _result(replica: Replica, habits: Habits) -> dict[str, Any]:
 def test_whoever_writes_where_a_row_stood_sees_what_it_showed() -> None:
     """A row that stood under another key, and was inserted under its own, is still what a later write at its place takes away."""
     place, own = ("halt", ("a", "s1")), ("halt", ("a", "s2"))
-    standing_there = {place: standing.Own(own, own)}
-    found = [("insert", own, {"v": 1001}), ("delete", place, {})]
-    named = standing.named(standing_there, [], found, {"halt": {("a", "s2"): {"v": 1001}}})
-    assert named.left == [None, own]
-    assert named.writes[1][0] == "nothing"
+    rows = standing.Standing({place: standing.Own(own, own)}, [])
+    shown = {"halt": {("a", "s2"): {"v": 1001}}}
+    found = [rows.take(("insert", own, {"v": 1001}), own, shown), rows.take(("delete", place, {}), place, shown)]
+    assert [one.left for one in found] == [None, own]
+    assert found[1].write[0] == "nothing"
+
+
+@pytest.mark.parametrize("pending", [False, True])
+def test_a_row_stands_where_it_stood_if_a_number_in_its_key_is_used_again(pending: bool) -> None:
+    """What is inserted under its key is another row then, so a later write where it stands is one of it."""
+    place, own = ("tie", (1, 2)), ("tie", (3, 2))
+    old = Birth("label", 3, 1)
+    name, other = ("tie", (old, 2)), ("tie", (Birth("label", 3, 2, old), 2))
+    before = [model.Entry(("insert", other, {"v": 1}))] if pending else []
+    for entry in before:
+        entry.place = "insert", own
+    rows = standing.Standing({place: standing.Own(own, name)}, before)
+    if not pending:
+        assert rows.take(("insert", own, {"v": 1}), other, {}).name is None
+    found = rows.take(("delete", place, {}), place, {})
+    assert (found.write, found.name, found.left) == (("delete", own, {}), name, None)

@@ -167,8 +167,7 @@ class ConstrainedWriter(Writer):
         if not found:
             return
         self._note(before, found, enforced)
-        self.named = standing.named(self._standing(twin), twin.pending, found, self.everything())
-        self.tell(twin, self.named.writes)
+        self.tell(twin, found)
 
     # -- statements -------------------------------------------------------------------------------
 
@@ -256,17 +255,19 @@ class ConstrainedWriter(Writer):
         """Tell the model what was written, with births in place of numbers."""
         names, gone = self._names(twin) if self.numbered else ({}, set())
         logged = accounting.logged(self.connection, self.habits.tables)
-        named = self.named
-        told = zip(found, named.places, named.names, named.left, self.overwrote, strict=True)
-        for (kind, row, values), place, name, left, overwrote in told:
-            table, key = row
-            if left is not None:
-                self.habits.overwritten.update((left, mark) for mark in overwrote)
+        rows, now = standing.Standing(self._standing(twin), twin.pending), self.everything()
+        for one, overwrote in zip(found, self.overwrote, strict=True):
+            kind, (table, key), _ = one
             if kind == "insert" and table in self.numbered:
                 known = names[table].get(key[0])
                 if known is None or known in gone:
                     self.occurred["a number was used again"] += known is not None
                     names[table][key[0]] = Birth(table, key[0], next(TOKENS), known)
+            named = rows.take(one, NOTHING[1] if kind == "nothing" else self._row(table, key, names), now)
+            (kind, row, values), place = named.write, named.place
+            table, key = row
+            if named.left is not None:
+                self.habits.overwritten.update((named.left, mark) for mark in overwrote)
             if kind == "nothing":
                 twin.write(kind, row, values)
                 twin.pending[-1].place = place
@@ -274,7 +275,7 @@ class ConstrainedWriter(Writer):
             if kind == "delete" and table in self.numbered and not values.get("replaced"):
                 gone.add(names[table][key[0]])
             written = {} if kind == "delete" else self._values_of(table, values, names)
-            meant = name or self._row(table, key, names)
+            meant = named.name or self._row(table, key, names)
             if kind in ("insert", "delete") or accounting.MARKED in values:
                 overwrote |= {mark for of, mark in logged if of == row}
             self.habits.overwritten.update((meant, mark) for mark in overwrote)
