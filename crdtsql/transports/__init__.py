@@ -11,7 +11,7 @@ from crdtsql.base import door
 from crdtsql.transports import syncing  # noqa: F401 - a replica can sync from now on
 
 if TYPE_CHECKING:
-    from crdtsql.transports import http, pipe
+    from crdtsql.transports import http, pipe, secrecy
     from crdtsql.transports.addresses import named, parse
     from crdtsql.transports.cards import Contact, contacts
     from crdtsql.transports.exchange import answer
@@ -51,6 +51,7 @@ __all__ = [
     "pipe",
     "probe",
     "reached",
+    "secrecy",
     "sync",
     "whole",
 ]

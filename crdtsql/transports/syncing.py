@@ -101,7 +101,12 @@ def _with_open(replica: Replica, remote: Any, options: SyncOptions) -> SyncRepor
 def reached(replica: Replica, address: str | os.PathLike[str], token: str | None = None) -> Peer | Store:
     """Open the remote of an address; show a server the token, or the one that is kept for the address."""
     found = parse(address)
-    return opener(found)(found, Context(replica.lock_timeout, token))
+    remote = opener(found)(found, Context(replica.lock_timeout, token))
+    if isinstance(remote, Store):
+        from crdtsql.transports.secrecy.sealed import Sealed
+
+        return Sealed(remote)
+    return remote
 
 
 def watch(

@@ -21,6 +21,7 @@ CREATE TRIGGER loud AFTER INSERT ON task BEGIN UPDATE task SET title = upper(tit
 """
 COMMANDS = (
     "enable",
+    "encryption",
     "disable",
     "status",
     "clone",

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from crdtsql import Replica, sync
 from crdtsql.base.values import EXACT
-from crdtsql.transports import http
+from crdtsql.transports import http, secrecy
 from crdtsql.ui import demo
 from crdtsql.ui.cli import cli
 from crdtsql.ui.outcome import EXIT_CODES
@@ -28,6 +28,8 @@ COMMANDS = {
     for command, context in commands(cli, TOP)
     if not isinstance(command, click.Group)
 }
+OTHER_PUBLIC = "age1hk7xsma4jl0558kj8uaqt6h9r4rnrq2hn2ulz3q7euqvg3j7a9xqrj88rt"
+PUBLIC = "age1vqmfjukmfnepm0a9utwjy6tfdn7mht8wamqdy40dhagytd488a4qp8qxnh"
 CALLS = {
     "alter": "app.db 'ALTER TABLE task ADD COLUMN note'",
     "blame": "app.db task t1",
@@ -40,6 +42,13 @@ CALLS = {
     "disable": "app.db task",
     "doctor": "app.db",
     "enable": "app.db other",
+    "encryption add": f"dir:sealed {PUBLIC} --name mate",
+    "encryption begin": "dir:empty",
+    "encryption join": f"dir:empty {'0' * 64}",
+    "encryption key": "",
+    "encryption list": "dir:sealed",
+    "encryption remove": "dir:sealed other",
+    "encryption rotate": "dir:sealed",
     "export": "app.db -o new.crdt",
     "forget": "app.db mate",
     "held": "app.db --deleted",
@@ -110,6 +119,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "CREATE TABLE task (id TEXT, n); INSERT INTO task VALUES ('s', 7)"
     )
     monkeypatch.chdir(tmp_path)
+    for name in ("empty", "sealed"):
+        (tmp_path / name).mkdir()
+    secrecy.begin("dir:sealed")
+    secrecy.add("dir:sealed", OTHER_PUBLIC, "other")
     return tmp_path
 
 
@@ -182,11 +195,12 @@ def test_every_command_fails_in_json(name: str, tmp_path: Path, monkeypatch: pyt
     if name == "demo":
         done = call(*words)
         assert (json.loads(done.stdout), done.stderr, done.exit_code) == ({"equal": False}, "", 1)
-    else:
+    elif name != "encryption key":  # which succeeds anywhere
         found = error_of(call(*words))
-        expected = (2, "UsageError") if name == "completion" else (1, "DatabaseError")
+        of_store = name.startswith("encryption")
+        expected = (2, "UsageError") if name == "completion" else (1, "TransportError" if of_store else "DatabaseError")
         assert (found["exit_code"], found["kind"]) == expected
-        assert name == "completion" or "no such file" in found["message"]
+        assert name == "completion" or f"no such {'folder' if of_store else 'file'}" in found["message"]
     found = error_of(call(*words, "--no-such-option"))
     assert (found["exit_code"], found["kind"]) == (2, "UsageError") and "--no-such-option" in found["message"]
     assert os.listdir(tmp_path) in ([], ["state"])

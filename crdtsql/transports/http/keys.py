@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crdtsql.base import UsageError, suggest
 from crdtsql.store import state_directory
-from crdtsql.transports.http import secretfiles
+from crdtsql.transports.secrecy import secretfiles
 from crdtsql.wire import read_text
 
 VARIABLE = "CRDTSQL_TOKEN"

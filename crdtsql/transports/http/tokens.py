@@ -18,7 +18,7 @@ from typing import Any
 
 from crdtsql.base import CrdtsqlError, UsageError, caseless, suggest
 from crdtsql.store import state_directory
-from crdtsql.transports.http import secretfiles
+from crdtsql.transports.secrecy import secretfiles
 
 BEGINS = "crdtsql_"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", re.ASCII)

@@ -1,1 +1,0 @@
-"""The commands about HTTP: the server, and who may use it."""
