@@ -7,7 +7,7 @@ TOOLS  := $(VENV)/tools
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test wheel-test cli-page lint types bench soak mutants clean
+.PHONY: help demo test wheel-test cli-page lint types bench soak histories mutants clean
 
 help:            ## list these commands
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -60,6 +60,9 @@ soak: $(READY) $(TOOLS)/.ready  ## long runs: mlflow and optuna, random historie
 	  $(BIN)/python -m pytest -q tests/machines --ignore tests/machines/simulation tests/programs \
 	  tests/capture/test_statement_matrix.py tests/evolve/test_tampering.py tests/conflicts/test_conflicts.py \
 	  tests/fold/test_homomorphism.py tests/store/test_waiting.py tests/numbers/test_meant.py tests/transports/http/test_faults.py
+
+histories: $(READY)  ## random histories of all generators for SECONDS, new ones in each run; histories.json adds up what ran clean
+	$(BIN)/python -m tests.machines.ledger --seconds $(SECONDS)
 
 mutants: $(READY)  ## seed bugs one by one; the tests named for it, or 1,000 histories, must notice each of them
 	$(BIN)/python -m tests.machines.mutants --seeds 1000

@@ -14,7 +14,7 @@ import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import ConflictError, MissingChangesError, NotDeletedError
-from tests.support import state
+from tests.support import seeds, state
 from tests.support.peers import Clock, come_to_rest, fast_directory, replica, rows, send, three, write
 
 SCHEMA = "CREATE TABLE t (id INTEGER PRIMARY KEY, a, b)"
@@ -301,7 +301,7 @@ class World:
                     assert both <= self.seen[conflict.resolved_hlc, conflict.resolved_site]
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("CRDTSQL_SEEDS", "12"))))
+@pytest.mark.parametrize("seed", seeds.chosen(12))
 def test_resolved_is_exact(seed: int) -> None:
     """An entry is resolved exactly while the write of the cell's present value had seen both values, whatever came by which way."""
     with fast_directory() as directory:

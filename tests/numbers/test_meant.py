@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from functools import cache
 from itertools import count
@@ -17,11 +16,11 @@ from crdtsql import Replica
 from crdtsql.wire.envelope import unpack
 from tests.fold import logs
 from tests.fold.test_homomorphism import compare, give
-from tests.support import state
+from tests.support import seeds, state
 from tests.support.library import connect
 from tests.support.peers import START_MS, merged_in_all_orders
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "30"))
+SEEDS = seeds.chosen(30)
 TICK_MS = 10_000
 SCHEMA = """
 CREATE TABLE p (id INTEGER PRIMARY KEY, name);
@@ -217,7 +216,7 @@ def test_what_a_replacement_takes_along_does_not_hide_it(
     assert rows(b, "SELECT id FROM p WHERE name = 'two'") == []
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_random_references_have_one_answer(seed: int) -> None:
     """Whatever programs write, foreign keys enforced or not, before, between and after: all replicas come to the same."""
     random = Random(seed)

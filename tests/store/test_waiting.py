@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import sqlite3
@@ -18,8 +17,9 @@ import pytest
 from crdtsql import Replica, sync
 from crdtsql.store import copies
 from crdtsql.store.book import Book
+from tests.support import seeds
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "12"))
+SEEDS = seeds.chosen(12)
 SCHEMA = """
 CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT);
 CREATE TABLE reply (id INTEGER PRIMARY KEY AUTOINCREMENT, note INTEGER REFERENCES note (id), body TEXT);
@@ -263,14 +263,14 @@ def history(folder: Path, seed: int, *, wipe: bool) -> tuple[set[str], list[Path
     return set().union(*words.values()), paths
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_random_copies_count_once(tmp_path: Path, seed: int) -> None:
     """Whatever is copied, restored and synced in whatever order: what a file still has is everywhere, once."""
     words, paths = history(tmp_path, seed, wipe=False)
     check(words, *paths)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_lost_book_doubles_and_never_loses(tmp_path: Path, seed: int) -> None:
     """Where the book was wiped, writes may be there twice, on all replicas alike, and none is lost."""
     words, paths = history(tmp_path, seed, wipe=True)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.machines.carry.network import WAYS, network
-from tests.support import buckets
+from tests.support import buckets, seeds
 from tests.support.brokers import Server as Broker
 
-SEEDS = int(os.environ.get("CRDTSQL_NETWORKS", "1"))
+SEEDS = seeds.chosen(1, "CRDTSQL_NETWORKS")
 STEPS = 60
 CRDTSQL = "import sys; from crdtsql.ui.cli import main; main()"
 
@@ -38,7 +38,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any
         broker.kill()
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("ways", [*((way,) for way in WAYS), WAYS], ids=lambda ways: "+".join(ways))
 def test_all_end_up_equal(ways: tuple[str, ...], seed: int, services: dict[str, Any], tmp_path: Path) -> None:
     """Programs write during syncs, requests come twice and old ones again, files are late: at rest all have the same, and nobody went back."""

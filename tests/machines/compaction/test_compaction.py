@@ -13,8 +13,9 @@ import pytest
 from tests.machines.compaction import runs
 from tests.machines.compaction.situations import REQUIRED
 from tests.machines.simulation import histories
+from tests.support import seeds
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "8"))
+SEEDS = seeds.chosen(8)
 ONE_SEED = os.environ.get("CRDTSQL_SEED")
 STEPS = os.environ.get("CRDTSQL_STEPS")
 PER_TEST = 20
@@ -25,10 +26,10 @@ occurred: Counter[str] = Counter()
 
 
 @pytest.mark.skipif(ONE_SEED is not None, reason="one seed was asked for")
-@pytest.mark.parametrize("first", range(0, SEEDS, PER_TEST))
+@pytest.mark.parametrize("first", range(0, len(SEEDS), PER_TEST))
 def test_nobody_sees_that_a_replica_compacted(first: int) -> None:
     """A replica that compacts shows, holds and lists as open conflicts what its twin does that got the same writes and never compacted."""
-    for result in histories.run_all(runs.run, range(first, min(first + PER_TEST, SEEDS))):
+    for result in histories.run_all(runs.run, SEEDS[first : first + PER_TEST]):
         occurred.update(result.occurred)
         if result.failure is not None:
             pytest.fail(runs.explain(result), pytrace=False)
@@ -44,13 +45,13 @@ def test_one_seed() -> None:
 
 
 @pytest.mark.skipif(ONE_SEED is not None, reason="one seed can't meet all situations")
-@pytest.mark.skipif(SEEDS < MANY, reason="few histories don't meet all situations")
+@pytest.mark.skipif(len(SEEDS) < MANY, reason="few histories don't meet all situations")
 def test_every_situation_occurred() -> None:
     """The random runs have met every situation that they are there to test."""
     if sum(occurred.values()) == 0:
         pytest.skip("the runs were not selected")
     missing = [name for name in REQUIRED if not occurred[name]]
-    assert not missing, f"never occurred in {SEEDS} seeds: {missing}"
+    assert not missing, f"never occurred in {len(SEEDS)} seeds: {missing}"
 
 
 @pytest.mark.parametrize("seed", range(2))

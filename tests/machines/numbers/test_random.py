@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from itertools import count
 from pathlib import Path
@@ -12,9 +11,10 @@ import pytest
 
 from crdtsql import Replica
 from tests.machines.numbers.shop import SCHEMA, Shop, Thing, Trade
+from tests.support import seeds
 from tests.support.peers import START_MS
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "24"))
+SEEDS = seeds.chosen(24)
 
 
 def open_trade(folder: Path, rng: random.Random) -> Trade:
@@ -62,7 +62,7 @@ def play(folder: Path, seed: int, steps: int = 60) -> None:
             shop.replica.close()
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_rows_keep_their_identity_and_references_follow(tmp_path: Path, seed: int) -> None:
     """Whatever is inserted under one number on several replicas, in whatever order it meets: rows stay apart, and refer to what
     they were made to refer to, at every moment and everywhere."""

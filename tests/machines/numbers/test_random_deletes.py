@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from itertools import count
@@ -13,6 +12,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
+from tests.support import seeds
 from tests.support.peers import START_MS
 from tests.support.settled import assert_settled
 
@@ -78,7 +78,7 @@ def state_of(replica: Replica) -> list[Any]:
     return found + [replica.connection.execute(BIRTHS.format(table)).fetchall() for table in ("artist", "album")]
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("CRDTSQL_SEEDS", "16"))))
+@pytest.mark.parametrize("seed", seeds.chosen(16))
 def test_references_lead_to_the_rows_that_were_meant(tmp_path: Path, seed: int) -> None:
     """With rows deleted, held, shown again and numbers used again everywhere, no reference ever leads to another row."""
     rng, clock, sites, numbers = random.Random(seed), count(START_MS), count(1), count(1)

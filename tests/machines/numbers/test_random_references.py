@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from random import Random
 
@@ -10,11 +9,12 @@ import pytest
 
 from crdtsql import Replica
 from tests.fold.test_homomorphism import compare, give
+from tests.support import seeds
 from tests.support.library import connect
 from tests.support.peers import Clock
 from tests.support.settled import assert_settled
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "5"))
+SEEDS = seeds.chosen(5)
 SCHEMA = """
 CREATE TABLE p (id INTEGER PRIMARY KEY, name TEXT UNIQUE, up INTEGER);
 CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER, what);
@@ -133,7 +133,7 @@ def tell(story: list[Step], first: Callable[[Replica], None], later: Callable[[R
     return replicas
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_it_makes_no_difference_when_a_reference_is_declared(seed: int) -> None:
     """References that are declared late, by each replica at its own time, lead where they lead that were declared from the beginning."""
     story = choose_story(Random(seed))
@@ -141,7 +141,7 @@ def test_it_makes_no_difference_when_a_reference_is_declared(seed: int) -> None:
     compare([*map(str, story)], *early, *late)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_reference_that_is_taken_back_leaves_nothing(seed: int) -> None:
     """References that are taken back, by each replica at its own time, show what they show that were never declared."""
     story = choose_story(Random(seed))

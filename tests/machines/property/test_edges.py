@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -16,10 +15,11 @@ import apsw
 import pytest
 
 from crdtsql import Replica, sync
+from tests.support import seeds
 from tests.support.edges import LITERALS
 from tests.support.peers import START_MS, all_equal, exchange, in_memory, read, replica
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "10"))
+SEEDS = seeds.chosen(10)
 SCHEMA = """
 CREATE TABLE t (
   id PRIMARY KEY NOT NULL, v, w, n INTEGER, x REAL, s TEXT, m TEXT, r, hi, num NUMERIC,
@@ -77,7 +77,7 @@ def statement(random: Random) -> str:
     return f"{verb} INTO t (id, {', '.join(COLUMNS)}) VALUES ({key}, {', '.join(literal() if random.random() < 0.4 else 'NULL' for _ in COLUMNS)})"
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_no_value_stops_a_sync(seed: int, caplog: pytest.LogCaptureFixture) -> None:
     """Every sync goes through, replicas with the same events are equal, and whatever is held, contested or shown can be told."""
     caplog.set_level(logging.CRITICAL, "crdtsql")

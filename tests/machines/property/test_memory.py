@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +11,7 @@ from crdtsql.base import memory
 from tests.machines.schema_changes import histories as schema_changes
 from tests.machines.schema_changes import unseen
 from tests.machines.simulation import histories
+from tests.support import seeds
 from tests.support.peers import fast_directory
 
 
@@ -43,7 +43,7 @@ def watching(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_Memory", lambda: kept(schema=Watching(), rows=Watching(), content=WatchingContent()))
 
 
-SEEDS = range(int(os.environ.get("CRDTSQL_MEMORY_SEEDS", "2")))
+SEEDS = seeds.chosen(2, "CRDTSQL_MEMORY_SEEDS")
 
 
 @pytest.mark.parametrize("seed", SEEDS)

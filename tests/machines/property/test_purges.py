@@ -6,7 +6,6 @@ Every value that is written is a text that occurs nowhere else. So what was forg
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,10 +16,10 @@ import pytest
 
 from crdtsql import Replica, sync
 from crdtsql.base.errors import CrdtsqlError
-from tests.support import state
+from tests.support import seeds, state
 from tests.support.peers import Clock, fast_directory, write
 
-SEEDS = int(os.environ.get("CRDTSQL_PURGES", "24"))
+SEEDS = seeds.chosen(24, "CRDTSQL_PURGES")
 STEPS = 45
 TYPES = {"tags": "set", "doc": "map", "reg": "register", "hi": "max", "grown": "grow-set", "n": "counter"}
 TABLE = "CREATE TABLE t (id {} PRIMARY KEY, a TEXT, b TEXT NOT NULL DEFAULT '', tags TEXT, doc TEXT, reg, hi, grown TEXT, n INTEGER)"
@@ -197,7 +196,7 @@ class History:
 met: Counter[str] = Counter()
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_what_a_purge_had_seen_is_forgotten(seed: int) -> None:
     """Whatever happens meanwhile, a replica that knows a purge has nothing of what it had seen, and all that it had not."""
     with fast_directory() as folder:

@@ -10,13 +10,10 @@ import os
 import pytest
 
 from tests.machines.schema_changes import histories, unseen
+from tests.support import seeds
 from tests.support.peers import fast_directory
 
-SEEDS = (
-    [int(os.environ["CRDTSQL_SEED"])]
-    if "CRDTSQL_SEED" in os.environ
-    else range(int(os.environ.get("CRDTSQL_SCHEMA_SEEDS", "24")))
-)
+SEEDS = [int(os.environ["CRDTSQL_SEED"])] if "CRDTSQL_SEED" in os.environ else seeds.chosen(24, "CRDTSQL_SCHEMA_SEEDS")
 
 
 @pytest.mark.parametrize("seed", SEEDS)

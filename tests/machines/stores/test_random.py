@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.machines.stores.world import play
+from tests.support import seeds
 
-SEEDS = int(os.environ.get("CRDTSQL_SEEDS", "20"))
+SEEDS = seeds.chosen(20)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_random_folders(seed: int) -> None:
     """Whatever folders do to their files, and members to themselves: all that was put stays reachable, and all replicas become equal."""
     play(seed)

@@ -5,7 +5,6 @@ CRDTSQL_VERBS=200 runs more of them. No model follows: settling from scratch and
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,10 +23,11 @@ from tests.machines.simulation.constrained.simulation import held
 from tests.machines.simulation.constrained.test_constrained import _Untold
 from tests.machines.simulation.constrained.writes import ConstrainedWriter
 from tests.machines.simulation.writes import Habits
+from tests.support import seeds
 from tests.support.peers import START_MS, come_to_rest, fast_directory
 from tests.support.settled import assert_settled
 
-PLAYS = int(os.environ.get("CRDTSQL_VERBS", "1"))
+PLAYS = seeds.chosen(1, "CRDTSQL_VERBS")
 STEPS = 24
 
 
@@ -168,7 +168,7 @@ class Play:
 @pytest.mark.parametrize("family", constrained_tables.FAMILIES)
 def test_what_is_shown_follows_from_what_is_known_whatever_is_done(family: str) -> None:
     """After any verb on any replica nothing waits, settling from scratch gives what is there, and in the end all replicas show the same."""
-    for seed in range(PLAYS):
+    for seed in PLAYS:
         with fast_directory() as directory, pytest.MonkeyPatch.context() as patch:
             patch.setenv("CRDTSQL_STATE_DIR", str(directory / "state"))
             play = Play(directory, family, seed)
