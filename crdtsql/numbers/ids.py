@@ -112,7 +112,7 @@ def _awaited(mine: Mapping[Contender, int]) -> Iterator[Span]:
     holders = {number: row for row, number in mine.items()}
     for row, number in mine.items():
         holder = holders.get(row.number)
-        if row.here is None and number != row.number and holder is not None and _is_unseen(holder, row):
+        if row.here is None and number != row.number and holder is not None and _is_awaited(row):
             yield Span(row.number, number, row.birth, holder=holder.birth)
 
 
@@ -125,7 +125,7 @@ def _awaited_before_old_rows(mine: Mapping[Contender, int]) -> Iterator[Span]:
     others = {row.here for row in mine if row.birth.t > 0}
     for row, number in mine.items():
         holder = old.get(row.number)
-        if row.here is None and number != row.number and holder is not None and _is_unseen(holder, row):
+        if row.here is None and number != row.number and holder is not None and _is_awaited(row):
             there = row.number if holder.here is None else holder.here
             if there not in others:
                 yield Span(there, number, row.birth, holder=holder.birth)
@@ -147,12 +147,12 @@ def _unclaimed(mine: Mapping[Contender, int], theirs: Mapping[Contender, int]) -
             yield Span(row.number, number, row.birth, holder=holder.birth)
 
 
-def _is_unseen(holder: Contender, row: Contender) -> bool:
-    """Tell whether the holder of a number may be unknown to who inserted a row under it; of rows born since, their births say so.
+def _is_awaited(row: Contender) -> bool:
+    """Tell whether a reference that its site had written before may mean a row.
 
-    A row of the genesis was unknown to who began a line of its own under its number.
+    Who used the number of a row of the genesis again knew that one: what it wrote before means the old row.
     """
-    return holder.birth.t > 0 or row.root.t > 0
+    return row.root.t > 0
 
 
 def _shown_there(covered: list[Contender]) -> Mapping[Contender, int]:

@@ -319,6 +319,27 @@ def test_a_number_used_again_elsewhere_is_not_what_a_reference_awaited(how: str,
 
 
 @pytest.mark.parametrize("how", CHILDREN)
+@pytest.mark.parametrize("together", [True, False], ids=["all at once", "one by one"])
+def test_who_uses_an_old_number_again_meant_the_old_row(how: str, together: bool) -> None:
+    """Of a reference before its row, whose writer then used the number of an old row again, the old row is meant, whatever arrives when."""
+    insert, query = CHILDREN[how]
+    (a,), (b,), (c, d) = make(1), make(2, before="INSERT INTO p VALUES (2, 'of b')"), make(3, 4)
+    a.connection.execute(insert.format(n=1, p=2, w="child"))
+    give(a, d)
+    give(b, a)
+    if not together:
+        give(b, d)
+    for number, writer in enumerate((a, c, a)):
+        writer.connection.execute(f"DELETE FROM p; INSERT INTO p VALUES (2, 'again {number}')")
+        give(a, c)
+        give(c, a)
+        if not together:
+            give(a, d)
+    rest(a, b, c, d)
+    assert all(rows(one, query) == [] for one in (a, b, c, d))
+
+
+@pytest.mark.parametrize("how", CHILDREN)
 @pytest.mark.parametrize("order", ["abc", "bac", "bca", "acb", "mabc", "bcma", "macb", "abmc"])
 def test_a_reference_that_awaits_nothing_means_an_old_row(how: str, order: str) -> None:
     """A reference whose writer had seen no row of its number, and inserts none, means the row that a file had before enabling.

@@ -1219,6 +1219,13 @@ MUTANTS = (
         tests="tests/numbers/test_replaced.py",
     ),
     Mutant(
+        "a reference means the next row of its writer in the line of an old one",
+        "numbers/ids.py",
+        "return row.root.t > 0",
+        "return True",
+        tests="tests/numbers/test_meant.py",
+    ),
+    Mutant(
         "a row of the genesis is known by one file's genesis alone",
         "numbers/contenders.py",
         "return [*known, *mine.difference(known)]",
