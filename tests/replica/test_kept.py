@@ -64,6 +64,20 @@ def test_what_nobody_changed_is_not_read_again(path: str) -> None:
         assert receiver.vector() == sender.vector()
 
 
+def test_nothing_is_compiled_again(path: str) -> None:
+    """Of what an export and a merge of one row run, SQLite compiles nothing anew the next time but PRAGMAs that read a setting."""
+    with Replica.open(path) as sender, _clone(sender, "b.db") as receiver:
+        compiled: list[tuple[object, ...]] = []
+        for replica in (sender, receiver):
+            replica.connection.authorizer = lambda *about: compiled.append(about) or apsw.SQLITE_OK
+        for key in ("a", "b", "c", "d"):
+            _write(sender.connection, key)
+            known = receiver.vector()
+            compiled.clear()
+            receiver.merge(sender.export(known))
+        assert {action for action, *_ in compiled} <= {apsw.SQLITE_PRAGMA, apsw.SQLITE_TRANSACTION, apsw.SQLITE_SAVEPOINT}
+
+
 def test_two_replicas_of_one_file(path: str) -> None:
     """Two that have one file open see what the other one committed: no stamp is given twice, and nothing is lost."""
     with Replica.open(path) as one, Replica.open(path) as other:

@@ -497,3 +497,18 @@ def test_what_expires_statements(what: str) -> None:
     for statement in STATEMENTS:
         connection.execute(statement).fetchall()
     assert bool(asked) == (what in EXPIRES)
+
+
+@pytest.mark.parametrize("stable", [False, True])
+@pytest.mark.parametrize("statement", ["SELECT x FROM t LIMIT ?", "SELECT x FROM t, u WHERE x = ?"])
+def test_a_bound_value_has_a_statement_compiled_again(statement: str, stable: bool) -> None:
+    """28: a statement is compiled anew for each value of a LIMIT, or in a join without an index for it, unless plans go by no value."""
+    connection = apsw.Connection(":memory:")
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, int(stable))
+    connection.execute("CREATE TABLE t (x); CREATE TABLE u (y)")
+    asked: list[object] = []
+    connection.authorizer = lambda *about: asked.append(about) or apsw.SQLITE_OK
+    connection.execute(statement, (1,)).fetchall()
+    asked.clear()
+    connection.execute(statement, (2,)).fetchall()
+    assert bool(asked) == (not stable)
