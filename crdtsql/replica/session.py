@@ -90,7 +90,9 @@ class Session:
                 replica = cls(connection, now=now, make_site=make_site, lock_timeout=lock_timeout)
                 replica.registry.given_path = name
                 connection.set_progress_handler(lambda: False, 500_000)
-                connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # else bound values have it compile again (fact 28)
+                connection.config(
+                    apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1
+                )  # else bound values have it compile again (fact 28)
                 connection.execute(
                     "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY"
                 )

@@ -57,7 +57,7 @@ def has_strangers(path: str) -> bool:
 
 def was_inherited(path: str) -> bool:
     """Tell whether a connection to a file that was open when this process was forked is still open in it."""
-    file = _file(path)
+    file = _file(path) if _inherited else None
     return file is not None and any(
         _uses(connection, file) for connection in (each() for each in _inherited) if connection is not None
     )

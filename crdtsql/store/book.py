@@ -19,7 +19,6 @@ from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO
 
 from crdtsql.store.identity import state_directory
@@ -30,6 +29,9 @@ KEPT_S = 90 * 24 * 3600
 KEPT_BYTES = 64 << 20
 KEPT_LOGS = 4_000
 """How long books are kept, and how much of them. What is dropped counts twice where it is in another file too."""
+FORGET_EVERY = 256
+"""Old ones are looked for once in so many times, by chance, more often where books are large; a look costs what writing many does."""
+LARGE = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Book:
     """
 
     logged: Logged
-    _path: Path | None = None
+    _path: str | None = None
     _file: BinaryIO | None = None
     _records: list[tuple[list[Folded], array[int]]] = field(default_factory=list)
 
@@ -68,7 +70,7 @@ class Book:
             begin = f"{registry.number('clock')} {found.logged.seqs[0]} {found.times[0]}"
             name = hashlib.blake2b(begin.encode(), digest_size=16).hexdigest()
             with suppress(OSError):
-                found._open(state_directory() / "logs" / name)
+                found._open(os.path.join(state_directory(), "logs", name))
         return found
 
     @property
@@ -76,12 +78,12 @@ class Book:
         """Return the times of the entries, with their chance; ends before the first that has none."""
         return self.logged.times
 
-    def _open(self, path: Path) -> None:
+    def _open(self, path: str) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         try:
             handle = os.open(path, flags, 0o600)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.makedirs(os.path.dirname(path), exist_ok=True, mode=0o700)
             handle = os.open(path, flags, 0o600)
         self._file, self._path = os.fdopen(handle, "r+b"), path
         _lock(self._file)
@@ -147,7 +149,7 @@ class Book:
             self._file.write(line + b"\n" + times.tobytes())
             self._file.flush()
             os.fsync(self._file.fileno())
-        if secrets.randbelow(32) == 0:
+        if secrets.randbelow(FORGET_EVERY) <= len(times) // LARGE:
             with suppress(OSError):
                 _forget_old(self._path)
 
@@ -165,13 +167,15 @@ def _lock(file: BinaryIO) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
 
 
-def _forget_old(kept: Path) -> None:
+def _forget_old(kept: str) -> None:
     """Drop the oldest books beyond what is kept."""
-    found = sorted(
-        ((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(kept.parent)), reverse=True
-    )
-    size = 0
-    for place, (written, length, path) in enumerate(found):
+    found = [
+        (status.st_mtime, status.st_size, entry.path)
+        for entry in os.scandir(os.path.dirname(kept))
+        if (status := entry.stat())
+    ]
+    size, oldest = 0, time.time() - KEPT_S
+    for place, (written, length, path) in enumerate(sorted(found, reverse=True)):
         size += length
-        if path != str(kept) and (place >= KEPT_LOGS or size > KEPT_BYTES or written < time.time() - KEPT_S):
+        if path != kept and (place >= KEPT_LOGS or size > KEPT_BYTES or written < oldest):
             os.unlink(path)

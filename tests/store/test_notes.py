@@ -96,3 +96,27 @@ def test_a_note_of_a_later_state_says_what_may_be_missing(tmp_path: Path) -> Non
     (tmp_path / "copy.db").write_bytes(app.read_bytes())
     said = run("vector", tmp_path / "copy.db").stderr.decode()
     assert "it is a copy" in said and "nothing is lost" in said
+
+
+def test_a_note_stays_one_file(tmp_path: Path) -> None:
+    """A note is overwritten where it is, with as many bytes as before, and says how far the file has come; a link is replaced."""
+    app = make(tmp_path / "app.db", SCHEMA, [("a", 1)])
+    ok("enable", app, "task")
+    note, said = note_of(app), []
+    for _ in range(3):
+        before = note.stat()
+        execute(app, "UPDATE task SET n = n + 1")
+        ok("vector", app)
+        after = note.stat()
+        assert (after.st_ino, after.st_size) == (
+            before.st_ino,
+            before.st_size,
+        ) and after.st_size % copies.NOTE_BYTES == 0
+        said.append(json.loads(note.read_text())["generation"])
+    assert said == sorted({*said})
+    elsewhere = note.rename(tmp_path / "elsewhere")
+    note.symlink_to(elsewhere)
+    execute(app, "UPDATE task SET n = n + 1")
+    ok("vector", app)
+    assert not note.is_symlink() and json.loads(note.read_text())["generation"] > said[-1]
+    assert json.loads(elsewhere.read_text())["generation"] == said[-1]
