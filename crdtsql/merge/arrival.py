@@ -114,6 +114,7 @@ class Arrival(Formed):
         self.unseen = unseen
         self.severed = 0
         self._winning: tuple[Pair, ...] = ()
+        self._form: Hashable = None
         self.bears = False
         self.table = table
         self.shape = shape
@@ -133,8 +134,10 @@ class Arrival(Formed):
     @property
     def form(self) -> Hashable:
         """Return all that the statements depend on: both sides, and the columns that were sent and that win."""
-        sent = None if self._sent_alone is None else tuple([pair.position for pair in self._sent_alone])
-        return self._layout, sent, tuple([pair.position for pair in self._winning])
+        if self._form is None:
+            sent = None if self._sent_alone is None else tuple([pair.position for pair in self._sent_alone])
+            self._form = self._layout, sent, tuple([pair.position for pair in self._winning])
+        return self._form
 
     def _check(self, fields: dict[str, Field], path: str) -> None:
         name = self.table.name
@@ -163,10 +166,12 @@ class Arrival(Formed):
         self._sent_alone = tuple(
             pair for pair in self.pairs if masks[pair.position // WORD_BITS] >> (pair.position % WORD_BITS) & 1
         )
+        self._form = None
 
     def win(self, pairs: Iterable[Pair]) -> None:
         """Say of which columns any cell wins, of rows that are known here."""
         self._winning = tuple(pairs)
+        self._form = None
 
     @property
     def winning(self) -> Sequence[Pair]:

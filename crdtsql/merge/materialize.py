@@ -29,7 +29,7 @@ from crdtsql.base import (
     text,
 )
 from crdtsql.merge.arrival import Arrival
-from crdtsql.merge.meet import Values, met_of
+from crdtsql.merge.meet import RowCounts, Values, met_of
 from crdtsql.shown import foretold, link_held
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import Registry
@@ -38,27 +38,33 @@ _NONE = Sql("0")
 STAGED = TemporaryTable("_crdt_staged", "merge/materialize/create_staged")
 
 
-def materialize(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int, shown_fresh: int) -> int:
+def materialize(
+    registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int, counted: RowCounts
+) -> int:
     """Write the result of a merge to the user's table and its held rows; what the table does not take waits there.
 
     Args:
-        fresh, known: how many incoming rows are new here, and how many are not; shown_fresh: how many of the new ones live.
+        fresh, known: how many incoming rows are new here, and how many are not.
+        counted: what becomes of these rows.
 
     Returns:
         How many rows that the table showed, and that go on living, changed.
     """
     connection, table = registry.connection, arrival.table
-    updated = 0
+    updated, in_place = 0, None
     if known:
-        _hide(connection, arrival, values)
-        _update_held(connection, arrival, values)
-        connection.execute(sql("merge/materialize/wait", met=met_of(arrival), held=table.held))
+        if counted.deleted:
+            _hide(connection, arrival, values)
+        if counted.deleted or counted.held:
+            _update_held(connection, arrival, values)
+        if counted.held:
+            connection.execute(sql("merge/materialize/wait", met=met_of(arrival), held=table.held))
         exchanging = _exchanges_unique(connection, arrival)
         in_place = None if exchanging.text else _update_in_place(connection, arrival)
         apart = exchanging if exchanging.text else Sql(f"({arrival.changed})")
         updated = _replace_shown(connection, arrival, values, apart) if in_place is None else in_place
-    waiting = fresh > 0 and not _show_fresh(connection, arrival, values, shown_fresh)
-    if waiting or known:
+    waiting = fresh > 0 and not _show_fresh(connection, arrival, values, counted.fresh)
+    if waiting or (known and (counted.deleted or in_place is None)):
         genesis = (values["genesis_t"], values["genesis_s"])
         link_held(registry, table, int(str(values["held_base"])), genesis)
     return updated
@@ -131,20 +137,20 @@ def _write_held(arrival: Arrival, settings: Sql) -> str:
 
 
 def _exchanges_unique(connection: apsw.Connection, arrival: Arrival) -> Sql:
-    """Say which met rows change a column that a UNIQUE index depends on; nothing if there is no such index."""
+    """Say which met rows change a column that a UNIQUE index depends on; nothing if none can."""
     indexes = schema.unique_indexes(connection, arrival.table.name)
     if not indexes:
         return EMPTY
     named = {name.lower() for index in indexes for name in index.columns if name is not None}
     every = not all(index.is_plain for index in indexes)
     masks: dict[Sql, int] = {}
-    for pair in arrival.pairs:
+    for pair in arrival.winning:
         if every or pair.field.name.lower() in named:
             masks[pair.won] = masks.get(pair.won, 0) | 1 << pair.field.bit
     conditions = [Sql(f"(met.{word} & {mask}) <> 0") for word, mask in masks.items()]
     if arrival.respells:
         conditions.append(Sql("met.t <> met.old_t OR met.s <> met.old_s"))
-    return joined(conditions or [Sql("0")], " OR ")
+    return joined(conditions, " OR ")
 
 
 def _update_in_place(connection: apsw.Connection, arrival: Arrival, apart: Sql = _NONE) -> int | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 from zlib import crc32
 
 import apsw
@@ -107,11 +108,12 @@ def narrow(connection: apsw.Connection, arrival: Arrival) -> None:
 def meet(connection: apsw.Connection, arrival: Arrival, values: Values) -> None:
     """Compare the rows that both sides have, cell by cell and head by head."""
     connection.execute(_meet(arrival), values)
-    if query.first(connection, _find_twice(arrival)):
+    rows, many, pairs = query.first(connection, sql("merge/meet/find_complex", met=met_of(arrival)))
+    if rows > 1 and query.first(connection, _find_twice(arrival)):
         raise _one_row_twice(arrival)
-    if query.exists(connection, met_of(arrival), "complex = 1"):
+    if many:
         _join_heads(connection, arrival)
-    if query.exists(connection, met_of(arrival), "complex > 1"):
+    if pairs:
         _join_pairs(connection, arrival)
 
 
@@ -293,10 +295,27 @@ def _count_cells(arrival: Arrival) -> str:
     return sql("merge/meet/count_cells", met=met_of(arrival), counts=joined(counts, ",\n  "), **arrival.image_slots)
 
 
-def count_rows(connection: apsw.Connection, arrival: Arrival) -> tuple[int, int, int, int]:
-    """Count the rows that are fresh and shown, that come back, that are shown otherwise than they are and change, and that go."""
-    fresh, revived, updated, deleted = query.first(connection, _count_rows(arrival))
-    return fresh, revived, updated, deleted
+class RowCounts(NamedTuple):
+    """What becomes of the rows that arrived.
+
+    Attributes:
+        fresh: those that are new here and live.
+        revived: those that come back.
+        updated: those that are shown otherwise than they are, and change.
+        deleted: those that go from the user's table.
+        held: those that have a held row, whether they are shown or not.
+    """
+
+    fresh: int
+    revived: int
+    updated: int
+    deleted: int
+    held: int
+
+
+def count_rows(connection: apsw.Connection, arrival: Arrival) -> RowCounts:
+    """Count the rows that arrived by what becomes of them."""
+    return RowCounts(*query.first(connection, _count_rows(arrival)))
 
 
 @rendered

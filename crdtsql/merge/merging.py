@@ -340,12 +340,12 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
         report.concurrent = meet.record_conflicts(registry, arrival, clashing, values)
         arrival.win(pair for pair, won, _, _ in counts if won)
         arrival.severed = meet.record_severed(registry, arrival, values)
-    new, revived, report.updated, report.deleted = meet.count_rows(connection, arrival)
-    report.inserted = new + revived
+    counted = meet.count_rows(connection, arrival)
+    report.inserted, report.updated, report.deleted = counted.fresh + counted.revived, counted.updated, counted.deleted
     meet.store_clocks(registry, arrival, values, fresh, known)
     if known:
         conflict_log.mark_resolved_merged(registry, arrival.table, values["seq"], last_conflict)
-    report.updated += materialize.materialize(registry, arrival, values, fresh, known, new)
+    report.updated += materialize.materialize(registry, arrival, values, fresh, known, counted)
     return report
 
 

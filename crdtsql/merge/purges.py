@@ -28,9 +28,12 @@ def carried_out(
     Args:
         local: changeset ordinal -> local ordinal.
     """
+    listed, finding = _news(registry, header, local), [(arrival, _finding(registry, arrival)) for arrival in arrivals]
+    if not listed and not told.any_known(registry) and not any(statements for _, statements in finding):
+        yield
+        return
     with erasing.noting(registry):
-        found = +Counter({arrival.table.name: _find(registry, arrival) for arrival in arrivals})
-        listed = _news(registry, header, local)
+        found = +Counter({arrival.table.name: _find(registry, arrival, statements) for arrival, statements in finding})
         if listed:
             found += told.note_told(registry, listed)
         if found or told.any_known(registry):
@@ -78,18 +81,23 @@ def _notice(registry: Registry, rows: int) -> str:
     )
 
 
-def _find(registry: Registry, arrival: Arrival) -> int:
-    """Note the rows that are purged by events which are new here; return how many there are."""
-    connection, statements = registry.connection, []
+def _finding(registry: Registry, arrival: Arrival) -> list[str]:
+    """Write the statements that find the rows that are purged by events which are new here; none if nothing says that any is."""
+    statements = []
     if arrival.header.columns and arrival.header.gone:
         statements.append(_find_first(arrival))
     heads = Sql(f"{arrival.image_slots['image']}.{image.head_table(arrival.number)}")
-    if arrival.header.columns and query.exists(connection, heads, "gone = 1"):
+    if arrival.header.columns and query.exists(registry.connection, heads, "gone = 1"):
         statements.append(_find_further(arrival))
+    return statements
+
+
+def _find(registry: Registry, arrival: Arrival, statements: Sequence[str]) -> int:
+    """Note the rows that these statements find; return how many there are."""
     found = 0
     for statement in statements:
-        connection.execute(statement, {"tbl": arrival.table.id})
-        found += connection.changes()
+        registry.connection.execute(statement, {"tbl": arrival.table.id})
+        found += registry.connection.changes()
     return found
 
 

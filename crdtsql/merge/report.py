@@ -34,8 +34,11 @@ class TableReport:
 
     def add(self, later: TableReport) -> None:
         """Count in what a later merge did to the same table."""
-        for name, count in asdict(later).items():
-            setattr(self, name, getattr(self, name) + count)
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+
+
+COUNTS = tuple(one.name for one in fields(TableReport))
 
 
 @dataclass(slots=True)
@@ -75,9 +78,8 @@ class MergeReport:
         Raises:
             ValueError, TypeError, KeyError, AttributeError: it is no report.
         """
-        names = {one.name for one in fields(TableReport)}
         tables = {
-            str(table): TableReport(**{name: int(count) for name, count in counts.items() if name in names})
+            str(table): TableReport(**{name: int(count) for name, count in counts.items() if name in COUNTS})
             for table, counts in found["tables"].items()
         }
         unrelated = {str(table): int(rows) for table, rows in found.get("unrelated", {}).items()}
