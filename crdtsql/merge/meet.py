@@ -96,8 +96,8 @@ def _arrive(arrival: Arrival) -> str:
 
 
 def narrow(connection: apsw.Connection, arrival: Arrival) -> None:
-    """Find out which columns were sent, where the changeset is small and they are many."""
-    if arrival.image_slots["image"] == Sql(workbench.NAME) and len(arrival.pairs) >= naming.MANY_COLUMNS:
+    """Find out which columns were sent, where they are many, or the changeset is large."""
+    if arrival.image_slots["image"] != Sql(workbench.NAME) or len(arrival.pairs) >= naming.MANY_COLUMNS:
         words = image.words(len(arrival.header.columns))
         masks = [0] * len(words)
         for row in query.rows(connection, sql("merge/meet/sent_words", words=joined(words), **arrival.image_slots)):

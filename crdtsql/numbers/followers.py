@@ -38,15 +38,21 @@ class Follower:
 
 def to_table(registry: Registry, table: Table) -> list[Follower]:
     """List the columns that hold the numbers of a table, but for its own key."""
+    return to_tables(registry, [table])[table.id]
+
+
+def to_tables(registry: Registry, wanted: Sequence[Table]) -> dict[int, list[Follower]]:
+    """List the columns that hold the numbers of tables, but for their own keys, by table; the schema is looked at once for all."""
     tables = {caseless(known.name): known for known in registry.tables()}
     numbered = [known for known in tables.values() if known.is_numbered]
-    holders = _holders(registry, tables, numbered)
-    own = (caseless(table.name), caseless(table.key[0]))
-    found = []
-    for (name, column), held in sorted(holders.items()):
-        if held == {table.id} and (name, column) != own:
-            follower = _follower(registry.connection, name, column, tables.get(name))
-            found += [] if follower is None else [follower]
+    found: dict[int, list[Follower]] = {table.id: [] for table in wanted}
+    own = {(caseless(table.name), caseless(table.key[0])) for table in wanted}
+    for (name, column), held in sorted(_holders(registry, tables, numbered).items()):
+        if len(held) == 1 and (name, column) not in own:
+            (number,) = held
+            follower = _follower(registry.connection, name, column, tables.get(name)) if number in found else None
+            if follower is not None:
+                found[number].append(follower)
     return found
 
 

@@ -51,11 +51,10 @@ def _numbered(registry: Registry) -> list[tuple[Table, Keyed]]:
 @memory.of_schema
 def _in_keys(connection: apsw.Connection, registered: Registered, learned: Hashable) -> list[tuple[Table, Keyed]]:
     del learned  # what else the answer depends on
-    registry = Registry(connection)
+    followed = followers.to_tables(Registry(connection), [table for table in registered.tables if table.is_numbered])
     found = []
     for table in registered.tables:
-        followed = followers.to_table(registry, table) if table.is_numbered else []
-        keyed = [(one, one.table) for one in followed if one.table is not None and one.position]
+        keyed = [(one, one.table) for one in followed.get(table.id, ()) if one.table is not None and one.position]
         found += [(table, keyed)] if keyed else []
     return found
 
