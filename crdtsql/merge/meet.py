@@ -23,7 +23,6 @@ from crdtsql.base import (
     SqliteValue,
     TemporaryTable,
     fragment,
-    identifier,
     joined,
     naming,
     policy,
@@ -31,7 +30,6 @@ from crdtsql.base import (
     rendered,
     sql,
 )
-from crdtsql.conflicts import conflict_log, severed
 from crdtsql.merge.arrival import Arrival, Pair
 from crdtsql.store import Field, Registry
 from crdtsql.wire import image, workbench
@@ -213,68 +211,6 @@ def _join_heads(connection: apsw.Connection, arrival: Arrival) -> None:
                 met_keys=table.keys_of("met"),
             )
         )
-
-
-def record_conflicts(registry: Registry, arrival: Arrival, clashing: list[tuple[Pair, int]], values: Values) -> int:
-    """Write the losing values of concurrent writes to the conflict log; return how many differed.
-
-    Of more than the log keeps, the first are only counted.
-
-    Args:
-        clashing: columns, and how many concurrent writes each of them has.
-    """
-    recorded, (_, total, _) = 0, conflict_log.limits(registry)
-    for pair, clashes in clashing:
-        differing, skipped = fragment("merge/meet/differing", **_logged(arrival, pair)), 0
-        if clashes > total:
-            (count,) = query.first(registry.connection, f"SELECT count(*) FROM {differing}", values)
-            skipped = max(0, count - total)
-        statement = sql("merge/meet/record_conflicts", keys=arrival.table.keys, differing=differing)
-        recorded += conflict_log.record(registry, statement, values | {"col": pair.field.id}, skipped)
-    return recorded
-
-
-def _logged(arrival: Arrival, pair: Pair) -> dict[str, Sql]:
-    """Return the slots that statements share which log the values of one column, theirs and mine."""
-    table = arrival.table
-    both_values = fragment(
-        "merge/meet/both_values",
-        met=met_of(arrival),
-        met_keys=table.keys_of("met"),
-        won=pair.won,
-        bit=pair.bit,
-        row_marker=identifier(table.key[0]),
-        column=pair.column,
-        held_value=pair.held,
-        table=table.quoted,
-        held=table.held,
-        clock=table.clock,
-        clock_is_met=table.same_keys("clock", "met"),
-        shown_is_met=arrival.is_key_of("shown", "met"),
-        **pair.slots,
-        **arrival.image_slots,
-    )
-    return {"both_values": both_values, "clash": pair.clash, "bit": pair.bit}
-
-
-def record_severed(registry: Registry, arrival: Arrival, values: Values) -> int:
-    """Note the references that incoming writes set to NULL, or to a default, as SQLite does when their row is deleted."""
-    columns = {column.name: column for column in arrival.shape.columns}
-    actions = (
-        {found.field.id: found.key.on_delete for found in severed.severable(registry, arrival.table)}
-        if arrival.winning
-        else {}
-    )
-    recorded = 0
-    for pair in arrival.winning:
-        action = actions.get(pair.field.id)
-        if action is not None:
-            nothing = columns[pair.field.name].default_value if action == "SET DEFAULT" else Sql("NULL")
-            statement = sql(
-                "merge/meet/record_severed", severed=nothing, keys=arrival.table.keys, **_logged(arrival, pair)
-            )
-            recorded += conflict_log.record(registry, statement, values | {"col": pair.field.id})
-    return recorded
 
 
 def count_cells(connection: apsw.Connection, arrival: Arrival) -> list[tuple[Pair, int, int, int]]:

@@ -30,7 +30,19 @@ from crdtsql.base import (
 )
 from crdtsql.capture import without_capture
 from crdtsql.conflicts import conflict_log, severed
-from crdtsql.merge import absent, agreement, bearing, materialize, meet, mergeparts, parking, purges, taken, unrelated
+from crdtsql.merge import (
+    absent,
+    agreement,
+    bearing,
+    clashes,
+    materialize,
+    meet,
+    mergeparts,
+    parking,
+    purges,
+    taken,
+    unrelated,
+)
 from crdtsql.merge.arrival import Arrival
 from crdtsql.merge.report import MergeReport, TableReport
 from crdtsql.numbers import followers, foretelling, ids, reference
@@ -45,6 +57,7 @@ FROM = TemporaryTable(
     read_by=(
         "merge/arrival",
         "merge/bearing",
+        "merge/clashes",
         "merge/meet",
         "merge/mergeparts",
         "merge/parking",
@@ -336,10 +349,10 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
         counts = meet.count_cells(connection, arrival)
         report.cells_won = sum(won for _, won, _, _ in counts)
         report.cells_lost = sum(sent - won for _, won, sent, _ in counts)
-        clashing = [(pair, clashes) for pair, _, _, clashes in counts if clashes]
-        report.concurrent = meet.record_conflicts(registry, arrival, clashing, values)
+        clashing = [(pair, cells) for pair, _, _, cells in counts if cells]
+        report.concurrent = clashes.record_conflicts(registry, arrival, clashing, values)
         arrival.win(pair for pair, won, _, _ in counts if won)
-        arrival.severed = meet.record_severed(registry, arrival, values)
+        arrival.severed = clashes.record_severed(registry, arrival, values)
     counted = meet.count_rows(connection, arrival)
     report.inserted, report.updated, report.deleted = counted.fresh + counted.revived, counted.updated, counted.deleted
     meet.store_clocks(registry, arrival, values, fresh, known)

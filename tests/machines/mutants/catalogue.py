@@ -219,7 +219,7 @@ MUTANTS = (
     Mutant(
         "a file does not start where its note is gone",
         "store/identity/copies.py",
-        "return _note_path(registry).exists() or not _can_note()",
+        "return os.path.exists(_note_path(registry)) or not _can_note()",
         "return True",
         tests="tests/store/test_forked.py",
     ),
@@ -328,6 +328,12 @@ MUTANTS = (
         "AND 0",
     ),
     Mutant(
+        "the values of a held row are not kept up to date where no row goes",
+        "merge/materialize.py",
+        "if counted.deleted or counted.held:",
+        "if counted.deleted:",
+    ),
+    Mutant(
         "an insert leaves old stamps on some cells",
         "sql/fold/folding/stamp_kept.sql",
         ", CASE WHEN inserted IS NULL THEN ${stamp_t} END, CASE WHEN inserted IS NULL THEN ${stamp_s} END",
@@ -364,9 +370,16 @@ MUTANTS = (
     ),
     Mutant(
         "a conflict names the wrong value",
-        "sql/merge/meet/record_conflicts.sql",
+        "sql/merge/clashes/record_conflicts.sql",
         "CASE WHEN wins THEN theirs ELSE mine END",
         "mine",
+    ),
+    Mutant(
+        "of more conflicts than are kept, the numbers begin anew",
+        "sql/merge/clashes/record_conflicts.sql",
+        ":last_conflict + :skipped + row_number() OVER ()",
+        ":last_conflict + row_number() OVER ()",
+        tests="tests/conflicts",
     ),
     Mutant(
         "only the first mask bit is looked at",

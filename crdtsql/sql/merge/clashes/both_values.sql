@@ -6,7 +6,7 @@ SELECT
     ifnull(clock.${old_t}, met.old_t) AS old_t,
     ifnull(clock.${old_s}, met.old_s) AS old_s,
     incoming.${value} AS theirs,
-    CASE WHEN shown.${row_marker} IS NULL THEN held.${held_value} ELSE shown.${column} END AS mine
+    ${mine} AS mine
   FROM ${met} AS met
   CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = met.id
   LEFT JOIN ${clock} AS clock ON ${clock_is_met}

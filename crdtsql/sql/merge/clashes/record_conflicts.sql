@@ -1,6 +1,6 @@
 INSERT INTO _crdt_conflict (id, tbl, col, won_t, won_s, won, lost_t, lost_s, lost, took, ${keys})
 SELECT
-  :last_conflict + row_number() OVER (),
+  :last_conflict + :skipped + row_number() OVER (),
   :tbl,
   :col,
   CASE WHEN wins THEN new_t ELSE old_t END,
@@ -11,5 +11,9 @@ SELECT
   CASE WHEN wins THEN mine ELSE theirs END,
   CASE WHEN wins THEN 'theirs' ELSE 'ours' END,
   ${keys}
-FROM ${differing}
-LIMIT -1 OFFSET :skipped
+FROM (
+  ${both_values}
+  WHERE (met.${clash} >> ${bit}) & 1
+    AND met.id >= :first
+)
+WHERE mine IS NOT theirs
