@@ -114,6 +114,11 @@ def _any_of(tables: tuple[tuple[int, Sql], ...], where: Sql | LiteralString) -> 
     )
 
 
+def enforces_keys(connection: apsw.Connection) -> bool:
+    """Tell whether foreign keys are enforced; the PRAGMA that says so is compiled each time."""
+    return bool(connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, -1))
+
+
 def compile_only(connection: apsw.Connection, statement: str, values: Any = None) -> None:
     """Have SQLite compile a statement, with all triggers that it fires.
 

@@ -42,25 +42,27 @@ def collect(
     """
     connection, registered = registry.connection, registry.registered()
     with receiver_noted(connection, registry.sites(), receiver):
-        few = _few(registry, registered, receiver)
+        start = find_start(connection)
+        few = _few(registry, registered, receiver, start)
         if few is not None:
-            header = fill(registry, few, receiver, now, workbench.NAME, on_progress, others=registered)
+            header = fill(registry, few, receiver, now, workbench.NAME, start, on_progress, others=registered)
             content = workbench.read(connection, header)
             workbench.clear(connection, header, range(1, len(few) + 1))
             encoded = None if content is None else rows.encode(content)
             if encoded is not None and len(encoded) <= workbench.MOST_BYTES:
                 return Collected(header, encoded)
         database = attachments.enter_context(attached(connection, "image"))
-        return Collected(fill(registry, registered.tables, receiver, now, database, on_progress), database)
+        return Collected(fill(registry, registered.tables, receiver, now, database, start, on_progress), database)
 
 
-def _few(registry: Registry, registered: Registered, receiver: Mapping[bytes, int]) -> list[Table] | None:
+def _few(
+    registry: Registry, registered: Registered, receiver: Mapping[bytes, int], start: int | None
+) -> list[Table] | None:
     """Return the tables that may have rows which a receiver lacks, None if those are not few.
 
     Some may be among them, and may count, of which it has all.
     """
     connection, left = registry.connection, workbench.MOST_ROWS
-    start = find_start(connection)
     if start is None:
         return []
     recent = query.having_rows(connection, registered.clocks, "seq >= :start", {"start": start})

@@ -69,8 +69,8 @@ def export(
         only: the one table to export; all if None.
     """
     with receiver_noted(registry.connection, registry.sites(), receiver):
-        tables = registry.tables() if only is None else [only]
-        return fill(registry, tables, receiver, now, database, on_progress, for_people=for_people)
+        tables, start = registry.tables() if only is None else [only], find_start(registry.connection)
+        return fill(registry, tables, receiver, now, database, start, on_progress, for_people=for_people)
 
 
 @contextmanager
@@ -121,6 +121,7 @@ def fill(
     receiver: Mapping[bytes, int],
     now: Now,
     database: str,
+    start: int | None,
     on_progress: Progress,
     *,
     for_people: bool = False,
@@ -129,6 +130,7 @@ def fill(
     """Fill empty tables of an image with what the noted receiver lacks; return the header.
 
     Args:
+        start: what `find_start` returns.
         others: all tables, if only some are to be filled, those of the workbench.
     """
     connection, sites = registry.connection, registry.sites()
@@ -153,10 +155,10 @@ def fill(
         for statement in image.schema(header, database):
             connection.execute(statement)
         with writing.unchecked(connection):
-            _export_tables(registry, tables, receiver, database, on_progress, for_people)
+            _export_tables(registry, tables, receiver, database, start, on_progress, for_people)
     else:
         workbench.lay_out(connection, header, range(1, len(tables) + 1))
-        _export_tables(registry, tables, receiver, database, on_progress, for_people)
+        _export_tables(registry, tables, receiver, database, start, on_progress, for_people)
     counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
     header = replace(header, tables=tuple(counted), foretold=foretelling.told(connection, tuple(counted), database))
     return header if others is None else with_others(connection, header, others)
@@ -167,10 +169,10 @@ def _export_tables(
     tables: list[Table],
     receiver: Mapping[bytes, int],
     database: str,
+    start: int | None,
     on_progress: Progress,
     for_people: bool,
 ) -> None:
-    start = find_start(registry.connection)
     if start is None:
         return
     registry.connection.execute(sql("export/exporting/merged", image=Sql(database)))

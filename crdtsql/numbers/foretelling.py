@@ -130,7 +130,7 @@ class Foretelling:
         found = query.rows(connection, statement, {"child": child.id, "tbl": table.id})
         if not found:
             return
-        if query.first(connection, "PRAGMA foreign_keys")[0]:
+        if query.enforces_keys(connection):
             raise ConstraintViolationError(
                 f"a row of table {child.name!r} was written whose key refers to row {found[0][0]} of {table.name!r}, which is not "
                 "there yet: nothing was folded; end your transaction, switch PRAGMA foreign_keys off, and run this again",

@@ -47,7 +47,7 @@ class Lookups(Session):
         """
         with self._explained():
             # What waits to be settled waits while foreign keys are enforced.
-            (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
+            enforced = query.enforces_keys(self.connection)
             peer = by_id(peer_vector or {})
             found = memory.of_content(self.connection, ("standing", enforced), partial(self._stand, peer))
             if peer.get(bytes.fromhex(found.site), 0) > found.vector.get(found.site, 0):

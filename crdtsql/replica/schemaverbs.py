@@ -36,7 +36,7 @@ class SchemaVerbs(Session):
 
         if not self.registry.exists:
             return
-        (enforced,) = query.first(self.connection, "PRAGMA foreign_keys")
+        enforced = query.enforces_keys(self.connection)
         for kept, found in appear.created(self.registry):
             problem = found or ("foreign keys are enforced on this connection" if enforced else None)
             if problem is None:

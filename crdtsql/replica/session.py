@@ -362,7 +362,7 @@ class Session:
         mine = self.registry.site_id(self.registry.self_ordinal)
         rolled_back = peer.get(mine, 0) > self.registry.vector().get(mine, 0)
         unsynced = durable and self.registry.number("unsynced") == 1
-        unsettled = self.registry.number("unsettled") and not query.first(self.connection, "PRAGMA foreign_keys")[0]
+        unsettled = self.registry.number("unsettled") and not query.enforces_keys(self.connection)
         return not (pending or moved or rolled_back or unsynced or unsettled)
 
     @contextmanager

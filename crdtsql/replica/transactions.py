@@ -82,7 +82,7 @@ def foreign_keys(connection: apsw.Connection, wanted: ForeignKeys) -> Iterator[N
     Raises:
         UsageError: they must be off, and can't be switched off inside the caller's transaction.
     """
-    (enforced,) = query.first(connection, "PRAGMA foreign_keys")
+    enforced = query.enforces_keys(connection)
     fits = enforced if wanted is ForeignKeys.ON else not enforced
     if fits or wanted is ForeignKeys.AS_THEY_ARE or (connection.in_transaction and wanted is not ForeignKeys.OFF):
         yield

@@ -105,7 +105,7 @@ def take_in(registry: Registry) -> None:
     if not _kept(connection):
         return
     tables = [table for table in registry.tables() if not table.absent and any_moved(connection, table)]
-    if tables and query.first(connection, "PRAGMA foreign_keys")[0]:
+    if tables and query.enforces_keys(connection):
         raise ConstraintViolationError(
             f"table {tables[0].name!r} shows rows under other keys than their own, which this has to take out for a moment, and "
             "foreign keys are enforced on this connection: nothing was changed; run PRAGMA foreign_keys = OFF, then run this again",
@@ -360,7 +360,7 @@ class _Homecomers:
     def _stand_at_home(self, number: int) -> None:
         """Give a row in the user's table its own key."""
         table = self.table
-        if query.first(self.connection, "PRAGMA foreign_keys")[0]:
+        if query.enforces_keys(self.connection):
             raise self._stuck(number, "foreign keys are enforced")
         statement = partial(
             sql,

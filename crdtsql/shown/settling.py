@@ -125,8 +125,7 @@ def settle(registry: Registry, *, everything: bool = False, scratch: bool = Fals
     Raises:
         ConstraintViolationError: rows of a table that is not replicated refer to rows that can't be shown.
     """
-    (enforced,) = query.first(registry.connection, "PRAGMA foreign_keys")
-    if enforced:
+    if query.enforces_keys(registry.connection):
         # Inside a transaction of the caller's it can't be switched off, and would carry out actions of its own.
         registry.set("unsettled", 1)
         return

@@ -52,15 +52,15 @@ def decode(data: bytes | memoryview, header: Header) -> Content:
     if not isinstance(found, dict) or not found.keys() <= columns.keys():
         raise InvalidChangesetError("not a sound changeset: its tables are not those that its header announces")
     for name, rows in found.items():
-        if not isinstance(rows, tuple) or not all(_is_row(row, columns[name]) for row in rows):
+        if not isinstance(rows, tuple) or not _are_rows(rows, columns[name]):
             raise InvalidChangesetError(f"not a sound changeset: what it has of {name} is not rows of that table")
     return found
 
 
-def _is_row(row: Any, columns: int) -> bool:
-    return (
-        isinstance(row, tuple)
-        and len(row) == columns
-        and _VALUES.issuperset(map(type, row))
-        and all(value < 1 << 63 for value in row if type(value) is int)
-    )
+def _are_rows(rows: tuple[Any, ...], columns: int) -> bool:
+    """Tell whether these are rows of so many values that SQLite can hold."""
+    if not all(type(row) is tuple and len(row) == columns for row in rows):
+        return False
+    values = [value for row in rows for value in row]
+    highest = max([value for value in values if type(value) is int], default=0)
+    return highest < 1 << 63 and _VALUES.issuperset(map(type, values))
