@@ -38,9 +38,9 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         logged: when the entries were written, if that was read before.
     """
     connection = registry.connection
-    if not has_pending(connection):
-        return 0
     if logged is None or not logged.is_whole(connection):
+        if not has_pending(connection):
+            return 0
         logged = Logged.read(connection)
     log_keys = joined(naming.key(position) for position in range(1, registry.log_key_count() + 1))
     with pieces.EVENT.created(connection, log_keys=log_keys):
