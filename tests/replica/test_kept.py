@@ -75,7 +75,11 @@ def test_nothing_is_compiled_again(path: str) -> None:
             known = receiver.vector()
             compiled.clear()
             receiver.merge(sender.export(known))
-        assert {action for action, *_ in compiled} <= {apsw.SQLITE_PRAGMA, apsw.SQLITE_TRANSACTION, apsw.SQLITE_SAVEPOINT}
+        assert {action for action, *_ in compiled} <= {
+            apsw.SQLITE_PRAGMA,
+            apsw.SQLITE_TRANSACTION,
+            apsw.SQLITE_SAVEPOINT,
+        }
 
 
 def test_two_replicas_of_one_file(path: str) -> None:
