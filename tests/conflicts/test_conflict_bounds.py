@@ -68,3 +68,20 @@ def test_one_large_merge_stays_within_the_bounds(tmp_path: Path) -> None:
     report = b.merge(a.export(b.vector()))
     assert report.total.concurrent == 500
     assert len(b.conflicts()) == 100 and b.status().conflicts_pruned == 400
+
+
+def test_of_one_large_merge_the_last_are_kept(tmp_path: Path) -> None:
+    """Of more conflicts than the log keeps, the last rows whose values differ are in it, numbered as if all were."""
+    a, b, _ = by_one_clock(tmp_path)
+    write(a, "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500) INSERT INTO t SELECT i, 0, 0 FROM n")
+    send(a, b)
+    b.limit_conflicts(total=100)
+    write(a, "UPDATE t SET a = 'of a'")
+    write(b, "UPDATE t SET a = iif(id % 5 = 0, 'of a', 'of b')")
+    assert b.merge(a.export(b.vector())).total.concurrent == 400
+    found = b.conflicts()
+    assert [conflict.id for conflict in found] == [*range(301, 401)]
+    assert [conflict.key for conflict in found] == [(key,) for key in range(376, 501) if key % 5]
+    assert b.status().conflicts_pruned == 300
+    clash(a, b, 1)
+    assert b.conflicts()[-1].id == 401
