@@ -49,7 +49,7 @@ MUTANTS = (
     Mutant(
         "a value of rows may be anything that MessagePack has",
         "wire/rows.py",
-        "and _VALUES.issuperset(map(type, row))",
+        "and _VALUES.issuperset(map(type, values))",
         "and True",
         tests="tests/wire/test_hostile.py",
     ),
