@@ -212,7 +212,8 @@ def _export_table(
         table, number, database, None if sent is None else frozenset(sent), has_parts and not for_people
     )
     connection.execute(statements.shown_rows(everything), None if everything else {"start": start})
-    connection.execute(statements.held_rows(everything), None if everything else {"start": start})
+    if everything or _any_held_since(connection, table, start):
+        connection.execute(statements.held_rows(everything), None if everything else {"start": start})
     connection.execute(statements.heads())
     if has_parts:
         connection.execute(statements.parts())
@@ -223,6 +224,10 @@ def _export_table(
     parkedcells.send(connection, table, number, database)
     if table.is_numbered:
         connection.execute(statements.born())
+
+
+def _any_held_since(connection: apsw.Connection, table: Table, start: int) -> bool:
+    return query.exists(connection, table.clock, "seq >= ? AND (gone = 1 OR held IS NOT NULL)", (start,))
 
 
 def _changed_fields(connection: apsw.Connection, table: Table, start: int) -> set[int] | None:

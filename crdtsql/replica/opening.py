@@ -73,7 +73,9 @@ def connect(path: str, lock_timeout: float) -> apsw.Connection:
 def _open(name: str, path: str, flags: int) -> apsw.Connection:
     with neighbours.opening:
         check_alone(path, path)
-        return apsw.Connection(name, flags=flags, statementcachesize=STATEMENTS)
+        connection = apsw.Connection(name, flags=flags, statementcachesize=STATEMENTS)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # other values compile nothing anew (fact 32)
+        return connection
 
 
 def check_alone(file: str, path: str) -> None:

@@ -30,7 +30,7 @@ from crdtsql.wire import image
 from crdtsql.wire.header import Header, TableHeader
 
 _MASK = integer(clock.EVENT_MASK)
-LISTED = TemporaryTable("_crdt_listed", "wire/checking/create_listed")
+LISTED = TemporaryTable("_crdt_listed", "wire/checking/create_listed", alone=True)
 
 
 def check_image(header: Header, content: bytes | str) -> None:

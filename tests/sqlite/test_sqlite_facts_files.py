@@ -275,3 +275,18 @@ def test_what_tells_of_any_commit(tmp_path: Path, mode: str) -> None:
     assert versions()[1] == before
     one.close()
     other.close()
+
+
+@pytest.mark.parametrize("stable", [False, True])
+def test_what_values_are_bound_can_expire_a_statement(stable: bool) -> None:
+    """32: a statement is compiled anew when another value is bound that could decide about a partial index, unless plans are stable."""
+    connection = apsw.Connection(":memory:")
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, int(stable))
+    connection.execute("CREATE TABLE t (x, y); CREATE INDEX part ON t (y) WHERE x = 1")
+    asked: list[object] = []
+    connection.authorizer = lambda *about: asked.append(about) or apsw.SQLITE_OK
+    for value in (1, 2, 3):
+        asked.clear()
+        connection.execute("SELECT y FROM t WHERE x = ?", (value,)).fetchall()
+        assert bool(asked) == (value == 1 or not stable)  # SQLite asks while it compiles
+    connection.close()

@@ -54,29 +54,30 @@ def large() -> Iterator[None]:
 
 @contextmanager
 def undone(connection: apsw.Connection) -> Iterator[None]:
-    """Take back what a block writes; the temporary tables that it created come back, empty as whoever created them leaves them.
+    """Take back what a block writes, within another such block too; scratch tables that it created come back, empty as they are left.
 
-    Where a temporary table comes or goes, SQLite compiles all statements of a connection anew.
+    Those are the temporary ones, and those of the workbench. Where one comes or goes, SQLite compiles statements anew.
     """
     memory.forget_rows(connection)
-    connection.execute("BEGIN IMMEDIATE")
+    nested = connection.in_transaction
+    connection.execute("SAVEPOINT undone" if nested else "BEGIN IMMEDIATE", can_cache=False)
     before = _schema_version(connection)
     try:
         yield
-        created = _temporary_tables(connection)
+        created = _scratch_tables(connection)
     except BaseException:
-        _roll_back(connection, before)
+        _roll_back(connection, before, nested)
         raise
-    _roll_back(connection, before)
-    for name in created.keys() - _temporary_tables(connection).keys():
-        connection.execute(created[name].replace("CREATE TABLE ", "CREATE TABLE temp.", 1))
+    _roll_back(connection, before, nested)
+    for name in created.keys() - _scratch_tables(connection).keys():
+        connection.execute(created[name], can_cache=False)
 
 
-def _roll_back(connection: apsw.Connection, before: int) -> None:
+def _roll_back(connection: apsw.Connection, before: int, nested: bool) -> None:
     """Take everything back; what was read of a schema that is as it was before still holds."""
     forget = memory.forget_rows if _schema_version(connection) == before else memory.forget
     forget(connection)
-    connection.execute("ROLLBACK")
+    connection.execute("ROLLBACK TO undone; RELEASE undone" if nested else "ROLLBACK", can_cache=False)
 
 
 def _schema_version(connection: apsw.Connection) -> int:
@@ -84,8 +85,16 @@ def _schema_version(connection: apsw.Connection) -> int:
     return int(version)
 
 
-def _temporary_tables(connection: apsw.Connection) -> dict[str, str]:
-    return dict(connection.execute("SELECT name, sql FROM sqlite_temp_schema WHERE type = 'table'"))
+def _scratch_tables(connection: apsw.Connection) -> dict[str, str]:
+    """Return the statements that create the tables there are in which nothing stays: database and name -> statement."""
+    listings = {"temp": "sqlite_temp_schema"}
+    if workbench.NAME in connection.db_names():
+        listings[workbench.NAME] = f"{workbench.NAME}.sqlite_schema"
+    return {
+        f"{database}.{name}": statement.replace("CREATE TABLE ", f"CREATE TABLE {database}.", 1)
+        for database, listing in listings.items()
+        for name, statement in connection.execute(f"SELECT name, sql FROM {listing} WHERE type = 'table'")
+    }
 
 
 def set_pragmas(connection: apsw.Connection, **values: int) -> None:

@@ -16,6 +16,7 @@ from crdtsql.base.errors import MissingChangesError
 from crdtsql.base.sqltext import identifier
 from crdtsql.wire.envelope import unpack
 from tests.support import state
+from tests.support.library import undone
 
 START_MS = 1_700_000_000_000
 """A moment well before the machine's own clock, so that a test's time decides."""
@@ -94,38 +95,43 @@ def merged_in_all_orders(
 ) -> Iterator[tuple[tuple[int, ...], Replica]]:
     """Merge changesets one by one, in each of their orders, into what a replica has; orders that begin alike share that.
 
-    Orders in which one comes before what it builds on are left out.
+    Orders in which one comes before what it builds on are left out. All are merged on one connection, which compiles its statements
+    once: what was merged is taken back for the next order.
     """
 
-    def go_on(image: bytes, order: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Replica]]:
-        for number in sorted(set(range(len(changesets))) - set(order)):
-            replica = Replica.on(state.opened(image), now=now)
-            try:
-                replica.merge(changesets[number])
-            except MissingChangesError:
-                replica.connection.close()
-                continue
-            if len(order) + 1 == len(changesets):
-                yield (*order, number), replica
-            else:
-                yield from go_on(replica.connection.serialize("main"), (*order, number))
-            replica.connection.close()
+    replica = Replica.on(state.opened(base.connection.serialize("main")), now=now)
 
-    return go_on(base.connection.serialize("main"), ())
+    def go_on(order: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Replica]]:
+        for number in sorted(set(range(len(changesets))) - set(order)):
+            with undone(replica.connection):
+                try:
+                    replica.merge(changesets[number])
+                except MissingChangesError:
+                    continue
+                if len(order) + 1 == len(changesets):
+                    yield (*order, number), replica
+                else:
+                    yield from go_on((*order, number))
+
+    try:
+        yield from go_on(())
+    finally:
+        replica.connection.close()
 
 
 def write(to: Replica | Path, *statements: str, values: Sequence[Any] = (), foreign_keys: bool = False) -> None:
     """Write like any program, in one transaction; a replica takes note of it, a path does not.
 
-    A file is written on a connection of its own; a replica in memory has only one.
+    A file is written on a connection of its own; a replica in memory has only one, perhaps within a transaction that is undone.
     """
     file = str(to) if isinstance(to, Path) else to.connection.filename
     connection = apsw.Connection(file) if file else to.connection
+    nested = connection.in_transaction
     try:
-        connection.execute(f"PRAGMA foreign_keys = {foreign_keys}; BEGIN")
+        connection.execute("SAVEPOINT written" if nested else f"PRAGMA foreign_keys = {foreign_keys}; BEGIN")
         for statement in statements:
             connection.execute(statement, values or None)
-        connection.execute("COMMIT")
+        connection.execute("RELEASE written" if nested else "COMMIT")
     finally:
         if file:
             connection.close()

@@ -345,6 +345,12 @@ MUTANTS = (
         "clock.many = 1\n",
         "0\n",
     ),
+    Mutant(
+        "rows that went, or are held, are only sent with all others",
+        "export/exporting.py",
+        "if everything or _any_held_since(connection, table, start):",
+        "if everything:",
+    ),
     Mutant("further heads are not sent", "sql/export/exporting/heads.sql", "WHERE sent.many = 1", "WHERE 0"),
     Mutant(
         "an export begins too late",
