@@ -45,6 +45,8 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
         connection.execute(f"DROP INDEX IF EXISTS {index}")
     if with_conflicts:
         connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
+    if query.exists(connection, "main.sqlite_schema", "name = '_crdt_births'"):
+        connection.execute("DELETE FROM _crdt_births WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))

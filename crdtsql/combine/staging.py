@@ -15,7 +15,7 @@ import apsw
 from crdtsql.base import CannotCombineError, Sql, caseless, identifier, joined, query, sql, suggest
 from crdtsql.combine.gather import Gathered, GatheredTable
 from crdtsql.combine.report import CombinedTable
-from crdtsql.numbers import followers
+from crdtsql.numbers import archive, followers
 from crdtsql.sqlite import TableShape, schema
 from crdtsql.store import Field, Registry, Table
 from crdtsql.types import TYPES
@@ -163,6 +163,8 @@ def _move_numbers(registry: Registry, one: Staged, staged: Mapping[str, Staged])
     connection, table = registry.connection, one.table
     slots = {"table": table.quoted, "key": identifier(table.key[0]), "clock": table.clock, "born": table.born}
     (here,) = query.first(connection, sql("combine/staging/highest_here", **slots), {"limit": FIRST_DERIVED})
+    forgotten = max((number for number, _, _ in archive.read(registry, table) if number < FIRST_DERIVED), default=None)
+    here = max((one for one in (here, forgotten) if one is not None), default=None)
     given = _sequence(connection, table.name)
     here = given if here is None or (given is not None and given > here) else here
     low, high = query.first(connection, f"SELECT min(k1), max(k1) FROM {one.name} WHERE k1 < {FIRST_DERIVED}")

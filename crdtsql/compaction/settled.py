@@ -7,7 +7,7 @@ user's tables.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 import apsw
@@ -25,8 +25,9 @@ from crdtsql.base import (
     query,
     sql,
 )
-from crdtsql.compaction import floor
+from crdtsql.compaction import alone, floor, referred
 from crdtsql.compaction.report import TableCompacted
+from crdtsql.numbers import archive
 from crdtsql.sqlite import schema
 from crdtsql.store import Field, Registry, Table
 
@@ -34,8 +35,9 @@ FLOOR = TemporaryTable("_crdt_floor", "compaction/settled/create_floor")
 SETTLED = TemporaryTable("_crdt_settled", "compaction/settled/create_settled")
 STEP_ROWS = 2_000
 """So many clock rows are looked at in one transaction, so that no writer waits for long."""
-_NEVER = Sql("0")
-_IS_DEAD, _IS_LIVE, _ANY = Sql("dead"), Sql("NOT dead"), Sql("1")
+_NEVER, _ANY = Sql("0"), Sql("1")
+_GONE, _EMPTY, _GENESIS, _SHORTER = "gone", "empty", "genesis", "shorter"
+"""What becomes of a row: nothing is left of it, or its number alone, or it is one of the genesis again, or fewer stamps are kept."""
 
 
 @dataclass(slots=True)
@@ -50,6 +52,7 @@ class Sweep:
     name: str
     done: TableCompacted = field(default_factory=TableCompacted)
     _last: tuple[SqliteValue, ...] | None = None
+    _looked: bool = False
 
     def step(self) -> bool:
         """Look at the next rows; return whether there are more."""
@@ -57,18 +60,36 @@ class Sweep:
         if table is None or table.absent or table.parked or table.places or table.unsure is not None:
             self.done.kept = "" if table is None else "columns or rows of it are kept for other replicas, or are unsure"
             return False
-        if not query.exists(self.registry.connection, table.clock, "1"):
-            return False
+        self._looked = self._looked or not query.exists(self.registry.connection, table.clock)
         connection, forgotten = self.registry.connection, floor.read(self.registry).floor
-        with FLOOR.created(connection):
+        with FLOOR.created(connection), archive.looked_up(self.registry):
             ordinals = {site: ordinal for ordinal, site, _ in self.registry.sites()}
             known = [(ordinals[site], hlc) for site, hlc in forgotten.items() if site in ordinals]
             query.insert_all(connection, "temp._crdt_floor", known)
             rule = _Rule.of(connection, self.registry, table)
-            if rule.returns_to_genesis and not self._has_genesis(table):
-                rule = _Rule.of(connection, self.registry, table, shorten=True)
+            if rule.rests is not None and not self._can_rest(table):
+                rule = replace(rule, rests=None)
             self.done.kept = "rows refer to them, or their keys to rows" if rule.keeps_deleted else ""
-            return self._step(connection, self.registry.table(self.name), rule)
+            if not self._looked:
+                self._looked = not self._step(connection, self.registry.table(self.name), rule)
+                return not self._looked or table.is_numbered
+            return self._put_births_away(connection, table)
+
+    def _put_births_away(self, connection: apsw.Connection, table: Table) -> bool:
+        """Put births away that came with changesets, of rows without clocks; return whether there may be more."""
+        if not table.is_numbered or not query.exists(connection, table.born):
+            return False
+        slots = {"born": table.born, "clock": table.clock, "is_below": _is_below("born.born_t", "born.born_s")}
+        births = query.rows(connection, sql("compaction/settled/list_births_alone", **slots), {"most": STEP_ROWS})
+        archive.put_away(self.registry, table, births)
+        connection.executemany(f"DELETE FROM {table.born} WHERE k1 = ?", [(number,) for number, _, _ in births])
+        return len(births) == STEP_ROWS
+
+    def _can_rest(self, table: Table) -> bool:
+        """Tell whether rows of a table can become rows of its genesis, of those that could by themselves."""
+        if not self._has_genesis(table):
+            return False
+        return alone.may_forget_references(self.registry.connection, self.registry, self.registry.table(table.name))
 
     def _has_genesis(self, table: Table) -> bool:
         """Give a table a genesis that the floor covers, if it has none; tell whether it has one."""
@@ -85,7 +106,9 @@ class Sweep:
         self._last = query.first(connection, ends, values | {"others": STEP_ROWS - 1})
         until = _ANY if self._last is None else _compare(table, "<=", "until")
         with rule.settled.created(connection, settled=rule.settled.quoted, keys=rule.key_definitions):
-            bound = values | _named("until", self._last) | {"tbl": table.id}
+            genesis_t, genesis_s = table.genesis or (None, None)
+            bound = values | _named("until", self._last)
+            bound |= {"tbl": table.id, "child_t": genesis_t, "child_s": genesis_s}
             connection.execute(rule.collect(joined([after, until], " AND ")), bound)
             self.done.add(rule.apply(connection))
         return self._last is not None
@@ -106,27 +129,39 @@ class _Rule:
 
     Attributes:
         keeps_deleted: its deleted rows stay: a reference may bring them back, or their key may come to say something else.
-        returns_to_genesis: its live rows need no clock row.
+        may_go: says of a clock row that nothing means its row, which is deleted.
+        rests: says of a clock row that its row, which is live, needs none; None if that can't be.
         shortened: the columns whose stamps may be as old as their row.
     """
 
+    registry: Registry
     table: Table
     key_definitions: Sql
     keeps_deleted: bool
-    returns_to_genesis: bool
+    may_go: Sql
+    rests: Sql | None
     shortened: tuple[Field, ...]
 
     @staticmethod
-    def of(connection: apsw.Connection, registry: Registry, table: Table, *, shorten: bool = False) -> _Rule:
+    def of(connection: apsw.Connection, registry: Registry, table: Table) -> _Rule:
         """Find out what a table's rows depend on."""
         shape = schema.read(connection, table.name)
         assert shape is not None  # noqa: S101 - the table is in the file
         bound, is_plain = _bound_columns(connection, table)
+        can_rest = is_plain and not table.may_have_parts
+        rests = None
+        if can_rest and alone.can_be(connection, registry, table):
+            terms = [*_is_written(table), _has_own_number(table), alone.is_alone(connection, registry, table)]
+            rests = joined(terms, " AND ")
+        keeps_deleted = referred.keeps_deleted(connection, registry, table)
+        keeps_deleted = keeps_deleted or not bound.isdisjoint(map(caseless, table.key))
         return _Rule(
+            registry,
             table,
             shape.define_key(table.key_names),
-            _is_referred_to(connection, registry, table) or not bound.isdisjoint(map(caseless, table.key)),
-            not (shorten or table.is_numbered or bound or table.may_have_parts) and is_plain,
+            keeps_deleted,
+            _NEVER if keeps_deleted else referred.is_not_meant(connection, registry, table),
+            rests,
             tuple(one for one in table.plain_fields if is_plain and caseless(one.name) not in bound),
         )
 
@@ -150,31 +185,27 @@ class _Rule:
             head_is_clock=table.same_keys("head", "clock"),
             head_is_below=_is_below("head.t", "head.s"),
             entry_is_clock=table.same_keys("entry", "clock"),
-            dead=self._dead(),
-            live=self._live(),
+            dead=self._dead(self.may_go),
+            has_own_number=_has_own_number(table),
+            has_values=self._dead(self._has_values()),
+            rests=self.rests or _NEVER,
+            is_longer=self._is_longer(),
         )
 
-    def _dead(self) -> Sql:
+    def _dead(self, has_more: Sql) -> Sql:
         if self.keeps_deleted:
             return _NEVER
-        more = [Sql(f"held.{naming.value(one.id)} IS NOT NULL") for one in self.table.plain_fields]
-        has_more = (Sql(f"({joined(more, ' OR ')})") if more else _NEVER) if self.table.is_numbered else _ANY
-        return fragment(
-            "compaction/settled/is_deleted",
-            held=self.table.held,
-            has_more=has_more,
-        )
+        return fragment("compaction/settled/is_deleted", held=self.table.held, has_more=has_more)
 
-    def _live(self) -> Sql:
-        if not self.returns_to_genesis:
-            stamped = [Sql(f"ifnull(clock.{naming.stamp_t(one.id)}, {ABSENT}) <> {ABSENT}") for one in self.shortened]
-            shorter = Sql(f"({joined([Sql('clock.dot_t IS NOT NULL'), Sql('clock.many'), *stamped], ' OR ')})")
-            return Sql(f"{shorter} AND NOT {self._has_parts()}") if self.table.may_have_parts else shorter
-        terms = [
-            Sql(f"clock.{naming.stamp_t(one.id)} {'IS' if one.late else 'IS NOT'} {ABSENT}")
-            for one in self.table.fields
-        ]
-        return joined(terms, " AND ") if terms else _ANY
+    def _has_values(self) -> Sql:
+        more = [Sql(f"held.{naming.value(one.id)} IS NOT NULL") for one in self.table.plain_fields]
+        return Sql(f"({joined(more, ' OR ')})") if more and self.table.is_numbered else _NEVER
+
+    def _is_longer(self) -> Sql:
+        """Say that a live row has stamps that it can do without."""
+        stamped = [Sql(f"ifnull(clock.{naming.stamp_t(one.id)}, {ABSENT}) <> {ABSENT}") for one in self.shortened]
+        longer = Sql(f"({joined([Sql('clock.dot_t IS NOT NULL'), Sql('clock.many'), *stamped], ' OR ')})")
+        return Sql(f"{longer} AND NOT {self._has_parts()}") if self.table.may_have_parts else longer
 
     def _has_parts(self) -> Sql:
         """Say that a row has parts: a receiver that takes it for one of the genesis would have no place for them."""
@@ -186,44 +217,50 @@ class _Rule:
 
     def apply(self, connection: apsw.Connection) -> TableCompacted:
         """Forget what was found, or write it shorter; return how much that was."""
-        live, dead = query.first(connection, f"SELECT total(NOT dead), total(dead) FROM {self.settled.quoted}")
+        counted = query.rows(connection, f"SELECT becomes, count(*) FROM {self.settled.quoted} GROUP BY becomes")
+        found: dict[str, int] = dict(counted)
         counts, table = TableCompacted(), self.table
-        if not live and not dead:
+        if not found:
             return counts
         connection.execute(
             sql("compaction/settled/forget_entries", keys=table.keys, settled=self.settled.quoted), {"tbl": table.id}
         )
-        if dead and table.is_numbered:
-            counts.emptied = int(dead)
+        if table.is_numbered:
+            self._put_births_away(connection)
+        if _EMPTY in found:
+            counts.emptied = found[_EMPTY]
             nothing = joined(Sql(f"{naming.value(one.id)} = NULL") for one in table.plain_fields)
             connection.execute(
                 sql("compaction/settled/empty", held=table.held, nothing=nothing, settled=self.settled.quoted)
             )
-        elif dead:
-            counts.forgotten = int(dead)
+        if _GONE in found:
+            counts.forgotten = found[_GONE]
             connection.execute(sql("compaction/settled/forget_held", held=table.held, settled=self.settled.quoted))
-            self._forget(connection, _IS_DEAD)
-        if live and self.returns_to_genesis:
-            counts.settled = int(live)
-            self._forget(connection, _IS_LIVE)
-        elif live:
-            counts.shortened = int(live)
+            self._forget(connection, _GONE)
+        if _GENESIS in found:
+            counts.settled = found[_GENESIS]
+            self._forget(connection, _GENESIS)
+        if _SHORTER in found:
+            counts.shortened = found[_SHORTER]
             self._shorten(connection)
         return counts
 
-    def _forget(self, connection: apsw.Connection, which: Sql) -> None:
+    def _put_births_away(self, connection: apsw.Connection) -> None:
+        """Put the births of rows away of which no clock is left."""
         table = self.table
-        targets = [table.clock, table.heads, *([table.parts] if table.may_have_parts else [])]
-        for target in targets:
-            connection.execute(
-                sql(
-                    "compaction/settled/forget",
-                    target=target,
-                    keys=table.keys,
-                    settled=self.settled.quoted,
-                    which=which,
-                )
-            )
+        slots = {"settled": self.settled.quoted, "clock": table.clock, "born": table.born}
+        births = query.rows(connection, sql("compaction/settled/list_births", **slots))
+        archive.put_away(self.registry, table, births)
+        connection.executemany(f"DELETE FROM {table.born} WHERE k1 = ?", [(number,) for number, _, _ in births])
+
+    def _forget(self, connection: apsw.Connection, those: str) -> None:
+        table = self.table
+        for target in [table.clock, table.heads, *([table.parts] if table.may_have_parts else [])]:
+            self._forget_in(connection, target, those)
+
+    def _forget_in(self, connection: apsw.Connection, target: Sql, those: str) -> None:
+        slots = {"target": target, "keys": self.table.keys, "settled": self.settled.quoted}
+        connection.execute(sql("compaction/settled/forget", **slots), {"becomes": those})
 
     def _shorten(self, connection: apsw.Connection) -> None:
         table = self.table
@@ -232,15 +269,7 @@ class _Rule:
             for one in self.shortened
             for name in (naming.stamp_s(one.id), naming.stamp_t(one.id))
         ]
-        connection.execute(
-            sql(
-                "compaction/settled/forget",
-                target=table.heads,
-                keys=table.keys,
-                settled=self.settled.quoted,
-                which=_IS_LIVE,
-            )
-        )
+        self._forget_in(connection, table.heads, _SHORTER)
         connection.execute(
             sql(
                 "compaction/settled/shorten",
@@ -250,6 +279,16 @@ class _Rule:
                 settled=self.settled.quoted,
             )
         )
+
+
+def _is_written(table: Table) -> list[Sql]:
+    """Say which cells of a row were ever written: a row of the genesis wrote all but late ones."""
+    return [Sql(f"clock.{naming.stamp_t(one.id)} {'IS' if one.late else 'IS NOT'} {ABSENT}") for one in table.fields]
+
+
+def _has_own_number(table: Table) -> Sql:
+    """Say of a row with an automatic number that it is the only one that ever asked for it, as far as it is known."""
+    return fragment("compaction/settled/has_own_number", born=table.born) if table.is_numbered else _ANY
 
 
 def _is_below(t: str, s: str) -> Sql:
@@ -272,13 +311,3 @@ def _bound_columns(connection: apsw.Connection, table: Table) -> tuple[set[str],
         is_plain = is_plain and index.is_plain and columns <= known
         bound |= columns
     return bound, is_plain
-
-
-def _is_referred_to(connection: apsw.Connection, registry: Registry, table: Table) -> bool:
-    """Tell whether any table, replicated or not, has rows that may refer to those of a table."""
-    declared = any(
-        caseless(key.parent) == caseless(table.name)
-        for name in schema.tables_with_foreign_keys(connection)
-        for key in schema.foreign_keys(connection, name)
-    )
-    return declared or any(one.parent == table.uid for other in registry.tables() for one in other.references)

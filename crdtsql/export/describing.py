@@ -35,6 +35,7 @@ def describe(connection: apsw.Connection, table: Table) -> TableHeader:
         unique=tuple(sorted(table.unique.items())),
         references=tuple(one for one in table.references if listed.issuperset(one.columns)),
         old_numbers=table.old_numbers,
+        rests=table.rests,
     )
 
 

@@ -35,7 +35,7 @@ from crdtsql.compaction import floor
 from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
 from crdtsql.export.describing import describe, with_others
-from crdtsql.numbers import followers, foretelling
+from crdtsql.numbers import archive, followers, foretelling
 from crdtsql.purge import told
 from crdtsql.shown import moved
 from crdtsql.sqlite import writing
@@ -224,6 +224,17 @@ def _export_table(
     parkedcells.send(connection, table, number, database)
     if table.is_numbered:
         connection.execute(statements.born())
+        if not receiver:
+            _send_births_alone(registry, table, statements)
+
+
+def _send_births_alone(registry: Registry, table: Table, statements: _Statements) -> None:
+    """Send the births of rows without clock rows, also where nothing else is left of a row; who has nothing lacks them all."""
+    connection = registry.connection
+    connection.execute(
+        sql("export/exporting/births_alone", births=statements.births, born=table.born, clock=table.clock)
+    )
+    archive.give(connection, statements.births, archive.read(registry, table))
 
 
 def _any_held_since(connection: apsw.Connection, table: Table, start: int) -> bool:
@@ -274,6 +285,7 @@ class _Statements:
         self.sent = [(n, field) for n, field in enumerate(table.fields) if sent is None or field.id in sent]
         self.part_table = image.part_table(number)
         self.born_table = image.born_table(number)
+        self.births = Sql(f"{database}.{self.born_table}")
         self.slots = {"image": Sql(database), "row_table": image.row_table(number), "keys": table.keys}
         self.head_table = image.head_table(number)
         self.cells = [image.cell(position) for position, _ in self.sent]

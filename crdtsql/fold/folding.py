@@ -18,7 +18,7 @@ from crdtsql.conflicts import conflict_log, severed, unseen
 from crdtsql.fold import byrow, foldparts, pieces, unsure
 from crdtsql.fold.byrow import Events
 from crdtsql.fold.pieces import Piece, Stamped
-from crdtsql.numbers import births, foretelling
+from crdtsql.numbers import archive, births, foretelling
 from crdtsql.purge import told
 from crdtsql.shown import Scene, bearing, moved, note_folded, noting, settle, standins
 from crdtsql.sqlite import schema
@@ -47,6 +47,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         log_pieces = [*before, Piece(registry.self_ordinal, now())]
         stamped = pieces.stamp(connection, log_keys, logged, log_pieces, registry.number("clock"))
         connection.execute("DELETE FROM main._crdt_log")
+        births.take_out(registry)
         begun = births.Begun(registry)
         home = moved.Homecoming(registry, begun)
         home.begin()
@@ -85,6 +86,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         for side, held in kept:
             standins.relink(registry, side, held)
         awaiting.hold()
+        archive.tidy(registry)
         _settle(registry, scene, [table for table, _ in known], surely=home.came or bool(awaiting.tables))
     return sum(events.count for events in summary.values())
 

@@ -45,10 +45,10 @@ from crdtsql.merge import (
 )
 from crdtsql.merge.arrival import Arrival
 from crdtsql.merge.report import MergeReport, TableReport
-from crdtsql.numbers import followers, foretelling, ids, reference
+from crdtsql.numbers import archive, followers, foretelling, ids, reference
 from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers
 from crdtsql.sqlite import schema
-from crdtsql.store import Registry, Table, said, starts
+from crdtsql.store import Registry, Table, catalogue, said, starts
 from crdtsql.wire import Header
 
 FROM = TemporaryTable(
@@ -222,6 +222,7 @@ def merge(
             report.tables = _merge_tables(registry, arrivals, batch, local, on_progress)
             for name, rows in renumbered.items():
                 report.tables.setdefault(name, TableReport()).renumbered = rows
+            archive.tidy(registry)
             _settle(registry, arrivals, last_conflict)
     _count(registry, arrivals, report)
     registry.raise_vector(batch, [(local[site.ordinal], site.upto) for site in header.sites])
@@ -325,6 +326,9 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
         fresh, known = meet.arrive(connection, arrival, values)
         if adopted:
             registry.adopt_genesis(table, adopted)
+        if arrival.header.rests and not table.rests and _shares_genesis(arrival, local, adopted):
+            registry.set(table.fact("rests"), 1)
+            catalogue.changed(connection)
         if not fresh and not known:
             return None
         parking.fill_defaults(registry, arrival)
@@ -338,6 +342,12 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
         if arrival.bears or any_waits(connection, table):
             _note_arrived(connection, arrival)
         return report
+
+
+def _shares_genesis(arrival: Arrival, local: dict[int, int], adopted: tuple[int, int] | None) -> bool:
+    """Tell whether the rows of the sender's genesis are of the genesis here too."""
+    theirs = arrival.header.genesis
+    return theirs is not None and (theirs[0], local[theirs[1]]) == (adopted or arrival.table.genesis)
 
 
 def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int, known: int) -> TableReport:

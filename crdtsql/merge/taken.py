@@ -12,13 +12,16 @@ from contextlib import contextmanager
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, TemporaryTable, integer, sql, text
+from crdtsql.base import Sql, SqliteValue, TemporaryTable, integer, rounds_rule, sql, text
+from crdtsql.compaction import floor
 from crdtsql.conflicts import unseen
 from crdtsql.merge.arrival import Arrival, Pair
 from crdtsql.store import Registry
 from crdtsql.types import TYPES, Kind
 from crdtsql.wire import Header, UnseenWrite
 
+FORGOTTEN = -1
+"""Stands for the site of a value whose stamp may have been forgotten here."""
 UNSEEN = TemporaryTable("_crdt_unseen", "merge/taken/create_unseen", read_by=("merge/arrival",))
 TAKEN = TemporaryTable("_crdt_taken", "merge/taken/create_taken", read_by=("merge/arrival",))
 
@@ -40,12 +43,21 @@ def note(registry: Registry, header: Header, local: dict[int, int]) -> None:
     for one in header.unseen:
         since, lost = (one.since[0], local[one.since[1]]), one.lost and (one.lost[0], local[one.lost[1]])
         writes.append(UnseenWrite(one.hlc, local[one.site], one.uid, since, lost))
-        lost_t, lost_s = lost or (0, 0)
-        value = {"t": one.hlc, "remote": one.site, "uid": one.uid, "lost_t": lost_t, "lost_s": lost_s}
-        noted.append(value | {"since_t": since[0], "since_s": since[1], "since_remote": one.since[1]})
+        value = {"t": one.hlc, "remote": one.site, "uid": one.uid}
+        value |= {"since_t": since[0], "since_s": since[1], "since_remote": one.since[1]}
+        for lost_t, lost_s in _stamps_here(registry, lost, header):
+            noted.append(value | {"lost_t": lost_t, "lost_s": lost_s})
     if noted:
         registry.connection.executemany(sql("merge/taken/note_unseen"), noted)
         unseen.remember(registry, writes)
+
+
+def _stamps_here(registry: Registry, lost: tuple[int, int] | None, header: Header) -> list[tuple[int, int]]:
+    """Return which stamp a value may have here that a write took the place of: another one where either side has forgotten it."""
+    forgotten = rounds_rule.most(floor.read(registry).floor, header.compaction.floor)
+    if lost is None or (forgotten and lost[0] < 0):
+        return [(0, 0)]
+    return [lost, (0, FORGOTTEN)] if floor.covers(registry, forgotten, *lost) else [lost]
 
 
 def find_parts(connection: apsw.Connection, arrival: Arrival, values: dict[str, SqliteValue]) -> None:

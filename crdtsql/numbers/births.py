@@ -26,9 +26,9 @@ from crdtsql.base import (
     query,
     sql,
 )
-from crdtsql.numbers import followers, renumber
+from crdtsql.numbers import archive, followers, renumber
 from crdtsql.numbers.contenders import Contenders
-from crdtsql.numbers.renumber import Moves, Span
+from crdtsql.numbers.moves import END, Moves, Span
 from crdtsql.sqlite import schema
 from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
 
@@ -36,6 +36,17 @@ BIRTH = TemporaryTable("_crdt_birth", "numbers/births/create_birth")
 
 Found = tuple[int, int, int, int, int, int]
 """An insert that began a row: number, entry of the log, hlc, site, whether genesis had the number, whether it was replaced since."""
+
+
+def take_out(registry: Registry) -> None:
+    """Give the rows that the log tells of their births back, as far as these were put away."""
+    if not archive.is_there(registry.connection):
+        return
+    for table in registry.tables():
+        if table.is_numbered and not table.absent:
+            statement = "SELECT DISTINCT k1 FROM temp._crdt_event WHERE tbl = ? AND typeof(k1) = 'integer'"
+            logged = query.rows(registry.connection, statement, (table.id,))
+            archive.take_out(registry, table, [number for (number,) in logged])
 
 
 def keep(registry: Registry, changed: Iterable[tuple[Table, bool]]) -> None:
@@ -51,7 +62,7 @@ def keep(registry: Registry, changed: Iterable[tuple[Table, bool]]) -> None:
 
 def _of_table(registry: Registry, table: Table, removals: bool) -> Moves:
     connection = registry.connection
-    if not removals and not query.exists(connection, table.held):
+    if not (removals or query.exists(connection, table.held) or query.exists(connection, table.born)):
         return Moves(table, ())
     genesis_t, genesis_s = table.genesis or (None, None)
     values: dict[str, SqliteValue] = {"tbl": table.id, "genesis_t": genesis_t, "genesis_s": genesis_s}
@@ -69,7 +80,7 @@ def _of_table(registry: Registry, table: Table, removals: bool) -> Moves:
 def _find(registry: Registry, table: Table) -> None:
     """List in `temp._crdt_birth` the inserts in the log that began a row under a number that another row has, or had."""
     connection = registry.connection
-    connection.execute(sql("numbers/births/find_births", clock=table.clock), {"tbl": table.id})
+    connection.execute(sql("numbers/births/find_births", clock=table.clock, born=table.born), {"tbl": table.id})
     if query.exists(connection, "temp._crdt_birth"):
         index_events(connection)
         connection.execute(sql("numbers/births/forget_replaced", lets_go=_lets_go(registry, table)))
@@ -196,5 +207,5 @@ def _spans(rows: dict[int, list[tuple[int, Contender]]], assigned: dict[Contende
 
 def _with_next(line: Sequence[tuple[int, Contender]]) -> Iterable[tuple[int, Contender]]:
     """Pair each row with the entry at which the next one begins."""
-    ends = [seq for seq, _ in line[1:]] + [renumber.END]
+    ends = [seq for seq, _ in line[1:]] + [END]
     return [(end, row) for end, (_, row) in zip(ends, line, strict=True)]

@@ -31,7 +31,7 @@ from crdtsql.base import (
 from crdtsql.capture import without_capture
 from crdtsql.numbers import births, followers, renumber
 from crdtsql.numbers.followers import Follower
-from crdtsql.numbers.renumber import Moves, Span
+from crdtsql.numbers.moves import Moves, Span
 from crdtsql.shown import Foretold, Side, foretold, noting, settle, take_out
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import Registered, Registry, Table

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from crdtsql.base import Contender, InvalidChangesetError, Sql, assign, identifier, policy, query, sql
-from crdtsql.numbers import renumber
+from crdtsql.numbers import archive, renumber
 from crdtsql.numbers.contenders import BothSides
-from crdtsql.numbers.renumber import Moves, Span
+from crdtsql.numbers.moves import Moves, Span
 from crdtsql.store import Registry, Table, unlisted
 from crdtsql.wire import Header, TableHeader, image, workbench
 
@@ -34,6 +34,7 @@ def meet(registry: Registry, header: Header, database: str, local: Mapping[int, 
         table = numbered.get(theirs.uid)
         if table is None:
             continue
+        _take_out(registry, table, theirs, number, database)
         contested = _contested(registry, table, theirs, number, database)
         if contested:
             workbench.provide(registry.connection, header, number, database)
@@ -42,10 +43,18 @@ def meet(registry: Registry, header: Header, database: str, local: Mapping[int, 
             registry.add_old_numbers(table, sides.old_numbers())
         elif theirs.old_numbers:
             registry.add_old_numbers(table, (one._replace(s=local[one.s]) for one in theirs.old_numbers))
-        if theirs.rows:
+        if theirs.rows or database != workbench.NAME:
             slots = {"image": Sql(database), "born_table": image.born_table(number), "born": table.born}
             registry.connection.execute(sql("numbers/ids/store_incoming_born", **slots))
     return renumbered
+
+
+def _take_out(registry: Registry, table: Table, theirs: TableHeader, number: int, database: str) -> None:
+    """Give the rows here that incoming ones may be their births back."""
+    if (theirs.rows or database != workbench.NAME) and archive.is_there(registry.connection):
+        slots = {"image": Sql(database), "row_table": image.row_table(number), "born_table": image.born_table(number)}
+        incoming = query.rows(registry.connection, sql("numbers/ids/list_incoming_numbers", **slots))
+        archive.take_out(registry, table, [one for (one,) in incoming])
 
 
 def _unlisted(registry: Registry, header: Header, numbered: Mapping[str, Table]) -> tuple[TableHeader, ...]:
@@ -135,7 +144,7 @@ def _old(mine: Mapping[Contender, int]) -> Iterator[Span]:
     """Yield rows of the genesis that are new here and lost their number: what still refers to it means them."""
     for row, number in mine.items():
         if row.here is None and row.birth.t < 0 and number != row.number:
-            yield Span(row.number, number, row.birth)
+            yield Span(row.number, number, row.birth, known=False)
 
 
 def _unclaimed(mine: Mapping[Contender, int], theirs: Mapping[Contender, int]) -> Iterator[Span]:

@@ -15,7 +15,7 @@ from crdtsql.base import EMPTY, NO_SITE, Birth, Contender, Sql, assign, clock, n
 from crdtsql.numbers import renumber
 from crdtsql.numbers.contenders import Contenders
 from crdtsql.numbers.followers import Follower
-from crdtsql.numbers.renumber import Span
+from crdtsql.numbers.moves import Span
 from crdtsql.store import FIRST_PARKED, Causality, Registry, Stamp, Table
 
 

@@ -17,7 +17,6 @@ import apsw
 
 from crdtsql.base import (
     EMPTY,
-    Birth,
     Contender,
     InvalidChangesetError,
     Sql,
@@ -32,6 +31,7 @@ from crdtsql.base import (
 from crdtsql.capture import without_capture
 from crdtsql.numbers import followers
 from crdtsql.numbers.followers import Follower
+from crdtsql.numbers.moves import Moves, Span
 from crdtsql.shown import Side, moved, take_out
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import FIRST_PARKED, FIRST_UPDATE_OP, Field, Registry, Table
@@ -41,8 +41,7 @@ MOVED = TemporaryTable("_crdt_moved", "numbers/renumber/create_moved")
 
 _AS_IN_LOG = "+target"
 """A key is compared with the log's without its column's type: the log has none, and else its index could not be used."""
-END = (1 << 63) - 1
-"""Beyond the last entry of any log."""
+_NEVER = Sql("0")
 
 MEANT, AWAITED = "numbers/renumber/meant", "numbers/renumber/awaited"
 WRITTEN, UNCLAIMED = "numbers/renumber/written", "numbers/renumber/unclaimed"
@@ -51,39 +50,6 @@ ALWAYS, EVERY = "1", "(1)"
 """The rules for keys: each that has the number follows, of the log what it wrote between two of its entries, or every entry."""
 RIVALS = {MEANT: Sql("moved.born_s"), AWAITED: Sql("moved.holder_s"), UNCLAIMED: Sql("moved.holder_s")}
 """Whose events the writer of a reference must have seen, or not: the site of the row, or of who has its number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A row that gets another number, and which entries of the log mean it under the old one.
-
-    Attributes:
-        first: the entry that began it; 0 if it is older than the log.
-        last: the entry that began the next row of that number.
-        holder: of a row that is new here: the row that has its number.
-    """
-
-    old: int
-    new: int
-    birth: Birth
-    first: int = 0
-    last: int = END
-    holder: Birth | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Moves:
-    """Rows that get other numbers.
-
-    Attributes:
-        hidden: those of the old numbers under which the user's table shows another row.
-        folding: the log's events are not in the clocks yet.
-    """
-
-    table: Table
-    spans: tuple[Span, ...]
-    hidden: AbstractSet[int] = frozenset()
-    folding: bool = False
 
 
 def here(registry: Registry, moves: Moves) -> None:
@@ -194,10 +160,11 @@ def _moved(connection: apsw.Connection, spans: list[Span], hidden: AbstractSet[i
     rows = [
         (span.old, span.first, span.last, span.new, span.old in hidden, span.birth.t, span.birth.s)
         + ((None, None) if span.holder is None else (span.holder.t, span.holder.s))
+        + (span.known and span.first == 0,)
         for span in spans
     ]
     with MOVED.created(connection):
-        connection.executemany(f"INSERT INTO temp._crdt_moved VALUES ({', '.join('?' * 9)})", rows)
+        connection.executemany(f"INSERT INTO temp._crdt_moved VALUES ({', '.join('?' * 10)})", rows)
         yield
 
 
@@ -299,20 +266,20 @@ class _Meant:
     folding: bool = False
     rule: str = MEANT
 
-    def by_stamp(self, t: Sql, s: Sql, source: Sql = EMPTY) -> Sql:
-        """Judge by the stamp with which the reference was written."""
+    def by_stamp(self, t: Sql, s: Sql, source: Sql = EMPTY, settled: Sql = _NEVER) -> Sql:
+        """Judge by the stamp with which the reference was written; where it is `settled`, that was forgotten."""
         if self.rule in (ALWAYS, EVERY):
             return Sql(self.rule)
         slots = {"t": t, "s": s, "source": source}
         if self.rule in RIVALS:
-            slots["seen_of_it"] = seen_of(RIVALS[self.rule])
+            slots |= {"seen_of_it": seen_of(RIVALS[self.rule]), "settled": settled}
         return fragment(self.rule, **slots)
 
     def by_clock(self, table: Table, field: Field | None, clock_is_target: Sql) -> Sql:
         """Judge by the stamps of the clock row, as far as the log did not write the reference."""
         t, s = stamp_by_clock(table, field)
         source = fragment("numbers/renumber/stamp_of_clock", clock=table.clock, clock_is_target=clock_is_target)
-        return self.by_stamp(t, s, source)
+        return self.by_stamp(t, s, source, _is_settled(table, t, s))
 
     def by_log(self, table: Table, target_is_event: Sql, writes: Sql, before: Sql, by_clock: Sql) -> Sql:
         """Judge by the entry of the log that wrote the reference last, or else by the clock row."""
@@ -327,6 +294,13 @@ class _Meant:
         place = fragment("numbers/renumber/is_written_between", **slots)
         written = fragment("numbers/renumber/was_written", **slots)
         return Sql(f"{place} AND ({written} OR {by_clock})")
+
+
+def _is_settled(table: Table, t: Sql, s: Sql) -> Sql:
+    """Say that a stamp is the genesis of a table, and that this may stand for one that was forgotten."""
+    if not table.rests or table.genesis is None:
+        return _NEVER
+    return Sql(f"({t} = {table.genesis[0]} AND {s} = {table.genesis[1]})")
 
 
 def seen_of(site: Sql) -> Sql:
@@ -369,7 +343,8 @@ def _move_value(registry: Registry, follower: Follower, meant: _Meant) -> None:
     _translate(connection, table.held, naming.value(field.id), means)
     for logged in ("won", "lost"):
         of_column = Sql(f"target.tbl = {table.id} AND target.col = {field.id}")
-        by_entry = meant.by_stamp(Sql(f"target.{logged}_t"), Sql(f"target.{logged}_s"))
+        t, s = Sql(f"target.{logged}_t"), Sql(f"target.{logged}_s")
+        by_entry = meant.by_stamp(t, s, settled=_is_settled(table, t, s))
         _translate(connection, Sql("main._crdt_conflict"), Sql(logged), Sql(f"{of_column} AND {by_entry}"))
 
 
@@ -433,8 +408,11 @@ def _image_references(
                 yield name, child.key_names[follower.position - 1], Sql(ALWAYS)
         elif meant.rule != EVERY and follower.field is not None and follower.field.uid in theirs.uids:
             value, t, s = image.cell(theirs.uids.index(follower.field.uid))
-            when, site = Sql(f"ifnull(target.{t}, target.t)"), _local(Sql(f"ifnull(target.{s}, target.s)"))
-            yield rows, value, meant.by_stamp(when, site)
+            when, there = Sql(f"ifnull(target.{t}, target.t)"), Sql(f"ifnull(target.{s}, target.s)")
+            settled = _NEVER
+            if theirs.rests and theirs.genesis is not None:
+                settled = Sql(f"({when} = {theirs.genesis[0]} AND {there} = {theirs.genesis[1]})")
+            yield rows, value, meant.by_stamp(when, _local(there), settled=settled)
 
 
 def _local(remote: Sql) -> Sql:

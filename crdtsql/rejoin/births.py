@@ -1,7 +1,7 @@
 """Births: which number a row has here before, and there after, the file takes another replica's state.
 
 A number is only what a row is shown under (decision 0012), so a key, or a reference, that holds one is translated by the birth of the
-row that it means. Reads only.
+row that it means. Writes nothing but where births stand.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from crdtsql.base import identifier, query, sql
-from crdtsql.numbers import followers
+from crdtsql.numbers import archive, followers
 from crdtsql.rejoin.unsent import UnsentRow
 from crdtsql.store import Field, Registry, Table
 
@@ -58,7 +58,10 @@ class Numbers:
         self._registry, self.followed = registry, Followed(registry)
         self._births: dict[tuple[int, int], Birth] = {}
         self._given: dict[tuple[int, int], int] = {}
-        for table, number in {pair for row in rows for pair in self.followed.numbers_in(row)}:
+        found = {pair for row in rows for pair in self.followed.numbers_in(row)}
+        for table in {one for one, _ in found}:
+            archive.take_out(registry, table, [number for one, number in found if one.id == table.id])
+        for table, number in found:
             birth = self._birth(table, number)
             if birth is not None:
                 self._births[table.id, number] = birth

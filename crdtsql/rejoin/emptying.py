@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from crdtsql.base import Sql, memory, sql
 from crdtsql.capture import without_capture
+from crdtsql.numbers import archive
 from crdtsql.shown import moved
 from crdtsql.sqlite import writing
 from crdtsql.store import Registry, Table, catalogue, facts
 
 FORGOTTEN = ("unseen", "agreement", "promise")
 """Facts that speak of stamps that are gone; those of tables begin with a word of `OF_TABLES`."""
-OF_TABLES = ("old_numbers", "unsure")
+OF_TABLES = ("old_numbers", "rests", "unsure")
 CLONED = "cloned"
 """Clones are vouched for by the site that this file was, whose word counts no more: they may have missed what it missed."""
 
@@ -29,6 +30,7 @@ def empty(registry: Registry) -> None:
     for table in tables:
         for name in _shadows(registry, table):
             connection.execute(f"DELETE FROM main.{name}")
+        archive.forget(registry, table)
     connection.execute("UPDATE main._crdt_table SET genesis_t = NULL, genesis_s = NULL, bulk = 0")
     for shared in ("_crdt_progress", "_crdt_merged", "_crdt_peer"):
         connection.execute(f"DELETE FROM main.{Sql(shared)}")

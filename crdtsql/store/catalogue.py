@@ -25,7 +25,7 @@ from crdtsql.base import (
 )
 from crdtsql.store.tables import Fact, Field, Table
 
-READ: tuple[Fact, ...] = ("absent", "unsure", "places", "parked", "unique", "references", "old_numbers")
+READ: tuple[Fact, ...] = ("absent", "unsure", "places", "rests", "parked", "unique", "references", "old_numbers")
 """The facts that a table is made of."""
 
 
@@ -155,6 +155,7 @@ def _table(
     absent: SqliteValue,
     unsure: SqliteValue,
     places: SqliteValue,
+    rests: SqliteValue,
     *lists: SqliteValue,
 ) -> Table:
     """Make a table of its registration, its columns (id, name, type, uid, since) by id, and facts: the same as before of the same."""
@@ -178,6 +179,7 @@ def _table(
         parked=tuple(Field(*column) for column in parked),
         absent=absent is not None,
         places=places is not None,
+        rests=rests is not None,
         unique={tuple(uids): found for uids, found in unique},
         unsure=unsure if isinstance(unsure, int) else None,
         references=tuple(Declared(tuple(own), parent, tuple(targets)) for own, parent, targets in references),

@@ -14,7 +14,9 @@ FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
 
 
-Fact = Literal["parked", "absent", "unique", "references", "links", "triggers", "unsure", "places", "old_numbers"]
+Fact = Literal[
+    "parked", "absent", "unique", "references", "links", "triggers", "unsure", "places", "rests", "old_numbers"
+]
 """A word for a fact about one table, which `_crdt_meta` calls `<word>:<id>`: read with the table, and forgotten with it."""
 
 FIRST_PARKED = 1_000_000
@@ -78,6 +80,7 @@ class Table:
         absent: the table is not in this file; a placeholder has its rows.
         unsure: of how many rows it is not known whether this file saw all that was written to them, None if of none.
         places: it has shown rows under other keys than their own, so there is a table of ours that says which (decision 0023).
+        rests: rows without stamps of their own may have had some that were forgotten; numbers in them mean who has these here.
         unique: what a row shows that lost a UNIQUE value, by the uids of the index columns; those that are held are left out.
         references: what columns refer to that the schema does not declare, sorted; also those that are not in this file now.
         old_numbers: which genesis had which of the numbers that rows born since asked for too.
@@ -97,6 +100,7 @@ class Table:
     parked: tuple[Field, ...] = ()
     absent: bool = False
     places: bool = False
+    rests: bool = False
     unique: Mapping[tuple[str, ...], str] = field(default_factory=dict, hash=False)
     unsure: int | None = None
     references: tuple[Declared, ...] = ()

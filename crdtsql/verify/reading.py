@@ -189,12 +189,12 @@ class ContentReading:
         return all(is_delete == gone and self._may_be_forgotten((hlc, site)) for hlc, site, is_delete in heads)
 
     def _unstamped(self, born: Stamp, cells: tuple[Stamp | None, ...]) -> tuple[Stamp, tuple[Stamp | None, ...]]:
-        """Leave out each stamp that either side may have forgotten; the birth of a number, and that nobody wrote a cell, stay."""
+        """Leave out each stamp that either side may have forgotten; that nobody wrote a cell stays."""
         kept = tuple(
             None if cell is not None and cell[0] != clock.ABSENT and self._may_be_forgotten(cell) else cell
             for cell in cells
         )
-        return NOBODY if self._may_be_forgotten(born) and not self._table.is_numbered else born, kept
+        return NOBODY if self._may_be_forgotten(born) else born, kept
 
     def _may_be_forgotten(self, stamp: Stamp) -> bool:
         return self._forgotten.get(stamp[1], 0) >= clock.to_event(stamp[0])

@@ -145,7 +145,9 @@ class _Checked:
 
     def _check_born(self) -> None:
         """Check that keys are numbers, births are covered by the vector, and renumbered rows have numbers that they can have."""
-        statement = sql("wire/checking/births_beyond_vector", row=self.row, born=self.born, mask=_MASK)
+        forgotten = integer(1 if self.header.compaction.floor else 0)
+        slots = {"row": self.row, "born": self.born, "mask": _MASK, "may_be_forgotten": forgotten}
+        statement = sql("wire/checking/births_beyond_vector", **slots)
         if query.rows(self.connection, statement):
             raise self._refuse(
                 f"table {self.table.name!r} has births of rows that it does not have, or that its sender's vector does not cover"

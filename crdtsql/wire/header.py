@@ -109,6 +109,7 @@ class TableHeader:
         unique: (uids of the columns of a UNIQUE index, policy), sorted, where rows that lost a value are not held.
         references: what its columns refer to that was declared to crdtsql alone.
         old_numbers: which genesis had which of the numbers that rows born since asked for too.
+        rests: what rows of its genesis refer to are the rows that have these numbers at the sender.
     """
 
     name: str
@@ -128,6 +129,7 @@ class TableHeader:
     unique: tuple[tuple[tuple[str, ...], str], ...] = ()
     references: tuple[Declared, ...] = ()
     old_numbers: tuple[OldNumbers, ...] = ()
+    rests: bool = False
 
     @property
     def uid(self) -> str:
@@ -158,9 +160,14 @@ class TableHeader:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """Return the header's keys for lists, which are left out where they are empty."""
+        """Return the header's keys for lists, and for what seldom is so, which are left out where they are empty."""
         unique = [{"columns": list(uids), "policy": name} for uids, name in self.unique]
-        found = {"parked": list(self.parked), "collations": list(self.collations), "unique": unique}
+        found: dict[str, Any] = {
+            "rests": self.rests,
+            "parked": list(self.parked),
+            "collations": list(self.collations),
+            "unique": unique,
+        }
         found["links"] = [list(link) for link in self.links]
         found["references"] = [[list(one.columns), one.parent, list(one.targets)] for one in self.references]
         found["old_numbers"] = [one.to_json() for one in self.old_numbers]

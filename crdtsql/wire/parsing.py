@@ -239,6 +239,7 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
         unique=_parse_unique(found.get("unique", []), name),
         references=_parse_references(found.get("references", []), {*uids}),
         old_numbers=tuple(_parse_old_numbers(found.get("old_numbers", []), sites)),
+        rests=found.get("rests") is True,
     )
 
 

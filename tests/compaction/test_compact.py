@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from crdtsql import Replica, errors, sync
 from crdtsql.compaction import settled
+from crdtsql.numbers import archive
 from crdtsql.ui.cli import cli
 from tests.support import peers
 from tests.support.peers import Clock, exchange, rows, write
@@ -122,11 +123,17 @@ def test_of_numbered_rows_the_numbers_stay(tmp_path: Path) -> None:
     """The values of deleted rows go; their numbers stay used, so that a row which gets one again is another row."""
     one, other = pair(tmp_path, NUMBERED, identity="row")
     agree(one, other)
-    assert one.connection.execute("SELECT count(*), count(v0) FROM _crdt_held_t").fetchone() == (2, 0)
-    write(one, "INSERT INTO t (id, v) VALUES (0, 'again')")
+    assert counts(one) == (0, 0) and one.connection.execute("SELECT count(*) FROM _crdt_born_t").fetchone() == (0,)
+    births = [(number, t) for number, t, _ in archive.read(one.registry, one.registry.table("t"))]
+    assert [number for number, _ in births] == [0, 1, 2, 3, 4, 5] and all(t > 0 for _, t in births)
+    write(one, "INSERT INTO t (id, v) VALUES (0, 'again')", "UPDATE t SET v = 'more' WHERE id = 5")
     write(other, "INSERT INTO t (id, v) VALUES (0, 'other')")
+    assert one.connection.execute("SELECT k1, generation FROM _crdt_born_t").fetchall() == [(0, 1), (5, 0)]
     exchange(one, other)
     assert rows(one) == rows(other) and len(rows(one)) == 6 and one.verify(other).equal
+    assert not one.doctor().broken
+    agree(one, other)
+    assert one.connection.execute("SELECT k1, generation FROM _crdt_born_t ORDER BY k1").fetchone() == (0, 1)
 
 
 def test_what_is_younger_is_kept(tmp_path: Path) -> None:
@@ -280,11 +287,93 @@ def test_parents_and_rows_with_open_conflicts_are_kept(tmp_path: Path) -> None:
     exchange(one, other)
     agree(one, other)
     assert one.connection.execute("SELECT count(*), sum(gone) FROM _crdt_clock_p").fetchone() == (1, 1)
-    assert one.connection.execute("SELECT k1, c1_t IS NULL FROM _crdt_clock_t ORDER BY k1").fetchall() == [
-        ("k", 0),
-        ("l", 1),
-    ]
+    assert one.connection.execute("SELECT k1, c1_t IS NULL FROM _crdt_clock_t ORDER BY k1").fetchall() == [("k", 0)]
     assert one.verify(other).equal and len(other.conflicts()) == 1
+
+
+CODES = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, code TEXT COLLATE NOCASE UNIQUE, w)"
+
+
+def test_a_row_whose_unique_value_another_one_has_keeps_its_stamps(tmp_path: Path) -> None:
+    """Of two rows with one value the older claim counts, whatever was compacted; a row that has its values alone needs no stamps."""
+    clock = Clock(step=1_000)
+    one = peers.replica(tmp_path / "1.db", CODES, now=clock, site=1)
+    other, third = one.clone(tmp_path / "2.db"), one.clone(tmp_path / "3.db")
+    write(one, "INSERT INTO t VALUES ('free', 'c', 1), ('first', 'a', 1)")
+    write(other, "INSERT INTO t VALUES ('later', 'A', 2)")
+    write(third, "INSERT INTO t VALUES ('gone', 'C', 2)", "DELETE FROM t WHERE id = 'gone'")
+    for _ in range(2):
+        exchange(one, other, third)
+    agree(one, other, third)
+    assert one.connection.execute("SELECT k1 FROM _crdt_clock_t ORDER BY k1").fetchall() == [("first",), ("later",)]
+    write(one, "UPDATE t SET code = 'b' WHERE id = 'first'")
+    write(third, "UPDATE t SET w = 3 WHERE id = 'free'")
+    for _ in range(2):
+        exchange(one, other, third)
+    expected = [("first", "b", 1), ("free", "c", 3), ("later", "A", 2)]
+    assert rows(one) == rows(other) == rows(third) == expected
+    assert one.verify(other).equal and not one.doctor().broken
+
+
+def test_a_row_that_refers_to_one_which_is_deleted_keeps_its_stamps(tmp_path: Path) -> None:
+    """Whether the delete had seen the reference says whether that row comes back."""
+    schema = "CREATE TABLE p (id TEXT PRIMARY KEY NOT NULL); CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v REFERENCES p (id), w)"
+    clock = Clock(step=1_000)
+    one = peers.replica(tmp_path / "1.db", schema, now=clock, site=1)
+    other = one.clone(tmp_path / "2.db")
+    write(one, "INSERT INTO p VALUES ('a'), ('b')", "INSERT INTO t VALUES ('to a', 'a', 1), ('to none', NULL, 1)")
+    exchange(one, other)
+    write(one, "INSERT INTO t VALUES ('to b', 'b', 1)")
+    write(other, "DELETE FROM p WHERE id = 'b'")
+    exchange(one, other)
+    agree(one, other)
+    assert one.connection.execute("SELECT k1 FROM _crdt_clock_t").fetchall() == [("to b",)]
+    assert one.connection.execute("SELECT id FROM p ORDER BY id").fetchall() == [("a",), ("b",)]
+    write(one, "DELETE FROM t WHERE id = 'to b'")
+    write(other, "UPDATE t SET w = 2 WHERE id = 'to a'")
+    exchange(one, other)
+    assert rows(one) == rows(other) == [("to a", "a", 2), ("to none", None, 1)]
+    assert one.connection.execute("SELECT id FROM p").fetchall() == [("a",)]
+
+
+def test_a_value_that_was_written_over_unseen_is_logged_where_its_stamp_was_forgotten(tmp_path: Path) -> None:
+    """Who shows the row may have forgotten when it was written; who does not show it writes over it without seeing it."""
+    schema = "CREATE TABLE p (id TEXT PRIMARY KEY NOT NULL); CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v REFERENCES p (id), w)"
+    clock = Clock(step=1_000)
+    one = peers.replica(tmp_path / "1.db", schema, now=clock, site=1)
+    other = one.clone(tmp_path / "2.db")
+    write(other, "INSERT INTO t VALUES ('k', 'a', 1)")
+    exchange(one, other)
+    agree(one, other)
+    write(one, "INSERT INTO p VALUES ('a')")
+    assert one.compact(keep_ms=0).tables["t"].settled == 1 and rows(other) == []
+    write(other, "INSERT INTO t VALUES ('k', NULL, 2)")
+    exchange(one, other)
+    assert rows(one) == rows(other) == [("k", None, 2)]
+    assert {entry.lost_value for entry in one.conflicts()} == {"a", 1}
+    assert len(one.conflicts()) == 2
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ("CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, up TEXT REFERENCES t (id), name UNIQUE)", "waits for others"),
+        (
+            "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, up, name UNIQUE); CREATE TABLE u (id TEXT PRIMARY KEY NOT NULL, v REFERENCES t (name))",
+            "is known by its values",
+        ),
+        (
+            "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, up, name); CREATE UNIQUE INDEX i ON t (name) WHERE up = 1",
+            "has a condition",
+        ),
+    ],
+)
+def test_stamps_are_kept_where_more_than_values_counts(tmp_path: Path, schema: str, why: str) -> None:
+    """A row of such a table is only written shorter."""
+    one = peers.replica(tmp_path / "1.db", schema, now=Clock(step=1_000))
+    write(one, "INSERT INTO t VALUES ('k', NULL, 'n')", "UPDATE t SET name = 'm'")
+    report = one.compact(keep_ms=0)
+    assert (report.tables["t"].settled, report.tables["t"].shortened) == (0, 1), why
 
 
 def test_a_counter_keeps_what_it_was_made_of(tmp_path: Path) -> None:
@@ -369,3 +458,58 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     assert other.site[:8] in result.output and f"crdtsql forget {one.path} {other.site}" in result.output
     assert '"forgotten": 0' in call("compact", one.path, "--keep", "0", "--json").stdout
     assert call("compact", one.path, "--keep", "soon").exit_code == 2
+
+
+ORDERS = """
+CREATE TABLE p (id INTEGER PRIMARY KEY, code TEXT UNIQUE);
+CREATE TABLE t (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id), v);
+"""
+
+
+def test_a_reference_without_a_stamp_follows_the_row_that_it_meant(tmp_path: Path) -> None:
+    """Once it is forgotten when a reference was written, it means the row that has the number here, wherever that row goes."""
+    clock = Clock(step=1_000)
+    one = peers.replica(tmp_path / "1.db", ORDERS, now=clock, site=1, tables=("p", "t"), identity="row")
+    other, late = one.clone(tmp_path / "2.db"), one.clone(tmp_path / "3.db")
+    write(one, "INSERT INTO p VALUES (1, 'a'), (2, 'b')", "INSERT INTO t VALUES (1, 1, 'x'), (2, 2, 'y')")
+    for _ in range(2):
+        exchange(one, other, late)
+    for replica in (one, other, late):
+        replica.compact(keep_ms=0)
+    for _ in range(2):
+        exchange(one, other, late)
+    one.compact(keep_ms=0)
+    assert counts(one) == (0, 0) and counts(other) == (2, 0) and one.registry.table("t").rests
+    fresh = peers.replica(tmp_path / "4.db", ORDERS, now=clock, site=4, tables=("p", "t"), identity="row")
+    fresh.merge(one.export())
+    assert counts(fresh) == (0, 0) and fresh.registry.table("t").rests
+    write(other, "DELETE FROM p WHERE id = 1", "INSERT INTO p VALUES (1, 'again')")
+    write(late, "UPDATE p SET code = 'kept' WHERE id = 1")
+    for _ in range(2):
+        exchange(one, other, late, fresh)
+    shown = [
+        replica.connection.execute("SELECT p.code, t.v FROM t JOIN p ON p.id = t.p ORDER BY 1").fetchall()
+        for replica in (one, other, late, fresh)
+    ]
+    assert shown == [[("b", "y"), ("kept", "x")]] * 4
+    assert one.verify(other).equal and one.verify(fresh).equal
+    assert not any(replica.doctor().broken for replica in (one, other, late, fresh))
+
+
+def test_deleted_rows_go_that_nothing_refers_to_any_more(tmp_path: Path) -> None:
+    """Where the foreign keys let a row go, it is kept as long as a known row refers to it, shown or not; children go before parents."""
+    one = peers.replica(
+        tmp_path / "1.db",
+        ORDERS.replace("p (id)", "p (id) ON DELETE CASCADE"),
+        now=Clock(step=1_000),
+        tables=("p", "t"),
+        identity="row",
+    )
+    write(one, "INSERT INTO p VALUES (1, 'a'), (2, 'b')", "INSERT INTO t VALUES (1, 1, 'x'), (2, 2, 'y')")
+    write(one, "PRAGMA foreign_keys = OFF", "DELETE FROM p", "DELETE FROM t WHERE id = 2")
+    assert one.connection.execute("SELECT count(*) FROM t").fetchone() == (0,) and len(one.held()) == 1
+    first, second = one.compact(keep_ms=0).tables, one.compact(keep_ms=0).tables
+    assert (first["p"].forgotten, first["t"].forgotten, second["p"].forgotten) == (0, 1, 1)
+    assert one.connection.execute("SELECT k1, gone FROM _crdt_clock_p").fetchall() == [(1, 1)]
+    write(one, "INSERT INTO p VALUES (2, 'again')")
+    assert one.connection.execute("SELECT k1, generation FROM _crdt_born_p").fetchall() == [(2, 1)]

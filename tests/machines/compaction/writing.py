@@ -29,19 +29,17 @@ class Family:
 
     @classmethod
     def choose(cls, random: Random, seed: int) -> Family:
-        """Choose tables without constraints in every other history, a family with constraints in the others."""
+        """Choose tables without constraints in every other history, a family with constraints in the others, often with automatic numbers."""
         if seed % 2 == 0:
             habits = Habits.choose(random, None, None)
             for table, shape in habits.tables.items():
                 habits.tables[table] = replace(shape, required=shape.required | _counters(shape))
             return cls(", ".join(habits.tables), habits, plain.schema(habits.tables), Writer)
-        name = list(constrained.FAMILIES)[seed // 2 % len(constrained.FAMILIES)]
+        families = constrained.NUMBERED if seed % 6 == 1 else constrained.FAMILIES
+        name = list(families)[seed // 6 % len(families) if seed % 6 == 1 else seed // 2 % len(families)]
         rows = random.choice(("add-wins", "add-wins", "add-wins", "delete-wins"))
         granularity = random.choice(("column", "column", "column", "row"))
-        shapes = {
-            table: replace(shape, rows=rows, granularity=granularity)
-            for table, shape in constrained.FAMILIES[name].items()
-        }
+        shapes = {table: replace(shape, rows=rows, granularity=granularity) for table, shape in families[name].items()}
         return cls(name, Habits({**shapes}, {}, calm=False), constrained.schema(shapes), Untold)
 
 

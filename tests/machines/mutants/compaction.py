@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.machines.mutants.kind import Mutant
 
 ROUNDS, FENCE, SWEEP = "base/rules/rounds_rule.py", "compaction/fence.py", "compaction/settled.py"
+ALONE = "compaction/alone.py"
 COLLECT = "sql/compaction/settled/collect.sql"
 COMPACTION = tuple(
     Mutant(name, file, find, put, compaction=True)
@@ -76,10 +77,34 @@ COMPACTION = tuple(
             "0 AND",
         ),
         (
-            "rows with UNIQUE values and references become rows of the genesis",
-            SWEEP,
-            "table.is_numbered or bound or table.may_have_parts",
-            "table.is_numbered or table.may_have_parts",
+            "a row becomes one of the genesis though another one, which is not shown, has its UNIQUE value",
+            ALONE,
+            "terms = [*(_has_no_rival(table, one) for one in uniques), ",
+            "terms = [",
+        ),
+        (
+            "a row becomes one of the genesis though what it refers to has a delete",
+            "sql/compaction/alone/leads_to_live_row.sql",
+            "(known.gone OR",
+            "(0 OR",
+        ),
+        (
+            "of a deleted row with an automatic number nothing is left at all",
+            "sql/compaction/settled/list_births.sql",
+            "IN ('gone', 'genesis')",
+            "IN ('genesis')",
+        ),
+        (
+            "a row with an automatic number loses its birth with its clock",
+            "sql/compaction/settled/list_births.sql",
+            "IN ('gone', 'genesis')",
+            "IN ('gone')",
+        ),
+        (
+            "a newcomer does not hear of numbers that were used by rows which are forgotten",
+            "export/exporting.py",
+            "    archive.give(connection, statements.births, archive.read(registry, table))\n",
+            "",
         ),
         (
             "a deleted row is forgotten though rows may bring it back",

@@ -1,3 +1,3 @@
 UPDATE ${held}
 SET ${nothing}
-WHERE id IN (SELECT held FROM ${settled} WHERE dead)
+WHERE id IN (SELECT held FROM ${settled} WHERE becomes = 'empty')

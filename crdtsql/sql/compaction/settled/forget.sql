@@ -1,2 +1,2 @@
 DELETE FROM ${target}
-WHERE (${keys}) IN (SELECT ${keys} FROM ${settled} WHERE ${which})
+WHERE (${keys}) IN (SELECT ${keys} FROM ${settled} WHERE becomes = :becomes)

@@ -1,2 +1,2 @@
 DELETE FROM ${held}
-WHERE id IN (SELECT held FROM ${settled} WHERE dead)
+WHERE id IN (SELECT held FROM ${settled} WHERE becomes = 'gone')

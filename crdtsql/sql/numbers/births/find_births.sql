@@ -8,6 +8,12 @@ WHERE event.tbl = :tbl
     -- Triggers of an older format did not say of every row that it was there.
     event.k1 IN (SELECT gone.k1 FROM temp._crdt_event AS gone WHERE gone.tbl = :tbl AND (gone.op = 2 OR (gone.op = 3 AND NOT gone.aged)))
     OR EXISTS (SELECT 1 FROM ${clock} AS clock WHERE clock.k1 = event.k1 AND clock.held IS NOT NULL)
+    -- Of a row that was deleted and forgotten only the birth is left.
+    OR EXISTS (
+      SELECT 1
+      FROM ${born} AS born
+      WHERE born.k1 = event.k1 AND NOT EXISTS (SELECT 1 FROM ${clock} AS clock WHERE clock.k1 = event.k1)
+    )
   )
   AND NOT EXISTS (
     -- The usual case of a row that was replaced (forget_replaced.sql), by one look.

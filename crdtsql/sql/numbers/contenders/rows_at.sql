@@ -10,6 +10,8 @@ FROM (SELECT :number AS k1) AS wanted
 LEFT JOIN ${clock} AS clock ON clock.k1 = wanted.k1
 LEFT JOIN ${born} AS born ON born.k1 = wanted.k1
 WHERE clock.k1 IS NOT NULL
+  -- Nothing else is left of a row that was deleted and forgotten.
+  OR born.k1 IS NOT NULL
   OR (
     :genesis_t IS NOT NULL
     AND EXISTS (SELECT 1 FROM ${table} AS shown WHERE shown.${key_column} = :number)

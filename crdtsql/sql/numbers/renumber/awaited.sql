@@ -1,8 +1,9 @@
 EXISTS (
     -- A reference that was written before its row, and whose writer had not seen the row that has the number.
     SELECT 1
-    FROM (SELECT ${t} & 4611686018427387903 AS t, ${s} AS s ${source}) AS reference
-    WHERE reference.s = moved.born_s
+    FROM (SELECT ${t} & 4611686018427387903 AS t, ${s} AS s, ${settled} AS settled ${source}) AS reference
+    WHERE NOT reference.settled
+      AND reference.s = moved.born_s
       AND reference.t < moved.born_t
       AND CASE
         -- Of the genesis: unknown to who inserted the row, or it would not be one that moves.

@@ -8,6 +8,7 @@ from tests.machines.oracle.rules import Check, Reference, Unique
 from tests.machines.simulation.constrained.following import FOLLOWING
 from tests.machines.simulation.constrained.making import Constrained, V, is_active, not_null, refers, table
 from tests.machines.simulation.constrained.moving import MOVING
+from tests.machines.simulation.constrained.numbered import NUMBERED
 from tests.machines.simulation.tables import Shape
 from tests.support.clauses import with_clauses, with_constraints
 
@@ -549,7 +550,7 @@ CREATE TRIGGER update_{table} AFTER UPDATE ON {table} BEGIN INSERT OR REPLACE IN
 OTHER = {"other": table("(id TEXT PRIMARY KEY NOT NULL, v)", ("o1", "o2"), {"v": V})}
 """A table that has nothing to do with the others."""
 
-TABLES = {name: table for family in (*FAMILIES.values(), OTHER) for name, table in family.items()}
+TABLES = {name: table for family in (*FAMILIES.values(), *NUMBERED.values(), OTHER) for name, table in family.items()}
 
 
 def schema(names: Mapping[str, Shape], clauses: str = "", *, triggers: bool = False) -> str:

@@ -1,0 +1,47 @@
+"""Moves: which rows get other numbers, and which entries of the log mean them. Knows no database."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from crdtsql.base import Birth
+from crdtsql.store import Table
+
+END = (1 << 63) - 1
+"""Beyond the last entry of any log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A row that gets another number, and which entries of the log mean it under the old one.
+
+    Attributes:
+        first: the entry that began it; 0 if it is older than the log.
+        last: the entry that began the next row of that number.
+        holder: of a row that is new here: the row that has its number.
+        known: it was here under the old number.
+    """
+
+    old: int
+    new: int
+    birth: Birth
+    first: int = 0
+    last: int = END
+    holder: Birth | None = None
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Rows that get other numbers.
+
+    Attributes:
+        hidden: those of the old numbers under which the user's table shows another row.
+        folding: the log's events are not in the clocks yet.
+    """
+
+    table: Table
+    spans: tuple[Span, ...]
+    hidden: AbstractSet[int] = frozenset()
+    folding: bool = False

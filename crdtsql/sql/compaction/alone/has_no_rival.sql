@@ -1,0 +1,1 @@
+ifnull((${values}) NOT IN (SELECT ${kept_values} FROM ${held} AS rival), 1)
