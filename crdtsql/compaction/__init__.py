@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING
 from crdtsql.base import door
 
 if TYPE_CHECKING:
-    from crdtsql.compaction import fence, floor, rounds
-    from crdtsql.compaction.report import CompactReport, TableCompacted
-    from crdtsql.compaction.settled import Sweep
+    from crdtsql.compaction import due, fence, floor, rounds
+    from crdtsql.compaction.foreseeing import foresee
+    from crdtsql.compaction.report import CompactReport
+    from crdtsql.compaction.walk import Walk
 else:
-    __getattr__ = door(__name__, {"report": "CompactReport TableCompacted", "settled": "Sweep"})
+    __getattr__ = door(
+        __name__,
+        {
+            "report": "CompactReport",
+            "foreseeing": "foresee",
+            "walk": "Walk",
+        },
+    )
 
-__all__ = ["CompactReport", "Sweep", "TableCompacted", "fence", "floor", "rounds"]
+__all__ = ["CompactReport", "Walk", "due", "fence", "floor", "foresee", "rounds"]

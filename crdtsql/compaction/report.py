@@ -16,6 +16,7 @@ class TableCompacted:
         settled: rows that have no clock of their own any more.
         shortened: rows of which fewer stamps are kept.
         kept: why deleted rows of the table are kept, "" if they are not.
+        freed_bytes: of a dry run, about how many bytes of the file go, once VACUUM has given them back; None if that is not known.
     """
 
     forgotten: int = 0
@@ -23,6 +24,7 @@ class TableCompacted:
     settled: int = 0
     shortened: int = 0
     kept: str = ""
+    freed_bytes: int | None = None
 
     def add(self, other: TableCompacted) -> None:
         """Count what another step did."""

@@ -27,14 +27,13 @@ from crdtsql.base import (
 )
 from crdtsql.compaction import alone, floor, referred
 from crdtsql.compaction.report import TableCompacted
+from crdtsql.compaction.stride import Stride
 from crdtsql.numbers import archive
 from crdtsql.sqlite import schema
 from crdtsql.store import Field, Registry, Table
 
 FLOOR = TemporaryTable("_crdt_floor", "compaction/settled/create_floor")
 SETTLED = TemporaryTable("_crdt_settled", "compaction/settled/create_settled")
-STEP_ROWS = 2_000
-"""So many clock rows are looked at in one transaction, so that no writer waits for long."""
 _NEVER, _ANY = Sql("0"), Sql("1")
 _GONE, _EMPTY, _GENESIS, _SHORTER = "gone", "empty", "genesis", "shorter"
 """What becomes of a row: nothing is left of it, or its number alone, or it is one of the genesis again, or fewer stamps are kept."""
@@ -45,14 +44,23 @@ class Sweep:
     """Goes through the clock rows of a table, from the first to the last.
 
     Attributes:
+        stride: how many rows a step looks at.
         done: what the steps did so far.
     """
 
     registry: Registry
     name: str
+    stride: Stride = field(default_factory=Stride)
     done: TableCompacted = field(default_factory=TableCompacted)
     _last: tuple[SqliteValue, ...] | None = None
     _looked: bool = False
+    _births_since: int = -(1 << 63)
+
+    def skip(self, rows: int) -> None:
+        """Begin after so many rows, at least one, of a table that has more."""
+        table = self.registry.table(self.name)
+        ends = sql("compaction/settled/end_of_step", keys=table.keys, clock=table.clock, after=_ANY)
+        self._last = query.first(self.registry.connection, ends, {"others": rows - 1})
 
     def step(self) -> bool:
         """Look at the next rows; return whether there are more."""
@@ -79,11 +87,19 @@ class Sweep:
         """Put births away that came with changesets, of rows without clocks; return whether there may be more."""
         if not table.is_numbered or not query.exists(connection, table.born):
             return False
-        slots = {"born": table.born, "clock": table.clock, "is_below": _is_below("born.born_t", "born.born_s")}
-        births = query.rows(connection, sql("compaction/settled/list_births_alone", **slots), {"most": STEP_ROWS})
+        most, slots = (
+            self.stride.rows,
+            {"born": table.born, "clock": table.clock, "is_below": _is_below("born.born_t", "born.born_s")},
+        )
+        births = query.rows(
+            connection,
+            sql("compaction/settled/list_births_alone", **slots),
+            {"since": self._births_since, "most": most},
+        )
         archive.put_away(self.registry, table, births)
         connection.executemany(f"DELETE FROM {table.born} WHERE k1 = ?", [(number,) for number, _, _ in births])
-        return len(births) == STEP_ROWS
+        self._births_since = min(births[-1][0], (1 << 63) - 2) + 1 if births else 0
+        return len(births) == most
 
     def _can_rest(self, table: Table) -> bool:
         """Tell whether rows of a table can become rows of its genesis, of those that could by themselves."""
@@ -103,7 +119,7 @@ class Sweep:
     def _step(self, connection: apsw.Connection, table: Table, rule: _Rule) -> bool:
         after, values = _ANY if self._last is None else _compare(table, ">", "after"), _named("after", self._last)
         ends = sql("compaction/settled/end_of_step", keys=table.keys, clock=table.clock, after=after)
-        self._last = query.first(connection, ends, values | {"others": STEP_ROWS - 1})
+        self._last = query.first(connection, ends, values | {"others": self.stride.rows - 1})
         until = _ANY if self._last is None else _compare(table, "<=", "until")
         with rule.settled.created(connection, settled=rule.settled.quoted, keys=rule.key_definitions):
             genesis_t, genesis_s = table.genesis or (None, None)

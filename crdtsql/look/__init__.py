@@ -6,10 +6,11 @@ from crdtsql.look.doctor import Report, TableFindings, examine, notices
 from crdtsql.look.log import LogEntry, log
 from crdtsql.look.measures import Measures, measure
 from crdtsql.look.members import Member, members
-from crdtsql.look.status import Status, status
+from crdtsql.look.status import CompactionStatus, Status, status
 
 __all__ = [
     "CellOrigin",
+    "CompactionStatus",
     "Finding",
     "LogEntry",
     "Measures",

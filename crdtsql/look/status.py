@@ -8,6 +8,7 @@ from typing import Any
 import apsw
 
 from crdtsql.base import Sql, caseless, clock, policy, query, sql, vector_to_json
+from crdtsql.compaction import due, floor
 from crdtsql.evolve import drift
 from crdtsql.export import count_missing_rows
 from crdtsql.look import limited
@@ -74,6 +75,23 @@ class PeerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class CompactionStatus:
+    """What is known of compaction, once anybody asked for it.
+
+    Attributes:
+        keep_ms: what is younger is kept where the file is compacted by itself; None if it is not.
+        floor_ms: up to which time all replicas have everything, in milliseconds since 1970; 0 if they never agreed.
+        missing: the sites that the round which is open waits for, as hex; empty if none is open.
+        is_done: all rows were looked at since the floor rose last.
+    """
+
+    keep_ms: int | None
+    floor_ms: int
+    missing: list[str]
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The whole file.
 
@@ -84,6 +102,8 @@ class Status:
         conflicts_pruned: how many it has forgotten so far, to stay within these limits.
         replica_id: which replica it is, as an operator said; None if nobody did.
         starts: how often it went on as its site because of that.
+        compaction: None until anybody asks for one, as far as it is known here.
+        own_bytes: pages of all tables that crdtsql keeps in the file.
     """
 
     path: str
@@ -101,6 +121,8 @@ class Status:
     not_enabled: list[str] = field(default_factory=list)
     replica_id: str | None = None
     starts: int = 0
+    compaction: CompactionStatus | None = None
+    own_bytes: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as `--json` prints it."""
@@ -143,6 +165,19 @@ def status(registry: Registry) -> Status:
         not_enabled=registry.not_enabled(),
         replica_id=said.of_file(registry),
         starts=starts.count(registry),
+        compaction=_compaction(registry, vector),
+        own_bytes=sum(size for name, size in sizes.items() if name.startswith("_crdt_")),
+    )
+
+
+def _compaction(registry: Registry, vector: dict[bytes, int]) -> CompactionStatus | None:
+    known, keep_ms = floor.read(registry), due.keep_ms(registry)
+    if not known and keep_ms is None:
+        return None
+    newest = max(known.floor.values(), default=0)
+    missing = known.missing(vector) if known.is_open else set()
+    return CompactionStatus(
+        keep_ms, clock.to_ms(newest), sorted(site.hex() for site in missing), due.is_swept(registry)
     )
 
 

@@ -164,7 +164,7 @@ class Combining(Session):
             self.on_progress("check", 0, 1)
             with (
                 laid_open(self.connection, received) as database,
-                attached(self.connection, "unsent") as unsent,
+                attached(self.connection, "unsent", nested=True) as unsent,
                 foreign_keys(self.connection, ForeignKeys.OFF),
                 self._writing(),
                 copy_aside(self._file, self._now(), self.lock_timeout) as copy,

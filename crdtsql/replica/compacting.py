@@ -2,73 +2,159 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from crdtsql.base import CrdtsqlError, UsageError, clock
+from crdtsql.base import BusyError, CrdtsqlError, UsageError, clock, memory, suggest
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import Undo
 from crdtsql.replica.turns import verb
 
 if TYPE_CHECKING:
-    from crdtsql.compaction import CompactReport, TableCompacted
+    from crdtsql.compaction import CompactReport, Walk
 
 KEEP_MS = 30 * 24 * 3600 * 1000
 """What is younger is never forgotten, unless somebody asks for it: it protects copies that nobody knows of."""
+SAMPLED_ROWS = 4_000
 
 
 class Compacting(Session):
     """The verbs of compaction (decision 0034)."""
 
+    _walk: Walk | None = None
+
     @verb
-    def compact(self, *, keep_ms: int = KEEP_MS, dry_run: bool = False) -> CompactReport:
+    def compact(self, *, keep_ms: int | None = None, dry_run: bool = False, once: bool = False) -> CompactReport:
         """Agree with the other replicas on what all of them have, and forget what nobody will ask for any more.
 
         What this replica agrees to travels with its next changesets; once all have agreed, each forgets for itself. A file that
-        never exchanged anything agrees with itself. In bounded steps, each a transaction of its own: other programs may write
-        meanwhile.
+        never exchanged anything agrees with itself. In bounded steps, each a transaction of its own, and with pauses: other programs
+        may write meanwhile. From then on the file is compacted by itself while it is watched or served.
 
         Args:
-            keep_ms: events younger than this many milliseconds are not forgotten.
+            keep_ms: events younger than this many milliseconds are not forgotten. None: what was said last, or 30 days.
             dry_run: change nothing, and say what would be done.
+            once: compact nothing by itself from then on.
 
         Raises:
             UsageError: `keep_ms` is negative.
         """
-        from crdtsql.compaction import CompactReport, Sweep
+        from crdtsql.compaction import Walk, due
 
-        if keep_ms < 0:
+        if keep_ms is not None and keep_ms < 0:
             raise UsageError("what is younger than a negative time can't be kept: give a time of 0 or more")
         if dry_run:
-            report = CompactReport()
-            with suppress(Undo), self._changing(durable=False):
-                report = self._agree(keep_ms)
-                for name in self._names():
-                    report.tables[name] = self._swept(name)
-                raise Undo
-            return report
+            return self._foreseen(keep_ms)
         with self._changing(durable=False):
-            report = self._agree(keep_ms)
-            names = self._names()
-        for number, name in enumerate(names):
-            self.on_progress(f"compact {name}", number, len(names))
-            sweep, more = Sweep(self.registry, name), bool(report.floor_ms)
-            while more:
-                with self._changing(durable=False):
-                    more = sweep.step()
-            report.tables[name] = sweep.done
+            keep = self._kept_ms(keep_ms)
+            due.set_keep(self.registry, None if once else keep)
+            report = self._agree(keep)
+            walk = Walk.begin(self.registry)
+        steps, more = len(walk.left), True
+        while more:
+            self.on_progress("compact", steps - len(walk.left), steps)
+            began = time.perf_counter()
+            more = self._step(walk)
+            if more:
+                time.sleep(time.perf_counter() - began)  # so long whoever wants to write finds the file free
+        report.tables = walk.tables
         return report
 
-    def _names(self) -> list[str]:
-        return [table.name for table in self.registry.tables() if not table.absent]
+    @verb
+    def freeable_bytes(self, *, most_rows: int = SAMPLED_ROWS) -> dict[str, int]:
+        """Say about how many bytes of the file `compact` would free now, by table, once VACUUM has given them back. Changes nothing.
 
-    def _swept(self, name: str) -> TableCompacted:
-        from crdtsql.compaction import Sweep, floor
+        Nothing is said where the file can't be written, or another program keeps it locked.
 
-        sweep = Sweep(self.registry, name)
-        while floor.read(self.registry).floor and sweep.step():
-            pass
-        return sweep.done
+        Args:
+            most_rows: look at about no more rows than that, which stand for the others.
+        """
+        if self.connection.in_transaction or self.connection.readonly("main"):
+            return {}
+        try:
+            report = self._foreseen(None, most_rows)
+        except BusyError:
+            return {}
+        return {name: one.freed_bytes for name, one in report.tables.items() if one.freed_bytes is not None}
+
+    def _foreseen(self, keep_ms: int | None, most_rows: int | None = None) -> CompactReport:
+        """Do what a compaction would do, in steps each of which is undone, and say what it was.
+
+        Args:
+            most_rows: look at about no more rows than that, and let them stand for all.
+        """
+        from crdtsql.compaction import foresee
+
+        found: list[CompactReport] = []
+
+        def attempt(work: Callable[[], bool]) -> bool:
+            more = False
+            with suppress(Undo), self._changing(durable=False):
+                found.append(self._agree(keep))
+                more = work()
+                raise Undo
+            return more
+
+        with self._folded():
+            keep = self._kept_ms(keep_ms)
+        attempt(lambda: False)
+        report = found[0]
+        if report.floor_ms:
+            report.tables = foresee(self.registry, attempt, most_rows)
+        return report
+
+    def _kept_ms(self, keep_ms: int | None) -> int:
+        from crdtsql.compaction import due
+
+        if keep_ms is not None:
+            return keep_ms
+        remembered = due.keep_ms(self.registry)
+        return KEEP_MS if remembered is None else remembered
+
+    def _step(self, walk: Walk) -> bool:
+        with self._changing(durable=False):
+            began = time.perf_counter()
+            more = walk.step()
+        walk.stride.took(time.perf_counter() - began)
+        return more
+
+    @verb
+    def compact_some(self) -> bool:
+        """Do a little of what `compact` does, if it was called once: agree, begin a round that is due, or look at some rows.
+
+        For whoever has nothing else to do; holds the file for some milliseconds. To find nothing costs microseconds while nobody
+        writes.
+
+        Returns:
+            whether there is more to do now.
+        """
+        from crdtsql.compaction import Walk, due, floor, rounds
+
+        with self._explained():
+            self.registry.require()
+            keep = memory.of_content(self.connection, "compact_keep_ms", partial(due.keep_ms, self.registry))
+        if keep is None or self.connection.in_transaction or self.connection.readonly("main"):
+            return False
+        with self._folded():
+            begins, rests = due.is_round_due(self.registry, keep, self._now), due.is_swept(self.registry)
+            forgotten = floor.read(self.registry).floor
+        walk, self._walk = self._walk, None  # what fails is begun anew
+        if begins:
+            with self._changing(durable=False):
+                rounds.begin(self.registry, keep, self._now)
+            return True
+        if rests:
+            return False
+        if walk is None or walk.forgotten != forgotten:
+            with self._folded():
+                walk = Walk.begin(self.registry)
+        if self._step(walk):
+            self._walk = walk
+            return True
+        return False
 
     def _agree(self, keep_ms: int) -> CompactReport:
         from crdtsql.compaction import CompactReport, floor, rounds
@@ -96,13 +182,20 @@ class Compacting(Session):
             known = {one.hex(): one for _, one, _ in self.registry.sites()}
             found = [one for name, one in known.items() if name.startswith(site.lower())] if site else []
             if len(found) != 1:
-                raise CrdtsqlError(f"{self.path} knows {'no site' if not found else f'{len(found)} sites'} {site!r}")
+                lists = f"{suggest.command('members', self.path)} lists those that it knows"
+                if not found:
+                    raise CrdtsqlError(f"{self.path} knows no site {site!r:.60}: {lists}; nothing was changed")
+                raise CrdtsqlError(
+                    f"{len(found):,} sites that {self.path} knows begin with {site!r}: give more of the id; {lists}"
+                )
             if found[0] == rounds.own_site(self.registry):
                 raise CrdtsqlError(
                     f"site {found[0].hex()} is {self.path} itself, which can't be forgotten in its own file"
                 )
             if found[0] in floor.read(self.registry).ends:
-                raise CrdtsqlError(f"site {found[0].hex()} was forgotten already")
+                raise CrdtsqlError(
+                    f"site {found[0].hex()} was forgotten already: nobody waits for it; nothing was changed"
+                )
             hlc = self.registry.tick(self._now())
             self.registry.record_merged(hlc)
             self.registry.raise_vector(self.registry.next_batch(), [(self.registry.self_ordinal, hlc)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,16 @@ def say(site: str, names: Mapping[str, str], me: str | None = None) -> str:
     """
     named = naming.call_site(site, names)
     return f"{named} (this file)" if site == me else named
+
+
+def say_some(sites: Sequence[str], names: Mapping[str, str], most: int = 5) -> str:
+    """Name the first of some sites, and say how many more there are.
+
+    >>> say_some(["a1" * 16, "b2" * 16, "c3" * 16], {"a1" * 16: "laptop"}, 2)
+    'laptop (a1a1a1a1), b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2 and 1 more'
+    """
+    more = f" and {len(sites) - most:,} more" if len(sites) > most else ""
+    return f"{', '.join(say(site, names) for site in sites[:most])}{more}"
 
 
 @contextmanager

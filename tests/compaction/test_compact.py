@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from crdtsql import Replica, errors, sync
-from crdtsql.compaction import settled
+from crdtsql.compaction import settled, stride
 from crdtsql.numbers import archive
 from crdtsql.ui.cli import cli
 from tests.support import peers
@@ -399,7 +399,9 @@ def test_a_counter_keeps_what_it_was_made_of(tmp_path: Path) -> None:
 
 def test_steps_are_bounded_and_can_be_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step is a transaction; what is left is done the next time."""
-    monkeypatch.setattr(settled, "STEP_ROWS", 3)
+    monkeypatch.setattr(stride, "FEWEST", 3)
+    monkeypatch.setattr(stride, "MOST", 3)
+    monkeypatch.setattr(stride, "FIRST", 3)
     one, other = pair(tmp_path)
     agree(one, other)
     assert counts(one) == counts(other) == (0, 0)
@@ -513,3 +515,18 @@ def test_deleted_rows_go_that_nothing_refers_to_any_more(tmp_path: Path) -> None
     assert one.connection.execute("SELECT k1, gone FROM _crdt_clock_p").fetchall() == [(1, 1)]
     write(one, "INSERT INTO p VALUES (2, 'again')")
     assert one.connection.execute("SELECT k1, generation FROM _crdt_born_p").fetchall() == [(2, 1)]
+
+
+def test_status_says_how_far_a_compaction_is(tmp_path: Path) -> None:
+    """What is kept, whether the file is compacted by itself, and who is waited for."""
+    one, other = pair(tmp_path)
+    assert "compaction" not in call("status", one.path).output
+    call("compact", one.path, "--keep", "12h")
+    said = call("status", one.path).output
+    assert "by itself while it is watched or served, keeps 12h; the replicas have not agreed on anything yet" in said
+    assert f"waits for {other.site}" in said
+    exchange(one, other)
+    assert "rows are still to be looked at" in call("status", one.path).output
+    call("compact", one.path, "--once")
+    assert "compaction: by itself no more; all replicas had everything by" in call("status", one.path).output
+    assert "all rows were looked at since" in call("status", one.path).output

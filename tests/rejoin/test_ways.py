@@ -106,3 +106,17 @@ def test_the_command(two: tuple[Replica, Path], monkeypatch: pytest.MonkeyPatch)
     found = json.loads(again.output)
     assert found["tables"] == {"task": {"inserted": 1, "updated": 0, "deleted": 0, "counted": 0}}
     assert Path(found["copy"]).exists()
+
+
+def test_a_large_state(tmp_path: Path) -> None:
+    """A state of many rows comes as a whole database, which stays there until all of it was taken."""
+    series = "WITH series (value) AS (VALUES (1) UNION ALL SELECT value + 1 FROM series WHERE value < 5000)"
+    app = peers.replica(tmp_path / "app.db", SCHEMA, now=peers.Clock(step=5))
+    app.connection.execute(f"INSERT INTO task {series} SELECT hex(value), randomblob(8) FROM series")
+    peer = app.clone(tmp_path / "peer.db")
+    app.connection.execute("INSERT INTO task VALUES ('mine', 1)")
+    peer.connection.execute("DELETE FROM task WHERE rowid % 3 = 0")
+    report = app.rejoin(peer.export())
+    assert report.tables["task"].inserted == 1
+    sync(app, peer)
+    assert read(app, "SELECT * FROM task ORDER BY id") == read(peer, "SELECT * FROM task ORDER BY id")

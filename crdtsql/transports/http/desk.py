@@ -18,10 +18,14 @@ from crdtsql.base import CrdtsqlError, query
 from crdtsql.replica import Replica
 from crdtsql.transports.http.agreed import mark_of
 from crdtsql.transports.interface import Response
+from crdtsql.transports.watch.idle import Idle
 from crdtsql.transports.watch.pace import pause_s
 
 SHARE = 0.2
 """How much of the time taking note of what others write may take."""
+
+LEAST_S = 0.01
+"""So long work is waited for at least."""
 
 T = TypeVar("T")
 Job = tuple["Future[Any]", Callable[[Replica], Any]]
@@ -47,6 +51,7 @@ class Desk:
         self._version: int | None = None
         self._mark: str | None = None
         self._look_at = self._written_at = 0.0
+        self._idle = Idle(time.monotonic)
 
     def submit(self, work: Callable[[Replica], T]) -> Future[T]:
         """Have work done; at most so much waits for it.
@@ -112,19 +117,34 @@ class Desk:
                     future.set_exception(error)
                 else:
                     future.set_result(found)
+                self._idle.disturbed()
                 del future, work, job
         finally:
             if self._replica is not None:
                 self._replica.close()
 
     def _next(self) -> Job | None:
-        """Wait for work, and look for news meanwhile if anybody wants to hear of them."""
+        """Wait for work; meanwhile look for news if anybody wants to hear of them, and use the time."""
         while True:
             try:
-                return self._jobs.get(timeout=pause_s(time.monotonic() - self._written_at) if self._listeners else None)
+                return self._jobs.get(timeout=self._wait_s())
             except queue.Empty:
                 with suppress(CrdtsqlError, OSError):
-                    self._look()
+                    if self._listeners:
+                        self._look()
+                    if not self._idle.pause_s():
+                        self._be_idle()
+
+    def _wait_s(self) -> float | None:
+        """Return how long to wait for work at most; for ever before there was any."""
+        if self._listeners:
+            return pause_s(time.monotonic() - self._written_at)
+        return None if self._replica is None else max(LEAST_S, self._idle.pause_s())
+
+    def _be_idle(self) -> None:
+        replica = self._opened()
+        if self._idle.work(replica):
+            self._tell(self._read_mark(replica))
 
     def _opened(self) -> Replica:
         """Return the replica, opened anew if the file is another one by now."""

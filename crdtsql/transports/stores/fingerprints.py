@@ -29,6 +29,11 @@ def of_names(names: Collection[str]) -> str:
     return hashlib.blake2b("\n".join(sorted(names)).encode(errors="surrogateescape"), digest_size=16).hexdigest()
 
 
+def of_beside(known: Mapping[str, int]) -> str:
+    """Return what stands for what a replica knows beside events (`Replica.lanes_known`)."""
+    return of_names([f"{name} {number}" for name, number in known.items()])
+
+
 def of_files(entries: Mapping[str, Entry]) -> str:
     """Return what stands for some names, with all that is known of their files."""
     return of_names([f"{name} {entry.size} {entry.mark}" for name, entry in entries.items()])

@@ -6,6 +6,7 @@ than the store has segments.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from crdtsql.transports.stores.fingerprints import Vector
 if TYPE_CHECKING:
     from crdtsql.transports.stores.segments import Segment
 
-FORMAT = 1
+FORMAT = 2
 BUSY_MS = 1000
 """So long another process is waited for."""
 _ENTRY = struct.Struct(">16sq")
@@ -65,6 +66,7 @@ class StoreCache:
         self._facts_before: dict[str, Any] = {}
         self.seen: dict[str, Seen] = {}
         self.facts: dict[str, Any] = {}
+        self._said_before: set[str] = set()
         try:
             self._open()
         except apsw.BusyError:  # another process is at it: this visit goes without
@@ -85,6 +87,7 @@ class StoreCache:
             "PRAGMA synchronous = NORMAL; CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)"
         )
         self._connection.execute(sql("transports/stores/known/create_segment"))
+        self._connection.execute(sql("transports/stores/known/create_told"))
         facts = {name: json.loads(value) for name, value in self._connection.execute("SELECT name, value FROM fact")}
         if facts.get("format", FORMAT) != FORMAT:
             raise ValueError("of another version")
@@ -94,13 +97,16 @@ class StoreCache:
         """Read what was seen of the segments; until then only the facts are here."""
         if self._connection is None or self.seen:
             return
-        from crdtsql.transports.stores.segments import Segment
+        from crdtsql.transports.stores.segments import NOTHING, Segment, told_in
 
-        with suppress(apsw.Error, struct.error, TypeError):
-            statement = "SELECT stem, needs, upto, size, marks, covered_by, covered_ms FROM segment"
+        with suppress(apsw.Error, struct.error, TypeError, ValueError):
+            said = {name: told_in(text) for name, text in self._connection.execute("SELECT name, text FROM told")}
+            self._said_before = {*said}
+            statement = "SELECT stem, needs, upto, size, marks, covered_by, covered_ms, told FROM segment"
             for row in self._connection.execute(statement):
-                stem, needs, upto, size, marks, covered_by, covered_ms = row
-                segment = None if upto is None else Segment(stem, _read(needs), _read(upto), size)
+                stem, needs, upto, size, marks, covered_by, covered_ms, told = row
+                known = NOTHING if told is None else said[told]
+                segment = None if upto is None else Segment(stem, _read(needs), _read(upto), size, known)
                 self.seen[stem] = Seen(segment, marks, covered_by or "", covered_ms or 0)
                 self._before[stem] = self.seen[stem].content
 
@@ -109,6 +115,7 @@ class StoreCache:
         if self._connection is None:
             return
         with suppress(apsw.Error), self._connection:
+            self._save_told(self._connection)
             for stem, seen in self.seen.items():
                 before = self._before.get(stem)
                 if before is None or before[0] is not seen.segment or before[1:] != seen.content[1:]:
@@ -123,6 +130,20 @@ class StoreCache:
                         "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", (name, json.dumps(value))
                     )
             self._facts_before = dict(self.facts)
+
+    def _save_told(self, connection: apsw.Connection) -> None:
+        """Write what segments tell of what may be forgotten: mostly many tell the same."""
+        if not self.seen and not self._said_before:
+            return
+        from crdtsql.transports.stores.segments import as_text
+
+        told = {id(seen.segment.told): seen.segment.told for seen in self.seen.values() if seen.segment}
+        texts = {_name(text): text for text in map(as_text, told.values()) if text}
+        for name in texts.keys() - self._said_before:
+            connection.execute("INSERT OR REPLACE INTO told (name, text) VALUES (?, ?)", (name, texts[name]))
+        for name in self._said_before - texts.keys():
+            connection.execute("DELETE FROM told WHERE name = ?", (name,))
+        self._said_before = {*texts}
 
     def close(self) -> None:
         """Close the file."""
@@ -141,7 +162,19 @@ def _row(stem: str, seen: Seen) -> dict[str, SqliteValue]:
         "marks": seen.marks,
         "covered_by": seen.covered_by or None,
         "covered_ms": seen.covered_ms or None,
+        "told": _name_of(segment),
     }
+
+
+def _name_of(segment: Segment | None) -> str | None:
+    from crdtsql.transports.stores.segments import as_text
+
+    text = "" if segment is None else as_text(segment.told)
+    return _name(text) if text else None
+
+
+def _name(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _written(vector: Mapping[bytes, int]) -> bytes:

@@ -1,4 +1,4 @@
-"""Reach: where segments lead, which of them to take, and which are not needed any more. Vectors only: no store, no replica.
+"""Reach: where segments lead, which of them to take, and which are not needed any more: what they say, no store, no replica.
 
 `reach(S, R)` is the least vector above R that includes `upto` of every segment of S whose `needs` it includes. So a store's
 vector is what is reachable in it from nothing, not the maximum over its segments: one that builds on what is lost leads nowhere.
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from operator import le
 
+from crdtsql.base import Agreement
 from crdtsql.transports.stores.fingerprints import Vector
 from crdtsql.transports.stores.segments import Segment
 
@@ -92,15 +93,30 @@ def snapshots(segments: Iterable[Segment]) -> list[Segment]:
     return found[:MOST_SNAPSHOTS]
 
 
+def knows(told: Agreement, other: Agreement) -> bool:
+    """Tell whether what is told of what may be forgotten has all that is told elsewhere."""
+    return told is other or not other or told.joined(other) == told
+
+
+def joined(tolds: Iterable[Agreement]) -> Agreement:
+    """Return what follows from all that is told."""
+    found = Agreement()
+    for told in {id(one): one for one in tolds}.values():
+        found = found.joined(told)
+    return found
+
+
 def covers(wide: Segment, narrow: Segment) -> bool:
-    """Tell whether one segment makes another one superfluous: it needs no more, and brings no less.
+    """Tell whether one segment makes another one superfluous: it needs no more, and brings and tells no less.
 
     Of two that do the same the one with the lower hash stays, so that never both go. This is a strict order, so on finitely many
     segments a covered one is covered by one that nothing covers.
     """
     if wide.stem == narrow.stem or not (includes(narrow.needs, wide.needs) and includes(wide.upto, narrow.upto)):
         return False
-    same = includes(wide.needs, narrow.needs) and includes(narrow.upto, wide.upto)
+    if not knows(wide.told, narrow.told):
+        return False
+    same = includes(wide.needs, narrow.needs) and includes(narrow.upto, wide.upto) and knows(narrow.told, wide.told)
     return not same or (wide.stem.rpartition("-")[2], wide.stem) < (narrow.stem.rpartition("-")[2], narrow.stem)
 
 

@@ -48,7 +48,9 @@ def sync_with_store(
         names = store.names()
         look_closer_ms = rules.look_closer_ms if rules else LOOK_CLOSER_MS
         closely = now_ms - int(known.facts.get("looked_ms", 0)) >= look_closer_ms
-        if options.dry_run or not _is_at_rest(replica, store, known.facts, names, now_ms, closely=closely):
+        if options.dry_run or not _is_at_rest(
+            replica, store, known.facts, names, now_ms, closely=closely, tells=options.push
+        ):
             from crdtsql.transports.stores import visit
 
             visit.visit(visit.Visit(replica, store, known, options, report, now_ms), names, rules, chance)
@@ -82,15 +84,25 @@ def _begin(store: Store, facts: Mapping[str, Any], options: SyncOptions) -> None
 
 
 def _is_at_rest(
-    replica: Replica, store: Store, facts: dict[str, Any], names: Collection[str], now_ms: int, *, closely: bool
+    replica: Replica,
+    store: Store,
+    facts: dict[str, Any],
+    names: Collection[str],
+    now_ms: int,
+    *,
+    closely: bool,
+    tells: bool,
 ) -> bool:
     """Tell whether both sides are as the last visit left them, and nothing is due.
 
     Args:
         closely: look at the files too, not only at their names.
+        tells: this sync would put something there.
     """
     rest = facts.get("rest")
     if not rest or rest["names"] != fingerprints.of_names(names):
+        return False
+    if tells and not rest["said"]:
         return False
     if rest["due_ms"] is not None and now_ms >= rest["due_ms"]:
         return False
@@ -99,4 +111,7 @@ def _is_at_rest(
             return False
         facts["looked_ms"] = now_ms
     replica.fold({bytes.fromhex(site): int(upto) for site, upto in (facts.get("vector") or {}).items()})
-    return bool(rest["vector"] == fingerprints.fingerprint(replica.known()))
+    return bool(
+        rest["vector"] == fingerprints.fingerprint(replica.known())
+        and rest["beside"] == fingerprints.of_beside(replica.lanes_known())
+    )

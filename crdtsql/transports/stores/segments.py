@@ -11,17 +11,20 @@ none. What is under a name is believed only once its hash and its vectors are th
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
-from crdtsql.base import InvalidChangesetError, TransportError
+from crdtsql.base import Agreement, InvalidChangesetError, TransportError
 from crdtsql.transports.stores.fingerprints import Vector, fingerprint
 from crdtsql.wire import unpack
 
 PIECE_BYTES = 8 << 20
 """No file is larger; stores may take smaller ones only."""
 MOST_PIECES = 9_999
+NOTHING = Agreement()
 
 _STEM = r"(?P<stem>[0-9a-f]{32}/(?:[0-9a-f]{16}-){3}[0-9a-f]{32})"
 _PIECE = r"(?P<number>\d{1,4})-(?P<count>\d{1,4})-(?P<piece>[0-9a-f]{32})"
@@ -35,12 +38,14 @@ class Segment(NamedTuple):
         stem: its name without the ending.
         needs, upto: the vectors between which it leads.
         size: in bytes.
+        told: what its writer had agreed on that may be forgotten; the same object where it is the same.
     """
 
     stem: str
     needs: Vector
     upto: Vector
     size: int
+    told: Agreement = NOTHING
 
     @property
     def writer(self) -> str:
@@ -51,6 +56,21 @@ class Segment(NamedTuple):
     def highest(self) -> str:
         """Return the highest stamp in it, as it stands in the name."""
         return self.stem[33:49]
+
+
+def told_in(text: str) -> Agreement:
+    """Return what a text of JSON says of what may be forgotten."""
+    return _told_in(text) if text else NOTHING
+
+
+@lru_cache(maxsize=256)
+def _told_in(text: str) -> Agreement:
+    return Agreement.from_json(json.loads(text))
+
+
+def as_text(told: Agreement) -> str:
+    """Return the text for what is told, "" for nothing."""
+    return json.dumps(told.to_json(), sort_keys=True, separators=(",", ":")) if told is not NOTHING and told else ""
 
 
 def _hash(data: bytes | memoryview) -> str:
@@ -108,4 +128,4 @@ def checked(stem: str, data: bytes) -> Segment:
     header = unpack(data).header
     if stem_of(stem[:32], data) != stem:
         raise InvalidChangesetError("its vectors are not those of its name")
-    return Segment(stem, header.needs, header.vector, len(data))
+    return Segment(stem, header.needs, header.vector, len(data), told_in(as_text(header.compaction)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crdtsql.base import (
     ChangesetError,
@@ -19,6 +19,7 @@ from crdtsql.base import (
     TransportError,
     suggest,
 )
+from crdtsql.compaction import floor, rounds
 from crdtsql.replica import Replica, SyncOptions, SyncReport
 from crdtsql.transports import rehearsal, scope
 from crdtsql.transports.interface import Entry, Store
@@ -27,7 +28,7 @@ from crdtsql.transports.stores import fingerprints, meeting, segments, upkeep
 from crdtsql.transports.stores.fingerprints import Vector
 from crdtsql.transports.stores.known import Seen, StoreCache
 from crdtsql.transports.stores.outbox import Outbox
-from crdtsql.transports.stores.reach import includes, join, plan, reach
+from crdtsql.transports.stores.reach import includes, join, joined, knows, plan, reach
 from crdtsql.transports.stores.segments import Segment
 
 KEPT_BYTES = 64 << 20
@@ -215,6 +216,44 @@ class Visit:
                 self.report.received_bytes += len(data)
         self.had = self.replica.known()
 
+    def learn(self) -> None:
+        """Hear what was agreed on beside the changes, of which this replica has all that its writer had; agree."""
+        for segment in {id(one.told): one for one in self._heard()}.values():
+            if not rounds.has_news(self.replica.registry, segment.told):
+                continue
+            data = self.read(segment.stem)
+            if data is None or self._checked(segment.stem, data) is None:
+                continue  # the next visit finds out
+            try:
+                counting.merge(self.replica, data, refuse_unrelated=self.options.refuse_unrelated)
+            except ChangesetError as error:
+                self.report.skipped.append(f"{segment.stem}: {error}")
+            else:
+                self.report.received += 1
+                self.report.received_bytes += len(data)
+
+    def _heard(self) -> list[Segment]:
+        return [one for one in self.found.values() if one.told and includes(self.had, one.upto)]
+
+    @property
+    def is_said(self) -> bool:
+        """Tell whether what this replica knows of what may be forgotten is told in the store.
+
+        That it agreed itself need not be told where nobody waits for it, because it has not written anything yet.
+        """
+        mine, own = floor.read(self.replica.registry), bytes.fromhex(self.replica.site)
+        if own not in mine.members(self.had):
+            mine = replace(mine, acks=mine.acks - {own} or mine.acks)
+        return not mine or knows(joined(one.told for one in self._heard()), mine)
+
+    def tell(self) -> None:
+        """Put a segment without changes there if nothing else tells what this replica has agreed to.
+
+        Each one makes what the store tells strictly more, and all of it ends once all have agreed: so all come to rest.
+        """
+        if includes(self.vector, self.had) and includes(self.had, self.vector) and not self.is_said:
+            self.put(self.vector)
+
     def rehearse(self) -> None:
         """Say what would be taken and put."""
         taken = plan(list(self.found.values()), self.had) if self.options.pull else []
@@ -250,6 +289,8 @@ class Visit:
                 "names": fingerprints.of_names((set(names) | self.came) - self.gone),
                 "files": None if self.came or self.gone else fingerprints.of_files(entries),
                 "vector": fingerprints.fingerprint(self.had),
+                "beside": fingerprints.of_beside(self.replica.lanes_known()),
+                "said": self.is_said,
                 "due_ms": self.due_ms,
             }
             if whole and not broken and not self.unread
@@ -285,8 +326,10 @@ def visit(visit: Visit, names: Collection[str], rules: upkeep.Rules | None, chan
             failed = error
     if visit.options.pull:
         visit.take()
+        visit.learn()
     if visit.options.push and failed is None:
         try:
+            visit.tell()
             visit.due_ms = upkeep.tidy(visit, rules or upkeep.rules_of(visit.store))
         except TransportError as error:
             failed = error

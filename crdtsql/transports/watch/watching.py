@@ -21,6 +21,7 @@ from crdtsql.base import CrdtsqlError, query
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told
 from crdtsql.transports.interface import Peer, Store
 from crdtsql.transports.watch import gossip
+from crdtsql.transports.watch.idle import Idle
 from crdtsql.transports.watch.pace import pause_s
 
 DEBOUNCE_S, LONGEST_DEBOUNCE_S = 0.002, 0.1
@@ -110,6 +111,8 @@ class Watcher:
         self._woken = threading.Event()
         self._chosen: list[Line] = []
         self._last_at = 0.0
+        self._idle = Idle(now)
+        self._idle.disturbed()
 
     def run(self, stop: threading.Event) -> None:
         """Watch until somebody sets the event; a sync that is under way is finished."""
@@ -127,6 +130,7 @@ class Watcher:
         if version != self._version:
             self._version, self._last_at = version, now
             self._note_write(now)
+            self._idle.disturbed()
         for line in self.lines:
             if line.is_settled(now, self._last_at):
                 line.written_at = None
@@ -136,7 +140,26 @@ class Watcher:
             ):
                 self._sync(line)
         waits = any(line.written_at is not None for line in self.lines)
+        if not waits:
+            self._be_idle()
         return DEBOUNCE_S if waits else pause_s(now - self._last_at)
+
+    def _be_idle(self) -> None:
+        """Use the time; of what is done here nobody else need hear, unless something was agreed on.
+
+        What another program commits meanwhile must not be taken for ours, so our own connection is asked too: it tells only of others.
+        """
+        if self._idle.pause_s() or self._replica.connection.in_transaction:
+            return
+        others = self._data_version()
+        if self._look() != self._version or self._idle.work(self._replica):
+            return
+        version = self._look()
+        if self._data_version() == others:
+            self._version = version
+
+    def _data_version(self) -> int:
+        return int(query.first(self._replica.connection, "PRAGMA data_version")[0])
 
     def _note_write(self, now: float) -> None:
         """Have those told who are told of what is written now; of writes in quick succession the same ones are."""
@@ -201,6 +224,7 @@ class Watcher:
         wait_s = AGAIN_S if report.put_off else max(EVERY_S, RARELY * line.remote.pause_s)
         line.due_at = self._now() + max(wait_s, line.remote.pause_s) * self._chance.uniform(0.7, 1.3)
         if report.received or report.sent or report.skipped:
+            self._idle.disturbed()
             self._told(line.name, report)
 
     def _failed(self, line: Line, error: CrdtsqlError) -> None:

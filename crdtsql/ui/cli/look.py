@@ -8,10 +8,11 @@ from dataclasses import asdict
 import click
 
 from crdtsql.base import clock, show, show_key, suggest
-from crdtsql.look import Member, Status
+from crdtsql.look import CompactionStatus, Member, Status
 from crdtsql.transports import Contact, StoreStatus, contacts, known_stores
 from crdtsql.ui.changed import AT_MOST, changed_since
-from crdtsql.ui.sites import say
+from crdtsql.ui.cli.forgetting.ages import show_age
+from crdtsql.ui.sites import say, say_some
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
 
@@ -26,17 +27,37 @@ def register(group: click.Group) -> None:
 @LOCK_TIMEOUT
 @JSON
 def status(database: str, as_json: bool) -> None:
-    """Show what is replicated, how large the clocks are, and how far peers are behind."""
+    """Show what is replicated, how large the clocks are, what `compact` would free of that, and how far peers are behind.
+
+    What would be freed is an estimate, for which in large tables some rows stand for all; `compact --dry-run` looks at all of them.
+    """
     with open_replica(database) as replica:
         found, visited, names = replica.status(), known_stores(replica), replica.names()
+        freeable = replica.freeable_bytes()
     if as_json:
-        print_json(found.to_json() | {"names": names, "stores": [one.to_json() for one in visited]})
+        told = found.to_json() | {"names": names, "stores": [one.to_json() for one in visited]}
+        for table in told["tables"]:
+            table["freeable_bytes"] = freeable.get(table["name"])
+        print_json(told)
         return
     click.echo(
         f"{found.path}: site {say(found.site, names)}, {found.sites} sites known, {found.log_rows} changes to fold"
     )
     if found.replica_id is not None:
         click.echo(f"replica id {found.replica_id}, start {found.starts:,} of this site")
+    _print_tables(found, freeable)
+    if found.conflicts_pruned or any(table.conflicts for table in found.tables):
+        click.echo(
+            f"conflict log: at most {found.conflicts_per_cell:,} entries per cell, {found.conflicts_total:,} in all and "
+            f"{found.conflicts_bytes:,} bytes of values are kept, "
+            f"{found.conflicts_pruned:,} were forgotten (pruned) so far"
+        )
+    _print_limited(found)
+    _print_kept(found, names)
+    _print_sites(found, visited, names)
+
+
+def _print_tables(found: Status, freeable: dict[str, int]) -> None:
     print_table(
         [
             "table",
@@ -50,6 +71,7 @@ def status(database: str, as_json: bool) -> None:
             ">data",
             ">clocks",
             ">of data",
+            ">compact frees",
             "capture",
         ],
         [
@@ -65,19 +87,40 @@ def status(database: str, as_json: bool) -> None:
                 f"{table.data_bytes:,} B",
                 f"{table.clock_bytes:,} B",
                 f"{table.clock_percent:.0f} %",
+                f"{freeable[table.name]:,} B" if table.name in freeable else "",
                 table.problem or "ok",
             ]
             for table in found.tables
         ],
     )
-    if found.conflicts_pruned or any(table.conflicts for table in found.tables):
+
+
+def _print_kept(found: Status, names: dict[str, str]) -> None:
+    """Print what all that crdtsql keeps takes, and how far it is compacted."""
+    data_bytes = sum(table.data_bytes for table in found.tables)
+    if data_bytes:
         click.echo(
-            f"conflict log: at most {found.conflicts_per_cell:,} entries per cell, {found.conflicts_total:,} in all and "
-            f"{found.conflicts_bytes:,} bytes of values are kept, "
-            f"{found.conflicts_pruned:,} were forgotten (pruned) so far"
+            f"all that crdtsql keeps: {found.own_bytes:,} B, {100 * found.own_bytes / data_bytes:.0f} % of the data"
         )
-    _print_limited(found)
-    _print_sites(found, visited, names)
+    if found.compaction is not None:
+        click.echo(_compaction(found.compaction, names))
+
+
+def _compaction(found: CompactionStatus, names: dict[str, str]) -> str:
+    """Say what is compacted by itself, how far replicas have agreed, and who is waited for."""
+    parts = [
+        "by itself no more"
+        if found.keep_ms is None
+        else f"by itself while it is watched or served, keeps {show_age(found.keep_ms)}"
+    ]
+    if found.floor_ms:
+        parts.append(f"all replicas had everything by {clock.show_time(clock.from_ms(found.floor_ms))}")
+        parts.append("all rows were looked at since" if found.is_done else "rows are still to be looked at")
+    else:
+        parts.append("the replicas have not agreed on anything yet")
+    if found.missing:
+        parts.append(f"waits for {say_some(found.missing, names)}")
+    return f"compaction: {'; '.join(parts)}"
 
 
 def _print_sites(found: Status, visited: list[StoreStatus], names: dict[str, str]) -> None:

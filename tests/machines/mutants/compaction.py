@@ -119,4 +119,43 @@ COMPACTION = tuple(
             "",
         ),
     )
+) + tuple(
+    Mutant(name, file, find, put, tests=tests)
+    for name, file, find, put, tests in (
+        (
+            "a file that compacts by itself looks at its rows again and again",
+            "compaction/due.py",
+            'return not forgotten or registry.get("compacted") == _named(forgotten)',
+            "return not forgotten",
+            "tests/transports/test_idle.py",
+        ),
+        (
+            "a step of a compaction is taken for a write",
+            "transports/watch/watching.py",
+            "if self._data_version() == others:",
+            "if False:",
+            "tests/transports/test_idle.py",
+        ),
+        (
+            "a write of another program is taken for a step of a compaction",
+            "transports/watch/watching.py",
+            "if self._data_version() == others:",
+            "if True:",
+            "tests/transports/test_idle.py",
+        ),
+        (
+            "some rows stand for no others",
+            "compaction/foreseeing.py",
+            "    weighing.scale(times)\n",
+            "",
+            "tests/compaction/test_foreseen.py",
+        ),
+        (
+            "what a dry run did stays",
+            "replica/compacting.py",
+            "                more = work()\n                raise Undo\n",
+            "                more = work()\n",
+            "tests/compaction/test_foreseen.py",
+        ),
+    )
 )

@@ -8,6 +8,13 @@ EXAMPLES = "tests/rejoin/test_rejoin.py"
 COMPACTION = "tests/rejoin/test_compaction.py"
 REJOINING = (
     Mutant(
+        "the state to rejoin is let go of before it was taken",
+        "replica/combining.py",
+        'attached(self.connection, "unsent", nested=True)',
+        'attached(self.connection, "unsent")',
+        tests="tests/rejoin/test_ways.py",
+    ),
+    Mutant(
         "a row that was deleted there is updated all the same, as what is shown for others' sake",
         "rejoin/anew.py",
         "if present.values is None or present.gone:\n            raise Refused(GONE)",

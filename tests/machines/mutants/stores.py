@@ -5,10 +5,39 @@ from __future__ import annotations
 from tests.machines.mutants.kind import Mutant
 
 RANDOM, VISIT = "tests/machines/stores/test_random.py", "tests/transports/test_visit.py"
+AGREEING = "tests/transports/test_agreeing.py"
 REACH = "tests/transports/test_reach.py"
 STORES = tuple(
     Mutant(name, f"transports/stores/{file}.py", find, put, tests=tests)
     for name, file, find, put, tests in (
+        (
+            "a segment goes that alone says what was agreed on",
+            "reach",
+            "    if not knows(wide.told, narrow.told):\n",
+            "    if False:\n",
+            AGREEING,
+        ),
+        (
+            "what was agreed on is told again and again",
+            "visit",
+            "and includes(self.had, self.vector) and not self.is_said:",
+            "and includes(self.had, self.vector):",
+            AGREEING,
+        ),
+        (
+            "who has not written anything tells that it agreed",
+            "visit",
+            "        if own not in mine.members(self.had):\n",
+            "        if False:\n",
+            RANDOM,
+        ),
+        (
+            "a store where nothing is said is left at rest",
+            "rest",
+            '    if tells and not rest["said"]:\n',
+            "    if False:\n",
+            AGREEING,
+        ),
         (
             "a store's vector is the maximum over its segments",
             "reach",

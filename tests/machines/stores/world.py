@@ -10,11 +10,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 
 import apsw
 
 from crdtsql import Replica, errors, sync
+from crdtsql.base import Agreement
+from crdtsql.compaction import floor
 from crdtsql.replica import SyncOptions
 from crdtsql.transports.interface import Entry, Store
 from crdtsql.transports.stores import segments
@@ -126,6 +129,11 @@ class Member:
         """Return what it shows."""
         return list(self.replica.connection.execute("SELECT id, title, done FROM task ORDER BY id"))
 
+    def agreement(self) -> Agreement:
+        """Return what it knows of what may be forgotten, and who agreed of those that must."""
+        found = floor.read(self.replica.registry)
+        return replace(found, acks=found.acks & found.members(self.replica.known()))
+
 
 class World:
     """All of it, from one seed."""
@@ -173,7 +181,7 @@ class World:
             [self.write] * 6
             + [self.visit] * 8
             + [self.carry] * 5
-            + [self.meet, self.at_once, self.kill, self.restore, self.join]
+            + [self.meet, self.agree, self.at_once, self.kill, self.restore, self.join]
         )
         if self.destructive:
             happens += [self.lose, self.rot]
@@ -273,6 +281,10 @@ class World:
         """Two replicas sync without any folder."""
         self._meet(*self.rng.sample(self.members, 2))
 
+    def agree(self) -> None:
+        """Somebody asks whether anything may be forgotten; what is as old as that is not there, so that nobody is refused."""
+        self.rng.choice(self.members).replica.compact(keep_ms=2 * START_MS)
+
     def _meet(self, one: Member, other: Member) -> None:
         sync(one.replica, other.replica)
         one.had, other.had = one.replica.known(), other.replica.known()
@@ -361,6 +373,7 @@ class World:
         for member in self.members[1:]:
             assert member.replica.known() == first.replica.known(), "vectors differ at rest"
             assert member.rows() == first.rows(), "tables differ at rest"
+            assert member.agreement() == first.agreement(), "what was agreed on differs at rest"
         for depot in self.depots:
             late = self.newcomer([depot])
             assert self._visit(late, depot) == 0, "a newcomer puts something"

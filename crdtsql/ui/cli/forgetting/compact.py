@@ -13,8 +13,12 @@ from crdtsql.transports import named, reached, whole
 from crdtsql.ui.cli.carry import TOKEN_FILE, token_in
 from crdtsql.ui.cli.forgetting.ages import read_age
 from crdtsql.ui.outcome import show_notice
+from crdtsql.ui.sites import found as found_site
+from crdtsql.ui.sites import say_some
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, ask, open_replica, print_json, print_table
 
+LATELY_MS = 24 * 3600 * 1000
+"""Of a site that was heard of within so long it is said that it seems to be there still."""
 MOST_TOLD = 20
 """So many writes that were not made again are told one by one."""
 
@@ -26,8 +30,10 @@ def register(group: click.Group) -> None:
     group.add_command(rejoin)
 
 
-def read_duration(_context: click.Context, _parameter: click.Parameter, text: str) -> int:
-    """Read how long something is: `30d`, `12h`, `0`; in milliseconds."""
+def read_duration(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    """Read how long something is: `30d`, `12h`, `0`; in milliseconds. None where nothing is said."""
+    if text is None:
+        return None
     age = timedelta() if text.strip() == "0" else read_age(text)
     if age is None:
         raise click.BadParameter(f"{text!r} is no length of time: give one such as 30d, 12h, 2w or 0")
@@ -39,22 +45,27 @@ def read_duration(_context: click.Context, _parameter: click.Parameter, text: st
 @click.option(
     "--keep",
     "keep_ms",
-    default="30d",
-    show_default=True,
     callback=read_duration,
-    help="Forget nothing that is younger: 30d, 12h, 0.",
+    help="Forget nothing that is younger: 30d, 12h, 0. It is remembered; at first it is 30d.",
 )
-@click.option("--dry-run", is_flag=True, help="Change nothing; say what would go.")
+@click.option("--once", is_flag=True, help="Compact now, and nothing by itself from then on.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Change nothing; say what would go, and about how many bytes VACUUM would give back then.",
+)
 @LOCK_TIMEOUT
 @JSON
-def compact(database: str, keep_ms: int, dry_run: bool, as_json: bool) -> None:
+def compact(database: str, keep_ms: int | None, once: bool, dry_run: bool, as_json: bool) -> None:
     """Forget what nobody will ask for any more: deleted rows, and when and by whom old rows were written.
 
     All replicas must have it first. They agree on that by their next syncs; then each forgets for itself when it is compacted. A
     file that never exchanged anything agrees with itself. --keep is what protects copies that no replica knows of yet.
+
+    From then on DATABASE is compacted by itself, a little at a time, while `sync --watch` or `serve` has nothing else to do.
     """
     with open_replica(database) as replica:
-        report = replica.compact(keep_ms=keep_ms, dry_run=dry_run)
+        report = replica.compact(keep_ms=keep_ms, dry_run=dry_run, once=once)
         names = replica.names()
     if as_json:
         print_json(report.to_json())
@@ -64,20 +75,26 @@ def compact(database: str, keep_ms: int, dry_run: bool, as_json: bool) -> None:
 
 def _show(report: CompactReport, database: str, names: dict[str, str], *, dry_run: bool) -> None:
     rows = [
-        [name, *(f"{n:,}" for n in (counts.forgotten, counts.emptied, counts.settled, counts.shortened)), counts.kept]
+        [
+            name,
+            *(f"{n:,}" for n in (counts.forgotten, counts.emptied, counts.settled, counts.shortened)),
+            *([f"{counts.freed_bytes:,} B" if counts.freed_bytes is not None else ""] if dry_run else []),
+            counts.kept,
+        ]
         for name, counts in report.tables.items()
     ]
-    print_table(["table", "forgotten", "emptied", "settled", "shortened", "deleted rows kept, because"], rows)
+    freed = [">frees"] if dry_run else []
+    print_table(
+        ["table", ">forgotten", ">emptied", ">settled", ">shortened", *freed, "deleted rows kept, because"], rows
+    )
     done = "would be forgotten" if dry_run else "is forgotten"
     if report.floor_ms:
         click.echo(f"what all replicas had by {clock.show_time(clock.from_ms(report.floor_ms))} {done}")
     else:
         click.echo("nothing is forgotten yet: the replicas have not agreed on anything that all of them have")
     if report.missing:
-        called = ", ".join(f"{names.get(site, site[:8])}" for site in report.missing[:5])
-        more = f" and {len(report.missing) - 5:,} more" if len(report.missing) > 5 else ""
         show_notice(
-            f"the next round waits for {called}{more}: they agree by syncing; of one that never comes back say "
+            f"the next round waits for {say_some(report.missing, names)}: they agree by syncing; of one that never comes back say "
             f"{suggest.command('forget', database, report.missing[0])}"
         )
 
@@ -93,12 +110,21 @@ def forget(database: str, site: str, as_json: bool) -> None:
     What it wrote and anybody has stays. If it comes back, it must rejoin.
     """
     with open_replica(database) as replica:
-        ids = {called: one for one, called in replica.names().items()}
-        replica.forget(ids.get(site, site))
+        wanted = found_site(replica, site) or site
+        heard = {one.site: one.heard_hlc for one in replica.members()}
+        replica.forget(wanted)
+        now_ms = replica.time_ms()
+    ended = next(one for one in heard if one.startswith(wanted.lower()))
     if as_json:
-        print_json({"site": ids.get(site, site)})
+        print_json({"site": ended})
         return
     click.echo(f"{site} is waited for no more; this reaches the others with the next sync")
+    ago_ms = max(0, now_ms - clock.to_ms(heard[ended]))
+    if heard[ended] and ago_ms < LATELY_MS:
+        show_notice(
+            f"{site} was heard of {ago_ms / 60_000:,.0f} minutes ago: what it goes on writing is refused until it rejoins: "
+            f"{suggest.command('rejoin', 'ITS_FILE', database)}"
+        )
 
 
 @click.command()

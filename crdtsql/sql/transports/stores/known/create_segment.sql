@@ -10,5 +10,7 @@ CREATE TABLE IF NOT EXISTS segment (
   covered_by TEXT,
   covered_ms INTEGER,
   -- the segment that covers it, and since when that was seen here
+  told TEXT,
+  -- what it tells of what may be forgotten: a name in the table told; NULL for nothing
   PRIMARY KEY (stem)
 ) STRICT, WITHOUT ROWID

@@ -1,2 +1,2 @@
-INSERT OR REPLACE INTO segment (stem, needs, upto, size, marks, covered_by, covered_ms)
-VALUES (:stem, :needs, :upto, :size, :marks, :covered_by, :covered_ms)
+INSERT OR REPLACE INTO segment (stem, needs, upto, size, marks, covered_by, covered_ms, told)
+VALUES (:stem, :needs, :upto, :size, :marks, :covered_by, :covered_ms, :told)
