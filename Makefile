@@ -5,9 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TOOLS  := $(VENV)/tools
 SECONDS ?= 600
+ON_ALL_CORES := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test wheel-test cli-page lint types bench soak histories mutants clean
+.PHONY: help demo test long wheel-test cli-page lint types bench soak histories mutants clean
 
 help:            ## list these commands
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -27,8 +28,11 @@ $(TOOLS)/.ready: pyproject.toml $(READY)
 demo: $(READY)   ## the main job on the Chinook music shop: three replicas, offline writes, sync, live syncs, proof of convergence
 	@$(BIN)/crdtsql demo
 
-test: $(READY)   ## all tests, on all cores
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+test: $(READY)   ## all tests but the long ones, on all cores
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -m "not long" $(ON_ALL_CORES)
+
+long: $(READY)   ## the long ones: random histories against the model, kills, the same with many schemas; .ci/run runs them too
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -m long $(ON_ALL_CORES)
 
 wheel-test: $(READY)  ## build the wheel, install it into a fresh environment, run the demo and the README there
 	rm -rf build dist

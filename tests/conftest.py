@@ -13,7 +13,7 @@ from tests.support import library
 
 MEMORY = Path("/dev/shm")
 FOLDER = Path(__file__).parent
-LONGEST = (
+LONG = (
     "machines/simulation/constrained/test_constrained.py",
     "machines/simulation/test_stateful.py",
     "merge/test_policies.py",
@@ -23,17 +23,21 @@ LONGEST = (
     "evolve/test_tampering.py",
     "capture/test_shapes.py",
     "machines/schema_changes/test_random.py",
-    "docs/test_documents.py",
     "machines/crash/test_kill.py",
     "machines/property/test_merge_laws.py",
     "programs/test_orders.py",
     "machines/numbers/test_random.py",
-    "fold/test_homomorphism.py",
     "machines/simulation/constrained/test_any_verb.py",
-    "numbers/test_meant.py",
     "machines/property/test_purges.py",
-    "store/test_waiting.py",
     "machines/property/test_random_statements.py",
+)
+"""The files of which each takes so long that `make test` leaves them to `make long`: random histories, kills, and the same with many schemas."""
+LONGEST = (
+    *LONG,
+    "docs/test_documents.py",
+    "fold/test_homomorphism.py",
+    "numbers/test_meant.py",
+    "store/test_waiting.py",
     "machines/schema_versions/test_random.py",
     "docs/test_examples.py",
     "machines/carry/test_convergence.py",
@@ -80,9 +84,12 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest."""
+    """Begin with the files that take longest, and mark those that `make test` leaves out."""
     places = {FOLDER / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+    for item in items:
+        if places.get(item.path, len(places)) < len(LONG):
+            item.add_marker(pytest.mark.long)
 
 
 def pytest_collection_finish() -> None:
