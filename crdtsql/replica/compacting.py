@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 KEEP_MS = 30 * 24 * 3600 * 1000
 """What is younger is never forgotten, unless somebody asks for it: it protects copies that nobody knows of."""
 SAMPLED_ROWS = 4_000
+HELD_S, FREE_S = 0.03, 0.06
+"""After so long a compaction leaves the file alone, for so long at least: whoever waits to write looks again within that time."""
 
 
 class Compacting(Session):
@@ -53,13 +55,15 @@ class Compacting(Session):
             due.set_keep(self.registry, None if once else keep)
             report = self._agree(keep)
             walk = Walk.begin(self.registry)
-        steps, more = len(walk.left), True
+        steps, more, held_s = len(walk.left), True, 0.0
         while more:
             self.on_progress("compact", steps - len(walk.left), steps)
             began = time.perf_counter()
             more = self._step(walk)
-            if more:
-                time.sleep(time.perf_counter() - began)  # so long whoever wants to write finds the file free
+            held_s += time.perf_counter() - began
+            if more and held_s > HELD_S:
+                time.sleep(max(FREE_S, 2 * held_s))
+                held_s = 0.0
         report.tables = walk.tables
         return report
 
