@@ -68,6 +68,12 @@ class Compacting(Session):
         return report
 
     @verb
+    def agreed(self) -> str:
+        """Return what is known of what may be forgotten, as JSON, "" for nothing; another text once anything else is agreed on."""
+        with self._explained():
+            return memory.of_content(self.connection, "agreed", lambda: str(self.registry.get("agreement") or ""))
+
+    @verb
     def freeable_bytes(self, *, most_rows: int = SAMPLED_ROWS) -> dict[str, int]:
         """Say about how many bytes of the file `compact` would free now, by table, once VACUUM has given them back. Changes nothing.
 

@@ -29,9 +29,9 @@ def of_names(names: Collection[str]) -> str:
     return hashlib.blake2b("\n".join(sorted(names)).encode(errors="surrogateescape"), digest_size=16).hexdigest()
 
 
-def of_beside(known: Mapping[str, int]) -> str:
-    """Return what stands for what a replica knows beside events (`Replica.lanes_known`)."""
-    return of_names([f"{name} {number}" for name, number in known.items()])
+def of_text(text: str) -> str:
+    """Return what stands for a text."""
+    return of_names([text])
 
 
 def of_files(entries: Mapping[str, Entry]) -> str:

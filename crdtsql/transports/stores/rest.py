@@ -113,5 +113,5 @@ def _is_at_rest(
     replica.fold({bytes.fromhex(site): int(upto) for site, upto in (facts.get("vector") or {}).items()})
     return bool(
         rest["vector"] == fingerprints.fingerprint(replica.known())
-        and rest["beside"] == fingerprints.of_beside(replica.lanes_known())
+        and rest["agreement"] == fingerprints.of_text(replica.agreed())
     )

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from crdtsql.base import (
+    Agreement,
     ChangesetError,
     FilledSeparatelyError,
     InvalidChangesetError,
@@ -19,7 +20,6 @@ from crdtsql.base import (
     TransportError,
     suggest,
 )
-from crdtsql.compaction import floor, rounds
 from crdtsql.replica import Replica, SyncOptions, SyncReport
 from crdtsql.transports import rehearsal, scope
 from crdtsql.transports.interface import Entry, Store
@@ -219,7 +219,9 @@ class Visit:
     def learn(self) -> None:
         """Hear what was agreed on beside the changes, of which this replica has all that its writer had; agree."""
         for segment in {id(one.told): one for one in self._heard()}.values():
-            if not rounds.has_news(self.replica.registry, segment.told):
+            mine, own = self._agreed(), bytes.fromhex(self.replica.site)
+            waits = mine.is_open and own not in mine.acks and own not in mine.ends
+            if knows(mine, segment.told) and not waits:
                 continue
             data = self.read(segment.stem)
             if data is None or self._checked(segment.stem, data) is None:
@@ -232,6 +234,9 @@ class Visit:
                 self.report.received += 1
                 self.report.received_bytes += len(data)
 
+    def _agreed(self) -> Agreement:
+        return segments.told_in(self.replica.agreed())
+
     def _heard(self) -> list[Segment]:
         return [one for one in self.found.values() if one.told and includes(self.had, one.upto)]
 
@@ -241,7 +246,7 @@ class Visit:
 
         That it agreed itself need not be told where nobody waits for it, because it has not written anything yet.
         """
-        mine, own = floor.read(self.replica.registry), bytes.fromhex(self.replica.site)
+        mine, own = self._agreed(), bytes.fromhex(self.replica.site)
         if own not in mine.members(self.had):
             mine = replace(mine, acks=mine.acks - {own} or mine.acks)
         return not mine or knows(joined(one.told for one in self._heard()), mine)
@@ -289,7 +294,7 @@ class Visit:
                 "names": fingerprints.of_names((set(names) | self.came) - self.gone),
                 "files": None if self.came or self.gone else fingerprints.of_files(entries),
                 "vector": fingerprints.fingerprint(self.had),
-                "beside": fingerprints.of_beside(self.replica.lanes_known()),
+                "agreement": fingerprints.of_text(self.replica.agreed()),
                 "said": self.is_said,
                 "due_ms": self.due_ms,
             }
