@@ -86,6 +86,12 @@ class ColumnTypeError(CrdtsqlError):
         self.column = column
         super().__init__(f"column {table}.{column}: {reason}")
 
+    def advised(self, advice: str) -> ColumnTypeError:
+        """Return the same error with more to do about it."""
+        return ColumnTypeError(
+            self.table, self.column, f"{str(self).removeprefix(f'column {self.table}.{self.column}: ')}{advice}"
+        )
+
 
 class RolledBackError(CrdtsqlError):
     """What a trigger of the user's does rolled back the transaction that crdtsql was in; nothing was changed."""
@@ -201,6 +207,20 @@ class ForkedSiteError(ChangesetError):
 
 class SchemaMismatchError(ChangesetError):
     """Sender and receiver differ in a table's key, types or policies, or a table of the file is not replicated."""
+
+
+class CrowdedError(ChangesetError):
+    """With a changeset this replica would keep more for others than it could pass on: nothing was changed.
+
+    Attributes:
+        what: of which there would be too much.
+        most: how much there may be.
+    """
+
+    def __init__(self, message: str, what: str, most: int) -> None:
+        self.what = what
+        self.most = most
+        super().__init__(message)
 
 
 class ConstraintViolationError(ChangesetError):

@@ -35,6 +35,15 @@ def command(verb: str, *arguments: str, options: Sequence[str] = ()) -> str:
     return f"`{plain_command(verb, *arguments, options=options)}`"
 
 
+def forget_kept(path: str, name: str) -> str:
+    """Say how to forget what a file keeps for others under a name, to end a sentence with.
+
+    >>> forget_kept("app.db", "task.more")
+    '; if that was made up by somebody, `crdtsql strangers app.db task.more --drop` forgets it'
+    """
+    return f"; if that was made up by somebody, {command('strangers', path, name, options=['--drop'])} forgets it"
+
+
 def verb(name: str) -> str:
     """Name a command of ours where its arguments are not known, so that nobody pastes half a one.
 

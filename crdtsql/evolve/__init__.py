@@ -1,6 +1,6 @@
 """What if schemas change, or differ between replicas?"""
 
-from crdtsql.evolve import alter, appear, drift
+from crdtsql.evolve import alter, appear, drift, letgo
 from crdtsql.evolve.adopt import SchemaDiff, adopt, compare
 from crdtsql.evolve.enabling import Enabling
 from crdtsql.evolve.ids import set_ids
@@ -20,6 +20,7 @@ __all__ = [
     "compare",
     "describe",
     "drift",
+    "letgo",
     "rebuild",
     "repair",
     "set_ids",

@@ -22,6 +22,7 @@ from crdtsql.base import (
     query,
     silent,
     sql,
+    suggest,
 )
 from crdtsql.capture import enable, shadows
 from crdtsql.export import export
@@ -68,14 +69,17 @@ def created(registry: Registry) -> list[tuple[Table, str | None]]:
 def _check(registry: Registry, kept: Table, name: str) -> schema.TableShape:
     """Check that a table can be enabled as the other replicas have it."""
     shape = enable.check(registry.connection, name)
-    key = tuple(column.name for column in shape.key)
+    key, forget = tuple(column.name for column in shape.key), suggest.forget_kept(registry.path, kept.name)
     if tuple(map(caseless, key)) != tuple(map(caseless, kept.key)):
         raise CannotEnableError(
             shape.name,
             f"its primary key is ({', '.join(key)}) here and ({', '.join(kept.key)}) on the replicas whose rows are kept for it; "
-            "create it with that key",
+            f"create it with that key{forget}",
         )
-    columntype.choose(registry.connection, shape, _types(kept, shape))
+    try:
+        columntype.choose(registry.connection, shape, _types(kept, shape))
+    except ColumnTypeError as error:
+        raise error.advised(forget) from error
     return shape
 
 
@@ -99,7 +103,7 @@ def appear(registry: Registry, kept: Table, now: Now, options: Options, name: st
     connection = registry.connection
     name = name or kept.name
     types = _types(kept, _check(registry, kept, name))
-    _check_options(kept, options, types)
+    _check_options(kept, options, types, suggest.forget_kept(registry.path, kept.name))
     (last,) = query.first(connection, "SELECT ifnull(max(id), 0) FROM _crdt_conflict")
     with attached(connection, "kept", nested=True) as database:
         header = export(registry, {}, now, database, silent, only=kept)
@@ -118,7 +122,7 @@ def appear(registry: Registry, kept: Table, now: Now, options: Options, name: st
     return registry.table(table.name)
 
 
-def _check_options(kept: Table, options: Options, types: dict[str, str]) -> None:
+def _check_options(kept: Table, options: Options, types: dict[str, str], forget: str) -> None:
     differing = {
         "rows": options.rows not in (None, policy.ADD_WINS, kept.rows),
         "granularity": options.granularity not in (None, policy.BY_COLUMN, kept.granularity),
@@ -130,7 +134,7 @@ def _check_options(kept: Table, options: Options, types: dict[str, str]) -> None
         raise UsageError(
             f"table {kept.name!r} has rows of other replicas, on which it is {kept.rows} by {kept.granularity} with identity "
             f"{kept.identity}"
-            f"{f' with {named}' if named else ''}: enable it without options, and change it on all replicas afterwards"
+            f"{f' with {named}' if named else ''}: enable it without options, and change it on all replicas afterwards{forget}"
         )
 
 

@@ -1,6 +1,6 @@
 """What does a receiver lack?"""
 
-from crdtsql.export import parkedcells
+from crdtsql.export import parkedcells, sendable
 from crdtsql.export.changes import Change, changes
 from crdtsql.export.collecting import collect
 from crdtsql.export.describing import describe
@@ -17,4 +17,5 @@ __all__ = [
     "lacks_genesis",
     "parkedcells",
     "receiver_noted",
+    "sendable",
 ]

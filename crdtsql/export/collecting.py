@@ -12,7 +12,7 @@ from crdtsql.base import Now, Progress, query
 from crdtsql.export.exporting import fill, find_start, lacks_genesis, receiver_noted
 from crdtsql.numbers import archive
 from crdtsql.store import Registered, Registry, Table
-from crdtsql.wire import Header, attached, pack, pack_rows, rows, workbench
+from crdtsql.wire import MAXIMUM_ROWS_BYTES, Header, attached, header_bytes, pack, pack_rows, rows, workbench
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,17 @@ class Collected:
     """What a changeset is made of.
 
     Attributes:
-        content: its rows as bytes, or the name of the attached database that is its image.
+        content: its header and its rows as bytes, or the name of the attached database that is its image.
     """
 
     header: Header
-    content: bytes | str
+    content: tuple[bytes, bytes] | str
 
     def pack(self, connection: apsw.Connection) -> bytes:
         """Write the changeset."""
         if isinstance(self.content, str):
             return pack(self.header, connection.serialize(self.content))
-        return pack_rows(self.header, self.content)
+        return pack_rows(self.header, *self.content)
 
 
 def collect(
@@ -51,7 +51,9 @@ def collect(
             workbench.clear(connection, header, range(1, len(few) + 1))
             encoded = None if content is None else rows.encode(content)
             if encoded is not None and len(encoded) <= workbench.MOST_BYTES:
-                return Collected(header, encoded)
+                head = header_bytes(header)
+                if len(head) + len(encoded) <= MAXIMUM_ROWS_BYTES:
+                    return Collected(header, (head, encoded))
         database = attachments.enter_context(attached(connection, "image"))
         return Collected(fill(registry, registered.tables, receiver, now, database, start, on_progress), database)
 

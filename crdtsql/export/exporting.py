@@ -133,12 +133,28 @@ def fill(
         start: what `find_start` returns.
         others: all tables, if only some are to be filled, those of the workbench.
     """
+    connection, header = registry.connection, say(registry, tables, receiver, now)
+    if others is None:
+        for statement in image.schema(header, database):
+            connection.execute(statement)
+        with writing.unchecked(connection):
+            _export_tables(registry, tables, receiver, database, start, on_progress, for_people)
+    else:
+        workbench.lay_out(connection, header, range(1, len(tables) + 1))
+        _export_tables(registry, tables, receiver, database, start, on_progress, for_people)
+    counted = [_counted(connection, table, number, database) for number, table in enumerate(header.tables, 1)]
+    header = replace(header, tables=tuple(counted), foretold=foretelling.told(connection, tuple(counted), database))
+    return header if others is None else with_others(connection, header, others)
+
+
+def say(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int], now: Now) -> Header:
+    """Say in a header what a changeset says before it has any rows."""
     connection, sites = registry.connection, registry.sites()
     has = {ordinal: receiver.get(site, 0) for ordinal, site, _ in sites}
     listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
     links = followers.links(registry, tables)
     headers = [replace(describe(connection, table), links=links.get(table.id, ())) for table in tables]
-    header = Header(
+    return Header(
         registry.site_id(registry.self_ordinal),
         now(),
         listed,
@@ -151,17 +167,6 @@ def fill(
         purges=told.news(registry, has),
         compaction=floor.read(registry),
     )
-    if others is None:
-        for statement in image.schema(header, database):
-            connection.execute(statement)
-        with writing.unchecked(connection):
-            _export_tables(registry, tables, receiver, database, start, on_progress, for_people)
-    else:
-        workbench.lay_out(connection, header, range(1, len(tables) + 1))
-        _export_tables(registry, tables, receiver, database, start, on_progress, for_people)
-    counted = [_counted(connection, table, number, database) for number, table in enumerate(headers, 1)]
-    header = replace(header, tables=tuple(counted), foretold=foretelling.told(connection, tuple(counted), database))
-    return header if others is None else with_others(connection, header, others)
 
 
 def _export_tables(

@@ -1,14 +1,17 @@
 """What is in this file, and what does its schema mean for merging? Reads only."""
 
-from crdtsql.look.advice import Finding
+from crdtsql.look.advice import BROKEN, WATCH, Finding
 from crdtsql.look.blame import CellOrigin, blame
 from crdtsql.look.doctor import Report, TableFindings, examine, notices
 from crdtsql.look.log import LogEntry, log
 from crdtsql.look.measures import Measures, measure
 from crdtsql.look.members import Member, members
 from crdtsql.look.status import CompactionStatus, Status, status
+from crdtsql.look.strangers import Stranger, strangers
 
 __all__ = [
+    "BROKEN",
+    "WATCH",
     "CellOrigin",
     "CompactionStatus",
     "Finding",
@@ -17,6 +20,7 @@ __all__ = [
     "Member",
     "Report",
     "Status",
+    "Stranger",
     "TableFindings",
     "blame",
     "examine",
@@ -25,4 +29,5 @@ __all__ = [
     "members",
     "notices",
     "status",
+    "strangers",
 ]

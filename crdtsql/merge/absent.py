@@ -78,7 +78,8 @@ def _check(registry: Registry, header: TableHeader, era: int) -> None:
     if kept >= MAXIMUM_TABLES:
         raise SchemaMismatchError(
             f"the changeset has table {name!r}, which is not in this file, and {kept} such tables are kept already: nothing was "
-            f"changed; was this changeset meant for another file? If not, use {suggest.verb('schema pull')} first"
+            f"changed; was this changeset meant for another file? If not, use {suggest.verb('schema pull')} first, or see them with "
+            f"{suggest.command('strangers', registry.path)}"
         )
 
 

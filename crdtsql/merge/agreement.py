@@ -23,17 +23,19 @@ def check(registry: Registry, header: Header) -> None:
     replicated = registry.registered()
     for theirs in (*header.tables, *_differing(replicated, header)):
         table = replicated.by_uid.get(theirs.uid)
+        forget = suggest.forget_kept(registry.path, table.name) if table is not None and table.absent else ""
         if table is not None and table.identity != theirs.identity:
             disable = suggest.command("disable", registry.path, table.name)
             enable_ = suggest.command("enable", registry.path, table.name, options=["--identity", theirs.identity])
             raise SchemaMismatchError(
                 f"table {table.name!r} has the identity {table.identity} here and {theirs.identity} in the changeset: nothing was "
-                f"changed; choose one for all replicas, for example run {disable} and {enable_} here, export again and import again"
+                f"changed; choose one for all replicas, for example run {disable} and {enable_} here, "
+                f"export again and import again{forget}"
             )
         if table is not None and dict(table.unique) != dict(theirs.unique):
-            raise _other_unique(registry, table, dict(theirs.unique))
+            raise _other_unique(registry, table, dict(theirs.unique), forget)
         if table is not None and (table.references or theirs.references):
-            _check_references(registry, table, theirs)
+            _check_references(registry, table, theirs, forget)
         if table is None or (table.rows, table.granularity) == (theirs.row_policy, theirs.granularity):
             continue
         there = suggest.command(
@@ -42,7 +44,7 @@ def check(registry: Registry, header: Header) -> None:
         raise SchemaMismatchError(
             f"table {table.name!r} is {table.rows} by {table.granularity} here and {theirs.row_policy} by "
             f"{theirs.granularity} in the changeset: nothing was changed; choose one for all replicas, for example "
-            f"{there}, export again and import again"
+            f"{there}, export again and import again{forget}"
         )
 
 
@@ -53,7 +55,9 @@ def _differing(replicated: Registered, header: Header) -> Iterator[TableHeader]:
             yield unlisted.describe(replicated.by_uid[uid], header, identity)
 
 
-def _other_unique(registry: Registry, table: Table, theirs: dict[tuple[str, ...], str]) -> SchemaMismatchError:
+def _other_unique(
+    registry: Registry, table: Table, theirs: dict[tuple[str, ...], str], forget: str
+) -> SchemaMismatchError:
     ours = dict(table.unique)
     columns = min(found for found in ours.keys() | theirs.keys() if ours.get(found) != theirs.get(found))
     here, there = ours.get(columns, policy.HOLD), theirs.get(columns, policy.HOLD)
@@ -62,11 +66,11 @@ def _other_unique(registry: Registry, table: Table, theirs: dict[tuple[str, ...]
     change = suggest.command("unique", registry.path, table.name, ",".join(named), there)
     return SchemaMismatchError(
         f"rows of table {table.name!r} that lost a value in UNIQUE ({', '.join(named)}) get the policy {here} here and {there} in the "
-        f"changeset: nothing was changed; choose one for all replicas, for example {change}, export again and import again"
+        f"changeset: nothing was changed; choose one for all replicas, for example {change}, export again and import again{forget}"
     )
 
 
-def _check_references(registry: Registry, table: Table, theirs: TableHeader) -> None:
+def _check_references(registry: Registry, table: Table, theirs: TableHeader, forget: str) -> None:
     for one in reference.differing(table, theirs):
         child, parent = reference.describe(registry, table, one).names
         declare = suggest.command("reference", registry.path, child, parent)
@@ -83,5 +87,5 @@ def _check_references(registry: Registry, table: Table, theirs: TableHeader) -> 
             )
         raise SchemaMismatchError(
             f"{child} refers to {parent} {told}: nothing was changed; choose one for all replicas: run {ways}, "
-            "export again and import again"
+            f"export again and import again{forget}"
         )

@@ -141,10 +141,11 @@ class Arrival(Formed):
 
     def _check(self, fields: dict[str, Field], path: str) -> None:
         name = self.table.name
+        forget = suggest.forget_kept(path, name) if self.table.absent else ""
         if self.header.key_uids != self.table.key_uids:
             raise SchemaMismatchError(
                 f"table {name!r} has the primary key ({', '.join(self.table.key)}) here and "
-                f"({', '.join(self.header.key)}) in the changeset: give both replicas the same key"
+                f"({', '.join(self.header.key)}) in the changeset: give both replicas the same key{forget}"
             )
         for (column, kind), uid in zip(self.header.columns, self.header.uids, strict=True):
             field = fields.get(uid)
@@ -153,7 +154,7 @@ class Arrival(Formed):
                 raise SchemaMismatchError(
                     f"column {name}.{column} has the type {field.type} here and {kind} in the changeset: nothing was changed; "
                     f"give it the same type on both replicas with {change} here, or give "
-                    f"it the type {field.type} there, then export again"
+                    f"it the type {field.type} there, then export again{forget}"
                 )
 
     def _paired(self, fields: dict[str, Field]) -> list[Pair]:

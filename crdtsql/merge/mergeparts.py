@@ -7,8 +7,11 @@ what the user's table must show, so that the rest of the merge takes a typed cel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
+
+import apsw
 
 from crdtsql.base import (
     EMPTY,
@@ -17,6 +20,8 @@ from crdtsql.base import (
     Sql,
     SqliteValue,
     TemporaryTable,
+    caseless,
+    fragment,
     identifier,
     integer,
     joined,
@@ -26,8 +31,9 @@ from crdtsql.base import (
 )
 from crdtsql.conflicts import conflict_log
 from crdtsql.merge.arrival import Arrival, Pair
+from crdtsql.sqlite import Column
 from crdtsql.store import Registry
-from crdtsql.types import CellType, Kind, parts
+from crdtsql.types import TYPES, CellType, Kind, parts
 from crdtsql.wire import image
 
 INCOMING_CELL = TemporaryTable(
@@ -56,7 +62,9 @@ def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
     positions = [pair.position for pair in typed]
     sent = {position for position in positions if query.exists(connection, part_table, "col = ?", (position,))}
     here = parts.have_parts(connection, arrival.table)
-    mergings = [Merge(registry, arrival, pair, values, pair.position in sent, here) for pair in typed]
+    mergings = [
+        Merge(registry, _laid(connection, arrival, pair), pair, values, pair.position in sent, here) for pair in typed
+    ]
     for merging in mergings:
         merging.check()
     simple = [m for m in mergings if m.parts_sent and m.takes_fresh]
@@ -69,6 +77,30 @@ def merge_parts(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
         if known or (merging.parts_sent and (not merging.takes_fresh or merging.lacks_values)):
             recorded += merging.run()
     return recorded
+
+
+def _laid(connection: apsw.Connection, arrival: Arrival, pair: Pair) -> Arrival:
+    """Return an arrival whose table says of which numbers a column is, also where it is only a placeholder."""
+    if not arrival.table.absent or TYPES[pair.field.type].kind is not Kind.TOTAL:
+        return arrival
+    slots = {"table": arrival.table.quoted, "column": pair.column, "held": arrival.table.held, "held_value": pair.held}
+    return with_numbers(connection, arrival, pair, fragment("merge/mergeparts/absent_values", **slots))
+
+
+def with_numbers(connection: apsw.Connection, arrival: Arrival, pair: Pair, kept: Sql) -> Arrival:
+    """Return an arrival that takes a column, of which this file has no declaration, for one of the numbers that it holds.
+
+    Args:
+        kept: the SELECT of the values that are here already. What is here decides, else what arrives.
+    """
+    slots = {"value": pair.slots["value"], "part_table": image.part_table(arrival.number), **arrival.image_slots}
+    statement = sql("merge/mergeparts/find_numbers", kept=kept, **slots)
+    (kind,) = query.first(connection, statement, {"position": pair.position})
+    column = Column(pair.field.name, "", "REAL" if kind == "real" else "INTEGER", "BINARY", False, 0, False)
+    columns = [known for known in arrival.shape.columns if caseless(known.name) != caseless(column.name)]
+    laid = copy(arrival)
+    laid.shape = replace(arrival.shape, columns=(*columns, column))
+    return laid
 
 
 def _take_all(registry: Registry, arrival: Arrival, mergings: list[Merge]) -> None:
@@ -169,6 +201,7 @@ class Merge:
             self._execute("merge/mergeparts/drop_my_parts")
             self._execute("merge/mergeparts/drop_their_parts")
             self._store()
+            self._check_wholes()
             return self._record_siblings() if self.kind.keeps_values else 0
 
     @property
@@ -276,6 +309,19 @@ class Merge:
             )
         slots = {"value": self.pair.slots["value"], **self.pair.sent, **self.arrival.image_slots}
         self._execute("merge/mergeparts/write_shown", **slots)
+
+    def _check_wholes(self) -> None:
+        """Check that each cell with parts has a whole among them: what was sent may build on one that nobody here ever saw.
+
+        Raises:
+            InvalidChangesetError: one has none, so nobody would take it from here.
+        """
+        slots = {"parts": self.table.parts, "part_is_cell": self.part_is_cell}
+        if query.first(self.connection, sql("merge/mergeparts/lacks_whole", **slots), self.values) is not None:
+            raise InvalidChangesetError(
+                f"not a sound changeset: it has parts of {self.table.name}.{self.pair.field.name} without the value that they are "
+                "parts of, which it says was sent before"
+            )
 
     def _record_siblings(self) -> int:
         statement = sql("merge/mergeparts/record_siblings", keys=self.table.keys, cell_keys=self.table.keys_of("cell"))

@@ -162,9 +162,14 @@ def join_eras(registry: Registry, header: Header) -> None:
             registry.set_era(key, max(here, there))
         elif here < there or (here > there and key in replicated_there):
             where = "the sender" if there > here else "this replica"
+            told = (
+                ""
+                if key in replicated_there
+                else f"; if it only heard of that, {suggest.verb('strangers')} forgets it there"
+            )
             raise SchemaMismatchError(
                 f"table {replicated[key]!r} was disabled on {where} and forgot its history, on the other side not: nothing was "
-                "changed; disable it and enable it again on the other side too"
+                f"changed; disable it and enable it again on the other side too{told}"
             )
 
 

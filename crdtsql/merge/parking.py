@@ -6,7 +6,6 @@ would be; so a replica that lacks a column passes on all that others write to it
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import replace
 from functools import partial
 
@@ -14,6 +13,7 @@ import apsw
 
 from crdtsql.base import (
     WORD_BITS,
+    ColumnTypeError,
     SchemaMismatchError,
     Sql,
     SqliteValue,
@@ -32,7 +32,7 @@ from crdtsql.export import parkedcells
 from crdtsql.merge import mergeparts
 from crdtsql.merge.arrival import Arrival, Pair
 from crdtsql.shown import Side, take_out
-from crdtsql.sqlite import Column, TableShape, default_value, schema, writing
+from crdtsql.sqlite import TableShape, default_value, schema, writing
 from crdtsql.store import FIRST_PARKED, Field, Registry, Table, catalogue
 from crdtsql.types import TYPES, columntype, parts
 from crdtsql.wire import TableHeader, image
@@ -103,11 +103,12 @@ def _check(registry: Registry, table: Table, old: Field | None, name: str, kind:
         )
     if old is None or (old.id >= FIRST_PARKED and not _has_parts(registry, table, old)):
         return
+    kept = old.id >= FIRST_PARKED
     change = suggest.command("type", registry.path, f"{table.name}.{old.name}", kind)
     raise SchemaMismatchError(
         f"column {table.name}.{name} has the type {old.type} here and {kind} in the changeset: nothing was changed; "
         f"give it the same type on both replicas with {change} here, or give it the type "
-        f"{old.type} there, then export again"
+        f"{old.type} there, then export again{suggest.forget_kept(registry.path, f'{table.name}.{old.name}') if kept else ''}"
     )
 
 
@@ -136,7 +137,8 @@ def _register(registry: Registry, table: Table, columns: dict[str, Field]) -> Ta
     if count > enable.MAXIMUM_COLUMNS:
         raise SchemaMismatchError(
             f"table {table.name!r} would have {count} columns with those of other replicas, at most {enable.MAXIMUM_COLUMNS} are "
-            "possible: nothing was changed; add those columns here that are still in use, or split the table"
+            "possible: nothing was changed; add those columns here that are still in use, split the table, or see which are kept for "
+            f"others with {suggest.command('strangers', registry.path)}"
         )
     table = parkedcells.register(registry, table, columns.values())
     shape = shape_of(registry, table)
@@ -206,19 +208,9 @@ def _merge_parts(registry: Registry, arrival: Arrival, pair: Pair, values: dict[
     connection, table = registry.connection, arrival.table
     part_table = Sql(f"{arrival.image_slots['image']}.{image.part_table(arrival.number)}")
     sent = query.exists(connection, part_table, "col = ?", (pair.position,))
-    reals = sql(
-        "merge/parking/has_reals",
-        value=pair.slots["value"],
-        part_table=image.part_table(arrival.number),
-        parked=table.cells_parked,
-        **arrival.image_slots,
-    )
-    (is_real,) = query.first(connection, reals, {"position": pair.position, "col": pair.field.id})
-    laid = copy(arrival)
     pair = replace(pair, field=next(known for known in parkedcells.listed(table) if known.id == pair.field.id))
-    column = Column(pair.field.name, "", "REAL" if is_real else "INTEGER", "BINARY", False, 0, False)
-    columns = [known for known in arrival.shape.columns if caseless(known.name) != caseless(column.name)]
-    laid.shape = replace(arrival.shape, columns=(*columns, column))
+    kept = fragment("merge/parking/kept_values", parked=table.cells_parked, col=integer(pair.field.id))
+    laid = mergeparts.with_numbers(connection, arrival, pair, kept)
     merging = _MergeParked(registry, laid, pair, values, sent, parts.have_parts(connection, table))
     merging.check()
     merging.run()
@@ -307,7 +299,11 @@ def unpark(registry: Registry, table: Table, field: Field) -> int:
     count = parkedcells.count_cells(connection, table, kept)
     if kept.type != field.type:
         shape = shape_of(registry, table)
-        columntype.check(connection, shape, next(c for c in shape.columns if c.name == field.name), kept.type)
+        column = next(c for c in shape.columns if c.name == field.name)
+        try:
+            columntype.check(connection, shape, column, kept.type)
+        except ColumnTypeError as error:
+            raise error.advised(suggest.forget_kept(registry.path, f"{table.name}.{kept.name}")) from error
         table = registry.set_type(table, field, kept.type)
         shadows.create_table(registry, table, shape, "parts")
     if count:

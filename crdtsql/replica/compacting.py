@@ -1,4 +1,4 @@
-"""Compacting: the verbs that make a file smaller, and say who is waited for."""
+"""Compacting: the verbs that make a file smaller, and say who is waited for or what is kept for nobody here."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from crdtsql.replica.turns import verb
 
 if TYPE_CHECKING:
     from crdtsql.compaction import CompactReport, Walk
+    from crdtsql.look import Stranger
 
 KEEP_MS = 30 * 24 * 3600 * 1000
 """What is younger is never forgotten, unless somebody asks for it: it protects copies that nobody knows of."""
@@ -210,3 +211,35 @@ class Compacting(Session):
             self.registry.record_merged(hlc)
             self.registry.raise_vector(self.registry.next_batch(), [(self.registry.self_ordinal, hlc)])
             rounds.end(self.registry, found[0], hlc)
+
+    @verb
+    def drop_strangers(self, *names: str) -> list[Stranger]:
+        """Forget what this file keeps for others, all if none is named; return what it was.
+
+        It is not asked for again: others have it still, but whoever gets changes only from here will lack it. That is for what stands
+        in the way, such as a table that somebody made up.
+
+        Args:
+            names: of strangers, as `strangers` lists them.
+
+        Raises:
+            UsageError: nothing of a name is kept.
+        """
+        from crdtsql.evolve import letgo
+        from crdtsql.look import strangers
+
+        with self._explained(), self._writing():
+            self.registry.require()
+            found = strangers(self.registry)
+            known = [*dict.fromkeys(one.name for one in found)]
+            unknown = next((name for name in names if name not in known), None)
+            if unknown is not None:
+                instead = suggest.instead(unknown, known, "what is kept for others")
+                raise UsageError(f"nothing is kept for others under the name {unknown!r:.80}: {instead}")
+            dropped = [one for one in found if not names or one.name in names]
+            for one in dropped:
+                letgo.drop(self.registry, one.kind, one.name)
+            # Not before: it may be what was dropped that stands in the way of that.
+            self._ready({}, strict=False)
+            self._come_further(strict=False)
+        return dropped

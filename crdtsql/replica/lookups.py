@@ -20,7 +20,7 @@ from crdtsql.store import damage, has_pending, lanes
 
 if TYPE_CHECKING:
     from crdtsql.conflicts import Conflict
-    from crdtsql.look import CellOrigin, LogEntry, Measures, Member, Report, Status
+    from crdtsql.look import CellOrigin, LogEntry, Measures, Member, Report, Status, Stranger
     from crdtsql.numbers import Renumbered
     from crdtsql.shown import Difference, HeldRow
 
@@ -94,6 +94,15 @@ class Lookups(Session):
             return members(self.registry)
 
     @verb
+    def strangers(self) -> list[Stranger]:
+        """List what this file keeps for others because it does not have it: tables, columns, what was disabled, names of sites."""
+        from crdtsql.look import strangers
+
+        with self._explained(), reading(self.connection):
+            self.registry.require()
+            return strangers(self.registry)
+
+    @verb
     def measures(self, others: Mapping[str, Vector] | None = None, *, sizes: bool = True) -> Measures:
         """Return numbers about the file, for monitoring: conflicts, held rows, and how far peers are apart, as they were last seen.
 
@@ -117,11 +126,14 @@ class Lookups(Session):
         Works on any SQLite file, and changes nothing.
         """
         from crdtsql.look import examine
+        from crdtsql.verify import apart
 
         with self._explained():
             differing = self._shown_otherwise()
             with reading(self.connection):
-                return examine(self.registry, tables, differing)
+                report = examine(self.registry, tables, differing)
+                report.findings += [] if tables else apart.findings(self.registry)
+                return report
 
     def _shown_otherwise(self) -> list[Difference]:
         """Settle everything from scratch, say what was shown otherwise, and undo it; nothing is said where that can't be done."""

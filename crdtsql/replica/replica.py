@@ -237,6 +237,7 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
             ForkedSiteError: two files went on as one site, and the changeset knows another one of them than this replica.
             SchemaMismatchError: a table has another key, type or policy there, or is in this file and not replicated.
             RejoinError: this replica, or the one that it comes from, missed a compaction of the other one.
+            CrowdedError: this replica would keep more for others than it can pass on.
             ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
         """
         from crdtsql.compaction import fence, rounds
@@ -259,6 +260,7 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
             if known:
                 if told:
                     with self._changing(durable=False):
+                        self.registry.says_more = False
                         self._learn(header)
                 return MergeReport(header.sender.hex(), known=True)
             self.on_progress("check", 0, 1)
@@ -270,6 +272,7 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
                 fence.check(self.registry, header)
                 check_needs(self.registry, header)
                 fence.admit(self.registry, header, database)
+                self.registry.says_more = False
                 report = merge(self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated)
                 starts.meet(self.registry, header.starts)
                 self._learn(header)
@@ -288,6 +291,10 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
         blocks.meet(self.registry, header.lanes)
         names.meet(self.registry, header.names)
         rounds.meet(self.registry, header.compaction)
+        if self.registry.says_more:
+            from crdtsql.export import sendable
+
+            sendable.check(self.registry)
 
     @verb
     def clone(self, path: str | os.PathLike[str]) -> Replica:

@@ -97,6 +97,7 @@ class SyncReport:
         waiting: changesets in a store that build on what is not in it.
         put_off: the store lacks what others wrote, who were given time to put it there.
         skipped: changesets of a store that can't be merged here, and why.
+        differing: how many rows differ though both sides have the same changes, as far as that was looked at in this sync.
         rows: with `dry_run`, which rows would change here.
         cells: with `dry_run`, what would be sent.
     """
@@ -111,6 +112,7 @@ class SyncReport:
     waiting: int = 0
     put_off: bool = False
     skipped: list[str] = field(default_factory=list)
+    differing: int = 0
     rows: list[RowChange] = field(default_factory=list)
     cells: list[Change] = field(default_factory=list)
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from crdtsql.store.damage import Damage, Remedy
     from crdtsql.store.identity import copies, said, starts, state_directory
     from crdtsql.store.logged import CHANCE_BITS, Logged, has_pending
-    from crdtsql.store.registry import FORMAT, LIMITS, PROGRESS_DETAIL, Registry
+    from crdtsql.store.progress import PROGRESS_DETAIL
+    from crdtsql.store.registry import FORMAT, LIMITS, Registry
     from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, Field, Table
 else:
     __getattr__ = door(
@@ -24,7 +25,8 @@ else:
             "damage": "Damage Remedy",
             "identity": "copies said starts state_directory",
             "logged": "CHANCE_BITS Logged has_pending",
-            "registry": "FORMAT LIMITS PROGRESS_DETAIL Registry",
+            "progress": "PROGRESS_DETAIL",
+            "registry": "FORMAT LIMITS Registry",
             "tables": "FIRST_PARKED FIRST_UPDATE_OP Field Table",
         },
     )

@@ -20,6 +20,29 @@ READ_TOGETHER = frozenset(
     }
 )  # fmt: skip
 """The facts that nearly every operation asks for."""
+_LISTS = 1 << 18
+SAID = {
+    **dict.fromkeys(
+        (
+            "era",
+            "name",
+            "lane",
+            "starts",
+            "parked",
+            "absent",
+            "links",
+            "unique",
+            "references",
+            "old_numbers",
+            "agreement",
+        ),
+        0,
+    ),
+    "unseen": _LISTS,
+    "purged": _LISTS,
+}
+"""The kinds of facts that every changeset says, and from which length on it must be looked at whether it can be said: lists that often
+change are short."""
 _READ_THEM = (
     f"SELECT name, value FROM main._crdt_meta WHERE name IN ({joined(text(name) for name in sorted(READ_TOGETHER))})"
 )

@@ -31,7 +31,7 @@ from crdtsql.base import (
     sql,
     suggest,
 )
-from crdtsql.store import catalogue, damage, facts
+from crdtsql.store import catalogue, damage, facts, progress
 from crdtsql.store.catalogue import Registered
 from crdtsql.store.tables import Field, Table, free_uid
 
@@ -42,10 +42,6 @@ FORMAT = 7
 
 LIMITS = {"conflicts_per_cell": 20, "conflicts_total": 10_000, "conflicts_bytes": 64 << 20}
 """How many entries the conflict log keeps of one cell and in all, and how many bytes of values, until somebody says otherwise."""
-
-PROGRESS_DETAIL = ((512, 16), (4_096, 256), (65_536, 4_096))
-"""From which age (in batches) on how many batches share one entry of `_crdt_progress`: an export for a peer that was away
-for long begins somewhat too early, which costs time, but never leaves anything out."""
 
 
 @memory.of_schema
@@ -59,12 +55,14 @@ class Registry:
 
     Attributes:
         lacks_views: the views for people are missing or outdated, and to be made anew before the transaction ends (`capture.views`).
+        says_more: what every changeset says of this replica has become longer since somebody last set this to False.
     """
 
     def __init__(self, connection: apsw.Connection, given_path: str | None = None) -> None:
         self.connection = connection
         self.given_path = given_path
         self.lacks_views = False
+        self.says_more = False
 
     # -- the file ---------------------------------------------------------------------------------
 
@@ -197,6 +195,9 @@ class Registry:
 
     def set(self, name: str, value: SqliteValue) -> None:
         """Store a fact about this file."""
+        at_least = facts.SAID.get(name.partition(":")[0])
+        if at_least is not None and len(str(value)) >= at_least:
+            self.says_more |= len(str(value)) > len(str(self.get(name) or ""))
         facts.put(self.connection, name, value)
 
     def eras(self) -> dict[str, int]:
@@ -225,6 +226,7 @@ class Registry:
     def add_site(self, site: bytes, upto: int = 0) -> int:
         """Return the ordinal of a site, giving it one if it is new."""
         self.connection.execute("INSERT OR IGNORE INTO _crdt_site (id, upto) VALUES (?, ?)", (site, upto))
+        self.says_more = True
         memory.forget_row(self.connection, "sites")
         (ordinal,) = query.first(self.connection, "SELECT ordinal FROM _crdt_site WHERE id = ?", (site,))
         return int(ordinal)
@@ -270,10 +272,7 @@ class Registry:
         batch = self.number("batch") + 1
         self.set("batch", batch)
         if batch % 256 == 0:
-            for age, width in PROGRESS_DETAIL:
-                values = {"before": (batch - age) // width * width, "width": width}
-                self.connection.execute(sql("store/registry/coarsen_progress"), values)
-                self.connection.execute(sql("store/registry/forget_coarse_progress"), values)
+            progress.coarsen(self.connection, batch)
         return batch
 
     def tick(self, now_ms: int) -> int:
@@ -370,6 +369,7 @@ class Registry:
             (shape.name, len(shape.key), identity, genesis_t, genesis_s, self._table_uid(shape.name), shape.to_json()),
         )
         number = self.connection.last_insert_rowid()
+        self.says_more = True
         catalogue.changed(self.connection)
         chosen = types or {}
         columns = [(number, -position, column.name, "lww") for position, column in enumerate(shape.key, 1)]

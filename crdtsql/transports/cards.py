@@ -31,8 +31,13 @@ def folder(site: str, kind: str) -> Path:
 
 def place(replica: Replica, address: str, kind: str) -> Path:
     """Return where something is kept about a replica and an address; what is too old goes when something new comes."""
+    return place_of(replica.site, address, kind)
+
+
+def place_of(site: str, address: str, kind: str) -> Path:
+    """Return where something is kept about the replica that has a site, and an address."""
     name = hashlib.blake2b(address.encode(errors="surrogateescape"), digest_size=16).hexdigest()
-    path = folder(replica.site, kind) / name
+    path = folder(site, kind) / name
     if not path.exists():
         with suppress(OSError):
             _forget_old(path.parent.parent)

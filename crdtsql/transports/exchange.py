@@ -13,7 +13,7 @@ from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, Standing, SyncOptions, SyncReport, check_committed
 from crdtsql.transports import cards, scope
 from crdtsql.transports.interface import Peer, Request, Response
-from crdtsql.transports.observing import counting
+from crdtsql.transports.observing import counting, spotchecks
 
 ROUNDS = 3
 """So often a peer is asked in one sync: what it has, the exchange, and once more if it was restored in between."""
@@ -31,7 +31,8 @@ def answer(replica: Replica, request: Request) -> Response:
     standing = replica.standing(request.vector)
     changeset, merged, missing = b"", None, False
     if request.question is not None:
-        answer = replica.content(request.question)
+        told = "differing" in request.question
+        answer = spotchecks.hear(replica, request.site, request.question) if told else replica.content(request.question)
         return Response(*replica.standing(), clock_ms=replica.time_ms(), answer=answer)
     if request.pull and standing.has_news_for(request.vector, request.lanes):
         changeset = replica.export(request.vector)
@@ -60,9 +61,9 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
     report = SyncReport(peer.address, MergeReport(known.site, known=True), MergeReport(replica.site, known=True))
     for _ in range(ROUNDS):
         request = _request(replica, known, options)
+        asked_ms = replica.time_ms()
         if peer.asks_first and not request.changeset and not (options.pull and _has_news(known, request)):
             break
-        asked_ms = replica.time_ms()
         known = peer.exchange(request)
         counting.clock_seen(replica, known.site, known.clock_ms, (asked_ms, replica.time_ms()))
         _check_other(replica, known, peer)
@@ -72,6 +73,9 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
             break
     else:
         raise TransportError(f"{peer.address} says something else of what it has each time it is asked: sync again")
+    is_whole = options.pull and options.push
+    if is_whole and spotchecks.is_due(request.site, peer.address, asked_ms) and known.vector == _vector(replica):
+        spotchecks.spot_check(replica, peer, known, report)
     replica.remember_peer(known.site, known.vector)
     peer.acknowledge(replica.site, _vector(replica))
     if not peer.asks_first:

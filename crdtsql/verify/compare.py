@@ -113,16 +113,30 @@ class Look:
     columns: Mapping[str, Sequence[str]]
 
 
-def compare(here: Ask, there: Ask, most_rows: int, since: Look | None = None) -> Comparison:
+def compare(
+    here: Ask, there: Ask, most_rows: int, since: Look | None = None, *, unless_unknown: bool = False
+) -> Comparison:
     """Compare two sides; tell of at most so many rows what differs in them.
 
     Args:
         since: if both sides' marks still count, and what was written since is equal on both, look at no more than that.
+        unless_unknown: look at nothing where they don't count any more.
 
     Raises:
         TransportError: the other side does not answer as it must.
     """
-    return _Search(here, there, most_rows).found(since)
+    return _Search(here, there, most_rows).found(since, unless_unknown)
+
+
+def begin(here: Ask, there: Ask) -> Look | None:
+    """Return a look that takes two sides for equal as they are now, and reads no rows; None if a side does not say where it stands.
+
+    Raises:
+        TransportError: the other side does not answer as it must.
+    """
+    search = _Search(here, there, 0)
+    search.meet()
+    return search.looked
 
 
 def _joined(*floors: Any) -> dict[str, str]:
@@ -149,8 +163,13 @@ class _Search:
         self._widths: dict[str, int] = {}
         self._forgotten: dict[str, str] = {}
 
-    def found(self, since: Look | None) -> Comparison:
-        """Search."""
+    @property
+    def looked(self) -> Look | None:
+        """Return where both sides stood."""
+        return self._comparison.looked
+
+    def meet(self) -> None:
+        """Find out which tables and columns both sides have, and where they stand."""
         marks = self._both({"about": True}, {"about": True})
         ours, theirs = self._checked(marks, {"about": True}, "tables")
         self._forgotten = _joined(*(one.get("floor", {}) for one in marks))
@@ -165,7 +184,12 @@ class _Search:
             self._names[uid] = (name, {column: told[1] for column, told in ours[uid]["columns"].items()})
         if all(distrust.is_mark(one.get("mark")) for one in marks):
             self._comparison.looked = Look(marks[0]["mark"], marks[1]["mark"], self._columns)
-        self._comparison.partly = since is not None and self._is_equal_since(since)
+
+    def found(self, since: Look | None, unless_unknown: bool) -> Comparison:
+        """Search."""
+        self.meet()
+        equal = None if since is None else self._is_equal_since(since)
+        self._comparison.partly = bool(equal) or (equal is None and unless_unknown)
         buckets = {} if self._comparison.partly else self._differing_buckets()
         hashes = self._differing_rows(buckets) if buckets else {}
         for uid, (name, _) in self._names.items():
@@ -205,14 +229,14 @@ class _Search:
         other = [name for uid, (kind, name) in ours["columns"].items() if types.get(uid, kind) != kind]
         return f"columns have another type there: {', '.join(other)}" if other else None
 
-    def _is_equal_since(self, since: Look) -> bool:
-        """Tell whether both sides know what was written since, and that is equal; if not, all is compared."""
+    def _is_equal_since(self, since: Look) -> bool | None:
+        """Tell whether what was written since is equal on both sides; None if they don't know any more what was."""
         if not self._columns or since.columns != self._columns:
-            return False
+            return None
         question = {"totals": self._columns}
         found = self._both({**question, "since": since.here}, {**question, "since": since.there})
         ours, theirs = self._checked(found, question, "totals")
-        return all(one.get("since") is not None for one in found) and ours == theirs
+        return ours == theirs if all(one.get("since") is not None for one in found) else None
 
     def _differing_buckets(self) -> dict[str, list[str]]:
         """Return the buckets that differ, by table, but not more than may be looked at."""

@@ -7,25 +7,35 @@ from crdtsql.base import door
 if TYPE_CHECKING:
     from crdtsql.wire import image, rows, workbench
     from crdtsql.wire.attaching import attached, laid_open
-    from crdtsql.wire.envelope import pack, pack_rows, unpack
+    from crdtsql.wire.envelope import MAXIMUM_ROWS_BYTES, header_bytes, pack, pack_rows, unpack
     from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
     from crdtsql.wire.header import Header, PurgedRow, Site, TableHeader, UnseenWrite
-    from crdtsql.wire.parsing import MAXIMUM_LANES, MAXIMUM_NAMES, MAXIMUM_STARTS
+    from crdtsql.wire.parsing import (
+        MAXIMUM_FORETOLD,
+        MAXIMUM_LANES,
+        MAXIMUM_NAMES,
+        MAXIMUM_SITES,
+        MAXIMUM_STARTS,
+        read_header,
+    )
 else:
     __getattr__ = door(
         __name__,
         {
             "attaching": "attached laid_open",
-            "envelope": "pack pack_rows unpack",
+            "envelope": "MAXIMUM_ROWS_BYTES header_bytes pack pack_rows unpack",
             "files": "move_to_new no_such_file read_changeset read_text write_file",
             "header": "Header PurgedRow Site TableHeader UnseenWrite",
-            "parsing": "MAXIMUM_LANES MAXIMUM_NAMES MAXIMUM_STARTS",
+            "parsing": "MAXIMUM_FORETOLD MAXIMUM_LANES MAXIMUM_NAMES MAXIMUM_SITES MAXIMUM_STARTS read_header",
         },
     )
 
 __all__ = [
+    "MAXIMUM_FORETOLD",
     "MAXIMUM_LANES",
     "MAXIMUM_NAMES",
+    "MAXIMUM_ROWS_BYTES",
+    "MAXIMUM_SITES",
     "MAXIMUM_STARTS",
     "Header",
     "PurgedRow",
@@ -33,6 +43,7 @@ __all__ = [
     "TableHeader",
     "UnseenWrite",
     "attached",
+    "header_bytes",
     "image",
     "laid_open",
     "move_to_new",
@@ -40,6 +51,7 @@ __all__ = [
     "pack",
     "pack_rows",
     "read_changeset",
+    "read_header",
     "read_text",
     "rows",
     "unpack",

@@ -65,13 +65,12 @@ _of_thread = threading.local()
 
 def pack(header: Header, image: bytes) -> bytes:
     """Write a changeset that has an image."""
-    head = _header_bytes(header)
+    head = header_bytes(header)
     return _sealed(IMAGE, _flags(header), head, _compressed(image), len(head), len(image))
 
 
-def pack_rows(header: Header, rows: bytes) -> bytes:
-    """Write a changeset that has rows."""
-    head = _header_bytes(header)
+def pack_rows(header: Header, head: bytes, rows: bytes) -> bytes:
+    """Write a changeset that has rows; `head` is its header as `header_bytes` writes it."""
     return _sealed(ROWS, _flags(header), b"", _compressed(head + rows), len(head), len(head) + len(rows))
 
 
@@ -79,7 +78,8 @@ def _flags(header: Header) -> int:
     return FORETOLD * bool(header.foretold) | FORGOT * bool(header.compaction.floor)
 
 
-def _header_bytes(header: Header) -> bytes:
+def header_bytes(header: Header) -> bytes:
+    """Write a header as changesets have it."""
     return json.dumps(header.to_json(), separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -194,6 +194,10 @@ def unpack(data: bytes) -> Changeset:
     header = read_header(bytes(head))
     if flags != _flags(header):
         raise InvalidChangesetError("not a sound changeset: its header and its flags differ")
+    if version == IMAGE and (header.others or header.geneses):
+        raise InvalidChangesetError(
+            "not a sound changeset: an image has all tables of its sender, and no list of others"
+        )
     return Changeset(version, header, body, unfolded, len(data))
 
 

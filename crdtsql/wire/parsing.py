@@ -26,6 +26,7 @@ from crdtsql.base import (
 )
 from crdtsql.wire.header import Header, PurgedRow, Site, TableHeader, UnseenWrite
 
+MAXIMUM_SITES = 20_000
 MAXIMUM_ERAS = 2_000
 MAXIMUM_UNSEEN = 10_000
 MAXIMUM_PURGES = 10_000
@@ -85,7 +86,8 @@ def _parse_header(found: dict[str, Any]) -> Header:
         raise ValueError("more sites have starts than anybody tells of")
     compaction = _parse_compaction(found.get("compaction", {}), {site.id: site.upto for site in sites})
     sender, created = _site_id(found["sender"]), _number(found["created_ms"])
-    foretold = _parse_foretold(found.get("foretold", []), len(sites))
+    keys = sum(table.rows * len(table.key) for table in tables)
+    foretold = _parse_foretold(found.get("foretold", []), len(sites), keys)
     purges = _parse_purges(found, sites)
     return Header(
         sender,
@@ -131,8 +133,8 @@ def _parse_compaction(found: dict[str, Any], vector: dict[bytes, int]) -> Agreem
     return told
 
 
-def _parse_foretold(found: list[list[Any]], sites: int) -> tuple[tuple[str, int, int], ...]:
-    if not isinstance(found, list) or len(found) > MAXIMUM_FORETOLD:
+def _parse_foretold(found: list[list[Any]], sites: int, keys: int) -> tuple[tuple[str, int, int], ...]:
+    if not isinstance(found, list) or len(found) > min(MAXIMUM_FORETOLD, keys):
         raise ValueError("more rows are awaited than anybody tells of")
     foretold = tuple((_name(uid), _ordinal(site, sites), number) for uid, site, number in found)
     for _, _, number in foretold:
@@ -143,6 +145,8 @@ def _parse_foretold(found: list[list[Any]], sites: int) -> tuple[tuple[str, int,
 
 def _parse_sites(found: list[dict[str, Any]]) -> tuple[Site, ...]:
     """Read the sites, of which there may be thousands: all of them at once, or one by one to say what is wrong with which."""
+    if len(found) > MAXIMUM_SITES:
+        raise ValueError("it names more sites than anybody knows")
     ordinals, ids, uptos, needs = ([site[name] for site in found] for name in Site._fields)
     numbers = [*ordinals, *uptos, *needs]
     are_numbers = {*map(type, numbers)} == {int} and min(numbers) >= 0 and max(numbers) <= clock.HIGHEST_HLC

@@ -248,6 +248,7 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
     assert set(documented_names("name")) == names | about_one | {
         "`compacted`",
         "`era:<uid>`",
+        "`differs:<site>`",
         "`severed`",
         "`lane:<site>`",
         "`remote:<name>`",

@@ -78,6 +78,7 @@ CALLS = {
     "schema show": "app.db",
     "service": "app.db",
     "status": "app.db",
+    "strangers": "app.db",
     "sync": "app.db peer.db",
     "token add": "app.db laptop",
     "token keep": "https://host/app --token-file token",

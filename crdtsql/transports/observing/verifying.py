@@ -10,10 +10,10 @@ written since; all rows are read where that says nothing, or does not end with "
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from crdtsql.base import TransportError, UsageError, by_id, clock, suggest
 from crdtsql.replica import Replica, SyncOptions, VerifyOptions, VerifyReport
@@ -21,8 +21,13 @@ from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Peer, Request, Response, Store
 from crdtsql.transports.observing import counting, looks
-from crdtsql.verify import Comparison, Look, RowDifference, compare
+from crdtsql.verify import Comparison, Look, RowDifference, begin, compare
 
+Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+T = TypeVar("T")
+
+MOST_NAMED = 100
+"""Of so many rows a spot check finds out in what they differ."""
 TRIES = 3
 """So often a comparison begins anew if one side changes meanwhile, and so often a row is written anew that differs still."""
 
@@ -70,6 +75,10 @@ def _with_peer(replica: Replica, peer: Peer, options: VerifyOptions) -> VerifyRe
         ]
         if stuck or not mended.rows:
             break
+    if report.equal and report.since is None and replica.differing():
+        replica.note_differing(ask(replica, peer).site, {})
+        with suppress(TransportError):  # an earlier version knows no such question
+            peer.exchange(Request(replica.site, _vector(replica), pull=False, question={"differing": {}}))
     if report.compared:
         counting.verified(replica, peer.address, report.differing)
     return report
@@ -124,6 +133,31 @@ def _compare(replica: Replica, peer: Peer, known: Response, limit: int, since: L
     Raises:
         _Changed: they have not any more.
     """
+    return _asking(replica, peer, known, lambda here, there: compare(here, there, limit, since))
+
+
+def spot_check(replica: Replica, peer: Peer, known: Response, last: Look | None, *, whole: bool) -> Comparison | None:
+    """Compare two sides that have the same changes by what was written since a look, if it counts; None if they changed meanwhile.
+
+    Args:
+        last: None if there was none.
+        whole: read all rows where there was none, or it does not count; else only note where both stand.
+    """
+    with suppress(_Changed):
+        if last is None and not whole:
+            return Comparison(looked=_asking(replica, peer, known, begin), partly=True)
+        return _asking(
+            replica, peer, known, lambda here, there: compare(here, there, MOST_NAMED, last, unless_unknown=not whole)
+        )
+    return None
+
+
+def _asking(replica: Replica, peer: Peer, known: Response, ask_both: Callable[[Ask, Ask], T]) -> T:
+    """Have questions put to both sides while both have the same changes.
+
+    Raises:
+        _Changed: they have not any more.
+    """
 
     def there(question: Mapping[str, Any]) -> Mapping[str, Any]:
         request = Request(replica.site, known.vector, pull=False, question=question)
@@ -143,7 +177,7 @@ def _compare(replica: Replica, peer: Peer, known: Response, limit: int, since: L
         return found
 
     try:
-        return compare(here, there, limit, since)
+        return ask_both(here, there)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise TransportError(f"{peer.address} does not answer as it must ({error!r})") from error
 

@@ -30,6 +30,7 @@ PLACES: Final = {
         "look": "status members log blame renumbered",
         "running.observe": "metrics verify",
         "forgetting.purge": "purge",
+        "forgetting.strangers": "strangers",
         "reference": "reference",
         "resolve": "resolve",
         "running.service": "service",

@@ -121,6 +121,9 @@ def _spoil_header(choice: random.Random, data: bytes) -> bytes:
         return data
 
 
+KINDS = (_spoil_bytes, _spoil_rows, _spoil_rows, _spoil_header)
+
+
 def test_random_damage_is_refused_or_harmless(scene: tuple[bytes, list[bytes]]) -> None:
     """Whatever a changeset holds, it is refused with a typed error and changes nothing, or leaves the replica sound."""
     image, changesets = scene
@@ -128,7 +131,7 @@ def test_random_damage_is_refused_or_harmless(scene: tuple[bytes, list[bytes]]) 
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(RUNS):
         choice = random.Random(f"{SEED}/{number}")
-        kind = choice.choice((_spoil_bytes, _spoil_rows, _spoil_rows, _spoil_header))
+        kind = choice.choice(KINDS)
         data = kind(choice, choice.choice(changesets))
         started = time.monotonic()
         try:

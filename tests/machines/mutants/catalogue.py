@@ -8,6 +8,7 @@ from tests.machines.mutants.looking import LOOKING
 from tests.machines.mutants.purges import PURGES
 from tests.machines.mutants.rejoining import REJOINING
 from tests.machines.mutants.stores import STORES
+from tests.machines.mutants.strangers import STRANGERS
 
 MUTANTS = (
     # -- what is kept of a file
@@ -1761,6 +1762,7 @@ MUTANTS = (
     *STORES,
     *LOOKING,
     *PURGES,
+    *STRANGERS,
     *REJOINING,
     *COMPACTION,
 )

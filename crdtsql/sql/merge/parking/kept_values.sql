@@ -1,0 +1,1 @@
+SELECT v AS value FROM ${parked} WHERE col = ${col}

@@ -1,0 +1,102 @@
+"""The seeded bugs of what keeps a stranger from leaving something behind."""
+
+from __future__ import annotations
+
+from tests.machines.mutants.kind import Mutant
+
+PASSING = "tests/merge/test_passing_on.py"
+SPOTCHECKS = "tests/transports/test_spotchecks.py"
+KEPT = "tests/evolve/test_strangers.py"
+STRANGERS = (
+    Mutant(
+        "parts are kept whose whole nobody here ever saw",
+        "merge/mergeparts.py",
+        "            self._check_wholes()\n",
+        "",
+        tests=PASSING,
+    ),
+    Mutant(
+        "limits count for each changeset alone",
+        "replica/replica.py",
+        "if self.registry.says_more:",
+        "if False:",
+        tests=PASSING,
+    ),
+    Mutant(
+        "a header is not read before others must read it",
+        "export/sendable.py",
+        "        read_header(head)\n",
+        "        pass\n",
+        tests=PASSING,
+    ),
+    Mutant(
+        "what arrives says of which numbers a counter is that is here already",
+        "sql/merge/mergeparts/find_numbers.sql",
+        "IN ('integer', 'real')",
+        "IN ('real')",
+        tests=PASSING,
+    ),
+    Mutant(
+        "a placeholder takes all numbers for whole ones",
+        "merge/mergeparts.py",
+        "if not arrival.table.absent or TYPES[pair.field.type].kind is not Kind.TOTAL:",
+        "if True:",
+        tests=PASSING,
+    ),
+    Mutant(
+        "a changeset of rows has a header of any length",
+        "export/collecting.py",
+        "if len(head) + len(encoded) <= MAXIMUM_ROWS_BYTES:",
+        "if True:",
+        tests=PASSING,
+    ),
+    Mutant(
+        "what is dropped must not stand in the way of that",
+        "replica/compacting.py",
+        "            self.registry.require()\n            found = strangers",
+        "            self.registry.require()\n            self._ready({}, strict=False)\n            found = strangers",
+        tests=KEPT,
+    ),
+    Mutant(
+        "the parts of a column that is dropped stay",
+        "evolve/letgo.py",
+        "(of.cells_parked, of.parts) if of.may_have_parts else (of.cells_parked,)",
+        "(of.cells_parked,)",
+        tests=KEPT,
+    ),
+    Mutant(
+        "nobody looks whether both have the same rows",
+        "transports/exchange.py",
+        "    is_whole = options.pull and options.push\n",
+        "    is_whole = False\n",
+        tests=SPOTCHECKS,
+    ),
+    Mutant(
+        "only one side hears of a difference",
+        "transports/observing/spotchecks.py",
+        '                peer.exchange(Request(replica.site, known.vector, pull=False, question={"differing": rows}))\n',
+        "",
+        tests=SPOTCHECKS,
+    ),
+    Mutant(
+        "a spot check of a large file forgets where both stood",
+        "transports/observing/verifying.py",
+        "return Comparison(looked=_asking(replica, peer, known, begin), partly=True)",
+        "return Comparison(partly=True)",
+        tests=SPOTCHECKS,
+    ),
+    Mutant(
+        "there is a spot check in each sync",
+        "transports/observing/spotchecks.py",
+        "return not due_ms - LONGEST_MS <= now_ms < due_ms",
+        "return True",
+        tests=SPOTCHECKS,
+    ),
+    Mutant(
+        "a stranger's word outweighs what was found here",
+        "replica/verifying.py",
+        " or (told and before and not before.told)",
+        "",
+        tests=SPOTCHECKS,
+    ),
+)
