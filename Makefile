@@ -54,11 +54,11 @@ types: $(READY)  ## mypy, strict
 bench: $(READY)  ## measure against plain SQLite in the same run; ARGS="--rows 100000 --crsqlite PATH"
 	$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(READY) $(TOOLS)/.ready  ## long runs: mlflow and optuna, random histories for SECONDS, then many kills, statements and hostile files
+soak: $(READY) $(TOOLS)/.ready  ## long runs: mlflow and optuna, random histories for SECONDS, then many kills, failing calls, statements and hostile files
 	CRDTSQL_TOOLS=$(TOOLS)/bin/python $(BIN)/python -m pytest -q tests/programs/trackers.py
 	CRDTSQL_SEEDS=175 $(BIN)/python -m pytest -q tests/machines/simulation/constrained/test_constrained.py
 	$(BIN)/python -m tests.machines.simulation.soak --seconds $(SECONDS)
-	CRDTSQL_KILLS=240 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
+	CRDTSQL_KILLS=240 CRDTSQL_FAULTS=1 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
 	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) CRDTSQL_SCHEMA_SEEDS=$(SECONDS) CRDTSQL_TAMPERINGS=1000 CRDTSQL_TAMPERING_VERBS=4 CRDTSQL_CUTS=$(SECONDS) \
 	  CRDTSQL_NETWORKS=$$(( $(SECONDS) / 60 + 1 )) \
 	  $(BIN)/python -m pytest -q tests/machines --ignore tests/machines/simulation tests/programs \

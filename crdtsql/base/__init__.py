@@ -32,6 +32,7 @@ from crdtsql.base.errors import (
     RolledBackError,
     SchemaDriftError,
     SchemaMismatchError,
+    TooManyDeletesError,
     TransportError,
     UnknownConflictError,
     UnknownRowError,
@@ -43,6 +44,7 @@ from crdtsql.base.naming import WORD_BITS, is_ours
 from crdtsql.base.progress import Progress, silent
 from crdtsql.base.rules import blocks_rule, old_numbers, policy, rounds_rule, starts_rule
 from crdtsql.base.rules.blocks_rule import Blocks, Lane
+from crdtsql.base.rules.deletes_rule import HALF, LEAST_ROWS, DeleteLimit, parse_limit, write_limit
 from crdtsql.base.rules.numbers_rule import (
     DERIVED,
     MOST_ATTEMPTS,
@@ -93,6 +95,8 @@ __all__ = [
     "ABSENT",
     "DERIVED",
     "EMPTY",
+    "HALF",
+    "LEAST_ROWS",
     "LOG_TIME",
     "MOST_ATTEMPTS",
     "NO_SITE",
@@ -119,6 +123,7 @@ __all__ = [
     "DamagedError",
     "DatabaseError",
     "Declared",
+    "DeleteLimit",
     "FilledSeparatelyError",
     "ForkedSiteError",
     "Formed",
@@ -140,6 +145,7 @@ __all__ = [
     "SqliteValue",
     "Start",
     "TemporaryTable",
+    "TooManyDeletesError",
     "TransportError",
     "UnknownConflictError",
     "UnknownRowError",
@@ -170,6 +176,7 @@ __all__ = [
     "memory",
     "naming",
     "old_numbers",
+    "parse_limit",
     "parse_vector",
     "policy",
     "printable",
@@ -188,4 +195,5 @@ __all__ = [
     "value_to_json",
     "vector_to_json",
     "verbatim",
+    "write_limit",
 ]

@@ -189,6 +189,44 @@ class FilledSeparatelyError(ChangesetError):
         super().__init__(message)
 
 
+class TooManyDeletesError(ChangesetError):
+    """More rows of a table would disappear than may go at once; nothing was changed.
+
+    Attributes:
+        told: what would go, without what to do about it.
+        rows: table -> how many of its rows would disappear, and how many it has.
+        keys: table -> the first keys of these (at most five).
+        sites: site id as hex -> how many of them it deleted; what went because of other rows is not among them.
+    """
+
+    def __init__(
+        self,
+        told: str,
+        rows: dict[str, tuple[int, int]],
+        keys: dict[str, list[tuple[SqliteValue, ...]]],
+        sites: dict[str, int],
+        *,
+        advice: str = 'say --max-deletes off (in Python max_deletes="off")',
+    ) -> None:
+        self.told = told
+        self.rows = rows
+        self.keys = keys
+        self.sites = sites
+        super().__init__(f"{told}; if that is meant, {advice}")
+
+    def advised(self, advice: str) -> TooManyDeletesError:
+        """Return the same with other words about what to do if it is meant."""
+        return TooManyDeletesError(self.told, self.rows, self.keys, self.sites, advice=advice)
+
+    def _details(self) -> dict[str, object]:
+        """Return the fields as JSON takes them; keys are as in other outputs there."""
+        tables = {
+            table: {"gone": gone, "of": of, "keys": [[value_to_json(part) for part in key] for key in self.keys[table]]}
+            for table, (gone, of) in self.rows.items()
+        }
+        return {"tables": tables, "sites": self.sites}
+
+
 class ForkedSiteError(ChangesetError):
     """Two files went on as one site, and the changeset has changes of the other one than this replica.
 

@@ -8,7 +8,7 @@ compares these lists with all sources.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
@@ -68,7 +68,8 @@ class TemporaryTable:
         try:
             yield
         finally:
-            self._empty(connection)
+            with suppress(apsw.Error):  # where it can't be done now, whoever needs it next does it
+                self._empty(connection)
 
     def _emptied(self, connection: apsw.Connection, slots: dict[str, Sql]) -> bool:
         """Empty the table, if it is there with these columns; one without slots has no others."""

@@ -46,7 +46,7 @@ from crdtsql.merge import (
 from crdtsql.merge.arrival import Arrival
 from crdtsql.merge.report import MergeReport, TableReport
 from crdtsql.numbers import archive, followers, foretelling, ids, reference
-from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers
+from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers, vanishing
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table, catalogue, said, starts
 from crdtsql.wire import Header
@@ -75,6 +75,7 @@ THEIRS = TemporaryTable(
 )
 
 
+_ALL = vanishing.Allowed()
 MANY_ROWS = 1_000
 """From so many rows on it is cheaper to compile all statements anew, twice, than to let our triggers look whether to capture them."""
 
@@ -181,15 +182,18 @@ def merge(
     *,
     again: bool = False,
     refuse_unrelated: bool = False,
+    allowed: vanishing.Allowed = _ALL,
 ) -> MergeReport:
     """Merge an attached, checked image.
 
     Args:
         again: take events for new that the vector covers, because their table forgot them.
         refuse_unrelated: raise where rows of tables that were filled separately have equal keys and other values.
+        allowed: how many rows may disappear.
 
     Raises:
         FilledSeparatelyError: such rows are refused.
+        TooManyDeletesError, DoubtError: more rows disappear, or may, of a table whose rows were not noted.
         SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
         ConstraintViolationError: rows of a table that is not replicated refer to rows that went.
     """
@@ -212,14 +216,12 @@ def merge(
         noting(registry),
         without_capture(connection, tables, many=sum(table.rows for table in header.tables) > MANY_ROWS),
         strangers.kept(registry, tables),
+        vanishing.guarded(registry, allowed, tables) as guard,
     ):
         local = _map_sites(registry, header, {} if again else registry.vector())
         taken.note(registry, header, local)
         connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
-        if scene.sides and (again or any(bearing.bears(scene, arrival) for arrival in arrivals)):
-            scene.lift()
-            for arrival in arrivals:
-                arrival.bears = True
+        _lift(scene, arrivals, again)
         renumbered = ids.meet(registry, header, database, local)
         foretelling.meet(registry, header, database, local)
         report.unrelated = unrelated.check(registry, strange, arrivals, report.notices, refuse=refuse_unrelated)
@@ -229,9 +231,18 @@ def merge(
                 report.tables.setdefault(name, TableReport()).renumbered = rows
             archive.tidy(registry)
             _settle(registry, arrivals, last_conflict)
+        guard.check(lambda name: (report.of(name).deleted, report.of(name).inserted))
     _count(registry, arrivals, report)
     registry.raise_vector(batch, [(local[site.ordinal], site.upto) for site in header.sites])
     return report
+
+
+def _lift(scene: Scene, arrivals: list[Arrival], again: bool) -> None:
+    """Take the stand-ins out of tables if what arrived has a bearing on what they show."""
+    if scene.sides and (again or any(bearing.bears(scene, arrival) for arrival in arrivals)):
+        scene.lift()
+        for arrival in arrivals:
+            arrival.bears = True
 
 
 def _count(registry: Registry, arrivals: list[Arrival], report: MergeReport) -> None:

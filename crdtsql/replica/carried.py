@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import apsw
 
-from crdtsql.base import UsageError, query, suggest
+from crdtsql.base import DeleteLimit, UsageError, parse_limit, query, suggest
 from crdtsql.replica.session import Session
 from crdtsql.replica.turns import verb
 from crdtsql.store import remotes
@@ -36,6 +36,7 @@ class Carrier(Protocol):
         copies: Sequence[str | os.PathLike[str]],
         *,
         refuse_unrelated: bool,
+        max_deletes: DeleteLimit | None,
         told: Callable[[str, MergeReport], None] | None,
     ) -> dict[str, MergeReport]:
         """Merge what copies of a file have."""
@@ -76,6 +77,7 @@ class Carried(Session):
         dry_run: bool = False,
         refuse_unrelated: bool = False,
         tables: Sequence[str] | None = None,
+        max_deletes: DeleteLimit | int | str | None = "half",
     ) -> SyncReport:
         """Exchange changes with a remote: another replica, the name of a remote, a path or an address, or a transport of yours.
 
@@ -87,15 +89,19 @@ class Carried(Session):
             dry_run: change nothing; the report says what would be changed.
             refuse_unrelated: as in `merge`.
             tables: refuse to give or take changes of other tables than these. Nothing is left out of what is given or taken.
+            max_deletes: as in `merge`, for this side and for a replica on the other one; of a store's changesets as a whole.
 
         Raises:
+            TooManyDeletesError: more rows of a table would disappear, here or there.
             UsageError: there is no way to such an address.
             TransportError: the remote can't be reached, or is none; or there are changes of other tables.
         """
         from crdtsql.replica.reports import SyncOptions
 
         chosen = None if tables is None else tuple(tables)
-        return _CARRIERS[0].sync(self, remote, SyncOptions(pull, push, dry_run, refuse_unrelated, chosen))
+        limit = parse_limit(max_deletes)
+        options = SyncOptions(pull, push, dry_run, refuse_unrelated, chosen, max_deletes=limit)
+        return _CARRIERS[0].sync(self, remote, options)
 
     def watch(
         self,
@@ -107,6 +113,7 @@ class Carried(Session):
         push: bool = True,
         refuse_unrelated: bool = False,
         tables: Sequence[str] | None = None,
+        max_deletes: DeleteLimit | int | str | None = "half",
     ) -> None:
         """Sync with remotes as soon as there is news on either side, until an event is set; or with all that have names.
 
@@ -118,7 +125,7 @@ class Carried(Session):
             stop: when to end; without, it goes on until the process is told to.
             told: called with a remote's name, and the report of a sync in which something moved, or the error for which one failed.
             refuse_unrelated: as in `merge`; a remote that is refused fails, and is tried again.
-            tables: as in `sync`.
+            tables, max_deletes: as in `sync`; a remote from which too many deletes come fails, and is tried again.
 
         Raises:
             UsageError: there is no way to such an address, or no remote has a name.
@@ -126,13 +133,15 @@ class Carried(Session):
         from crdtsql.replica.reports import SyncOptions
 
         chosen = None if tables is None else tuple(tables)
-        options = SyncOptions(pull, push, refuse_unrelated=refuse_unrelated, tables=chosen)
+        limit = parse_limit(max_deletes)
+        options = SyncOptions(pull, push, refuse_unrelated=refuse_unrelated, tables=chosen, max_deletes=limit)
         _CARRIERS[0].watch(self, remotes, stop or threading.Event(), on_change=on_change, told=told, options=options)
 
     def reconcile(
         self,
         *copies: str | os.PathLike[str],
         refuse_unrelated: bool = False,
+        max_deletes: DeleteLimit | int | str | None = None,
         told: Callable[[str, MergeReport], None] | None = None,
     ) -> dict[str, MergeReport]:
         """Merge what copies of this file have, such as conflict copies that a sync program made of it; return what each brought.
@@ -141,7 +150,7 @@ class Carried(Session):
         anything is merged; what else can't be merged then stops at that copy, and what came before it stays.
 
         Args:
-            refuse_unrelated: as in `merge`.
+            refuse_unrelated, max_deletes: as in `merge`.
             told: called with the path of each copy, and what it brought, as soon as it is merged.
 
         Raises:
@@ -149,7 +158,8 @@ class Carried(Session):
             NotEnabledError: nothing is replicated in a copy.
             UsageError: a copy is this file itself.
         """
-        return _CARRIERS[0].reconcile(self, copies, refuse_unrelated=refuse_unrelated, told=told)
+        limit = parse_limit(max_deletes)
+        return _CARRIERS[0].reconcile(self, copies, refuse_unrelated=refuse_unrelated, max_deletes=limit, told=told)
 
     def verify(
         self,

@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from crdtsql.base import CrdtsqlError, DatabaseError, UsageError, Vector, by_id, caseless, memory, query, suggest
+from crdtsql.base import (
+    CrdtsqlError,
+    DatabaseError,
+    DeleteLimit,
+    UsageError,
+    Vector,
+    by_id,
+    caseless,
+    memory,
+    parse_limit,
+    query,
+    suggest,
+)
 from crdtsql.replica.answers import Answers
 from crdtsql.replica.carried import Carried
 from crdtsql.replica.combining import Combining
@@ -34,8 +46,8 @@ if TYPE_CHECKING:
     from crdtsql.capture import addkey
     from crdtsql.export import Change
     from crdtsql.merge import MergeReport
-    from crdtsql.shown import RowsReport
-    from crdtsql.wire import Header
+    from crdtsql.shown import RowsReport, vanishing
+    from crdtsql.wire import Changeset, Header
 
 
 class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, Lookups):
@@ -222,18 +234,23 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
             return list(changes(self.connection, header, database))
 
     @verb
-    def merge(self, data: bytes, *, refuse_unrelated: bool = False) -> MergeReport:
+    def merge(
+        self, data: bytes, *, refuse_unrelated: bool = False, max_deletes: DeleteLimit | int | str | None = None
+    ) -> MergeReport:
         """Merge a changeset in one transaction, or not at all.
 
         Args:
             refuse_unrelated: raise instead where rows of equal keys have other values here and there, in tables that this replica
                 and the sender filled separately; once they have met, nothing is refused any more.
+            max_deletes: raise instead where more rows of a table would disappear: a number of rows, a share of the rows that it shows,
+                such as "10%", or "half": half of them, but for fewer than 50. None, or "off": as many as there are.
 
         Raises:
             InvalidChangesetError: it is damaged, cut off, of another version, or no changeset at all.
             MissingChangesError: it builds on changes that are not here.
             ClockSkewError: its stamps are too far in the future.
             FilledSeparatelyError: there are such rows, and they are to be refused.
+            TooManyDeletesError: more rows would disappear than may.
             ForkedSiteError: two files went on as one site, and the changeset knows another one of them than this replica.
             SchemaMismatchError: a table has another key, type or policy there, or is in this file and not replicated.
             RejoinError: this replica, or the one that it comes from, missed a compaction of the other one.
@@ -241,9 +258,11 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
             ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
         """
         from crdtsql.compaction import fence, rounds
-        from crdtsql.merge import MergeReport, check_lines, check_needs, check_skew, merge
-        from crdtsql.wire import laid_open, unpack
+        from crdtsql.merge import MergeReport, check_lines, check_needs, check_skew
+        from crdtsql.shown import vanishing
+        from crdtsql.wire import unpack
 
+        allowed = vanishing.Allowed(parse_limit(max_deletes))
         received = unpack(data)
         header = received.header
         with self._explained():
@@ -264,23 +283,45 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
                         self._learn(header)
                 return MergeReport(header.sender.hex(), known=True)
             self.on_progress("check", 0, 1)
-            with (
-                laid_open(self.connection, received) as database,
-                self._changing(ForeignKeys.OFF, peer_vector=header.vector, durable=False),
-            ):
-                check_lines(self.registry, header)
-                fence.check(self.registry, header)
-                check_needs(self.registry, header)
-                fence.admit(self.registry, header, database)
-                self.registry.says_more = False
-                report = merge(self.registry, header, database, self.on_progress, refuse_unrelated=refuse_unrelated)
-                starts.meet(self.registry, header.starts)
-                self._learn(header)
-                self.registry.remember_peer(header.sender, header.vector)
+            while True:
+                try:
+                    report = self._take_in(received, refuse_unrelated, allowed)
+                    break
+                except vanishing.DoubtError as doubt:
+                    allowed = allowed._replace(noted=doubt.tables)
         for notice in report.notices:
             self._notice(notice)
         if report.total.purged and not self.connection.in_transaction:
             securely.empty_log(self.connection)  # what was overwritten stands there too
+        return report
+
+    def _take_in(self, received: Changeset, refuse_unrelated: bool, allowed: vanishing.Allowed) -> MergeReport:
+        """Merge a changeset that has news, in a transaction."""
+        from crdtsql.compaction import fence
+        from crdtsql.merge import check_lines, check_needs, merge
+        from crdtsql.wire import laid_open
+
+        header = received.header
+        with (
+            laid_open(self.connection, received) as database,
+            self._changing(ForeignKeys.OFF, peer_vector=header.vector, durable=False),
+        ):
+            check_lines(self.registry, header)
+            fence.check(self.registry, header)
+            check_needs(self.registry, header)
+            fence.admit(self.registry, header, database)
+            self.registry.says_more = False
+            report = merge(
+                self.registry,
+                header,
+                database,
+                self.on_progress,
+                refuse_unrelated=refuse_unrelated,
+                allowed=allowed,
+            )
+            starts.meet(self.registry, header.starts)
+            self._learn(header)
+            self.registry.remember_peer(header.sender, header.vector)
         return report
 
     def _learn(self, header: Header) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crdtsql.base import CrdtsqlError, SqliteValue, Vector, by_id, value_to_json
+from crdtsql.base import HALF, CrdtsqlError, DeleteLimit, SqliteValue, Vector, by_id, value_to_json
 
 if TYPE_CHECKING:
     from crdtsql.export import Change
@@ -74,6 +74,7 @@ class SyncOptions:
         refuse_unrelated: as in `Replica.merge`.
         tables: refuse to give or take changes of others than these; None: all.
         patience: at how many polls of a store to wait until somebody else has put there what others wrote.
+        max_deletes: how many rows of a table may disappear, here or there; None: all.
     """
 
     pull: bool = True
@@ -82,6 +83,7 @@ class SyncOptions:
     refuse_unrelated: bool = False
     tables: tuple[str, ...] | None = None
     patience: int = 0
+    max_deletes: DeleteLimit | None = HALF
 
 
 @dataclass(slots=True)

@@ -118,14 +118,15 @@ class Session:
 
     def close(self) -> None:
         """Close the file, when no other thread is using it any more."""
-        with self._turns.take(self.path, closing=True):
+        with self._turns.take(self.path, closing=True), self._explained():
             self.connection.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with suppress(DatabaseError) if kind is not None else nullcontext():  # what failed before says more
+            self.close()
 
     def _explained(self) -> AbstractContextManager[None]:
         """Turn SQLite's errors in a block into ours, with what to do about them."""

@@ -1,6 +1,6 @@
 """What does a table show of the merged state (decisions 0011 and 0017)?"""
 
-from crdtsql.shown import bearing, foretold, moved, references, standins, strangers
+from crdtsql.shown import bearing, foretold, moved, references, standins, strangers, vanishing
 from crdtsql.shown.foretold import Foretold
 from crdtsql.shown.held import HeldRow, held
 from crdtsql.shown.holding import Side, any_kept, any_waits, count_kept, link_held, take_out
@@ -35,4 +35,5 @@ __all__ = [
     "standins",
     "strangers",
     "take_out",
+    "vanishing",
 ]

@@ -8,7 +8,7 @@ missing, and is asked once more.
 
 from __future__ import annotations
 
-from crdtsql.base import CannotRejoinError, CrdtsqlError, MissingChangesError, TransportError
+from crdtsql.base import CannotRejoinError, CrdtsqlError, MissingChangesError, TransportError, write_limit
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, Standing, SyncOptions, SyncReport, check_committed
 from crdtsql.transports import cards, scope
@@ -38,7 +38,8 @@ def answer(replica: Replica, request: Request) -> Response:
         changeset = replica.export(request.vector)
     if request.changeset:
         try:
-            merged = counting.merge(replica, request.changeset, refuse_unrelated=request.refuse_unrelated)
+            limits = {"refuse_unrelated": request.refuse_unrelated, "max_deletes": request.max_deletes}
+            merged = counting.merge(replica, request.changeset, **limits)
         except MissingChangesError:
             changeset, missing = b"", True
     counting.answered(replica, received=len(request.changeset), sent=len(changeset))
@@ -118,7 +119,7 @@ def _request(replica: Replica, known: Response, options: SyncOptions) -> Request
         changeset = replica.export(known.vector)
         scope.check(changeset, options, replica.path)
         standing = _standing(replica)
-    return Request(*standing, changeset, options.pull, options.refuse_unrelated)
+    return Request(*standing, changeset, options.pull, options.refuse_unrelated, write_limit(options.max_deletes))
 
 
 def _has_news(known: Response, request: Request) -> bool:
@@ -141,7 +142,8 @@ def _take(replica: Replica, found: Response, report: SyncReport, options: SyncOp
         report.received += 1
         report.received_bytes += len(found.changeset)
         scope.check(found.changeset, options, report.remote)
-        report.here.add(counting.merge(replica, found.changeset, refuse_unrelated=options.refuse_unrelated))
+        limits = {"refuse_unrelated": options.refuse_unrelated, "max_deletes": options.max_deletes}
+        report.here.add(counting.merge(replica, found.changeset, **limits))
 
 
 def _standing(replica: Replica) -> Standing:

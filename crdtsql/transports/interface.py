@@ -36,6 +36,7 @@ class Request(NamedTuple):
         changeset: what the other one lacks, as far as it is known; may be empty.
         pull: it wants what it lacks.
         refuse_unrelated: as in `Replica.merge`.
+        max_deletes: how many rows may disappear there, as `Replica.merge` reads it.
         question: about what the other one holds (`crdtsql/verify/digests.py`); then nothing else of it is answered.
     """
 
@@ -45,6 +46,7 @@ class Request(NamedTuple):
     changeset: bytes = b""
     pull: bool = True
     refuse_unrelated: bool = False
+    max_deletes: str = "half"
     question: Mapping[str, Any] | None = None
 
 

@@ -18,7 +18,21 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from crdtsql.base import CrdtsqlError, FilledSeparatelyError, TransportError, by_id, clock, printable, vector_to_json
+from crdtsql.base import (
+    HALF,
+    CrdtsqlError,
+    FilledSeparatelyError,
+    TooManyDeletesError,
+    TransportError,
+    UsageError,
+    by_id,
+    clock,
+    from_json,
+    parse_limit,
+    printable,
+    vector_to_json,
+    write_limit,
+)
 from crdtsql.merge import MergeReport
 from crdtsql.transports.interface import Request, Response
 
@@ -31,7 +45,7 @@ _BEGIN = len(ASKS) + _LENGTH.size
 def pack_request(request: Request) -> bytes:
     """Write a request."""
     head = _who(request.site, request.vector, request.lanes)
-    head |= {"pull": request.pull, "refuse_unrelated": request.refuse_unrelated}
+    head |= {"pull": request.pull, "refuse_unrelated": request.refuse_unrelated, "max_deletes": request.max_deletes}
     if request.question is not None:
         head["question"] = request.question
     return _pack(ASKS, head, request.changeset)
@@ -46,7 +60,7 @@ def unpack_request(data: bytes) -> Request:
     head, changeset = _unpack(ASKS, data)
     with_defaults = {"pull": True, "refuse_unrelated": False} | head
     flags = _flag(with_defaults, "pull"), _flag(with_defaults, "refuse_unrelated")
-    return Request(*_read_who(head), changeset, *flags, _object(head, "question"))
+    return Request(*_read_who(head), changeset, *flags, _limit(head), _object(head, "question"))
 
 
 def pack_response(response: Response) -> bytes:
@@ -71,6 +85,7 @@ def unpack_response(data: bytes, address: str) -> Response:
     Raises:
         TransportError: it is none, or says why there is none.
         FilledSeparatelyError: the other side refused to take rows for one that were filled separately.
+        TooManyDeletesError: more rows would disappear there than may.
     """
     head, changeset = _unpack(ANSWERS, data)
     if "error" in head:
@@ -106,6 +121,14 @@ def _flag(head: Mapping[str, Any], name: str) -> bool:
     return bool(head[name])
 
 
+def _limit(head: Mapping[str, Any]) -> str:
+    """Read how many rows may disappear here; who does not say lets half of them."""
+    try:
+        return write_limit(parse_limit(str(head.get("max_deletes", HALF.text))))
+    except UsageError as error:
+        raise TransportError(f"not a sound message of crdtsql's: {error}") from error
+
+
 def _object(head: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     found = head.get(name)
     if found is not None and not isinstance(found, dict):
@@ -124,7 +147,22 @@ def _error(found: Any, address: str) -> CrdtsqlError:
             {str(table): rows[table] for table in rows if type(rows[table]) is int} if isinstance(rows, dict) else {}
         )
         return FilledSeparatelyError(message, counts, wholly=details.get("wholly") is True)
+    if told.get("kind") == "TooManyDeletesError" and isinstance(details, dict):
+        return _too_many_deletes(message, details)
     return TransportError(message)
+
+
+def _too_many_deletes(message: str, details: dict[str, Any]) -> CrdtsqlError:
+    """Make the error of which the other side says that a limit of ours is passed there."""
+    told = message.partition("; if that is meant")[0]
+    try:
+        tables = {str(name): one for name, one in details["tables"].items()}
+        rows = {name: (int(one["gone"]), int(one["of"])) for name, one in tables.items()}
+        keys = {name: [tuple(map(from_json, key)) for key in one["keys"]] for name, one in tables.items()}
+        sites = {str(site): int(count) for site, count in details["sites"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError, CrdtsqlError):
+        rows, keys, sites = {}, {}, {}
+    return TooManyDeletesError(told, rows, keys, sites)
 
 
 def _pack(magic: bytes, head: dict[str, Any], changeset: bytes) -> bytes:

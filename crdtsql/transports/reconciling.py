@@ -16,7 +16,7 @@ from pathlib import Path
 
 import apsw
 
-from crdtsql.base import DatabaseError, UsageError, by_id
+from crdtsql.base import DatabaseError, DeleteLimit, UsageError, by_id
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica
 from crdtsql.store import has_pending, state_directory
@@ -42,6 +42,7 @@ def reconcile(
     copies: Sequence[str | os.PathLike[str]],
     *,
     refuse_unrelated: bool,
+    max_deletes: DeleteLimit | None,
     told: Callable[[str, MergeReport], None] | None = None,
 ) -> dict[str, MergeReport]:
     """Merge what copies of a file have; return what each brought, and tell of each as soon as it is merged."""
@@ -59,7 +60,8 @@ def reconcile(
             replica.fold(by_id(copy.vector()))
             vector, lanes = replica.vector(), replica.lanes_known()
             if copy.has_news_for(vector, lanes):
-                found[path] = replica.merge(copy.export(vector), refuse_unrelated=refuse_unrelated)
+                data = copy.export(vector)
+                found[path] = replica.merge(data, refuse_unrelated=refuse_unrelated, max_deletes=max_deletes)
             else:
                 found[path] = MergeReport(copy.site, known=True)
         if told is not None:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from crdtsql.base import CrdtsqlError, UsageError, naming, suggest
+from crdtsql.base import CrdtsqlError, DeleteLimit, UsageError, naming, parse_limit, suggest
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries, check_committed
 from crdtsql.transports import scope
 from crdtsql.transports.addresses import LOCAL, Address, named, opener, parse
@@ -35,13 +35,15 @@ def sync(
     dry_run: bool = False,
     refuse_unrelated: bool = False,
     tables: Sequence[str] | None = None,
+    max_deletes: DeleteLimit | int | str | None = "half",
 ) -> SyncReport:
     """Exchange changes both ways between a replica and a remote: another file, or what an address names (docs/TRANSPORTS.md).
 
     A path is opened for the time of the exchange. `into_first, into_second = sync(first, second)` unpacks what each of two files
     merged. The rest is as in `Replica.sync`.
     """
-    options = SyncOptions(pull, push, dry_run, refuse_unrelated, None if tables is None else tuple(tables))
+    chosen, limit = None if tables is None else tuple(tables), parse_limit(max_deletes)
+    options = SyncOptions(pull, push, dry_run, refuse_unrelated, chosen, max_deletes=limit)
     if isinstance(first, Replica):
         return carry_out(first, second, options)
     with Replica.open(first) as opened:
@@ -213,13 +215,14 @@ class _Carrier:
         copies: Sequence[str | os.PathLike[str]],
         *,
         refuse_unrelated: bool,
+        max_deletes: DeleteLimit | None,
         told: Callable[[str, MergeReport], None] | None,
     ) -> dict[str, MergeReport]:
         """Merge what copies of a file have."""
         from crdtsql.transports.reconciling import reconcile
 
         check_committed(replica)
-        return reconcile(replica, copies, refuse_unrelated=refuse_unrelated, told=told)
+        return reconcile(replica, copies, refuse_unrelated=refuse_unrelated, max_deletes=max_deletes, told=told)
 
 
 carries(_Carrier())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from crdtsql.base import FilledSeparatelyError, suggest
+from crdtsql.base import HALF, LEAST_ROWS, FilledSeparatelyError, TooManyDeletesError, parse_limit, suggest
 from crdtsql.ui.outcome import show_notice
 from crdtsql.ui.terminal import ask, can_ask
 
@@ -20,6 +21,37 @@ YES = click.option(
     help="Don't ask before rows are taken for one that were filled in separately, under equal keys.",
 )
 Done = TypeVar("Done")
+
+
+def _limit(_context: click.Context, _option: click.Parameter, given: str) -> str:
+    """Check what is given for --max-deletes."""
+    parse_limit(given)
+    return given
+
+
+MAX_DELETES = click.option(
+    "--max-deletes",
+    metavar="LIMIT",
+    default=HALF.text,
+    show_default=True,
+    callback=_limit,
+    help="Change nothing if more rows of a table would disappear: a number of rows, a share of them such as 10%, `half`, "
+    f"which lets fewer than {LEAST_ROWS} rows go in any case, or `off`.",
+)
+
+
+def limit_words(max_deletes: str) -> list[str]:
+    """Write --max-deletes for a command that is to be run next, if it was given."""
+    return [] if max_deletes == HALF.text else ["--max-deletes", max_deletes]
+
+
+@contextmanager
+def letting(command: str) -> Iterator[None]:
+    """Have an error of a block that stops too many deletes say with which command they go."""
+    try:
+        yield
+    except TooManyDeletesError as error:
+        raise error.advised(f"run {command}") from error
 
 
 def asking(merge: Callable[[bool], Done], again: str, instead: str, *, yes: bool) -> Done:

@@ -7,7 +7,7 @@ from crdtsql.base import door
 if TYPE_CHECKING:
     from crdtsql.wire import image, rows, workbench
     from crdtsql.wire.attaching import attached, laid_open
-    from crdtsql.wire.envelope import MAXIMUM_ROWS_BYTES, header_bytes, pack, pack_rows, unpack
+    from crdtsql.wire.envelope import MAXIMUM_ROWS_BYTES, Changeset, header_bytes, pack, pack_rows, unpack
     from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
     from crdtsql.wire.header import Header, PurgedRow, Site, TableHeader, UnseenWrite
     from crdtsql.wire.parsing import (
@@ -23,7 +23,7 @@ else:
         __name__,
         {
             "attaching": "attached laid_open",
-            "envelope": "MAXIMUM_ROWS_BYTES header_bytes pack pack_rows unpack",
+            "envelope": "Changeset MAXIMUM_ROWS_BYTES header_bytes pack pack_rows unpack",
             "files": "move_to_new no_such_file read_changeset read_text write_file",
             "header": "Header PurgedRow Site TableHeader UnseenWrite",
             "parsing": "MAXIMUM_FORETOLD MAXIMUM_LANES MAXIMUM_NAMES MAXIMUM_SITES MAXIMUM_STARTS read_header",
@@ -37,6 +37,7 @@ __all__ = [
     "MAXIMUM_ROWS_BYTES",
     "MAXIMUM_SITES",
     "MAXIMUM_STARTS",
+    "Changeset",
     "Header",
     "PurgedRow",
     "Site",

@@ -12,8 +12,9 @@ import apsw
 import pytest
 
 import crdtsql
-from crdtsql import Replica, sync
+from crdtsql import Replica, errors, sync
 from tests.support.command import execute, make, ok, open_folder, query, run, run_unprivileged
+from tests.support.shortage import descriptors
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT)"
 SHOWN = "SELECT id, title FROM task ORDER BY id"
@@ -349,3 +350,19 @@ def test_a_copy_of_a_copy_and_a_restored_copy_all_converge(app: Path, peer: Path
     write(second, "s2")
     write(app, "a1")
     assert converge(peer, third, second, app) == {"first", "s1", "t1", "s2", "t2", "a1"}
+
+
+def test_what_can_not_be_read_just_now_makes_no_copy(app: Path) -> None:
+    """Where this machine's id, or the note, can't be read for lack of descriptors, a file is refused, and taken for no copy."""
+    execute(app, "PRAGMA journal_mode = wal")  # which needs none to write, once it is open
+    before, refused = site(app), 0
+    for count in range(30):
+        with descriptors(count):
+            try:
+                Replica.open(app).close()
+            except errors.DatabaseError:
+                refused += 1
+        with Replica.open(app) as found:
+            assert found.site == before.lower(), count
+            assert not found.notices
+    assert 0 < refused < 30

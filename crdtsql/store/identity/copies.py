@@ -12,6 +12,7 @@ another file that does so under the same word (decision 0033).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -22,11 +23,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from crdtsql.base import DatabaseError
 from crdtsql.store.identity import said, starts
 from crdtsql.store.registry import Registry
 
 ELSEWHERE = "it is a copy from another machine"
 NOTHING = "nothing is lost"
+_FOR_NOW = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""Errors that say nothing of a file, but that it can't be read as things are."""
 RESTORED = "an older state of it was restored"
 
 NOTE_BYTES = 256
@@ -65,16 +69,36 @@ class Home:
 
 def _machine() -> str:
     for source in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
-        with suppress(OSError):
-            found = Path(source).read_text(encoding="ascii", errors="replace").strip()
-            if found:
-                break
+        found = (_text_of(source) or "").strip()
+        if found:
+            break
     else:
         import uuid
 
         node = uuid.getnode()
         found = "" if node >> 40 & 1 else str(node)  # that bit says that no network card was found and it is random
     return hashlib.sha256(b"crdtsql " + found.encode()).hexdigest()[:16]
+
+
+def _text_of(place: str, *, locked: bool = False) -> str | None:
+    """Read a file that proves something, `locked` against whoever writes it; None if it is not there, or not for us to read.
+
+    Raises:
+        DatabaseError: it can't be read just now, so that nobody can say what it proves.
+    """
+    try:
+        with open(place, "rb") as file:
+            if locked:
+                with suppress(OSError):
+                    _lock(file.fileno(), shared=True)
+            return file.read().decode("ascii", errors="replace")
+    except OSError as error:
+        if error.errno in _FOR_NOW:
+            raise DatabaseError(
+                f"{place} can't be read just now ({error.strerror}), so nobody can tell whether the database was copied or restored: "
+                "nothing was changed; run this again when it can be"
+            ) from error
+    return None
 
 
 def reason_for_new_site(registry: Registry, path: str, word: str | None) -> str | None:
@@ -259,12 +283,10 @@ def _can_note() -> bool:
 
 
 def _read_note(registry: Registry) -> dict[str, Any] | None:
-    """Read the note, None if there is none; one that is damaged or can't be read proves nothing either."""
+    """Read the note, None if there is none; one that is damaged, or that we may not read, proves nothing either."""
+    text = _text_of(_note_path(registry), locked=True)
     try:
-        with open(_note_path(registry), "rb") as file:
-            with suppress(OSError):
-                _lock(file.fileno(), shared=True)
-            note = json.loads(file.read())
+        note = json.loads(text or "")
         return {"generation": int(note["generation"]), "nonce": str(note["nonce"]), "path": note.get("path")}
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

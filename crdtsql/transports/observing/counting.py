@@ -73,10 +73,10 @@ _WRITTEN_AT: dict[Path, float] = {}
 _LOCK = threading.Lock()
 
 
-def merge(replica: Replica, data: bytes, *, refuse_unrelated: bool) -> MergeReport:
-    """Merge a changeset, and count how long that took if it brought anything."""
+def merge(replica: Replica, data: bytes, **limits: Any) -> MergeReport:
+    """Merge a changeset, within the limits that `Replica.merge` takes, and count how long that took if it brought anything."""
     began = time.perf_counter()
-    report = replica.merge(data, refuse_unrelated=refuse_unrelated)
+    report = replica.merge(data, **limits)
     took = time.perf_counter() - began
     if not report.known:
         with _counting(replica) as counts:

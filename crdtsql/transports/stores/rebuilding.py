@@ -24,7 +24,7 @@ def rebuilt(replica: Replica, store: Store) -> Iterator[Replica]:
         found.registry.given_path = f"what {store.address} has"
         found.adopt_schema(replica)
         seen = cards.folder(found.site, "stores")
-        sync_with_store(found, store, SyncOptions(push=False))
+        sync_with_store(found, store, SyncOptions(push=False, max_deletes=None))
         yield found
     finally:
         connection.close()

@@ -17,6 +17,7 @@ from crdtsql.base import (
     FilledSeparatelyError,
     InvalidChangesetError,
     RejoinError,
+    TooManyDeletesError,
     TransportError,
     suggest,
 )
@@ -24,7 +25,7 @@ from crdtsql.replica import Replica, SyncOptions, SyncReport
 from crdtsql.transports import rehearsal, scope
 from crdtsql.transports.interface import Entry, Store
 from crdtsql.transports.observing import counting
-from crdtsql.transports.stores import fingerprints, meeting, segments, upkeep
+from crdtsql.transports.stores import fingerprints, floods, meeting, segments, upkeep
 from crdtsql.transports.stores.fingerprints import Vector
 from crdtsql.transports.stores.known import Seen, StoreCache
 from crdtsql.transports.stores.outbox import Outbox
@@ -195,7 +196,9 @@ class Visit:
 
     def take(self) -> None:
         """Merge what the store has and this replica lacks; what can't be merged is left out, and what builds on it."""
-        for segment in plan(list(self.found.values()), self.had):
+        path = plan(list(self.found.values()), self.had)
+        limits = {"refuse_unrelated": self.options.refuse_unrelated, "max_deletes": floods.check(self, path)}
+        for segment in path:
             if not includes(self.replica.known(), segment.needs):
                 continue  # something before it was left out
             data = self.read(segment.stem)
@@ -206,8 +209,8 @@ class Visit:
                 continue
             scope.check(data, self.options, self.store.address)
             try:
-                self.report.here.add(counting.merge(self.replica, data, refuse_unrelated=self.options.refuse_unrelated))
-            except FilledSeparatelyError:
+                self.report.here.add(counting.merge(self.replica, data, **limits))
+            except (FilledSeparatelyError, TooManyDeletesError):
                 raise
             except ChangesetError as error:
                 self.report.skipped.append(f"{segment.stem}: {error}")

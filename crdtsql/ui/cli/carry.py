@@ -1,4 +1,4 @@
-"""The commands that bring replicas together, wherever they are: `sync`, `reconcile`, `remote`, `name`."""
+"""The commands that bring replicas together, wherever they are: `sync` and `reconcile`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crdtsql.base import CrdtsqlError, FilledSeparatelyError, UsageError, clock, dumps, show, show_key, suggest
+from crdtsql.base import (
+    CrdtsqlError,
+    FilledSeparatelyError,
+    TooManyDeletesError,
+    UsageError,
+    dumps,
+    show,
+    show_key,
+    suggest,
+)
 from crdtsql.replica import Replica, SyncReport
 from crdtsql.transports import Peer, Store, named, parse, reached
-from crdtsql.ui.merged import YES, advised, asking, show_report
+from crdtsql.ui.merged import MAX_DELETES, YES, advised, asking, letting, limit_words, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
 from crdtsql.ui.sites import name_in
-from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
@@ -26,7 +35,7 @@ TOKEN_FILE = click.option("--token-file", metavar="FILE", help="A file with the 
 
 def register(group: click.Group) -> None:
     """Add the commands to the others."""
-    for command in (sync, reconcile, remote_, name):
+    for command in (sync, reconcile):
         group.add_command(command)
 
 
@@ -45,6 +54,7 @@ def register(group: click.Group) -> None:
 @click.option(
     "--tables", metavar="TABLE,...", help="Refuse to give or take changes of other tables; none are left out."
 )
+@MAX_DELETES
 @TOKEN_FILE
 @YES
 @LOCK_TIMEOUT
@@ -59,6 +69,7 @@ def sync(
     dry_run: bool,
     watch: bool,
     tables: str | None,
+    max_deletes: str,
     token_file: str | None,
     yes: bool,
     as_json: bool,
@@ -67,11 +78,12 @@ def sync(
 
     REMOTE is another file, the name of a remote, or an address: its scheme says which way leads there (docs/TRANSPORTS.md).
     """
-    options = {"pull": pull or not push, "push": push or not pull, "tables": _names(tables)}
+    options = {"pull": pull or not push, "push": push or not pull, "tables": _names(tables), "max_deletes": max_deletes}
     if watch and dry_run:
         raise click.UsageError("--watch changes things as they come, --dry-run nothing: give one of them")
     token = token_in(token_file, remote)
-    words = _words({"--pull": pull, "--push": push}, {"--tables": tables, "--token-file": token_file})
+    words = _words({"--pull": pull, "--push": push, "--yes": yes}, {"--tables": tables, "--token-file": token_file})
+    words += limit_words(max_deletes)
     with open_replica(database) as replica:
         if watch:
             options["refuse_unrelated"] = not yes
@@ -163,6 +175,8 @@ def _watch(
         if isinstance(what, CrdtsqlError):
             if isinstance(what, FilledSeparatelyError):
                 what = advised(what, *_advice(replica, database, remote or name, words))
+            elif isinstance(what, TooManyDeletesError):
+                what = what.advised(f"run {_without_limit(database, remote or name, words)}")
             name_in(what, replica)
             show_notice(str(what) if str(what).startswith(name) else f"{name}: {what}")
         elif as_json:
@@ -205,7 +219,7 @@ def _sync(
 ) -> SyncReport:
     """Sync with one remote, and ask first where rows would be taken for one that were filled separately."""
     again, instead = _advice(replica, database, remote, words)
-    with _reached(replica, remote, token) as there:
+    with _reached(replica, remote, token) as there, letting(_without_limit(database, remote, words)):
         return asking(
             lambda refuse: replica.sync(there, **options, refuse_unrelated=refuse),
             again,
@@ -225,6 +239,12 @@ def _advice(replica: Replica, database: str, remote: str, words: list[str]) -> t
         suggest.command("sync", database, remote, options=[*words, "--yes"]),
         suggest.command("combine", database, path) if path else suggest.verb("combine"),
     )
+
+
+def _without_limit(database: str, remote: str, words: list[str]) -> str:
+    """Return the command that lets through whatever is deleted."""
+    at = words.index("--max-deletes") if "--max-deletes" in words else len(words)
+    return suggest.command("sync", database, remote, options=[*words[:at], *words[at + 2 :], "--max-deletes", "off"])
 
 
 def _file(replica: Replica, name: str) -> str | None:
@@ -294,10 +314,11 @@ def _show_rehearsal(database: str, remote: str, report: SyncReport) -> None:
 @click.command()
 @DATABASE
 @click.argument("copies", nargs=-1, required=True, type=click.Path(dir_okay=False, readable=False))
+@MAX_DELETES
 @YES
 @LOCK_TIMEOUT
 @JSON
-def reconcile(database: str, copies: tuple[str, ...], yes: bool, as_json: bool) -> None:
+def reconcile(database: str, copies: tuple[str, ...], max_deletes: str, yes: bool, as_json: bool) -> None:
     """Merge what COPIES of DATABASE have: conflict copies that Syncthing or Dropbox made of it, backups, a colleague's copy.
 
     The copies stay as they are. No program may be writing to them meanwhile.
@@ -313,121 +334,22 @@ def reconcile(database: str, copies: tuple[str, ...], yes: bool, as_json: bool) 
             show_report(database, report)
 
     with open_replica(database) as replica:
-        again = suggest.command("reconcile", database, *copies, options=["--yes"])
+        agreed = ["--yes"] if yes else []
+        again = suggest.command("reconcile", database, *copies, options=[*limit_words(max_deletes), "--yes"])
+        through = suggest.command("reconcile", database, *copies, options=[*agreed, "--max-deletes", "off"])
         try:
-            asking(
-                lambda refuse: replica.reconcile(*copies, refuse_unrelated=refuse, told=hear),
-                again,
-                suggest.verb("combine"),
-                yes=yes,
-            )
+            with letting(through):
+                asking(
+                    lambda refuse: replica.reconcile(
+                        *copies, refuse_unrelated=refuse, max_deletes=max_deletes, told=hear
+                    ),
+                    again,
+                    suggest.verb("combine"),
+                    yes=yes,
+                )
         except CrdtsqlError:
             if as_json and reports:
                 show_notice(f"what these copies have was merged before this failed: {', '.join(reports)}")
             raise
     if as_json:
         print_json({copy: report.to_json() for copy, report in reports.items()})
-
-
-@click.command()
-@DATABASE
-@click.argument("text", metavar="[NAME]", required=False)
-@click.option("--remove", is_flag=True, help="Take the name away.")
-@LOCK_TIMEOUT
-@JSON
-def name(database: str, text: str | None, remove: bool, as_json: bool) -> None:
-    """Call the site of DATABASE by NAME; without it, list what sites are called.
-
-    Names travel with the next changes, and are shown in place of the ids of sites.
-    """
-    if remove and text is not None:
-        raise click.UsageError("give a NAME, or --remove")
-    with open_replica(database) as replica:
-        if remove or text is not None:
-            replica.set_name(text or "")
-        names, me = replica.names(), replica.site
-    if as_json:
-        print_json({"site": me, "names": names})
-        return
-    print_table(
-        ["name", "site"], [[called, f"{site} (this file)" if site == me else site] for site, called in names.items()]
-    )
-
-
-@click.group("remote")
-def remote_() -> None:
-    """Remotes that a file calls by names, so that `sync` needs no addresses."""
-
-
-@remote_.command("add")
-@DATABASE
-@click.argument("name")
-@click.argument("address")
-@TOKEN_FILE
-@LOCK_TIMEOUT
-@JSON
-def add(database: str, name: str, address: str, token_file: str | None, as_json: bool) -> None:
-    """Call ADDRESS by NAME, in this file alone; look first whether it is a remote, and make an empty folder a store.
-
-    A token is kept for the address, for this user and outside of every database file, if the server takes it.
-    """
-    from crdtsql.transports import http, probe
-
-    token = token_in(token_file, address)
-    with open_replica(database) as replica:
-        absolute, what = probe(replica, address, token)
-        if token is not None:
-            http.keys.keep(http.identity(absolute), token)
-        replica.add_remote(name, absolute)
-    print_json({"name": name, "address": absolute, "is": what}) if as_json else click.echo(
-        f"{name}: {absolute}, {what}"
-    )
-
-
-@remote_.command("list")
-@DATABASE
-@LOCK_TIMEOUT
-@JSON
-def list_(database: str, as_json: bool) -> None:
-    """List the remotes that have names."""
-    with open_replica(database) as replica:
-        known = replica.remotes()
-    if as_json:
-        print_json([{"name": name, "address": address} for name, address in known.items()])
-        return
-    print_table(["name", "address"], [[name, address] for name, address in known.items()])
-
-
-@remote_.command("show")
-@DATABASE
-@click.argument("name")
-@LOCK_TIMEOUT
-@JSON
-def show_(database: str, name: str, as_json: bool) -> None:
-    """Show one remote, and what was last seen of it if it is a store."""
-    from crdtsql.transports import known_stores
-
-    with open_replica(database) as replica:
-        known, visited = replica.remotes(), known_stores(replica)
-    if name not in known:
-        raise UsageError(f"there is no remote {name!r}: {suggest.instead(name, [*known], 'remotes of this file')}")
-    seen = next((one for one in visited if one.address == known[name]), None)
-    if as_json:
-        print_json({"name": name, "address": known[name], "seen": seen and seen.to_json()})
-        return
-    click.echo(f"{name}: {known[name]}")
-    if seen:
-        waiting = f"; {seen.waiting:,} changesets there wait for others" if seen.waiting else ""
-        click.echo(f"  last seen {clock.show_time(clock.from_ms(seen.seen_ms))}{waiting}")
-
-
-@remote_.command("remove")
-@DATABASE
-@click.argument("name")
-@LOCK_TIMEOUT
-@JSON
-def remove(database: str, name: str, as_json: bool) -> None:
-    """Forget the NAME of a remote; the remote itself stays as it is."""
-    with open_replica(database) as replica:
-        replica.remove_remote(name)
-    print_json({"name": name}) if as_json else click.echo(f"{name} is no name of a remote any more")

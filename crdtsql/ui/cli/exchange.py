@@ -7,7 +7,7 @@ import sys
 import click
 
 from crdtsql.base import by_id, clock, parse_vector, suggest, vector_to_json
-from crdtsql.ui.merged import YES, asking, show_report
+from crdtsql.ui.merged import MAX_DELETES, YES, asking, letting, limit_words, show_report
 from crdtsql.ui.outcome import NOTHING_TO_SEND, show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
@@ -135,10 +135,11 @@ def inspect(file: str, as_json: bool) -> None:
 @click.command(name="import")
 @DATABASE
 @click.argument("file", type=click.Path(allow_dash=True, readable=False))
+@MAX_DELETES
 @YES
 @LOCK_TIMEOUT
 @JSON
-def import_(database: str, file: str, yes: bool, as_json: bool) -> None:
+def import_(database: str, file: str, max_deletes: str, yes: bool, as_json: bool) -> None:
     """Merge a changeset into DATABASE, as a whole or not at all; - reads standard input."""
     from crdtsql.ui.changed import changed_since
     from crdtsql.wire import read_changeset
@@ -146,10 +147,15 @@ def import_(database: str, file: str, yes: bool, as_json: bool) -> None:
     data = read_changeset(file)
     with open_replica(database) as replica:
         position = replica.position() if as_json else 0
-        again = suggest.command("import", database, file, options=["--yes"])
-        report = asking(
-            lambda refuse: replica.merge(data, refuse_unrelated=refuse), again, suggest.verb("combine"), yes=yes
-        )
+        agreed = ["--yes"] if yes else []
+        again = suggest.command("import", database, file, options=[*limit_words(max_deletes), "--yes"])
+        with letting(suggest.command("import", database, file, options=[*agreed, "--max-deletes", "off"])):
+            report = asking(
+                lambda refuse: replica.merge(data, refuse_unrelated=refuse, max_deletes=max_deletes),
+                again,
+                suggest.verb("combine"),
+                yes=yes,
+            )
         if as_json:
             print_json(report.to_json() | {"changed": changed_since(replica, position).to_json()})
             return

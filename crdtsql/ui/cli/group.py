@@ -17,7 +17,7 @@ PLACES: Final = {
     name: module
     for module, names in {
         "adopt": "schema",
-        "carry": "sync reconcile remote name",
+        "carry": "sync reconcile",
         "combine": "combine",
         "forgetting.compact": "compact forget rejoin",
         "conflicts": "conflicts undelete",
@@ -32,6 +32,7 @@ PLACES: Final = {
         "forgetting.purge": "purge",
         "forgetting.strangers": "strangers",
         "reference": "reference",
+        "remotes": "remote name",
         "resolve": "resolve",
         "running.service": "service",
         "schema": "alter ids repair",

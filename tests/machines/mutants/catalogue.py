@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tests.machines.mutants.compaction import COMPACTION
+from tests.machines.mutants.failing import FAILING
+from tests.machines.mutants.floods import FLOODS
 from tests.machines.mutants.kind import Mutant
 from tests.machines.mutants.looking import LOOKING
 from tests.machines.mutants.purges import PURGES
@@ -1760,6 +1762,8 @@ MUTANTS = (
         tests="tests/ui/test_direct_only.py",
     ),
     *STORES,
+    *FLOODS,
+    *FAILING,
     *LOOKING,
     *PURGES,
     *STRANGERS,

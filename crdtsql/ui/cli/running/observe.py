@@ -11,6 +11,7 @@ import click
 from crdtsql.base import UsageError, clock, printable, show_key, suggest
 from crdtsql.replica import VerifyReport
 from crdtsql.transports import metrics_text
+from crdtsql.ui.merged import letting
 from crdtsql.ui.outcome import FAILED
 from crdtsql.ui.sites import say
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
@@ -89,7 +90,8 @@ def verify(
             "--take says what --repair writes: give --repair too ("
             f"{suggest.command('verify', database, remote, options=['--repair', '--take', take])}), or leave it out"
         )
-    with open_replica(database) as replica:
+    through = suggest.command("sync", database, remote, options=["--max-deletes", "off"])
+    with open_replica(database) as replica, letting(through):
         report = replica.verify(remote, sync=sync, repair=repair, take=take, limit=limit, since_last=since_last)
         names = replica.names()
     if as_json:

@@ -1,0 +1,4 @@
+SELECT ${keys}
+FROM (${vanished})
+ORDER BY ${keys}
+LIMIT 5

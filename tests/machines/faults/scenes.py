@@ -1,0 +1,220 @@
+"""Scenes: files as they are before a command, the command, and what comes of it when nothing fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apsw
+
+from crdtsql import Replica, sync
+from crdtsql.base.sqltext import identifier
+from crdtsql.wire.envelope import unpack
+from tests.support.peers import write
+
+SCHEMA = """
+CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title TEXT, votes INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX task_by_title ON task (title);
+CREATE TABLE note (id INTEGER PRIMARY KEY, task TEXT REFERENCES task (id) ON DELETE CASCADE, text TEXT UNIQUE);
+INSERT INTO task VALUES ('t1', 'one', 1), ('t2', 'two', 2), ('t3', 'three', 3), ('t4', 'four', 4);
+INSERT INTO note VALUES (1, 't1', 'a'), (2, 't2', 'b'), (3, 't3', 'c');
+"""
+WRITES = (
+    "UPDATE task SET title = title || '!', votes = votes + 1 WHERE id < 't3'",
+    "DELETE FROM task WHERE id = 't4'",
+    "INSERT INTO task VALUES ('t5', hex(zeroblob(9000)), 5)",
+    "INSERT INTO note (task, text) VALUES ('t5', 'd')",
+)
+ANSWERS = ("UPDATE task SET title = 'other' WHERE id = 't1'", "INSERT INTO note (task, text) VALUES ('t1', 'e')")
+Content = list[tuple[object, ...]]
+
+
+@dataclass
+class Scene:
+    """Files in a folder of their own, which stay the same files however often they are brought back.
+
+    Attributes:
+        words: the command.
+        output: the file that it writes, "" for none.
+        files: name -> bytes as they were, those of the state directory too.
+    """
+
+    folder: Path
+    state: Path
+    words: list[str]
+    output: str = ""
+    files: dict[Path, bytes] = field(default_factory=dict)
+
+    def keep(self) -> None:
+        """Take the files as they are for those that are brought back."""
+        self.files = {path: path.read_bytes() for path in self._present()}
+
+    def bring_back(self) -> None:
+        """Have the files as they were, in the same places on the disk, and no others."""
+        for path in self._present():
+            if path not in self.files:
+                path.unlink()
+        for path, data in self.files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "r+b" if path.exists() else "wb") as file:
+                file.write(data)
+                file.truncate()
+
+    def is_untouched(self) -> bool:
+        """Tell whether all files are, byte by byte, as they were: whatever is done next is what would have been done first."""
+        present = self._present()
+        return present == [*self.files] and all(path.read_bytes() == data for path, data in self.files.items())
+
+    def _present(self) -> list[Path]:
+        folders = [folder for folder in (self.folder, self.state) if folder.exists()]
+        return [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+
+    def left_over(self) -> list[str]:
+        """Name the files that no command leaves behind; a journal that can't be deleted is SQLite's, and does no harm."""
+        return [path.name for path in self._present() if ".tmp" in path.name]
+
+    def content(self) -> dict[str, Content]:
+        """Return what the files hold, but for ids and times; all of them must be sound."""
+        found: dict[str, Content] = {}
+        for path in sorted(self.folder.iterdir()):
+            if path.suffix == ".db":
+                found[path.name] = _content(path)
+            elif path.name == self.output:
+                found[path.name] = [(table.name, table.rows) for table in unpack(path.read_bytes()).header.tables]
+        return found
+
+
+def _content(path: Path) -> Content:
+    connection = apsw.Connection(str(path))
+    try:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        objects = "SELECT type, name, tbl_name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY 1, 2"
+        found = connection.execute(objects).fetchall()
+        for kind, name, _ in list(found):
+            if name == "_crdt_meta":
+                found += connection.execute("SELECT 'fact', name FROM _crdt_meta ORDER BY name").fetchall()
+            elif kind == "table" and name.startswith(("_crdt_clock_", "_crdt_heads_", "_crdt_parts_", "_crdt_born_")):
+                found += connection.execute(f"SELECT '{name}', count(*) FROM {identifier(name)}").fetchall()
+            elif kind == "table" and name.startswith("_crdt_held_"):
+                held = connection.execute(f"SELECT * FROM {identifier(name)} ORDER BY k1, reason").fetchall()
+                found += [(name, *row[1:]) for row in held]  # its number is nobody's business
+            elif kind == "table" and not name.startswith("_crdt_"):
+                found += connection.execute(f"SELECT '{name}', * FROM {identifier(name)} ORDER BY 2").fetchall()
+        return found
+    finally:
+        connection.close()
+
+
+def _plain(folder: Path, journal: str) -> Path:
+    path = folder / "app.db"
+    connection = apsw.Connection(str(path))
+    connection.execute(f"PRAGMA journal_mode = {journal}").fetchall()
+    connection.execute(SCHEMA)
+    connection.close()
+    return path
+
+
+def _pair(folder: Path, journal: str, names: Sequence[str] = ("peer.db",)) -> list[Replica]:
+    """Make replicas that have met."""
+    app = Replica.open(_plain(folder, journal))
+    app.enable(all=True, types={"task.votes": "counter"})
+    found = [app, *(app.clone(folder / name) for name in names)]
+    for number, replica in enumerate(found):
+        write(replica, f"INSERT INTO task VALUES ('of {number}', 'x', 0)")
+    for _ in range(2):
+        for other in found[1:]:
+            sync(app, other)
+    return found
+
+
+def _close(*replicas: Replica) -> None:
+    for replica in replicas:
+        replica.close()
+
+
+def _pending(folder: Path, journal: str) -> None:
+    app, peer = _pair(folder, journal)
+    _close(app, peer)
+    write(folder / "app.db", *WRITES)
+    write(folder / "peer.db", *ANSWERS)
+
+
+def _exported(folder: Path, journal: str) -> None:
+    _pending(folder, journal)
+    with Replica.open(folder / "app.db") as app:
+        (folder / "all.crdt").write_bytes(app.export())
+
+
+def _enabled(folder: Path, journal: str) -> None:
+    _close(*_pair(folder, journal))
+
+
+def _damaged(folder: Path, journal: str) -> None:
+    _pending(folder, journal)
+    connection = apsw.Connection(str(folder / "app.db"))
+    names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'note'").fetchall()
+    for (name,) in names:
+        connection.execute(f"DROP TRIGGER {identifier(name)}")
+    connection.execute("INSERT INTO note VALUES (9, 't1', 'unseen')")
+    connection.close()
+
+
+def _alone(folder: Path, journal: str) -> None:
+    """Make a replica that never exchanged anything, and has something to forget."""
+    with Replica.open(_plain(folder, journal)) as app:
+        app.enable(all=True, types={"task.votes": "counter"})
+        write(app, *WRITES)
+        write(app, "DELETE FROM note WHERE id < 3")
+
+
+def _missed(folder: Path, journal: str) -> None:
+    """Have one replica miss a compaction of the two others."""
+    lost, one, other = _pair(folder, journal, ("peer.db", "third.db"))
+    write(one, "DELETE FROM task WHERE id = 't2'")
+    write(lost, "UPDATE task SET title = 'late' WHERE id IN ('t2', 't3')", "INSERT INTO note VALUES (70, 't3', 'late')")
+    one.forget(lost.site)
+    sync(one, other)
+    for _ in range(2):
+        for each in (one, other):
+            each.compact(keep_ms=0)
+            sync(one, other)
+    _close(lost, one, other)
+
+
+def _plain_only(folder: Path, journal: str) -> None:
+    _plain(folder, journal)
+
+
+Make = Callable[[Path, str], None]
+APP, PEER = "app.db", "peer.db"
+SCENES: dict[str, tuple[Make, list[str], str]] = {
+    "enable": (_plain_only, ["enable", APP, "--all"], ""),
+    "clone": (_pending, ["clone", APP, "copy.db"], "copy.db"),
+    "fold": (_pending, ["vector", APP], ""),
+    "export": (_pending, ["export", APP, "-o", "new.crdt"], "new.crdt"),
+    "import": (_exported, ["import", PEER, "all.crdt"], ""),
+    "sync": (_pending, ["sync", APP, PEER], ""),
+    "alter": (_pending, ["alter", APP, "ALTER TABLE task RENAME COLUMN title TO name"], ""),
+    "repair": (_damaged, ["repair", APP], ""),
+    "compact": (_alone, ["compact", APP, "--keep", "0"], ""),
+    "rejoin": (_missed, ["rejoin", APP, PEER, "--yes"], ""),
+    "purge": (_pending, ["purge", APP, "task", "t4", "--vacuum"], ""),
+    "undelete": (_pending, ["undelete", APP, "task", "t4"], ""),
+    "disable": (_pending, ["disable", APP, "--all"], ""),
+}
+
+
+def make(name: str, folder: Path, journal: str) -> Scene:
+    """Make the files of a scene."""
+    begin, words, output = SCENES[name]
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "files").mkdir(parents=True)
+    begin(folder / "files", journal)
+    paths = {".db", ".crdt"}
+    placed = [str(folder / "files" / word) if Path(word).suffix in paths else word for word in words]
+    scene = Scene(folder / "files", Path(os.environ["CRDTSQL_STATE_DIR"]), placed, output)
+    scene.keep()
+    return scene

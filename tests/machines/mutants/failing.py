@@ -1,0 +1,40 @@
+"""The seeded bugs of commands to which the operating system says no."""
+
+from __future__ import annotations
+
+from tests.machines.mutants.kind import Mutant
+
+FAULTS, KILLS = "tests/machines/faults/test_faults.py", "tests/machines/faults/test_kills.py"
+FAILING = tuple(
+    Mutant(name, file, find, put, tests=tests)
+    for name, file, find, put, tests in (
+        (
+            "a clone that failed stays half done",
+            "replica/replica.py",
+            'Path(f"{temporary}{suffix}").unlink()',
+            'Path(f"{temporary}{suffix}").stat()',
+            FAULTS,
+        ),
+        (
+            "an error of SQLite's goes to people as it is",
+            "replica/transactions.py",
+            "except apsw.Error as error:\n        raise DatabaseError",
+            "except apsw.SQLError as error:\n        raise DatabaseError",
+            "tests/machines/faults/test_shortage.py",
+        ),
+        (
+            "what can't be read just now is as good as not there",
+            "store/identity/copies.py",
+            "if error.errno in _FOR_NOW:",
+            "if not error.errno:",
+            "tests/store/test_copies.py",
+        ),
+        (
+            "a file is folded outside of any transaction",
+            "replica/session.py",
+            'self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")',
+            'self.connection.execute("SAVEPOINT crdtsql" if nested else "SELECT 1")',
+            KILLS,
+        ),
+    )
+)
