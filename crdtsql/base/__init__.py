@@ -58,7 +58,7 @@ from crdtsql.base.rules.numbers_rule import (
 )
 from crdtsql.base.rules.old_numbers import OldNumbers
 from crdtsql.base.rules.policy import Declared
-from crdtsql.base.rules.rounds_rule import Agreement
+from crdtsql.base.rules.rounds_rule import RETIRED, Agreement
 from crdtsql.base.rules.starts_rule import SiteLine, Start
 from crdtsql.base.sqltext import (
     EMPTY,
@@ -100,6 +100,7 @@ __all__ = [
     "LOG_TIME",
     "MOST_ATTEMPTS",
     "NO_SITE",
+    "RETIRED",
     "WORD_BITS",
     "Agreement",
     "Birth",

@@ -101,4 +101,6 @@ def _held(connection: apsw.Connection, name: str) -> int:
 def _sites(connection: apsw.Connection) -> frozenset[bytes]:
     if not _is_there(connection, "_crdt_site"):
         return frozenset()
-    return frozenset(bytes(site) for (site,) in query.rows(connection, "SELECT id FROM main._crdt_site"))
+    return frozenset(
+        bytes(site) for (site,) in query.rows(connection, "SELECT id FROM main._crdt_site WHERE id <> zeroblob(16)")
+    )

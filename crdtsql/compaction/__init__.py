@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from crdtsql.base import door
 
 if TYPE_CHECKING:
-    from crdtsql.compaction import due, fence, floor, rounds
+    from crdtsql.compaction import due, fence, floor, retiring, rounds, seen
     from crdtsql.compaction.foreseeing import foresee
     from crdtsql.compaction.report import CompactReport
     from crdtsql.compaction.walk import Walk
@@ -19,4 +19,4 @@ else:
         },
     )
 
-__all__ = ["CompactReport", "Walk", "due", "fence", "floor", "foresee", "rounds"]
+__all__ = ["CompactReport", "Walk", "due", "fence", "floor", "foresee", "retiring", "rounds", "seen"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from crdtsql.base import Agreement, Now, clock, rounds_rule
 from crdtsql.compaction import floor
 from crdtsql.compaction.rounds import own_site
-from crdtsql.store import Registry
+from crdtsql.store import Registry, retired
 
 SHORTEST_MS = 3600 * 1000
 SHARE = 30
@@ -37,7 +37,7 @@ def is_round_due(registry: Registry, keep: int, now: Now) -> bool:
     if known.is_open:
         return own not in known.acks and own not in known.ends
     until_ms = max(0, now() - keep)
-    cut = rounds_rule.before(registry.vector(), clock.from_ms(until_ms))
+    cut = rounds_rule.before(retired.told_vector(registry), clock.from_ms(until_ms))
     newest = max(known.floor.values(), default=0)
     is_late = not newest or until_ms - clock.to_ms(newest) >= max(SHORTEST_MS, keep // SHARE)
     return is_late and not rounds_rule.covers(known.floor, {site: hlc for site, hlc in cut.items() if hlc > 0})

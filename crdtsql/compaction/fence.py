@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from crdtsql.base import Agreement, RejoinError, Sql, clock, query, rounds_rule, sql, suggest
-from crdtsql.compaction import floor
+from crdtsql.base import RETIRED, Agreement, RejoinError, Sql, clock, query, rounds_rule, sql, suggest
+from crdtsql.compaction import floor, retiring
 from crdtsql.compaction.rounds import own_site
-from crdtsql.store import Registry
+from crdtsql.store import Registry, retired
 from crdtsql.wire import Header
 
 Vector = Mapping[bytes, int]
@@ -23,22 +23,27 @@ def check(registry: Registry, header: Header) -> None:
     Raises:
         RejoinError: one did.
     """
-    mine, told, ours = floor.read(registry), header.compaction, registry.vector()
+    mine, told = floor.read(registry), header.compaction
     if not mine and not told:
         return
-    own = own_site(registry)
+    own, ours = own_site(registry), retired.vector_with(registry, header.vector)
     ends = {**told.ends, **mine.ends}
-    is_new = not ours and not header.needs
+    is_new = not registry.vector() and not header.needs
     if own in ends:
         raise _here(registry, f"it was ended by site {ends[own].by.hex()} as a replica that writes no more")
+    if own in header.retired:
+        raise _here(registry, "it was ended as a replica that writes no more")
+    beyond = next((site for site, (upto, _) in header.retired.items() if ours.get(site, 0) > upto), None)
+    if beyond is not None:
+        raise _here(registry, f"it has changes of site {beyond.hex()}, which was ended, that the others never had")
     if not is_new and not rounds_rule.covers(ours, told.floor):
         raise _here(registry, f"others have forgotten what it does not have yet ({_lack(ours, told.floor)})")
     if not header.has_news_for(ours):
         return
-    if not rounds_rule.covers(header.vector, mine.floor):
+    if not rounds_rule.covers(retiring.full(registry, header.vector), mine.floor):
         raise _there(registry, header.sender, "it lacks what was forgotten here")
-    if header.sender in ends:
-        raise _there(registry, header.sender, f"it was ended by site {ends[header.sender].by.hex()}")
+    if header.sender in ends or header.sender in retired.among(registry, [header.sender]):
+        raise _there(registry, header.sender, "it was ended as a replica that writes no more")
 
 
 def check_receiver(registry: Registry, receiver: Vector) -> None:
@@ -48,7 +53,7 @@ def check_receiver(registry: Registry, receiver: Vector) -> None:
         RejoinError: it lacks what was forgotten here.
     """
     forgotten = floor.read(registry).floor
-    if receiver and not rounds_rule.covers(receiver, forgotten):
+    if receiver and not rounds_rule.covers(retiring.full(registry, receiver), forgotten):
         raise RejoinError(
             f"the receiver missed a compaction of {registry.path}: it lacks what was forgotten here ({_lack(receiver, forgotten)}): "
             f"nothing was exported; run {suggest.verb('rejoin')} there",
@@ -65,18 +70,20 @@ def admit(registry: Registry, header: Header, database: str) -> None:
     Raises:
         RejoinError: one has not.
     """
-    mine, ours = floor.read(registry), registry.vector()
+    mine, told = floor.read(registry), retired.told_vector(registry)
+    ours = retired.vector_with(registry, header.vector)
     promised = rounds_rule.most(floor.promised(registry), mine.floor)
-    known = mine.joined(header.compaction)
-    if not promised or header.sender in mine.members(ours) or _is_vouched(header.sender, known, ours):
+    known = retiring.without_retired(registry, mine.joined(header.compaction))
+    if not promised or header.sender in mine.members(told) or _is_vouched(header.sender, known, told):
         return
+    over = retired.among(registry, header.vector)
     for site in header.sites:
-        if site.upto <= ours.get(site.id, 0):
+        if site.upto <= ours.get(site.id, 0) or site.id == RETIRED:
             continue
-        if site.id in known.ends:
+        if site.id in known.ends or site.id in over:
             raise _there(registry, header.sender, f"it has changes of site {site.id.hex()}, which was ended")
-        if site.id not in ours and not _is_vouched(site.id, known, ours):
-            seen = _seen_by_first(registry, header, site.ordinal, database)
+        if site.id not in ours and not _is_vouched(site.id, known, told):
+            seen = retiring.full(registry, _seen_by_first(registry, header, site.ordinal, database))
             if not rounds_rule.covers({**seen, site.id: clock.HIGHEST_HLC}, promised):
                 raise _there(
                     registry,
@@ -106,6 +113,8 @@ def _seen_by_first(registry: Registry, header: Header, ordinal: int, database: s
 
 def _lack(vector: Vector, forgotten: Vector) -> str:
     site, hlc = next((site, hlc) for site, hlc in sorted(forgotten.items()) if vector.get(site, 0) < hlc)
+    if site == RETIRED:
+        return f"that sites which were ended until {clock.show_time(hlc)} write no more"
     return f"changes of site {site.hex()} up to {clock.show_time(hlc)}"
 
 

@@ -7,10 +7,10 @@ and `promise`, which does not.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from crdtsql.base import Agreement, clock, memory, rounds_rule
-from crdtsql.store import Registry
+from crdtsql.store import Registry, retired
 
 Vector = Mapping[bytes, int]
 
@@ -29,7 +29,8 @@ def write(registry: Registry, agreement: Agreement) -> None:
     """Store what is known; sites that are new in it get ordinals."""
     registry.set("agreement", json.dumps(agreement.to_json(), separators=(",", ":")))
     memory.forget_row(registry.connection, "agreement")
-    registry.add_sites([*{*agreement.acks, *agreement.ends, *agreement.vouchers, *agreement.vouchers.values()}])
+    sites = {*agreement.acks, *agreement.ends, *agreement.vouchers, *agreement.vouchers.values()}
+    registry.add_sites([*(sites - retired.among(registry, sites).keys())])
 
 
 def promised(registry: Registry) -> dict[bytes, int]:
@@ -46,6 +47,17 @@ def promise(registry: Registry, cut: Vector) -> None:
         registry.set("promise", json.dumps({site.hex(): hlc for site, hlc in sorted(joined.items())}))
 
 
+def forget_promises(registry: Registry, sites: Iterable[bytes]) -> None:
+    """Forget what was promised of retired sites, of which the entry of all of them says the same."""
+    left = {site: hlc for site, hlc in promised(registry).items() if site not in {*sites}}
+    registry.set("promise", json.dumps({site.hex(): hlc for site, hlc in sorted(left.items())}))
+
+
+def with_retired(registry: Registry, vector: Vector) -> dict[bytes, int]:
+    """Return a floor, or a promise, by all sites that stamps here name: of those that are retired all is below it."""
+    return {**vector, **{site: one.upto for site, one in retired.named(registry).items()}}
+
+
 def covers(registry: Registry, vector: Vector, hlc: int, ordinal: int) -> bool:
-    """Tell whether a vector covers a stamp of this file."""
-    return vector.get(registry.site_id(ordinal), 0) >= clock.to_event(hlc)
+    """Tell whether a floor, or a promise, covers a stamp of this file."""
+    return with_retired(registry, vector).get(registry.site_id(ordinal), 0) >= clock.to_event(hlc)

@@ -5,9 +5,11 @@ Runs inside the caller's write transaction, on a folded registry.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from crdtsql.base import Agreement, Now, clock, rounds_rule
-from crdtsql.compaction import floor
-from crdtsql.store import Registry
+from crdtsql.compaction import floor, retiring
+from crdtsql.store import Registry, retired
 
 
 def own_site(registry: Registry) -> bytes:
@@ -20,14 +22,19 @@ def has_news(registry: Registry, told: Agreement) -> bool:
     if not told:
         return False
     mine = floor.read(registry)
-    return _advanced(registry, mine.joined(told), registry.vector()) != mine
+    return _advanced(registry, mine.joined(told), retired.told_vector(registry)) != mine
 
 
-def meet(registry: Registry, told: Agreement) -> None:
-    """Take over what the sender of a changeset says that was merged; agree to a round that is open, and finish it."""
+def meet(registry: Registry, told: Agreement, over: Mapping[bytes, tuple[int, int]] | None = None) -> None:
+    """Take over what the sender of a changeset says that was merged; agree to a round that is open, and finish it.
+
+    Args:
+        over: the sites that are retired there, if it says so: their last event, and their end.
+    """
+    retiring.meet(registry, over or {})
     mine = floor.read(registry)
     if told or mine.is_open:
-        _store(registry, mine, _advanced(registry, mine.joined(told), registry.vector()))
+        _store(registry, mine, _advanced(registry, mine.joined(told), retired.told_vector(registry)))
 
 
 def begin(registry: Registry, keep_ms: int, now: Now) -> None:
@@ -37,7 +44,7 @@ def begin(registry: Registry, keep_ms: int, now: Now) -> None:
         keep_ms: events younger than this are no part of the cut.
     """
     mine = floor.read(registry)
-    cut = rounds_rule.before(registry.vector(), clock.from_ms(max(0, now() - keep_ms)))
+    cut = rounds_rule.before(retired.told_vector(registry), clock.from_ms(max(0, now() - keep_ms)))
     cut = {site: hlc for site, hlc in cut.items() if hlc > 0}
     _store(registry, mine, _advanced(registry, mine, cut, begin=True))
 
@@ -57,13 +64,14 @@ def end(registry: Registry, site: bytes, hlc: int) -> None:
     """Say that a site writes no more; `hlc` is the event of this site that says so."""
     mine = floor.read(registry)
     ended = mine.joined(Agreement(ends={site: rounds_rule.Ending(hlc, own_site(registry))}))
-    _store(registry, mine, _advanced(registry, ended, registry.vector()))
+    _store(registry, mine, _advanced(registry, ended, retired.told_vector(registry)))
 
 
 def _advanced(registry: Registry, known: Agreement, cut: floor.Vector, *, begin: bool = False) -> Agreement:
+    known = retiring.without_retired(registry, known)
     if known.is_open or begin:
         known = known.agreed(own_site(registry), cut)
-    return known.finished(registry.vector())
+    return known.finished(retired.told_vector(registry))
 
 
 def _store(registry: Registry, before: Agreement, after: Agreement) -> None:
@@ -73,3 +81,6 @@ def _store(registry: Registry, before: Agreement, after: Agreement) -> None:
     if own_site(registry) in after.acks:
         floor.promise(registry, after.cut)
     floor.promise(registry, after.floor)
+    left = retiring.retire(registry, after)
+    if left != after:
+        floor.write(registry, left)

@@ -72,7 +72,8 @@ class Sweep:
         connection, forgotten = self.registry.connection, floor.read(self.registry).floor
         with FLOOR.created(connection), archive.looked_up(self.registry):
             ordinals = {site: ordinal for ordinal, site, _ in self.registry.sites()}
-            known = [(ordinals[site], hlc) for site, hlc in forgotten.items() if site in ordinals]
+            below = floor.with_retired(self.registry, forgotten)
+            known = [(ordinals[site], hlc) for site, hlc in below.items() if site in ordinals]
             query.insert_all(connection, "temp._crdt_floor", known)
             rule = _Rule.of(connection, self.registry, table)
             if rule.rests is not None and not self._can_rest(table):

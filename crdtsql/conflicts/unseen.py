@@ -166,6 +166,13 @@ def _keep(registry: Registry, before: list[UnseenWrite], writes: list[UnseenWrit
         registry.set("unseen", json.dumps([[*one[:3], *one.since, *(one.lost or ())] for one in kept]))
 
 
+def forget(registry: Registry, is_settled: Callable[[int, int], bool]) -> None:
+    """Forget the writes, by hlc and site, that all members have, each of which has logged what it lost by them."""
+    known = _known(registry)
+    if known:
+        _keep(registry, known, [one for one in known if not is_settled(one.hlc, one.site)])
+
+
 def news(registry: Registry, receiver: Mapping[int, int]) -> tuple[UnseenWrite, ...]:
     """List the writes that a receiver lacks, whose vector is given by local ordinals."""
     return tuple(one for one in _known(registry) if one.hlc > receiver.get(one.site, 0))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import apsw
 
 from crdtsql.base import Now, Progress, query
+from crdtsql.compaction import retiring
 from crdtsql.export.exporting import fill, find_start, lacks_genesis, receiver_noted
 from crdtsql.numbers import archive
 from crdtsql.store import Registered, Registry, Table
@@ -41,7 +42,7 @@ def collect(
     Args:
         receiver: the receiver's version vector: site id -> highest hlc seen; empty for one that has nothing.
     """
-    connection, registered = registry.connection, registry.registered()
+    connection, registered, receiver = registry.connection, registry.registered(), retiring.full(registry, receiver)
     with receiver_noted(connection, registry.sites(), receiver):
         start = find_start(connection)
         few = _few(registry, registered, receiver, start)

@@ -31,15 +31,16 @@ from crdtsql.base import (
     rendered,
     sql,
 )
-from crdtsql.compaction import floor
+from crdtsql.compaction import floor, retiring
 from crdtsql.conflicts import unseen
 from crdtsql.export import parkedcells
 from crdtsql.export.describing import describe, with_others
+from crdtsql.export.listing import without_unnamed
 from crdtsql.numbers import archive, followers, foretelling
 from crdtsql.purge import told
 from crdtsql.shown import moved
 from crdtsql.sqlite import writing
-from crdtsql.store import Field, Registered, Registry, Table, lanes, names, starts
+from crdtsql.store import Field, Registered, Registry, Table, lanes, names, retired, starts
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image, workbench
 
@@ -68,6 +69,7 @@ def export(
         for_people: typed cells are given with their value, even if their parts say all.
         only: the one table to export; all if None.
     """
+    receiver = retiring.full(registry, receiver)
     with receiver_noted(registry.connection, registry.sites(), receiver):
         tables, start = registry.tables() if only is None else [only], find_start(registry.connection)
         return fill(registry, tables, receiver, now, database, start, on_progress, for_people=for_people)
@@ -86,7 +88,7 @@ def receiver_noted(
 
 def count_missing_rows(registry: Registry, receiver: Mapping[bytes, int]) -> int:
     """Count the rows that an export for a receiver would hold, without exporting."""
-    connection = registry.connection
+    connection, receiver = registry.connection, retiring.full(registry, receiver)
     rows = 0
     with receiver_noted(connection, registry.sites(), receiver):
         start = find_start(connection)
@@ -144,7 +146,8 @@ def fill(
         _export_tables(registry, tables, receiver, database, start, on_progress, for_people)
     counted = [_counted(connection, table, number, database) for number, table in enumerate(header.tables, 1)]
     header = replace(header, tables=tuple(counted), foretold=foretelling.told(connection, tuple(counted), database))
-    return header if others is None else with_others(connection, header, others)
+    header = header if others is None else with_others(connection, header, others)
+    return without_unnamed(registry, header, database, range(1, len(tables) + 1))
 
 
 def say(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int], now: Now) -> Header:
@@ -166,6 +169,7 @@ def say(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int], 
         starts=starts.told(registry, receiver),
         purges=told.news(registry, has),
         compaction=floor.read(registry),
+        retired={} if receiver else {site: (*one,) for site, one in retired.every(registry).items()},
     )
 
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crdtsql.base import Sql, Vector, by_id, clock, fragment, joined, naming, query, reasons, sql
+from crdtsql.compaction import retiring
 from crdtsql.export import count_missing_rows, find_start, lacks_genesis, receiver_noted
 from crdtsql.look.status import clock_sizes
-from crdtsql.store import Registry, Table
+from crdtsql.store import Registry, Table, retired
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def measure(registry: Registry, others: Mapping[str, Vector], *, sizes: bool) ->
 
 def lag(registry: Registry, known: Mapping[bytes, int]) -> Lag:
     """Measure how far another side with a vector is apart. Cost: where it lacks something, reads the rows that changed since then."""
-    ours = registry.vector()
+    known, ours = retiring.full(registry, known), retired.vector_with(registry, known)
     beyond = [upto for site, upto in known.items() if upto > ours.get(site, 0)]
     lacks = any(upto > known.get(site, 0) for site, upto in ours.items())
     times = [*beyond, *(_missing_there(registry, known) if lacks else ())]

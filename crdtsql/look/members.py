@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from crdtsql.base import Agreement, clock
+from crdtsql.base import RETIRED, Agreement, clock
 from crdtsql.compaction import floor
 from crdtsql.look.status import PeerStatus, peer_status
-from crdtsql.store import Registry, names
+from crdtsql.store import Registry, names, retired
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,13 @@ def members(registry: Registry) -> list[Member]:
 
     Cost: for each one that lacks something, reads the rows that changed since then.
     """
-    vector, told, known, agreement = registry.vector(), registry.peers(), names.read(registry), floor.read(registry)
+    vector, told, known = retired.told_vector(registry), registry.peers(), names.read(registry)
+    agreement, over = floor.read(registry), {RETIRED, *retired.named(registry)}
     awaited = agreement.missing(vector) if agreement.is_open else set()
     found = []
     for ordinal, site, upto in registry.sites():
+        if site in over:
+            continue
         seen = None if ordinal == registry.self_ordinal else told.get(site)
         found.append(
             Member(

@@ -7,13 +7,13 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import Sql, caseless, clock, policy, query, sql, vector_to_json
-from crdtsql.compaction import due, floor
+from crdtsql.base import RETIRED, Sql, caseless, clock, policy, query, sql, vector_to_json
+from crdtsql.compaction import due, floor, retiring
 from crdtsql.evolve import drift
 from crdtsql.export import count_missing_rows
 from crdtsql.look import limited
 from crdtsql.sqlite import schema
-from crdtsql.store import Damage, Registry, Table, damage, said, starts
+from crdtsql.store import Damage, Registry, Table, damage, retired, said, starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +148,12 @@ def status(registry: Registry) -> Status:
         if one.table and one.table not in known
     ]
     (log_rows,) = (0,) if lost else query.first(connection, "SELECT count(*) FROM _crdt_log")
-    vector = registry.vector()
+    vector, over = retired.told_vector(registry), {RETIRED, *retired.named(registry)}
     return Status(
         path=registry.path,
         site=registry.site_id(registry.self_ordinal).hex(),
-        vector={site.hex(): upto for site, upto in vector.items()},
-        sites=len(registry.sites()),
+        vector={site.hex(): upto for site, upto in vector.items() if site not in over},
+        sites=sum(site not in over for _, site, _ in registry.sites()),
         log_rows=log_rows,
         log_bytes=sizes.get("_crdt_log", 0),
         conflicts_per_cell=registry.number("conflicts_per_cell"),
@@ -247,6 +247,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int], lost:
 
 def peer_status(registry: Registry, peer: bytes, known: dict[bytes, int], vector: dict[bytes, int]) -> PeerStatus:
     """Say what a peer lacks that was last known to have `known`, of what the vector has here."""
+    known = retiring.full(registry, known)
     behind = [(upto, known.get(site, 0)) for site, upto in vector.items() if known.get(site, 0) < upto]
     newest = max(known.values(), default=0)
     latest = max((upto for upto, _ in behind), default=0)

@@ -29,6 +29,7 @@ from crdtsql.base import (
     suggest,
 )
 from crdtsql.capture import without_capture
+from crdtsql.compaction import retiring, seen
 from crdtsql.conflicts import conflict_log, severed
 from crdtsql.merge import (
     absent,
@@ -48,13 +49,14 @@ from crdtsql.merge.report import MergeReport, TableReport
 from crdtsql.numbers import archive, followers, foretelling, ids, reference
 from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers, vanishing
 from crdtsql.sqlite import schema
-from crdtsql.store import Registry, Table, catalogue, said, starts
+from crdtsql.store import Registry, Table, catalogue, retired, said, starts
 from crdtsql.wire import Header
 
 FROM = TemporaryTable(
     "_crdt_from",
     "merge/merging/create_from",
     read_by=(
+        "compaction/seen",
         "merge/arrival",
         "merge/bearing",
         "merge/clashes",
@@ -71,7 +73,7 @@ FROM = TemporaryTable(
 THEIRS = TemporaryTable(
     "_crdt_theirs",
     "merge/merging/create_theirs",
-    read_by=("merge/meet", "merge/mergeparts", "merge/parking", "numbers/ids"),
+    read_by=("compaction/seen", "merge/meet", "merge/mergeparts", "merge/parking", "numbers/ids"),
 )
 
 
@@ -86,7 +88,7 @@ def check_needs(registry: Registry, header: Header) -> None:
     Raises:
         MissingChangesError: the changeset builds on changes that are not here.
     """
-    ours = registry.vector()
+    ours = retired.vector_with(registry, header.needs)
     missing = {
         site.hex(): (ours.get(site, 0), needed) for site, needed in header.needs.items() if ours.get(site, 0) < needed
     }
@@ -197,7 +199,7 @@ def merge(
         SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
         ConstraintViolationError: rows of a table that is not replicated refer to rows that went.
     """
-    connection = registry.connection
+    connection, header = registry.connection, retiring.expanded(registry, header)
     join_eras(registry, header)
     agreement.check(registry, header)
     report, strange = MergeReport(header.sender.hex()), unrelated.find(registry, header)
@@ -218,9 +220,10 @@ def merge(
         strangers.kept(registry, tables),
         vanishing.guarded(registry, allowed, tables) as guard,
     ):
-        local = _map_sites(registry, header, {} if again else registry.vector())
+        local, listed = _map_sites(registry, header, again=again)
         taken.note(registry, header, local)
         connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
+        seen.note(registry, listed, Sql(database))
         _lift(scene, arrivals, again)
         renumbered = ids.meet(registry, header, database, local)
         foretelling.meet(registry, header, database, local)
@@ -295,8 +298,10 @@ def _arrival(registry: Registry, header: Header, number: int, database: str, not
     return Arrival(theirs, number, database, table, shape, registry.path, unseen=bool(header.unseen))
 
 
-def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> dict[int, int]:
-    """Give every site of the changeset a local ordinal; return changeset ordinal -> local ordinal."""
+def _map_sites(registry: Registry, header: Header, *, again: bool) -> tuple[dict[int, int], set[bytes]]:
+    """Give every site of the changeset a local ordinal; return changeset ordinal -> local one, and the sites that had one before."""
+    before = {} if again else retired.vector_with(registry, (site.id for site in header.sites))
+    listed = {site for _, site, _ in registry.sites()}
     ordinals = registry.add_sites([site.id for site in header.sites])
     local = {site.ordinal: ordinal for site, ordinal in zip(header.sites, ordinals, strict=True)}
     connection = registry.connection
@@ -304,7 +309,7 @@ def _map_sites(registry: Registry, header: Header, before: dict[bytes, int]) -> 
     query.insert_all(connection, "temp._crdt_from", sites)
     vector = [(local[site.ordinal], site.upto) for site in header.sites]
     query.insert_all(connection, "temp._crdt_theirs", vector)
-    return local
+    return local, listed
 
 
 def _merge_tables(

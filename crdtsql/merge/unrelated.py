@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from crdtsql.base import FilledSeparatelyError, clock, fragment, joined, query, sql
+from crdtsql.base import RETIRED, FilledSeparatelyError, clock, fragment, joined, query, sql
 from crdtsql.merge.arrival import Arrival
-from crdtsql.store import Registry, Table
+from crdtsql.store import Registry, Table, retired
 from crdtsql.wire import Header
 
 
@@ -40,16 +40,16 @@ class Unrelated:
 def may_be(registry: Registry, vector: Mapping[bytes, int]) -> bool:
     """Tell from a vector alone whether this replica and one that has it may have filled something separately; `find` knows."""
     here = {ordinal: site for ordinal, site, _ in registry.sites()}
-    return vector.keys().isdisjoint(here.values()) or any(
+    return (vector.keys() - {RETIRED}).isdisjoint(here.values()) or any(
         table.genesis is not None and not _is_seen(table.genesis, here, vector) for table in registry.tables()
     )
 
 
 def find(registry: Registry, header: Header) -> Unrelated:
     """Find out what this replica and the sender of a changeset filled separately; before anything is merged."""
-    ours, theirs = {site: upto for _, site, upto in registry.sites()}, header.vector
-    ids = {site.ordinal: site.id for site in header.sites}
-    wholly = ours.keys().isdisjoint(ids.values())
+    ids, theirs = {site.ordinal: site.id for site in header.sites}, header.vector
+    ours = {site: upto for _, site, upto in registry.sites()} | retired.vector_with(registry, ids.values())
+    wholly = (ours.keys() - {RETIRED}).isdisjoint(ids.values())
     unseen = {table.uid for table in header.tables if table.genesis and not _is_seen(table.genesis, ids, ours)}
     if wholly or not unseen:
         return Unrelated(wholly, frozenset())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 
 from crdtsql.base import (
@@ -162,6 +162,14 @@ def remember(registry: Registry, purges: Iterable[PurgedRow]) -> None:
     kept = sum(length <= MOST_BYTES for length in accumulate(map(len, texts)))
     if not any_known(registry) or {*rows[:kept]} != {*before}:
         registry.set("purged", f"[{', '.join(texts[:kept])}]")
+
+
+def forget(registry: Registry, is_settled: Callable[[int, int], bool]) -> None:
+    """Forget the purges, by hlc and site, that all members have carried out."""
+    before = known(registry)
+    left = [one for one in before if not is_settled(one.hlc, one.site)]
+    if left != before:
+        registry.set("purged", json.dumps([_to_json(one) for one in left], ensure_ascii=False))
 
 
 def news(registry: Registry, receiver: Mapping[int, int]) -> tuple[PurgedRow, ...]:

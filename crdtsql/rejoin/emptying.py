@@ -32,7 +32,7 @@ def empty(registry: Registry) -> None:
             connection.execute(f"DELETE FROM main.{name}")
         archive.forget(registry, table)
     connection.execute("UPDATE main._crdt_table SET genesis_t = NULL, genesis_s = NULL, bulk = 0")
-    for shared in ("_crdt_progress", "_crdt_merged", "_crdt_peer"):
+    for shared in ("_crdt_progress", "_crdt_merged", "_crdt_peer", "_crdt_retired"):
         connection.execute(f"DELETE FROM main.{Sql(shared)}")
     connection.execute("UPDATE main._crdt_site SET upto = 0")
     names = [*FORGOTTEN, *(f"{word}:{table.id}" for word in OF_TABLES for table in tables)]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from crdtsql.base import CannotRejoinError, Now, Progress, clock, rounds_rule, silent, suggest
+from crdtsql.base import RETIRED, CannotRejoinError, Now, Progress, clock, rounds_rule, silent, suggest
 from crdtsql.capture import without_effects
 from crdtsql.combine import combinations, keep_combinations
-from crdtsql.compaction import floor, rounds
+from crdtsql.compaction import floor, retiring, rounds
 from crdtsql.conflicts import conflict_log
 from crdtsql.export import export
 from crdtsql.merge import merge
@@ -25,7 +25,7 @@ from crdtsql.rejoin.present import SeenBefore
 from crdtsql.rejoin.report import RejoinedTable, RejoinReport
 from crdtsql.rejoin.unsent import Reach, collect
 from crdtsql.shown import moved, strangers
-from crdtsql.store import Registry, names
+from crdtsql.store import Registry, names, retired
 from crdtsql.wire import Header
 
 
@@ -56,7 +56,7 @@ def check_present(registry: Registry, header: Header) -> None:
     """
     mine = floor.read(registry)
     is_ended = header.sender in {**mine.ends, **header.compaction.ends}
-    if is_ended or not rounds_rule.covers(header.vector, mine.floor):
+    if is_ended or not rounds_rule.covers(retiring.full(registry, header.vector), mine.floor):
         why = "was ended as one that writes no more" if is_ended else f"lacks what was forgotten in {registry.path}"
         raise CannotRejoinError(
             f"site {header.sender.hex()} {why}, so it must rejoin itself: nothing was changed; take another replica; if its state is "
@@ -70,7 +70,7 @@ def check_brought(registry: Registry, header: Header) -> None:
     Raises:
         CannotRejoinError: one has.
     """
-    own, known = _own(registry), header.vector
+    own, known = _own(registry), _vector(header)
     over = header.compaction.ends.keys() | floor.read(registry).ends.keys() | {header.sender}
     for peer, vector in registry.peers().items():
         unsent = [vector.get(site, 0) for site in own if vector.get(site, 0) > known.get(site, 0)]
@@ -106,9 +106,9 @@ def rejoin(
     """
     connection, tables = registry.connection, registry.tables()
     own = _own(registry)
-    reach = Reach(frozenset(own), header.vector, header.table_uids, registry.vector())
+    reach = Reach(frozenset(own), _vector(header), header.table_uids, registry.vector())
     moved.take_in(registry)
-    image = export(registry, header.vector, now, unsent, silent, for_people=True)
+    image = export(registry, reach.sent, now, unsent, silent, for_people=True)
     rows = collect(registry, image, unsent, reach)
     numbers = Numbers(registry, rows)
     geneses = {table.id: table.genesis for table in tables}
@@ -134,15 +134,20 @@ def rejoin(
             outcome = Anew(registry, numbers, seen, reach).write(rows)
         registry.set("unsettled", 1)
         fold()
-    carry_over(registry, moment, _sent(registry, own, header.vector))
+    carry_over(registry, moment, _sent(registry, own, reach.sent))
     logging = Logging(registry, Cells(registry, reach), moment)
     report.collided = logging.collided(outcome.collisions)
     report.logged = logging.refused(outcome.refused)
     conflict_log.prune(registry, registry.tables())
-    _keep_combinations(registry, own, header, reach.had)
+    _keep_combinations(registry, own, reach)
     report.tables = {name: counts for name, counts in outcome.tables.items() if counts != RejoinedTable()}
     report.site = registry.site_id(registry.self_ordinal).hex()
     return report
+
+
+def _vector(header: Header) -> dict[bytes, int]:
+    """Return the vector of the other replica, with the sites that it names no more."""
+    return header.vector | {site: upto for site, (upto, _) in header.retired.items()}
 
 
 def _own(registry: Registry) -> set[bytes]:
@@ -151,9 +156,9 @@ def _own(registry: Registry) -> set[bytes]:
     return {registry.site_id(registry.self_ordinal), *map(bytes.fromhex, sites)}
 
 
-def _keep_combinations(registry: Registry, own: Iterable[bytes], header: Header, had: Mapping[bytes, int]) -> None:
+def _keep_combinations(registry: Registry, own: Iterable[bytes], reach: Reach) -> None:
     """Forget the combinations that can't be taken back any more, because their rows were written anew."""
-    anew = {site.hex() for site in own if had.get(site, 0) > header.vector.get(site, 0)}
+    anew = {site.hex() for site in own if reach.had.get(site, 0) > reach.sent.get(site, 0)}
     keep_combinations(registry, [one for one in combinations(registry) if anew.isdisjoint((one["born"], one["taken"]))])
 
 
@@ -163,9 +168,8 @@ def _sent(registry: Registry, own: Iterable[bytes], vector: Mapping[bytes, int])
 
 def _others(vector: Mapping[bytes, int], reach: Reach) -> list[str]:
     """List other sites of which the other replica lacks events."""
-    return sorted(
-        site.hex() for site, upto in vector.items() if upto > reach.sent.get(site, 0) and site not in reach.own
-    )
+    own = {*reach.own, RETIRED}
+    return sorted(site.hex() for site, upto in vector.items() if upto > reach.sent.get(site, 0) and site not in own)
 
 
 def _take_part(registry: Registry, header: Header, before: bytes, moment: int) -> None:
@@ -173,8 +177,9 @@ def _take_part(registry: Registry, header: Header, before: bytes, moment: int) -
 
     That event has seen all that the other replica has, so others admit the new site. In turn it admits nobody who has not.
     """
-    rounds.meet(registry, header.compaction)
+    rounds.meet(registry, header.compaction, header.retired)
     floor.promise(registry, header.vector)
     registry.record_merged(moment)
     registry.raise_vector(registry.next_batch(), [(registry.self_ordinal, moment)])
-    rounds.end(registry, before, moment)
+    if before not in retired.among(registry, [before]):
+        rounds.end(registry, before, moment)

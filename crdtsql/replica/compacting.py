@@ -8,10 +8,11 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from crdtsql.base import BusyError, CrdtsqlError, UsageError, clock, memory, suggest
+from crdtsql.base import RETIRED, BusyError, CrdtsqlError, UsageError, clock, memory, suggest
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import Undo
 from crdtsql.replica.turns import verb
+from crdtsql.store import retired
 
 if TYPE_CHECKING:
     from crdtsql.compaction import CompactReport, Walk
@@ -66,7 +67,37 @@ class Compacting(Session):
                 time.sleep(max(FREE_S, 2 * held_s))
                 held_s = 0.0
         report.tables = walk.tables
+        self._forget_names()
         return report
+
+    def _forget_names(self) -> None:
+        """Forget the retired sites that no stamp names any more; these are looked for without a lock, in vain if somebody writes.
+
+        Not looked for if no stamp can have gone since they were last.
+        """
+        from crdtsql.compaction import floor, retiring
+        from crdtsql.conflicts import unseen
+        from crdtsql.purge import told
+
+        with self._folded():
+            if not retired.named(self.registry) or self.registry.get("names_looked") == self._looked():
+                return
+            is_told = any(self.registry.get(name) not in (None, "[]") for name in ("unseen", "purged"))
+        if is_told:
+            with self._changing(durable=False):
+                is_settled = partial(floor.covers, self.registry, floor.read(self.registry).floor)
+                unseen.forget(self.registry, is_settled)
+                told.forget(self.registry, is_settled)
+        with self._folded():
+            looked, unnamed = self._looked(), retiring.find_unnamed(self.registry)
+        with self._changing(durable=False):
+            if self._looked() == looked:
+                retiring.forget_names(self.registry, unnamed)
+                self.registry.set("names_looked", looked)
+
+    def _looked(self) -> str:
+        """Name the state of all stamps: after which batch, and by which floor they were looked at."""
+        return " ".join(map(str, (self.registry.number("batch"), self.registry.get("compacted"))))
 
     @verb
     def agreed(self) -> str:
@@ -173,7 +204,7 @@ class Compacting(Session):
         before = floor.read(self.registry).floor
         rounds.begin(self.registry, keep_ms, self._now)
         after = floor.read(self.registry)
-        missing = after.missing(self.registry.vector()) if after.is_open else set()
+        missing = after.missing(retired.told_vector(self.registry)) if after.is_open else set()
         newest = max(after.floor.values(), default=0)
         return CompactReport(clock.to_ms(newest), after.floor != before, sorted(site.hex() for site in missing))
 
@@ -190,7 +221,8 @@ class Compacting(Session):
         from crdtsql.compaction import floor, rounds
 
         with self._changing():
-            known = {one.hex(): one for _, one, _ in self.registry.sites()}
+            over = {RETIRED, *retired.named(self.registry)}
+            known = {one.hex(): one for _, one, _ in self.registry.sites() if one not in over}
             found = [one for name, one in known.items() if name.startswith(site.lower())] if site else []
             if len(found) != 1:
                 lists = f"{suggest.command('members', self.path)} lists those that it knows"

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from crdtsql.base import CrdtsqlError, SqliteValue, Vector, by_id, memory, query
+from crdtsql.base import RETIRED, CrdtsqlError, SqliteValue, Vector, by_id, memory, query
 from crdtsql.replica.reports import Standing
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, foreign_keys, reading
 from crdtsql.replica.turns import verb
-from crdtsql.store import damage, has_pending, lanes
+from crdtsql.store import damage, has_pending, lanes, retired
 
 if TYPE_CHECKING:
     from crdtsql.conflicts import Conflict
@@ -29,14 +29,27 @@ class Lookups(Session):
     """The verbs that tell what a file holds."""
 
     @verb
-    def known(self) -> dict[bytes, int]:
-        """Return the version vector as it was after the last fold."""
+    def known(self, peer: Mapping[bytes, int] | None = None) -> dict[bytes, int]:
+        """Return the version vector as it was after the last fold.
+
+        Args:
+            peer: a vector to compare it with; then both name the same ended sites.
+        """
         with self._explained():
-            return {**memory.of_content(self.connection, "vector", self._read_vector)}
+            found = memory.of_content(self.connection, "vector", self._read_vector)
+            return self._in_terms_of(peer or {}, found)
 
     def _read_vector(self) -> dict[bytes, int]:
         self.registry.require()
-        return self.registry.vector()
+        return retired.told_vector(self.registry)
+
+    def _in_terms_of(self, peer: Mapping[bytes, int], vector: Mapping[bytes, int]) -> dict[bytes, int]:
+        if not peer or not (RETIRED in vector or RETIRED in peer):
+            return {**vector}
+        from crdtsql.compaction import retiring
+
+        with reading(self.connection):
+            return retiring.told_in_terms_of(self.registry, peer)
 
     @verb
     def standing(self, peer_vector: Vector | None = None) -> Standing:
@@ -52,12 +65,13 @@ class Lookups(Session):
             found = memory.of_content(self.connection, ("standing", enforced), partial(self._stand, peer))
             if peer.get(bytes.fromhex(found.site), 0) > found.vector.get(found.site, 0):
                 found = self._stand(peer)
-        return Standing(found.site, {**found.vector}, {**found.lanes})
+            vector = {site.hex(): upto for site, upto in self._in_terms_of(peer, by_id(found.vector)).items()}
+        return Standing(found.site, vector, {**found.lanes})
 
     def _stand(self, peer: Mapping[bytes, int]) -> Standing:
         with self._folded(peer):
             site = self.registry.site_id(self.registry.self_ordinal).hex()
-            vector = {one.hex(): upto for one, upto in self.registry.vector().items()}
+            vector = {one.hex(): upto for one, upto in retired.told_vector(self.registry).items()}
             return Standing(site, vector, self._read_lanes())
 
     @verb

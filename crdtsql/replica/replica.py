@@ -38,7 +38,7 @@ from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
 from crdtsql.sqlite import securely
-from crdtsql.store import Remedy, damage, lanes, names, starts
+from crdtsql.store import Remedy, damage, lanes, names, retired, starts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,7 +198,7 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
     def vector(self) -> dict[str, int]:
         """Return the version vector: site id as hex -> hlc up to which all its events are here."""
         with self._folded(strict=False):
-            return {site.hex(): upto for site, upto in self.registry.vector().items()}
+            return {site.hex(): upto for site, upto in retired.told_vector(self.registry).items()}
 
     @verb
     def export(self, since: Vector | None = None, *, skip_empty: bool = False) -> bytes:
@@ -273,7 +273,7 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
                 fence.check(self.registry, header)
                 check_needs(self.registry, header)
                 check_skew(header, self._now)
-                known = not header.has_news_for(self.registry.vector())
+                known = not header.has_news_for(retired.vector_with(self.registry, header.vector))
                 told = bool(lanes.news(self.registry, header.lanes) or names.news(self.registry, header.names))
                 told = told or rounds.has_news(self.registry, header.compaction)
             if known:
@@ -331,7 +331,7 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
 
         blocks.meet(self.registry, header.lanes)
         names.meet(self.registry, header.names)
-        rounds.meet(self.registry, header.compaction)
+        rounds.meet(self.registry, header.compaction, header.retired)
         if self.registry.says_more:
             from crdtsql.export import sendable
 
@@ -396,7 +396,8 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
             other = Replica(copy, now=self._now, make_site=self._make_site)
             with other._writing():
                 other._begin_as(site)
-                other.registry.remember_peer(self.registry.site_id(self.registry.self_ordinal), self.registry.vector())
+                had = retired.told_vector(self.registry)
+                other.registry.remember_peer(self.registry.site_id(self.registry.self_ordinal), had)
                 other._changed()
             query.rows(copy, "PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
@@ -409,7 +410,7 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
         Args:
             lanes: the peer's `lanes_known()`.
         """
-        known = {site.hex(): upto for site, upto in self.known().items()}
+        known = {site.hex(): upto for site, upto in self.known(by_id(vector)).items()}
         return Standing(self.site, known, self.lanes_known()).has_news_for(vector, lanes)
 
     @verb

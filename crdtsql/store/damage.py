@@ -38,6 +38,7 @@ LOST = {
     "_crdt_foretold": "which rows references in keys await",
     "_crdt_peer": "",
     "_crdt_progress": "",
+    "_crdt_retired": "which ended sites are named no more",
     "clock": "who wrote what, and when",
     "held": "the values of deleted and held rows",
     "heads": "concurrent writes and deletes of one row",

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from crdtsql.base import Lane, blocks_rule
 from crdtsql.store import facts
+from crdtsql.store.identity import retired
 from crdtsql.store.registry import Registry
 
 KIND = "lane"
@@ -45,4 +46,5 @@ def told(registry: Registry) -> dict[bytes, Lane]:
 def news(registry: Registry, told: Mapping[bytes, Lane]) -> dict[bytes, Lane]:
     """Return the lanes among those that somebody told which are later than what is known here."""
     known = read(registry)
-    return {site: lane for site, lane in told.items() if site not in known or lane.chosen > known[site].chosen}
+    found = {site: lane for site, lane in told.items() if site not in known or lane.chosen > known[site].chosen}
+    return {site: lane for site, lane in found.items() if site not in retired.among(registry, found)}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from crdtsql.base import UsageError, naming, query
+from crdtsql.store.identity import retired
 from crdtsql.store.registry import Registry
 
 PREFIX = "name:"
@@ -58,7 +59,8 @@ def told(registry: Registry) -> Names:
     """Return the names that a changeset carries: as many as its reader takes, that of the local site among them."""
     from crdtsql.wire import MAXIMUM_NAMES
 
-    known = read(registry)
+    known, over = read(registry), retired.named(registry)
+    known = {site: name for site, name in known.items() if site not in over}
     if not known:
         return known
     first = [registry.site_id(registry.self_ordinal), *sorted(known)]
@@ -70,7 +72,8 @@ def news(registry: Registry, names: Mapping[bytes, tuple[str, int]]) -> Names:
     if not names:
         return {}
     known, own = read(registry), registry.site_id(registry.self_ordinal)
-    return {site: name for site, name in names.items() if site != own and name[1] > known.get(site, ("", 0))[1]}
+    found = {site: name for site, name in names.items() if site != own and name[1] > known.get(site, ("", 0))[1]}
+    return {site: name for site, name in found.items() if site not in retired.among(registry, found)}
 
 
 def meet(registry: Registry, names: Mapping[bytes, tuple[str, int]]) -> None:

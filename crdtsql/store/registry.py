@@ -38,7 +38,7 @@ from crdtsql.store.tables import Field, Table, free_uid
 if TYPE_CHECKING:
     from crdtsql.sqlite import TableShape
 
-FORMAT = 7
+FORMAT = 8
 
 LIMITS = {"conflicts_per_cell": 20, "conflicts_total": 10_000, "conflicts_bytes": 64 << 20}
 """How many entries the conflict log keeps of one cell and in all, and how many bytes of values, until somebody says otherwise."""
@@ -149,6 +149,8 @@ class Registry:
             self.connection.execute(sql("store/registry/upgrade_to_7"))
             self.set("unforetold", 1)
             self.set("unsettled", 1)
+        if found < 8:
+            self.connection.execute(sql("store/registry/upgrade_to_8"))
         self.lacks_views = True
         memory.forget_rows(self.connection)
         self.set("format", FORMAT)
@@ -225,9 +227,10 @@ class Registry:
 
     def add_site(self, site: bytes, upto: int = 0) -> int:
         """Return the ordinal of a site, giving it one if it is new."""
-        self.connection.execute("INSERT OR IGNORE INTO _crdt_site (id, upto) VALUES (?, ?)", (site, upto))
+        self.connection.execute(sql("store/registry/add_site"), (site, upto))
         self.says_more = True
-        memory.forget_row(self.connection, "sites")
+        for kept in ("sites", "retired"):
+            memory.forget_row(self.connection, kept)
         (ordinal,) = query.first(self.connection, "SELECT ordinal FROM _crdt_site WHERE id = ?", (site,))
         return int(ordinal)
 
@@ -244,11 +247,8 @@ class Registry:
 
     def sites(self) -> list[tuple[int, bytes, int]]:
         """List (ordinal, id, upto) of all sites."""
-        return [*memory.of_transaction(self.connection, "sites", self._read_sites)]
-
-    def _read_sites(self) -> list[tuple[int, bytes, int]]:
-        rows = query.rows(self.connection, "SELECT ordinal, id, upto FROM _crdt_site ORDER BY ordinal")
-        return [(ordinal, bytes(site), upto) for ordinal, site, upto in rows]
+        statement = "SELECT ordinal, id, upto FROM _crdt_site ORDER BY ordinal"
+        return [*memory.of_transaction(self.connection, "sites", partial(query.rows, self.connection, statement))]
 
     def vector(self) -> dict[bytes, int]:
         """Return the version vector: site id -> highest hlc seen; sites without events are left out."""
@@ -291,9 +291,8 @@ class Registry:
         (ordinal,) = self.add_sites([peer])
         if ordinal == self.self_ordinal:
             return
-        ordinals = {site: known for known, site, _ in self.sites()}
         before = dict(query.rows(self.connection, "SELECT known, upto FROM _crdt_peer WHERE site = ?", (ordinal,)))
-        told = [(ordinals[site], upto) for site, upto in vector.items() if site in ordinals]
+        told = [(known, vector[site]) for known, site, _ in self.sites() if site in vector]
         risen = [(ordinal, known, upto) for known, upto in told if upto > before.get(known, -1)]
         self.connection.executemany(sql("store/registry/remember_peer"), risen)
 

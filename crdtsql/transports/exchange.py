@@ -8,7 +8,15 @@ missing, and is asked once more.
 
 from __future__ import annotations
 
-from crdtsql.base import CannotRejoinError, CrdtsqlError, MissingChangesError, TransportError, write_limit
+from crdtsql.base import (
+    CannotRejoinError,
+    CrdtsqlError,
+    MissingChangesError,
+    TransportError,
+    Vector,
+    by_id,
+    write_limit,
+)
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, Standing, SyncOptions, SyncReport, check_committed
 from crdtsql.transports import cards, scope
@@ -33,7 +41,7 @@ def answer(replica: Replica, request: Request) -> Response:
     if request.question is not None:
         told = "differing" in request.question
         answer = spotchecks.hear(replica, request.site, request.question) if told else replica.content(request.question)
-        return Response(*replica.standing(), clock_ms=replica.time_ms(), answer=answer)
+        return Response(*replica.standing(request.vector), clock_ms=replica.time_ms(), answer=answer)
     if request.pull and standing.has_news_for(request.vector, request.lanes):
         changeset = replica.export(request.vector)
     if request.changeset:
@@ -45,7 +53,7 @@ def answer(replica: Replica, request: Request) -> Response:
     counting.answered(replica, received=len(request.changeset), sent=len(changeset))
     if changeset or request.changeset:
         # The vector must not be later than what was sent and merged, or the rest would never be asked for.
-        standing = _standing(replica)
+        standing = _standing(replica, request.vector)
     return Response(*standing, changeset, merged, missing, replica.time_ms())
 
 
@@ -75,10 +83,11 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
     else:
         raise TransportError(f"{peer.address} says something else of what it has each time it is asked: sync again")
     is_whole = options.pull and options.push
-    if is_whole and spotchecks.is_due(request.site, peer.address, asked_ms) and known.vector == _vector(replica):
+    here = _standing(replica, known.vector).vector
+    if is_whole and spotchecks.is_due(request.site, peer.address, asked_ms) and known.vector == here:
         spotchecks.spot_check(replica, peer, known, report)
     replica.remember_peer(known.site, known.vector)
-    peer.acknowledge(replica.site, _vector(replica))
+    peer.acknowledge(replica.site, here)
     if not peer.asks_first:
         peer.known = Response(known.site, known.vector, known.lanes)
         if peer.known != kept:
@@ -88,7 +97,7 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
 
 def ask(replica: Replica, peer: Peer) -> Response:
     """Ask a peer what it has; before anything is folded here, because its answer may prove that this file was restored."""
-    found = peer.exchange(Request(*_standing(replica), pull=False))
+    found = peer.exchange(Request(*_standing(replica, {}), pull=False))
     _check_other(replica, found, peer)
     return found
 
@@ -118,7 +127,7 @@ def _request(replica: Replica, known: Response, options: SyncOptions) -> Request
     if options.push and standing.has_news_for(known.vector, known.lanes):
         changeset = replica.export(known.vector)
         scope.check(changeset, options, replica.path)
-        standing = _standing(replica)
+        standing = _standing(replica, known.vector)
     return Request(*standing, changeset, options.pull, options.refuse_unrelated, write_limit(options.max_deletes))
 
 
@@ -146,11 +155,7 @@ def _take(replica: Replica, found: Response, report: SyncReport, options: SyncOp
         report.here.add(counting.merge(replica, found.changeset, **limits))
 
 
-def _standing(replica: Replica) -> Standing:
-    """Return where a replica stood after the last fold."""
-    return Standing(replica.site, _vector(replica), replica.lanes_known())
-
-
-def _vector(replica: Replica) -> dict[str, int]:
-    """Return the vector as it was after the last fold."""
-    return {site.hex(): upto for site, upto in replica.known().items()}
+def _standing(replica: Replica, peer_vector: Vector) -> Standing:
+    """Return where a replica stood after the last fold, for a peer with a vector."""
+    vector = {site.hex(): upto for site, upto in replica.known(by_id(peer_vector)).items()}
+    return Standing(replica.site, vector, replica.lanes_known())

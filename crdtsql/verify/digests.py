@@ -34,7 +34,7 @@ from weakref import WeakKeyDictionary
 import apsw
 
 from crdtsql.base import Sql, UsageError, by_id, query, value_to_json, vector_to_json
-from crdtsql.compaction import floor
+from crdtsql.compaction import floor, retiring
 from crdtsql.store import Registry, Table
 from crdtsql.verify import marks
 from crdtsql.verify.reading import ContentReading, Found, Row, Wants
@@ -137,7 +137,7 @@ def answer(registry: Registry, question: Mapping[str, Any]) -> dict[str, Any]:
         forgotten = {site.hex(): hlc for site, hlc in floor.read(registry).floor.items()}
         told = {"floor": vector_to_json(forgotten)} if forgotten else {}
         return {"tables": tables, "mark": marks.mark(registry), **told}
-    forgotten_by_both = by_id(question.get("floor", {}))
+    forgotten_by_both = retiring.full(registry, by_id(question.get("floor", {})))
     since = marks.honoured(registry, question.get("since"))
     if since is not None and isinstance(asked := question.get("totals"), dict):
         totals = {

@@ -5,7 +5,8 @@ A changeset is, in this order (all numbers little-endian, unsigned):
     offset  bytes  content
          0      8  magic: 89 43 52 44 54 0D 0A 1A ("\\x89CRDT\\r\\n\\x1a"; a text-mode transfer breaks it visibly)
          8      2  format version: 1 for an image, 2 for rows
-        10      2  flags: 1 if keys have foretold numbers (decision 0031), 2 if its sender has forgotten something that all members had
+        10      2  flags: 1 if keys have foretold numbers (decision 0031), 2 if its sender has forgotten what all members had,
+                  4 if its vector has one entry for all ended sites (decision 0035)
         12      4  length of the header, at most 16 MiB
         16      8  length of the body
         24      8  length of the body after decompression
@@ -33,16 +34,17 @@ from typing import Any
 
 import zstandard
 
-from crdtsql.base import InvalidChangesetError, suggest
+from crdtsql.base import RETIRED, InvalidChangesetError, suggest
 from crdtsql.wire.header import Header
 from crdtsql.wire.parsing import read_header
 
 MAGIC = b"\x89CRDT\r\n\x1a"
 IMAGE, ROWS = 1, 2
 """The format versions: large changesets have an image, small ones rows."""
-FORETOLD, FORGOT = 1, 2
-"""The flags of changesets whose header says which rows numbers in keys stand for that are not theirs; and whose sender has forgotten
-what all members had. A reader who knows nothing of that must refuse them."""
+FORETOLD, FORGOT, NAMELESS = 1, 2, 4
+"""The flags of changesets whose header says which rows numbers in keys stand for that are not theirs; whose sender has forgotten what
+all members had; and whose vector speaks of ended sites without naming them. A reader who knows nothing of that must refuse them."""
+FLAGS = FORETOLD | FORGOT | NAMELESS
 PREFIX = struct.Struct("<8sHHIQQ32s")
 MAXIMUM_HEADER_BYTES = 16 << 20
 """As objects, a hostile header takes some thirty times its size in memory."""
@@ -75,7 +77,8 @@ def pack_rows(header: Header, head: bytes, rows: bytes) -> bytes:
 
 
 def _flags(header: Header) -> int:
-    return FORETOLD * bool(header.foretold) | FORGOT * bool(header.compaction.floor)
+    nameless = any(site.id == RETIRED for site in header.sites)
+    return FORETOLD * bool(header.foretold) | FORGOT * bool(header.compaction.floor) | NAMELESS * nameless
 
 
 def header_bytes(header: Header) -> bytes:
@@ -220,8 +223,8 @@ def _unfold(body: memoryview, length: int) -> bytes:
 
 def check_version(version: int, flags: int) -> None:
     """Check that this version of crdtsql reads a format."""
-    if version not in (IMAGE, ROWS) or flags & ~(FORETOLD | FORGOT):
-        most = FORETOLD | FORGOT
+    if version not in (IMAGE, ROWS) or flags & ~FLAGS:
+        most = FLAGS
         raise InvalidChangesetError(
             f"the changeset has format {version}.{flags}, this version of crdtsql reads {IMAGE}.0 to {IMAGE}.{most} and "
             f"{ROWS}.0 to {ROWS}.{most}: install the version that wrote it"

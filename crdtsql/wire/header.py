@@ -5,7 +5,8 @@ The header is a JSON object:
     sender      site id of the replica that exported, 32 hex digits
     created_ms  when, in milliseconds since 1970
     sites       list of {ordinal, id, upto, needs}: ordinal is 1, 2, ... and is what the image says instead of the id;
-                upto is the sender's version vector, needs what the receiver's vector must cover
+                upto is the sender's version vector, needs what the receiver's vector must cover. If the id of zeros is among
+                them, which stands for all ended sites, these are listed only where stamps name them, so ordinals may be left out
     tables      list of {name, key, columns, genesis, rows, gone}: key is a list of names, columns a list of
                 {name, type}; genesis is null or [t, ordinal]: the stamp of the sender's rows that were never written
                 since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted;
@@ -29,6 +30,8 @@ The header is a JSON object:
     starts      optional: {site id: [hlc, [[number, hlc, nonce], ...]]}: of sites that go on where an operator says so, up to which
                 event that is known, and the last starts before it: number, the site's last event before it, 8 hex digits by chance
     compaction  optional: what may be forgotten: {round, cut, acks, known_ends, floor, ends, vouchers}, with sites by their ids
+    retired     optional, for a receiver that has nothing: {site id: [upto, hlc]}: ended sites that the vector names no more, their
+                last event, and the event that ended them
     foretold    optional: list of [uid of a table, ordinal, number]: rows for which numbers in keys stand here that are not theirs: the
                 next one that a site inserts under a number of a table
     lanes       optional: {site id: [lane, times]}: which ids of AUTOINCREMENT tables a site takes, and how often it has chosen that
@@ -199,6 +202,7 @@ class Header:
     purges: tuple[PurgedRow, ...] = ()
     compaction: Agreement = field(default_factory=Agreement)
     foretold: tuple[tuple[str, int, int], ...] = ()
+    retired: dict[bytes, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def vector(self) -> dict[bytes, int]:
@@ -269,6 +273,7 @@ class Header:
             ),
             **({"compaction": self.compaction.to_json()} if self.compaction else {}),
             **({"foretold": [list(one) for one in self.foretold]} if self.foretold else {}),
+            **({"retired": {site.hex(): list(one) for site, one in self.retired.items()}} if self.retired else {}),
         }
 
     def for_people(self) -> dict[str, Any]:
@@ -287,6 +292,8 @@ class Header:
                 found["compaction"][name] = {site: str(hlc) for site, hlc in found["compaction"][name].items()}
         for end in found.get("compaction", {}).get("ends", {}).values():
             end[0] = str(end[0])
+        for one in found.get("retired", {}).values():
+            one[:] = map(str, one)
         return found
 
 

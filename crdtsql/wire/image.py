@@ -85,7 +85,7 @@ def columns(header: Header, numbers: Iterable[int]) -> dict[str, int]:
 
 def schema(header: Header, database: str = "main") -> list[str]:
     """Write the CREATE statements of a changeset's image."""
-    highest, sites = integer(max(header.highest, 1)), integer(max(len(header.sites), 1))
+    highest, sites = integer(max(header.highest, 1)), integer(max((site.ordinal for site in header.sites), default=1))
     statements = [*_create_merged(database, highest, sites).values()]
     for number, table in enumerate(header.tables, 1):
         statements += _create_table(number, *_form(table), database, highest, sites).values()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from operator import lt
 from typing import Any
 
 from crdtsql.base import (
+    RETIRED,
     Agreement,
     Declared,
     InvalidChangesetError,
@@ -37,6 +39,8 @@ MAXIMUM_REFERENCES = 2_000
 MAXIMUM_ENDS = 100_000
 MAXIMUM_FORETOLD = 400_000
 _HEX = set("0123456789abcdef")
+Uptos = dict[int, int]
+"""The vector, by what the changeset calls the sites."""
 
 
 def read_header(head: bytes) -> Header:
@@ -53,13 +57,14 @@ def read_header(head: bytes) -> Header:
 
 def _parse_header(found: dict[str, Any]) -> Header:
     sites = _parse_sites(found["sites"])
-    if [site.ordinal for site in sites] != list(range(1, len(sites) + 1)):
+    if not _are_numbered(sites):
         raise ValueError("sites are not numbered 1, 2, ...")
     if len({site.id for site in sites}) != len(sites):
         raise ValueError("a site is listed twice")
     if any(site.needs > site.upto for site in sites):
         raise ValueError("a site needs more than it gives")
-    tables = tuple(_parse_table(table, sites) for table in found["tables"])
+    uptos = {site.ordinal: site.upto for site in sites}
+    tables = tuple(_parse_table(table, uptos) for table in found["tables"])
     if any(
         len(names) != len(tables)
         for names in ({caseless(table.name) for table in tables}, {table.uid for table in tables})
@@ -68,14 +73,14 @@ def _parse_header(found: dict[str, Any]) -> Header:
     eras = {_name(name): _number(era) for name, era in found.get("eras", {}).items()}
     if len(eras) > MAXIMUM_ERAS:
         raise ValueError("more tables were disabled than anybody has")
-    unseen = _parse_unseen(found, len(sites))
+    unseen = _parse_unseen(found, uptos)
     lanes = {
         _site_id(site): Lane(_number(lane), _number(count)) for site, (lane, count) in found.get("lanes", {}).items()
     }
     if len(lanes) > MAXIMUM_LANES or any(lane.number >= blocks_rule.LANES for lane in lanes.values()):
         raise ValueError("the lanes of sites are not valid")
     others = _parse_others(found.get("others", {}), {table.uid for table in tables})
-    geneses = {_name(uid): _parse_genesis(stamp, sites) for uid, stamp in found.get("geneses", {}).items()}
+    geneses = {_name(uid): _parse_genesis(stamp, uptos) for uid, stamp in found.get("geneses", {}).items()}
     if not geneses.keys() <= others.get(policy.BY_BIRTH, frozenset()):
         raise ValueError("it has a genesis of no table")
     names = {_site_id(site): (_name(name), _number(times)) for site, (name, times) in found.get("names", {}).items()}
@@ -87,8 +92,9 @@ def _parse_header(found: dict[str, Any]) -> Header:
     compaction = _parse_compaction(found.get("compaction", {}), {site.id: site.upto for site in sites})
     sender, created = _site_id(found["sender"]), _number(found["created_ms"])
     keys = sum(table.rows * len(table.key) for table in tables)
-    foretold = _parse_foretold(found.get("foretold", []), len(sites), keys)
-    purges = _parse_purges(found, sites)
+    foretold = _parse_foretold(found.get("foretold", []), uptos, keys)
+    purges = _parse_purges(found, uptos)
+    retired = _parse_retired(found.get("retired", {}), {site.id for site in sites})
     return Header(
         sender,
         created,
@@ -104,7 +110,23 @@ def _parse_header(found: dict[str, Any]) -> Header:
         purges,
         compaction,
         foretold,
+        retired,
     )
+
+
+def _are_numbered(sites: tuple[Site, ...]) -> bool:
+    """Tell whether sites are numbered 1, 2, ...; who does not name all of them may leave numbers out."""
+    numbers = [site.ordinal for site in sites]
+    if numbers == list(range(1, len(sites) + 1)):
+        return True
+    return any(site.id == RETIRED for site in sites) and min(numbers) >= 1 and all(map(lt, numbers, numbers[1:]))
+
+
+def _parse_retired(found: dict[str, Any], listed: set[bytes]) -> dict[bytes, tuple[int, int]]:
+    retired = {_site_id(site): (_number(upto), _number(ended)) for site, (upto, ended) in found.items()}
+    if len(retired) > MAXIMUM_ENDS or (retired and RETIRED not in listed):
+        raise ValueError("the sites that it names no more are not valid")
+    return retired
 
 
 def _parse_line(found: list[Any]) -> SiteLine:
@@ -133,7 +155,7 @@ def _parse_compaction(found: dict[str, Any], vector: dict[bytes, int]) -> Agreem
     return told
 
 
-def _parse_foretold(found: list[list[Any]], sites: int, keys: int) -> tuple[tuple[str, int, int], ...]:
+def _parse_foretold(found: list[list[Any]], sites: Uptos, keys: int) -> tuple[tuple[str, int, int], ...]:
     if not isinstance(found, list) or len(found) > min(MAXIMUM_FORETOLD, keys):
         raise ValueError("more rows are awaited than anybody tells of")
     foretold = tuple((_name(uid), _ordinal(site, sites), number) for uid, site, number in found)
@@ -167,7 +189,7 @@ def _parse_others(found: dict[str, Any], listed: set[str]) -> dict[str, frozense
     return others
 
 
-def _parse_unseen(found: dict[str, Any], sites: int) -> tuple[UnseenWrite, ...]:
+def _parse_unseen(found: dict[str, Any], sites: Uptos) -> tuple[UnseenWrite, ...]:
     direct, exact = found.get("unseen", []), found.get("overwrites", [])
     if len(direct) > MAXIMUM_UNSEEN or len(exact) > MAXIMUM_UNSEEN:
         raise ValueError("more writes overwrote something unseen than anybody tells of")
@@ -185,22 +207,21 @@ def _parse_unseen(found: dict[str, Any], sites: int) -> tuple[UnseenWrite, ...]:
     return tuple(writes)
 
 
-def _parse_purges(found: dict[str, Any], sites: tuple[Site, ...]) -> tuple[PurgedRow, ...]:
+def _parse_purges(found: dict[str, Any], sites: Uptos) -> tuple[PurgedRow, ...]:
     listed = found.get("purges", [])
     if len(listed) > MAXIMUM_PURGES:
         raise ValueError("more rows were purged and written again than anybody tells of")
     purges = tuple(
-        PurgedRow(_number(t), _ordinal(s, len(sites)), _name(uid), tuple(map(from_json, key)))
-        for t, s, uid, *key in listed
+        PurgedRow(_number(t), _ordinal(s, sites), _name(uid), tuple(map(from_json, key))) for t, s, uid, *key in listed
     )
     for one in purges:
         "".join(part for part in one.key if isinstance(part, str)).encode()
-    if any(one.hlc > sites[one.site - 1].upto for one in purges):
+    if any(one.hlc > sites[one.site] for one in purges):
         raise ValueError("a purge is later than all that its site did")
     return purges
 
 
-def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
+def _parse_table(found: dict[str, Any], sites: Uptos) -> TableHeader:
     key = tuple(_name(name) for name in found["key"])
     columns = tuple((_name(column["name"]), _name(column["type"])) for column in found["columns"])
     names = [caseless(name) for name in (*key, *(name for name, _ in columns))]
@@ -247,11 +268,11 @@ def _parse_table(found: dict[str, Any], sites: tuple[Site, ...]) -> TableHeader:
     )
 
 
-def _parse_genesis(stamp: Any, sites: tuple[Site, ...]) -> tuple[int, int]:
+def _parse_genesis(stamp: Any, sites: Uptos) -> tuple[int, int]:
     t, ordinal = stamp
-    if not isinstance(t, int) or not 1 <= _number(ordinal) <= len(sites):
+    if not isinstance(t, int) or _number(ordinal) not in sites:
         raise ValueError("a genesis is not valid")
-    if not 1 <= t + clock.GENESIS_OFFSET <= sites[ordinal - 1].upto:
+    if not 1 <= t + clock.GENESIS_OFFSET <= sites[ordinal]:
         raise ValueError("a genesis is not covered by the sender's vector")
     return t, ordinal
 
@@ -279,7 +300,7 @@ def _parse_references(found: list[list[Any]], uids: set[str]) -> tuple[Declared,
     return tuple(sorted(references))
 
 
-def _parse_old_numbers(found: list[list[Any]], sites: tuple[Site, ...]) -> Iterator[OldNumbers]:
+def _parse_old_numbers(found: list[list[Any]], sites: Uptos) -> Iterator[OldNumbers]:
     if not isinstance(found, list):
         raise ValueError("the old numbers of a table are not a list")  # noqa: TRY004 - a changeset is wrong, not a program
     left = old_numbers.MAXIMUM_RANGES
@@ -312,8 +333,8 @@ def _number(value: Any) -> int:
     return value
 
 
-def _ordinal(value: Any, sites: int) -> int:
-    if not 1 <= _number(value) <= sites:
+def _ordinal(value: Any, sites: Uptos) -> int:
+    if _number(value) not in sites:
         raise ValueError(f"{value!r:.40} is not the number of a site")
     return int(value)
 

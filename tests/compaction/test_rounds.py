@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
 
-from crdtsql.base import Agreement
+from crdtsql.base import RETIRED, Agreement
 from crdtsql.base.rules import rounds_rule
 from crdtsql.base.rules.rounds_rule import Ending
 
-A, B, C = (bytes([n]) * 16 for n in (1, 2, 3))
+A, B, C, D = (bytes([n]) * 16 for n in (1, 2, 3, 4))
 
 
 def test_a_replica_alone_agrees_with_itself() -> None:
@@ -104,3 +105,42 @@ def test_what_can_still_come_has_seen_the_floor(seed: int) -> None:
             known[one] = known[one].finished(vectors[one])
             assert rounds_rule.covers(vectors[one], known[one].floor)
     assert seed or any(one.floor for one in known.values())
+
+
+def test_an_end_is_complete_once_the_floor_has_it() -> None:
+    """All members knew of the end when they agreed, and who has the floor has what each of them had."""
+    known = Agreement(ends={C: Ending(6, A)}, floor={A: 5, B: 3, C: 4})
+    assert known.complete == 0
+    assert dataclasses.replace(known, floor={A: 6, B: 3, C: 1}).complete == 6
+
+
+def test_an_end_waits_for_those_before_it() -> None:
+    """What a vector says of ended sites it says of all that were ended up to then."""
+    ends = {D: Ending(7, A), C: Ending(6, B)}
+    assert Agreement(ends=ends, floor={A: 7, B: 6}).complete == 7
+    assert Agreement(ends=ends, floor={A: 6, B: 6}).complete == 6
+    assert Agreement(ends=ends, floor={A: 7, B: 5}).complete == 0
+
+
+def test_a_site_is_named_until_all_have_said_that_they_have_all() -> None:
+    """The floor must say so; and who ended a site is named as long as that one is."""
+    ends = {C: Ending(6, A), A: Ending(9, B)}
+    assert Agreement(ends=ends, floor={A: 6, B: 9, C: 4}).retiring() == set()
+    assert Agreement(ends=ends, floor={A: 6, B: 9, C: 4, RETIRED: 6}).retiring() == {C}
+    assert Agreement(ends={C: Ending(9, A), A: Ending(6, B)}, floor={A: 9, B: 9, RETIRED: 6}).retiring() == set()
+    left = Agreement(ends=ends, floor={A: 6, C: 4, RETIRED: 6}, acks=frozenset({C, B}), cut={C: 4}).without({C})
+    assert left == Agreement(ends={A: ends[A]}, floor={A: 6, RETIRED: 6}, acks=frozenset({B}))
+
+
+def test_the_entry_of_ended_sites_is_no_member() -> None:
+    """Nobody waits for it, and a cut has it like any other."""
+    found = Agreement().agreed(A, {A: 5, RETIRED: 3})
+    assert found.missing({A: 5, RETIRED: 3}) == set() and found.members({A: 5, RETIRED: 3}) == {A}
+    assert found.finished({A: 5, RETIRED: 3}).floor == {A: 5, RETIRED: 3}
+
+
+def test_a_voucher_goes_once_all_know_the_site() -> None:
+    """A site in the floor has written something that all members have."""
+    found = Agreement(vouchers={C: A}).agreed(A, {A: 5, C: 1}).agreed(C, {A: 5, C: 1})
+    assert found.finished({A: 5, C: 1}).vouchers == {}
+    assert Agreement(floor={C: 1}).joined(Agreement(vouchers={C: A, B: A})).vouchers == {B: A}

@@ -33,6 +33,7 @@ FIRST_MADE = {
     "v1/base.crdt": "494c2a79d38c5bdd60d6d912365578a5f02ed7e49d5606c4fcc1c981ce9936cf",
     "v1/delta.crdt": "c3bb1795633456922afdd5368262e6b51283628f31e6d61c338a59f03de67f49",
     "v1/whole.crdt": "0459523b94b11dd4d553f6493a1338ef82b2ccca674b9658f1353923b29ce73b",
+    "v2-retired/whole.crdt": "11a9770db93b31cfb21bec918e222b66382cc47f810f7a8fd9da71e97838680e",
     "v2-types/base.crdt": "e37a3c099212081ba03da17466e6da6a3e71df333511cce680d2fd830fd750cc",
     "v2-types/delta.crdt": "17ccce14f51175c4845a61899f106c71a9f7de867bbb9589270a0fe4534541c6",
     "v2-types/whole.crdt": "b168aeea980cf8bcdf383d5a0a9892f59f117b52387673e297753c466ea3de52",

@@ -9,10 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 Vector = Mapping[bytes, int]
+T = TypeVar("T")
+RETIRED = bytes(16)
+"""The id under which a vector speaks of ended sites: it has all that those wrote whose end is at or before this entry (decision 0035).
+In all else it is an entry like any other: it is agreed on in rounds, and who lacks it lacks something."""
 
 
 class Ending(NamedTuple):
@@ -49,15 +54,51 @@ class Agreement:
 
     def members(self, vector: Vector) -> set[bytes]:
         """Return the sites that must agree: all of a vector or vouched for, that nobody ended."""
-        return {*vector, *self.vouchers} - self.ends.keys()
+        return {*vector, *self.vouchers} - self.ends.keys() - {RETIRED}
 
     def missing(self, vector: Vector) -> set[bytes]:
         """Return the sites without which the round can't be finished: ended ones too, until all that agreed know that they are."""
         settled = {site for site, end in self.ends.items() if site in self.known_ends or self._is_old(end)}
-        return {*vector, *self.vouchers} - settled - self.acks
+        return {*vector, *self.vouchers} - settled - self.acks - {RETIRED}
 
     def _is_old(self, end: Ending) -> bool:
         return self.floor.get(end.by, 0) >= end.hlc
+
+    @property
+    def complete(self) -> int:
+        """Return up to which end whoever has this floor has all that ended sites wrote, and nobody will have more; 0 for none.
+
+        All members knew of such an end when they agreed, so none takes anything of that site any more but from another member; and
+        whoever has the floor has what each of them had. An end that comes before another one counts if both do.
+        """
+        first = min((end.hlc for end in self.ends.values() if not self._is_old(end)), default=None)
+        return max((end.hlc for end in self.ends.values() if first is None or end.hlc < first), default=0)
+
+    def retiring(self) -> set[bytes]:
+        """Return the ended sites of which all members have agreed that they have all: none needs to be named any more."""
+        upto = self.floor.get(RETIRED, 0)
+        old = {site for site, end in self.ends.items() if end.hlc <= upto}
+        return old - {end.by for site, end in self.ends.items() if site not in old}
+
+    def without(self, sites: AbstractSet[bytes]) -> Agreement:
+        """Return it without what it says of some sites."""
+        if not sites:
+            return self
+        return replace(
+            self,
+            cut=_others(self.cut, sites),
+            acks=self.acks - sites,
+            known_ends=self.known_ends - sites,
+            floor=_others(self.floor, sites),
+            ends=_others(self.ends, sites),
+            vouchers=_others(self.vouchers, sites),
+        )
+
+    @property
+    def named(self) -> set[bytes]:
+        """Return all sites that it speaks of, but for those of which it says only that they vouched for another one."""
+        sites = {*self.cut, *self.acks, *self.known_ends, *self.floor, *self.ends, *self.vouchers}
+        return sites | {end.by for end in self.ends.values()}
 
     @property
     def is_open(self) -> bool:
@@ -69,8 +110,8 @@ class Agreement:
         ends = dict(self.ends)
         for site, end in other.ends.items():
             ends[site] = min(ends.get(site, end), end)
-        vouchers = {site: min(one) for site, one in _both(self.vouchers, other.vouchers).items()}
         floor = most(self.floor, other.floor)
+        vouchers = _needed({site: min(one) for site, one in _both(self.vouchers, other.vouchers).items()}, floor)
         later, earlier = (self, other) if self.number >= other.number else (other, self)
         if later.number == earlier.number and later.acks and earlier.acks:
             later = replace(
@@ -102,13 +143,15 @@ class Agreement:
         """Return what follows once all members have agreed: the floor rises to the cut, and nobody has begun the next round yet."""
         if not self.acks or self.missing(vector):
             return self
+        floor = most(self.floor, self.cut)
         return replace(
             self,
             number=self.number + 1,
             cut={},
             acks=frozenset(),
             known_ends=frozenset(),
-            floor=most(self.floor, self.cut),
+            floor=floor,
+            vouchers=_needed(self.vouchers, floor),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -166,6 +209,15 @@ def most(one: Vector, other: Vector) -> dict[bytes, int]:
 def before(vector: Vector, hlc: int) -> dict[bytes, int]:
     """Return what a vector has of events up to a time; what these had seen is in it too, because clocks rise with what is seen."""
     return {site: min(upto, hlc) for site, upto in vector.items()}
+
+
+def _others(found: Mapping[bytes, T], sites: AbstractSet[bytes]) -> dict[bytes, T]:
+    return {site: value for site, value in found.items() if site not in sites}
+
+
+def _needed(vouchers: Mapping[bytes, bytes], floor: Vector) -> dict[bytes, bytes]:
+    """Return the vouchers for sites that not all members know yet by what they wrote."""
+    return {site: by for site, by in vouchers.items() if site not in floor}
 
 
 def _both(one: Mapping[bytes, bytes], other: Mapping[bytes, bytes]) -> dict[bytes, list[bytes]]:

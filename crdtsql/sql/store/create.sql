@@ -11,6 +11,13 @@ CREATE TABLE _crdt_site (
   upto INTEGER NOT NULL DEFAULT 0
 );
 
+CREATE TABLE _crdt_retired (
+  -- Ended sites that vectors name no more: all members had all that such a site wrote, up to upto; ended is the hlc of its end.
+  id BLOB NOT NULL PRIMARY KEY,
+  upto INTEGER NOT NULL,
+  ended INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE _crdt_table (
   -- Replicated tables. A row without a clock row belongs to the genesis (genesis_t, genesis_s).
   -- bulk: the latest batch whose rows are not in the seq index because they were a large part of the table.

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from crdtsql.base import SiteLine, Start, starts_rule
 from crdtsql.store import facts
+from crdtsql.store.identity import retired
 from crdtsql.store.registry import Registry
 
 KIND = "starts"
@@ -65,8 +66,9 @@ def meet(registry: Registry, told: Mapping[bytes, SiteLine]) -> None:
     if not told:
         return
     known, own = _stored(registry), registry.site_id(registry.self_ordinal)
+    over = {own, *retired.among(registry, told)}
     for site, line in told.items():
-        if site != own:
+        if site not in over:
             _write(registry, site, line if site not in known else known[site].joined(line))
 
 

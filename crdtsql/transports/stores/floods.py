@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from crdtsql.base import ChangesetError, DeleteLimit, InvalidChangesetError
 from crdtsql.shown import vanishing
-from crdtsql.transports.stores.reach import includes
 from crdtsql.wire import unpack
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def check(visit: Visit, path: Sequence[Segment]) -> DeleteLimit | None:
         names = frozenset(table.name for table in tables)
         with vanishing.guarded(copy.registry, vanishing.Allowed(limit, names), tables) as guard:
             for segment in path:
-                data = visit.peek(segment.stem) if includes(copy.known(), segment.needs) else None
+                data = visit.peek_for(copy, segment)
                 with suppress(ChangesetError):  # it will be left out
                     if data is not None:
                         copy.merge(data)

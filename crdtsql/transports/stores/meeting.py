@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from crdtsql.base import ChangesetError, FilledSeparatelyError, InvalidChangesetError
 from crdtsql.merge import unrelated
-from crdtsql.transports.stores.reach import includes, plan
+from crdtsql.transports.stores.reach import plan
 from crdtsql.wire import unpack
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def check(visit: Visit) -> None:
     with visit.replica.rehearsal() as copy:
         copy.notice_level = logging.DEBUG  # the merge itself will tell
         for segment in path:
-            data = visit.peek(segment.stem) if includes(copy.known(), segment.needs) else None
+            data = visit.peek_for(copy, segment)
             if data is None:
                 continue
             try:

@@ -94,10 +94,10 @@ def _worth_compacting(visit: Visit, rules: Rules, wide: dict[str, Segment]) -> t
 def _note_covered(visit: Visit, wide: dict[str, Segment]) -> None:
     """Note since when each segment is covered; one that goes on being covered by the same one keeps its time."""
     for stem, seen in visit.known.seen.items():
-        if seen.segment is None:
+        if stem not in visit.found:
             continue
         before = visit.found.get(seen.covered_by)
-        if before is not None and covers(before, seen.segment):
+        if before is not None and covers(before, visit.found[stem]):
             continue
         by = wide.get(stem)
         seen.covered_by, seen.covered_ms = (by.stem, visit.now_ms) if by else ("", 0)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from crdtsql.base import (
+    RETIRED,
     Agreement,
     ChangesetError,
     FilledSeparatelyError,
@@ -21,6 +22,7 @@ from crdtsql.base import (
     TransportError,
     suggest,
 )
+from crdtsql.compaction import retiring
 from crdtsql.replica import Replica, SyncOptions, SyncReport
 from crdtsql.transports import rehearsal, scope
 from crdtsql.transports.interface import Entry, Store
@@ -53,6 +55,7 @@ class Visit:
         due_ms: when there will be something to tidy up.
         unread: something that is listed is not there.
         came, gone: names that this visit put there, and deleted.
+        over: ended sites that vectors need not name: last event, and end.
     """
 
     replica: Replica
@@ -69,6 +72,7 @@ class Visit:
     site: str = ""
     due_ms: int | None = None
     unread: bool = False
+    over: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     came: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     _kept: dict[str, bytes] = field(default_factory=dict)
@@ -100,8 +104,27 @@ class Visit:
                 kept_bytes += len(data)
         for stem in seen.keys() - self.files.keys():
             del seen[stem]
-        self.found = {stem: one.segment for stem, one in seen.items() if one.segment is not None}
+        self._name_all()
         self.vector = reach(self.found.values(), self._vector_before(before_stems))
+
+    def _name_all(self) -> None:
+        """Read all vectors so that they name the same ended sites: some were written when others did not leave these out yet."""
+        whole = {stem: one.segment for stem, one in self.known.seen.items() if one.segment is not None}
+        named = {site for one in whole.values() for site in (*one.upto, *one.needs)}
+        self.over = retiring.ended_among(self.replica.registry, named) if RETIRED in named else {}
+        self.found = {stem: self.in_full(one) for stem, one in whole.items()}
+
+    def in_full(self, segment: Segment) -> Segment:
+        """Return a segment with the ended sites that its vectors need not name."""
+        if not self.over:
+            return segment
+        needs, upto = (retiring.in_full(one, self.over) for one in (segment.needs, segment.upto))
+        retired = self.over.keys() - self._agreed().ends.keys()
+        return segment._replace(needs=needs, upto=upto, told=segment.told.without(retired))
+
+    def present(self) -> dict[bytes, int]:
+        """Return the replica's vector, with these sites."""
+        return retiring.in_full(self.replica.known(), self.over)
 
     def _vector_before(self, stems: Collection[str]) -> dict[bytes, int]:
         """Return the vector that the last visit computed of these segments, if all of them are whole still; else an empty one."""
@@ -140,6 +163,10 @@ class Visit:
             self._kept[stem] = data
         return data
 
+    def peek_for(self, copy: Replica, segment: Segment) -> bytes | None:
+        """Return the bytes of a segment as `peek` does; None as well if a copy of the replica lacks what it builds on."""
+        return self.peek(segment.stem) if includes(retiring.in_full(copy.known(), self.over), segment.needs) else None
+
     def put(self, since: Vector) -> Segment:
         """Put a segment there that leads from a vector to this replica's; return it.
 
@@ -170,7 +197,7 @@ class Visit:
         self.report.sent_bytes += len(data)
         self.files[segment.stem] = tuple(files)
         self.came.update(files)
-        self.found[segment.stem] = segment
+        self.found[segment.stem] = self.in_full(segment)
         self.known.seen[segment.stem] = Seen(segment, "")
         self.vector = reach(self.found.values(), self.vector)
 
@@ -199,7 +226,7 @@ class Visit:
         path = plan(list(self.found.values()), self.had)
         limits = {"refuse_unrelated": self.options.refuse_unrelated, "max_deletes": floods.check(self, path)}
         for segment in path:
-            if not includes(self.replica.known(), segment.needs):
+            if not self._has(segment.needs):
                 continue  # something before it was left out
             data = self.read(segment.stem)
             if data is None or self._checked(segment.stem, data) is None:
@@ -217,7 +244,15 @@ class Visit:
             else:
                 self.report.received += 1
                 self.report.received_bytes += len(data)
-        self.had = self.replica.known()
+        if RETIRED in self.replica.known():
+            self._name_all()  # more sites may have been retired by what was taken
+        self.had = self.present()
+
+    def _has(self, needs: Vector) -> bool:
+        """Tell whether the replica has all of a vector; what was taken before may have retired sites that it names."""
+        if not includes(self.present(), needs) and RETIRED in self.replica.known():
+            self._name_all()
+        return includes(self.present(), needs)
 
     def learn(self) -> None:
         """Hear what was agreed on beside the changes, of which this replica has all that its writer had; agree."""
@@ -296,7 +331,7 @@ class Visit:
             "rest": {
                 "names": fingerprints.of_names((set(names) | self.came) - self.gone),
                 "files": None if self.came or self.gone else fingerprints.of_files(entries),
-                "vector": fingerprints.fingerprint(self.had),
+                "vector": fingerprints.fingerprint(self.replica.known()),
                 "agreement": fingerprints.of_text(self.replica.agreed()),
                 "said": self.is_said,
                 "due_ms": self.due_ms,
@@ -320,7 +355,7 @@ def visit(visit: Visit, names: Collection[str], rules: upkeep.Rules | None, chan
     entries = visit.store.entries()
     visit.look(entries)
     visit.replica.fold(visit.vector)
-    visit.had, visit.site = visit.replica.known(), visit.replica.site
+    visit.had, visit.site = visit.present(), visit.replica.site
     if visit.options.dry_run:
         visit.rehearse()
         return

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from crdtsql.base import by_id, clock, parse_vector, suggest, vector_to_json
+from crdtsql.base import RETIRED, by_id, clock, parse_vector, suggest, vector_to_json
 from crdtsql.ui.merged import MAX_DELETES, YES, asking, letting, limit_words, show_report
 from crdtsql.ui.outcome import NOTHING_TO_SEND, show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
@@ -129,7 +129,8 @@ def inspect(file: str, as_json: bool) -> None:
     for site in header.sites:
         if site.upto:
             needs = clock.show_time(site.needs) if site.needs else "the beginning"
-            click.echo(f"site {say(site.id.hex(), names)}: after {needs}, up to {clock.show_time(site.upto)}")
+            called = "sites that were ended" if site.id == RETIRED else f"site {say(site.id.hex(), names)}"
+            click.echo(f"{called}: after {needs}, up to {clock.show_time(site.upto)}")
 
 
 @click.command(name="import")

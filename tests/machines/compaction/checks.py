@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -109,13 +109,16 @@ def assert_alike(pair: Pair) -> None:
     vector = Registry(one.connection).vector()
     behind = {site.hex(): upto for site, upto in verbs.floor(one).items() if vector.get(site, 0) < upto}
     assert not behind, f"{pair.name}: its vector does not cover its floor: {behind}"
+    known = pair.twin.replica.known()
+    lacking = [site.hex() for site, upto in verbs.retired(one).items() if known.get(site, 0) > upto]
+    assert not lacking, f"{pair.name}: its twin has more of sites that are named no more: {lacking}"
 
 
 def assert_equal(pairs: Iterable[Pair]) -> int:
     """Check that replicas with equal vectors show the same; return how many pairs of them there were."""
     groups: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for pair in pairs:
-        vector = Registry(pair.one.replica.connection).vector()
+        vector = pair.one.replica.known()
         if has_pending(pair):
             continue
         name = repr((sorted((site, upto) for site, upto in vector.items() if upto), sorted(pair.late)))
@@ -137,7 +140,7 @@ def may_be_purged(pair: Pair, row: Row) -> bool:
 
 def is_settled(pair: Pair, row: Row) -> bool:
     """Tell whether all that the twin knows of a row's heads is below the floor of the replica."""
-    return _covers(verbs.floor(pair.one.replica), state.rows(pair.twin.replica.connection)[row])
+    return _covers(verbs.below(pair.one.replica), state.rows(pair.twin.replica.connection)[row])
 
 
 def _covers(vector: Mapping[bytes, int], row: state.RowState) -> bool:
@@ -151,7 +154,7 @@ def _is_below(vector: Mapping[bytes, int], hlc: int, site: bytes) -> bool:
 
 def assert_stamps(pair: Pair) -> None:
     """Check that stamps are those of the twin, or stand for ones that the floor covers, and that what is gone was covered as well."""
-    floor = verbs.floor(pair.one.replica)
+    floor = verbs.below(pair.one.replica)
     here, there = (state.rows(side.replica.connection) for side in pair.sides)
     assert here.keys() <= there.keys(), f"{pair.name} has rows that its twin never had: {here.keys() - there.keys()}"
     for name, row in there.items():
@@ -194,3 +197,40 @@ def value_of(exact: state.Exact) -> Any:
     if kind == "real":
         return struct.unpack("<d", value)[0]
     return value.decode(errors="surrogateescape") if kind == "text" else value
+
+
+def assert_retired(pairs: Sequence[Pair]) -> int:
+    """Check that nobody is told of sites that are gone, and that files have those alone that stamps name; return how many that are."""
+    living, left = {pair.site for pair in pairs}, 0
+    for pair in pairs:
+        replica = pair.one.replica
+        told = {*verbs.sites(replica), *(site.hex() for peer in replica.registry.peers().values() for site in peer)}
+        strange = told - living - {verbs.GONE}
+        assert not strange, f"{pair.name} still tells of sites that are gone: {strange}"
+        named = {site for stamps in state.rows(replica.connection).values() for _, site, _ in stamps.heads}
+        for row in state.rows(replica.connection).values():
+            named |= {site for _, (_, site) in row.cells.values()}
+        sites = {bytes(site) for (site,) in replica.connection.execute("SELECT id FROM _crdt_site WHERE upto > 0")}
+        known = sites - {bytes.fromhex(site) for site in living | {verbs.GONE}}
+        left += len(known)
+        lists = _named_elsewhere(replica.connection)
+        assert known <= named | lists, f"{pair.name} has sites that nothing names: {known - named - lists}"
+    return left
+
+
+def _named_elsewhere(connection: apsw.Connection) -> set[bytes]:
+    """Return the sites that stand in the conflict log, and in the parts, births and geneses of tables."""
+    found: set[bytes] = set()
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    columns = {
+        "_crdt_conflict": ("won_s", "lost_s", "resolved_s"),
+        "_crdt_table": ("genesis_s",),
+        "_crdt_foretold": ("site",),
+    }
+    columns |= {name: ("born_s", "root_s") for name in names if name.startswith("_crdt_born_")}
+    columns |= {name: ("s",) for name in names if name.startswith(("_crdt_parts_", "_crdt_clock_"))}
+    for table, ordinals in columns.items():
+        for ordinal in ordinals:
+            statement = f'SELECT id FROM _crdt_site WHERE ordinal IN (SELECT {ordinal} FROM "{table}")'
+            found |= {bytes(site) for (site,) in connection.execute(statement)}
+    return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from crdtsql import Replica
 from crdtsql.base.errors import MissingChangesError, RejoinError
+from crdtsql.wire import unpack
 from tests.machines.compaction import checks, verbs
 from tests.machines.compaction.pairs import Pair
 
@@ -40,12 +41,12 @@ def sync_by_verb(history: History, one: Pair, other: Pair) -> bool:
     """Sync two pairs by one call; tell whether nobody was refused. What was taken nevertheless the twins take as well."""
     for pair in (one, other):
         pair.both(Replica.fold)
-    vectors = {pair.name: pair.one.replica.registry.vector() for pair in (one, other)}
+    vectors = {pair.name: _events(pair) for pair in (one, other)}
     try:
         one.one.do(lambda replica: replica.sync(other.one.replica))
     except RejoinError as error:
         history.tell(f"    sync was refused: {error}")
-        took = [pair for pair in (one, other) if pair.one.replica.registry.vector() != vectors[pair.name]]
+        took = [pair for pair in (one, other) if _events(pair) != vectors[pair.name]]
         assert len(took) < 2, f"both took what the other had, and yet one is refused: {error}"
         for pair in took:
             source = other if pair is one else one
@@ -104,32 +105,43 @@ def deliver(history: History, parcel: Parcel | None, receiver: Pair, *, old: boo
     if parcel is None:
         return False
     folding = checks.has_pending(receiver)
-    before = checks.seen(receiver.one.replica), receiver.one.replica.registry.vector()
+    before = checks.seen(receiver.one.replica), _events(receiver)
+    history.watch.merges(receiver, parcel.data[0], old=old)
     reports = []
     for side, data in zip(receiver.sides, parcel.data, strict=True):
         try:
             reports.append(side.do(lambda replica, data=data: replica.merge(data)))
         except RejoinError as error:
             assert side is receiver.one, f"a twin that never compacts was refused: {error}"
-            after = checks.seen(side.replica), side.replica.registry.vector()
+            after = checks.seen(side.replica), _events(receiver)
             assert folding or after == before, "what was refused changed something"
+            known = {**side.replica.registry.vector(), **verbs.retired(side.replica)}
+            news = [site for site, upto in unpack(data).header.vector.items() if upto > known.get(site, 0)]
+            assert error.here or news, f"{receiver.name} was refused what brings nothing: {error}"
             missed(history, error, receiver, next((p for p in history.pairs if p.name == parcel.sender), None), old=old)
             return False
         except MissingChangesError as error:
             reports.append(type(error).__name__)
     known = [report if isinstance(report, str) else report.known for report in reports]
-    ends = known == [False, True] and bool(verbs.ended(receiver.one.replica))  # that a site is ended is an event too
+    told = receiver.one.replica.known()
+    over = bool(verbs.ended(receiver.one.replica)) or bytes.fromhex(verbs.GONE) in told
+    ends = known == [False, True] and over  # that a site is ended is an event too, and so is that all have all of it
     assert known[0] == known[1] or ends, f"merged: {known[0]}; on the twin: {known[1]}"
     if known[1] is True:
         after = checks.seen(receiver.one.replica)
         assert folding or after == before[0], f"merging what is known changed {receiver.name}"
-        assert folding or ends or receiver.one.replica.registry.vector() == before[1]
+        assert folding or ends or _events(receiver) == before[1]
     history.tell(
         f"    {parcel.sender} -> {receiver.name}: {'nothing new' if known[0] is True else known[0] or 'merged'}"
     )
     history.check(receiver)
     history.watch.merged(receiver, known[0], old=old)
     return not isinstance(known[0], str)
+
+
+def _events(pair: Pair) -> dict[bytes, int]:
+    """Return the vector of a replica, by the sites that wrote something."""
+    return {site: upto for site, upto in pair.one.replica.registry.vector().items() if site.hex() != verbs.GONE}
 
 
 def missed(history: History, error: RejoinError, raised_by: Pair, other: Pair | None, *, old: bool = False) -> None:

@@ -58,6 +58,7 @@ def newcomer(history: History) -> None:
     history.tell(f"  {pair.name} takes all that {source.name} has")
     if exchange.deliver(history, exchange.export(history, source, pair), pair):
         history.occurred["a newcomer came after a compaction"] += bool(compacted)
+        history.occurred["a newcomer came after a site was retired"] += bool(verbs.retired(pair.one.replica))
 
 
 def clone(history: History) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from crdtsql import Replica
 from crdtsql.store.registry import Registry
+from crdtsql.wire import unpack
 from tests.machines.compaction import verbs
 from tests.machines.compaction.pairs import Pair
 from tests.support import state
@@ -42,6 +43,13 @@ REQUIRED = (
     "equal vectors",
     "equal vectors, compacted differently",
     "a table was settled wholly in the end",
+    "a site was retired",
+    "a retired site left a file",
+    "a retired site is named by stamps in the end",
+    "an old changeset named a retired site",
+    "a newcomer came after a site was retired",
+    "a file wrote after a site was retired there",
+    "a file that names a retired site met one that does not",
 )
 
 
@@ -64,6 +72,7 @@ class Watch:
         self.occurred = occurred
         self.purged: set[tuple[str, Row]] = set()
         self.floors: dict[str, dict[bytes, int]] = {}
+        self.over: dict[str, set[bytes]] = {}
 
     def wrote(self, pair: Pair, before: dict[Row, bool], pairs: Iterable[Pair]) -> None:
         """Count rows that a program wrote, and that were compacted here or elsewhere only."""
@@ -76,6 +85,7 @@ class Watch:
                 self.occurred["a row that was compacted on one side only was written"] += bool(
                     written & stamps(other).keys()
                 )
+        self.occurred["a file wrote after a site was retired there"] += bool(verbs.retired(pair.one.replica))
         self.occurred["a row that was purged was inserted again"] += any(
             (pair.name, row) in self.purged for row in written
         )
@@ -90,6 +100,18 @@ class Watch:
             self.floors[pair.name] = now
             self.occurred["rounds finished"] += 1
             self.occurred["rounds finished with three members or more"] += verbs.members(pair.one.replica) >= 3
+        over = {*verbs.retired(pair.one.replica)}
+        self.occurred["a site was retired"] += len(over - self.over.get(pair.name, set()))
+        self.over[pair.name] = over
+
+    def merges(self, pair: Pair, data: bytes, *, old: bool) -> None:
+        """Count what a changeset names that is to be merged."""
+        over = {*verbs.retired(pair.one.replica)}
+        if over:
+            told = {site.id for site in unpack(data).header.sites}
+            here = {bytes(site) for (site,) in pair.one.replica.connection.execute("SELECT id FROM _crdt_site")}
+            self.occurred["an old changeset named a retired site"] += old and bool(told & over)
+            self.occurred["a file that names a retired site met one that does not"] += bool((told & over) - here)
 
     def merged(self, pair: Pair, known: object, *, old: bool) -> None:
         """Count what a merge met."""
@@ -104,13 +126,15 @@ class Watch:
 
     def compacted(self, pair: Pair, before: dict[Row, bool], pairs: Iterable[Pair]) -> None:
         """Count what a compaction removed of what was stamped before."""
+        here = {bytes(site) for (site,) in pair.one.replica.connection.execute("SELECT id FROM _crdt_site")}
+        self.occurred["a retired site left a file"] += bool(verbs.retired(pair.one.replica).keys() - here)
         removed = {row: gone for row, gone in before.items() if row not in stamps(pair)}
         self.purged |= {(pair.name, row) for row, gone in removed.items() if gone}
         self.occurred["rows purged"] += sum(removed.values())
         self.occurred["rows back to genesis"] += sum(not gone for gone in removed.values())
-        vector = Registry(pair.one.replica.connection).vector()
+        vector = pair.one.replica.known()
         for other in pairs if verbs.floor(pair.one.replica) else ():
-            if other is not pair and Registry(other.one.replica.connection).vector() == vector:
+            if other is not pair and other.one.replica.known() == vector:
                 self.occurred["equal vectors, compacted differently"] += stamps(pair).keys() != stamps(other).keys()
 
     def ended(self, pairs: Sequence[Pair]) -> None:

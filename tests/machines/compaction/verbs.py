@@ -11,6 +11,14 @@ from crdtsql.base.sqltext import identifier
 from crdtsql.store.registry import Registry
 from tests.machines.compaction.pairs import Pair
 
+GONE = "00" * 16
+"""What a vector names all ended sites by."""
+
+
+def sites(replica: Replica) -> set[str]:
+    """Return the sites that the replica tells others of."""
+    return replica.vector().keys() - {GONE}
+
 
 def _agreement(replica: Replica) -> dict[str, Any]:
     found = replica.registry.get("agreement")
@@ -30,7 +38,18 @@ def floor(replica: Replica) -> dict[bytes, int]:
 def promise(replica: Replica) -> dict[bytes, int]:
     """Return what the replica ever agreed may be forgotten."""
     found = replica.registry.get("promise")
-    return {} if found is None else {bytes.fromhex(site): upto for site, upto in json.loads(str(found)).items()}
+    told = {} if found is None else {bytes.fromhex(site): upto for site, upto in json.loads(str(found)).items()}
+    return {**told, **retired(replica)}
+
+
+def retired(replica: Replica) -> dict[bytes, int]:
+    """Return the ended sites that vectors name no more: site -> its last event."""
+    return {bytes(site): upto for site, upto in replica.connection.execute("SELECT id, upto FROM _crdt_retired")}
+
+
+def below(replica: Replica) -> dict[bytes, int]:
+    """Return what the floor covers, by all sites."""
+    return {**floor(replica), **retired(replica)}
 
 
 def ended(replica: Replica) -> set[str]:
@@ -40,8 +59,8 @@ def ended(replica: Replica) -> set[str]:
 
 def members(replica: Replica) -> int:
     """Return how many sites must agree to a round."""
-    sites = {site.hex() for site in replica.registry.vector()} | _agreement(replica).get("vouchers", {}).keys()
-    return len(sites - ended(replica))
+    sites = {*replica.vector()} | _agreement(replica).get("vouchers", {}).keys()
+    return len(sites - ended(replica) - {GONE})
 
 
 def who_missed(error: RejoinError, raised_by: Pair, other: Pair | None) -> Pair | None:

@@ -37,13 +37,13 @@ COMPACTION = tuple(
         (
             "changes of a sender that lacks what was forgotten here are taken",
             FENCE,
-            "if not rounds_rule.covers(header.vector, mine.floor):",
+            "if not rounds_rule.covers(retiring.full(registry, header.vector), mine.floor):",
             "if False:",
         ),
         (
             "a site that nobody vouches for is admitted, whatever it had seen",
             FENCE,
-            "if site.id not in ours and not _is_vouched(site.id, known, ours):",
+            "if site.id not in ours and not _is_vouched(site.id, known, told):",
             "if False:",
         ),
         (

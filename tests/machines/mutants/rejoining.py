@@ -101,7 +101,7 @@ REJOINING = (
     Mutant(
         "entries of the conflict log speak of events that nobody has",
         "rejoin/rejoining.py",
-        "carry_over(registry, moment, _sent(registry, own, header.vector))",
+        "carry_over(registry, moment, _sent(registry, own, reach.sent))",
         "carry_over(registry, moment, {})",
         tests=EXAMPLES,
     ),
@@ -143,7 +143,7 @@ REJOINING = (
     Mutant(
         "the state of a replica that missed a compaction itself is taken",
         "rejoin/rejoining.py",
-        "if is_ended or not rounds_rule.covers(header.vector, mine.floor):",
+        "if is_ended or not rounds_rule.covers(retiring.full(registry, header.vector), mine.floor):",
         "if False:",
         tests=COMPACTION,
     ),
