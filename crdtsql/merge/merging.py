@@ -220,10 +220,7 @@ def merge(
         strangers.kept(registry, tables),
         vanishing.guarded(registry, allowed, tables) as guard,
     ):
-        local, listed = _map_sites(registry, header, again=again)
-        taken.note(registry, header, local)
-        connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
-        seen.note(registry, listed, Sql(database))
+        local = _meet_sites(registry, header, database, again=again)
         _lift(scene, arrivals, again)
         renumbered = ids.meet(registry, header, database, local)
         foretelling.meet(registry, header, database, local)
@@ -238,6 +235,15 @@ def merge(
     _count(registry, arrivals, report)
     registry.raise_vector(batch, [(local[site.ordinal], site.upto) for site in header.sites])
     return report
+
+
+def _meet_sites(registry: Registry, header: Header, database: str, *, again: bool) -> dict[int, int]:
+    """Note what the sender knows of sites; return which ordinals here stand for those of the changeset."""
+    local, listed = _map_sites(registry, header, again=again)
+    taken.note(registry, header, local)
+    registry.connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
+    seen.note(registry, listed, Sql(database))
+    return local
 
 
 def _lift(scene: Scene, arrivals: list[Arrival], again: bool) -> None:

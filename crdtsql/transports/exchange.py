@@ -84,7 +84,7 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
         raise TransportError(f"{peer.address} says something else of what it has each time it is asked: sync again")
     is_whole = options.pull and options.push
     here = _standing(replica, known.vector).vector
-    if is_whole and spotchecks.is_due(request.site, peer.address, asked_ms) and known.vector == here:
+    if is_whole and spotchecks.is_due(replica, request.site, peer.address, asked_ms) and known.vector == here:
         spotchecks.spot_check(replica, peer, known, report)
     replica.remember_peer(known.site, known.vector)
     peer.acknowledge(replica.site, here)

@@ -24,6 +24,7 @@ COMMANDS = (
     "encryption",
     "disable",
     "status",
+    "strangers",
     "clone",
     "combine",
     "compact",

@@ -104,6 +104,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("conflicts",): [path],
         ("held",): [path, "--deleted"],
         ("doctor",): [path],
+        ("strangers",): [path],
         ("repair",): [path],
         ("schema", "show"): [path],
         ("schema", "diff"): [path, peer],

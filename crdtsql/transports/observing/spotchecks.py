@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from crdtsql.base import CrdtsqlError
 from crdtsql.replica import Replica, SyncReport
@@ -33,18 +34,20 @@ SHARE = 50
 WHOLE_BYTES = 4 << 20
 """Files up to this size are read as a whole where what was written since is not known."""
 MOST_TABLES = 200
-_NEXT: dict[tuple[str, str], int] = {}
-"""When the next spot check is due, in milliseconds since 1970, by site and address: asked in each sync, so the process keeps it."""
+_NEXT: WeakKeyDictionary[Replica, dict[tuple[str, str], int]] = WeakKeyDictionary()
+"""When the next spot check is due, in milliseconds since 1970, by site and address: asked in each sync."""
 
 
-def is_due(site: str, address: str, now_ms: int) -> bool:
+def is_due(replica: Replica, site: str, address: str, now_ms: int) -> bool:
     """Tell whether it is time for a spot check of a replica and the peer of an address; at the first sync it is not."""
-    due_ms = _NEXT.get((site, address))
+    due_ms = _NEXT.get(replica, {}).get((site, address))
     if due_ms is None:
         kept = _read(site, address)
-        if not kept:
-            _keep(site, address, now_ms, EVERY_MS, None)
-        due_ms = _NEXT[site, address] = int(kept.get("next_ms", now_ms + EVERY_MS))
+        due_ms = int(kept.get("next_ms", now_ms + EVERY_MS))
+        if kept:
+            _NEXT.setdefault(replica, {})[site, address] = due_ms
+        else:
+            _keep(replica, site, address, now_ms, EVERY_MS, None)
     return not due_ms - LONGEST_MS <= now_ms < due_ms
 
 
@@ -71,7 +74,7 @@ def spot_check(replica: Replica, peer: Peer, known: Response, report: SyncReport
                 replica.note_differing(known.site, rows)
                 peer.exchange(Request(replica.site, known.vector, pull=False, question={"differing": rows}))
     took_ms = int((time.monotonic() - began) * 1000)
-    _keep(replica.site, peer.address, replica.time_ms(), min(max(EVERY_MS, SHARE * took_ms), LONGEST_MS), look)
+    _keep(replica, replica.site, peer.address, replica.time_ms(), min(max(EVERY_MS, SHARE * took_ms), LONGEST_MS), look)
 
 
 def hear(replica: Replica, site: str, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,8 +99,8 @@ def _read(site: str, address: str) -> dict[str, Any]:
     return {}
 
 
-def _keep(site: str, address: str, now_ms: int, wait_ms: int, look: Look | None) -> None:
-    _NEXT[site, address] = now_ms + wait_ms
+def _keep(replica: Replica, site: str, address: str, now_ms: int, wait_ms: int, look: Look | None) -> None:
+    _NEXT.setdefault(replica, {})[site, address] = now_ms + wait_ms
     told = None if look is None else {"here": look.here, "there": look.there, "columns": look.columns}
     found = {"address": address, "next_ms": now_ms + wait_ms, "look": told}
     cards.replace(cards.place_of(site, address, KIND), json.dumps(found))
