@@ -51,6 +51,7 @@ SLOTS = {
     "reason_like_masked": f"{MASKED}: *",
     "reason_like_shown": "*shown*",
     "reason_like_unique": f"{UNIQUE}: *",
+    "reason_like_united": f"{UNITED}: *",
     "reason_like_check": f"{CHECK}: *",
     "reason_like_trigger": f"{TRIGGER}: *",
 }

@@ -1,7 +1,8 @@
 """Vanishing: how many rows disappear from the user's tables by a merge, which is asked before it is committed.
 
 What counts is what a person sees: a row that the table showed before and does not show afterwards, whether somebody deleted it, or it
-went with another one, or a constraint refuses it now. A row that has another number now has not disappeared. What this side deleted
+went with another one, or a constraint refuses it now. A row that has another number now has not disappeared, nor one in whose place
+the row is shown that has its UNIQUE value. What this side deleted
 itself has gone before the merge begins.
 
 A merge pays for a bound alone: so many rows were deleted, so many are held for another reason. Only where this bound is beyond

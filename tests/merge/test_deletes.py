@@ -109,11 +109,11 @@ def test_rows_that_go_with_others_count(tmp_path: Path) -> None:
     assert stopped(other, one, "half").rows == {"child": (100, 130)}
     other.merge(one.export(other.vector()), max_deletes=100)
     assert len(rows(other, "child")) == 30
-    # another row has the value that theirs have, and is the earlier one
+    # another row has the value that theirs have, is the earlier one, and is shown in their place
     write(one, NUMBERS.format(60) + "INSERT INTO t SELECT i, 1, 'u' || i FROM n")
     write(other, NUMBERS.format(60) + "INSERT INTO t SELECT 100 + i, 1, 'u' || i FROM n")
-    error = stopped(other, one, "half")
-    assert error.rows == {"t": (60, 60)} and not error.sites and "because of rows" in str(error)
+    other.merge(one.export(other.vector()), max_deletes=0)
+    assert len(other.held()) >= 60 and len(rows(other)) == 60
 
 
 def test_rows_that_never_were_here_do_not_disappear(tmp_path: Path) -> None:

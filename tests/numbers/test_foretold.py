@@ -164,7 +164,7 @@ def test_a_file_of_an_earlier_format_is_brought_up(tmp_path: Path) -> None:
         path.write_bytes(replica.connection.serialize("main"))
         old = apsw.Connection(str(path))
         old.execute(
-            "UPDATE _crdt_clock_k SET k1 = 2; UPDATE _crdt_held_k SET k1 = 2; DROP TABLE _crdt_foretold;"
+            "UPDATE _crdt_clock_k SET k1 = 2; UPDATE _crdt_held_k SET k1 = 2; DROP TABLE _crdt_foretold; DROP TABLE _crdt_retired;"
             "UPDATE _crdt_meta SET value = 6 WHERE name = 'format'"
         )
         old.close()

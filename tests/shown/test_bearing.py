@@ -29,6 +29,8 @@ def replicas(held: int) -> list[Replica]:
     )
     sync(*found)
     assert sum(len(replica.held()) for replica in found) == 2 * held
+    found[0].connection.execute("UPDATE team SET motto = 'first'")  # what is read once is known from here on
+    found[1].merge(found[0].export(found[1].vector()))
     return found
 
 

@@ -48,6 +48,10 @@ class Scene:
     output: str = ""
     files: dict[Path, bytes] = field(default_factory=dict)
 
+    def is_of(self, connection: apsw.Connection) -> bool:
+        """Tell whether a connection is to one of the files; the tests before may have left others."""
+        return connection.filename.startswith(str(self.folder))
+
     def keep(self) -> None:
         """Take the files as they are for those that are brought back."""
         self.files = {path: path.read_bytes() for path in self._present()}

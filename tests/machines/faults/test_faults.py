@@ -97,7 +97,7 @@ class Trials:
         told = refusal(result)
         del result
         gc.collect(0)
-        assert not apsw.connections(), "a connection stays open"
+        assert not [one for one in apsw.connections() if self.scene.is_of(one)], "a connection stays open"
         if not told or not self.scene.is_untouched():
             self.check(told)
         return told
