@@ -78,7 +78,8 @@ def _contested(registry: Registry, table: Table, theirs: TableHeader, number: in
         "clock": table.clock,
         "born": table.born,
     }
-    if theirs.rows and (query.exists(connection, table.clock) or query.exists(connection, table.quoted)):
+    # Of rows that were deleted and forgotten the births alone may be here.
+    if theirs.rows and any(query.exists(connection, here) for here in (table.clock, table.quoted, table.born)):
         statement = sql("numbers/ids/find_contested", table=table.quoted, key_column=identifier(table.key[0]), **slots)
         found.update(asked for (asked,) in query.rows(connection, statement, values))
     if (

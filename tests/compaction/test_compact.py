@@ -136,6 +136,29 @@ def test_of_numbered_rows_the_numbers_stay(tmp_path: Path) -> None:
     assert one.connection.execute("SELECT k1, generation FROM _crdt_born_t ORDER BY k1").fetchone() == (0, 1)
 
 
+def test_a_row_takes_the_number_of_one_that_is_forgotten_where_no_row_is_shown(tmp_path: Path) -> None:
+    """Its line goes on from the forgotten row everywhere, also where nothing but that one's birth is left of the table."""
+    clock = Clock(step=1_000)
+    one = peers.replica(tmp_path / "1.db", NUMBERED, now=clock, site=1, identity="row")
+    write(one, "INSERT INTO t (id, v) VALUES (3, 'old')")
+    other = one.clone(tmp_path / "2.db")
+    exchange(one, other)
+    write(one, "DELETE FROM t")
+    exchange(one, other)
+    agree(one, other)
+    for replica in (one, other):
+        assert counts(replica) == (0, 0) and rows(replica, "t") == []
+    write(one, "INSERT INTO t (id, v) VALUES (3, 'new')")
+    exchange(one, other)
+    lines = [replica.connection.execute("SELECT k1, generation FROM _crdt_born_t").fetchall() for replica in (one, other)]
+    assert lines == [[(3, 1)], [(3, 1)]]
+    agree(one, other)
+    write(one, "UPDATE t SET v = 'here'")
+    write(other, "UPDATE t SET w = 'there'")
+    exchange(one, other)
+    assert rows(one, "t") == rows(other, "t") == [(3, "here", "there")]
+
+
 def test_what_is_younger_is_kept(tmp_path: Path) -> None:
     """With `keep`, only what is older is forgotten."""
     clock = Clock(step=1_000)
