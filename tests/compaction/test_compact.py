@@ -150,7 +150,9 @@ def test_a_row_takes_the_number_of_one_that_is_forgotten_where_no_row_is_shown(t
         assert counts(replica) == (0, 0) and rows(replica, "t") == []
     write(one, "INSERT INTO t (id, v) VALUES (3, 'new')")
     exchange(one, other)
-    lines = [replica.connection.execute("SELECT k1, generation FROM _crdt_born_t").fetchall() for replica in (one, other)]
+    lines = [
+        replica.connection.execute("SELECT k1, generation FROM _crdt_born_t").fetchall() for replica in (one, other)
+    ]
     assert lines == [[(3, 1)], [(3, 1)]]
     agree(one, other)
     write(one, "UPDATE t SET v = 'here'")

@@ -11,6 +11,7 @@ import apsw
 
 from crdtsql import Replica
 from crdtsql.base import clock
+from crdtsql.numbers import archive
 from crdtsql.replica.transactions import reading
 from crdtsql.store.registry import Registry
 from tests.machines.compaction import verbs
@@ -18,6 +19,8 @@ from tests.machines.compaction.pairs import Pair
 from tests.support import state
 
 Row = tuple[str, tuple[state.Exact, ...]]
+GENESIS = None, 0, None
+"""The birth of a row of which nothing is kept but what is shown."""
 Held = dict[Row, tuple[str, tuple[state.Exact, ...]]]
 
 
@@ -97,6 +100,7 @@ def assert_alike(pair: Pair) -> None:
     one, twin = pair.one.replica, pair.twin.replica
     assert one.site == twin.site, f"{pair.name}: the sites are {one.site} and {twin.site}"
     assert_stamps(pair)
+    assert_births(pair)
     found = differences(seen(one), seen(twin))
     assert not found, f"{pair.name} (here) is not as its twin that never compacts (there):\n{found}"
     kept, all_kept = deleted(one), deleted(twin)
@@ -177,6 +181,38 @@ def assert_stamps(pair: Pair) -> None:
             assert floor.get(site, 0) >= clock.to_event(hlc), (
                 f"{pair.name}: {name} lacks a head beyond the floor: {hlc, site}"
             )
+
+
+def assert_births(pair: Pair) -> None:
+    """Check that rows with automatic numbers have the births that they have on the twin, wherever these are kept."""
+    here, there = (_births(side.replica) for side in pair.sides)
+    for name, birth in here.items():
+        assert birth == there.get(name, GENESIS), (
+            f"{pair.name}: {name} was born as {birth}, on the twin as {there.get(name)}"
+        )
+    for name, birth in there.items():
+        lost = birth[2] is not None  # it goes on under another number, and may be forgotten whole
+        assert name in here or lost or birth[0] is None, f"{pair.name}: the birth {birth} of {name} is forgotten"
+
+
+def _births(replica: Replica) -> dict[tuple[str, int], tuple[tuple[int, bytes] | None, int, int | None]]:
+    """Return the births that are known: (table, number) -> hlc and site, None for all geneses; generation; what it was before."""
+    connection, found = replica.connection, {}
+    with reading(connection):
+        registry = Registry(connection)
+        sites = {ordinal: site for ordinal, site, _ in registry.sites()}
+        for table in registry.tables():
+            if not table.is_numbered or table.absent:
+                continue
+            kept = [
+                *((number, t, s, 0, None) for number, t, s in archive.read(registry, table)),
+                *connection.execute(f"SELECT k1, born_t, born_s, generation, was FROM {table.born}"),
+            ]
+            assert len({number for number, *_ in kept}) == len(kept), f"{table.name}: a birth is kept twice: {kept}"
+            clocks = connection.execute(f"SELECT k1, t, s, 0, NULL FROM {table.clock}")
+            for number, t, s, generation, was in [*clocks, *kept]:
+                found[table.name, number] = None if t < 0 else (t, sites[s]), generation, was
+    return found
 
 
 def has_pending(pair: Pair) -> bool:
