@@ -376,8 +376,8 @@ class History:
         pair = self.random.choice(self.pairs)
         living = {p.site for p in self.pairs}
         pair.both(Replica.fold)
-        for site in sorted(verbs.sites(pair.one.replica)):
-            if site not in living and site not in verbs.ended(pair.one.replica):
+        for site in sorted(verbs.awaited(pair.one.replica)):
+            if site not in living:
                 self.tick()
                 self.forget_site(pair, site)
 

@@ -20,6 +20,11 @@ def sites(replica: Replica) -> set[str]:
     return replica.vector().keys() - {GONE}
 
 
+def awaited(replica: Replica) -> set[str]:
+    """Return the sites whose agreement a round waits for, those too that are only vouched for."""
+    return (sites(replica) | _agreement(replica).get("vouchers", {}).keys()) - ended(replica)
+
+
 def _agreement(replica: Replica) -> dict[str, Any]:
     found = replica.registry.get("agreement")
     return {} if found is None else dict(json.loads(str(found)))
@@ -59,8 +64,7 @@ def ended(replica: Replica) -> set[str]:
 
 def members(replica: Replica) -> int:
     """Return how many sites must agree to a round."""
-    sites = {*replica.vector()} | _agreement(replica).get("vouchers", {}).keys()
-    return len(sites - ended(replica) - {GONE})
+    return len(awaited(replica))
 
 
 def who_missed(error: RejoinError, raised_by: Pair, other: Pair | None) -> Pair | None:
