@@ -249,9 +249,16 @@ def assert_retired(pairs: Sequence[Pair]) -> int:
         sites = {bytes(site) for (site,) in replica.connection.execute("SELECT id FROM _crdt_site WHERE upto > 0")}
         known = sites - {bytes.fromhex(site) for site in living | {verbs.GONE}}
         left += len(known)
-        lists = _named_elsewhere(replica.connection)
+        lists = _named_elsewhere(replica.connection) | _named_by_births(replica)
         assert known <= named | lists, f"{pair.name} has sites that nothing names: {known - named - lists}"
     return left
+
+
+def _named_by_births(replica: Replica) -> set[bytes]:
+    """Return the sites that births name which were put away."""
+    registry = replica.registry
+    sites = {ordinal: site for ordinal, site, _ in registry.sites()}
+    return {sites[s] for table in registry.tables() for _, _, s in archive.read(registry, table)}
 
 
 def _named_elsewhere(connection: apsw.Connection) -> set[bytes]:
