@@ -7,12 +7,12 @@ as `_crdt_merged` says, whatever was added since. Asked before the parts of both
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, TemporaryTable, integer, rounds_rule, sql, text
+from crdtsql.base import Sql, SqliteValue, TemporaryTable, integer, query, rounds_rule, sql, text
 from crdtsql.compaction import floor
 from crdtsql.conflicts import unseen
 from crdtsql.merge.arrival import Arrival, Pair
@@ -20,16 +20,17 @@ from crdtsql.store import Registry
 from crdtsql.types import TYPES, Kind
 from crdtsql.wire import Header, UnseenWrite
 
-FORGOTTEN = -1
-"""Stands for the site of a value whose stamp may have been forgotten here."""
+FORGOTTEN, SETTLED = -1, -2
+"""Stand for the site of a value whose stamp may have been forgotten here; of one whose stamp the sender may have forgotten."""
 UNSEEN = TemporaryTable("_crdt_unseen", "merge/taken/create_unseen", read_by=("merge/arrival",))
+BELOW = TemporaryTable("_crdt_forgotten", "merge/taken/create_forgotten", read_by=("merge/arrival",))
 TAKEN = TemporaryTable("_crdt_taken", "merge/taken/create_taken", read_by=("merge/arrival",))
 
 
 @contextmanager
 def noting(connection: apsw.Connection) -> Iterator[None]:
     """Keep the temporary tables of such writes, and of the typed cells that they take, for the length of a block."""
-    with UNSEEN.created(connection), TAKEN.created(connection):
+    with UNSEEN.created(connection), BELOW.created(connection), TAKEN.created(connection):
         yield
 
 
@@ -39,24 +40,39 @@ def note(registry: Registry, header: Header, local: dict[int, int]) -> None:
     Args:
         local: changeset ordinal -> local ordinal.
     """
+    if not header.unseen:
+        return
     noted, writes = [], []
+    forgotten = rounds_rule.most(floor.read(registry).floor, header.compaction.floor)
+    _note_forgotten(registry, forgotten)
     for one in header.unseen:
         since, lost = (one.since[0], local[one.since[1]]), one.lost and (one.lost[0], local[one.lost[1]])
         writes.append(UnseenWrite(one.hlc, local[one.site], one.uid, since, lost))
         value = {"t": one.hlc, "remote": one.site, "uid": one.uid}
         value |= {"since_t": since[0], "since_s": since[1], "since_remote": one.since[1]}
-        for lost_t, lost_s in _stamps_here(registry, lost, header):
+        for lost_t, lost_s in _stamps_here(registry, lost, forgotten):
             noted.append(value | {"lost_t": lost_t, "lost_s": lost_s})
     if noted:
         registry.connection.executemany(sql("merge/taken/note_unseen"), noted)
         unseen.remember(registry, writes)
 
 
-def _stamps_here(registry: Registry, lost: tuple[int, int] | None, header: Header) -> list[tuple[int, int]]:
+def _note_forgotten(registry: Registry, forgotten: Mapping[bytes, int]) -> None:
+    """Note up to where either side may have forgotten stamps."""
+    ordinals = {site: ordinal for ordinal, site, _ in registry.sites()}
+    below = floor.with_retired(registry, forgotten) if forgotten else {}
+    known = [(ordinals[site], upto) for site, upto in below.items() if site in ordinals]
+    query.insert_all(registry.connection, "temp._crdt_forgotten", known)
+
+
+def _stamps_here(
+    registry: Registry, lost: tuple[int, int] | None, forgotten: Mapping[bytes, int]
+) -> list[tuple[int, int]]:
     """Return which stamp a value may have here that a write took the place of: another one where either side has forgotten it."""
-    forgotten = rounds_rule.most(floor.read(registry).floor, header.compaction.floor)
-    if lost is None or (forgotten and lost[0] < 0):
+    if lost is None:
         return [(0, 0)]
+    if forgotten and lost[0] < 0:
+        return [(0, SETTLED)]
     return [lost, (0, FORGOTTEN)] if floor.covers(registry, forgotten, *lost) else [lost]
 
 

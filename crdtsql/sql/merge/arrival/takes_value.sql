@@ -5,5 +5,10 @@ ${newer}
           WHERE unseen.t = ${new_t}
             AND unseen.remote = ${new_s}
             AND unseen.uid = ${uid}
-            AND (unseen.lost_s = 0 OR (unseen.lost_s = -1 AND ${old_t} < 0) OR (unseen.lost_t = ${old_t} AND unseen.lost_s = ${old_s}))
+            AND (
+              unseen.lost_s = 0
+              OR (unseen.lost_s IN (-1, -2) AND ${old_t} < 0)
+              OR (unseen.lost_s = -2 AND ${old_t} <= (SELECT upto FROM temp._crdt_forgotten WHERE ordinal = ${old_s}))
+              OR (unseen.lost_t = ${old_t} AND unseen.lost_s = ${old_s})
+            )
         )
