@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import apsw
 
-from crdtsql.base import Sql, caseless, fragment, identifier, joined, naming, query, sql
+from crdtsql.base import Sql, caseless, fragment, identifier, integer, joined, naming, query, sql
 from crdtsql.numbers import followers
 from crdtsql.sqlite import ForeignKey, UniqueIndex, schema
 from crdtsql.store import Field, Registry, Table, catalogue
@@ -84,6 +84,7 @@ def is_alone(connection: apsw.Connection, registry: Registry, table: Table) -> S
     leading = references(connection, registry, table)
     terms = [*(_has_no_rival(table, one) for one in uniques), *_lead_to_live_rows(leading)]
     terms += [_means_its_number(field, parent) for field, parent in _followed(registry, table)]
+    terms += _lost_no_references(connection, registry, table)
     if not terms:
         return ALWAYS
     return fragment(
@@ -92,6 +93,25 @@ def is_alone(connection: apsw.Connection, registry: Registry, table: Table) -> S
         shown_is_clock=table.row_has_key_of("shown", "clock"),
         terms=joined(terms, " AND "),
     )
+
+
+def _lost_no_references(connection: apsw.Connection, registry: Registry, table: Table) -> Iterator[Sql]:
+    """Say of a row that no noted entry of the log may be opened once it is shown: those of references that its delete set to NULL.
+
+    Its birth says whether the delete had seen it.
+    """
+    for child in registry.tables() if registry.number("severed") else ():
+        fields = {caseless(one.name): one for one in child.fields}
+        for key in () if child.absent else schema.foreign_keys(connection, child.name):
+            if caseless(key.parent) == caseless(table.name) and key.severs:
+                for column, referenced in zip(key.columns, key.parent_columns, strict=True):
+                    if caseless(column) in fields:
+                        yield fragment(
+                            "compaction/alone/lost_no_reference",
+                            referenced=Sql(f"shown.{identifier(referenced)}"),
+                            child=integer(child.id),
+                            column=integer(fields[caseless(column)].id),
+                        )
 
 
 def may_forget_references(connection: apsw.Connection, registry: Registry, table: Table) -> bool:

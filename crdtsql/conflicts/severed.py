@@ -16,8 +16,6 @@ from crdtsql.conflicts import conflict_log
 from crdtsql.sqlite import ForeignKey, schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 
-SEVERS = ("SET NULL", "SET DEFAULT")
-
 
 @dataclass(frozen=True, slots=True)
 class Severable:
@@ -58,7 +56,7 @@ def severable(registry: Registry, table: Table) -> Iterator[Severable]:
         return
     fields = {caseless(field.name): field for field in table.fields}
     for key in schema.foreign_keys(registry.connection, table.name):
-        if key.on_delete not in SEVERS or not {caseless(column) for column in key.columns} <= fields.keys():
+        if not key.severs or not {caseless(column) for column in key.columns} <= fields.keys():
             continue
         parent = registry.find(key.parent)
         known = (

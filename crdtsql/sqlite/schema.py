@@ -88,6 +88,11 @@ class ForeignKey:
     parent_columns: tuple[str, ...]
     on_delete: str = "NO ACTION"
 
+    @property
+    def severs(self) -> bool:
+        """Tell whether SQLite sets references to NULL, or to their default, when their row is deleted."""
+        return self.on_delete in ("SET NULL", "SET DEFAULT")
+
 
 @dataclass(frozen=True, slots=True)
 class TableShape:

@@ -18,7 +18,15 @@ FROM (
       WHERE ${head_is_clock} AND (head.gone IS NOT clock.gone OR NOT ${head_is_below})
     )
     AND NOT EXISTS (
-      SELECT 1 FROM _crdt_conflict AS entry WHERE entry.tbl = :tbl AND entry.resolved IS NULL AND ${entry_is_clock}
+      SELECT 1
+      FROM _crdt_conflict AS entry
+      WHERE entry.tbl = :tbl
+        AND ${entry_is_clock}
+        AND (
+          entry.resolved IS NULL
+          -- Noted, to be opened if the row that a reference led to is shown again.
+          OR (entry.took = 'severed' AND entry.resolved = entry.won_t AND entry.resolved_s = entry.won_s AND clock.gone IS NULL)
+        )
     )
 )
 WHERE becomes IS NOT NULL
