@@ -379,6 +379,89 @@ def test_a_value_that_was_written_over_unseen_is_logged_where_its_stamp_was_forg
     assert len(one.conflicts()) == 2
 
 
+SHELVES = "CREATE TABLE shelf (id TEXT PRIMARY KEY NOT NULL, v); CREATE TABLE copy (id TEXT PRIMARY KEY NOT NULL, shelf REFERENCES shelf (id) ON DELETE SET NULL, v)"
+
+
+def test_a_reference_is_not_reported_as_severed_of_a_row_that_came_later(tmp_path: Path) -> None:
+    """That the row under the key is another one than the delete had seen, its birth says, which stays as long as that may be asked."""
+    one = peers.replica(
+        tmp_path / "1.db", f"{SHELVES}; INSERT INTO shelf VALUES ('a', 0)", now=Clock(step=1_000), site=1
+    )
+    other = one.clone(tmp_path / "2.db")
+    write(one, "INSERT INTO shelf VALUES ('s', 1)", "INSERT INTO copy VALUES ('c', 's', 1)")
+    exchange(one, other)
+    write(one, "DELETE FROM shelf", "INSERT INTO shelf VALUES ('s', 2)", foreign_keys=True)
+    write(one, "UPDATE copy SET v = 2")
+    write(other, "UPDATE copy SET v = 3")
+    exchange(one, other)
+    agree(one, other)
+    write(one, "INSERT INTO shelf VALUES ('r', 3)")
+    exchange(one, other)
+    assert rows(one, "copy") == rows(other, "copy") == [("c", None, 3)]
+    assert {entry.column for replica in (one, other) for entry in replica.conflicts(open_only=True)} == {"v"}
+
+
+def test_a_reference_that_was_severed_is_reported_once_its_row_is_shown_again(tmp_path: Path) -> None:
+    """A table gets another policy after a compaction, and the delete does not count any more."""
+    one = peers.replica(tmp_path / "1.db", SHELVES, now=Clock(step=1_000), site=1)
+    one.set_rows("shelf", "delete-wins")
+    other = one.clone(tmp_path / "2.db")
+    write(one, "INSERT INTO shelf VALUES ('s', 1)", "INSERT INTO copy VALUES ('c', 's', 1)")
+    exchange(one, other)
+    write(one, "DELETE FROM shelf", foreign_keys=True)
+    write(other, "UPDATE shelf SET v = 2")
+    exchange(one, other)
+    agree(one, other)
+    assert rows(one, "shelf") == rows(other, "shelf") == []
+    for replica in (one, other):
+        replica.set_rows("shelf", "add-wins")
+    write(one, "INSERT INTO shelf VALUES ('r', 3)")
+    exchange(one, other)
+    assert rows(one, "shelf") == rows(other, "shelf") == [("r", 3), ("s", 2)]
+    assert [entry.column for entry in one.conflicts(open_only=True)] == ["shelf"]
+
+
+def test_a_value_that_was_written_over_unseen_is_logged_where_its_stamp_is_kept(tmp_path: Path) -> None:
+    """Who wrote over it had forgotten the stamp, so it can't say which one it was; here it is still there, below the floor."""
+    schema = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, u TEXT UNIQUE, w)"
+    one = peers.replica(tmp_path / "1.db", schema, now=Clock(step=1_000), site=1)
+    other = one.clone(tmp_path / "2.db")
+    write(one, "INSERT INTO t VALUES ('k', 'x', 1), ('m', 'y', 2)")
+    exchange(one, other)
+    one.compact(keep_ms=0)
+    exchange(one, other)
+    assert [counts(replica)[0] for replica in (one, other)] == [0, 2]
+    write(other, "UPDATE t SET u = 'z' WHERE id = 'k'")
+    write(one, "UPDATE t SET u = 'z' WHERE id = 'm'")
+    exchange(one, other)
+    write(one, "INSERT INTO t VALUES ('m', NULL, 'new')")
+    other.merge(one.export(other.vector()))
+    assert [entry.lost_value for entry in other.conflicts() if entry.column == "w"] == [2]
+
+
+def test_a_write_that_was_seen_is_not_logged_though_one_beside_it_took_a_settled_value_unseen(tmp_path: Path) -> None:
+    """What was forgotten of is the settled value alone, not what this replica wrote over it later."""
+    schema = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, u TEXT UNIQUE, w)"
+    clock = Clock(step=1_000)
+    one = peers.replica(tmp_path / "1.db", schema, now=clock, site=1)
+    other, third = (one.clone(tmp_path / f"{number}.db") for number in (2, 3))
+    write(one, "INSERT INTO t VALUES ('k', 'x', 1), ('m', 'y', 2)")
+    exchange(one, other, third)
+    agree(one, other, third)
+    write(one, "UPDATE t SET u = 'z' WHERE id = 'k'")
+    write(other, "UPDATE t SET u = 'z' WHERE id = 'm'")
+    exchange(one, other, third)
+    assert rows(one) == rows(other) == [("k", "z", 1)]
+    write(one, "INSERT INTO t VALUES ('m', NULL, 'of one')")
+    write(other, "INSERT INTO t VALUES ('m', NULL, 'of other')")
+    for source in (one, other):
+        third.merge(source.export(third.vector()))
+    write(third, "UPDATE t SET w = 'of both' WHERE id = 'm'")
+    one.merge(third.export(one.vector()))
+    assert ("m", None, "of both") in rows(one)
+    assert [entry.lost_value for entry in one.conflicts() if entry.column == "w"] == [2]
+
+
 @pytest.mark.parametrize(
     ("schema", "why"),
     [

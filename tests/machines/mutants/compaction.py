@@ -101,12 +101,6 @@ COMPACTION = tuple(
             "IN ('gone')",
         ),
         (
-            "a row takes the number of a forgotten one unnoticed where no row of the table is left",
-            "numbers/ids.py",
-            "for here in (table.clock, table.quoted, table.born)",
-            "for here in (table.clock, table.quoted)",
-        ),
-        (
             "a newcomer does not hear of numbers that were used by rows which are forgotten",
             "export/exporting.py",
             "    archive.give(connection, statements.births, archive.read(registry, table))\n",
@@ -128,6 +122,41 @@ COMPACTION = tuple(
 ) + tuple(
     Mutant(name, file, find, put, tests=tests)
     for name, file, find, put, tests in (
+        (
+            "a row of which a severed reference may still be reported loses its birth",
+            ALONE,
+            "    terms += _lost_no_references(connection, registry, table)\n",
+            "",
+            "tests/compaction/test_compact.py",
+        ),
+        (
+            "a row loses its severed reference for good though what it led to may be shown again",
+            COLLECT,
+            "OR (entry.took = 'severed'",
+            "OR (0",
+            "tests/compaction/test_compact.py",
+        ),
+        (
+            "any value that is here was overwritten unseen if the one that was is settled",
+            "merge/taken.py",
+            "return [(0, SETTLED)]",
+            "return [(0, 0)]",
+            "tests/compaction/test_compact.py",
+        ),
+        (
+            "a settled value that was overwritten unseen is not known by the stamp that it has here still",
+            "merge/taken.py",
+            "return [(0, SETTLED)]",
+            "return [(0, FORGOTTEN)]",
+            "tests/compaction/test_compact.py",
+        ),
+        (
+            "a row takes the number of a forgotten one unnoticed where no row of the table is left",
+            "numbers/ids.py",
+            "for here in (table.clock, table.quoted, table.born)",
+            "for here in (table.clock, table.quoted)",
+            "tests/compaction/test_compact.py",
+        ),
         (
             "a file that compacts by itself looks at its rows again and again",
             "compaction/due.py",
