@@ -306,6 +306,10 @@ class History:
             and exchange.deliver(self, exchange.export(self, other, one), one)
         ):
             return
+        if one.one.do(Replica.vector) != other.one.do(
+            Replica.vector
+        ):  # what came last was that all have all of an ended site
+            exchange.deliver(self, exchange.export(self, one, other), other)
         report = one.one.do(lambda replica: replica.verify(other.one.replica))
         assert report.compared, f"{one.name} and {other.name} have not the same changes: {report}"
         self.occurred["verify"] += 1

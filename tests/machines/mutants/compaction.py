@@ -73,8 +73,8 @@ COMPACTION = tuple(
         (
             "a row is settled while a conflict of it is open",
             COLLECT,
-            "entry.resolved IS NULL AND",
-            "0 AND",
+            "entry.resolved IS NULL\n",
+            "0\n",
         ),
         (
             "a row becomes one of the genesis though another one, which is not shown, has its UNIQUE value",
