@@ -1,8 +1,7 @@
 """The registry: our own tables in a user's file, read and written.
 
 Knows which tables are replicated, the sites, the version vector and the clock; knows no order of steps.
-Invariants: `_crdt_site.upto` of the local site never exceeds the clock; ordinals are never reused; a column id is never
-given to another column of the same table.
+Invariants: `_crdt_site.upto` of the local site never exceeds the clock; no ordinal, and no column id of a table, is used again.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from crdtsql.base import (
+    RETIRED,
     DamagedError,
     DatabaseError,
     Declared,
@@ -222,17 +222,17 @@ class Registry:
         return memory.of_transaction(self.connection, ("site", ordinal), partial(self._read_site, ordinal))
 
     def _read_site(self, ordinal: int) -> bytes:
-        (found,) = query.first(self.connection, "SELECT id FROM _crdt_site WHERE ordinal = ?", (ordinal,))
-        return bytes(found)
+        return bytes(query.first(self.connection, "SELECT id FROM _crdt_site WHERE ordinal = ?", (ordinal,))[0])
 
     def add_site(self, site: bytes, upto: int = 0) -> int:
         """Return the ordinal of a site, giving it one if it is new."""
-        self.connection.execute(sql("store/registry/add_site"), (site, upto))
+        statement = "SELECT ordinal FROM _crdt_site WHERE id = ?"
+        if query.first(self.connection, statement, (site,)) is None:
+            self.connection.execute(sql("store/registry/add_site"), (site, upto))
         self.says_more = True
         for kept in ("sites", "retired"):
             memory.forget_row(self.connection, kept)
-        (ordinal,) = query.first(self.connection, "SELECT ordinal FROM _crdt_site WHERE id = ?", (site,))
-        return int(ordinal)
+        return int(query.first(self.connection, statement, (site,))[0])
 
     def add_sites(self, sites: Sequence[bytes]) -> list[int]:
         """Return the ordinals of sites, giving those that are new one each."""
@@ -241,6 +241,8 @@ class Registry:
 
     def become(self, site: bytes) -> int:
         """Make `site` the local site; the one before stays as a peer that was fully seen."""
+        if RETIRED not in self.vector():  # then nothing asks the list of retired sites, which may be damaged
+            self.connection.execute("INSERT OR IGNORE INTO _crdt_site (id, upto) VALUES (?, 0)", (site,))
         ordinal = self.add_site(site)
         self.set("self", ordinal)
         return ordinal
@@ -269,8 +271,7 @@ class Registry:
 
     def next_batch(self) -> int:
         """Number the next fold or merge."""
-        batch = self.number("batch") + 1
-        self.set("batch", batch)
+        self.set("batch", batch := self.number("batch") + 1)
         if batch % 256 == 0:
             progress.coarsen(self.connection, batch)
         return batch
