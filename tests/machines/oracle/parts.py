@@ -151,7 +151,7 @@ def extreme(kind: str, values: Iterable[Any]) -> Any:
 
 def _order(value: Any) -> tuple[int, Any]:
     if isinstance(value, str):
-        return 1, value.encode()
+        return 1, value.encode(errors="surrogateescape")
     return (2, value) if isinstance(value, bytes) else (0, value)
 
 
