@@ -66,12 +66,12 @@ def keep(identity: str, known: KnownRing) -> None:
     """Keep what is known of a store; a newer ring that another process kept meanwhile stays."""
     with secretfiles.changing(_path(), _KIND) as kept:
         stores = kept.setdefault("stores", {})
-        before = stores.get(identity)
-        if before is not None and before["group"] == known.group and before["version"] > known.version:
+        before = stores.get(identity, {})
+        if before.get("group") != known.group:
+            before = {}
+        if before.get("version", 0) > known.version:
             return
-        secret = known.secret or (before or {}).get("secret", "") * (
-            before is not None and before["group"] == known.group
-        )
+        secret = known.secret or before.get("secret")
         stores[identity] = {
             "group": known.group,
             "version": known.version,

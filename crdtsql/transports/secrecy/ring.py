@@ -132,25 +132,28 @@ def write(secret: str, version: int, keys: Sequence[str], readers: Sequence[Read
     return name_of(version, data), data
 
 
-def read(data: bytes, private: str, group: str | None = None) -> Ring | None:
+def read(data: bytes, private: str, version: int, group: str | None = None) -> Ring | None:
     """Read a ring.
 
     Args:
         private: the key of the device.
+        version: that of its name.
         group: by whom it must be signed; None for whoever it says.
 
     Returns:
         None if it is not for this device.
 
     Raises:
-        InvalidChangesetError: it is damaged, or not signed by the group.
+        InvalidChangesetError: it is damaged, not signed by the group, or another version.
     """
     try:
         outside = _dictionary(data)
-        signer, version = str(outside["group"]), int(outside["version"])
+        signer = str(outside["group"])
         body = base64.b64decode(str(outside["body"]), validate=True)
         if group is not None and signer != group:
             raise InvalidChangesetError("it is another group's")
+        if outside["version"] != version:
+            raise InvalidChangesetError("its version is not that of its name")
         public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signer))
         public.verify(bytes.fromhex(str(outside["signature"])), _signed(version, body))
         inside = _dictionary(pyrage.decrypt(body, [x25519.Identity.from_str(private)]))

@@ -88,7 +88,11 @@ class Sealed(Store):
         private, known = device.private_key(), self._known
         best: Ring | None = None
         with suppress(InvalidChangesetError):
-            best = rings.read(known.ring, private, known.group) if known is not None and known.ring else None
+            best = (
+                rings.read(known.ring, private, known.version, known.group)
+                if known is not None and known.ring
+                else None
+            )
         least = 0 if known is None else known.version
         ours, groups, excluded = b"" if known is None else known.ring, set(), 0
         for name in sorted(names):
@@ -96,13 +100,13 @@ class Sealed(Store):
             if version is None or version < least or (data := self.within.get(name)) is None:
                 continue
             try:
-                found = rings.read(data, private, None if known is None else known.group)
+                found = rings.read(data, private, version, None if known is None else known.group)
             except InvalidChangesetError as error:
                 self._remarks.append(f"{name}: {error}")
                 continue
             if found is None:
                 excluded = version
-            elif found.version == version and (best is None or version > best.version):
+            elif best is None or version > best.version:
                 best, ours = found, data
                 groups.add(found.group)
         if known is None and len(groups) > 1:
