@@ -137,7 +137,7 @@ def read(data: bytes, private: str, version: int, group: str | None = None) -> R
 
     Args:
         private: the key of the device.
-        version: that of its name.
+        version: that of its name, which is signed too.
         group: by whom it must be signed; None for whoever it says.
 
     Returns:
@@ -152,8 +152,6 @@ def read(data: bytes, private: str, version: int, group: str | None = None) -> R
         body = base64.b64decode(str(outside["body"]), validate=True)
         if group is not None and signer != group:
             raise InvalidChangesetError("it is another group's")
-        if outside["version"] != version:
-            raise InvalidChangesetError("its version is not that of its name")
         public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signer))
         public.verify(bytes.fromhex(str(outside["signature"])), _signed(version, body))
         inside = _dictionary(pyrage.decrypt(body, [x25519.Identity.from_str(private)]))

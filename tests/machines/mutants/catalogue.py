@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.machines.mutants.compaction import COMPACTION
+from tests.machines.mutants.encrypted import ENCRYPTED
 from tests.machines.mutants.failing import FAILING
 from tests.machines.mutants.floods import FLOODS
 from tests.machines.mutants.kind import Mutant
@@ -1763,6 +1764,7 @@ MUTANTS = (
         tests="tests/ui/test_direct_only.py",
     ),
     *STORES,
+    *ENCRYPTED,
     *FLOODS,
     *FAILING,
     *LOOKING,
