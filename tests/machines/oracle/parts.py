@@ -69,9 +69,13 @@ def falls_into_parts(kind: str) -> bool:
 def text_of(value: Any) -> str:
     """Write a JSON value compactly, the same value always in the same way; half of a pair of surrogates stays an escape.
 
-    Those from U+DC80 to U+DCFF stand for bytes that are no UTF-8.
+    Those from U+DC80 to U+DCFF stand for bytes that are no UTF-8. JSON has no word for infinity, but numbers that are read as it.
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if "Infinity" in text:
+        text = re.sub(
+            r'"(?:[^"\\]|\\.)*"|Infinity', lambda found: "9e999" if found[0] == "Infinity" else found[0], text
+        )
     return re.sub("[\ud800-\udc7f\udd00-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
