@@ -194,13 +194,14 @@ def read(connection: apsw.Connection, table: str) -> TableShape | None:
 def read_all(connection: apsw.Connection, tables: Iterable[str]) -> dict[str, TableShape]:
     """Read the shapes of many tables: lower-case name -> shape; SQLite looks at all tables once, not once for each."""
     wanted = {caseless(table) for table in tables}
-    listed = ((caseless(row[0]), row) for row in _list(connection))
-    return {name: _read(connection, *row) for name, row in listed if name in wanted}
+    return {name: _read(connection, *row) for name, row in _list(connection).items() if name in wanted}
 
 
 @memory.of_schema
-def _list(connection: apsw.Connection) -> list[tuple[str, str, int, int]]:
-    return query.rows(connection, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")
+def _list(connection: apsw.Connection) -> dict[str, tuple[str, str, int, int]]:
+    """List all tables: lower-case name -> what `_read` asks for. SQLite lists them in any order."""
+    found = query.rows(connection, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")
+    return {caseless(row[0]): row for row in found}
 
 
 @memory.of_schema
