@@ -43,7 +43,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
             return 0
         logged = Logged.read(connection)
     log_keys = joined(naming.key(position) for position in range(1, registry.log_key_count() + 1))
-    with pieces.EVENT.created(connection, log_keys=log_keys):
+    with pieces.EVENT.created(connection, log_keys=log_keys), noting(registry):
         log_pieces = [*before, Piece(registry.self_ordinal, now())]
         stamped = pieces.stamp(connection, log_keys, logged, log_pieces, registry.number("clock"))
         connection.execute("DELETE FROM main._crdt_log")
@@ -93,10 +93,10 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
 
 def _settle(registry: Registry, scene: Scene, tables: Sequence[Table], *, surely: bool) -> None:
     """Decide what can be shown, `surely` or if the events of some tables have a bearing on that."""
-    if scene.sides and (surely or bearing.of_log(scene, tables)):
-        with noting(registry):
-            note_folded(registry)
-            settle(registry)
+    left = query.exists(registry.connection, "temp._crdt_dirty")
+    if scene.sides and (surely or left or bearing.of_log(scene, tables)):
+        note_folded(registry)
+        settle(registry)
     severed.open_again(registry)
 
 

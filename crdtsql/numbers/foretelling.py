@@ -266,18 +266,18 @@ def adopt(registry: Registry, names: Collection[str] | None = None) -> bool:
 
 def adopt_and_settle(registry: Registry, names: Collection[str]) -> None:
     """Do so for tables that were enabled, and show these rows on."""
-    if adopt(registry, names):
-        with noting(registry):
+    with noting(registry):
+        if adopt(registry, names):
             settle(registry, everything=True)
 
 
 def settle_owed(registry: Registry) -> None:
     """Settle everything, in a file of an earlier format with its keys as those of this one are."""
     registry.set("unsettled", 0)
-    if registry.get("unforetold"):
-        registry.set("unforetold", None)
-        adopt(registry)
     with noting(registry):
+        if registry.get("unforetold"):
+            registry.set("unforetold", None)
+            adopt(registry)
         settle(registry, everything=True)
 
 

@@ -32,12 +32,12 @@ from crdtsql.capture import without_capture
 from crdtsql.numbers import followers
 from crdtsql.numbers.followers import Follower
 from crdtsql.numbers.moves import Moves, Span
-from crdtsql.shown import Side, moved, take_out
+from crdtsql.shown import Side, left, moved, take_out
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import FIRST_PARKED, FIRST_UPDATE_OP, Field, Registry, Table
 from crdtsql.wire import Header, TableHeader, image
 
-MOVED = TemporaryTable("_crdt_moved", "numbers/renumber/create_moved")
+MOVED = TemporaryTable("_crdt_moved", "numbers/renumber/create_moved", read_by=("shown/left",))
 
 _AS_IN_LOG = "+target"
 """A key is compared with the log's without its column's type: the log has none, and else its index could not be used."""
@@ -204,6 +204,8 @@ def _translate_shown(registry: Registry, table: Table | None, name: str, column:
     slots = {"table": identifier(name), "column": column, "means": means}
     if query.first(connection, sql("numbers/renumber/holds_moved", **slots)) is None:
         return
+    if table is not None:
+        left.note(registry, table, column, means)
     with without_capture(connection, None if table is None else [table]):
         connection.execute("SAVEPOINT crdt_move")
         try:
@@ -224,6 +226,8 @@ def _translate_shown(registry: Registry, table: Table | None, name: str, column:
                 take_out(registry, side)
         finally:
             connection.execute("RELEASE crdt_move")
+    if table is not None:
+        left.follow(registry, table, column)
 
 
 def _ours(connection: apsw.Connection, table: Table) -> list[Sql]:

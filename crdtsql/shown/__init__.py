@@ -1,6 +1,6 @@
 """What does a table show of the merged state (decisions 0011 and 0017)?"""
 
-from crdtsql.shown import bearing, foretold, moved, references, standins, strangers, vanishing
+from crdtsql.shown import bearing, foretold, left, moved, references, standins, strangers, vanishing
 from crdtsql.shown.foretold import Foretold
 from crdtsql.shown.held import HeldRow, held
 from crdtsql.shown.holding import Side, any_kept, any_waits, count_kept, link_held, take_out
@@ -23,6 +23,7 @@ __all__ = [
     "find_differences",
     "foretold",
     "held",
+    "left",
     "link_held",
     "moved",
     "note_folded",

@@ -20,13 +20,13 @@ from crdtsql.shown.deciding import Ends, Group, components
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import Reference
 from crdtsql.sqlite import schema
-from crdtsql.store import Causality, Registered, Registry
+from crdtsql.store import Causality, Registered, Registry, Table
 
 DIRTY = TemporaryTable(
     "_crdt_dirty",
     "shown/settling/create_dirty",
-    written_by=("merge/merging", "shown/rows"),
-    read_by=("shown/references",),
+    written_by=("merge/merging", "shown/left", "shown/rows"),
+    read_by=("fold/folding", "shown/references"),
 )
 RESTORED = TemporaryTable(
     "_crdt_restored",
@@ -56,6 +56,12 @@ def _everything(connection: apsw.Connection, registered: Registered) -> tuple[li
     shapes = schema.read_all(connection, (table.name for table in present))
     every = [Side(table, shapes[caseless(table.name)]) for table in present if caseless(table.name) in shapes]
     return every, references.read(connection, every)
+
+
+def references_of(registry: Registry, table: Table) -> list[Reference]:
+    """Return the references from a table, and to it."""
+    _, found = _everything(registry.connection, registry.registered())
+    return [one for one in found if table.id in {side.table.id for side in (one.child, one.parent) if side is not None}]
 
 
 class Scene:

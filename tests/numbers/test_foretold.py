@@ -334,11 +334,13 @@ def test_random_keys_have_one_answer(seed: int) -> None:
             receiver, changeset = late.pop(random.randrange(len(late)))
             replicas[receiver].merge(changeset)
             story.append(f"late to {receiver}")
+            assert_settled(replicas[receiver])
     for _ in range(2):
         for sender in replicas:
             give(sender, *(receiver for receiver in replicas if receiver is not sender))
+            for replica in replicas:
+                assert_settled(replica)
     compare(story, *replicas)
     for replica in replicas:
-        assert_settled(replica)
         shown = replica.connection.execute("SELECT p FROM k UNION SELECT p FROM kk").fetchall()
         assert all(int(p) > 0 for (p,) in shown)

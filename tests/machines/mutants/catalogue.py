@@ -8,6 +8,7 @@ from tests.machines.mutants.failing import FAILING
 from tests.machines.mutants.floods import FLOODS
 from tests.machines.mutants.kind import Mutant
 from tests.machines.mutants.looking import LOOKING
+from tests.machines.mutants.moving import MOVING
 from tests.machines.mutants.purges import PURGES
 from tests.machines.mutants.rejoining import REJOINING
 from tests.machines.mutants.retiring import RETIRING_SITES
@@ -1766,6 +1767,7 @@ MUTANTS = (
     *STORES,
     *ENCRYPTED,
     *FLOODS,
+    *MOVING,
     *FAILING,
     *LOOKING,
     *PURGES,
