@@ -42,27 +42,27 @@ MACHINES = "tests/machines"
 GENERATORS = {
     "any verb": Generator(f"{MACHINES}/simulation/constrained/test_any_verb.py", 2, "CRDTSQL_VERBS", len(FAMILIES)),
     "compaction": Generator(f"{MACHINES}/compaction/test_compaction.py::test_nobody_sees_that_a_replica_compacted", 60),
-    "conflicts": Generator("tests/conflicts/test_conflicts.py::test_resolved_is_exact", 60),
+    "conflicts": Generator("tests/conflicts/test_conflicts.py::test_resolved_is_exact", 300),
     "constrained": Generator(
         f"{MACHINES}/simulation/constrained/test_constrained.py::test_replicas_show_what_the_model_says", 124
     ),
-    "edges": Generator(f"{MACHINES}/property/test_edges.py", 60),
-    "fold": Generator("tests/fold/test_homomorphism.py", 240),
-    "foretold numbers": Generator("tests/numbers/test_foretold.py::test_random_keys_have_one_answer", 120),
+    "edges": Generator(f"{MACHINES}/property/test_edges.py", 480),
+    "fold": Generator("tests/fold/test_homomorphism.py", 480),
+    "foretold numbers": Generator("tests/numbers/test_foretold.py::test_random_keys_have_one_answer", 480),
     "memory": Generator(f"{MACHINES}/property/test_memory.py", 6, "CRDTSQL_MEMORY_SEEDS"),
     "networks": Generator(f"{MACHINES}/carry/test_convergence.py", 2, "CRDTSQL_NETWORKS"),
     "numbers": Generator(f"{MACHINES}/numbers/test_random.py", 60),
     "numbers and blocks": Generator(f"{MACHINES}/numbers/test_random_blocks.py", 30),
     "numbers and deletes": Generator(f"{MACHINES}/numbers/test_random_deletes.py", 60),
     "numbers and references": Generator(f"{MACHINES}/numbers/test_random_references.py", 20),
-    "numbers that were meant": Generator("tests/numbers/test_meant.py::test_random_references_have_one_answer", 120),
+    "numbers that were meant": Generator("tests/numbers/test_meant.py::test_random_references_have_one_answer", 480),
     "plain": Generator(f"{MACHINES}/simulation/test_stateful.py::test_replicas_hold_what_the_model_says", 120),
     "purges": Generator(f"{MACHINES}/property/test_purges.py", 60, "CRDTSQL_PURGES"),
     "rejoin": Generator("tests/rejoin/test_random.py", 40),
     "schema changes": Generator(f"{MACHINES}/schema_changes/test_random.py", 48, "CRDTSQL_SCHEMA_SEEDS"),
     "schema versions": Generator(f"{MACHINES}/schema_versions/test_random.py", 60),
     "stores": Generator(f"{MACHINES}/stores/test_random.py", 60),
-    "waiting writes": Generator("tests/store/test_waiting.py::test_random_copies_count_once", 60),
+    "waiting writes": Generator("tests/store/test_waiting.py::test_random_copies_count_once", 480),
 }
 
 
