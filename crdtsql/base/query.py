@@ -99,19 +99,19 @@ def exists(
 def having_rows(
     connection: apsw.Connection, tables: Sequence[tuple[int, Sql]], where: Sql | LiteralString = "1", values: Any = None
 ) -> set[int]:
-    """Return the numbers of those tables that have a row of which a condition holds, in one statement for a hundred."""
-    found: set[int] = set()
-    for first in range(0, len(tables), AT_ONCE):
-        statement = _any_of(tuple(tables[first : first + AT_ONCE]), where)
-        found.update(number for (number,) in rows(connection, statement, values))
-    return found
+    """Return the numbers of those tables that have a row of which a condition holds."""
+    return found_by(connection, asking(tables, where), values)
 
 
-@lru_cache(maxsize=256)
-def _any_of(tables: tuple[tuple[int, Sql], ...], where: Sql | LiteralString) -> str:
-    return " UNION ALL ".join(
-        f"SELECT {number} WHERE EXISTS (SELECT 1 FROM {table} WHERE {where})" for number, table in tables
-    )
+def asking(tables: Sequence[tuple[int, Sql]], where: Sql | LiteralString) -> list[str]:
+    """Write the statements that ask which tables have a row of which a condition holds, one for a hundred tables."""
+    questions = [f"SELECT {number} WHERE EXISTS (SELECT 1 FROM {table} WHERE {where})" for number, table in tables]
+    return [" UNION ALL ".join(questions[first : first + AT_ONCE]) for first in range(0, len(questions), AT_ONCE)]
+
+
+def found_by(connection: apsw.Connection, statements: Sequence[str], values: Any = None) -> set[int]:
+    """Return the numbers of the tables that statements of `asking` find."""
+    return {number for statement in statements for (number,) in rows(connection, statement, values)}
 
 
 def enforces_keys(connection: apsw.Connection) -> bool:

@@ -106,9 +106,8 @@ def _is_vouched(site: bytes, known: Agreement, ours: Vector) -> bool:
 
 
 def _seen_by_first(registry: Registry, header: Header, ordinal: int, database: str) -> dict[bytes, int]:
-    ids = {site.ordinal: site.id for site in header.sites}
     statement = sql("compaction/fence/seen_by_first", merged=Sql(f"{database}.merged"))
-    return {ids[peer]: upto for peer, upto in query.rows(registry.connection, statement, {"site": ordinal})}
+    return {header.ids[peer]: upto for peer, upto in query.rows(registry.connection, statement, {"site": ordinal})}
 
 
 def _lack(vector: Vector, forgotten: Vector) -> str:

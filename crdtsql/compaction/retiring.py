@@ -87,7 +87,7 @@ def in_full(vector: Vector, over: Mapping[bytes, tuple[int, int]]) -> dict[bytes
     return {**vector, **{site: last for site, (last, ended) in over.items() if ended <= upto and site not in vector}}
 
 
-def told_in_terms_of(registry: Registry, peer: Vector) -> dict[bytes, int]:
+def told_in_terms_of(registry: Registry, peer: Vector) -> Vector:
     """Return the vector so that a peer can compare it with its own, whichever sites each of both names no more."""
     told = retired.told_vector(registry)
     upto = peer.get(RETIRED, 0)

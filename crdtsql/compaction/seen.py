@@ -24,7 +24,7 @@ def note(registry: Registry, before: AbstractSet[bytes], image: Sql) -> None:
     """
     if RETIRED not in registry.vector():
         return
-    ordinals = {site: ordinal for ordinal, site, _ in registry.sites()}
+    ordinals = registry.ordinals()
     everybody = ordinals[RETIRED]
     back = [ordinals[site] for site in retired.named(registry) if site not in before]
     if back:

@@ -71,7 +71,7 @@ class Sweep:
         self._looked = self._looked or not query.exists(self.registry.connection, table.clock)
         connection, forgotten = self.registry.connection, floor.read(self.registry).floor
         with FLOOR.created(connection), archive.looked_up(self.registry):
-            ordinals = {site: ordinal for ordinal, site, _ in self.registry.sites()}
+            ordinals = self.registry.ordinals()
             below = floor.with_retired(self.registry, forgotten)
             known = [(ordinals[site], hlc) for site, hlc in below.items() if site in ordinals]
             query.insert_all(connection, "temp._crdt_floor", known)

@@ -173,9 +173,9 @@ def forget(registry: Registry, is_settled: Callable[[int, int], bool]) -> None:
         _keep(registry, known, [one for one in known if not is_settled(one.hlc, one.site)])
 
 
-def news(registry: Registry, receiver: Mapping[int, int]) -> tuple[UnseenWrite, ...]:
-    """List the writes that a receiver lacks, whose vector is given by local ordinals."""
-    return tuple(one for one in _known(registry) if one.hlc > receiver.get(one.site, 0))
+def news(registry: Registry, receiver: Mapping[bytes, int]) -> tuple[UnseenWrite, ...]:
+    """List the writes that a receiver with a vector lacks."""
+    return tuple(one for one in _known(registry) if one.hlc > receiver.get(registry.site_id(one.site), 0))
 
 
 def _known(registry: Registry) -> list[UnseenWrite]:

@@ -71,10 +71,10 @@ def _few(
         return []
     if not receiver and archive.is_there(connection):  # births come with it of which there is no row
         return None
-    recent = query.having_rows(connection, registered.clocks, "seq >= :start", {"start": start})
+    recent = query.found_by(connection, registered.changed_since, {"start": start})
     found = []
     for table in registered.tables:
-        of_genesis = lacks_genesis(registry, table, receiver)
+        of_genesis = table.genesis is not None and lacks_genesis(registry, table, receiver)
         if start > table.bulk and table.id not in recent and not of_genesis:
             continue
         found.append(table)

@@ -7,7 +7,7 @@ to the receiver; of its cells those whose stamp is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
@@ -77,7 +77,7 @@ def export(
 
 @contextmanager
 def receiver_noted(
-    connection: apsw.Connection, sites: list[tuple[int, bytes, int]], receiver: Mapping[bytes, int]
+    connection: apsw.Connection, sites: Sequence[tuple[int, bytes, int]], receiver: Mapping[bytes, int]
 ) -> Iterator[None]:
     """Note the receiver's vector for the length of a block, for statements to compare with."""
     with RECEIVER.created(connection):
@@ -153,8 +153,8 @@ def fill(
 def say(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int], now: Now) -> Header:
     """Say in a header what a changeset says before it has any rows."""
     connection, sites = registry.connection, registry.sites()
-    has = {ordinal: receiver.get(site, 0) for ordinal, site, _ in sites}
-    listed = tuple(Site(ordinal, site, upto, min(upto, receiver.get(site, 0))) for ordinal, site, upto in sites)
+    needs = [min(upto, receiver.get(site, 0)) for _, site, upto in sites]
+    listed = tuple(Site(*site, needed) for site, needed in zip(sites, needs, strict=True))
     links = followers.links(registry, tables)
     headers = [replace(describe(connection, table), links=links.get(table.id, ())) for table in tables]
     return Header(
@@ -163,11 +163,11 @@ def say(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int], 
         listed,
         tuple(headers),
         registry.eras(),
-        unseen.news(registry, has),
+        unseen.news(registry, receiver),
         lanes.told(registry),
         names=names.told(registry),
         starts=starts.told(registry, receiver),
-        purges=told.news(registry, has),
+        purges=told.news(registry, receiver),
         compaction=floor.read(registry),
         retired={} if receiver else {site: (*one,) for site, one in retired.every(registry).items()},
     )

@@ -24,7 +24,8 @@ def without_unnamed(registry: Registry, header: Header, database: str, numbers: 
         database: where the image, or the workbench, is.
         numbers: the tables that were filled.
     """
-    left = {site.ordinal for site in header.sites if site.id in retired.named(registry)}
+    named = retired.named(registry)
+    left = {site.ordinal for site in header.sites if site.id in named} if named else set()
     if not left:
         return header
     left -= {max(site.ordinal for site in header.sites), max(header.sites, key=lambda site: site.upto).ordinal}

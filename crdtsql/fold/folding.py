@@ -24,8 +24,9 @@ from crdtsql.shown import Scene, bearing, moved, note_folded, noting, settle, st
 from crdtsql.sqlite import schema
 from crdtsql.store import Logged, Registry, Table, has_pending
 
-MOST_EVENTS = 1_000
-"""Up to so many events of a table with many columns, it is found out whether they change stamps of a few columns alone."""
+SOME_EVENTS, MOST_EVENTS = 20, 1_000
+"""From the first number of events on, or in a table with many columns, and up to the second, it is found out whether they change
+stamps of a few columns alone: one more question, which does not pay for a single row."""
 
 
 def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Logged | None = None) -> int:
@@ -58,7 +59,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         for site, first, last in stamped.spans:
             registry.record_merged(first, site)
             registry.raise_vector(batch, [(site, last)])
-        tables = {table.id: table for table in registry.tables()}
+        tables = registry.registered().by_id
         scene = Scene(registry, set(summary))
         known = [(tables[number], events) for number, events in summary.items() if number in tables]
         _log_unseen(
@@ -199,7 +200,7 @@ def _fold_rows(
 ) -> None:
     """Fold the events of a table, grouped by row in `rows`, into its clocks."""
     connection, clock_is_event = registry.connection, table.same_keys("clock", "event")
-    few = len(table.fields) >= naming.MANY_COLUMNS and events.count <= MOST_EVENTS
+    few = events.count <= MOST_EVENTS and (len(table.fields) >= naming.MANY_COLUMNS or events.count >= SOME_EVENTS)
     if few and not events.inserts and not events.removals and not values["look"]:
         slots = {"events_by_row": rows, "clock": table.clock, "clock_is_event": clock_is_event}
         if not query.rows(connection, sql("fold/folding/first_events", **slots), values):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -170,7 +171,7 @@ def status(registry: Registry) -> Status:
     )
 
 
-def _compaction(registry: Registry, vector: dict[bytes, int]) -> CompactionStatus | None:
+def _compaction(registry: Registry, vector: Mapping[bytes, int]) -> CompactionStatus | None:
     known, keep_ms = floor.read(registry), due.keep_ms(registry)
     if not known and keep_ms is None:
         return None
@@ -245,7 +246,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int], lost:
     )
 
 
-def peer_status(registry: Registry, peer: bytes, known: dict[bytes, int], vector: dict[bytes, int]) -> PeerStatus:
+def peer_status(registry: Registry, peer: bytes, known: dict[bytes, int], vector: Mapping[bytes, int]) -> PeerStatus:
     """Say what a peer lacks that was last known to have `known`, of what the vector has here."""
     known = retiring.full(registry, known)
     behind = [(upto, known.get(site, 0)) for site, upto in vector.items() if known.get(site, 0) < upto]

@@ -90,7 +90,9 @@ def check_needs(registry: Registry, header: Header) -> None:
     """
     ours = retired.vector_with(registry, header.needs)
     missing = {
-        site.hex(): (ours.get(site, 0), needed) for site, needed in header.needs.items() if ours.get(site, 0) < needed
+        site.hex(): (ours.get(site, 0), needed)
+        for site, needed in sorted(header.needs.items() - ours.items())
+        if ours.get(site, 0) < needed
     }
     if missing:
         named = "; ".join(
@@ -233,8 +235,14 @@ def merge(
             _settle(registry, arrivals, last_conflict)
         guard.check(lambda name: (report.of(name).deleted, report.of(name).inserted))
     _count(registry, arrivals, report)
-    registry.raise_vector(batch, [(local[site.ordinal], site.upto) for site in header.sites])
+    registry.raise_vector(batch, _news(registry, header))
     return report
+
+
+def _news(registry: Registry, header: Header) -> list[tuple[int, int]]:
+    """List the entries of the sender's vector that may be new here, by local ordinals."""
+    ordinals = registry.ordinals()
+    return [(ordinals[site], upto) for site, upto in header.vector.items() - registry.vector().items()]
 
 
 def _meet_sites(registry: Registry, header: Header, database: str, *, again: bool) -> dict[int, int]:
@@ -307,15 +315,13 @@ def _arrival(registry: Registry, header: Header, number: int, database: str, not
 def _map_sites(registry: Registry, header: Header, *, again: bool) -> tuple[dict[int, int], set[bytes]]:
     """Give every site of the changeset a local ordinal; return changeset ordinal -> local one, and the sites that had one before."""
     before = {} if again else retired.vector_with(registry, (site.id for site in header.sites))
-    listed = {site for _, site, _ in registry.sites()}
-    ordinals = registry.add_sites([site.id for site in header.sites])
-    local = {site.ordinal: ordinal for site, ordinal in zip(header.sites, ordinals, strict=True)}
-    connection = registry.connection
-    sites = [(site.ordinal, local[site.ordinal], before.get(site.id, 0), site.id) for site in header.sites]
-    query.insert_all(connection, "temp._crdt_from", sites)
-    vector = [(local[site.ordinal], site.upto) for site in header.sites]
-    query.insert_all(connection, "temp._crdt_theirs", vector)
-    return local, listed
+    listed = {*registry.ordinals()}
+    numbers, ids, uptos, _ = zip(*header.sites, strict=True)
+    ordinals = registry.add_sites(ids)
+    connection, seen_before = registry.connection, [before.get(site, 0) for site in ids]
+    query.insert_all(connection, "temp._crdt_from", [*zip(numbers, ordinals, seen_before, ids, strict=True)])
+    query.insert_all(connection, "temp._crdt_theirs", [*zip(ordinals, uptos, strict=True)])
+    return dict(zip(numbers, ordinals, strict=True)), listed
 
 
 def _merge_tables(

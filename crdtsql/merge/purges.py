@@ -56,6 +56,8 @@ def carried_out(
 
 def _news(registry: Registry, header: Header, local: Mapping[int, int]) -> list[PurgedRow]:
     """List the purges that the header names and that are new here, by local ordinals."""
+    if not header.purges:
+        return []
     vector = registry.vector()
     seen = {local[site.ordinal]: upto for site in header.sites if (upto := vector.get(site.id, 0))}
     news = [one._replace(site=local[one.site]) for one in header.purges if one.hlc > seen.get(local[one.site], 0)]

@@ -59,7 +59,7 @@ def note(registry: Registry, header: Header, local: dict[int, int]) -> None:
 
 def _note_forgotten(registry: Registry, forgotten: Mapping[bytes, int]) -> None:
     """Note up to where either side may have forgotten stamps."""
-    ordinals = {site: ordinal for ordinal, site, _ in registry.sites()}
+    ordinals = registry.ordinals()
     below = floor.with_retired(registry, forgotten) if forgotten else {}
     known = [(ordinals[site], upto) for site, upto in below.items() if site in ordinals]
     query.insert_all(registry.connection, "temp._crdt_forgotten", known)

@@ -47,9 +47,9 @@ def may_be(registry: Registry, vector: Mapping[bytes, int]) -> bool:
 
 def find(registry: Registry, header: Header) -> Unrelated:
     """Find out what this replica and the sender of a changeset filled separately; before anything is merged."""
-    ids, theirs = {site.ordinal: site.id for site in header.sites}, header.vector
-    ours = {site: upto for _, site, upto in registry.sites()} | retired.vector_with(registry, ids.values())
-    wholly = (ours.keys() - {RETIRED}).isdisjoint(ids.values())
+    ids, theirs = header.ids, header.vector
+    ours, known = retired.vector_with(registry, ids.values()), registry.ordinals()
+    wholly = not any((site in known or site in ours) and site != RETIRED for site in ids.values())
     unseen = {table.uid for table in header.tables if table.genesis and not _is_seen(table.genesis, ids, ours)}
     if wholly or not unseen:
         return Unrelated(wholly, frozenset())

@@ -58,10 +58,10 @@ def to_tables(registry: Registry, wanted: Sequence[Table]) -> dict[int, list[Fol
 
 def links(registry: Registry, tables: Sequence[Table]) -> dict[int, tuple[tuple[str, str, str], ...]]:
     """Return what the columns of tables refer to, as a changeset says it, by table; nothing where no numbers must follow."""
-    every = registry.registered().by_name
-    if not tables or not any(known.is_numbered for known in every.values()):
+    registered = registry.registered()
+    if not tables or not registered.numbered:
         return {}
-    return {table.id: tuple(_links_of(registry, table, every)) for table in tables}
+    return {table.id: tuple(_links_of(registry, table, registered.by_name)) for table in tables}
 
 
 def _links_of(registry: Registry, table: Table, tables: dict[str, Table]) -> list[tuple[str, str, str]]:

@@ -43,7 +43,7 @@ Keyed = list[tuple[Follower, Table]]
 def _numbered(registry: Registry) -> list[tuple[Table, Keyed]]:
     """List the tables whose numbers keys hold, with the columns that do."""
     registered = registry.registered()
-    if not any(table.is_numbered for table in registered.tables):
+    if not registered.numbered:
         return []
     return _in_keys(registry.connection, registered, followers.learned(registry))
 
@@ -51,7 +51,7 @@ def _numbered(registry: Registry) -> list[tuple[Table, Keyed]]:
 @memory.of_schema
 def _in_keys(connection: apsw.Connection, registered: Registered, learned: Hashable) -> list[tuple[Table, Keyed]]:
     del learned  # what else the answer depends on
-    followed = followers.to_tables(Registry(connection), [table for table in registered.tables if table.is_numbered])
+    followed = followers.to_tables(Registry(connection), registered.numbered)
     found = []
     for table in registered.tables:
         keyed = [(one, one.table) for one in followed.get(table.id, ()) if one.table is not None and one.position]

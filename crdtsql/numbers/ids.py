@@ -27,7 +27,7 @@ def meet(registry: Registry, header: Header, database: str, local: Mapping[int, 
     Raises:
         InvalidChangesetError: the changeset says what can't be of a row's number.
     """
-    numbered = {table.uid: table for table in registry.tables() if table.is_numbered}
+    numbered = {table.uid: table for table in registry.registered().numbered}
     header = replace(header, tables=header.tables + _unlisted(registry, header, numbered))
     renumbered = {}
     for number, theirs in enumerate(header.tables, 1):

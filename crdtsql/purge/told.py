@@ -172,9 +172,9 @@ def forget(registry: Registry, is_settled: Callable[[int, int], bool]) -> None:
         registry.set("purged", json.dumps([_to_json(one) for one in left], ensure_ascii=False))
 
 
-def news(registry: Registry, receiver: Mapping[int, int]) -> tuple[PurgedRow, ...]:
-    """List those that a receiver lacks, whose vector is given by local ordinals."""
-    return tuple(one for one in known(registry) if one.hlc > receiver.get(one.site, 0))
+def news(registry: Registry, receiver: Mapping[bytes, int]) -> tuple[PurgedRow, ...]:
+    """List those that a receiver with a vector lacks."""
+    return tuple(one for one in known(registry) if one.hlc > receiver.get(registry.site_id(one.site), 0))
 
 
 def known(registry: Registry) -> list[PurgedRow]:

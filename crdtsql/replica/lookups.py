@@ -39,7 +39,7 @@ class Lookups(Session):
             found = memory.of_content(self.connection, "vector", self._read_vector)
             return self._in_terms_of(peer or {}, found)
 
-    def _read_vector(self) -> dict[bytes, int]:
+    def _read_vector(self) -> Mapping[bytes, int]:
         self.registry.require()
         return retired.told_vector(self.registry)
 
@@ -49,7 +49,7 @@ class Lookups(Session):
         from crdtsql.compaction import retiring
 
         with reading(self.connection):
-            return retiring.told_in_terms_of(self.registry, peer)
+            return {**retiring.told_in_terms_of(self.registry, peer)}
 
     @verb
     def standing(self, peer_vector: Vector | None = None) -> Standing:

@@ -83,8 +83,8 @@ class Scene:
 
     def _placeholders(self, touched: set[int] | None) -> Iterator[Side]:
         """Yield the placeholders of tables that are not in this file, whose rows come and go too, with nothing in their way."""
-        for table in self.registry.tables():
-            if table.absent and (touched is None or table.id in touched) and holding.any_kept(self.connection, table):
+        for table in self.registry.registered().absent:
+            if (touched is None or table.id in touched) and holding.any_kept(self.connection, table):
                 shape = schema.read(self.connection, table.place)
                 if shape is not None:
                     yield Side(table, shape)

@@ -34,10 +34,12 @@ class Registered:
 
     Attributes:
         tables: all of them, by name.
-        by_name, by_uid: the same by caseless name and by uid.
+        by_name, by_uid, by_id: the same by caseless name, by uid and by id.
         plain: identity -> uids of the tables that have it, and are as usual otherwise.
         unusual: the others.
-        clocks: id and table of clocks of all.
+        absent: those that are not in this file.
+        changed_since: statements that find those of which clocks changed in a batch, or later (`query.asking`).
+        numbered: those of which the key is only a number under which a row is shown.
     """
 
     def __init__(self, tables: list[Table]) -> None:
@@ -45,7 +47,10 @@ class Registered:
         self.by_name = {caseless(table.name): table for table in tables}
         self.by_uid = {table.uid: table for table in tables}
         self.unusual = [table for table in tables if not table.is_plain]
-        self.clocks = [(table.id, table.clock) for table in tables]
+        self.by_id = {table.id: table for table in tables}
+        self.absent = [table for table in tables if table.absent]
+        self.changed_since = query.asking([(table.id, table.clock) for table in tables], "seq >= :start")
+        self.numbered = [table for table in tables if table.is_numbered]
         plain = [table for table in tables if table.is_plain]
         self.plain = {name: frozenset(one.uid for one in plain if one.identity == name) for name in policy.IDENTITIES}
 
@@ -120,24 +125,24 @@ def _read(connection: apsw.Connection, name: str) -> list[Table]:
     return _tables(*_ask(connection, name))
 
 
-Rows = list[tuple[Any, ...]]
+def _ask(connection: apsw.Connection, name: str | None) -> tuple[str, str, str]:
+    """Return the rows of the tables, of their columns, and of the facts about them, as JSON; of one table if a name is given."""
+    (tables,) = query.first(connection, sql("store/catalogue/list_tables"), {"name": name})
+    only = None if name is None else next((row[0] for row in json.loads(tables)), None)
+    (columns,) = query.first(connection, sql("store/catalogue/list_columns"), {"tbl": only})
+    (facts,) = query.first(connection, _list_facts(only))
+    return tables, columns, facts
 
 
-def _ask(connection: apsw.Connection, name: str | None) -> tuple[Rows, Rows, Rows]:
-    """Return the rows of the tables, of their columns, and of the facts about them; of one table if a name is given."""
-    tables = query.rows(connection, sql("store/catalogue/list_tables"), {"name": name})
-    only = tables[0][0] if tables and name is not None else None
-    columns = query.rows(connection, sql("store/catalogue/list_columns"), {"tbl": only})
-    return tables, columns, query.rows(connection, _list_facts(only))
-
-
-def _tables(tables: Rows, all_columns: Rows, all_facts: Rows) -> list[Table]:
-    columns: dict[int, Rows] = {}
+def _tables(*answer: str) -> list[Table]:
+    tables, all_columns, all_facts = map(json.loads, answer)
+    columns: dict[int, list[tuple[Any, ...]]] = {}
     for number, *column in all_columns:
         columns.setdefault(number, []).append(tuple(column))
-    facts = {str(fact): value for fact, value in all_facts}
+    facts = dict(all_facts)
     return [
-        _table(row, tuple(columns.get(row[0], ())), *(facts.get(f"{word}:{row[0]}") for word in READ)) for row in tables
+        _table(tuple(row), tuple(columns.get(row[0], ())), *(facts.get(f"{word}:{row[0]}") for word in READ))
+        for row in tables
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import apsw
@@ -34,6 +35,7 @@ from crdtsql.base import (
 from crdtsql.store import catalogue, damage, facts, progress
 from crdtsql.store.catalogue import Registered
 from crdtsql.store.tables import Field, Table, free_uid
+from crdtsql.store.vectors import peers, sites
 
 if TYPE_CHECKING:
     from crdtsql.sqlite import TableShape
@@ -234,10 +236,10 @@ class Registry:
             memory.forget_row(self.connection, kept)
         return int(query.first(self.connection, statement, (site,))[0])
 
-    def add_sites(self, sites: Sequence[bytes]) -> list[int]:
+    def add_sites(self, ids: Sequence[bytes]) -> list[int]:
         """Return the ordinals of sites, giving those that are new one each."""
-        known = {site: ordinal for ordinal, site, _ in self.sites()}
-        return [known[site] if site in known else self.add_site(site) for site in sites]
+        known = self.ordinals()
+        return [known[site] if site in known else self.add_site(site) for site in ids]
 
     def become(self, site: bytes) -> int:
         """Make `site` the local site; the one before stays as a peer that was fully seen."""
@@ -247,26 +249,28 @@ class Registry:
         self.set("self", ordinal)
         return ordinal
 
-    def sites(self) -> list[tuple[int, bytes, int]]:
+    def sites(self) -> Sequence[tuple[int, bytes, int]]:
         """List (ordinal, id, upto) of all sites."""
-        statement = "SELECT ordinal, id, upto FROM _crdt_site ORDER BY ordinal"
-        return [*memory.of_transaction(self.connection, "sites", partial(query.rows, self.connection, statement))]
+        return sites.known(self.connection).listed
 
-    def vector(self) -> dict[bytes, int]:
+    def ordinals(self) -> MappingProxyType[bytes, int]:
+        """Return the ordinals of all sites by their ids."""
+        return sites.known(self.connection).ordinals
+
+    def vector(self) -> MappingProxyType[bytes, int]:
         """Return the version vector: site id -> highest hlc seen; sites without events are left out."""
-        return {site: upto for _, site, upto in self.sites() if upto > 0}
+        return sites.known(self.connection).vector
 
     def raise_vector(self, batch: int, entries: Iterable[tuple[int, int]]) -> None:
         """Raise entries (ordinal, hlc) of the vector, and the clock, and record that it happened in `batch`."""
-        known = self.sites()
-        before = {ordinal: upto for ordinal, _, upto in known}
-        risen = {ordinal: upto for ordinal, upto in entries if upto > before[ordinal]}
+        known = sites.known(self.connection)
+        told = dict(entries)
+        risen = {ordinal: told[ordinal] for ordinal, _, upto in known.listed if upto < told.get(ordinal, 0)}
         for ordinal, upto in risen.items():
             self.connection.execute("UPDATE _crdt_site SET upto = ? WHERE ordinal = ?", (upto, ordinal))
             self.connection.execute(sql("store/registry/record_progress"), (batch, ordinal, upto))
         if risen:
-            sites = [(ordinal, site, risen.get(ordinal, upto)) for ordinal, site, upto in known]
-            memory.replace_row(self.connection, "sites", sites)
+            sites.replace(self.connection, known.raised(risen))
             self.set("clock", max(self.number("clock"), *risen.values()))
 
     def next_batch(self) -> int:
@@ -287,22 +291,16 @@ class Registry:
         values = {"self": self.self_ordinal if site is None else site, "at": at}
         self.connection.execute(sql("store/registry/record_merged"), values)
 
-    def remember_peer(self, peer: bytes, vector: dict[bytes, int]) -> None:
+    def remember_peer(self, peer: bytes, vector: Mapping[bytes, int]) -> None:
         """Remember the vector that a peer was seen to have."""
         (ordinal,) = self.add_sites([peer])
         if ordinal == self.self_ordinal:
             return
-        before = dict(query.rows(self.connection, "SELECT known, upto FROM _crdt_peer WHERE site = ?", (ordinal,)))
-        told = [(known, vector[site]) for known, site, _ in self.sites() if site in vector]
-        risen = [(ordinal, known, upto) for known, upto in told if upto > before.get(known, -1)]
-        self.connection.executemany(sql("store/registry/remember_peer"), risen)
+        peers.remember(self.connection, ordinal, vector, self.ordinals())
 
     def peers(self) -> dict[bytes, dict[bytes, int]]:
         """Return the remembered vectors: peer's site id -> its vector."""
-        found: dict[bytes, dict[bytes, int]] = {}
-        for peer, site, upto in self.connection.execute(sql("store/registry/list_peers")):
-            found.setdefault(bytes(peer), {})[bytes(site)] = upto
-        return found
+        return peers.every(self.connection)
 
     # -- tables -----------------------------------------------------------------------------------
 

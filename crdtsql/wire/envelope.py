@@ -28,8 +28,8 @@ import struct
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import zstandard
@@ -61,7 +61,7 @@ COMPRESSION_LEVEL_OF_LARGE = 6
 COMPRESSION_JOB_BYTES = 2 << 20
 """Images of several such pieces are compressed harder, on two threads: smaller, and done in the same time."""
 SMALL_BYTES = 64 << 10
-"""Up to so many, each thread keeps its compressor: to make one takes 25 times as long as to compress a few rows."""
+"""Up to so many, each thread keeps its compressor and decompressor: to make one takes 25 times as long as to use it for a few rows."""
 _of_thread = threading.local()
 
 
@@ -77,13 +77,19 @@ def pack_rows(header: Header, head: bytes, rows: bytes) -> bytes:
 
 
 def _flags(header: Header) -> int:
-    nameless = any(site.id == RETIRED for site in header.sites)
+    nameless = RETIRED in header.ids.values()
     return FORETOLD * bool(header.foretold) | FORGOT * bool(header.compaction.floor) | NAMELESS * nameless
 
 
 def header_bytes(header: Header) -> bytes:
     """Write a header as changesets have it."""
-    return json.dumps(header.to_json(), separators=(",", ":"), ensure_ascii=False).encode()
+    others = json.dumps(replace(header, sites=()).to_json(), separators=(",", ":"), ensure_ascii=False)
+    # There may be thousands of sites, and JSON takes three times as long to find out what each of them is made of.
+    sites = ",".join(
+        f'{{"ordinal":{ordinal},"id":"{site.hex()}","upto":{upto},"needs":{needs}}}'
+        for ordinal, site, upto, needs in header.sites
+    )
+    return others.replace('"sites":[]', f'"sites":[{sites}]', 1).encode()
 
 
 def _compressed(content: bytes) -> bytes:
@@ -104,6 +110,14 @@ def _small_compressor() -> zstandard.ZstdCompressor:
     found: zstandard.ZstdCompressor | None = getattr(_of_thread, "compressor", None)
     if found is None:
         found = _of_thread.compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
+    return found
+
+
+def _small_decompressor() -> zstandard.ZstdDecompressor:
+    """Return this thread's decompressor, which keeps no more room than a small changeset takes."""
+    found: zstandard.ZstdDecompressor | None = getattr(_of_thread, "decompressor", None)
+    if found is None:
+        found = _of_thread.decompressor = zstandard.ZstdDecompressor(max_window_size=2 * SMALL_BYTES)
     return found
 
 
@@ -213,11 +227,17 @@ def _reader(body: memoryview) -> zstandard.ZstdDecompressionReader:
 
 
 def _unfold(body: memoryview, length: int) -> bytes:
-    source = _reader(body)
+    if length <= SMALL_BYTES:
+        with suppress(zstandard.ZstdError):  # a sound frame may ask for more room than it needs
+            return _whole(_small_decompressor().stream_reader(body), length)
     with _sound_frame():
-        content = source.read(length)
-        if len(content) != length or source.read(1):
-            raise _other_length()
+        return _whole(_reader(body), length)
+
+
+def _whole(source: zstandard.ZstdDecompressionReader, length: int) -> bytes:
+    content = source.read(length)
+    if len(content) != length or source.read(1):
+        raise _other_length()
     return content
 
 

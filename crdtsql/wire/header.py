@@ -43,6 +43,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from crdtsql.base import (
@@ -184,7 +186,7 @@ class TableHeader:
         return {name: value for name, value in named.items() if value != usual[name]}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Header:
     """What a changeset says about itself, readable without any database."""
 
@@ -204,15 +206,20 @@ class Header:
     foretold: tuple[tuple[str, int, int], ...] = ()
     retired: dict[bytes, tuple[int, int]] = field(default_factory=dict)
 
-    @property
-    def vector(self) -> dict[bytes, int]:
-        """Return the sender's version vector."""
-        return {site.id: site.upto for site in self.sites if site.upto > 0}
+    @cached_property
+    def ids(self) -> MappingProxyType[int, bytes]:
+        """Return the ids of the sites by the numbers that the changeset gives them."""
+        return MappingProxyType({site.ordinal: site.id for site in self.sites})
 
-    @property
-    def needs(self) -> dict[bytes, int]:
+    @cached_property
+    def vector(self) -> MappingProxyType[bytes, int]:
+        """Return the sender's version vector."""
+        return MappingProxyType({site.id: site.upto for site in self.sites if site.upto > 0})
+
+    @cached_property
+    def needs(self) -> MappingProxyType[bytes, int]:
         """Return the vector that a receiver must cover."""
-        return {site.id: site.needs for site in self.sites if site.needs > 0}
+        return MappingProxyType({site.id: site.needs for site in self.sites if site.needs > 0})
 
     @property
     def highest(self) -> int:
@@ -231,7 +238,8 @@ class Header:
 
     def has_news_for(self, vector: Mapping[bytes, int]) -> bool:
         """Tell whether there is any event in the changeset that a replica with this version vector lacks."""
-        return any(upto > vector.get(site, 0) for site, upto in self.vector.items())
+        news = self.vector.items() - vector.items()
+        return any(upto > vector.get(site, 0) for site, upto in news)
 
     def to_json(self) -> dict[str, Any]:
         """Return the header as the JSON object of the file."""

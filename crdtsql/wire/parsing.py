@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from operator import lt
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from operator import gt, itemgetter, lt
 from typing import Any
 
 from crdtsql.base import (
@@ -59,11 +61,13 @@ def _parse_header(found: dict[str, Any]) -> Header:
     sites = _parse_sites(found["sites"])
     if not _are_numbered(sites):
         raise ValueError("sites are not numbered 1, 2, ...")
-    if len({site.id for site in sites}) != len(sites):
+    ordinals, ids, reached, needed = zip(*sites, strict=True) if sites else ((), (), (), ())
+    vector = dict(zip(ids, reached, strict=True))
+    if len(vector) != len(sites):
         raise ValueError("a site is listed twice")
-    if any(site.needs > site.upto for site in sites):
+    if any(map(gt, needed, reached)):
         raise ValueError("a site needs more than it gives")
-    uptos = {site.ordinal: site.upto for site in sites}
+    uptos = dict(zip(ordinals, reached, strict=True))
     tables = tuple(_parse_table(table, uptos) for table in found["tables"])
     if any(
         len(names) != len(tables)
@@ -89,12 +93,12 @@ def _parse_header(found: dict[str, Any]) -> Header:
     starts = {_site_id(site): _parse_line(line) for site, line in found.get("starts", {}).items()}
     if len(starts) > MAXIMUM_STARTS:
         raise ValueError("more sites have starts than anybody tells of")
-    compaction = _parse_compaction(found.get("compaction", {}), {site.id: site.upto for site in sites})
+    compaction = _parse_compaction(found.get("compaction", {}), vector)
     sender, created = _site_id(found["sender"]), _number(found["created_ms"])
     keys = sum(table.rows * len(table.key) for table in tables)
     foretold = _parse_foretold(found.get("foretold", []), uptos, keys)
     purges = _parse_purges(found, uptos)
-    retired = _parse_retired(found.get("retired", {}), {site.id for site in sites})
+    retired = _parse_retired(found.get("retired", {}), vector.keys())
     return Header(
         sender,
         created,
@@ -122,7 +126,7 @@ def _are_numbered(sites: tuple[Site, ...]) -> bool:
     return any(site.id == RETIRED for site in sites) and min(numbers) >= 1 and all(map(lt, numbers, numbers[1:]))
 
 
-def _parse_retired(found: dict[str, Any], listed: set[bytes]) -> dict[bytes, tuple[int, int]]:
+def _parse_retired(found: dict[str, Any], listed: AbstractSet[bytes]) -> dict[bytes, tuple[int, int]]:
     retired = {_site_id(site): (_number(upto), _number(ended)) for site, (upto, ended) in found.items()}
     if len(retired) > MAXIMUM_ENDS or (retired and RETIRED not in listed):
         raise ValueError("the sites that it names no more are not valid")
@@ -169,11 +173,14 @@ def _parse_sites(found: list[dict[str, Any]]) -> tuple[Site, ...]:
     """Read the sites, of which there may be thousands: all of them at once, or one by one to say what is wrong with which."""
     if len(found) > MAXIMUM_SITES:
         raise ValueError("it names more sites than anybody knows")
-    ordinals, ids, uptos, needs = ([site[name] for site in found] for name in Site._fields)
+    ordinals, ids, uptos, needs = (list(map(itemgetter(name), found)) for name in Site._fields)
     numbers = [*ordinals, *uptos, *needs]
     are_numbers = {*map(type, numbers)} == {int} and min(numbers) >= 0 and max(numbers) <= clock.HIGHEST_HLC
-    if are_numbers and {*map(type, ids)} == {str} and {*map(len, ids)} == {32} and _HEX.issuperset("".join(ids)):
-        return tuple(map(Site._make, zip(ordinals, map(bytes.fromhex, ids), uptos, needs, strict=True)))
+    if are_numbers and {*map(type, ids)} == {str} and {*map(len, ids)} == {32}:
+        together = "".join(ids)
+        with suppress(ValueError):
+            if bytes.fromhex(together).hex() == together:  # else they have capitals or blanks
+                return tuple(map(Site._make, zip(ordinals, map(bytes.fromhex, ids), uptos, needs, strict=True)))
     return tuple(
         Site(_number(site["ordinal"]), _site_id(site["id"]), _number(site["upto"]), _number(site["needs"]))
         for site in found

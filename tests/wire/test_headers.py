@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from crdtsql.base.errors import InvalidChangesetError, SchemaMismatchError
-from crdtsql.wire.envelope import unpack
+from crdtsql.wire.envelope import header_bytes, unpack
 from tests.support import forge
 from tests.support.changes import pair
 from tests.support.peers import rows, write
@@ -118,3 +121,71 @@ def test_purges_of_what_is_not_here_are_passed_on(tmp_path: Path) -> None:
             ("task", (1, 2, 3)),
         ]
         assert not unpack(other.export(one.vector())).header.purges
+
+
+NO_IDS: dict[str, Callable[[str], object]] = {
+    "capitals": str.upper,
+    "blanks": lambda site: f"{site[:-2]}  ",
+    "blanks within, of the same length": lambda site: f"{site[:14]}  {site[16:]}",
+    "letters that are no digits": lambda site: f"{site[:-1]}g",
+    "digits that are not ASCII": lambda site: f"{site[:-1]}\N{ARABIC-INDIC DIGIT ONE}",
+    "too short": lambda site: site[:-2],
+    "too long": lambda site: f"{site}00",
+    "a number": lambda site: int(site, 16),
+    "none": lambda _: None,
+}
+
+
+@pytest.mark.parametrize("change", NO_IDS)
+def test_ids_of_sites_that_are_none_are_refused(change: str, tmp_path: Path) -> None:
+    """An id of a site is 32 hex digits in lower case; a header with another one is refused, whichever of its sites has it."""
+    with pair(tmp_path) as (one, _):
+        one.connection.execute("UPDATE task SET n = 9")
+        data = one.export()
+        for number in range(len(unpack(data).header.sites)):
+
+            def changed(header: dict[str, Any], number: int = number) -> None:
+                site = header["sites"][number]
+                site["id"] = NO_IDS[change](f"{site['id'][:-1]}a")
+
+            with pytest.raises(InvalidChangesetError, match="its header is not valid"):
+                unpack(forge.with_header(data, changed))
+
+
+def test_header_is_written_as_its_json(tmp_path: Path) -> None:
+    """The bytes of a header are those of its JSON object, also where a name looks like a part of it, and where it has no sites."""
+    with pair(tmp_path) as (one, _):
+        one.alter('ALTER TABLE task RENAME COLUMN title TO """sites"":[]"')
+        found = unpack(one.export()).header
+        for header in (found, replace(found, sites=())):
+            written = json.dumps(header.to_json(), separators=(",", ":"), ensure_ascii=False)
+            assert header_bytes(header).decode() == written
+
+
+def test_vectors_that_are_shared_stay_as_they_are(tmp_path: Path) -> None:
+    """Whoever asks a file, or a header, for its version vector can't change what the next one gets."""
+    with pair(tmp_path) as (one, _):
+        header = unpack(one.export()).header
+        for shared in (one.registry.vector(), one.registry.ordinals(), header.vector, header.needs, header.ids):
+            with pytest.raises(TypeError):
+                shared[next(iter(shared), b"")] = 1  # type: ignore[index]
+
+
+def test_frame_may_ask_for_more_room(tmp_path: Path) -> None:
+    """Whoever compresses a small changeset may choose a large window, or damage it; the next one is read all the same."""
+    with pair(tmp_path) as (one, _):
+        data = one.export()
+        head = header_bytes(unpack(data).header)
+        image = forge.parts(forge.as_image(data))[1]
+        room = zstandard.ZstdCompressionParameters(window_log=26, write_content_size=False)
+        pressed = zstandard.ZstdCompressor(compression_params=room).compressobj()
+        wide = pressed.compress(image) + pressed.flush()
+        assert zstandard.get_frame_parameters(wide).window_size == 1 << 26
+        for body in (wide, zstandard.ZstdCompressor().compress(image), wide):
+            with unpack(forge.seal(head, image, body=body)).image() as found:
+                assert found == image
+            with (
+                pytest.raises(InvalidChangesetError),
+                unpack(forge.seal(head, image, body=body[: len(body) // 2])).image(),
+            ):
+                pass

@@ -68,14 +68,18 @@ def put(registry: Registry, sites: Mapping[bytes, Retired]) -> None:
     memory.forget_row(registry.connection, "retired")
 
 
-def told_vector(registry: Registry) -> dict[bytes, int]:
+def told_vector(registry: Registry) -> Mapping[bytes, int]:
     """Return the version vector as others are told it: without the retired sites."""
     gone = named(registry)
+    if not gone:
+        return registry.vector()
     return {site: upto for site, upto in registry.vector().items() if site not in gone}
 
 
-def vector_with(registry: Registry, sites: Iterable[bytes]) -> dict[bytes, int]:
+def vector_with(registry: Registry, sites: Iterable[bytes]) -> Mapping[bytes, int]:
     """Return the version vector with all retired sites that have an ordinal here, or are among some sites."""
     ours = registry.vector()
+    if RETIRED not in ours:
+        return ours
     missing = [site for site in sites if site not in ours]
     return ours | {site: one.upto for site, one in among(registry, missing).items()}

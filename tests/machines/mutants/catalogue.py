@@ -176,8 +176,8 @@ MUTANTS = (
     Mutant(
         "the vector is raised too far",
         "merge/merging.py",
-        "registry.raise_vector(batch, [(local[site.ordinal], site.upto) for site in header.sites])",
-        "registry.raise_vector(batch, [(local[site.ordinal], site.upto + 1) for site in header.sites])",
+        "return [(ordinals[site], upto) for",
+        "return [(ordinals[site], upto + 1) for",
     ),
     Mutant(
         "the vector is raised although changes are missing",
@@ -1415,8 +1415,8 @@ MUTANTS = (
     Mutant(
         "a changeset does not say which writes took the place of what nobody saw",
         "conflicts/unseen.py",
-        "if one.hlc > receiver.get(one.site, 0))",
-        "if one.hlc > receiver.get(one.site, 0) + (1 << 62))",
+        "if one.hlc > receiver.get(registry.site_id(one.site), 0))",
+        "if one.hlc > receiver.get(registry.site_id(one.site), 0) + (1 << 62))",
         constrained=True,
     ),
     Mutant(
@@ -1604,8 +1604,8 @@ MUTANTS = (
     Mutant(
         "replicas that have met are asked again",
         "merge/unrelated.py",
-        "wholly = (ours.keys() - {RETIRED}).isdisjoint(ids.values())",
-        "wholly = not ours.keys() >= set(ids.values())",
+        "wholly = not any((site in known or site in ours) and site != RETIRED for site in ids.values())",
+        "wholly = not all(site in known for site in ids.values())",
         tests="tests/merge/test_unrelated.py",
     ),
     Mutant(

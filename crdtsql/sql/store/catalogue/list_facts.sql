@@ -1,3 +1,3 @@
-SELECT name, value
+SELECT json_group_array(json_array(name, value))
 FROM main._crdt_meta
 WHERE ${about_a_table}

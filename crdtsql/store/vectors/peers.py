@@ -1,0 +1,40 @@
+"""Peers: the version vectors that other sites were last seen to have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import apsw
+
+from crdtsql.base import memory, query, sql
+
+
+def remember(
+    connection: apsw.Connection, peer: int, vector: Mapping[bytes, int], ordinals: Mapping[bytes, int]
+) -> None:
+    """Remember the vector that a peer was seen to have, as far as its sites are known here; entries only rise.
+
+    Args:
+        peer: its ordinal.
+        ordinals: those of all sites.
+    """
+    key = ("peer", peer)
+    known: dict[bytes, int] = memory.of_transaction(connection, key, lambda: _read(connection, peer))
+    news = sorted(vector.items() - known.items())
+    risen = {site: upto for site, upto in news if site in ordinals and upto > known.get(site, -1)}
+    if risen:
+        entries = [(peer, ordinals[site], upto) for site, upto in risen.items()]
+        connection.executemany(sql("store/vectors/peers/remember"), entries)
+        memory.replace_row(connection, key, known | risen)
+
+
+def every(connection: apsw.Connection) -> dict[bytes, dict[bytes, int]]:
+    """Return the remembered vectors: peer's site id -> its vector."""
+    found: dict[bytes, dict[bytes, int]] = {}
+    for peer, site, upto in connection.execute(sql("store/vectors/peers/list")):
+        found.setdefault(bytes(peer), {})[bytes(site)] = upto
+    return found
+
+
+def _read(connection: apsw.Connection, peer: int) -> dict[bytes, int]:
+    return dict(query.rows(connection, sql("store/vectors/peers/of_peer"), (peer,)))
