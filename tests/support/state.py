@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 import apsw
 
+from crdtsql.base import reasons
 from crdtsql.base.sqltext import identifier
 from crdtsql.replica.transactions import reading
 from crdtsql.store.registry import Registry
@@ -231,10 +232,11 @@ def _moved(connection: apsw.Connection, table: Table) -> str:
 
 
 def _check_moved(connection: apsw.Connection, table: Table) -> None:
-    """Check that moved rows are shown, and stand under no live row's key."""
+    """Check that moved rows, deleted ones that are shown among them, are shown, and stand under no live row's key."""
     alive = f"EXISTS (SELECT 1 FROM {table.clock} AS clock WHERE {table.same_keys('clock', 'moved')} AND clock.gone IS NULL)"
     there = f"EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {table.row_has_key_of('shown', 'moved')})"
-    own = f"EXISTS (SELECT 1 FROM {table.held} AS held WHERE held.id = moved.held AND held.reason GLOB 'masked: *')"
+    may_move = f"(held.reason GLOB 'masked: *' OR held.reason = '{reasons.RESTORED}')"
+    own = f"EXISTS (SELECT 1 FROM {table.held} AS held WHERE held.id = moved.held AND {may_move})"
     wrong = connection.execute(
         f"SELECT * FROM {table.moved} AS moved WHERE {alive} OR NOT {there} OR NOT {own}"
     ).fetchall()
