@@ -22,6 +22,7 @@ from benchmarks import (
     neighbours,
     peer,
     services,
+    signing,
     stores,
     typed,
     verifying,
@@ -44,6 +45,7 @@ GROUPS = {
     "verify": verifying.verifying,
     "neighbours": neighbours.neighbours,
     "services": services.services,
+    "signing": signing.signing,
 }
 
 

@@ -175,6 +175,34 @@ class ClockSkewError(ChangesetError):
         super().__init__(message)
 
 
+class UntrustedError(ChangesetError):
+    """A changeset is not signed as it must be, or has what a site wrote that is not believed any more; nothing was changed.
+
+    Attributes:
+        site: id of the site that is not believed, as hex.
+        key: the public key with which it signs, as hex; "" if it does not.
+    """
+
+    def __init__(self, message: str, site: str, key: str = "") -> None:
+        self.site = site
+        self.key = key
+        super().__init__(message)
+
+
+class NotAllowedError(ChangesetError):
+    """A changeset has what its site may not write or say here; nothing was changed.
+
+    Attributes:
+        site: id of the site, as hex.
+        number: under which the changeset was set aside; None if it was not.
+    """
+
+    def __init__(self, message: str, site: str, number: int | None = None) -> None:
+        self.site = site
+        self.number = number
+        super().__init__(message)
+
+
 class FilledSeparatelyError(ChangesetError):
     """Rows that were filled separately have equal keys and other values here and in the changeset.
 

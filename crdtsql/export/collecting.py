@@ -13,7 +13,7 @@ from crdtsql.compaction import retiring
 from crdtsql.export.exporting import fill, find_start, lacks_genesis, receiver_noted
 from crdtsql.numbers import archive
 from crdtsql.store import Registered, Registry, Table
-from crdtsql.wire import MAXIMUM_ROWS_BYTES, Header, attached, header_bytes, pack, pack_rows, rows, workbench
+from crdtsql.wire import MAXIMUM_ROWS_BYTES, Header, Sign, attached, header_bytes, pack, pack_rows, rows, workbench
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Collected:
     header: Header
     content: tuple[bytes, bytes] | str
 
-    def pack(self, connection: apsw.Connection) -> bytes:
-        """Write the changeset."""
+    def pack(self, connection: apsw.Connection, sign: Sign | None = None) -> bytes:
+        """Write the changeset; `sign` is there if its header has keys."""
         if isinstance(self.content, str):
-            return pack(self.header, connection.serialize(self.content))
-        return pack_rows(self.header, *self.content)
+            return pack(self.header, connection.serialize(self.content), sign)
+        return pack_rows(self.header, *self.content, sign)
 
 
 def collect(

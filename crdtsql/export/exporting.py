@@ -41,6 +41,7 @@ from crdtsql.purge import told
 from crdtsql.shown import moved
 from crdtsql.sqlite import writing
 from crdtsql.store import Field, Registered, Registry, Table, lanes, names, retired, starts
+from crdtsql.trust import signers
 from crdtsql.types import TYPES, Kind, parts
 from crdtsql.wire import Header, Site, TableHeader, image, workbench
 
@@ -170,6 +171,7 @@ def say(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int], 
         purges=told.news(registry, receiver),
         compaction=floor.read(registry),
         retired={} if receiver else {site: (*one,) for site, one in retired.every(registry).items()},
+        keys=signers.told(registry),
     )
 
 

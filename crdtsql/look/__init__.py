@@ -1,5 +1,6 @@
 """What is in this file, and what does its schema mean for merging? Reads only."""
 
+from crdtsql.look import guarded
 from crdtsql.look.advice import BROKEN, WATCH, Finding
 from crdtsql.look.blame import CellOrigin, blame
 from crdtsql.look.doctor import Report, TableFindings, examine, notices
@@ -24,6 +25,7 @@ __all__ = [
     "TableFindings",
     "blame",
     "examine",
+    "guarded",
     "log",
     "measure",
     "members",

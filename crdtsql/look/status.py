@@ -15,6 +15,7 @@ from crdtsql.export import count_missing_rows
 from crdtsql.look import limited
 from crdtsql.sqlite import schema
 from crdtsql.store import Damage, Registry, Table, damage, retired, said, starts
+from crdtsql.trust import aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Status:
         starts: how often it went on as its site because of that.
         compaction: None until anybody asks for one, as far as it is known here.
         own_bytes: pages of all tables that crdtsql keeps in the file.
+        aside: how many changesets were refused by a permission, and set aside.
     """
 
     path: str
@@ -124,6 +126,7 @@ class Status:
     starts: int = 0
     compaction: CompactionStatus | None = None
     own_bytes: int = 0
+    aside: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as `--json` prints it."""
@@ -168,6 +171,7 @@ def status(registry: Registry) -> Status:
         starts=starts.count(registry),
         compaction=_compaction(registry, vector),
         own_bytes=sum(size for name, size in sizes.items() if name.startswith("_crdt_")),
+        aside=len(aside.listed(registry)),
     )
 
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from crdtsql.base import CannotCombineError, DatabaseError, UsageError, caseless
+from crdtsql.replica.guarding import Permitting
 from crdtsql.replica.opening import connect
-from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained, foreign_keys
 from crdtsql.replica.turns import verb
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crdtsql.rejoin import RejoinReport
 
 
-class Combining(Session):
+class Combining(Permitting):
     """Combine this file with one that was filled separately, and take that back; or rejoin a replica that has compacted."""
 
     @verb
@@ -145,20 +145,20 @@ class Combining(Session):
             ClockSkewError: its stamps are too far in the future.
             SchemaMismatchError: a table has another key, type or policy there, or is in this file and not replicated.
             ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
+            UntrustedError: it is not signed as it must be, or that site is not believed.
+            NotAllowedError: its sender may bring its own changes alone.
             UsageError: a transaction is open on the connection.
         """
         from crdtsql.merge import check_skew
         from crdtsql.rejoin import check, check_brought, check_present, copy_aside, rejoin
         from crdtsql.wire import attached, laid_open, unpack
 
-        if self.connection.in_transaction:
-            raise UsageError(
-                f"a transaction is open on the connection to {self.path}: COMMIT or ROLLBACK first; nothing was changed"
-            )
+        self._check_no_transaction()
         received = unpack(data)
         header = received.header
         with self._explained():
             self.registry.require()
+            self._check_whole(received)
             check(self.registry, header)
             check_skew(header, self._now)
             self.on_progress("check", 0, 1)
@@ -187,3 +187,9 @@ class Combining(Session):
                 self._come_further(strict=True)
                 report.copy = copy
         return report
+
+    def _check_no_transaction(self) -> None:
+        if self.connection.in_transaction:
+            raise UsageError(
+                f"a transaction is open on the connection to {self.path}: COMMIT or ROLLBACK first; nothing was changed"
+            )

@@ -139,14 +139,14 @@ class Lookups(Session):
 
         Works on any SQLite file, and changes nothing.
         """
-        from crdtsql.look import examine
+        from crdtsql.look import examine, guarded
         from crdtsql.verify import apart
 
         with self._explained():
             differing = self._shown_otherwise()
             with reading(self.connection):
                 report = examine(self.registry, tables, differing)
-                report.findings += [] if tables else apart.findings(self.registry)
+                report.findings += [] if tables else [*apart.findings(self.registry), *guarded.findings(self.registry)]
                 return report
 
     def _shown_otherwise(self) -> list[Difference]:

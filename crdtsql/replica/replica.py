@@ -17,6 +17,7 @@ from crdtsql.base import (
     CrdtsqlError,
     DatabaseError,
     DeleteLimit,
+    NotAllowedError,
     UsageError,
     Vector,
     by_id,
@@ -38,7 +39,7 @@ from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
 from crdtsql.sqlite import securely
-from crdtsql.store import Remedy, damage, lanes, names, retired, starts
+from crdtsql.store import Remedy, damage, names, retired, starts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from crdtsql.export import Change
     from crdtsql.merge import MergeReport
     from crdtsql.shown import RowsReport, vanishing
+    from crdtsql.trust import Signer
     from crdtsql.wire import Changeset, Header
 
 
@@ -216,11 +218,12 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
         with self._explained(), ExitStack() as attachments:
             with self._folded(receiver, durable=True):
                 fence.check_receiver(self.registry, receiver)
+                sign = self._signing()
                 collected = collect(self.registry, receiver, self._now, attachments, self.on_progress)
             if skip_empty and not collected.header.has_news_for(receiver):
                 return b""
             self.on_progress("compress", 1, 1)
-            return collected.pack(self.connection)
+            return collected.pack(self.connection, sign)
 
     @verb
     def changes(self, since: Vector | None = None) -> list[Change]:
@@ -255,9 +258,11 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
             SchemaMismatchError: a table has another key, type or policy there, or is in this file and not replicated.
             RejoinError: this replica, or the one that it comes from, missed a compaction of the other one.
             CrowdedError: this replica would keep more for others than it can pass on.
+            UntrustedError: it is not signed as it must be, or that site is not believed.
+            NotAllowedError: a site may not write what it has here; it is set aside.
             ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
         """
-        from crdtsql.compaction import fence, rounds
+        from crdtsql.compaction import fence
         from crdtsql.merge import MergeReport, check_lines, check_needs, check_skew
         from crdtsql.shown import vanishing
         from crdtsql.wire import unpack
@@ -267,20 +272,20 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
         header = received.header
         with self._explained():
             self.registry.require()
+            signer = self._believed(received)
             # The vector may prove that this file is an older state, which is to be known before what waits is stamped.
-            with self._folded(header.vector):
+            with self._folded(self._claims(header)):
                 check_lines(self.registry, header)
                 fence.check(self.registry, header)
                 check_needs(self.registry, header)
                 check_skew(header, self._now)
                 known = not header.has_news_for(retired.vector_with(self.registry, header.vector))
-                told = bool(lanes.news(self.registry, header.lanes) or names.news(self.registry, header.names))
-                told = told or rounds.has_news(self.registry, header.compaction)
+                told = signer is not None or self._has_words(self._own_words(header))
             if known:
                 if told:
                     with self._changing(durable=False):
                         self.registry.says_more = False
-                        self._learn(header)
+                        self._learn(self._own_words(header), self._believed(received))
                 return MergeReport(header.sender.hex(), known=True)
             self.on_progress("check", 0, 1)
             while True:
@@ -289,6 +294,23 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
                     break
                 except vanishing.DoubtError as doubt:
                     allowed = allowed._replace(noted=doubt.tables)
+                except NotAllowedError as error:
+                    raise self._set_aside(error, data) from error
+        return self._told_of(report)
+
+    def take_aside(self, number: int) -> MergeReport:
+        """Merge a changeset that was set aside, once its sites may write what it has; else it stays aside.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        data = self._read_aside(number)
+        report = self.merge(data)
+        self.drop_aside(number)
+        return report
+
+    def _told_of(self, report: MergeReport) -> MergeReport:
+        """Tell what there is to know of a merge, once it is committed."""
         for notice in report.notices:
             self._notice(notice)
         if report.total.purged and not self.connection.in_transaction:
@@ -304,12 +326,14 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
         header = received.header
         with (
             laid_open(self.connection, received) as database,
-            self._changing(ForeignKeys.OFF, peer_vector=header.vector, durable=False),
+            self._changing(ForeignKeys.OFF, peer_vector=self._claims(header), durable=False),
         ):
             check_lines(self.registry, header)
             fence.check(self.registry, header)
             check_needs(self.registry, header)
             fence.admit(self.registry, header, database)
+            signer = self._believed(received)
+            header = self._permitted(header, database)
             self.registry.says_more = False
             report = merge(
                 self.registry,
@@ -320,18 +344,20 @@ class Replica(SchemaVerbs, Answers, Combining, Compacting, Carried, Verifying, L
                 allowed=allowed,
             )
             starts.meet(self.registry, header.starts)
-            self._learn(header)
+            self._learn(header, signer)
             self.registry.remember_peer(header.sender, header.vector)
         return report
 
-    def _learn(self, header: Header) -> None:
-        """Take over what a changeset says beside its events, once these are here."""
+    def _learn(self, header: Header, signer: Signer | None) -> None:
+        """Take over what a changeset says beside its events, once these are here, and who signed it."""
         from crdtsql.compaction import rounds
         from crdtsql.numbers import blocks
 
         blocks.meet(self.registry, header.lanes)
         names.meet(self.registry, header.names)
         rounds.meet(self.registry, header.compaction, header.retired)
+        if signer is not None:
+            self._note_signer(signer)
         if self.registry.says_more:
             from crdtsql.export import sendable
 

@@ -200,6 +200,10 @@ class Session:
         self.registry.become(site)
         self.registry.set("log_from", self.registry.number("batch"))
         blocks.begin(self.registry)
+        if self.registry.number("signs"):
+            from crdtsql.trust import signers
+
+            signers.begin_as_new_site(self.registry)
         if self._file:
             copies.start(self.registry, self._file, self._operators_word())
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from crdtsql.store.catalogue import Registered
     from crdtsql.store.causality import Causality, Stamp
     from crdtsql.store.damage import Damage, Remedy
-    from crdtsql.store.identity import copies, retired, said, starts, state_directory
+    from crdtsql.store.identity import copies, retired, said, secretfiles, starts, state_directory
     from crdtsql.store.logged import CHANCE_BITS, Logged, has_pending
     from crdtsql.store.progress import PROGRESS_DETAIL
     from crdtsql.store.registry import FORMAT, LIMITS, Registry
@@ -23,7 +23,7 @@ else:
             "catalogue": "Registered",
             "causality": "Causality Stamp",
             "damage": "Damage Remedy",
-            "identity": "copies retired said starts state_directory",
+            "identity": "copies retired said secretfiles starts state_directory",
             "logged": "CHANCE_BITS Logged has_pending",
             "progress": "PROGRESS_DETAIL",
             "registry": "FORMAT LIMITS Registry",
@@ -60,6 +60,7 @@ __all__ = [
     "remotes",
     "retired",
     "said",
+    "secretfiles",
     "starts",
     "state_directory",
     "unlisted",

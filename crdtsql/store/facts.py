@@ -15,7 +15,7 @@ from crdtsql.store import catalogue
 READ_TOGETHER = frozenset(
     {
         "format", "self", "clock", "batch", "generation", "nonce", "schema_version", "severed", "unsettled", "unsynced", "named",
-        "started", "unseen", "purged", "agreement", "conflicts_per_cell", "conflicts_total", "conflicts_bytes",
+        "started", "guarded", "signs", "unseen", "purged", "agreement", "conflicts_per_cell", "conflicts_total", "conflicts_bytes",
         "conflicts_pruned", "conflicts_last",
     }
 )  # fmt: skip

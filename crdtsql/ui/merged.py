@@ -20,6 +20,9 @@ YES = click.option(
     is_flag=True,
     help="Don't ask before rows are taken for one that were filled in separately, under equal keys.",
 )
+REQUIRE_SIGNED = click.option(
+    "--require-signed", is_flag=True, help="Take changesets from trusted sites alone, this time (`trust`)."
+)
 Done = TypeVar("Done")
 
 

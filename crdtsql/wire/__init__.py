@@ -7,11 +7,12 @@ from crdtsql.base import door
 if TYPE_CHECKING:
     from crdtsql.wire import image, rows, workbench
     from crdtsql.wire.attaching import attached, laid_open
-    from crdtsql.wire.envelope import MAXIMUM_ROWS_BYTES, Changeset, header_bytes, pack, pack_rows, unpack
+    from crdtsql.wire.envelope import MAXIMUM_ROWS_BYTES, Changeset, Sign, header_bytes, pack, pack_rows, unpack
     from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
-    from crdtsql.wire.header import Header, PurgedRow, Site, TableHeader, UnseenWrite
+    from crdtsql.wire.header import Header, KeyStep, PurgedRow, Site, TableHeader, UnseenWrite
     from crdtsql.wire.parsing import (
         MAXIMUM_FORETOLD,
+        MAXIMUM_KEYS,
         MAXIMUM_LANES,
         MAXIMUM_NAMES,
         MAXIMUM_SITES,
@@ -23,15 +24,16 @@ else:
         __name__,
         {
             "attaching": "attached laid_open",
-            "envelope": "Changeset MAXIMUM_ROWS_BYTES header_bytes pack pack_rows unpack",
+            "envelope": "Changeset MAXIMUM_ROWS_BYTES Sign header_bytes pack pack_rows unpack",
             "files": "move_to_new no_such_file read_changeset read_text write_file",
-            "header": "Header PurgedRow Site TableHeader UnseenWrite",
-            "parsing": "MAXIMUM_FORETOLD MAXIMUM_LANES MAXIMUM_NAMES MAXIMUM_SITES MAXIMUM_STARTS read_header",
+            "header": "Header KeyStep PurgedRow Site TableHeader UnseenWrite",
+            "parsing": "MAXIMUM_FORETOLD MAXIMUM_KEYS MAXIMUM_LANES MAXIMUM_NAMES MAXIMUM_SITES MAXIMUM_STARTS read_header",
         },
     )
 
 __all__ = [
     "MAXIMUM_FORETOLD",
+    "MAXIMUM_KEYS",
     "MAXIMUM_LANES",
     "MAXIMUM_NAMES",
     "MAXIMUM_ROWS_BYTES",
@@ -39,7 +41,9 @@ __all__ = [
     "MAXIMUM_STARTS",
     "Changeset",
     "Header",
+    "KeyStep",
     "PurgedRow",
+    "Sign",
     "Site",
     "TableHeader",
     "UnseenWrite",

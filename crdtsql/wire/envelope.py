@@ -6,13 +6,14 @@ A changeset is, in this order (all numbers little-endian, unsigned):
          0      8  magic: 89 43 52 44 54 0D 0A 1A ("\\x89CRDT\\r\\n\\x1a"; a text-mode transfer breaks it visibly)
          8      2  format version: 1 for an image, 2 for rows
         10      2  flags: 1 if keys have foretold numbers (decision 0031), 2 if its sender has forgotten what all members had,
-                  4 if its vector has one entry for all ended sites (decision 0035)
+                  4 if its vector has one entry for all ended sites (decision 0035), 8 if it is signed (decision 0039)
         12      4  length of the header, at most 16 MiB
         16      8  length of the body
         24      8  length of the body after decompression
-        32     32  BLAKE2b-256 of everything but these 32 bytes
+        32     32  BLAKE2b-256 of everything but these 32 bytes and the signature
         64      -  format 1: the header: JSON, UTF-8
          -      -  body, as one Zstandard frame (RFC 8878): format 1: the image; format 2: the header, then the rows
+         -     64  if it is signed: the Ed25519 signature over the words "crdtsql changeset 1\\n" and the 32 bytes above
 
 The image is an SQLite database with the tables that `image.py` describes; rows are what these tables hold, as `rows.py` writes it.
 Everything in either is data: names of tables and columns stand in the header only, where they are looked up, never executed. A reader
@@ -27,7 +28,7 @@ import json
 import struct
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -41,10 +42,14 @@ from crdtsql.wire.parsing import read_header
 MAGIC = b"\x89CRDT\r\n\x1a"
 IMAGE, ROWS = 1, 2
 """The format versions: large changesets have an image, small ones rows."""
-FORETOLD, FORGOT, NAMELESS = 1, 2, 4
+FORETOLD, FORGOT, NAMELESS, SIGNED = 1, 2, 4, 8
 """The flags of changesets whose header says which rows numbers in keys stand for that are not theirs; whose sender has forgotten what
-all members had; and whose vector speaks of ended sites without naming them. A reader who knows nothing of that must refuse them."""
-FLAGS = FORETOLD | FORGOT | NAMELESS
+all members had; whose vector speaks of ended sites without naming them; and that are signed. A reader who knows nothing of that must
+refuse them."""
+FLAGS = FORETOLD | FORGOT | NAMELESS | SIGNED
+SIGNATURE_BYTES = 64
+Sign = Callable[[bytes], bytes]
+"""Signs the checksum of a changeset."""
 PREFIX = struct.Struct("<8sHHIQQ32s")
 MAXIMUM_HEADER_BYTES = 16 << 20
 """As objects, a hostile header takes some thirty times its size in memory."""
@@ -65,20 +70,22 @@ SMALL_BYTES = 64 << 10
 _of_thread = threading.local()
 
 
-def pack(header: Header, image: bytes) -> bytes:
-    """Write a changeset that has an image."""
+def pack(header: Header, image: bytes, sign: Sign | None = None) -> bytes:
+    """Write a changeset that has an image; `sign` is there if its header has keys."""
     head = header_bytes(header)
-    return _sealed(IMAGE, _flags(header), head, _compressed(image), len(head), len(image))
+    return _sealed(IMAGE, _flags(header), head, _compressed(image), (len(head), len(image)), sign)
 
 
-def pack_rows(header: Header, head: bytes, rows: bytes) -> bytes:
-    """Write a changeset that has rows; `head` is its header as `header_bytes` writes it."""
-    return _sealed(ROWS, _flags(header), b"", _compressed(head + rows), len(head), len(head) + len(rows))
+def pack_rows(header: Header, head: bytes, rows: bytes, sign: Sign | None = None) -> bytes:
+    """Write a changeset that has rows; `head` is its header as `header_bytes` writes it, and `sign` is there if it has keys."""
+    lengths = len(head), len(head) + len(rows)
+    return _sealed(ROWS, _flags(header), b"", _compressed(head + rows), lengths, sign)
 
 
 def _flags(header: Header) -> int:
     nameless = RETIRED in header.ids.values()
-    return FORETOLD * bool(header.foretold) | FORGOT * bool(header.compaction.floor) | NAMELESS * nameless
+    flags = FORETOLD * bool(header.foretold) | FORGOT * bool(header.compaction.floor) | NAMELESS * nameless
+    return flags | SIGNED * bool(header.keys)
 
 
 def header_bytes(header: Header) -> bytes:
@@ -121,9 +128,12 @@ def _small_decompressor() -> zstandard.ZstdDecompressor:
     return found
 
 
-def _sealed(version: int, flags: int, head: bytes, body: bytes, head_length: int, unfolded: int) -> bytes:
-    prefix = PREFIX.pack(MAGIC, version, flags, head_length, len(body), unfolded, b"")[:-32]
-    return b"".join((prefix, _digest(prefix, head, body), head, body))
+def _sealed(
+    version: int, flags: int, head: bytes, body: bytes, lengths: tuple[int, int], sign: Sign | None = None
+) -> bytes:
+    prefix = PREFIX.pack(MAGIC, version, flags, lengths[0], len(body), lengths[1], b"")[:-32]
+    digest = _digest(prefix, head, body)
+    return b"".join((prefix, digest, head, body, sign(digest) if sign and flags & SIGNED else b""))
 
 
 def _digest(*parts: bytes | memoryview) -> bytes:
@@ -142,6 +152,8 @@ class Changeset:
         body: the image, compressed, or the rows.
         unfolded_bytes: length of the body after decompression.
         size_bytes: length of the whole.
+        digest: its checksum, which is what was signed.
+        signature: b"" if it is not signed. Whether it is right was not looked at.
     """
 
     version: int
@@ -149,6 +161,8 @@ class Changeset:
     body: memoryview
     unfolded_bytes: int
     size_bytes: int
+    digest: bytes = b""
+    signature: bytes = b""
 
     @contextmanager
     def image(self) -> Iterator[bytes | str]:
@@ -199,8 +213,9 @@ def unpack(data: bytes) -> Changeset:
         raise InvalidChangesetError("not a changeset: it does not begin as one; was another file given?")
     _, version, flags, head_length, body_length, unfolded, digest = PREFIX.unpack_from(data)
     check_version(version, flags)
-    check_lengths(len(data), version, head_length, body_length, unfolded)
-    view = memoryview(data)
+    check_lengths(len(data), version, flags, (head_length, body_length, unfolded))
+    end = len(data) - signature_bytes(flags)
+    view, signature = memoryview(data)[:end], data[end:]
     if _digest(view[: PREFIX.size - 32], view[PREFIX.size :]) != digest:
         raise InvalidChangesetError("the changeset was damaged on its way (its checksum differs): send it again")
     if version == IMAGE:
@@ -215,7 +230,7 @@ def unpack(data: bytes) -> Changeset:
         raise InvalidChangesetError(
             "not a sound changeset: an image has all tables of its sender, and no list of others"
         )
-    return Changeset(version, header, body, unfolded, len(data))
+    return Changeset(version, header, body, unfolded, len(data), digest, signature)
 
 
 def _other_length() -> InvalidChangesetError:
@@ -256,9 +271,17 @@ def body_start(version: int, head_length: int) -> int:
     return PREFIX.size + (head_length if version == IMAGE else 0)
 
 
-def check_lengths(size: int, version: int, head_length: int, body_length: int, unfolded: int) -> None:
-    """Check that the lengths that a changeset announces are those that it has, and within the limits."""
-    expected = body_start(version, head_length) + body_length
+def signature_bytes(flags: int) -> int:
+    """Return how many bytes the signature has, which stands at the end."""
+    return SIGNATURE_BYTES if flags & SIGNED else 0
+
+
+def check_lengths(size: int, version: int, flags: int, announced: tuple[int, int, int]) -> None:
+    """Check that the lengths that a changeset announces, of header, body, and body after decompression, are those that it has, and
+    within the limits.
+    """
+    head_length, body_length, unfolded = announced
+    expected = body_start(version, head_length) + body_length + signature_bytes(flags)
     most = MAXIMUM_IMAGE_BYTES if version == IMAGE else MAXIMUM_ROWS_BYTES
     if head_length > MAXIMUM_HEADER_BYTES or unfolded > most:
         raise InvalidChangesetError(

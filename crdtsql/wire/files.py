@@ -149,8 +149,10 @@ def read_stream(stream: IO[bytes]) -> bytes:
     _, version, flags, head_length, body_length, unfolded, _ = envelope.PREFIX.unpack(prefix)
     envelope.check_version(version, flags)
     if head_length > envelope.MAXIMUM_HEADER_BYTES or body_length > envelope.MAXIMUM_IMAGE_BYTES:
-        envelope.check_lengths(envelope.PREFIX.size, version, head_length, body_length, max(unfolded, body_length))
+        announced = head_length, body_length, max(unfolded, body_length)
+        envelope.check_lengths(envelope.PREFIX.size, version, flags, announced)
     length = envelope.body_start(version, head_length) + body_length - envelope.PREFIX.size
+    length += envelope.signature_bytes(flags)
     return prefix + _read_at_most(stream, length + 1)
 
 

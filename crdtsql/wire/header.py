@@ -32,6 +32,8 @@ The header is a JSON object:
     compaction  optional: what may be forgotten: {round, cut, acks, known_ends, floor, ends, vouchers}, with sites by their ids
     retired     optional, for a receiver that has nothing: {site id: [upto, hlc]}: ended sites that the vector names no more, their
                 last event, and the event that ended them
+    keys        optional, and there if the changeset is signed: list of [public key, hlc, signature]: the keys with which the sender
+                signs, the last one now; its last event before it signed with that one; the signature by the key before
     foretold    optional: list of [uid of a table, ordinal, number]: rows for which numbers in keys stand here that are not theirs: the
                 next one that a site inserts under a number of a table
     lanes       optional: {site id: [lane, times]}: which ids of AUTOINCREMENT tables a site takes, and how often it has chosen that
@@ -186,6 +188,20 @@ class TableHeader:
         return {name: value for name, value in named.items() if value != usual[name]}
 
 
+class KeyStep(NamedTuple):
+    """A key with which a site signs (decision 0039).
+
+    Attributes:
+        key: the public key, 32 bytes.
+        since: the site's last event before it signed with this key; 0 for its first one.
+        proof: the signature by the key before, 64 bytes; b"" for the first.
+    """
+
+    key: bytes
+    since: int = 0
+    proof: bytes = b""
+
+
 @dataclass(frozen=True)
 class Header:
     """What a changeset says about itself, readable without any database."""
@@ -205,6 +221,7 @@ class Header:
     compaction: Agreement = field(default_factory=Agreement)
     foretold: tuple[tuple[str, int, int], ...] = ()
     retired: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    keys: tuple[KeyStep, ...] = ()
 
     @cached_property
     def ids(self) -> MappingProxyType[int, bytes]:
@@ -282,6 +299,7 @@ class Header:
             **({"compaction": self.compaction.to_json()} if self.compaction else {}),
             **({"foretold": [list(one) for one in self.foretold]} if self.foretold else {}),
             **({"retired": {site.hex(): list(one) for site, one in self.retired.items()}} if self.retired else {}),
+            **({"keys": [[one.key.hex(), one.since, one.proof.hex()] for one in self.keys]} if self.keys else {}),
         }
 
     def for_people(self) -> dict[str, Any]:
@@ -302,6 +320,8 @@ class Header:
             end[0] = str(end[0])
         for one in found.get("retired", {}).values():
             one[:] = map(str, one)
+        for one in found.get("keys", ()):
+            one[1] = str(one[1])
         return found
 
 

@@ -28,7 +28,7 @@ from crdtsql.base import (
     rounds_rule,
     starts_rule,
 )
-from crdtsql.wire.header import Header, PurgedRow, Site, TableHeader, UnseenWrite
+from crdtsql.wire.header import Header, KeyStep, PurgedRow, Site, TableHeader, UnseenWrite
 
 MAXIMUM_SITES = 20_000
 MAXIMUM_ERAS = 2_000
@@ -40,6 +40,7 @@ MAXIMUM_STARTS = 20_000
 MAXIMUM_REFERENCES = 2_000
 MAXIMUM_ENDS = 100_000
 MAXIMUM_FORETOLD = 400_000
+MAXIMUM_KEYS = 100
 _HEX = set("0123456789abcdef")
 Uptos = dict[int, int]
 """The vector, by what the changeset calls the sites."""
@@ -99,6 +100,7 @@ def _parse_header(found: dict[str, Any]) -> Header:
     foretold = _parse_foretold(found.get("foretold", []), uptos, keys)
     purges = _parse_purges(found, uptos)
     retired = _parse_retired(found.get("retired", {}), vector.keys())
+    keys_of_sender = _parse_keys(found.get("keys", []))
     return Header(
         sender,
         created,
@@ -115,6 +117,7 @@ def _parse_header(found: dict[str, Any]) -> Header:
         compaction,
         foretold,
         retired,
+        keys_of_sender,
     )
 
 
@@ -131,6 +134,23 @@ def _parse_retired(found: dict[str, Any], listed: AbstractSet[bytes]) -> dict[by
     if len(retired) > MAXIMUM_ENDS or (retired and RETIRED not in listed):
         raise ValueError("the sites that it names no more are not valid")
     return retired
+
+
+def _parse_keys(found: list[Any]) -> tuple[KeyStep, ...]:
+    keys = tuple(
+        KeyStep(_bytes(key, 32), _number(since), _bytes(proof, 64 * (n > 0)))
+        for n, (key, since, proof) in enumerate(found)
+    )
+    sinces = [one.since for one in keys]
+    if len(keys) > MAXIMUM_KEYS or len({one.key for one in keys}) != len(keys) or sinces != sorted(sinces):
+        raise ValueError("the keys of its sender are not valid")
+    return keys
+
+
+def _bytes(value: Any, length: int) -> bytes:
+    if not isinstance(value, str) or len(value) != 2 * length or not _HEX.issuperset(value):
+        raise ValueError(f"{value!r:.40} is not {length} bytes in hex")
+    return bytes.fromhex(value)
 
 
 def _parse_line(found: list[Any]) -> SiteLine:

@@ -28,12 +28,14 @@ from crdtsql.base import (
 )
 from crdtsql.store.registry import FORMAT
 from crdtsql.store.tables import FIRST_UPDATE_OP, Fact
+from crdtsql.trust import aside
 from crdtsql.types.celltypes import TYPES
 from crdtsql.wire import envelope, header, image, parsing
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 BIRTHS = "_crdt_births"
+ASIDE = "_crdt_aside"
 PARKED = "_crdt_parked_task"
 CREATED = re.compile(r'CREATE (?:TABLE|INDEX) "?(\w+)"?')
 
@@ -129,6 +131,7 @@ def keys(found: Any, path: str = "") -> set[str]:
         "starts",
         "compaction",
         "retired",
+        "keys",
     ):
         return set()
     return {path + key for key in found} | {inner for key, one in found.items() for inner in keys(one, path + key)}
@@ -163,6 +166,7 @@ def test_every_key_that_can_be_written_is_documented() -> None:
         ),
         (("other", 1, 7),),
         {site: (1, 1)},
+        (header.KeyStep(bytes(32)),),
     )
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):
@@ -194,7 +198,8 @@ def test_births_of_numbered_rows(replica: Replica) -> None:
     replica.connection.execute("INSERT INTO note VALUES (1, 'x')")
     replica.compact(keep_ms=0)
     documented = documented_sql()
-    for name in ("_crdt_born_note", "_crdt_was_note", BIRTHS):
+    aside.keep(replica.registry, replica.export(), "", 0)
+    for name in ("_crdt_born_note", "_crdt_was_note", BIRTHS, ASIDE):
         created = replica.connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchall()
         assert created == [(documented[name],)]
     numbered = dataclasses.replace(
@@ -213,7 +218,7 @@ def test_tables_inside_the_file(replica: Replica) -> None:
     documented = {
         name: statement
         for name, statement in documented_sql().items()
-        if name.startswith("_crdt_") and not name.endswith("_note") and name not in (PARKED, BIRTHS)
+        if name.startswith("_crdt_") and not name.endswith("_note") and name not in (PARKED, BIRTHS, ASIDE)
     }
     assert documented == created
 
@@ -258,6 +263,11 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
     assert set(documented_names("name")) == names | about_one | {
         "`compacted`",
         "`era:<uid>`",
+        "`guarded`",
+        "`signs`",
+        "`signed_only`",
+        "`signer:<site>`",
+        "`allow:<site>`",
         "`differs:<site>`",
         "`names_looked`",
         "`severed`",

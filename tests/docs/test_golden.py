@@ -34,6 +34,7 @@ FIRST_MADE = {
     "v1/delta.crdt": "c3bb1795633456922afdd5368262e6b51283628f31e6d61c338a59f03de67f49",
     "v1/whole.crdt": "0459523b94b11dd4d553f6493a1338ef82b2ccca674b9658f1353923b29ce73b",
     "v2-retired/whole.crdt": "11a9770db93b31cfb21bec918e222b66382cc47f810f7a8fd9da71e97838680e",
+    "v2-signed/whole.crdt": "48a5aee678ad98000ba435ea8cdeeb78a58b1fcd571b97719d8b8772ca47fe67",
     "v2-types/base.crdt": "e37a3c099212081ba03da17466e6da6a3e71df333511cce680d2fd830fd750cc",
     "v2-types/delta.crdt": "17ccce14f51175c4845a61899f106c71a9f7de867bbb9589270a0fe4534541c6",
     "v2-types/whole.crdt": "b168aeea980cf8bcdf383d5a0a9892f59f117b52387673e297753c466ea3de52",
@@ -122,6 +123,18 @@ def test_golden_files_merge_to_the_expected_tables(folder: Path, order: list[str
         changes = [[to_json(part) for part in change] for change in replica.changes()]
         assert sorted(map(exact, changes)) == sorted(map(exact, expected["changes"]))
         assert replica.merge((folder / order[-1]).read_bytes()).known
+
+
+def test_the_signature_of_a_golden_file_is_right(fresh: Fresh) -> None:
+    """A signed changeset counts where signatures are required, for who trusts the first of its sender's keys."""
+    expected, data = expected_of(GOLDEN / "v2-signed"), (GOLDEN / "v2-signed" / "whole.crdt").read_bytes()
+    with fresh(expected) as replica:
+        replica.set_requires_signed(True)
+        sender = expected["headers"]["whole.crdt"]["sender"]
+        replica.trust(sender, expected["key"])
+        assert replica.merge(data).total.inserted == 2
+        (signer,) = replica.trusted()
+        assert len(signer.steps) == 2 and signer.steps[0].key.hex() == expected["key"]
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])

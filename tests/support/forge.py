@@ -6,23 +6,47 @@ What is forged of a changeset with rows has rows again; `as_image` makes one of 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apsw
 import msgpack
 import zstandard
 
+from crdtsql.trust import ed25519
+from crdtsql.wire import KeyStep
 from crdtsql.wire import image as shape
-from crdtsql.wire.envelope import IMAGE, MAGIC, PREFIX, ROWS, _digest, unpack
+from crdtsql.wire.envelope import IMAGE, MAGIC, PREFIX, ROWS, SIGNED, _digest, signature_bytes, unpack
 from crdtsql.wire.parsing import read_header
 from tests.support.library import with_chance
 
 Json = dict[str, Any]
 
 
+def unsigned(data: bytes) -> bytes:
+    """Cut off the signature of a changeset, and leave all else as it is."""
+    return data[: len(data) - signature_bytes(PREFIX.unpack_from(data)[2])]
+
+
+def signed(data: bytes, secret: bytes, steps: Sequence[KeyStep] = ()) -> bytes:
+    """Sign a changeset with a private key, whatever key it names; `steps` are the keys that it says it has, that one if not given."""
+    named = steps or [KeyStep(ed25519.public_of(secret))]
+    keys = [[one.key.hex(), one.since, one.proof.hex()] for one in named]
+    found = with_header(data, lambda header: header | {"keys": keys})
+    magic, version, flags, *lengths, _ = PREFIX.unpack_from(found)
+    prefix, rest = PREFIX.pack(magic, version, flags | SIGNED, *lengths, b"")[:-32], found[PREFIX.size :]
+    digest = _digest(prefix, rest)
+    return prefix + digest + rest + ed25519.sign(secret, ed25519.CHANGESET, digest)
+
+
+def stripped(data: bytes) -> bytes:
+    """Return what a changeset would be if nobody had signed it."""
+    return with_header(data, lambda header: {key: value for key, value in header.items() if key != "keys"})
+
+
 def parts(data: bytes) -> tuple[Json, bytes]:
     """Return the header as JSON and the image, of rows one that holds them."""
+    data = unsigned(data)
     _, version, _, head_length, _, unfolded, _ = PREFIX.unpack_from(data)
     if version == IMAGE:
         body = data[PREFIX.size + head_length :]

@@ -30,8 +30,11 @@ COMMANDS = {
 }
 OTHER_PUBLIC = "age1hk7xsma4jl0558kj8uaqt6h9r4rnrq2hn2ulz3q7euqvg3j7a9xqrj88rt"
 PUBLIC = "age1vqmfjukmfnepm0a9utwjy6tfdn7mht8wamqdy40dhagytd488a4qp8qxnh"
+SITE = "0123456789abcdef" * 2
 CALLS = {
+    "allow": f"app.db {SITE} --tables task --no-delete",
     "alter": "app.db 'ALTER TABLE task ADD COLUMN note'",
+    "aside": "app.db",
     "blame": "app.db task t1",
     "clone": "app.db new.db",
     "combine": "app.db strange.db",
@@ -77,6 +80,7 @@ CALLS = {
     "schema push": "app.db peer.db --yes",
     "schema show": "app.db",
     "service": "app.db",
+    "sign": "app.db",
     "status": "app.db",
     "strangers": "app.db",
     "sync": "app.db peer.db",
@@ -84,6 +88,7 @@ CALLS = {
     "token keep": "https://host/app --token-file token",
     "token list": "app.db",
     "token revoke": "app.db old",
+    "trust": f"app.db {SITE} --key {'0' * 64}",
     "type": "app.db task.votes counter",
     "undelete": "app.db task t2",
     "unique": "app.db task title null",

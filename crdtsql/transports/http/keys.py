@@ -9,8 +9,7 @@ import os
 from pathlib import Path
 
 from crdtsql.base import UsageError, suggest
-from crdtsql.store import state_directory
-from crdtsql.transports.secrecy import secretfiles
+from crdtsql.store import secretfiles, state_directory
 from crdtsql.wire import read_text
 
 VARIABLE = "CRDTSQL_TOKEN"

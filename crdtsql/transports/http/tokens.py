@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from crdtsql.base import CrdtsqlError, UsageError, caseless, suggest
-from crdtsql.store import state_directory
-from crdtsql.transports.secrecy import secretfiles
+from crdtsql.store import secretfiles, state_directory
 
 BEGINS = "crdtsql_"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", re.ASCII)

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crdtsql.base import TransportError
-from crdtsql.store import state_directory
-from crdtsql.transports.secrecy import secretfiles
+from crdtsql.store import secretfiles, state_directory
 
 _KIND = "key"
 

@@ -22,7 +22,7 @@ from crdtsql.base import (
 )
 from crdtsql.replica import Replica, SyncReport
 from crdtsql.transports import Peer, Store, named, parse, reached
-from crdtsql.ui.merged import MAX_DELETES, YES, advised, asking, letting, limit_words, show_report
+from crdtsql.ui.merged import MAX_DELETES, REQUIRE_SIGNED, YES, advised, asking, letting, limit_words, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
 from crdtsql.ui.sites import name_in
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
@@ -55,6 +55,7 @@ def register(group: click.Group) -> None:
     "--tables", metavar="TABLE,...", help="Refuse to give or take changes of other tables; none are left out."
 )
 @MAX_DELETES
+@REQUIRE_SIGNED
 @TOKEN_FILE
 @YES
 @LOCK_TIMEOUT
@@ -70,6 +71,7 @@ def sync(
     watch: bool,
     tables: str | None,
     max_deletes: str,
+    require_signed: bool,
     token_file: str | None,
     yes: bool,
     as_json: bool,
@@ -82,9 +84,11 @@ def sync(
     if watch and dry_run:
         raise click.UsageError("--watch changes things as they come, --dry-run nothing: give one of them")
     token = token_in(token_file, remote)
-    words = _words({"--pull": pull, "--push": push, "--yes": yes}, {"--tables": tables, "--token-file": token_file})
+    flags = {"--pull": pull, "--push": push, "--require-signed": require_signed, "--yes": yes}
+    words = _words(flags, {"--tables": tables, "--token-file": token_file})
     words += limit_words(max_deletes)
     with open_replica(database) as replica:
+        replica.require_signed = require_signed
         if watch:
             options["refuse_unrelated"] = not yes
             _watch(replica, database, remote, options, words, token=token, as_json=as_json)

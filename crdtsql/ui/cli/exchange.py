@@ -7,7 +7,7 @@ import sys
 import click
 
 from crdtsql.base import RETIRED, by_id, clock, parse_vector, suggest, vector_to_json
-from crdtsql.ui.merged import MAX_DELETES, YES, asking, letting, limit_words, show_report
+from crdtsql.ui.merged import MAX_DELETES, REQUIRE_SIGNED, YES, asking, letting, limit_words, show_report
 from crdtsql.ui.outcome import NOTHING_TO_SEND, show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
@@ -137,19 +137,22 @@ def inspect(file: str, as_json: bool) -> None:
 @DATABASE
 @click.argument("file", type=click.Path(allow_dash=True, readable=False))
 @MAX_DELETES
+@REQUIRE_SIGNED
 @YES
 @LOCK_TIMEOUT
 @JSON
-def import_(database: str, file: str, max_deletes: str, yes: bool, as_json: bool) -> None:
+def import_(database: str, file: str, max_deletes: str, require_signed: bool, yes: bool, as_json: bool) -> None:
     """Merge a changeset into DATABASE, as a whole or not at all; - reads standard input."""
     from crdtsql.ui.changed import changed_since
     from crdtsql.wire import read_changeset
 
     data = read_changeset(file)
     with open_replica(database) as replica:
+        replica.require_signed = require_signed
         position = replica.position() if as_json else 0
-        agreed = ["--yes"] if yes else []
-        again = suggest.command("import", database, file, options=[*limit_words(max_deletes), "--yes"])
+        given = ["--require-signed"] if require_signed else []
+        agreed = ["--yes", *given] if yes else given
+        again = suggest.command("import", database, file, options=[*limit_words(max_deletes), *given, "--yes"])
         with letting(suggest.command("import", database, file, options=[*agreed, "--max-deletes", "off"])):
             report = asking(
                 lambda refuse: replica.merge(data, refuse_unrelated=refuse, max_deletes=max_deletes),

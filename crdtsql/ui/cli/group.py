@@ -27,6 +27,8 @@ PLACES: Final = {
         "access.encryption": "encryption",
         "access.serving": "serve",
         "access.tokens": "token",
+        "access.trust": "sign trust",
+        "access.allow": "allow aside",
         "look": "status members log blame renumbered",
         "running.observe": "metrics verify",
         "forgetting.purge": "purge",

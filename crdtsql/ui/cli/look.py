@@ -53,6 +53,10 @@ def status(database: str, as_json: bool) -> None:
             f"{found.conflicts_pruned:,} were forgotten (pruned) so far"
         )
     _print_limited(found)
+    if found.aside:
+        click.echo(
+            f"set aside: {found.aside:,} changesets that their sites may not write; {suggest.command('aside', database)} lists them"
+        )
     _print_kept(found, names)
     _print_sites(found, visited, names)
 

@@ -14,6 +14,7 @@ from tests.machines.mutants.rejoining import REJOINING
 from tests.machines.mutants.retiring import RETIRING_SITES
 from tests.machines.mutants.stores import STORES
 from tests.machines.mutants.strangers import STRANGERS
+from tests.machines.mutants.trusting import TRUSTING
 
 MUTANTS = (
     # -- what is kept of a file
@@ -274,7 +275,7 @@ MUTANTS = (
     Mutant(
         "what waits is stamped before an import looks whether the file is an older state",
         "replica/replica.py",
-        "with self._folded(header.vector):",
+        "with self._folded(self._claims(header)):",
         "with self._folded():",
         tests="tests/store/test_starts.py",
     ),
@@ -1766,6 +1767,7 @@ MUTANTS = (
     ),
     *STORES,
     *ENCRYPTED,
+    *TRUSTING,
     *FLOODS,
     *MOVING,
     *FAILING,

@@ -1,0 +1,1 @@
+(incoming.${word} >> ${bit}) & 1 AND ifnull(incoming.${s}, incoming.s) <> :site

@@ -1,0 +1,19 @@
+"""Whom does a file believe, and who may write what?"""
+
+from typing import TYPE_CHECKING
+
+from crdtsql.base import door
+
+if TYPE_CHECKING:
+    from crdtsql.trust import aside, permissions, signers
+    from crdtsql.trust.aside import SetAside
+    from crdtsql.trust.checking import check
+    from crdtsql.trust.permissions import Permission
+    from crdtsql.trust.signers import Signer
+else:
+    __getattr__ = door(
+        __name__,
+        {"aside": "SetAside", "checking": "check", "permissions": "Permission", "signers": "Signer"},
+    )
+
+__all__ = ["Permission", "SetAside", "Signer", "aside", "check", "permissions", "signers"]

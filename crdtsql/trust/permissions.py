@@ -1,0 +1,222 @@
+"""Permissions: what a site may write here, checked on its events in whatever changeset they come (decision 0039).
+
+A site with a permission speaks for itself alone: what it sends may bring nothing of other sites. Else it would write under their
+names. Invariant: a changeset that passes changes no row that its limited sites may not write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import apsw
+
+from crdtsql.base import (
+    WORD_BITS,
+    Agreement,
+    NotAllowedError,
+    Sql,
+    fragment,
+    integer,
+    joined,
+    query,
+    sql,
+    suggest,
+)
+from crdtsql.store import Registry, facts
+from crdtsql.trust import signers
+from crdtsql.wire import Header, Site, TableHeader, image
+
+KIND = "allow"
+MASKS = 100
+"""Of so many columns at a time it is asked what was sent, because SQLite bounds how deep an expression is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a site may write here. Whatever else it says, the site may bring its own changes alone.
+
+    Attributes:
+        site: its id, as hex.
+        tables: uids of the tables that it may write, sorted; None for all.
+        deletes: whether it may delete rows.
+    """
+
+    site: str
+    tables: tuple[str, ...] | None = None
+    deletes: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as `--json` prints it."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        tables = "all tables" if self.tables is None else ", ".join(self.tables) or "no table"
+        return f"{tables}{'' if self.deletes else ', no deletes'}; its own changes alone"
+
+
+def read(registry: Registry) -> dict[bytes, Permission]:
+    """Return the permissions of sites that have one; the others may write anything.
+
+    What can't be read lets a site write nothing: whoever limited it did not mean that it may write all.
+    """
+    found = {}
+    for site, value in facts.of_kind(registry.connection, KIND) if signers.is_guarded(registry) else ():
+        if value is None:
+            continue
+        permission = Permission(site, (), deletes=False)
+        with suppress(ValueError, TypeError, KeyError):
+            said = json.loads(str(value))
+            tables = None if said["tables"] is None else tuple(map(str, said["tables"]))
+            permission = Permission(site, tables, deletes=said["deletes"] is True)
+        with suppress(ValueError):
+            found[bytes.fromhex(site)] = permission
+    return found
+
+
+def write(registry: Registry, permission: Permission) -> None:
+    """Limit what a site may write."""
+    said = {"tables": permission.tables, "deletes": permission.deletes}
+    registry.set(f"{KIND}:{permission.site}", json.dumps(said))
+    signers.guard(registry)
+
+
+def clear(registry: Registry, site: bytes) -> None:
+    """Let a site write anything, and speak for others."""
+    registry.set(f"{KIND}:{site.hex()}", None)
+
+
+def own_words(registry: Registry, header: Header) -> Header:
+    """Return what a changeset says beside its events, but for what a limited sender says of others."""
+    if header.sender not in read(registry):
+        return header
+    sender, told = header.sender, header.compaction
+    own = {site.ordinal for site in header.sites if site.id == sender}
+    return replace(
+        header,
+        tables=tuple(table if table.rows else replace(table, old_numbers=(), rests=False) for table in header.tables),
+        eras={uid: era for uid, era in header.eras.items() if registry.find_uid(uid) is not None},
+        unseen=tuple(one for one in header.unseen if one.site in own),
+        purges=tuple(one for one in header.purges if one.site in own),
+        lanes={site: lane for site, lane in header.lanes.items() if site == sender},
+        names={site: name for site, name in header.names.items() if site == sender},
+        starts={site: line for site, line in header.starts.items() if site == sender},
+        compaction=replace(told, floor={}, acks=frozenset({sender}), ends={}, vouchers={})
+        if sender in told.acks
+        else Agreement(),
+        retired={},
+    )
+
+
+def check(registry: Registry, header: Header, database: str) -> None:
+    """Check that a changeset, which is laid open, has nothing that a site may not write here.
+
+    Raises:
+        NotAllowedError: it has.
+    """
+    permissions = read(registry)
+    if not permissions:
+        return
+    vector = registry.vector()
+    for site in header.sites:
+        permission = permissions.get(site.id)
+        if permission is None:
+            continue
+        broken = [*_broken(registry.connection, header, site, permission, database, vector.get(site.id, 0))]
+        if site.id == header.sender:
+            broken += _of_others(registry.connection, header, site, database)
+        if broken:
+            allow = suggest.command("allow", registry.path, permission.site)
+            raise NotAllowedError(
+                f"the changeset of site {header.sender.hex()} {broken[0]}, which site {permission.site} may not do here "
+                f"({permission}): nothing was changed; {allow} shows and changes what it may do",
+                permission.site,
+            )
+    limited = next((site for site in header.sites if site.id == header.sender and site.id in permissions), None)
+    if limited is not None:
+        registry.connection.execute(f"DELETE FROM {database}.merged WHERE site <> ?", (limited.ordinal,))
+
+
+def check_unlimited(registry: Registry, header: Header) -> None:
+    """Check that the sender of a changeset may bring what others wrote, as its whole state does.
+
+    Raises:
+        NotAllowedError: it may not.
+    """
+    permission = read(registry).get(header.sender)
+    if permission is not None:
+        raise NotAllowedError(
+            f"the changeset has all that site {permission.site} knows, which may bring its own changes alone here "
+            f"({permission}): nothing was changed; take that of another replica",
+            permission.site,
+        )
+
+
+def _broken(
+    connection: apsw.Connection, header: Header, site: Site, permission: Permission, database: str, seen: int
+) -> Iterator[str]:
+    """Say what a site wrote that it may not write, as far as that is new here."""
+    if site.upto <= seen:
+        return
+    values = {"site": site.ordinal, "seen": seen}
+    for number in header.numbers:
+        table = header.tables[number - 1]
+        allowed = permission.tables is None or table.uid in permission.tables
+        if allowed and permission.deletes:
+            continue
+        found = query.first(connection, _find_written(table, number, database, allowed=allowed), values)
+        if found:
+            yield f"{'deletes rows of' if allowed else 'writes'} table {table.name!r}"
+    for purge in header.purges:
+        if purge.site == site.ordinal and purge.hlc > seen:
+            if permission.tables is not None and purge.uid not in permission.tables:
+                yield f"purges rows of table {purge.uid!r}"
+            elif not permission.deletes:
+                yield f"deletes rows of table {purge.uid!r}"
+
+
+def _find_written(table: TableHeader, number: int, database: str, *, allowed: bool) -> str:
+    slots = {"image": Sql(database), "row_table": image.row_table(number), "head_table": image.head_table(number)}
+    if allowed:
+        return sql("trust/permissions/find_deleted", **slots)
+    cells = joined(
+        (Sql(f", {_is_new(t, s)}") for _, t, s in map(image.cell, range(len(table.columns)))),
+        "",
+    )
+    parts = (
+        fragment("trust/permissions/any_part", part_table=image.part_table(number), image=slots["image"])
+        if image.typed_columns(table)
+        else Sql("")
+    )
+    return sql("trust/permissions/find_written", cells=cells, parts=parts, **slots)
+
+
+def _is_new(t: Sql, s: Sql) -> Sql:
+    return fragment("trust/permissions/is_new", t=t, s=s)
+
+
+def _of_others(connection: apsw.Connection, header: Header, sender: Site, database: str) -> Iterator[str]:
+    """Say what a sender that speaks for itself alone says of others."""
+    more = [site for site in header.sites if site.id != sender.id and site.upto > site.needs]
+    if more:
+        yield f"brings changes of other sites, the first of them {more[0].id.hex()}"
+    for number in header.numbers:
+        table = header.tables[number - 1]
+        places = range(len(table.columns))
+        for first in range(0, len(places), MASKS):
+            cells = joined((Sql(f", {_is_strange(place)}") for place in places[first : first + MASKS]), "")
+            statement = sql(
+                "trust/permissions/find_strange", image=Sql(database), row_table=image.row_table(number), cells=cells
+            )
+            if query.first(connection, statement, {"site": sender.ordinal}):
+                yield f"has values of table {table.name!r} that others are said to have written"
+                return
+
+
+def _is_strange(place: int) -> Sql:
+    _, _, s = image.cell(place)
+    word, bit = image.words(place + 1)[-1], integer(place % WORD_BITS)
+    return fragment("trust/permissions/is_strange", word=word, bit=bit, s=s)

@@ -1,0 +1,134 @@
+"""The seeded bugs of signatures and permissions: whom a file believes, and what passes that may not."""
+
+from __future__ import annotations
+
+from tests.machines.mutants.kind import Mutant
+
+TRUSTING = (
+    *(
+        Mutant(name, f"trust/{file}", find, put, tests="tests/trust/test_signing.py")
+        for name, file, find, put in (
+            ("any signature is right", "checking.py", "    if not sound:", "    if False:"),
+            (
+                "a key need not be signed by the one before",
+                "checking.py",
+                "for before, step in pairwise(steps):\n        said",
+                "for before, step in ():\n        said",
+            ),
+            (
+                "a signature can be taken off",
+                "checking.py",
+                "if before is not None and before.steps:\n            raise",
+                "if False:\n            raise",
+            ),
+            (
+                "a key that was only seen counts where signatures are required",
+                "checking.py",
+                "if required and not after.trusted:",
+                "if False:",
+            ),
+            (
+                "a file that requires signatures takes what has none",
+                "checking.py",
+                "        if required:\n",
+                "        if False:\n",
+            ),
+            ("any key of a site that signs is taken", "checking.py", "after = after or replace(", "after = replace("),
+            (
+                "a key that was replaced counts for ever",
+                "checking.py",
+                "if later is not None and header",
+                "if later is not None or header",
+            ),
+            (
+                "what a revoked site wrote later is taken from others",
+                "checking.py",
+                "one.site or upto > one.until:",
+                "one.site:",
+            ),
+            ("a revoked site may send on", "checking.py", "received.header.sender == one.site or upto", "upto"),
+            (
+                "a clone has the key of what it was copied from",
+                "signers.py",
+                "_keep_secret(_own_site(registry), secret)",
+                "_keep_secret(bytes(16), secret)",
+            ),
+        )
+    ),
+    *(
+        Mutant(name, f"trust/{file}", find, put, tests="tests/trust/test_permissions.py")
+        for name, file, find, put in (
+            ("a limited site may bring what others wrote", "permissions.py", "site.upto > site.needs]", "False]"),
+            (
+                "a limited site may write cells as another",
+                "permissions.py",
+                'if query.first(connection, statement, {"site": sender.ordinal}):',
+                "if False:",
+            ),
+            (
+                "of many columns the first ones are looked at",
+                "permissions.py",
+                "for first in range(0, len(places), MASKS):",
+                "for first in [0]:",
+            ),
+            ("deletes are not looked at", "permissions.py", "if allowed and permission.deletes:", "if allowed:"),
+            (
+                "a purge of a row that was written since is no delete",
+                "permissions.py",
+                "if purge.site == site.ordinal and purge.hlc > seen:",
+                "if False:",
+            ),
+            (
+                "a permission counts for what a site sends alone",
+                "permissions.py",
+                "if permission is None:",
+                "if permission is None or site.id != header.sender:",
+            ),
+            (
+                "a permission that can't be read lets all through",
+                "permissions.py",
+                "permission = Permission(site, (), deletes=False)",
+                "permission = Permission(site)",
+            ),
+            (
+                "a limited site agrees for others to forget",
+                "permissions.py",
+                "acks=frozenset({sender})",
+                "acks=told.acks",
+            ),
+            (
+                "a limited site names others",
+                "permissions.py",
+                "names={site: name for site, name in header.names.items() if site == sender}",
+                "names=header.names",
+            ),
+            ("one sender may fill what is set aside", "aside.py", "of_sender_left >= MAXIMUM_OF_SENDER or", ""),
+            (
+                "what is set aside grows without end",
+                "aside.py",
+                "sum(one.size_bytes for one in left) + len(data) > MAXIMUM_BYTES",
+                "False",
+            ),
+            (
+                "a later changeset takes the place of one that others can take",
+                "aside.py",
+                "return begins and",
+                "return",
+            ),
+        )
+    ),
+    Mutant(
+        "a limited site can say that this file was rolled back",
+        "replica/guarding/permitting.py",
+        "if header.sender in permissions.read(self.registry):\n                return {}",
+        "if False:\n                return {}",
+        tests="tests/trust/test_permissions.py",
+    ),
+    Mutant(
+        "what is refused is not set aside",
+        "replica/replica.py",
+        "raise self._set_aside(error, data) from error",
+        "raise",
+        tests="tests/trust/test_permissions.py",
+    ),
+)
