@@ -1,7 +1,8 @@
 """How much of a file is metadata, before and after a compaction: `python -m benchmarks.metadata [ROWS]`.
 
 Two tables with automatic numbers: orders have a UNIQUE value and refer to buyers. Rows are inserted, updated, and 90 of 100 orders
-deleted. The file is alone, so it compacts at once. A table of SQLite's has a page at least, however little is in it.
+deleted. A third one has a counter, a set and a map in each row, all of which are changed. The file is alone, so it compacts at once. A
+table of SQLite's has a page at least, however little is in it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ CREATE TABLE purchase (
   id INTEGER PRIMARY KEY, buyer INTEGER NOT NULL REFERENCES buyer (id) ON DELETE CASCADE, code TEXT NOT NULL UNIQUE, note TEXT
 );
 CREATE INDEX purchase_buyer ON purchase (buyer);
+CREATE TABLE article (id TEXT PRIMARY KEY NOT NULL, name TEXT, stock INTEGER, tags TEXT, traits TEXT);
 """
 
 
@@ -34,6 +36,8 @@ CHANGES = (
     f"INSERT INTO buyer SELECT value, 'Buyer ' || value, 'buyer' || value || '@example.org' FROM {SERIES} WHERE value <= :rows / 20",
     f"INSERT INTO purchase SELECT value, 1 + value % (:rows / 20), hex(randomblob(8)), '{NOTE}' FROM {SERIES}",
     "UPDATE purchase SET note = note || ', changed' WHERE id % 3 = 0 AND :rows > 0",
+    f"INSERT INTO article SELECT 'a' || value, '{NOTE}', value, '[\"new\"]', '{{\"size\":1}}' FROM {SERIES} WHERE value <= :rows / 4",
+    "UPDATE article SET stock = stock - 1, tags = json_insert(tags, '$[#]', 'x'), traits = json_set(traits, '$.y', 2) WHERE :rows > 0",
     "DELETE FROM purchase WHERE id % 10 <> 0 AND :rows > 0",
 )
 
@@ -55,6 +59,7 @@ def measure(path: Path, rows: int) -> list[tuple[str, int, int, int, int]]:
     replica = Replica.open(path)
     for table in ("buyer", "purchase"):
         replica.enable(table)
+    replica.enable("article", types={"stock": "counter", "tags": "set", "traits": "map"})
     connection, found = replica.connection, []
     for statement in CHANGES:
         connection.execute(statement, {"rows": rows})

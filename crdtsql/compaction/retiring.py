@@ -10,13 +10,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from crdtsql.base import RETIRED, Agreement, identifier, joined, memory, query, sql
+from crdtsql.base import RETIRED, Agreement, clock, identifier, joined, memory, query, sql
 from crdtsql.compaction import floor
 from crdtsql.numbers import archive
 from crdtsql.store import Registry, retired
 from crdtsql.wire import Header, Site
 
 Vector = Mapping[bytes, int]
+KEPT_MS = 365 * 24 * 3600 * 1000
+"""So long what an ended site added to counters is kept apart."""
 FACTS_OF_SITES = ("lane", "starts")
 """Facts of a site that say nothing any more once it is retired; its name says who wrote what as long as its stamps are here."""
 
@@ -24,6 +26,17 @@ FACTS_OF_SITES = ("lane", "starts")
 def without_retired(registry: Registry, known: Agreement) -> Agreement:
     """Return what is known of rounds without the sites that are retired here, which others may still name."""
     return known.without(retired.among(registry, known.named).keys())
+
+
+def ended(registry: Registry, *sites: bytes) -> dict[bytes, bool]:
+    """Return the ended sites that stamps may name, and others that are known to be: site -> whether what it added is kept apart.
+
+    That is so for a year (decision 0041).
+    """
+    ends = {site: end.hlc for site, end in floor.read(registry).ends.items()}
+    ends |= {site: one.ended for site, one in {**retired.named(registry), **retired.among(registry, sites)}.items()}
+    newest = max(registry.vector().values(), default=0)
+    return {site: clock.to_ms(newest) - clock.to_ms(hlc) < KEPT_MS for site, hlc in ends.items()}
 
 
 def retire(registry: Registry, agreement: Agreement) -> Agreement:

@@ -78,9 +78,12 @@ def _store(registry: Registry, before: Agreement, after: Agreement) -> None:
     if after == before:
         return
     floor.write(registry, after)
-    if own_site(registry) in after.acks:
+    own = own_site(registry)
+    if own in after.acks:
         floor.promise(registry, after.cut)
     floor.promise(registry, after.floor)
+    if (own in after.acks and (own not in before.acks or before.number != after.number)) or after.floor != before.floor:
+        registry.set("totals_closed", registry.vector().get(own, 0))
     left = retiring.retire(registry, after)
     if left != after:
         floor.write(registry, left)

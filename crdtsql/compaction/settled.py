@@ -7,6 +7,7 @@ user's tables.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
@@ -25,12 +26,13 @@ from crdtsql.base import (
     query,
     sql,
 )
-from crdtsql.compaction import alone, floor, referred
+from crdtsql.compaction import alone, floor, referred, retiring
 from crdtsql.compaction.report import TableCompacted
 from crdtsql.compaction.stride import Stride
 from crdtsql.numbers import archive
 from crdtsql.sqlite import schema
 from crdtsql.store import Field, Registry, Table
+from crdtsql.types import split
 
 FLOOR = TemporaryTable("_crdt_floor", "compaction/settled/create_floor")
 SETTLED = TemporaryTable("_crdt_settled", "compaction/settled/create_settled")
@@ -122,13 +124,23 @@ class Sweep:
         ends = sql("compaction/settled/end_of_step", keys=table.keys, clock=table.clock, after=after)
         self._last = query.first(connection, ends, values | {"others": self.stride.rows - 1})
         until = _ANY if self._last is None else _compare(table, "<=", "until")
-        with rule.settled.created(connection, settled=rule.settled.quoted, keys=rule.key_definitions):
+        within, bound = joined([after, until], " AND "), values | _named("until", self._last)
+        with (
+            rule.settled.created(connection, settled=rule.settled.quoted, keys=rule.key_definitions),
+            split.found(connection, table, within, bound, self._remembered())
+            if rule.rests
+            else nullcontext() as says_more,
+        ):
             genesis_t, genesis_s = table.genesis or (None, None)
-            bound = values | _named("until", self._last)
             bound |= {"tbl": table.id, "child_t": genesis_t, "child_s": genesis_s}
-            connection.execute(rule.collect(joined([after, until], " AND ")), bound)
+            connection.execute(rule.collect(within, says_more), bound)
             self.done.add(rule.apply(connection))
         return self._last is not None
+
+    def _remembered(self) -> list[int]:
+        """Return the ordinals of ended sites that may come back with more than they are known to have added to counters."""
+        kept = retiring.ended(self.registry)
+        return [ordinal for ordinal, site, _ in self.registry.sites() if kept.get(site)]
 
 
 def _compare(table: Table, how: str, name: str) -> Sql:
@@ -165,9 +177,8 @@ class _Rule:
         shape = schema.read(connection, table.name)
         assert shape is not None  # noqa: S101 - the table is in the file
         bound, is_plain = _bound_columns(connection, table)
-        can_rest = is_plain and not table.may_have_parts
         rests = None
-        if can_rest and alone.can_be(connection, registry, table):
+        if is_plain and alone.can_be(connection, registry, table):
             terms = [*_is_written(table), _has_own_number(table), alone.is_alone(connection, registry, table)]
             rests = joined(terms, " AND ")
         keeps_deleted = referred.keeps_deleted(connection, registry, table)
@@ -187,9 +198,11 @@ class _Rule:
         """Return the temporary table for rows of this form."""
         return SETTLED.of(crc32(str(self.key_definitions).encode()))
 
-    def collect(self, within: Sql) -> str:
-        """Write the statement that finds the rows of a step."""
-        table = self.table
+    def collect(self, within: Sql, says_more: Sql | None) -> str:
+        """Write the statement that finds the rows of a step; `says_more` says of a clock row that its row must keep its parts."""
+        table, rests = self.table, self.rests or _NEVER
+        if says_more is not None:
+            rests = Sql(f"{rests} AND NOT {says_more}")
         return sql(
             "compaction/settled/collect",
             settled=self.settled.quoted,
@@ -205,7 +218,7 @@ class _Rule:
             dead=self._dead(self.may_go),
             has_own_number=_has_own_number(table),
             has_values=self._dead(self._has_values()),
-            rests=self.rests or _NEVER,
+            rests=rests,
             is_longer=self._is_longer(),
         )
 

@@ -73,6 +73,7 @@ class _Fold:
             "op": FIRST_UPDATE_OP + self.field.word,
             "bit": self.field.bit,
             "self": self.registry.self_ordinal,
+            "closed": self.registry.number("totals_closed"),
             "genesis_t": genesis_t,
             "genesis_s": genesis_s,
             "real": parts.is_real(self.shape, self.field),
@@ -179,8 +180,8 @@ class _Fold:
         self._forget_unchanged(fragment("fold/foldparts/counted", **counted))
         total_is_cell = self.table.same_keys("total", "cell")
         if query.exists(self.connection, "temp._crdt_cell", "whole IS NOT NULL"):
-            self._forget_parts("whole IS NOT NULL", "part <> '+'")
-            self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc < cell.whole"), **self.shared)
+            self._forget_parts("whole IS NOT NULL", "NOT (part >= '+' AND part < ',')")
+            self._add_to_totals("write.hlc < cell.whole", total_is_cell)
             self._execute("fold/foldparts/note_bases_seen", total_is_cell=total_is_cell, **self.shared)
         self._execute(
             "fold/foldparts/note_base",
@@ -189,9 +190,14 @@ class _Fold:
             total_is_cell=total_is_cell,
             **self.shared,
         )
-        self._execute("fold/foldparts/add_to_totals", which=Sql("write.hlc > ifnull(cell.whole, 0)"), **self.shared)
+        self._add_to_totals("write.hlc > ifnull(cell.whole, 0)", total_is_cell)
         self._load_parts(Sql("1"))
         self._show_parts()
+
+    def _add_to_totals(self, which: str, total_is_cell: Sql) -> None:
+        """Add what was written to totals of its site: those that no replica may have forgotten yet."""
+        slots = {"which": Sql(which), "total_is_cell": total_is_cell, **self.shared}
+        self._execute("fold/foldparts/add_to_totals", **slots)
 
     def _added(self, aged: bool) -> Sql:
         """Render the sum of what updates added, in SQLite's own numbers unless some are reals, or too large."""

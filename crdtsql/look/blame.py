@@ -142,9 +142,13 @@ def _parts(registry: Registry, table: Table, field: Field, key: Sequence[SqliteV
     where = joined((Sql(f"part.{name} = ?{n}") for n, name in enumerate(table.key_names, 2)), " AND ")
     statement = sql("look/blame/list_parts", parts=table.parts, is_row=where)
     found = query.rows_to_show(registry.connection, statement, (field.id, *key))
-    names = {"": "whole", "+": "added"}
-    number = exact.number if TYPES[field.type].kind is Kind.TOTAL else lambda v: v
-    return tuple(PartOrigin(names.get(part, part), number(v), gone == 1, t, site) for part, v, gone, t, site in found)
+    counts = TYPES[field.type].kind is Kind.TOTAL
+    number = exact.number if counts else lambda v: v
+
+    def name(part: str) -> str:
+        return "added" if counts and part.startswith("+") else part or "whole"
+
+    return tuple(PartOrigin(name(part), number(v), gone == 1, t, site) for part, v, gone, t, site in found)
 
 
 def _origins(

@@ -30,6 +30,7 @@ from crdtsql.base import (
     sql,
 )
 from crdtsql.conflicts import conflict_log
+from crdtsql.merge import taken
 from crdtsql.merge.arrival import Arrival, Pair
 from crdtsql.sqlite import Column
 from crdtsql.store import Registry
@@ -268,11 +269,17 @@ class Merge:
         )
 
     def _load(self) -> None:
-        """Load their heads, then mine: of a whole write whose value was not sent, they imply nothing."""
+        """Load their heads, then mine: of a whole write whose value was not sent, they imply nothing.
+
+        Of a part of which both sides have what either may have forgotten alone, mine are theirs: both have seen the same writes of it.
+        """
         if self.parts_sent:
             names = {"image": self.arrival.image_slots["image"], "part_table": self.part_table}
             self._execute("merge/mergeparts/load_theirs", part_is_cell=self.part_is_cell, **names)
         self._execute("merge/mergeparts/load_whole", whose=Sql("theirs"), prefix=Sql("their"))
+        forgets = taken.may_have_forgotten(self.connection)
+        if forgets:
+            self._take_floors_for_one()
         parts.imply(self.connection, self.kind, "theirs")
         mine = {"parts": self.table.parts, "part_is_cell": self.part_is_cell}
         if self.may_be_narrow:
@@ -286,6 +293,21 @@ class Merge:
             self._execute("merge/mergeparts/imply_of_sent", names=self._names_of_wholes)
         is_wide = Sql("id NOT IN (SELECT id FROM temp._crdt_incoming_cell WHERE narrow)")
         parts.imply(self.connection, self.kind, "mine", is_wide)
+        if forgets:
+            is_settled = fragment("merge/mergeparts/is_settled_part")
+            self._execute("merge/mergeparts/take_mine_for_theirs", is_settled=is_settled)
+            self._execute("merge/mergeparts/forget_settled", is_settled=is_settled)
+
+    def _take_floors_for_one(self) -> None:
+        """Take the whole writes of a cell for mine where either side may have forgotten all of them, mine and theirs."""
+        mine = {"parts": self.table.parts, "part_is_cell": self.part_is_cell}
+        split = fragment("merge/mergeparts/whole_is_later", **mine) if self.parts_here else Sql("0")
+        self._execute("merge/mergeparts/find_floors", split=split)
+        if query.exists(self.connection, "temp._crdt_incoming_cell", "settled"):
+            self._execute("merge/mergeparts/forget_floors")
+            if self.parts_here:
+                self._execute("merge/mergeparts/take_my_parts_for_theirs", **mine)
+            self._execute("merge/mergeparts/take_my_whole_for_theirs")
 
     def _store(self) -> None:
         table = self.table

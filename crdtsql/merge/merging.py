@@ -216,6 +216,7 @@ def merge(
     with (
         FROM.created(connection),
         THEIRS.created(connection),
+        taken.comparing(connection),
         taken.noting(connection) if header.unseen else nullcontext(),
         noting(registry),
         without_capture(connection, tables, many=sum(table.rows for table in header.tables) > MANY_ROWS),
@@ -248,6 +249,7 @@ def _news(registry: Registry, header: Header) -> list[tuple[int, int]]:
 def _meet_sites(registry: Registry, header: Header, database: str, *, again: bool) -> dict[int, int]:
     """Note what the sender knows of sites; return which ordinals here stand for those of the changeset."""
     local, listed = _map_sites(registry, header, again=again)
+    taken.note_forgotten(registry, header)
     taken.note(registry, header, local)
     registry.connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
     seen.note(registry, listed, Sql(database))

@@ -278,7 +278,7 @@ class _Purge:
     def _forget_parts(self, shape: TableShape, field: Field) -> None:
         """Let a typed cell be one whole write. Of a counter the totals stay, because their sites go on from them."""
         table, counts = self._table, TYPES[field.type].kind is Kind.TOTAL
-        values: dict[str, SqliteValue] = {"col": field.id, "but": "+" if counts else None}
+        values: dict[str, SqliteValue] = {"col": field.id, "keeps_totals": counts}
         shared = {"parts": table.parts, "keys": table.keys}
         self._execute("purge/purging/forget_parts", values, **shared)
         if not counts:

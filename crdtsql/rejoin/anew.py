@@ -282,7 +282,7 @@ class Anew:
                 continue
             assignments += [] if found is None else [found]
         if unknown and len(step.fields) == 1:
-            raise Refused("the row began anew there, so it can't be told how much had been sent")
+            raise Refused("nobody there knows any more how much of what was added here had been sent")
         if unknown:
             raise Refused("")  # each column for itself
         if not assignments:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crdtsql.base import Sql, SqliteValue, identifier, is_utf8, joined, query, sql
+from crdtsql.compaction import retiring
 from crdtsql.rejoin.present import PresentRow
 from crdtsql.rejoin.unsent import Parts, Reach, UnsentRow
 from crdtsql.sqlite import schema
-from crdtsql.store import Field, Registry
+from crdtsql.store import Field, Registry, Table
 from crdtsql.types import TYPES, exact, parts
 
 
@@ -72,19 +73,34 @@ class Cells:
         """Return what was added to a counter and not sent.
 
         Raises:
-            Unknown: the row began anew there since then, and nobody there knows what had been sent of it.
+            Unknown: the row began anew there since then, or its parts were forgotten: nobody there knows what had been sent of it.
         """
         table, units = row.table, 0
         shape = schema.read(self._registry.connection, table.name)
-        part_is_row = joined((Sql(f"part.{name} = ?") for name in table.key_names), " AND ")
-        statement = sql("rejoin/cells/known_totals", parts=table.parts, part_is_row=part_is_row)
-        for site, total in row.totals[field].items():
+        statement = sql("rejoin/cells/known_totals", parts=table.parts, part_is_row=_part_is_row(table))
+        for (site, part), total in row.totals[field].items():
             (ordinal,) = self._registry.add_sites([site])
-            known = query.first(self._registry.connection, statement, (*key, field.id, ordinal, site.hex()))
-            if known is None and present is not None and self._began_anew(present, site):
+            seen = site.hex() + (part if part != "+" else "")
+            known = query.first(self._registry.connection, statement, (*key, field.id, part, ordinal, seen))
+            if known is not None or present is None:
+                pass
+            elif self._began_anew(present, site) or self._was_forgotten(table, present, field, key, site, part):
                 raise Unknown
             units += exact.read(total) - exact.read(known[0] if known else None)
         return exact.shown(units, shape is not None and parts.is_real(shape, field))
+
+    def _was_forgotten(
+        self, table: Table, present: PresentRow, field: Field, key: tuple[SqliteValue, ...], site: bytes, part: str
+    ) -> bool:
+        """Tell whether what a site added before may be in the value of a row that is of the genesis since then.
+
+        A total that goes on can't be, unless its site was ended long ago.
+        """
+        if retiring.ended(self._registry, site).get(site, True) or self._reach.sent.get(site, 0) < int(part[1:] or 1):
+            return False
+        statement = sql("rejoin/cells/base", parts=table.parts, part_is_row=_part_is_row(table))
+        base = query.first(self._registry.connection, statement, (*key, field.id))
+        return (present.stamps[field][0] if base is None else base[0]) < 0
 
     def _began_anew(self, present: PresentRow, site: bytes) -> bool:
         """Tell whether a row is one that this file had not seen, though something of the site's was sent before."""
@@ -104,6 +120,10 @@ class Cells:
         if field.type == "map":
             return parts.join_leaves(connection, {part: str(leaf) for part, leaf in kept.items()})
         return f"[{','.join(kept)}]"
+
+
+def _part_is_row(table: Table) -> Sql:
+    return joined((Sql(f"part.{name} = ?") for name in table.key_names), " AND ")
 
 
 def same(one: SqliteValue, other: SqliteValue) -> bool:

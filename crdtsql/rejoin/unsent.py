@@ -59,7 +59,7 @@ class UnsentRow:
         key: as it is in this file.
         values: what cells were set to: all of a row that was inserted.
         parts: what was done to sets and maps that were not written as a whole.
-        totals: all that sites ever added to counters, by the site's id.
+        totals: all that sites ever added to counters, by the site's id and the part that has it.
         shown: what the cells that were written show here; of a row that was deleted, what it had last.
     """
 
@@ -68,7 +68,7 @@ class UnsentRow:
     did: Did
     values: dict[Field, SqliteValue] = field(default_factory=dict)
     parts: dict[Field, Parts] = field(default_factory=dict)
-    totals: dict[Field, dict[bytes, SqliteValue]] = field(default_factory=dict)
+    totals: dict[Field, dict[tuple[bytes, str], SqliteValue]] = field(default_factory=dict)
     shown: dict[Field, SqliteValue] = field(default_factory=dict)
 
     @property
@@ -177,7 +177,7 @@ class _Image:
         elif whole:
             row.values[one] = value
         elif kind is Kind.TOTAL:
-            totals = {part.site: part.value for part in mine if part.part == "+"}
+            totals = {(part.site, part.part): part.value for part in mine if part.part.startswith("+")}
             row.totals |= {one: totals} if totals else {}
         elif mine:
             shown = Parts()

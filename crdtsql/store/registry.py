@@ -40,7 +40,7 @@ from crdtsql.store.vectors import peers, sites
 if TYPE_CHECKING:
     from crdtsql.sqlite import TableShape
 
-FORMAT = 8
+FORMAT = 9
 
 LIMITS = {"conflicts_per_cell": 20, "conflicts_total": 10_000, "conflicts_bytes": 64 << 20}
 """How many entries the conflict log keeps of one cell and in all, and how many bytes of values, until somebody says otherwise."""
@@ -142,7 +142,6 @@ class Registry:
             self.connection.execute(sql("store/registry/upgrade_to_3"))
             for (name,) in query.rows(self.connection, "SELECT name FROM _crdt_table"):
                 self.create_kept_index(name)
-            self.set("unsettled", 0)
         if found < 4:
             self.connection.execute(sql("store/registry/upgrade_to_4"))
         if found < 5:
@@ -153,6 +152,8 @@ class Registry:
             self.set("unsettled", 1)
         if found < 8:
             self.connection.execute(sql("store/registry/upgrade_to_8"))
+        if found < 9 and self.get("agreement") is not None:
+            self.set("totals_closed", self.vector().get(self.site_id(self.self_ordinal), 0))
         self.lacks_views = True
         memory.forget_rows(self.connection)
         self.set("format", FORMAT)
@@ -194,8 +195,7 @@ class Registry:
 
     def number(self, name: str) -> int:
         """Return a fact that is a number."""
-        found = facts.get(self.connection, name)
-        return found if isinstance(found, int) else 0
+        return found if isinstance(found := facts.get(self.connection, name), int) else 0
 
     def set(self, name: str, value: SqliteValue) -> None:
         """Store a fact about this file."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from crdtsql.base import door
 
 if TYPE_CHECKING:
-    from crdtsql.types import columntype, exact, functions, parts
+    from crdtsql.types import columntype, exact, functions, parts, split
     from crdtsql.types.blanks import blank
     from crdtsql.types.celltypes import TYPES, CellType, Kind
 else:
@@ -26,4 +26,5 @@ __all__ = [
     "exact",
     "functions",
     "parts",
+    "split",
 ]

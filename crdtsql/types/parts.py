@@ -23,10 +23,15 @@ from crdtsql.types.celltypes import TYPES, CellType, Kind
 PART = TemporaryTable(
     "_crdt_part",
     "types/parts/create_part",
-    written_by=("fold/foldparts", "merge/mergeparts"),
+    written_by=("fold/foldparts", "merge/mergeparts", "types/split"),
     read_by=("types/celltypes", "types/celltypes/base"),
 )
-SHOWN = TemporaryTable("_crdt_shown", "types/parts/create_shown", written_by=("fold/foldparts", "merge/mergeparts"))
+SHOWN = TemporaryTable(
+    "_crdt_shown",
+    "types/parts/create_shown",
+    written_by=("fold/foldparts", "merge/mergeparts"),
+    read_by=("types/split",),
+)
 WHOLE = TemporaryTable("_crdt_whole", "types/parts/create_whole")
 
 

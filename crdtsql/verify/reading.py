@@ -98,7 +98,7 @@ class ContentReading:
     Args:
         uids: of the value columns that count, in this order.
         only: which clock rows count; rows without one are left out then. None: read all.
-        forgotten: what either side may have forgotten: of what lies wholly below it, stamps and deleted rows don't count.
+        forgotten: what either side may have forgotten: of what lies wholly below it, stamps, parts and deleted rows don't count.
         exact: some text is no UTF-8, so that all values are read as bytes, which takes longer.
     """
 
@@ -255,11 +255,14 @@ class ContentReading:
         for col, part, t, s, gone, noted, *rest in self._execute(statement):
             *key, value = self._values(rest)
             where = self._where(tuple(key))
+            stamp = t, self._sites[s]
             if where in self._left_out or (wants is not None and not wants(where)):
+                continue
+            if self._forgotten and t != clock.ABSENT and self._may_be_forgotten(stamp):
                 continue
             if value is None and part == "" and TYPES[kept[col].type].kind is Kind.TOTAL:
                 value = 0
-            yield where, Part(tuple(key), kept[col].uid, part, (t, self._sites[s]), gone == 1, value, noted)
+            yield where, Part(tuple(key), kept[col].uid, part, stamp, gone == 1, value, noted)
 
     def _true_keys(self) -> list[Sql]:
         """Render the key as the row spells it; where its values are lost, as its clock does."""

@@ -6,7 +6,8 @@ A changeset is, in this order (all numbers little-endian, unsigned):
          0      8  magic: 89 43 52 44 54 0D 0A 1A ("\\x89CRDT\\r\\n\\x1a"; a text-mode transfer breaks it visibly)
          8      2  format version: 1 for an image, 2 for rows
         10      2  flags: 1 if keys have foretold numbers (decision 0031), 2 if its sender has forgotten what all members had,
-                  4 if its vector has one entry for all ended sites (decision 0035), 8 if it is signed (decision 0039)
+                  4 if its vector has one entry for all ended sites (decision 0035), 8 if it is signed (decision 0039), 16 if it has
+                  rows of typed columns, and somebody asked for a compaction (decision 0041)
         12      4  length of the header, at most 16 MiB
         16      8  length of the body
         24      8  length of the body after decompression
@@ -42,11 +43,11 @@ from crdtsql.wire.parsing import read_header
 MAGIC = b"\x89CRDT\r\n\x1a"
 IMAGE, ROWS = 1, 2
 """The format versions: large changesets have an image, small ones rows."""
-FORETOLD, FORGOT, NAMELESS, SIGNED = 1, 2, 4, 8
+FORETOLD, FORGOT, NAMELESS, SIGNED, TYPED = 1, 2, 4, 8, 16
 """The flags of changesets whose header says which rows numbers in keys stand for that are not theirs; whose sender has forgotten what
-all members had; whose vector speaks of ended sites without naming them; and that are signed. A reader who knows nothing of that must
-refuse them."""
-FLAGS = FORETOLD | FORGOT | NAMELESS | SIGNED
+all members had; whose vector speaks of ended sites without naming them; that are signed; and with rows of typed columns, once somebody
+asked for a compaction. A reader who knows nothing of that must refuse them."""
+FLAGS = FORETOLD | FORGOT | NAMELESS | SIGNED | TYPED
 SIGNATURE_BYTES = 64
 Sign = Callable[[bytes], bytes]
 """Signs the checksum of a changeset."""
@@ -84,8 +85,9 @@ def pack_rows(header: Header, head: bytes, rows: bytes, sign: Sign | None = None
 
 def _flags(header: Header) -> int:
     nameless = RETIRED in header.ids.values()
+    typed = any(kind != "lww" for table in header.tables if table.rows for _, kind in table.columns)
     flags = FORETOLD * bool(header.foretold) | FORGOT * bool(header.compaction.floor) | NAMELESS * nameless
-    return flags | SIGNED * bool(header.keys)
+    return flags | SIGNED * bool(header.keys) | TYPED * (typed and bool(header.compaction))
 
 
 def header_bytes(header: Header) -> bytes:

@@ -78,7 +78,7 @@ def test_an_unknown_format_version_is_refused(shared: tuple[Replica, bytes], ver
     victim, data = shared
     spoiled = bytearray(data)
     spoiled[8:12] = version.to_bytes(2, "little") + flags.to_bytes(2, "little")
-    assert f"has format {version}.{flags}, this version of crdtsql reads 1.0 to 1.15 and 2.0 to 2.15" in str(
+    assert f"has format {version}.{flags}, this version of crdtsql reads 1.0 to 1.31 and 2.0 to 2.31" in str(
         keep(victim, bytes(spoiled))
     )
 

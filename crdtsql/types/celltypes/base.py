@@ -89,6 +89,10 @@ class CellType:
             return fragment(self.show)
         return fragment(self.show, order=self.show_order)
 
+    def exact_sql(self) -> Sql:
+        """Render the SELECT of what counters add up to, as totals are stored; `:real` says whether the column is REAL."""
+        return fragment(self.show, sum=fragment("types/celltypes/total_exactly"))
+
     def valid_part_sql(self) -> Sql:
         """Render the condition that a received `part` must fulfil."""
         if self.kind is Kind.PARTS and self.invalid is not None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from unittest import mock
 
+from crdtsql.compaction import retiring
 from tests.machines.compaction.history import History
 from tests.support.peers import fast_directory
 
@@ -41,6 +42,7 @@ def run(seed: int, steps: Sequence[int] | None = None, *, broken: bool = False) 
         with (
             fast_directory() as directory,
             mock.patch.dict(os.environ, {"CRDTSQL_STATE_DIR": str(directory / "state")}),
+            mock.patch.object(retiring, "KEPT_MS", 0 if seed % 3 else retiring.KEPT_MS),
         ):
             history = History(seed, directory, broken, result.occurred)
             result.story = history.story

@@ -53,6 +53,7 @@ def write(history: History, pair: Pair) -> None:
     orders = [_order(pair, side.replica.connection) for side in pair.sides]
     if orders[0] != orders[1]:
         history.occurred["rows stood in another order"] += 1
+        _put_in_order(pair, orders)
     try:
         pair.writer.write(history.random, nobody())
     finally:
@@ -65,6 +66,20 @@ def _order(pair: Pair, connection: apsw.Connection) -> dict[str, list[tuple[Any,
         table: connection.execute(f"SELECT {', '.join(shape.key)} FROM {table} ORDER BY {shape.order}").fetchall()
         for table, shape in pair.habits.tables.items()
     }
+
+
+def _put_in_order(pair: Pair, orders: list[dict[str, list[tuple[Any, ...]]]]) -> None:
+    """Let rows stand in the order in which they stand on the twin, or an update of all of them would write them in another one."""
+    connection = pair.one.replica.connection
+    for table, shape in pair.habits.tables.items():
+        if shape.order != "rowid" or orders[0][table] == orders[1][table]:
+            continue
+        where = " AND ".join(f"{name} = ?" for name in shape.key)
+        (last,) = connection.execute(f"SELECT max(rowid) FROM {table}").fetchall()[0]
+        logged = connection.execute("SELECT count(*) FROM _crdt_log").fetchall()
+        for number, key in enumerate(orders[1][table], last + 1):
+            connection.execute(f"UPDATE {table} SET rowid = ? WHERE {where}", (number, *key))
+        assert connection.execute("SELECT count(*) FROM _crdt_log").fetchall() == logged
 
 
 def add_late(history: History, pair: Pair, table: str) -> None:

@@ -15,6 +15,7 @@ from tests.machines.mutants.retiring import RETIRING_SITES
 from tests.machines.mutants.stores import STORES
 from tests.machines.mutants.strangers import STRANGERS
 from tests.machines.mutants.trusting import TRUSTING
+from tests.machines.mutants.typed import TYPED
 
 MUTANTS = (
     # -- what is kept of a file
@@ -422,7 +423,7 @@ MUTANTS = (
     Mutant(
         "a new base forgets the totals",
         "fold/foldparts.py",
-        '"whole IS NOT NULL", "part <> \'+\'"',
+        "\"whole IS NOT NULL\", \"NOT (part >= '+' AND part < ',')\"",
         '"whole IS NOT NULL"',
     ),
     Mutant(
@@ -434,8 +435,8 @@ MUTANTS = (
     Mutant(
         "totals of other sites are not added",
         "sql/types/celltypes/show_counter.sql",
-        "WHERE total.part = '+'",
-        "WHERE total.part = '+' AND total.mine",
+        "WHERE total.part >= '+' AND total.part < ','",
+        "WHERE total.part >= '+' AND total.part < ',' AND total.mine",
     ),
     Mutant(
         "a total is cut off at the limit that is for what is shown",
@@ -516,8 +517,8 @@ MUTANTS = (
     Mutant(
         "a removal is not believed",
         "sql/merge/mergeparts/drop_my_parts.sql",
-        "AS sent WHERE sent.theirs",
-        "AS sent WHERE 0",
+        "AS sent\n    WHERE sent.theirs",
+        "AS sent\n    WHERE 0",
     ),
     Mutant(
         "a whole write leaves parts that it had seen",
@@ -577,8 +578,8 @@ MUTANTS = (
     Mutant(
         "updates before an insert count",
         "fold/foldparts.py",
-        'which=Sql("write.hlc > ifnull(cell.whole, 0)")',
-        'which=Sql("1")',
+        'self._add_to_totals("write.hlc > ifnull(cell.whole, 0)", total_is_cell)',
+        'self._add_to_totals("1", total_is_cell)',
     ),
     # -- what tables show under constraints
     Mutant(
@@ -1777,4 +1778,5 @@ MUTANTS = (
     *REJOINING,
     *COMPACTION,
     *RETIRING_SITES,
+    *TYPED,
 )

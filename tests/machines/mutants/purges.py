@@ -31,8 +31,8 @@ PURGES = (
     Mutant(
         "a purge keeps the parts of typed cells",
         "sql/purge/purging/forget_parts.sql",
-        "AND part IS NOT :but",
-        "AND part = :but",
+        "AND NOT (:keeps_totals AND part >= '+' AND part < ',')",
+        "AND :keeps_totals AND part >= '+' AND part < ','",
         tests=BYTES,
     ),
     Mutant(

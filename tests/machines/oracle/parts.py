@@ -1,7 +1,7 @@
 """How values of column types fall into parts, and how parts are shown again: plain Python, nothing of crdtsql.
 
-A part has a name: "" is the whole, "+" a site's running total, 32 hex digits what a base had seen of a site, an element's
-JSON text, or a leaf's path as JSON strings with commas between.
+A part has a name: "" is the whole, "+" a site's running total, or "+1700" that of what it added from an hlc on; 32 hex digits, and perhaps "+1700", what a base had seen of it;
+an element's JSON text, or a leaf's path as JSON strings with commas between.
 """
 
 from __future__ import annotations
@@ -165,15 +165,22 @@ def _order(value: Any) -> tuple[int, Any]:
 def sum_of(heads: Iterable[Head]) -> Fraction:
     """Return what a counter adds up to: its latest base, and what each site added since the base had seen of it."""
     exact = number(latest(head for head in heads if head.part == WHOLE).value)
-    for added in (head for head in heads if head.part == TOTAL):
-        noted = [head for head in heads if head.part == added.stamp[1].hex()]
+    for added in filter(is_total, heads):
+        noted = [
+            head for head in heads if head.part == added.stamp[1].hex() + (added.part if added.part != TOTAL else "")
+        ]
         exact += number(added.value) - (number(max(noted, key=lambda head: head.noted or 0).value) if noted else 0)
     return exact
 
 
+def is_total(head: Head) -> bool:
+    """Tell whether it is what a site added to a counter: all of it, or all since it agreed last that what it had added may be forgotten."""
+    return head.part.startswith(TOTAL)
+
+
 def is_implicit(heads: Collection[Head]) -> bool:
     """Tell whether all heads stem from one whole write."""
-    return len({head.stamp for head in heads}) == 1 and all(head.part != TOTAL for head in heads)
+    return len({head.stamp for head in heads}) == 1 and not any(map(is_total, heads))
 
 
 def latest(heads: Iterable[Head]) -> Head:

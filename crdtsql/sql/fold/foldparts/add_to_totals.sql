@@ -1,5 +1,21 @@
 INSERT INTO ${parts} (${keys}, col, part, s, t, v)
-SELECT ${cell_keys}, :col, '+', write.s, write.hlc, write.added
+-- A site goes on with a total of its own that nobody can have forgotten yet; else it begins another one (decision 0041).
+SELECT
+  ${cell_keys},
+  :col,
+  coalesce(
+    (
+      SELECT total.part
+      FROM ${parts} AS total
+      WHERE ${total_is_cell} AND total.col = :col AND total.part >= '+' AND total.part < ',' AND total.s = write.s AND total.t > :closed
+      ORDER BY total.t DESC
+      LIMIT 1
+    ),
+    CASE WHEN :closed THEN '+' || write.first ELSE '+' END
+  ),
+  write.s,
+  write.hlc,
+  write.added
 FROM temp._crdt_write AS write
 JOIN temp._crdt_cell AS cell ON cell.id = write.id
 WHERE write.counts AND ${which}

@@ -10,5 +10,5 @@ FROM temp._crdt_cell AS cell
 WHERE NOT EXISTS (SELECT 1 FROM ${parts} AS base WHERE ${base_is_cell} AND base.col = :col AND base.part = '')
   AND (
     EXISTS (SELECT 1 FROM temp._crdt_write AS write WHERE write.id = cell.id AND write.counts AND write.hlc > ifnull(cell.whole, 0))
-    OR EXISTS (SELECT 1 FROM ${parts} AS total WHERE ${total_is_cell} AND total.col = :col AND total.part = '+')
+    OR EXISTS (SELECT 1 FROM ${parts} AS total WHERE ${total_is_cell} AND total.col = :col AND total.part >= '+' AND total.part < ',')
   )

@@ -1,7 +1,8 @@
-INSERT INTO temp._crdt_write (seq, id, hlc, s, counts, added)
+INSERT INTO temp._crdt_write (seq, id, first, hlc, s, counts, added)
 SELECT
   min(write.seq),
   write.id,
+  min(write.hlc),
   max(write.hlc),
   write.s,
   write.counts,

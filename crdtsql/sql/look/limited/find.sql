@@ -3,10 +3,10 @@ SELECT
   (
     SELECT _crdt_total(
       part.v,
-      CASE part.part WHEN '+' THEN (
+      CASE WHEN part.part <> '' THEN (
         SELECT seen.v
         FROM ${parts} AS seen
-        WHERE ${seen_is_part} AND seen.col = :col AND seen.part = lower(hex(site.id))
+        WHERE ${seen_is_part} AND seen.col = :col AND seen.part = lower(hex(site.id)) || CASE part.part WHEN '+' THEN '' ELSE part.part END
         ORDER BY seen.n DESC
         LIMIT 1
       ) END,
@@ -16,7 +16,7 @@ SELECT
     JOIN _crdt_site AS site ON site.ordinal = part.s
     WHERE ${shown_is_part} AND part.col = :col
       AND (
-        part.part = '+'
+        (part.part >= '+' AND part.part < ',')
         OR (
           part.part = ''
           AND NOT EXISTS (

@@ -10,5 +10,6 @@ CREATE TEMP TABLE _crdt_incoming_cell (
   mine,
   mine_t INTEGER,          -- NULL if the cell is new here
   mine_s INTEGER,
-  narrow INTEGER NOT NULL DEFAULT 0  -- 1 if only the parts that were sent can change
+  narrow INTEGER NOT NULL DEFAULT 0,  -- 1 if only the parts that were sent can change
+  settled INTEGER NOT NULL DEFAULT 0  -- 1 if either side may have forgotten all whole writes of the other one
 )

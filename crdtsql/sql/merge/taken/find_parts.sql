@@ -42,7 +42,8 @@ WHERE NOT arrived.fresh
       JOIN ${parts} AS added
         ON ${added_is_incoming}
         AND added.col = ${col}
-        AND added.part = '+'
+        AND added.part >= '+'
+        AND added.part < ','
         AND added.s = bases.peer
         AND (added.t & 4611686018427387903) > bases.upto
       UNION ALL

@@ -14,11 +14,11 @@ FROM (
     total.v,
     (
       SELECT seen.v FROM temp._crdt_part AS seen
-      WHERE seen.id = total.id AND seen.part = lower(hex(site.id))
+      WHERE seen.id = total.id AND seen.part = lower(hex(site.id)) || CASE total.part WHEN '+' THEN '' ELSE total.part END
       ORDER BY seen.n DESC LIMIT 1
     )
   FROM temp._crdt_part AS total
   JOIN _crdt_site AS site ON site.ordinal = total.s
-  WHERE total.part = '+'
+  WHERE total.part >= '+' AND total.part < ','
 )
 GROUP BY id

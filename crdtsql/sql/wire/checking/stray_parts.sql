@@ -4,7 +4,7 @@ FROM ${part} AS part
 LEFT JOIN temp._crdt_listed AS site ON site.ordinal = part.s
 WHERE (part.t & 4611686018427387903) > ifnull(site.upto, -1)
   OR part.t = 0
-  OR (part.n IS NOT NULL AND (part.n > (SELECT max(upto) FROM temp._crdt_listed) OR length(part.part) <> 32))
+  OR (part.n IS NOT NULL AND (part.n > (SELECT max(upto) FROM temp._crdt_listed) OR length(part.part) < 32))
   OR part.col NOT IN (${typed_columns})
 UNION ALL
 SELECT 1

@@ -1,0 +1,1 @@
+_crdt_total(added, taken, :real)

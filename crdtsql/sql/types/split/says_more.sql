@@ -1,0 +1,1 @@
+EXISTS (SELECT 1 FROM ${rows} AS kept WHERE ${row_is_clock})
