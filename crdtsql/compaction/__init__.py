@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from crdtsql.base import door
 
 if TYPE_CHECKING:
-    from crdtsql.compaction import due, fence, floor, retiring, rounds, seen
-    from crdtsql.compaction.foreseeing import foresee
+    from crdtsql.compaction import due, fence, floor, retiring, rounds, seen, silence
+    from crdtsql.compaction.foreseen import foresee
     from crdtsql.compaction.report import CompactReport
     from crdtsql.compaction.walk import Walk
 else:
@@ -14,9 +14,20 @@ else:
         __name__,
         {
             "report": "CompactReport",
-            "foreseeing": "foresee",
+            "foreseen": "foresee",
             "walk": "Walk",
         },
     )
 
-__all__ = ["CompactReport", "Walk", "due", "fence", "floor", "foresee", "retiring", "rounds", "seen"]
+__all__ = [
+    "CompactReport",
+    "Walk",
+    "due",
+    "fence",
+    "floor",
+    "foresee",
+    "retiring",
+    "rounds",
+    "seen",
+    "silence",
+]

@@ -26,6 +26,10 @@ class TableCompacted:
     kept: str = ""
     freed_bytes: int | None = None
 
+    def count(self) -> int:
+        """Count the rows to which anything was done."""
+        return self.forgotten + self.emptied + self.settled + self.shortened
+
     def add(self, other: TableCompacted) -> None:
         """Count what another step did."""
         self.forgotten += other.forgotten
@@ -42,12 +46,14 @@ class CompactReport:
         floor_ms: up to which time all replicas have everything, in milliseconds since 1970; 0 if they never agreed.
         raised: whether that has risen.
         missing: the sites that have not agreed yet, as hex: who holds the next round back.
+        ended: the sites of which nothing was heard for so long that nobody waits for them any more, as hex.
         tables: what was done, by table.
     """
 
     floor_ms: int = 0
     raised: bool = False
     missing: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
     tables: dict[str, TableCompacted] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -56,5 +62,6 @@ class CompactReport:
             "floor_ms": self.floor_ms,
             "raised": self.raised,
             "missing": self.missing,
+            "ended": self.ended,
             "tables": {name: asdict(counts) for name, counts in self.tables.items()},
         }

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
-from crdtsql.base import RETIRED, Agreement, clock, identifier, joined, memory, query, sql
+from crdtsql.base import RETIRED, Agreement, clock, memory, query, sql
 from crdtsql.compaction import floor
-from crdtsql.numbers import archive
 from crdtsql.store import Registry, retired
 from crdtsql.wire import Header, Site
 
@@ -134,32 +134,40 @@ def ends(registry: Registry) -> dict[bytes, int]:
 # -- sites that no stamp names ------------------------------------------------------------------------
 
 
-def find_unnamed(registry: Registry) -> list[int]:
-    """Return the ordinals of retired sites that no stamp here names. Cost: reads all stamps, if there is any that may have gone."""
-    sites = {site: ordinal for ordinal, site, _ in registry.sites() if ordinal != registry.self_ordinal}
-    agreement = floor.read(registry)
-    left = {sites[site] for site in retired.named(registry) if site in sites and site not in agreement.named}
-    for table, columns in _stamped(registry):
-        if not left:
-            break
-        names = joined(map(identifier, columns))
-        for row in query.rows(registry.connection, f"SELECT DISTINCT {names} FROM main.{identifier(table)}"):
-            left.difference_update(row)
-    for name in ("unseen", "purged"):
-        for entry in json.loads(str(registry.get(name) or "[]")):
-            left.difference_update(part for part in entry if type(part) is int)
-    for replicated in registry.tables():
-        left.difference_update(one.s for one in replicated.old_numbers)
-        left.difference_update(site for _, _, site in archive.read(registry, replicated))
-    return sorted(left)
+class NamesSites(NamedTuple):
+    """One of our tables that names sites by ordinals, but for those that are there for the sites' sake.
+
+    Attributes:
+        key: by what its rows are found, in order.
+        sites: the columns that name sites.
+        times: the columns with the stamps that go with the first of these.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    sites: tuple[str, ...]
+    times: tuple[str, ...]
 
 
-def _stamped(registry: Registry) -> list[tuple[str, list[str]]]:
-    """List our tables that name sites by ordinals, with the columns that do, but for those that are there for the sites' sake."""
-    found: dict[str, list[str]] = {}
-    for table, column in query.rows(registry.connection, sql("compaction/retiring/list_stamped")):
-        found.setdefault(table, []).append(column)
-    return [*found.items()]
+def stamped(registry: Registry) -> list[NamesSites]:
+    """List the tables whose rows name sites."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for table, column, place in query.rows(registry.connection, sql("compaction/retiring/list_columns")):
+        found.setdefault(table, []).append((column, place))
+    return [one for name, columns in found.items() for one in [_stamped(name, columns)] if one.sites]
+
+
+def _stamped(table: str, columns: list[tuple[str, int]]) -> NamesSites:
+    """Say which columns of a table go together: `won_s` and `won_t`, or `resolved_s` and `resolved`."""
+    names = {name for name, _ in columns}
+    key = tuple(name for name, place in sorted(columns, key=lambda one: one[1]) if place) or ("rowid",)
+    times: dict[str, str] = {}
+    for name, _ in columns:
+        for time in (f"{name[:-1]}t", name[:-2]) if name == "s" or name.endswith("_s") else ():
+            if time in names:
+                times.setdefault(name, time)
+    others = {"site"} & names if table == "_crdt_foretold" else set()
+    return NamesSites(table, key, (*times, *others), (*times.values(),))
 
 
 def forget_names(registry: Registry, ordinals: Iterable[int]) -> None:

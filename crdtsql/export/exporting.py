@@ -33,7 +33,7 @@ from crdtsql.base import (
 )
 from crdtsql.compaction import floor, retiring
 from crdtsql.conflicts import unseen
-from crdtsql.export import parkedcells
+from crdtsql.export import earlier, parkedcells
 from crdtsql.export.describing import describe, with_others
 from crdtsql.export.listing import without_unnamed
 from crdtsql.numbers import archive, followers, foretelling
@@ -49,7 +49,9 @@ MOST_ROWS_READ = 100
 """So many rows are looked at to find out of which columns their news are."""
 
 RECEIVER = TemporaryTable(
-    "_crdt_receiver", "export/exporting/create_receiver", read_by=("export/parkedcells", "look/measures")
+    "_crdt_receiver",
+    "export/exporting/create_receiver",
+    read_by=("export/earlier", "export/parkedcells", "look/measures"),
 )
 
 
@@ -187,6 +189,7 @@ def _export_tables(
     if start is None:
         return
     registry.connection.execute(sql("export/exporting/merged", image=Sql(database)))
+    earlier.tell(registry, Sql(database))
     for number, table in enumerate(tables, 1):
         on_progress(f"export {table.name}", number - 1, len(tables))
         _export_table(registry, table, number, start, receiver, database, for_people)

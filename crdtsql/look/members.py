@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from crdtsql.base import RETIRED, Agreement, clock
-from crdtsql.compaction import floor
+from crdtsql.base import RETIRED, Agreement, Now, clock
+from crdtsql.compaction import floor, silence
 from crdtsql.look.status import PeerStatus, peer_status
 from crdtsql.store import Registry, names, retired
 
@@ -26,7 +26,9 @@ class Member:
         heard_hlc: the newest time at which it is known to have been there, by what it wrote and what it told; 0 where nothing tells.
         peer: what it lacked when it last told what it had; None if it never told this file, and of this file itself.
         compaction: `ended`: it writes no more, so nobody waits for it; `agreed` or `awaited`: whether it has agreed to what is to be
-            forgotten next; None while nothing is, or where it need not agree.
+            forgotten next; `silent`: it has not for so long that the next `compact` ends it; None while nothing is to be
+            forgotten, or where it need not agree.
+        awaited_since_ms: since when this file waits for it to agree, in milliseconds since 1970; None if it does not.
     """
 
     site: str
@@ -36,6 +38,7 @@ class Member:
     heard_hlc: int
     peer: PeerStatus | None
     compaction: str | None = None
+    awaited_since_ms: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the member as `--json` prints it."""
@@ -46,7 +49,7 @@ class Member:
         return shown
 
 
-def members(registry: Registry) -> list[Member]:
+def members(registry: Registry, now: Now) -> list[Member]:
     """List the sites: this file's, then the others, those that were heard of last first.
 
     Cost: for each one that lacks something, reads the rows that changed since then.
@@ -54,6 +57,8 @@ def members(registry: Registry) -> list[Member]:
     vector, told, known = retired.told_vector(registry), registry.peers(), names.read(registry)
     agreement, over = floor.read(registry), {RETIRED, *retired.named(registry)}
     awaited = agreement.missing(vector) if agreement.is_open else set()
+    since, longest = silence.awaited_since(registry), silence.silent_ms(registry)
+    silent = {*silence.find(registry, longest, now)} if longest else set()
     found = []
     for ordinal, site, upto in registry.sites():
         if site in over:
@@ -67,7 +72,8 @@ def members(registry: Registry) -> list[Member]:
                 wrote_hlc=upto,
                 heard_hlc=max(upto, *(seen or {}).values(), 0),
                 peer=None if seen is None else peer_status(registry, site, seen, vector),
-                compaction=_standing(agreement, awaited, site),
+                compaction="silent" if site in silent & awaited else _standing(agreement, awaited, site),
+                awaited_since_ms=since.get(site) if site in awaited else None,
             )
         )
     return sorted(found, key=lambda one: (not one.is_this_file, -one.heard_hlc, one.site))

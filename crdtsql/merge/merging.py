@@ -29,7 +29,7 @@ from crdtsql.base import (
     suggest,
 )
 from crdtsql.capture import without_capture
-from crdtsql.compaction import retiring, seen
+from crdtsql.compaction import floor, retiring, seen
 from crdtsql.conflicts import conflict_log, severed
 from crdtsql.merge import (
     absent,
@@ -251,7 +251,8 @@ def _meet_sites(registry: Registry, header: Header, database: str, *, again: boo
     local, listed = _map_sites(registry, header, again=again)
     taken.note_forgotten(registry, header)
     taken.note(registry, header, local)
-    registry.connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)))
+    forgets = bool(floor.read(registry).floor)
+    registry.connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)), {"forgets": forgets})
     seen.note(registry, listed, Sql(database))
     return local
 

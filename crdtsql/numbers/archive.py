@@ -132,11 +132,15 @@ def tidy(registry: Registry) -> None:
 
 def read(registry: Registry, table: Table) -> Iterator[Birth]:
     """Yield the births of a table that were put away, by number."""
+    for births in read_blobs(registry, table):
+        yield from births
+
+
+def read_blobs(registry: Registry, table: Table) -> Iterator[Iterator[Birth]]:
+    """Yield the births of a table that were put away, some at a time."""
     connection = registry.connection
-    if not is_there(connection):
-        return
-    for (first,) in query.rows(connection, "SELECT first FROM _crdt_births WHERE tbl = ? ORDER BY first", (table.id,)):
-        yield from _of_blob(connection, table, first)
+    for first in _firsts(connection, table) if is_there(connection) else ():
+        yield _of_blob(connection, table, first)
 
 
 def forget(registry: Registry, table: Table) -> None:

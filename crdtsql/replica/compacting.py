@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 KEEP_MS = 30 * 24 * 3600 * 1000
 """What is younger is never forgotten, unless somebody asks for it: it protects copies that nobody knows of."""
 SAMPLED_ROWS = 4_000
+log = logging.getLogger("crdtsql")
 HELD_S, FREE_S = 0.03, 0.06
 """After so long a compaction leaves the file alone, for so long at least: whoever waits to write looks again within that time."""
 
@@ -31,7 +33,9 @@ class Compacting(Session):
     _walk: Walk | None = None
 
     @verb
-    def compact(self, *, keep_ms: int | None = None, dry_run: bool = False, once: bool = False) -> CompactReport:
+    def compact(
+        self, *, keep_ms: int | None = None, silent_ms: int | None = None, dry_run: bool = False, once: bool = False
+    ) -> CompactReport:
         """Agree with the other replicas on what all of them have, and forget what nobody will ask for any more.
 
         What this replica agrees to travels with its next changesets; once all have agreed, each forgets for itself. A file that
@@ -40,64 +44,70 @@ class Compacting(Session):
 
         Args:
             keep_ms: events younger than this many milliseconds are not forgotten. None: what was said last, or 30 days.
+            silent_ms: end replicas, as `forget` does, that have not agreed for so many milliseconds, as far as this file knows, and of
+                which nothing was heard meanwhile, if they are fewer than half; 0: none. It is remembered. None: what was said last;
+                at first none is ended. Time in which this file was not compacted, nor watched or served, for a week does not count.
             dry_run: change nothing, and say what would be done.
             once: compact nothing by itself from then on.
 
         Raises:
-            UsageError: `keep_ms` is negative.
+            UsageError: `keep_ms` or `silent_ms` is negative.
         """
-        from crdtsql.compaction import Walk, due
+        from crdtsql.compaction import Walk, due, silence
 
         if keep_ms is not None and keep_ms < 0:
             raise UsageError("what is younger than a negative time can't be kept: give a time of 0 or more")
+        if silent_ms is not None and silent_ms < 0:
+            raise UsageError("nobody is silent for a negative time: give a time, or 0 to end nobody")
         if dry_run:
-            return self._foreseen(keep_ms)
-        with self._changing(durable=False):
-            keep = self._kept_ms(keep_ms)
-            due.set_keep(self.registry, None if once else keep)
-            report = self._agree(keep)
+            return self._foreseen(keep_ms, silent_ms=silent_ms)
+        with self._folded():
+            keep, silent = self._kept_ms(keep_ms), self._silent_ms(silent_ms)
+            rests = self._is_at_rest(keep, None if once else keep, silent)
             walk = Walk.begin(self.registry)
+        if rests:
+            report = self._report(walk.forgotten)
+        else:
+            with self._changing(durable=False):
+                due.set_keep(self.registry, None if once else keep)
+                silence.set_silent(self.registry, silent)
+                report = self._agree(keep, silent)
+                self._forget_told()
+                walk = Walk.begin(self.registry)
         steps, more, held_s = len(walk.left), True, 0.0
         while more:
             self.on_progress("compact", steps - len(walk.left), steps)
             began = time.perf_counter()
-            more = self._step(walk)
+            more = self._step(walk, undo=rests)
             held_s += time.perf_counter() - began
             if more and held_s > HELD_S:
                 time.sleep(max(FREE_S, 2 * held_s))
                 held_s = 0.0
         report.tables = walk.tables
-        self._forget_names()
         return report
 
-    def _forget_names(self) -> None:
-        """Forget the retired sites that no stamp names any more; these are looked for without a lock, in vain if somebody writes.
+    def _is_at_rest(self, keep: int, remembered: int | None, silent: int | None) -> bool:
+        """Tell whether a compaction would find all as the last one left it, and agree to nothing new."""
+        from crdtsql.compaction import due, silence
 
-        Not looked for if no stamp can have gone since they were last.
-        """
-        from crdtsql.compaction import floor, retiring
+        return (
+            due.keep_ms(self.registry) == remembered
+            and silence.silent_ms(self.registry) == silent
+            and not self._has_silent(silent)
+            and due.has_looked(self.registry)
+            and not due.is_worth_beginning(self.registry, keep, self._now)
+        )
+
+    def _forget_told(self) -> None:
+        """Forget what changesets said of single writes that all members have."""
+        from crdtsql.compaction import floor
         from crdtsql.conflicts import unseen
         from crdtsql.purge import told
 
-        with self._folded():
-            if not retired.named(self.registry) or self.registry.get("names_looked") == self._looked():
-                return
-            is_told = any(self.registry.get(name) not in (None, "[]") for name in ("unseen", "purged"))
-        if is_told:
-            with self._changing(durable=False):
-                is_settled = partial(floor.covers, self.registry, floor.read(self.registry).floor)
-                unseen.forget(self.registry, is_settled)
-                told.forget(self.registry, is_settled)
-        with self._folded():
-            looked, unnamed = self._looked(), retiring.find_unnamed(self.registry)
-        with self._changing(durable=False):
-            if self._looked() == looked:
-                retiring.forget_names(self.registry, unnamed)
-                self.registry.set("names_looked", looked)
-
-    def _looked(self) -> str:
-        """Name the state of all stamps: after which batch, and by which floor they were looked at."""
-        return " ".join(map(str, (self.registry.number("batch"), self.registry.get("compacted"))))
+        if any(self.registry.get(name) not in (None, "[]") for name in ("unseen", "purged")):
+            is_settled = partial(floor.covers, self.registry, floor.read(self.registry).floor)
+            unseen.forget(self.registry, is_settled)
+            told.forget(self.registry, is_settled)
 
     @verb
     def agreed(self) -> str:
@@ -122,7 +132,9 @@ class Compacting(Session):
             return {}
         return {name: one.freed_bytes for name, one in report.tables.items() if one.freed_bytes is not None}
 
-    def _foreseen(self, keep_ms: int | None, most_rows: int | None = None) -> CompactReport:
+    def _foreseen(
+        self, keep_ms: int | None, most_rows: int | None = None, *, silent_ms: int | None = None
+    ) -> CompactReport:
         """Do what a compaction would do, in steps each of which is undone, and say what it was.
 
         Args:
@@ -135,13 +147,13 @@ class Compacting(Session):
         def attempt(work: Callable[[], bool]) -> bool:
             more = False
             with suppress(Undo), self._changing(durable=False):
-                found.append(self._agree(keep))
+                found.append(self._agree(keep, silent))
                 more = work()
                 raise Undo
             return more
 
         with self._folded():
-            keep = self._kept_ms(keep_ms)
+            keep, silent = self._kept_ms(keep_ms), self._silent_ms(silent_ms)
         attempt(lambda: False)
         report = found[0]
         if report.floor_ms:
@@ -156,10 +168,48 @@ class Compacting(Session):
         remembered = due.keep_ms(self.registry)
         return KEEP_MS if remembered is None else remembered
 
-    def _step(self, walk: Walk) -> bool:
-        with self._changing(durable=False):
+    def _silent_ms(self, silent_ms: int | None) -> int | None:
+        from crdtsql.compaction import silence
+
+        return silence.silent_ms(self.registry) if silent_ms is None else silent_ms or None
+
+    def _has_silent(self, silent: int | None) -> bool:
+        """Tell whether there is something to note, or to end, of those that are waited for."""
+        from crdtsql.compaction import silence
+
+        return silence.has_changed(self.registry, self._now) or bool(
+            silent and silence.find(self.registry, silent, self._now)
+        )
+
+    def _end_silent(self, silent: int | None) -> list[str]:
+        """Note who is waited for, and end those that have been silent for so long; return these."""
+        from crdtsql.compaction import silence
+
+        silence.note(self.registry, self._now)
+        found = silence.find(self.registry, silent, self._now) if silent else []
+        for site in found:
+            self._end(site)
+        if found:
+            silence.note(self.registry, self._now)
+        return [site.hex() for site in found]
+
+    def _end(self, site: bytes) -> None:
+        """Say by an event that a site writes no more."""
+        from crdtsql.compaction import rounds
+
+        hlc = self.registry.tick(self._now())
+        self.registry.record_merged(hlc)
+        self.registry.raise_vector(self.registry.next_batch(), [(self.registry.self_ordinal, hlc)])
+        rounds.end(self.registry, site, hlc)
+
+    def _step(self, walk: Walk, *, undo: bool = False) -> bool:
+        """Do a step; with `undo` for what it says alone, so that the file stays as it is."""
+        more = False
+        with suppress(Undo), self._changing(durable=False):
             began = time.perf_counter()
             more = walk.step()
+            if undo:
+                raise Undo
         walk.stride.took(time.perf_counter() - began)
         return more
 
@@ -182,27 +232,48 @@ class Compacting(Session):
             return False
         with self._folded():
             begins, rests = due.is_round_due(self.registry, keep, self._now), due.is_swept(self.registry)
+            silent = self._silent_ms(None)
+            waits = self._has_silent(silent)
             forgotten = floor.read(self.registry).floor
         walk, self._walk = self._walk, None  # what fails is begun anew
         if begins:
             with self._changing(durable=False):
                 rounds.begin(self.registry, keep, self._now)
+                self._end_silent(silent)
             return True
+        if waits:
+            with self._changing():
+                ended = self._end_silent(silent)
+            if ended:
+                log.info("%s waits no more for sites that were silent: %s", self.path, ", ".join(ended))
         if rests:
             return False
         if walk is None or walk.forgotten != forgotten:
-            with self._folded():
+            with self._changing(durable=False):
+                self._forget_told()
                 walk = Walk.begin(self.registry)
         if self._step(walk):
             self._walk = walk
             return True
         return False
 
-    def _agree(self, keep_ms: int) -> CompactReport:
-        from crdtsql.compaction import CompactReport, floor, rounds
+    def _agree(self, keep_ms: int, silent: int | None) -> CompactReport:
+        from crdtsql.compaction import due, floor, rounds
 
         before = floor.read(self.registry).floor
-        rounds.begin(self.registry, keep_ms, self._now)
+        if due.is_worth_beginning(self.registry, keep_ms, self._now):
+            rounds.begin(self.registry, keep_ms, self._now)
+        ended = self._end_silent(silent)
+        if ended and due.is_worth_beginning(self.registry, keep_ms, self._now):
+            rounds.begin(self.registry, keep_ms, self._now)
+        report = self._report(before)
+        report.ended = ended
+        return report
+
+    def _report(self, before: Mapping[bytes, int]) -> CompactReport:
+        """Say how far all agree, and who has yet to, as compared with a floor before."""
+        from crdtsql.compaction import CompactReport, floor
+
         after = floor.read(self.registry)
         missing = after.missing(retired.told_vector(self.registry)) if after.is_open else set()
         newest = max(after.floor.values(), default=0)
@@ -239,10 +310,7 @@ class Compacting(Session):
                 raise CrdtsqlError(
                     f"site {found[0].hex()} was forgotten already: nobody waits for it; nothing was changed"
                 )
-            hlc = self.registry.tick(self._now())
-            self.registry.record_merged(hlc)
-            self.registry.raise_vector(self.registry.next_batch(), [(self.registry.self_ordinal, hlc)])
-            rounds.end(self.registry, found[0], hlc)
+            self._end(found[0])
 
     @verb
     def drop_strangers(self, *names: str) -> list[Stranger]:

@@ -105,7 +105,7 @@ class Lookups(Session):
         from crdtsql.look import members
 
         with self._folded(strict=False):
-            return members(self.registry)
+            return members(self.registry, self._now)
 
     @verb
     def strangers(self) -> list[Stranger]:

@@ -243,3 +243,20 @@ def test_older_versions_refuse_such_changesets(tmp_path: Path) -> None:
     header["sites"][-1]["ordinal"] += 1
     with pytest.raises(errors.InvalidChangesetError):
         read_header(json.dumps(header).encode())
+
+
+def test_who_knows_that_all_is_there_differs_in_no_change(tmp_path: Path) -> None:
+    """Two replicas with the same changes are compared, also where one of them alone has noted yet that it has all of an ended site."""
+    one, other, _ = pair(tmp_path)
+    guest(one, tmp_path / "3.db", "INSERT INTO t (id, v) VALUES (3, 'three')")
+    met = 0
+    for _ in range(4):
+        for giver, taker in ((one, other), (other, one)):
+            giver.compact(keep_ms=0)
+            taker.merge(giver.export(taker.vector()))
+            here, there = one.vector(), other.vector()
+            if here != there and {**here, ALL: 0} == {**there, ALL: 0}:
+                met += 1
+                report = one.verify(other)
+                assert report.compared and report.equal and not report.missing_there
+    assert met

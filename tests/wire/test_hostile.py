@@ -72,7 +72,7 @@ def test_bytes_after_the_end_are_refused(shared: tuple[Replica, bytes], extra: b
     assert isinstance(keep(victim, data + data), InvalidChangesetError)
 
 
-@pytest.mark.parametrize(("version", "flags"), [(0, 0), (3, 0), (65535, 0), (1, 16), (2, 31)])
+@pytest.mark.parametrize(("version", "flags"), [(0, 0), (3, 0), (65535, 0), (1, 32), (2, 33)])
 def test_an_unknown_format_version_is_refused(shared: tuple[Replica, bytes], version: int, flags: int) -> None:
     """A changeset of another format version is refused, and the message says which versions are at hand."""
     victim, data = shared

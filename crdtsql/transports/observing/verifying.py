@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from crdtsql.base import TransportError, UsageError, by_id, clock, suggest
+from crdtsql.base import RETIRED, TransportError, UsageError, by_id, clock, suggest
 from crdtsql.replica import Replica, SyncOptions, VerifyOptions, VerifyReport
 from crdtsql.transports.exchange import ask, sync_with_peer
 from crdtsql.transports.file import FilePeer
@@ -96,8 +96,8 @@ def _compared(replica: Replica, peer: Peer, options: VerifyOptions, *, lasting: 
         replica.fold(by_id(known.vector))
         here, there = _vector(replica), known.vector
         report = VerifyReport(peer.address)
-        report.missing_here = sum(upto > here.get(site, 0) for site, upto in there.items())
-        report.missing_there = sum(upto > there.get(site, 0) for site, upto in here.items())
+        report.missing_here = _count_missing(here, there)
+        report.missing_there = _count_missing(there, here)
         if report.compared:
             with suppress(_Changed):
                 found = _compare(replica, peer, known, options.limit, last and last[0])
@@ -113,6 +113,11 @@ def _compared(replica: Replica, peer: Peer, options: VerifyOptions, *, lasting: 
     raise TransportError(
         f"{replica.path} and {peer.address} get changes faster than they can be compared: verify when less is written"
     )
+
+
+def _count_missing(vector: Mapping[str, int], other: Mapping[str, int]) -> int:
+    """Count the sites of which one side lacks changes; that it has all of ended ones is none, it says only that this is known."""
+    return sum(upto > vector.get(site, 0) for site, upto in other.items() if site != RETIRED.hex())
 
 
 def _keep_look(replica: Replica, report: VerifyReport, found: Comparison, last: tuple[Look, int] | None) -> None:
@@ -172,7 +177,8 @@ def _asking(replica: Replica, peer: Peer, known: Response, ask_both: Callable[[A
 
     def here(question: Mapping[str, Any]) -> Mapping[str, Any]:
         found = replica.content(question)
-        if _vector(replica) != known.vector:
+        ours = _vector(replica)
+        if _count_missing(ours, known.vector) or _count_missing(known.vector, ours):
             raise _Changed
         return found
 

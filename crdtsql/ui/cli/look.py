@@ -203,6 +203,11 @@ def _lacks(one: Member, _: list[Contact]) -> str:
     )
 
 
+def _standing(one: Member) -> str:
+    since = one.awaited_since_ms
+    return (one.compaction or "") + ("" if since is None else f" since {clock.show_time(clock.from_ms(since))}")
+
+
 _MEMBER: dict[str, Callable[[Member, list[Contact]], str]] = {
     "site": lambda one, _: say(
         one.site, {one.site: one.name} if one.name else {}, one.site if one.is_this_file else None
@@ -210,7 +215,7 @@ _MEMBER: dict[str, Callable[[Member, list[Contact]], str]] = {
     "wrote": lambda one, _: _when(one.wrote_hlc, "nothing"),
     "heard of": lambda one, _: "" if one.is_this_file else _when(one.heard_hlc, "never"),
     "lacks": _lacks,
-    "compaction": lambda one, _: one.compaction or "",
+    "compaction": lambda one, _: _standing(one),
     "reached": lambda _, seen: ", ".join(
         f"{contact.address} {clock.show_time(clock.from_ms(contact.seen_ms))}" for contact in seen
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -50,6 +51,36 @@ def _see(connection: apsw.Connection) -> dict[str, Any]:
             "held rows": {row: found for row, found in held.items() if row not in gone},
             "open conflicts": _open(connection, gone),
         }
+
+
+def note_seen(replica: Replica, truth: dict[tuple[bytes, bytes], dict[int, int]]) -> None:
+    """Note what a replica knows of what sites had seen."""
+    for site, peer, at, upto in verbs.seen(replica):
+        truth[site, peer][at] = max(upto, truth[site, peer].get(at, 0))
+
+
+def assert_seen(pair: Pair, truth: Mapping[tuple[bytes, bytes], Mapping[int, int]]) -> int:
+    """Check that of each stamp of a row that is kept it is still known what its writer had seen; return how many stamps there are."""
+    replica = pair.one.replica
+    here: dict[tuple[bytes, bytes], dict[int, int]] = defaultdict(dict)
+    note_seen(replica, here)
+    sites = {bytes(site) for (site,) in replica.connection.execute("SELECT id FROM _crdt_site")}
+    rows = state.rows(replica.connection).values()
+    stamps = {(t, site) for row in rows for t, site, _ in row.heads} | {
+        stamp for row in rows for _, stamp in row.cells.values()
+    }
+    over = verbs.retired(replica).keys()
+    for t, site in stamps:
+        for peer in sites - over - {site}:
+            known, all_known = (_newest(log.get((site, peer), {}), t) for log in (here, truth))
+            assert known >= all_known, (
+                f"{pair.name} forgot what {site.hex()[:8]} had seen of {peer.hex()[:8]} at {t}: {known}, not {all_known}"
+            )
+    return len(stamps)
+
+
+def _newest(log: Mapping[int, int], t: int) -> int:
+    return max((upto for at, upto in log.items() if at <= clock.to_event(t)), default=0)
 
 
 def deleted(replica: Replica) -> Held:

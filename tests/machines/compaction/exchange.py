@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,8 +83,16 @@ def send_old(history: History) -> None:
 def export(history: History, sender: Pair, receiver: Pair) -> Parcel | None:
     """Export what a receiver lacks, sometimes more; None if the sender refuses, because somebody missed a compaction."""
     vectors = receiver.both(Replica.vector)
-    if history.random.random() < 0.15:
+    past = history.past.setdefault(receiver.name, [])
+    past.append(vectors)
+    how = history.random.random()
+    if how < 0.15:
         vectors = [{}, {}]
+    elif how < 0.3:
+        before = history.random.choice(past)
+        with suppress(RejoinError):
+            sender.one.do(lambda replica: replica.export(before[0]))
+            vectors = before
     data = []
     for side, since in zip(sender.sides, vectors, strict=True):
         try:
@@ -107,6 +116,7 @@ def deliver(history: History, parcel: Parcel | None, receiver: Pair, *, old: boo
     folding = checks.has_pending(receiver)
     before = checks.seen(receiver.one.replica), _events(receiver)
     history.watch.merges(receiver, parcel.data[0], old=old)
+    seen, vector = verbs.seen(receiver.one.replica), receiver.one.replica.registry.vector()
     reports = []
     for side, data in zip(receiver.sides, parcel.data, strict=True):
         try:
@@ -134,6 +144,8 @@ def deliver(history: History, parcel: Parcel | None, receiver: Pair, *, old: boo
     history.tell(
         f"    {parcel.sender} -> {receiver.name}: {'nothing new' if known[0] is True else known[0] or 'merged'}"
     )
+    back = verbs.seen(receiver.one.replica) - seen
+    history.occurred["what a site had seen came back"] += any(at <= vector.get(site, 0) for site, _, at, _ in back)
     history.check(receiver)
     history.watch.merged(receiver, known[0], old=old)
     return not isinstance(known[0], str)

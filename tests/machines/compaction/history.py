@@ -6,7 +6,7 @@ Each step has a source of chance of its own, so that a history can run without s
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -46,6 +46,9 @@ class History:
         self.retired: list[str] = []
         self.family_late: dict[str, str] = {}
         self.parcels: list[exchange.Parcel] = []
+        self.truth: defaultdict[tuple[bytes, bytes], dict[int, int]] = defaultdict(dict)
+        """What sites had seen of each other, as anybody ever knew it: site, peer -> before which event -> up to which one."""
+        self.past: dict[str, list[list[dict[str, int]]]] = {}
         self.story: list[str] = []
         self.watch = situations.Watch(self.occurred)
         self.count = 0
@@ -158,6 +161,8 @@ class History:
         """Compare pairs with their twins, and those that have the same events with each other."""
         for pair in pairs:
             checks.assert_alike(pair)
+            checks.note_seen(pair.one.replica, self.truth)
+            checks.assert_seen(pair, self.truth)
             self.watch.looked(pair)
         self.occurred["checks"] += len(pairs)
         self.occurred["equal vectors"] += checks.assert_equal(self.pairs)
@@ -195,7 +200,10 @@ class History:
             pair.one.do(Replica.close)
             pair.one.open()
         else:
+            seen = verbs.seen(pair.one.replica)
+            checks.note_seen(pair.one.replica, self.truth)
             report = pair.one.do(lambda replica: replica.compact(keep_ms=keep_ms))
+            self.occurred["what a site had seen was forgotten"] += bool(seen - verbs.seen(pair.one.replica))
             self.tell(f"    {verbs.told(report)}")
         self.watch.compacted(pair, before, self.pairs)
         self.check(pair)

@@ -44,6 +44,8 @@ REQUIRED = (
     "equal vectors, compacted differently",
     "a table was settled wholly in the end",
     "a site was retired",
+    "what a site had seen was forgotten",
+    "what a site had seen came back",
     "a retired site left a file",
     "a retired site is named by stamps in the end",
     "an old changeset named a retired site",

@@ -57,6 +57,13 @@ def below(replica: Replica) -> dict[bytes, int]:
     return {**floor(replica), **retired(replica)}
 
 
+def seen(replica: Replica) -> set[tuple[bytes, bytes, int, int]]:
+    """Return what is known of what sites had seen: site, peer, before which event, up to which one."""
+    ids = {ordinal: site for ordinal, site, _ in replica.registry.sites()}
+    rows = replica.connection.execute("SELECT site, peer, at, upto FROM _crdt_merged")
+    return {(ids[int(site)], ids[int(peer)], int(at), int(upto)) for site, peer, at, upto in rows}  # type: ignore[arg-type]
+
+
 def ended(replica: Replica) -> set[str]:
     """Return the sites that are known to be ended."""
     return set(_agreement(replica).get("ends", {}))

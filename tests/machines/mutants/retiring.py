@@ -28,9 +28,9 @@ BY_HISTORIES = tuple(
         ),
         (
             "a site that stamps name leaves the file",
-            RETIRING,
-            "            left.difference_update(row)\n",
-            "            pass\n",
+            "compaction/remnants.py",
+            "                names.difference_update(sites)\n",
+            "",
         ),
     )
 )

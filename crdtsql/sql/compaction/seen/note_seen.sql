@@ -5,8 +5,7 @@ JOIN temp._crdt_from AS origin ON origin.remote = merged.site
 JOIN temp._crdt_from AS everybody ON everybody.remote = merged.peer AND everybody.local = :everybody
 JOIN json_each(:ended) AS one ON one.value ->> 1 <= merged.upto
 JOIN temp._crdt_theirs AS theirs ON theirs.ordinal = one.value ->> 0
-WHERE merged.at > origin.seen
-  AND origin.local <> theirs.ordinal
+WHERE origin.local <> theirs.ordinal
   AND theirs.upto > ifnull(
     (
       SELECT known.upto

@@ -48,6 +48,13 @@ def read_duration(_context: click.Context, _parameter: click.Parameter, text: st
     callback=read_duration,
     help="Forget nothing that is younger: 30d, 12h, 0. It is remembered; at first it is 30d.",
 )
+@click.option(
+    "--silent",
+    "silent_ms",
+    callback=read_duration,
+    help="Wait no more for a replica that has not agreed for so long, and of which nothing was heard: 180d; 0 for none. It is "
+    "remembered; at first it is 0.",
+)
 @click.option("--once", is_flag=True, help="Compact now, and nothing by itself from then on.")
 @click.option(
     "--dry-run",
@@ -56,16 +63,22 @@ def read_duration(_context: click.Context, _parameter: click.Parameter, text: st
 )
 @LOCK_TIMEOUT
 @JSON
-def compact(database: str, keep_ms: int | None, once: bool, dry_run: bool, as_json: bool) -> None:
+def compact(
+    database: str, keep_ms: int | None, silent_ms: int | None, once: bool, dry_run: bool, as_json: bool
+) -> None:
     """Forget what nobody will ask for any more: deleted rows, and when and by whom old rows were written.
 
     All replicas must have it first. They agree on that by their next syncs; then each forgets for itself when it is compacted. A
     file that never exchanged anything agrees with itself. --keep is what protects copies that no replica knows of yet.
 
     From then on DATABASE is compacted by itself, a little at a time, while `sync --watch` or `serve` has nothing else to do.
+
+    A replica that never syncs again holds all back. `forget` ends it; --silent does so by itself with each that has not agreed for so
+    long, if DATABASE was compacted, watched or served each week meanwhile, and if they are fewer than half: else it may be DATABASE
+    that is cut off. `members` shows since when each is waited for. One that comes back later must rejoin, and loses nothing.
     """
     with open_replica(database) as replica:
-        report = replica.compact(keep_ms=keep_ms, dry_run=dry_run, once=once)
+        report = replica.compact(keep_ms=keep_ms, silent_ms=silent_ms, dry_run=dry_run, once=once)
         names = replica.names()
     if as_json:
         print_json(report.to_json())
@@ -92,6 +105,9 @@ def _show(report: CompactReport, database: str, names: dict[str, str], *, dry_ru
         click.echo(f"what all replicas had by {clock.show_time(clock.from_ms(report.floor_ms))} {done}")
     else:
         click.echo("nothing is forgotten yet: the replicas have not agreed on anything that all of them have")
+    if report.ended:
+        sites, done = say_some(report.ended, names, len(report.ended)), "would be ended" if dry_run else "ended"
+        click.echo(f"{done}, because nothing was heard for so long: {sites}; whoever of these comes back must rejoin")
     if report.missing:
         show_notice(
             f"the next round waits for {say_some(report.missing, names)}: they agree by syncing; of one that never comes back say "

@@ -11,10 +11,10 @@ from dataclasses import replace
 from functools import partial
 
 from crdtsql.base import query
+from crdtsql.compaction.foreseen.weighing import Weighing, can_weigh, file_bytes
 from crdtsql.compaction.report import TableCompacted
 from crdtsql.compaction.settled import Sweep
 from crdtsql.compaction.stride import Stride
-from crdtsql.compaction.weighing import Weighing, can_weigh, file_bytes
 from crdtsql.store import Registry
 
 FEWEST_ROWS, ROWS_EACH = 100, 100

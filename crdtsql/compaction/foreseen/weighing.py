@@ -34,7 +34,7 @@ class Weighing:
         self._aside = apsw.Connection("")  # a hook must not ask the connection itself
         self._partial: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for name, index, condition in query.rows(
-            connection, sql("compaction/weighing/partial_indexes"), {"table": table}
+            connection, sql("compaction/foreseen/weighing/partial_indexes"), {"table": table}
         ):
             columns = query.rows(connection, "SELECT name FROM pragma_table_info(?)", (name,))
             marks = joined(Sql(f"?{number} AS {identifier(column)}") for number, (column,) in enumerate(columns, 1))
@@ -88,7 +88,7 @@ def can_weigh(connection: apsw.Connection) -> bool:
 
 def file_bytes(connection: apsw.Connection, weighings: Mapping[str, Weighing]) -> dict[str, int]:
     """Return about how many bytes of the file go, for each that was weighed. Cost: reads the size of every page run."""
-    shapes = query.rows(connection, sql("compaction/weighing/shapes"))
+    shapes = query.rows(connection, sql("compaction/foreseen/weighing/shapes"))
     counts = {name: count for name, table, *_, count in shapes if name == table}
     return {
         name: int(sum(shape[3] * _share(weighing, counts, *shape) for shape in shapes))

@@ -1,0 +1,3 @@
+UPDATE _crdt_progress
+SET upto = :upto
+WHERE site = :site AND seq = :first

@@ -1,0 +1,5 @@
+SELECT ${columns}
+FROM main.${table}
+WHERE ${after}
+ORDER BY ${key}
+LIMIT ?
