@@ -5,10 +5,11 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TOOLS  := $(VENV)/tools
 SECONDS ?= 600
+KILLS ?= 240
 ON_ALL_CORES := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test long wheel-test cli-page lint types bench soak histories mutants clean
+.PHONY: help demo test long wheel-test cli-page lint types bench soak histories fuzz mutants clean
 
 help:            ## list these commands
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -58,7 +59,7 @@ soak: $(READY) $(TOOLS)/.ready  ## long runs: mlflow and optuna, random historie
 	CRDTSQL_TOOLS=$(TOOLS)/bin/python $(BIN)/python -m pytest -q tests/programs/trackers.py
 	CRDTSQL_SEEDS=175 $(BIN)/python -m pytest -q tests/machines/simulation/constrained/test_constrained.py
 	$(BIN)/python -m tests.machines.simulation.soak --seconds $(SECONDS)
-	CRDTSQL_KILLS=240 CRDTSQL_FAULTS=1 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
+	CRDTSQL_KILLS=$(KILLS) CRDTSQL_FAULTS=1 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
 	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) CRDTSQL_SCHEMA_SEEDS=$(SECONDS) CRDTSQL_TAMPERINGS=1000 CRDTSQL_TAMPERING_VERBS=4 CRDTSQL_CUTS=$(SECONDS) \
 	  CRDTSQL_NETWORKS=$$(( $(SECONDS) / 60 + 1 )) \
 	  $(BIN)/python -m pytest -q tests/machines --ignore tests/machines/simulation tests/programs \
@@ -67,6 +68,10 @@ soak: $(READY) $(TOOLS)/.ready  ## long runs: mlflow and optuna, random historie
 
 histories: $(READY)  ## random histories of all generators for SECONDS, new ones in each run; histories.json adds up what ran clean
 	$(BIN)/python -m tests.machines.ledger --seconds $(SECONDS)
+
+fuzz: $(READY)   ## hostile changesets, guided by coverage, for SECONDS; fuzz.json adds up executions
+	$(BIN)/python -m pip install --quiet --group fuzz
+	$(BIN)/python -m tests.machines.fuzz.guided --seconds $(SECONDS)
 
 mutants: $(READY)  ## seed bugs one by one; the tests named for it, or 1,000 histories, must notice each of them
 	$(BIN)/python -m tests.machines.mutants --seeds 1000

@@ -2,6 +2,7 @@
 
 from crdtsql.evolve import alter, appear, drift, letgo
 from crdtsql.evolve.adopt import SchemaDiff, adopt, compare
+from crdtsql.evolve.downgrading import downgrade
 from crdtsql.evolve.enabling import Enabling
 from crdtsql.evolve.ids import set_ids
 from crdtsql.evolve.rebuild import rebuild
@@ -19,6 +20,7 @@ __all__ = [
     "appear",
     "compare",
     "describe",
+    "downgrade",
     "drift",
     "letgo",
     "rebuild",

@@ -14,7 +14,7 @@ from crdtsql.base import CrdtsqlError, policy, query, suggest
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, foreign_keys, reading
 from crdtsql.replica.turns import verb
-from crdtsql.store import Registry, damage
+from crdtsql.store import FORMAT, Registry, damage
 
 if TYPE_CHECKING:
     from crdtsql.evolve import RepairReport, SchemaDiff, TableSchema
@@ -251,6 +251,24 @@ class SchemaVerbs(Session):
                     raise Undo
                 adopt(self.registry, diff, self._now, extras=extras)
             return diff
+
+    @verb
+    def downgrade(self, to: int | None = None) -> bool:
+        """Write the file in an earlier file format, for an earlier version of crdtsql; return whether it was in another one.
+
+        Close it then: this version upgrades it again when it opens it.
+
+        Args:
+            to: the format (docs/FORMAT.md); by default the one before this version's.
+
+        Raises:
+            UsageError: there is no such format, or none that can be reached.
+            CrdtsqlError: something in the file can't be said in that format; nothing was changed.
+        """
+        from crdtsql.evolve import downgrade
+
+        with self._changing(ForeignKeys.OFF):
+            return downgrade(self.registry, FORMAT - 1 if to is None else to)
 
     @contextmanager
     def schema_source(self) -> Iterator[Registry]:

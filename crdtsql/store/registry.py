@@ -99,9 +99,9 @@ class Registry:
                 "that this version reads: open it once with permission to write, or read a copy of it"
             )
         if found != FORMAT:
-            raise DatabaseError(
-                f"{self.path} has crdtsql format {found}, this version knows format {FORMAT}: install a newer crdtsql"
-            )
+            lower = suggest.command("downgrade", self.path, options=["--to", str(FORMAT)])
+            knows = f"{self.path} has crdtsql format {found}, this version knows format {FORMAT}"
+            raise DatabaseError(f"{knows}: install a newer crdtsql, or let that one run {lower}")
 
     def check_remains(self) -> None:
         """Check that a file in which nothing is set up has nothing of ours in it.

@@ -44,6 +44,7 @@ CALLS = {
     "demo": "",
     "disable": "app.db task",
     "doctor": "app.db",
+    "downgrade": "app.db",
     "enable": "app.db other",
     "encryption add": f"dir:sealed {PUBLIC} --name mate",
     "encryption begin": "dir:empty",

@@ -37,7 +37,7 @@ PLACES: Final = {
         "remotes": "remote name",
         "resolve": "resolve",
         "running.service": "service",
-        "schema": "alter ids repair",
+        "schema": "alter ids repair downgrade",
         "tables": "enable disable type rows",
     }.items()
     for name in names.split()

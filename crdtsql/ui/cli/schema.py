@@ -1,16 +1,17 @@
-"""The commands that change the schema and mend what others changed: alter, ids, repair. No SQL and no rules here."""
+"""The commands that change the schema and mend what others changed: alter, ids, repair, downgrade. No SQL and no rules here."""
 
 from __future__ import annotations
 
 import click
 
 from crdtsql.base import policy, printable
+from crdtsql.store import FORMAT
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 
 def register(group: click.Group) -> None:
     """Add the commands to a group."""
-    for command in (alter, ids, repair):
+    for command in (alter, ids, repair, downgrade):
         group.add_command(command)
 
 
@@ -104,3 +105,22 @@ def repair(
             click.echo("nothing was changed (--dry-run)")
     if not report.mended:
         ctx.exit(1)
+
+
+@click.command()
+@DATABASE
+@click.option("--to", type=int, default=FORMAT - 1, show_default=True, metavar="FORMAT", help="The file format.")
+@LOCK_TIMEOUT
+@JSON
+def downgrade(database: str, to: int, as_json: bool) -> None:
+    """Write DATABASE in an earlier file format, so that an earlier version of crdtsql opens it; or say why that can't be.
+
+    All that is replicated stays as it is, and the file stays the replica that it is. The next command of this version that opens it
+    for writing upgrades it again.
+    """
+    with open_replica(database) as replica:
+        changed = replica.downgrade(to)
+    if as_json:
+        print_json({"format": to, "changed": changed})
+        return
+    click.echo(f"{database} {'is in' if changed else 'was in'} file format {to}{'' if changed else ' already'}")

@@ -1,0 +1,256 @@
+"""Coverage-guided hostile changesets: `make fuzz SECONDS=600`. What gets past the envelope must not get past the checks.
+
+libFuzzer (the package atheris) changes bytes so that new lines of crdtsql are reached. What it makes is packed with a correct checksum, or
+no byte of it would ever be looked at. Each target runs in a process of its own; `fuzz.json` adds up executions per commit, and the bytes
+that reached something new are kept in `fuzz/<target>`, so that runs go on where the last one ended.
+
+Of each execution: a typed error or none, within 2 seconds of the processor and 1 GiB; what is refused changes nothing; what a merge
+accepts leaves the replica sound, and all that it exports from then on is taken by everybody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.machines.ledger import ROOT, commit
+
+LONGEST_SECONDS = 2
+MOST_MIB = 1024
+REPORTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
+Execute = Callable[[bytes], None]
+
+
+class Honest(NamedTuple):
+    """An honest changeset, taken apart.
+
+    Attributes:
+        receiver: who it is for, serialized.
+    """
+
+    receiver: bytes
+    version: int
+    head: bytes
+    body: bytes
+
+    def sealed(self, head: bytes | None = None, body: bytes | None = None) -> bytes:
+        """Pack it, with another header or body, and a checksum and flags that fit."""
+        import zstandard
+
+        from crdtsql.base.errors import InvalidChangesetError
+        from crdtsql.wire import envelope, read_header
+
+        head, body = self.head if head is None else head, self.body if body is None else body
+        try:
+            flags = envelope._flags(read_header(head))
+        except InvalidChangesetError:
+            flags = 0
+        rows, pressed = self.version == envelope.ROWS, zstandard.ZstdCompressor(level=1)
+        packed = pressed.compress(head + body if rows else body)
+        length = len(body) + (len(head) if rows else 0)
+        return envelope._sealed(self.version, flags, b"" if rows else head, packed, len(head), length)
+
+
+def honest() -> list[Honest]:
+    """Make honest changesets with all that one can hold, in both formats."""
+    import zstandard
+
+    from tests.support import forge, passing
+
+    found = []
+    for receiver, data in passing.make().changesets:
+        _, version, _, head_length, _, unfolded, _ = forge.PREFIX.unpack_from(data)
+        start = forge.PREFIX.size + (head_length if version == forge.IMAGE else 0)
+        content = zstandard.ZstdDecompressor().decompress(data[start:], max_output_size=unfolded)
+        if version == forge.IMAGE:
+            found.append(Honest(receiver, version, data[forge.PREFIX.size : start], content))
+        else:
+            found.append(Honest(receiver, version, content[:head_length], content[head_length:]))
+    return found
+
+
+def _header() -> tuple[Execute, list[bytes]]:
+    """Read the header, and read again what it says."""
+    from crdtsql.base.errors import InvalidChangesetError
+    from crdtsql.wire import header_bytes, read_header
+
+    def execute(data: bytes) -> None:
+        try:
+            header = read_header(data)
+        except InvalidChangesetError:
+            return
+        assert header_bytes(read_header(header_bytes(header))) == header_bytes(header)
+
+    return execute, [one.head for one in honest()]
+
+
+def _bodies(image: bool) -> tuple[Execute, list[bytes]]:
+    """Check what a changeset with an honest header holds."""
+    import apsw
+
+    from crdtsql.base.errors import InvalidChangesetError
+    from crdtsql.wire import envelope, laid_open, unpack
+
+    wanted = [one for one in honest() if (one.version == envelope.IMAGE) == image]
+    connection = apsw.Connection(":memory:")
+
+    def execute(data: bytes) -> None:
+        one = wanted[data[0] % len(wanted)] if data else wanted[0]
+        try:
+            with laid_open(connection, unpack(one.sealed(body=data[1:]))):
+                pass
+        except InvalidChangesetError:
+            pass
+
+    return execute, [bytes([number]) + one.body for number, one in enumerate(wanted)]
+
+
+def _merge() -> tuple[Execute, list[bytes]]:
+    """Merge changesets with another header or body into a replica, which passes on what it accepts."""
+    from crdtsql import CrdtsqlError
+    from crdtsql.base.errors import DatabaseError
+    from tests.support import passing
+    from tests.support.state import content
+
+    scene, wanted = passing.make(), honest()
+
+    def execute(data: bytes) -> None:
+        choice = data[0] if data else 0
+        one = wanted[choice // 2 % len(wanted)]
+        victim = passing.receiver(one.receiver)
+        before = content(victim.connection)
+        try:
+            victim.merge(one.sealed(head=data[1:]) if choice % 2 else one.sealed(body=data[1:]))
+        except CrdtsqlError as error:
+            assert not isinstance(error, DatabaseError), error
+            assert content(victim.connection) == before, f"refused with {error!r}, yet changed"
+        else:
+            passing.check_passes_on(victim, scene)
+        victim.connection.close()
+
+    seeds = [
+        bytes([number * 2 + kind]) + (one.head if kind else one.body)
+        for number, one in enumerate(wanted)
+        for kind in (0, 1)
+    ]
+    return execute, seeds
+
+
+TARGETS: dict[str, Callable[[], tuple[Execute, list[bytes]]]] = {
+    "header": _header, "rows": lambda: _bodies(image=False), "image": lambda: _bodies(image=True), "merge": _merge,
+}  # fmt: skip
+
+
+def timed(execute: Execute) -> Execute:
+    """Let an execution that takes too long fail, by the time of the processor: other programs may keep it waiting."""
+
+    def run(data: bytes) -> None:
+        began = time.process_time()
+        execute(data)
+        assert time.process_time() - began < LONGEST_SECONDS, "it takes too long"
+
+    return run
+
+
+def fuzz(name: str, corpus: Path, options: list[str]) -> None:
+    """Run a target in this process, until libFuzzer ends it."""
+    import atheris
+
+    with atheris.instrument_imports(include=["crdtsql"], enable_loader_override=False):
+        package = import_module("crdtsql")
+        for found in pkgutil.walk_packages(package.__path__, "crdtsql."):
+            if ".ui" not in found.name and ".transports" not in found.name and "__main__" not in found.name:
+                import_module(found.name)
+    execute, seeds = TARGETS[name]()
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(seeds):
+        (corpus / f"seed-{number}").write_bytes(seed)
+    longest = max(map(len, seeds)) * 2
+    atheris.Setup([name, f"-max_len={longest}", *options, str(corpus)], timed(execute))
+    atheris.Fuzz()
+
+
+def repeat(name: str, data: bytes) -> None:
+    """Execute a target once, as a test or a person does."""
+    timed(TARGETS[name]()[0])(data)
+
+
+def main() -> int:
+    """Fuzz all targets by turns, report, and return 1 if one found something."""
+    parser = argparse.ArgumentParser(description="Coverage-guided hostile changesets.")
+    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--file", type=Path, default=ROOT / "fuzz.json", help="the ledger")
+    parser.add_argument(
+        "--corpus", type=Path, default=ROOT / "fuzz", help="where the bytes are kept that reached something new"
+    )
+    parser.add_argument("--only", action="append", choices=[*TARGETS], help="these targets alone")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--repeat", type=Path, help="execute the target of --only once, with these bytes")
+    arguments, options = parser.parse_known_args()
+    if arguments.child:
+        fuzz(arguments.child, arguments.corpus / arguments.child, options)
+    chosen = arguments.only or [*TARGETS]
+    if arguments.repeat:
+        repeat(chosen[0], arguments.repeat.read_bytes())
+        return 0
+    ledger: dict[str, Any] = json.loads(arguments.file.read_text(encoding="utf-8")) if arguments.file.exists() else {}
+    here, failed = commit(), False
+    for name in chosen:
+        said = run(name, arguments.corpus, max(1, arguments.seconds // len(chosen)))
+        done = sum(map(int, REPORTED.findall(said.stderr)))
+        if said.returncode:
+            print(said.stderr[-3000:], f"exit code {said.returncode}", sep="\n")
+            ledger.setdefault("failed", []).append([here, name, re.findall(r"Test unit written to (\S+)", said.stderr)])
+            failed = True
+        else:
+            of_commit = ledger.setdefault("executions", {}).setdefault(here, {})
+            of_commit[name] = of_commit.get(name, 0) + done
+        arguments.file.write_text(json.dumps(ledger, indent=1), encoding="utf-8")
+        print(f"{name:8}  {done:12,} executions{'  FAILED' if said.returncode else ''}", flush=True)
+    total = sum(sum(found.values()) for found in ledger.get("executions", {}).values())
+    print(f"{total:,} executions without a finding on all commits")
+    return int(failed)
+
+
+def run(name: str, corpus: Path, seconds: int) -> subprocess.CompletedProcess[str]:
+    """Fuzz a target in a process of its own."""
+    found = corpus / "found"
+    found.mkdir(parents=True, exist_ok=True)
+    options = [
+        f"-max_total_time={seconds}", f"-rss_limit_mb={MOST_MIB}", "-timeout=60", "-print_final_stats=1",
+        f"-artifact_prefix={found}/{name}-", "-verbosity=1", "-len_control=0",
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory() as state:
+        command = [
+            sys.executable,
+            "-m",
+            "tests.machines.fuzz.guided",
+            "--corpus",
+            str(corpus),
+            "--child",
+            name,
+            *options,
+        ]
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=os.environ | {"CRDTSQL_STATE_DIR": state},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
