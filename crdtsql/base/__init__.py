@@ -1,7 +1,7 @@
 """Words that need no file."""
 
 from crdtsql.base import clock, memory, naming, query, reasons, suggest
-from crdtsql.base.clock import ABSENT, Now
+from crdtsql.base.clock import ABSENT, EVENT_MASK, Now
 from crdtsql.base.doors import door
 from crdtsql.base.errors import (
     BusyError,
@@ -30,6 +30,7 @@ from crdtsql.base.errors import (
     NotEnabledError,
     PurgedError,
     RejoinError,
+    RevisionError,
     RolledBackError,
     SchemaDriftError,
     SchemaMismatchError,
@@ -97,6 +98,7 @@ __all__ = [
     "ABSENT",
     "DERIVED",
     "EMPTY",
+    "EVENT_MASK",
     "HALF",
     "LEAST_ROWS",
     "LOG_TIME",
@@ -141,6 +143,7 @@ __all__ = [
     "Progress",
     "PurgedError",
     "RejoinError",
+    "RevisionError",
     "RolledBackError",
     "SchemaDriftError",
     "SchemaMismatchError",

@@ -351,6 +351,20 @@ class WriteRefusedError(CrdtsqlError):
         super().__init__(message)
 
 
+class RevisionError(CrdtsqlError):
+    """A row was written since the writer looked at it; nothing was changed.
+
+    Attributes:
+        table: the table.
+        revision: the row's revision now, `absent` if the table does not show it any more.
+    """
+
+    def __init__(self, message: str, table: str, revision: str) -> None:
+        self.table = table
+        self.revision = revision
+        super().__init__(message)
+
+
 class TransportError(CrdtsqlError):
     """A remote can't be reached, is not what its address says, or did not answer as one does; syncing again goes on from there."""
 

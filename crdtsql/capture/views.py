@@ -1,12 +1,12 @@
-"""Views that any program may read: `crdt_conflicts`, `crdt_log` and `crdt_renumbered`.
+"""Views that any program may read: `crdt_conflicts`, `crdt_log`, `crdt_renumbered`, `crdt_revision` and `crdt_unseen_overwrites`.
 
-The last two name our tables for all of the user's, and their columns. So whoever is about to create, drop or alter one of those drops
+Some of them name our tables for all of the user's, and their columns. So whoever is about to create, drop or alter one of those drops
 the views first (`drop`), and the session makes them anew before the transaction ends (`restore`). Nothing else writes for them.
 """
 
 from __future__ import annotations
 
-from crdtsql.base import Sql, fragment, identifier, integer, joined, naming, reasons, sql, text
+from crdtsql.base import EMPTY, Sql, fragment, identifier, integer, joined, naming, reasons, sql, text
 from crdtsql.store import Registry, Table, damage
 
 MOST_SELECTS = 400
@@ -29,13 +29,14 @@ def restore(registry: Registry) -> None:
 
 
 def create(registry: Registry) -> None:
-    """Create the views; `crdt_log` only in files where it costs other programs little (`damage.MOST_LOGGED`)."""
+    """Create the views; those that read all tables only in files where they cost other programs little (`damage.MOST_LOGGED`)."""
     drop(registry)
     tables = [table for table in registry.tables() if table.key]  # a damaged registration may have lost the key
     connection = registry.connection
     parts = [fragment("capture/views/quoted_key_part", key=naming.key(n + 1)) for n in range(registry.log_key_count())]
     shown = {"winner_shown": _site_shown("winner"), "loser_shown": _site_shown("loser")}
     connection.execute(sql("capture/views/create_conflicts", quoted_key=joined(parts, " || ', ' || "), **shown))
+    connection.execute(sql("capture/views/create_unseen_overwrites"))
     numbered = [_renumbered(table) for table in tables if table.is_numbered]
     nothing = fragment("capture/views/renumbered_of_none")
     connection.execute(sql("capture/views/create_renumbered", renumbered=_union(numbered or [nothing])))
@@ -50,6 +51,9 @@ def create(registry: Registry) -> None:
             referenced=text(reasons.REFERENCED),
         )
         connection.execute(logged)
+        most = max((len(table.key) for table in tables), default=1)
+        revisions = [_revision(table, most) for table in tables] or [fragment("capture/views/revision_of_none")]
+        connection.execute(sql("capture/views/create_revision", revisions=_union(revisions)))
     registry.lacks_views = False
 
 
@@ -90,8 +94,41 @@ def _log(table: Table) -> Sql:
     )
 
 
-def _key(table: Table) -> Sql:
+def _revision(table: Table, most: int) -> Sql:
+    """Read the revisions of a table's rows; where some table's key has several columns, k1, k2, ... stand behind, for look-ups.
+
+    Args:
+        most: how many columns the widest key of all tables has.
+    """
+    wide = most > 1
+    names = [naming.key(number) for number in range(1, most + 1)]
+    own = [*table.key_names, *[Sql("NULL")] * (most - len(table.key_names))] if wide else []
+
+    def named(alias: str) -> Sql:
+        keys = [*(Sql(f"{alias}.{key}") for key in table.key_names), *own[len(table.key_names) :]]
+        return joined((Sql(f",{key} AS {name}") for key, name in zip(keys, names, strict=True)), "") if wide else EMPTY
+
+    return fragment(
+        "capture/views/revision_of_table",
+        name=text(table.name),
+        id=integer(table.id),
+        clock=table.clock,
+        clock_key=_key(table, "clock."),
+        entry_key=_key(table, "entry."),
+        k_names=joined((Sql(f",{name}") for name in names), "") if wide else EMPTY,
+        clock_keys=named("clock"),
+        entry_keys=named("entry"),
+        clock_grouped=table.keys_of("clock"),
+        entry_grouped=table.keys_of("entry"),
+        entry_is_clock=table.same_keys("clock", "entry"),
+        clock_is_entry=table.same_keys("clock", "entry"),
+        stamps=table.stamps_of_clock,
+        waiting=fragment("capture/views/waiting_revision"),
+    )
+
+
+def _key(table: Table, of: str = "") -> Sql:
     """Write a key for people: as it is, or as SQL literals where it has several columns."""
     if len(table.key_names) == 1:
-        return table.key_names[0]
-    return joined((Sql(f"quote({key})") for key in table.key_names), " || ', ' || ")
+        return Sql(f"{of}{table.key_names[0]}")
+    return joined((Sql(f"quote({of}{key})") for key in table.key_names), " || ', ' || ")

@@ -1,6 +1,6 @@
 """What collided, and what is the answer?"""
 
-from crdtsql.conflicts import conflict_log, rowwrite, severed, unseen
+from crdtsql.conflicts import conflict_log, rowwrite, severed, unseen, writes
 from crdtsql.conflicts.conflict_log import Conflict
 from crdtsql.conflicts.resolve import Answer, check_open, resolve
 from crdtsql.conflicts.resolve_all import ResolveReport, resolve_all
@@ -21,4 +21,5 @@ __all__ = [
     "severed",
     "undelete",
     "unseen",
+    "writes",
 ]

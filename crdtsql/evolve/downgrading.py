@@ -22,7 +22,7 @@ BEFORE_COMPACTION = frozenset(
     }
 )  # fmt: skip
 """The kinds of facts that all formats that can be reached have."""
-VIEWS_OF_9 = ()
+VIEWS_OF_9 = ("crdt_unseen_overwrites", "crdt_revision")
 NOTES = ("names_looked", "unforetold")
 """Facts that only say what was done already, and that can go."""
 
@@ -101,7 +101,9 @@ def _check(registry: Registry, number: int) -> None:
     ):
         _refuse(registry, number, step.holds)
     if query.exists(connection, "sqlite_schema", "name = '_crdt_aside'"):
-        _refuse(registry, number, f"changesets were set aside in it: {suggest.command('aside', registry.path)} lists them")
+        _refuse(
+            registry, number, f"changesets were set aside in it: {suggest.command('aside', registry.path)} lists them"
+        )
     names = [name.partition(":")[0] for (name,) in query.rows(connection, "SELECT name FROM _crdt_meta ORDER BY name")]
     unknown = next((name for name in names if name not in step.facts and name not in NOTES), None)
     births = "SELECT count(*) FROM sqlite_schema WHERE name = '_crdt_births'"

@@ -7,10 +7,13 @@ from crdtsql.look.doctor import Report, TableFindings, examine, notices
 from crdtsql.look.log import LogEntry, log
 from crdtsql.look.measures import Measures, measure
 from crdtsql.look.members import Member, members
+from crdtsql.look.revisions import ABSENT as ABSENT_ROW
+from crdtsql.look.revisions import revision
 from crdtsql.look.status import CompactionStatus, Status, status
 from crdtsql.look.strangers import Stranger, strangers
 
 __all__ = [
+    "ABSENT_ROW",
     "BROKEN",
     "WATCH",
     "CellOrigin",
@@ -30,6 +33,7 @@ __all__ = [
     "measure",
     "members",
     "notices",
+    "revision",
     "status",
     "strangers",
 ]

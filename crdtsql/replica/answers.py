@@ -1,21 +1,31 @@
-"""Answers: the verbs that say what a cell or a row is to be after a collision or a delete, as methods of `Replica`.
+"""Answers: the verbs that write rows as a program does, after a collision or a delete, or if nobody wrote them meanwhile.
 
 What each does between the steps that the session holds; each is one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal
 
-from crdtsql.base import SqliteValue, UsageError, clock, query
+from crdtsql.base import (
+    RevisionError,
+    SqliteValue,
+    UnknownRowError,
+    UsageError,
+    clock,
+    query,
+    show_key,
+    suggest,
+)
 from crdtsql.replica.session import Session
-from crdtsql.replica.transactions import ForeignKeys, Undo
+from crdtsql.replica.transactions import ForeignKeys, Undo, reading
 from crdtsql.replica.turns import verb
 from crdtsql.sqlite import securely
+from crdtsql.store import Table, names
 
 if TYPE_CHECKING:
     from crdtsql.conflicts import Conflict, ResolveReport
@@ -32,7 +42,7 @@ UNSET: Final = Unset.UNSET
 
 
 class Answers(Session):
-    """Resolve conflicts, bring deleted rows back, or let their values be forgotten."""
+    """Resolve conflicts, bring deleted rows back or let their values be forgotten, and write rows that nobody wrote since."""
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -193,6 +203,111 @@ class Answers(Session):
             query.rows(self.connection, "VACUUM")
             report.vacuumed = True
         report.log_left = not securely.empty_log(self.connection)
+
+    @verb
+    def revision(self, table: str, *key: SqliteValue) -> str:
+        """Return what the last write of a row is called in this file: another text after each write, and the same while there is none.
+
+        `absent` if the table shows no such row, `0` if nobody wrote it since the table was enabled or compacted. The view
+        `crdt_revision` says the same. It counts in this file alone.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+            UsageError: the key has another number of parts.
+        """
+        from crdtsql.look import revision
+
+        with self._folded(strict=False):
+            return revision(self.registry, self.registry.present_table(table), key)
+
+    @verb
+    def key_of(self, table: str) -> tuple[str, ...]:
+        """Return the columns of a table's primary key, in the key's order.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        with self._explained(), reading(self.connection):
+            self.registry.require()
+            return self.registry.present_table(table).key
+
+    @verb
+    def write(
+        self, table: str, *key: SqliteValue, values: Mapping[str, SqliteValue], if_revision: str | None = None
+    ) -> str:
+        """Write columns of a row: update it if the table shows it, else insert it; return its revision afterwards.
+
+        Args:
+            values: column -> value, without the key's columns; other columns stay as they are, or get their defaults.
+            if_revision: write only if the row still has this revision; `absent` to insert only.
+
+        Raises:
+            RevisionError: the row has another revision; nothing was written.
+            WriteRefusedError: a constraint of the table does not allow it.
+            UsageError: there is no such column, or the key has another number of parts.
+            NotEnabledError: the table is not replicated.
+        """
+        from crdtsql.conflicts import writes
+        from crdtsql.look import ABSENT_ROW, revision
+
+        with self._answering():
+            registered = self.registry.present_table(table)
+            before = self._expect(registered, key, if_revision)
+            writes.put(self.registry, registered, key, values, is_there=before != ABSENT_ROW)
+            self._fold()
+            return revision(self.registry, self.registry.present_table(table), key)
+
+    @verb
+    def delete(self, table: str, *key: SqliteValue, if_revision: str | None = None) -> None:
+        """Delete a row.
+
+        Args:
+            if_revision: delete only if the row still has this revision.
+
+        Raises:
+            RevisionError: the row has another revision; nothing was deleted.
+            UnknownRowError: the table does not show it.
+            WriteRefusedError: a constraint of the table does not allow it.
+            NotEnabledError: the table is not replicated.
+        """
+        from crdtsql.conflicts import writes
+        from crdtsql.look import ABSENT_ROW
+
+        with self._answering():
+            registered = self.registry.present_table(table)
+            before = self._expect(registered, key, if_revision)
+            writes.remove(self.registry, registered, key, is_there=before != ABSENT_ROW)
+
+    def _expect(self, table: Table, key: Sequence[SqliteValue], wanted: str | None) -> str:
+        """Return the revision of a row, if it is the one that is wanted."""
+        from crdtsql.look import revision
+
+        found = revision(self.registry, table, key)
+        if wanted is None or wanted == found:
+            return found
+        look = suggest.command("blame", self.registry.path, table.name, *map(str, key))
+        raise RevisionError(
+            f"row {show_key(tuple(key))} of table {table.name!r} is not at revision {wanted} any more but at {found}"
+            f"{self._last_writer(table, key)}: nothing was written; look at it ({look}), and write with "
+            f"--if-revision {found} if you still want to",
+            table.name,
+            found,
+        )
+
+    def _last_writer(self, table: Table, key: Sequence[SqliteValue]) -> str:
+        """Say which columns were written last, by whom and when; nothing if the row is gone without a trace."""
+        from crdtsql.look import blame
+
+        try:
+            cells = blame(self.registry, table.name, key)
+        except UnknownRowError:
+            return ""
+        newest = max((cell.hlc for cell in cells), default=0)
+        last = [cell for cell in cells if cell.hlc == newest]
+        if newest <= 0 or not last[0].shown:
+            return ""
+        site = names.call(self.registry, bytes.fromhex(last[0].site))
+        return f" ({', '.join(cell.column for cell in last)} by {site}, {clock.show_time(newest)})"
 
 
 def _parts(key: SqliteValue | Sequence[SqliteValue]) -> tuple[SqliteValue, ...]:

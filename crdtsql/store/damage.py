@@ -26,10 +26,11 @@ FACTS = (
 )  # fmt: skip
 """The facts that every file has."""
 _QUOTED_FACTS = joined(map(text, FACTS))
-VIEWS = ("crdt_conflicts", "crdt_renumbered", "crdt_log")
+VIEWS = ("crdt_unseen_overwrites", "crdt_conflicts", "crdt_renumbered", "crdt_log", "crdt_revision")
+OF_ALL_TABLES = ("crdt_log", "crdt_revision")
 MOST_LOGGED = 100
-"""How many tables may be replicated for the file to have the view `crdt_log`: SQLite resolves all views in each ALTER TABLE, which
-takes time by the square of what a UNION ALL has."""
+"""How many tables may be replicated for the file to have the views `OF_ALL_TABLES`: SQLite resolves all views in each ALTER
+TABLE, which takes time by the square of what a UNION ALL has."""
 LOST = {
     "_crdt_log": "writes that no operation had folded yet",
     "_crdt_quiet": "",
@@ -233,7 +234,7 @@ def _of_file(connection: apsw.Connection, present: dict[str, set[str]], tables: 
             yield Damage(name, problem, Remedy.REBUILD, lost)
     views = {name for (name,) in query.rows(connection, "SELECT name FROM main.sqlite_schema WHERE type = 'view'")}
     for name in VIEWS:
-        if name not in views and not (name == "crdt_log" and len(tables) > MOST_LOGGED):
+        if name not in views and not (name in OF_ALL_TABLES and len(tables) > MOST_LOGGED):
             yield Damage(name, "is gone", Remedy.REBUILD)
     indexes = _indexes(connection)
     if "_crdt_conflict" in present and "_crdt_conflict_row" not in indexes:

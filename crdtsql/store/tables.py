@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import count
 from typing import Literal, get_args
 
-from crdtsql.base import ABSENT, Declared, OldNumbers, Sql, caseless, identifier, joined, naming, policy
+from crdtsql.base import ABSENT, EVENT_MASK, Declared, OldNumbers, Sql, caseless, identifier, joined, naming, policy
 
 FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
@@ -18,6 +18,9 @@ Fact = Literal[
     "parked", "absent", "unique", "references", "links", "triggers", "unsure", "places", "rests", "old_numbers"
 ]
 """A word for a fact about one table, which `_crdt_meta` calls `<word>:<id>`: read with the table, and forgotten with it."""
+
+MOST_ARGUMENTS = 90
+"""How many arguments max() gets at a time; SQLite allows a function 127, or 100 as the oldest versions do."""
 
 FIRST_PARKED = 1_000_000
 """The first id of a column that is not in the user's table; ids of those that are stay far below."""
@@ -257,6 +260,11 @@ class Table:
         """Compare the keys of two tables of ours; the left one's collation counts."""
         return _same_keys(self.key_names, left, self.key_names, right)
 
+    @property
+    def stamps_of_clock(self) -> Sql:
+        """Return what max() needs to give the newest event of a row `clock`."""
+        return _stamps_of_clock(self.fields)
+
     def row_has_key_of(self, user_alias: str, ours: str) -> Sql:
         """Compare the key of the user's table with that of a table of ours."""
         return _same_keys(_quoted(self.key), user_alias, self.key_names, ours)
@@ -271,6 +279,15 @@ def _is_purged(fields: tuple[Field, ...]) -> Sql:
     cells = [Sql(f"({same} OR clock.{t} IS {ABSENT})") for same, (t, _) in zip(stamped, names, strict=True)]
     heads = "clock.gone IS 1 AND clock.many IS NULL AND clock.dot_t IS NOT NULL"
     return Sql(f"(({heads}) AND ({joined(stamped, ' OR ')}) AND ({joined(cells, ' AND ')}))")
+
+
+@lru_cache(maxsize=256)
+def _stamps_of_clock(fields: tuple[Field, ...]) -> Sql:
+    stamps = [Sql("clock.t"), Sql("ifnull(clock.dot_t, 0)")]
+    stamps += [Sql(f"ifnull(clock.{naming.stamp_t(field.id)}, 0)") for field in fields]
+    events = [Sql(f"{stamp} & {EVENT_MASK}") for stamp in stamps]
+    groups = [joined(events[n : n + MOST_ARGUMENTS]) for n in range(0, len(events), MOST_ARGUMENTS)]
+    return joined(Sql(f"max(0, {group})") for group in groups) if len(groups) > 1 else groups[0]
 
 
 @lru_cache(maxsize=256)

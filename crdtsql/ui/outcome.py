@@ -10,21 +10,23 @@ from typing import IO, Any
 
 import click
 
-from crdtsql.base import BusyError, CrdtsqlError, UsageError, dumps, printable
+from crdtsql.base import BusyError, CrdtsqlError, RevisionError, UsageError, dumps, printable
 from crdtsql.ui.interrupts import INTERRUPTS
 
-FAILED, WRONG_USAGE, NOTHING_TO_SEND, LOCKED, INTERRUPTED, READER_LEFT = 1, 2, 3, 4, 130, 141
+FAILED, WRONG_USAGE, NOTHING_DONE, LOCKED, INTERRUPTED, READER_LEFT = 1, 2, 3, 4, 130, 141
 EXIT_CODES = {
     0: "It is done, also where there was nothing to do.",
     FAILED: "It failed, and says why. Or it tells of something that is not as it must be: `doctor` of what is broken, `repair` of "
     "what is in doubt, `resolve` of conflicts that it left as they were, `schema pull` and `push` of what must be done by hand.",
     WRONG_USAGE: "It was called in a wrong way: an option, a name of a column or a type that there is not, "
     "or an address that is misspelt. A remote whose address is sound, but can't be reached, is a failure: 1.",
-    NOTHING_TO_SEND: "`export --skip-empty` only: the receiver has everything, and no file was written.",
+    NOTHING_DONE: "Nothing was done. `write --if-revision`: somebody wrote the row since. `export --skip-empty`: the receiver has "
+    "everything, and no file was written.",
     LOCKED: "Another program kept the file locked for longer than `--lock-timeout`. The same command may work later.",
     INTERRUPTED: "Ctrl-C ended it, as a signal: this is what a shell makes of it.",
     READER_LEFT: "Whoever read its output left, as `| head` does; nothing is said.",
 }
+_CODES = {UsageError: WRONG_USAGE, BusyError: LOCKED, RevisionError: NOTHING_DONE}
 _AS_JSON = "crdtsql.json"
 
 
@@ -101,7 +103,7 @@ def _failure_of(error: BaseException) -> _Failure | None:
     """Say what an exception means for a user; None if it is to be seen as it is."""
     kind, message, code, details = type(error).__name__, one_line(error), FAILED, None
     if isinstance(error, CrdtsqlError):
-        code = WRONG_USAGE if isinstance(error, UsageError) else LOCKED if isinstance(error, BusyError) else FAILED
+        code = next((code for kind_of, code in _CODES.items() if isinstance(error, kind_of)), FAILED)
         details = error.to_json()["details"]
     elif isinstance(error, click.ClickException):
         kind = "UsageError" if isinstance(error, click.UsageError) else "CrdtsqlError"

@@ -59,6 +59,8 @@ COMMANDS = (
     "conflicts",
     "resolve",
     "undelete",
+    "write",
+    "revision",
     "purge",
     "demo",
     "completion",

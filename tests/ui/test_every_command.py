@@ -73,6 +73,7 @@ CALLS = {
     "remote show": "app.db office",
     "renumbered": "app.db",
     "repair": "app.db",
+    "revision": "app.db task t1",
     "resolve": "app.db --all --take ours",
     "rows": "app.db task delete-wins",
     "serve": "app.db --stdio",
@@ -95,6 +96,7 @@ CALLS = {
     "unique": "app.db task title null",
     "vector": "app.db",
     "verify": "app.db peer.db --repair --take ours",
+    "write": "app.db task t1 title=x",
 }
 """A call of each command that succeeds in the folder below; it fails where app.db and all.crdt are not."""
 

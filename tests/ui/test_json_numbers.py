@@ -101,6 +101,8 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("service",): [path, peer],
         ("verify",): [path, peer, "--sync"],
         ("blame",): [path, "big", str(BIG)],
+        ("revision",): [path, "big", str(BIG)],
+        ("write",): [path, "big", str(BIG), f"n:={BIG}"],
         ("conflicts",): [path],
         ("held",): [path, "--deleted"],
         ("doctor",): [path],

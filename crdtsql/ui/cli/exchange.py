@@ -8,7 +8,7 @@ import click
 
 from crdtsql.base import RETIRED, by_id, clock, parse_vector, suggest, vector_to_json
 from crdtsql.ui.merged import MAX_DELETES, REQUIRE_SIGNED, YES, asking, letting, limit_words, show_report
-from crdtsql.ui.outcome import NOTHING_TO_SEND, show_notice
+from crdtsql.ui.outcome import NOTHING_DONE, show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
 
@@ -90,7 +90,7 @@ def export(
     if not data:
         if not as_json:
             show_notice("nothing to send: the receiver has everything; no file was written")
-        ctx.exit(NOTHING_TO_SEND)
+        ctx.exit(NOTHING_DONE)
 
 
 @click.command()

@@ -23,7 +23,7 @@ PLACES: Final = {
         "conflicts": "conflicts undelete",
         "doctor": "doctor",
         "exchange": "clone vector export inspect import",
-        "held": "held unique",
+        "rows.held": "held unique",
         "access.encryption": "encryption",
         "access.serving": "serve",
         "access.tokens": "token",
@@ -39,6 +39,7 @@ PLACES: Final = {
         "running.service": "service",
         "schema": "alter ids repair downgrade",
         "tables": "enable disable type rows",
+        "rows.write": "write revision",
     }.items()
     for name in names.split()
 }

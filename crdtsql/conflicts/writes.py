@@ -1,0 +1,83 @@
+"""Writes: insert, change or delete one row as a program does, only if nobody wrote it since the writer looked.
+
+Runs inside the caller's write transaction, with everything folded that was written before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from crdtsql.base import Sql, SqliteValue, UnknownRowError, UsageError, caseless, identifier, joined, show_key, sql
+from crdtsql.conflicts import rowwrite
+from crdtsql.sqlite import schema
+from crdtsql.store import Registry, Table
+
+
+def put(
+    registry: Registry, table: Table, key: Sequence[SqliteValue], values: Mapping[str, SqliteValue], *, is_there: bool
+) -> None:
+    """Write columns of a row: an update if the table shows it, else an insert, in which other columns get their defaults.
+
+    Raises:
+        UsageError: there is no such column, or none is named that can be updated.
+        WriteRefusedError: a constraint of the table does not allow it.
+    """
+    columns = _columns(registry, table, values)
+    bound = {f"k{n}": part for n, part in enumerate(key, 1)} | {
+        f"c{n}": value for n, value in enumerate(values.values(), 1)
+    }
+    statement: Callable[..., str]
+    if is_there:
+        if not values:
+            raise UsageError(f"name the columns of {table.name!r} to write, as COLUMN=VALUE")
+        settings = joined(Sql(f"{identifier(name)} = :c{n}") for n, name in enumerate(columns, 1))
+        statement = partial(
+            sql, "conflicts/writes/update", table=table.quoted, settings=settings, has_key=_has_key(table)
+        )
+    else:
+        names = joined(identifier(name) for name in (*table.key, *columns))
+        places = joined(Sql(f":{name}") for name in bound)
+        statement = partial(sql, "conflicts/writes/insert", table=table.quoted, columns=names, values=places)
+    rowwrite.write(registry.connection, table, tuple(key), statement, bound)
+
+
+def remove(registry: Registry, table: Table, key: Sequence[SqliteValue], *, is_there: bool) -> None:
+    """Delete a row.
+
+    Raises:
+        UnknownRowError: the table does not show it.
+        WriteRefusedError: a constraint of the table does not allow it.
+    """
+    if not is_there:
+        raise UnknownRowError(f"table {table.name!r} shows no row {show_key(tuple(key))}: nothing was deleted")
+    bound = {f"k{n}": part for n, part in enumerate(key, 1)}
+    statement = partial(_delete, table)
+    rowwrite.write(registry.connection, table, tuple(key), statement, bound)
+
+
+def _delete(table: Table, **_: Sql) -> str:
+    return sql("conflicts/writes/delete", table=table.quoted, has_key=_has_key(table))
+
+
+def _has_key(table: Table) -> Sql:
+    return joined((Sql(f"{identifier(name)} = :k{n}") for n, name in enumerate(table.key, 1)), " AND ")
+
+
+def _columns(registry: Registry, table: Table, values: Mapping[str, SqliteValue]) -> list[str]:
+    """Return the names of columns as the table spells them."""
+    shape = schema.read(registry.connection, table.name)
+    known = {caseless(column.name): column for column in (() if shape is None else shape.columns)}
+    found = []
+    for name in values:
+        column = known.get(caseless(name))
+        if column is None:
+            raise UsageError(f"table {table.name!r} has no column {name!r}: it has {', '.join(table.names)}")
+        if column.generated:
+            raise UsageError(f"column {name!r} of table {table.name!r} is generated from others: write those")
+        if caseless(name) in map(caseless, table.key):
+            raise UsageError(
+                f"column {name!r} is part of the key of table {table.name!r}: it is given before the values"
+            )
+        found.append(column.name)
+    return found

@@ -1,0 +1,2 @@
+INSERT ${on_conflict} INTO ${table} (${columns})
+VALUES (${values})

@@ -1,0 +1,3 @@
+UPDATE ${on_conflict} ${table}
+SET ${settings}
+WHERE ${has_key}
