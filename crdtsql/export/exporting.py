@@ -48,11 +48,8 @@ from crdtsql.wire import Header, Site, TableHeader, image, workbench
 MOST_ROWS_READ = 100
 """So many rows are looked at to find out of which columns their news are."""
 
-RECEIVER = TemporaryTable(
-    "_crdt_receiver",
-    "export/exporting/create_receiver",
-    read_by=("export/earlier", "export/parkedcells", "look/measures"),
-)
+_READERS = ("export/earlier", "export/parkedcells", "look/measures")
+RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver", read_by=_READERS)
 
 
 def export(
