@@ -80,22 +80,21 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         kept += [(side, standins.learn(registry, side)) for side in scene.sides if side.table.id in gone]
         told.note_folded(registry, [table for table, _ in known])
         overwritten = unseen.find(registry, [table for table, _ in known])
-        for table, events in known:
-            _fold_table(registry, table, stamped, batch, events, home)
+        refused = [table for table, events in known if _fold_table(registry, table, stamped, batch, events, home)]
         if overwritten:
             unseen.follow(registry, overwritten)
         for side, held in kept:
             standins.relink(registry, side, held)
         awaiting.hold()
         archive.tidy(registry)
-        _settle(registry, scene, [table for table, _ in known], surely=home.came or bool(awaiting.tables))
+        _settle(registry, scene, [table for table, _ in known], surely=home.came or bool(awaiting.tables or refused))
     return sum(events.count for events in summary.values())
 
 
 def _settle(registry: Registry, scene: Scene, tables: Sequence[Table], *, surely: bool) -> None:
     """Decide what can be shown, `surely` or if the events of some tables have a bearing on that."""
     left = query.exists(registry.connection, "temp._crdt_dirty")
-    if scene.sides and (surely or left or bearing.of_log(scene, tables)):
+    if surely or (scene.sides and (left or bearing.of_log(scene, tables))):
         note_folded(registry)
         settle(registry)
     severed.open_again(registry)
@@ -122,11 +121,12 @@ def _log_unseen(
 
 def _fold_table(
     registry: Registry, table: Table, stamped: Stamped, batch: int, events: Events, home: moved.Homecoming
-) -> None:
+) -> bool:
+    """Fold the events of a table; return whether rows wait for a decision, because the table does not allow what they must show."""
     connection = registry.connection
     shape = schema.read(connection, table.name)
     if shape is None:
-        return
+        return False
     genesis_t, genesis_s = table.genesis or (None, None)
     values: dict[str, SqliteValue] = {
         "tbl": table.id,
@@ -147,10 +147,12 @@ def _fold_table(
         connection.execute(release, {**values, "kept": json.dumps(home.held_on(table))})
     fields = foldparts.concerned(registry, table, events)
     if fields:
-        with byrow.kept(registry, table, shape, events) as rows:
+        with foldparts.refusing(registry, table, shape), byrow.kept(registry, table, shape, events) as rows:
             foldparts.fold_parts(registry, table, shape, fields, stamped, events)
             _fold_rows(registry, table, rows, stamped, events, values)
+            refused = foldparts.hold_refused(registry, table, shape)
     else:
+        refused = False
         _fold_rows(registry, table, byrow.grouped(table, shape, events), stamped, events, values)
     if events.removals:
         forget = sql(
@@ -175,6 +177,7 @@ def _fold_table(
         )
         connection.execute(forget, values)
     conflict_log.mark_resolved_written(registry, table, values["seq"])
+    return refused
 
 
 def _hold_unseen(connection: apsw.Connection, table: Table, values: dict[str, SqliteValue]) -> None:

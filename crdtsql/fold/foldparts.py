@@ -7,8 +7,8 @@ column that was written; none for rows that were only inserted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,7 @@ from crdtsql.capture import without_capture
 from crdtsql.fold import byrow
 from crdtsql.fold.byrow import Events
 from crdtsql.fold.pieces import Stamped
+from crdtsql.shown import Side, take_out
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 from crdtsql.types import CellType, Kind, parts
@@ -27,6 +28,7 @@ CELL = TemporaryTable("_crdt_cell", "fold/foldparts/create_cell")
 WRITE = TemporaryTable("_crdt_write", "fold/foldparts/create_write")
 SPLIT = TemporaryTable("_crdt_split", "fold/foldparts/create_split")
 CHANGE = TemporaryTable("_crdt_change", "fold/foldparts/create_change")
+REFUSED = TemporaryTable("_crdt_refused", "fold/foldparts/create_refused")
 
 MOST_ADDED = 1 << 20
 """Of so many updates between plus and minus 2^40 (`is_large.sql`) SQLite adds the differences exactly."""
@@ -37,6 +39,34 @@ def concerned(registry: Registry, table: Table, events: Events) -> list[Field]:
     if events.inserts and parts.have_parts(registry.connection, table):
         return list(table.typed_fields)
     return [field for field in events.of(table) if field in table.typed_fields]
+
+
+@contextmanager
+def refusing(registry: Registry, table: Table, shape: schema.TableShape) -> Iterator[None]:
+    """Keep note, for the length of a block, of what the table does not allow to be shown."""
+    with REFUSED.created(registry.connection, keys=shape.define_key(table.key_names)):
+        yield
+
+
+def hold_refused(registry: Registry, table: Table, shape: schema.TableShape) -> bool:
+    """Once the clocks are written: hold the rows that the table does not allow to show what their parts say, as all replicas do.
+
+    Returns:
+        whether there were any; they wait to be settled.
+    """
+    connection = registry.connection
+    if not query.exists(connection, "temp._crdt_refused"):
+        return False
+    side = Side(table, shape)
+    with without_capture(connection, [table]), side.out(connection):
+        connection.execute(sql("fold/foldparts/list_refused", out=side.out_table, keys=table.keys))
+        take_out(registry, side)
+    slots = {"held": table.held, "clock": table.clock, "clock_is_refused": table.same_keys("clock", "refused")}
+    slots["refused_is_target"] = table.same_keys("refused", "target")
+    for field in table.typed_fields:
+        show = sql("fold/foldparts/show_refused", value=naming.value(field.id), **slots)
+        connection.execute(show, {"col": field.id})
+    return True
 
 
 def fold_parts(
@@ -269,7 +299,7 @@ class _Fold:
         self._execute("fold/foldparts/show_held", held=self.table.held, value=naming.value(self.field.id))
 
     def _show_in_table(self) -> None:
-        """Write the user's table; what was written stays where the table does not allow what must be shown."""
+        """Write the user's table, and note the rows that it does not allow to show that."""
         statement = partial(
             sql,
             "fold/foldparts/show_table",
@@ -282,5 +312,8 @@ class _Fold:
             write.execute(self.connection, {"first": 0, "last": 2**62})
             return
         for (cell,) in query.rows(self.connection, "SELECT id FROM temp._crdt_shown ORDER BY id"):
-            with suppress(apsw.ConstraintError, apsw.MismatchError):
+            try:
                 writing.warn(self.table.name, write.execute_apart(self.connection, {"first": cell, "last": cell}))
+            except (apsw.ConstraintError, apsw.MismatchError):
+                slots = {"keys": self.table.keys, "cell_keys": self.table.keys_of("cell")}
+                self.connection.execute(sql("fold/foldparts/note_refused", **slots), {"id": cell, "col": self.field.id})

@@ -1771,6 +1771,13 @@ MUTANTS = (
     *TRUSTING,
     *FLOODS,
     *MOVING,
+    Mutant(
+        "what a CHECK does not allow a typed column to show stays as it was written",
+        "fold/folding.py",
+        "            refused = foldparts.hold_refused(registry, table, shape)\n",
+        "            refused = False\n",
+        tests="tests/types/test_refused.py",
+    ),
     *FAILING,
     *LOOKING,
     *PURGES,

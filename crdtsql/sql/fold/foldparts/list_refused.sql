@@ -1,0 +1,3 @@
+INSERT OR IGNORE INTO ${out} (${keys})
+SELECT ${keys}
+FROM temp._crdt_refused
