@@ -141,6 +141,26 @@ def of_content(connection: apsw.Connection, key: Hashable, read: Callable[[], R]
     return found
 
 
+def of_others(connection: apsw.Connection, key: Hashable, read: Callable[[], R]) -> R:
+    """Return what `read` returned the last time, if nobody else committed since then; within a transaction it is read each time.
+
+    For what this connection itself changes at places that call `forget_of_others` alone.
+    """
+    if connection.in_transaction:
+        return read()
+    version = int(str(connection.execute("PRAGMA main.data_version", can_cache=False).get))
+    content = _of(connection).content
+    if key not in content or content[key][0] != version:
+        content[key] = version, read()
+    found: R = content[key][1]
+    return found
+
+
+def forget_of_others(connection: apsw.Connection, key: Hashable) -> None:
+    """Forget what `of_others` keeps under a key."""
+    _of(connection).content.pop(key, None)
+
+
 def of_answer(connection: apsw.Connection, key: Hashable, answer: Any, make: Callable[[], R]) -> R:
     """Return what was made of the same answer of SQLite's the last time; one is kept for each key."""
     made = _of(connection).made

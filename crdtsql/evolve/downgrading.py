@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import apsw
+
 from crdtsql.base import RETIRED, CrdtsqlError, UsageError, memory, query, suggest
-from crdtsql.store import FORMAT, Registry
+from crdtsql.store import FORMAT, Registry, Table
 
 BEFORE_COMPACTION = frozenset(
     {
@@ -23,7 +25,7 @@ BEFORE_COMPACTION = frozenset(
 )  # fmt: skip
 """The kinds of facts that all formats that can be reached have."""
 VIEWS_OF_9 = ("crdt_unseen_overwrites", "crdt_revision")
-NOTES = ("names_looked", "unforetold")
+NOTES = ("awaited", "names_looked", "totals_closed", "unforetold")
 """Facts that only say what was done already, and that can go."""
 
 
@@ -100,6 +102,12 @@ def _check(registry: Registry, number: int) -> None:
         step.table == "_crdt_retired" and RETIRED in registry.vector()
     ):
         _refuse(registry, number, step.holds)
+    if any(_has_segments(connection, table) for table in registry.tables()):
+        _refuse(
+            registry,
+            number,
+            "what was added to its counters is told apart by when their replicas agreed to a compaction",
+        )
     if query.exists(connection, "sqlite_schema", "name = '_crdt_aside'"):
         _refuse(
             registry, number, f"changesets were set aside in it: {suggest.command('aside', registry.path)} lists them"
@@ -117,6 +125,11 @@ def _check(registry: Registry, number: int) -> None:
         _refuse(registry, number, "it was compacted, or its replicas agreed to that, and nothing takes that back")
     if unknown is not None:
         _refuse(registry, number, f"it says {unknown!r}, which that format does not know")
+
+
+def _has_segments(connection: apsw.Connection, table: Table) -> bool:
+    """Tell whether a site's total of a counter has a beginning, which formats before 9 don't know."""
+    return table.may_have_parts and query.exists(connection, table.parts, "part GLOB '+?*'")
 
 
 def _refuse(registry: Registry, number: int, why: str) -> None:

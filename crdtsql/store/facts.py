@@ -12,6 +12,7 @@ import apsw
 from crdtsql.base import SqliteValue, joined, memory, query, text
 from crdtsql.store import catalogue
 
+GUARDED = "guarded"
 READ_TOGETHER = frozenset(
     {
         "format", "self", "clock", "batch", "generation", "nonce", "schema_version", "severed", "unsettled", "unsynced", "named",
@@ -46,6 +47,17 @@ change are short."""
 _READ_THEM = (
     f"SELECT name, value FROM main._crdt_meta WHERE name IN ({joined(text(name) for name in sorted(READ_TOGETHER))})"
 )
+
+
+def is_guarded(connection: apsw.Connection) -> bool:
+    """Tell whether the file signs, knows of keys, or limits who may write what; it is not read again until somebody else writes."""
+    return memory.of_others(connection, GUARDED, lambda: bool(get(connection, GUARDED)))
+
+
+def guard(connection: apsw.Connection) -> None:
+    """Note that it does."""
+    put(connection, GUARDED, 1)
+    memory.forget_of_others(connection, GUARDED)
 
 
 def get(connection: apsw.Connection, name: str) -> SqliteValue:

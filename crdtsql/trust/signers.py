@@ -19,7 +19,7 @@ from crdtsql.store import Registry, facts, secretfiles, state_directory
 from crdtsql.wire import MAXIMUM_KEYS, KeyStep, Sign
 
 KIND = "signer"
-GUARDED, SIGNS, SIGNED_ONLY = "guarded", "signs", "signed_only"
+SIGNS, SIGNED_ONLY = "signs", "signed_only"
 KEPT_SECRETS = 2
 """The private key before the last one stays until the file says which one counts."""
 
@@ -53,13 +53,13 @@ class Signer:
 
 def is_guarded(registry: Registry) -> bool:
     """Tell whether the file signs, knows of keys, or limits who may write what."""
-    return bool(registry.number(GUARDED))
+    return facts.is_guarded(registry.connection)
 
 
 def guard(registry: Registry) -> None:
     """Note that the file is guarded from now on."""
     if not is_guarded(registry):
-        registry.set(GUARDED, 1)
+        facts.guard(registry.connection)
 
 
 def read(registry: Registry) -> dict[bytes, Signer]:

@@ -59,6 +59,9 @@ GENERATORS = {
     "plain": Generator(f"{MACHINES}/simulation/test_stateful.py::test_replicas_hold_what_the_model_says", 120),
     "purges": Generator(f"{MACHINES}/property/test_purges.py", 60, "CRDTSQL_PURGES"),
     "rejoin": Generator("tests/rejoin/test_random.py", 40),
+    "revisions": Generator(
+        "tests/look/test_revisions.py::test_each_write_gives_another_revision_and_nothing_else_does", 300
+    ),
     "schema changes": Generator(f"{MACHINES}/schema_changes/test_random.py", 48, "CRDTSQL_SCHEMA_SEEDS"),
     "schema versions": Generator(f"{MACHINES}/schema_versions/test_random.py", 60),
     "stores": Generator(f"{MACHINES}/stores/test_random.py", 60),

@@ -9,7 +9,7 @@ from crdtsql.base import NotAllowedError, UsageError, suggest
 from crdtsql.replica.guarding.trusting import Trusting
 from crdtsql.replica.transactions import reading
 from crdtsql.replica.turns import verb
-from crdtsql.store import lanes, names
+from crdtsql.store import facts, lanes, names
 
 if TYPE_CHECKING:
     from crdtsql.trust import Permission, SetAside
@@ -107,7 +107,7 @@ class Permitting(Trusting):
         Raises:
             NotAllowedError: it has.
         """
-        if not self.registry.number("guarded"):
+        if not facts.is_guarded(self.connection):
             return header
         from crdtsql.trust import permissions
 
@@ -116,7 +116,7 @@ class Permitting(Trusting):
 
     def _own_words(self, header: Header) -> Header:
         """Return what a changeset says, but for what a limited sender says of others."""
-        if not self.registry.number("guarded"):
+        if not facts.is_guarded(self.connection):
             return header
         from crdtsql.trust import permissions
 
@@ -124,7 +124,7 @@ class Permitting(Trusting):
 
     def _claims(self, header: Header) -> Mapping[bytes, int]:
         """Return the vector of a changeset, which may prove that this file was rolled back; nothing if its sender is limited."""
-        if self.registry.number("guarded"):
+        if facts.is_guarded(self.connection):
             from crdtsql.trust import permissions
 
             if header.sender in permissions.read(self.registry):
@@ -146,7 +146,7 @@ class Permitting(Trusting):
             NotAllowedError: it may not.
         """
         self._believed(received)
-        if self.registry.number("guarded"):
+        if facts.is_guarded(self.connection):
             from crdtsql.trust import permissions
 
             permissions.check_unlimited(self.registry, received.header)

@@ -9,6 +9,7 @@ from crdtsql.base import UsageError, suggest
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import reading
 from crdtsql.replica.turns import verb
+from crdtsql.store import facts
 
 if TYPE_CHECKING:
     from crdtsql.trust import Signer
@@ -150,7 +151,7 @@ class Trusting(Session):
         Raises:
             UntrustedError: it is not signed as it must be, or that site is not believed.
         """
-        if not (received.signature or self.require_signed or self.registry.number("guarded")):
+        if not (received.signature or self.require_signed or facts.is_guarded(self.connection)):
             return None
         from crdtsql.trust import check
 

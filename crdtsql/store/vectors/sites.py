@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
@@ -11,6 +12,7 @@ import apsw
 from crdtsql.base import memory, query
 
 
+@dataclass(frozen=True)
 class Sites:
     """The sites that a file knows. Whoever asks shares it, so it never changes; there may be thousands.
 
@@ -18,8 +20,7 @@ class Sites:
         listed: (ordinal, id, upto) of all, by ordinal.
     """
 
-    def __init__(self, listed: Sequence[tuple[int, bytes, int]]) -> None:
-        self.listed = listed
+    listed: Sequence[tuple[int, bytes, int]]
 
     @cached_property
     def ordinals(self) -> MappingProxyType[bytes, int]:

@@ -59,7 +59,7 @@ class Honest(NamedTuple):
         rows, pressed = self.version == envelope.ROWS, zstandard.ZstdCompressor(level=1)
         packed = pressed.compress(head + body if rows else body)
         length = len(body) + (len(head) if rows else 0)
-        return envelope._sealed(self.version, flags, b"" if rows else head, packed, len(head), length)
+        return envelope._sealed(self.version, flags, b"" if rows else head, packed, (len(head), length))
 
 
 def honest() -> list[Honest]:
