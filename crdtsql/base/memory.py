@@ -134,6 +134,11 @@ def of_content(connection: apsw.Connection, key: Hashable, read: Callable[[], R]
         return read()
     connection.execute("PRAGMA main.data_version", can_cache=False).fetchone()  # has SQLite look at the file (fact 31)
     version = connection.data_version("main")
+    return _as_of(connection, key, version, read)
+
+
+def _as_of(connection: apsw.Connection, key: Hashable, version: int, read: Callable[[], R]) -> R:
+    """Return what is kept under a key if it was read at that version, else read it."""
     content = _of(connection).content
     if key not in content or content[key][0] != version:
         content[key] = version, read()
@@ -149,11 +154,7 @@ def of_others(connection: apsw.Connection, key: Hashable, read: Callable[[], R])
     if connection.in_transaction:
         return read()
     version = int(str(connection.execute("PRAGMA main.data_version", can_cache=False).get))
-    content = _of(connection).content
-    if key not in content or content[key][0] != version:
-        content[key] = version, read()
-    found: R = content[key][1]
-    return found
+    return _as_of(connection, key, version, read)
 
 
 def forget_of_others(connection: apsw.Connection, key: Hashable) -> None:
