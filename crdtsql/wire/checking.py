@@ -32,6 +32,10 @@ from crdtsql.wire.header import Header, TableHeader
 _MASK = integer(clock.EVENT_MASK)
 LISTED = TemporaryTable("_crdt_listed", "wire/checking/create_listed", alone=True)
 
+ENCODING_AT = slice(56, 60)
+"""Where a database's header says how it stores text."""
+UTF_8 = (1).to_bytes(4, "big")
+
 
 def check_image(header: Header, content: bytes | str) -> None:
     """Check a received image, in memory or in a file, before anything else touches it.
@@ -39,6 +43,8 @@ def check_image(header: Header, content: bytes | str) -> None:
     Raises:
         InvalidChangesetError: it is no sound database, or not of the exact form that its header announces.
     """
+    if _encoding_of(content) != UTF_8:
+        raise InvalidChangesetError("not a sound changeset: its content is no database of UTF-8")
     connection = (
         apsw.Connection(content, flags=apsw.SQLITE_OPEN_READONLY)
         if isinstance(content, str)
@@ -57,6 +63,18 @@ def check_image(header: Header, content: bytes | str) -> None:
         raise InvalidChangesetError(f"not a sound changeset: its content is no sound database ({error})") from error
     finally:
         connection.close()
+
+
+def _encoding_of(content: bytes | str) -> bytes:
+    """Return how a database says that it stores text.
+
+    A connection to the database alone takes some other values for UTF-8, too; beside another database SQLite refuses them, and
+    everything else on that connection, until it is detached, which it refuses as well.
+    """
+    if isinstance(content, bytes):
+        return content[ENCODING_AT]
+    with open(content, "rb") as file:
+        return file.read(ENCODING_AT.stop)[ENCODING_AT]
 
 
 def _check_form(header: Header, connection: apsw.Connection) -> None:

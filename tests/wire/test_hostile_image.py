@@ -221,6 +221,20 @@ def test_a_value_that_is_not_a_number_does_no_harm(scene: tuple[bytes, bytes], o
     assert isinstance(error, InvalidChangesetError) or (old == 1.5 and error is None)
 
 
+@pytest.mark.parametrize("encoding", [0, 2, 3, 4, 5, 65536, 65537])
+@pytest.mark.parametrize(
+    "filler", ["", "UPDATE row_2 SET v0 = hex(randomblob(12000000)) WHERE k1 = 't4'"], ids=["small", "large"]
+)
+def test_another_text_encoding_is_refused(scene: tuple[bytes, bytes], filler: str, encoding: int) -> None:
+    """An image that says that its text is not UTF-8, in whatever way, does no harm to the connection that reads it."""
+    honest = with_sql(scene[1], filler) if filler else scene[1]
+    spoiled = with_image(honest, lambda image: image[:56] + encoding.to_bytes(4, "big") + image[60:])
+    victim = twin(scene[0])
+    for _ in range(2):
+        assert isinstance(keep(victim, spoiled), InvalidChangesetError)
+    assert keep(victim, honest) is None
+
+
 def test_a_large_image_is_checked_too(scene: tuple[bytes, bytes]) -> None:
     """An image that is unfolded to a file is refused for the same reasons, and leaves no file behind."""
     filler = "UPDATE row_2 SET v0 = hex(randomblob(12000000)) WHERE k1 = 't4';"

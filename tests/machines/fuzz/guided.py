@@ -104,6 +104,9 @@ def _bodies(image: bool) -> tuple[Execute, list[bytes]]:
 
     wanted = [one for one in honest() if (one.version == envelope.IMAGE) == image]
     connection = apsw.Connection(":memory:")
+    connection.execute(
+        "CREATE TABLE here (id)"
+    )  # an empty database takes the text encoding of what is attached to it first
 
     def execute(data: bytes) -> None:
         one = wanted[data[0] % len(wanted)] if data else wanted[0]
@@ -210,7 +213,7 @@ def main() -> int:
         said = run(name, arguments.corpus, max(1, arguments.seconds // len(chosen)))
         done = sum(map(int, REPORTED.findall(said.stderr)))
         if said.returncode:
-            print(said.stderr[-3000:], f"exit code {said.returncode}", sep="\n")
+            print(said.stdout[-3000:], said.stderr[-3000:], f"exit code {said.returncode}", sep="\n")
             ledger.setdefault("failed", []).append([here, name, re.findall(r"Test unit written to (\S+)", said.stderr)])
             failed = True
         else:

@@ -1772,6 +1772,13 @@ MUTANTS = (
     *FLOODS,
     *MOVING,
     Mutant(
+        "an image may say that its text is not UTF-8",
+        "wire/checking.py",
+        "    if _encoding_of(content) != UTF_8:\n",
+        "    if False:\n",
+        tests="tests/wire/test_hostile_image.py",
+    ),
+    Mutant(
         "what a CHECK does not allow a typed column to show stays as it was written",
         "fold/folding.py",
         "            refused = foldparts.hold_refused(registry, table, shape)\n",
