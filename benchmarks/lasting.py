@@ -172,7 +172,7 @@ def _delete(pair: Pair, count: int) -> None:
         data.insert(pair.first.connection, rows)
         sync(*pair.both)
         pair.second.connection.execute("DELETE FROM task WHERE id GLOB ?", (f"{part}-*",))
-        sync(*pair.both)
+        sync(*pair.both, max_deletes="off")
 
 
 def _come_and_go(pair: Pair, count: int) -> None:

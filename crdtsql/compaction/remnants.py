@@ -112,7 +112,7 @@ class _Asked:
 
 def _look(registry: Registry, stride: Stride) -> Iterator[None]:
     """Look at all records, then at all stamps, then at the records again, and forget what none asks for; a step at a time."""
-    sites = {site: ordinal for ordinal, site, _ in registry.sites()}
+    sites = registry.ordinals()
     known, agreement = retired.named(registry), floor.read(registry)
     below = floor.with_retired(registry, agreement.floor)
     asked = _Asked(

@@ -16,7 +16,6 @@ from crdtsql.base import (
     Sql,
     SqliteValue,
     UnknownRowError,
-    UsageError,
     identifier,
     joined,
     query,
@@ -98,8 +97,7 @@ def _check_kept(registry: Registry, table: Table, held: int, key: tuple[SqliteVa
 
 def _held_row(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) -> int:
     """Return the id of the held row of a key."""
-    if len(key) != len(table.key):
-        raise UsageError(f"the key of {table.name!r} is ({', '.join(table.key)}): give {len(table.key)} value(s)")
+    table.check_width(key)
     where = joined((Sql(f"{part} = ?{n}") for n, part in enumerate(table.key_names, 1)), " AND ")
     found = query.first(
         registry.connection,
@@ -117,7 +115,6 @@ def _held_row(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) ->
                 f"row {show_key(key)} of table {table.name!r} was purged: its values are gone; insert a row of this key anew"
             )
         return int(found[0])
-    where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
-    if query.exists(registry.connection, table.quoted, where, key):
+    if query.exists(registry.connection, table.quoted, table.has_given_key, key):
         raise NotDeletedError(f"row {show_key(key)} of table {table.name!r} is not deleted: the table shows it")
     raise UnknownRowError(f"table {table.name!r} has no row {show_key(key)}, shown or held")

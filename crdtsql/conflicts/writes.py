@@ -23,21 +23,18 @@ def put(
         UsageError: there is no such column, or none is named that can be updated.
         WriteRefusedError: a constraint of the table does not allow it.
     """
-    columns = _columns(registry, table, values)
-    bound = {f"k{n}": part for n, part in enumerate(key, 1)} | {
-        f"c{n}": value for n, value in enumerate(values.values(), 1)
-    }
+    columns, bound = _columns(registry, table, values), (*key, *values.values())
     statement: Callable[..., str]
     if is_there:
         if not values:
             raise UsageError(f"name the columns of {table.name!r} to write, as COLUMN=VALUE")
-        settings = joined(Sql(f"{identifier(name)} = :c{n}") for n, name in enumerate(columns, 1))
+        settings = joined(Sql(f"{identifier(name)} = ?{n}") for n, name in enumerate(columns, len(key) + 1))
         statement = partial(
-            sql, "conflicts/writes/update", table=table.quoted, settings=settings, has_key=_has_key(table)
+            sql, "conflicts/writes/update", table=table.quoted, settings=settings, has_key=table.has_given_key
         )
     else:
         names = joined(identifier(name) for name in (*table.key, *columns))
-        places = joined(Sql(f":{name}") for name in bound)
+        places = joined(Sql(f"?{n}") for n, _ in enumerate(bound, 1))
         statement = partial(sql, "conflicts/writes/insert", table=table.quoted, columns=names, values=places)
     rowwrite.write(registry.connection, table, tuple(key), statement, bound)
 
@@ -51,17 +48,11 @@ def remove(registry: Registry, table: Table, key: Sequence[SqliteValue], *, is_t
     """
     if not is_there:
         raise UnknownRowError(f"table {table.name!r} shows no row {show_key(tuple(key))}: nothing was deleted")
-    bound = {f"k{n}": part for n, part in enumerate(key, 1)}
-    statement = partial(_delete, table)
-    rowwrite.write(registry.connection, table, tuple(key), statement, bound)
+    rowwrite.write(registry.connection, table, tuple(key), partial(_delete, table), tuple(key))
 
 
 def _delete(table: Table, **_: Sql) -> str:
-    return sql("conflicts/writes/delete", table=table.quoted, has_key=_has_key(table))
-
-
-def _has_key(table: Table) -> Sql:
-    return joined((Sql(f"{identifier(name)} = :k{n}") for n, name in enumerate(table.key, 1)), " AND ")
+    return sql("conflicts/writes/delete", table=table.quoted, has_key=table.has_given_key)
 
 
 def _columns(registry: Registry, table: Table, values: Mapping[str, SqliteValue]) -> list[str]:

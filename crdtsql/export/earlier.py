@@ -16,7 +16,7 @@ def tell(registry: Registry, image: Sql) -> None:
     was last known to have less than all members agreed on: this replica promised that, if it ever was one of them.
     """
     promised = rounds_rule.most(floor.promised(registry), floor.read(registry).floor)
-    ordinals = {site: ordinal for ordinal, site, _ in registry.sites()}
+    ordinals = registry.ordinals()
     values = {
         "all": rounds.own_site(registry) not in floor.read(registry).floor,
         "promised": json.dumps([[ordinals[site], hlc] for site, hlc in promised.items() if site in ordinals]),

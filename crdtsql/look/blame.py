@@ -10,7 +10,6 @@ from crdtsql.base import (
     Sql,
     SqliteValue,
     UnknownRowError,
-    UsageError,
     clock,
     identifier,
     joined,
@@ -109,13 +108,12 @@ def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[Cel
         UsageError: the key has another number of parts.
     """
     table = registry.table(name)
-    if len(key) != len(table.key):
-        raise UsageError(f"the key of {table.name!r} is ({', '.join(table.key)}): give {len(table.key)} value(s)")
+    table.check_width(key)
     key = moved.own_key(registry.connection, table, key)
     shape = schema.read(registry.connection, table.place)
     columns = [identifier(field.name) for field in table.fields]
-    where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
-    shown = _first(registry, f"SELECT {joined([ONE, *columns])} FROM {table.quoted} WHERE {where}", tuple(key))
+    statement = f"SELECT {joined([ONE, *columns])} FROM {table.quoted} WHERE {table.has_given_key}"
+    shown = _first(registry, statement, tuple(key))
     stamps = joined(
         [Sql("t"), Sql("s"), Sql("held")]
         + [naming.stamp_t(field.id) for field in table.fields]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crdtsql.base import Sql, SqliteValue, UsageError, identifier, joined, query, sql
+from crdtsql.base import Sql, SqliteValue, joined, query, sql
 from crdtsql.shown import moved
 from crdtsql.store import Registry, Table
 
@@ -20,11 +20,9 @@ def revision(registry: Registry, table: Table, key: Sequence[SqliteValue]) -> st
     Raises:
         UsageError: the key has another number of parts.
     """
-    if len(key) != len(table.key):
-        raise UsageError(f"the key of {table.name!r} is ({', '.join(table.key)}): give {len(table.key)} value(s)")
+    table.check_width(key)
     connection = registry.connection
-    here = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
-    if not query.exists(connection, table.quoted, here, tuple(key)):
+    if not query.exists(connection, table.quoted, table.has_given_key, tuple(key)):
         return ABSENT
     own = moved.own_key(connection, table, key)
     names = {f"k{n}": part for n, part in enumerate(own, 1)}

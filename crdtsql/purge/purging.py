@@ -162,8 +162,7 @@ def _row(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) -> tupl
         )
     if gone:
         return tuple(own), bool(is_purged)
-    where = joined((Sql(f"{identifier(part)} = ?{n}") for n, part in enumerate(table.key, 1)), " AND ")
-    if query.exists(connection, table.quoted, where, key):
+    if query.exists(connection, table.quoted, table.has_given_key, key):
         equal = " AND ".join(
             f"{identifier(name)} = {show(part, 1000)}" for name, part in zip(table.key, key, strict=True)
         )

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from typing import Literal, get_args
 
-from crdtsql.base import ABSENT, EVENT_MASK, Declared, OldNumbers, Sql, caseless, identifier, joined, naming, policy
+from crdtsql.base import (
+    ABSENT,
+    EVENT_MASK,
+    Declared,
+    OldNumbers,
+    Sql,
+    UsageError,
+    caseless,
+    identifier,
+    joined,
+    naming,
+    policy,
+)
 
 FIRST_UPDATE_OP = 4
 """The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
@@ -265,6 +277,20 @@ class Table:
         """Return what max() needs to give the newest event of a row `clock`."""
         return _stamps_of_clock(self.fields)
 
+    @property
+    def has_given_key(self) -> Sql:
+        """Compare the key of a row of the user's table with the first values that are bound."""
+        return _has_given_key(self.key)
+
+    def check_width(self, key: Sequence[object]) -> None:
+        """Check that a key has as many parts as the table's.
+
+        Raises:
+            UsageError: it has not.
+        """
+        if len(key) != len(self.key):
+            raise UsageError(f"the key of {self.name!r} is ({', '.join(self.key)}): give {len(self.key)} value(s)")
+
     def row_has_key_of(self, user_alias: str, ours: str) -> Sql:
         """Compare the key of the user's table with that of a table of ours."""
         return _same_keys(_quoted(self.key), user_alias, self.key_names, ours)
@@ -298,6 +324,11 @@ def _key_names(count: int) -> tuple[Sql, ...]:
 @lru_cache(maxsize=1024)
 def _quoted(names: tuple[str, ...]) -> tuple[Sql, ...]:
     return tuple(identifier(name) for name in names)
+
+
+@lru_cache(maxsize=1024)
+def _has_given_key(names: tuple[str, ...]) -> Sql:
+    return joined((Sql(f"{name} = ?{n}") for n, name in enumerate(_quoted(names), 1)), " AND ")
 
 
 @lru_cache(maxsize=1024)
