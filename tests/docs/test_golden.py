@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from crdtsql import Replica
 from crdtsql.base.values import to_json
 from crdtsql.ui.cli.group import cli
+from crdtsql.wire import envelope
 from tests.golden.make_v1 import read_image
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -37,6 +38,7 @@ FIRST_MADE = {
     "v2-signed/whole.crdt": "48a5aee678ad98000ba435ea8cdeeb78a58b1fcd571b97719d8b8772ca47fe67",
     "v2-types/base.crdt": "e37a3c099212081ba03da17466e6da6a3e71df333511cce680d2fd830fd750cc",
     "v2-types/delta.crdt": "17ccce14f51175c4845a61899f106c71a9f7de867bbb9589270a0fe4534541c6",
+    "v2-typed/whole.crdt": "0ad86aa7b0b3111a77cf131820fd334ee5710892f52a779fadf63740780b41ef",
     "v2-types/whole.crdt": "b168aeea980cf8bcdf383d5a0a9892f59f117b52387673e297753c466ea3de52",
     "v2/base.crdt": "16b78679d14f090af926503037c457554a4382291e94641edc82dd47ae61243e",
     "v2/delta.crdt": "9170cb0a2e9151cda6013a5a922b53d6a5e27ef4747ee42eb235031371d5b27c",
@@ -135,6 +137,21 @@ def test_the_signature_of_a_golden_file_is_right(fresh: Fresh) -> None:
         assert replica.merge(data).total.inserted == 2
         (signer,) = replica.trusted()
         assert len(signer.steps) == 2 and signer.steps[0].key.hex() == expected["key"]
+
+
+def test_a_golden_file_has_typed_rows_that_went_back(fresh: Fresh) -> None:
+    """The changeset of a group that compacts typed columns says so by its flag; one of its totals begins anew, and what is forgotten is not counted twice."""
+    expected, data = expected_of(GOLDEN / "v2-typed"), (GOLDEN / "v2-typed" / "whole.crdt").read_bytes()
+    assert envelope.PREFIX.unpack(data[: envelope.PREFIX.size])[2] == envelope.TYPED | envelope.FORGOT
+    parts = [str(row["part"]) for row in expected["images"]["whole.crdt"]["part_1"]]
+    assert [part for part in parts if part.startswith("+") and part != "+"]
+    with fresh(expected) as replica:
+        for _ in range(2):
+            replica.merge(data)
+            assert replica.connection.execute("SELECT id, n FROM t ORDER BY id").fetchall() == [
+                ("goes on", 33),
+                ("rests", 3),
+            ]
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])

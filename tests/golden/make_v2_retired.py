@@ -5,16 +5,13 @@ Two sites were ended. One wrote a row that still names it, of the other only the
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from pathlib import Path
 
-from crdtsql.base.values import to_json
-from crdtsql.wire import unpack
-from tests.golden.make_v1 import read_image
+from tests.golden import whole
 from tests.support import peers
-from tests.support.peers import Clock, exchange, rows, write
+from tests.support.peers import Clock, exchange, write
 
 FOLDER = Path(__file__).with_name("v2-retired")
 SCHEMA = "CREATE TABLE t (id INTEGER PRIMARY KEY, v)"
@@ -48,24 +45,8 @@ def main(target: Path) -> None:
         one.compact(keep_ms=0)
         write(one, "INSERT INTO t VALUES (5, 5)")
         data = one.export()
-        header = unpack(data).header.to_json()
         fresh = peers.replica(Path(folder) / "9.db", SCHEMA, site=9, identity="row")
-        fresh.merge(data)
-        expected = {
-            "format": 2,
-            "schema": [SCHEMA],
-            "tables": ["t"],
-            "options": {"identity": "row"},
-            "orders": [["whole.crdt"]],
-            "headers": {"whole.crdt": {name: header[name] for name in ("sender", "created_ms", "sites", "tables")}},
-            "images": {"whole.crdt": read_image(data)},
-            "vector": fresh.vector(),
-            "rows": {"t": rows(fresh)},
-            "changes": [[to_json(part) for part in change] for change in fresh.changes()],
-        }
-        target.mkdir()
-        (target / "whole.crdt").write_bytes(data)
-        (target / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False), encoding="utf-8")
+        whole.write(target, data, fresh, SCHEMA, options={"identity": "row"})
 
 
 if __name__ == "__main__":

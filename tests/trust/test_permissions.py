@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,26 @@ def delta(sender: Replica, receiver: Replica, *statements: str) -> bytes:
     """Write statements, and return what a receiver lacks then."""
     write(sender, *statements)
     return sender.export(receiver.vector())
+
+
+@pytest.mark.parametrize("who", ["this one", "another"])
+@pytest.mark.parametrize("wish", ["a permission", "signatures", "a revocation"])
+def test_what_was_said_counts_at_once(tmp_path: Path, wish: str, who: str) -> None:
+    """A replica that has taken changesets refuses the next one, whichever connection to the file said that it must."""
+    one, other = peers.two(tmp_path, SCHEMA, now=peers.Clock(step=1))
+    for key in ("a", "b"):
+        one.merge(delta(other, one, f"INSERT INTO task VALUES ('{key}', 'x', 1)"))
+    with nullcontext(one) if who == "this one" else Replica.open(tmp_path / "1.db", now=peers.Clock(step=1)) as saying:
+        if wish == "a permission":
+            saying.allow(other.site, tables=["note"])
+        elif wish == "signatures":
+            saying.set_requires_signed(True)
+        else:
+            saying.revoke(other.site)
+    data = delta(other, one, "INSERT INTO task VALUES ('c', 'x', 1)")
+    with pytest.raises(errors.NotAllowedError if wish == "a permission" else errors.UntrustedError):
+        one.merge(data)
+    assert rows(one, "task") == [("a", "x", 1), ("b", "x", 1)]
 
 
 @pytest.mark.parametrize(
@@ -208,6 +229,27 @@ def test_it_can_not_make_another_a_new_site(three: list[Replica]) -> None:
     one, _, limited = three
     one.allow(limited.site)
     site, data = one.site, delta(limited, one, "INSERT INTO note VALUES ('own', 'x')")
+
+    def claim(header: Any) -> None:
+        for known in header["sites"]:
+            if known["id"] == site:
+                known["upto"] += 65536
+
+    with pytest.raises(errors.ChangesetError):
+        one.merge(forge.with_header(data, claim))
+    assert one.site == site
+
+
+@pytest.mark.parametrize("who", ["this one", "another"])
+def test_its_claims_stop_to_count_at_once(tmp_path: Path, who: str) -> None:
+    """Nor is it one on a connection that has just taken changes of the site as those of one that may write anything."""
+    one, other = peers.two(tmp_path, SCHEMA, now=peers.Clock(step=1))
+    for key in ("a", "b"):
+        other.merge(delta(one, other, f"INSERT INTO note VALUES ('mine {key}', 'x')"))
+        one.merge(delta(other, one, f"INSERT INTO note VALUES ('{key}', 'x')"))
+    site, data = one.site, delta(other, one, "INSERT INTO note VALUES ('own', 'x')")
+    with nullcontext(one) if who == "this one" else Replica.open(one.path, now=peers.Clock(step=1)) as saying:
+        saying.allow(other.site)
 
     def claim(header: Any) -> None:
         for known in header["sites"]:

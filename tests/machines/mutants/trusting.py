@@ -125,6 +125,13 @@ TRUSTING = (
         tests="tests/trust/test_permissions.py",
     ),
     Mutant(
+        "a limit that was said counts on the connections alone that did not say it",
+        "base/memory.py",
+        "    _of(connection).content.pop(key, None)\n",
+        "    pass\n",
+        tests="tests/trust/test_permissions.py",
+    ),
+    Mutant(
         "what is refused is not set aside",
         "replica/replica.py",
         "raise self._set_aside(error, data) from error",
