@@ -16,6 +16,8 @@ from crdtsql.base.version import __version__
 if TYPE_CHECKING:
     from crdtsql.merge.report import MergeReport
     from crdtsql.replica.reports import SyncReport
+    from crdtsql.replica.statements.records import Expected
+    from crdtsql.sqlite.statements import ReadLimits
     from crdtsql.transports.http import serve
     from crdtsql.transports.syncing import Replica, sync
     from crdtsql.ui.load import load
@@ -25,6 +27,8 @@ else:
         {
             "merge.report": "MergeReport",
             "replica.reports": "SyncReport",
+            "replica.statements.records": "Expected",
+            "sqlite.statements": "ReadLimits",
             "transports.http": "serve",
             "transports.syncing": "Replica sync",
             "ui.load": "load",
@@ -33,7 +37,9 @@ else:
 
 __all__ = [
     "CrdtsqlError",
+    "Expected",
     "MergeReport",
+    "ReadLimits",
     "Replica",
     "SyncReport",
     "Vector",

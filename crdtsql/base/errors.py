@@ -351,6 +351,10 @@ class WriteRefusedError(CrdtsqlError):
         super().__init__(message)
 
 
+class StatementError(CrdtsqlError):
+    """A statement that was given may not be run, SQLite refuses it, or it goes beyond its limits; nothing was changed."""
+
+
 class RevisionError(CrdtsqlError):
     """A row was written since the writer looked at it; nothing was changed.
 

@@ -1,6 +1,6 @@
 """What collided, and what is the answer?"""
 
-from crdtsql.conflicts import conflict_log, rowwrite, severed, unseen, writes
+from crdtsql.conflicts import conflict_log, executing, rowwrite, severed, unseen, writes
 from crdtsql.conflicts.conflict_log import Conflict
 from crdtsql.conflicts.resolve import Answer, check_open, resolve
 from crdtsql.conflicts.resolve_all import ResolveReport, resolve_all
@@ -14,6 +14,7 @@ __all__ = [
     "Selection",
     "check_open",
     "conflict_log",
+    "executing",
     "resolve",
     "resolve_all",
     "rowwrite",

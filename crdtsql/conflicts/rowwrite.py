@@ -26,7 +26,7 @@ def write(
     Raises:
         WriteRefusedError: a constraint or a trigger of the table does not allow it.
     """
-    waiting = _awaits_parents(connection)
+    waiting = awaits_parents(connection)
     try:
         writing.prepare(connection, table.name, statement).execute(connection, values)
     except (apsw.ConstraintError, apsw.MismatchError) as error:
@@ -37,11 +37,11 @@ def write(
         raise _refused(table, key, str(error).removeprefix("SQLError: ")) from error
     if connection.changes() != 1:
         raise _refused(table, key, "a trigger of the table ignored the write")
-    if not waiting and _awaits_parents(connection):
+    if not waiting and awaits_parents(connection):
         raise _refused(table, key, "FOREIGN KEY constraint failed")
 
 
-def _awaits_parents(connection: apsw.Connection) -> bool:
+def awaits_parents(connection: apsw.Connection) -> bool:
     """Tell whether a deferred foreign key is violated, so that a commit would fail."""
     return connection.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0] != 0
 

@@ -1,6 +1,6 @@
 """What is in this file, and what does its schema mean for merging? Reads only."""
 
-from crdtsql.look import guarded
+from crdtsql.look import guarded, seen
 from crdtsql.look.advice import BROKEN, WATCH, Finding
 from crdtsql.look.blame import CellOrigin, blame
 from crdtsql.look.doctor import Report, TableFindings, examine, notices
@@ -34,6 +34,7 @@ __all__ = [
     "members",
     "notices",
     "revision",
+    "seen",
     "status",
     "strangers",
 ]

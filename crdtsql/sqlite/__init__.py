@@ -12,12 +12,14 @@ if TYPE_CHECKING:
         schema,
         schemarows,
         securely,
+        statements,
         tablesql,
         usertriggers,
         writing,
     )
     from crdtsql.sqlite.default_values import default_value
     from crdtsql.sqlite.schema import Column, ForeignKey, TableShape, UniqueIndex, user_tables
+    from crdtsql.sqlite.statements import ReadLimits
     from crdtsql.sqlite.usertriggers import UserTrigger
 else:
     __getattr__ = door(
@@ -25,6 +27,7 @@ else:
         {
             "default_values": "default_value",
             "schema": "Column ForeignKey TableShape UniqueIndex user_tables",
+            "statements": "ReadLimits",
             "usertriggers": "UserTrigger",
         },
     )
@@ -32,6 +35,7 @@ else:
 __all__ = [
     "Column",
     "ForeignKey",
+    "ReadLimits",
     "TableShape",
     "UniqueIndex",
     "UserTrigger",
@@ -42,6 +46,7 @@ __all__ = [
     "schema",
     "schemarows",
     "securely",
+    "statements",
     "tablesql",
     "user_tables",
     "usertriggers",

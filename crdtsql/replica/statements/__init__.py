@@ -1,0 +1,6 @@
+"""The verbs that run SQL of programs that hold no connection to the file: agents, and clients of a server."""
+
+from crdtsql.replica.statements.executing import Executing
+from crdtsql.replica.statements.records import Executed, Expected, QueryResult, RowRevision
+
+__all__ = ["Executed", "Executing", "Expected", "QueryResult", "RowRevision"]

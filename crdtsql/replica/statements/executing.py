@@ -1,0 +1,105 @@
+"""Executing: the verbs `query` and `execute`: what was read says what was seen, and what is written may not undo what was not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from crdtsql.base import RevisionError, show_key, suggest
+from crdtsql.replica.answers import Answers
+from crdtsql.replica.statements.records import Executed, Expected, QueryResult, RowRevision
+from crdtsql.replica.turns import verb
+from crdtsql.sqlite import ReadLimits, statements
+
+MOST_WRITTEN = 1000
+"""So many of the rows that a statement wrote are named."""
+
+
+class Executing(Answers):
+    """Run statements of programs that may do no more than read, or write rows."""
+
+    @verb
+    def query(
+        self,
+        statement: str,
+        parameters: statements.Parameters = (),
+        *,
+        limits: ReadLimits | None = None,
+        tables: Sequence[str] | None = None,
+    ) -> QueryResult:
+        """Run one SELECT, and say what was seen. Nothing else is run: SQLite asks about each step that it would take.
+
+        Args:
+            parameters: a sequence for `?`, a mapping for `:name`.
+            limits: how many rows it may give (1,000), how many bytes (4 MiB), and how long it may take (10 seconds).
+            tables: it may read no others; None for all.
+
+        Raises:
+            StatementError: it is not one SELECT, SQLite refuses it, or it goes beyond the limits.
+            UsageError: the parameters do not fit.
+        """
+        from crdtsql.look import seen
+
+        with self._folded(strict=False):
+            found = statements.run(self.connection, statement, parameters, limits or ReadLimits(), tables=tables)
+            return QueryResult(found.columns, found.rows, found.complete, seen.mark(self.registry))
+
+    @verb
+    def execute(
+        self,
+        statement: str,
+        parameters: statements.Parameters = (),
+        *,
+        seen: str | None = None,
+        expect: Iterable[Expected] = (),
+        limits: ReadLimits | None = None,
+        tables: Sequence[str] | None = None,
+    ) -> Executed:
+        """Run one INSERT, UPDATE or DELETE, with foreign keys enforced, unless it would overwrite what the writer has not seen.
+
+        Args:
+            parameters: a sequence for `?`, a mapping for `:name`.
+            seen: what `query` or `execute` said was seen: nothing is written if the statement writes a row that anybody wrote since.
+            expect: rows that must still have a revision, such as those on whose values the write is based.
+            limits: as of `query`, for what RETURNING gives back.
+            tables: it may touch no others; None for all.
+
+        Raises:
+            RevisionError: a row was written since it was seen; nothing was written.
+            StatementError: it is something else, SQLite refuses it, it goes beyond the limits, or `seen` counts no more.
+            UsageError: the parameters do not fit, or `seen` is no such mark.
+            NotEnabledError: a table of `expect` is not replicated.
+        """
+        from crdtsql.conflicts import executing
+        from crdtsql.look import revision
+        from crdtsql.look import seen as marks
+
+        run, registry = statements.run, self.registry
+        with self._answering():
+            for table, key, wanted in expect:
+                self._expect(registry.present_table(table), key, wanted)
+            after, before = executing.position(self.connection), self.connection.total_changes()
+            found = executing.execute(
+                self.connection,
+                lambda: run(self.connection, statement, parameters, limits or ReadLimits(), writes=True, tables=tables),
+            )
+            changes = self.connection.changes() if self.connection.total_changes() > before else 0
+            if seen is not None:
+                self._check_seen(seen, after)
+            written = executing.written(registry, after, MOST_WRITTEN)
+            self._fold()
+            revisions = (RowRevision(table.name, key, revision(registry, table, key)) for table, key in written)
+            return Executed(found.columns, found.rows, found.complete, changes, tuple(revisions), marks.mark(registry))
+
+    def _check_seen(self, seen: str, after: int) -> None:
+        """Check that nobody wrote the rows that were just written since they were seen."""
+        from crdtsql.look import revision
+        from crdtsql.look import seen as marks
+
+        for table, key in marks.written_since(self.registry, seen, after):
+            look = suggest.command("blame", self.registry.path, table.name, *map(str, key))
+            raise RevisionError(
+                f"row {show_key(key)} of table {table.name!r} was written since it was seen{self._last_writer(table, key)}: "
+                f"nothing was written; look at it ({look}), and write again with what is seen then",
+                table.name,
+                revision(self.registry, table, key),
+            )
