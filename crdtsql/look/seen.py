@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Collection, Iterator
 
 from crdtsql.base import SqliteValue, StatementError, UsageError, query, sql
 from crdtsql.compaction import floor
 from crdtsql.shown import moved
 from crdtsql.store import Registry, Table
 
+NOTHING = ""
+"""What somebody has seen who has seen nothing."""
+Row = tuple[int, tuple[SqliteValue, ...]]
 _MARK = re.compile("([0-9a-f]{16})-([0-9]{1,19})-([0-9a-f]{8})", re.ASCII)
 
 
@@ -23,22 +27,31 @@ def mark(registry: Registry) -> str:
     return f"{_site(registry)}-{registry.number('batch')}-{_floor(registry)}"
 
 
-def written_since(registry: Registry, seen: str, after: int) -> list[tuple[Table, tuple[SqliteValue, ...]]]:
-    """Return those of the rows that the log names after an entry which somebody wrote since they were seen, one of each table.
+def unseen(
+    registry: Registry, seen: str, after: int, known: Collection[Row] = ()
+) -> Iterator[tuple[Table, tuple[SqliteValue, ...]]]:
+    """Yield rows that the log names after an entry and that their writer had not seen as they were then, if there are any.
+
+    Args:
+        seen: a mark; `NOTHING` of a writer that has seen no row.
+        known: rows that it has seen all the same, by the number of their table and their key.
 
     Raises:
         UsageError: that is no mark.
         StatementError: it says nothing of this file any more.
     """
-    batch = _batch(registry, seen)
-    found = []
+    batch = None if seen == NOTHING else _batch(registry, seen)
     for table in registry.tables():
-        values = {"tbl": table.id, "after": after, "bulk": table.bulk, "batch": batch}
-        rows = query.rows(registry.connection, _written_since(table), values)
-        if not rows and moved.any_moved(registry.connection, table):
-            rows = query.rows(registry.connection, _moved_since(table), values)
-        found += [(table, tuple(row)) for row in rows]
-    return found
+        values = {"tbl": table.id, "after": after, "most": len(known) + 1}
+        if batch is None:
+            statements = [sql("look/seen/not_new", keys=table.keys)]
+        else:
+            values |= {"bulk": table.bulk, "batch": batch}
+            statements = [_written_since(table)]
+            if moved.any_moved(registry.connection, table):
+                statements.append(_moved_since(table))
+        rows = (tuple(row) for one in statements for row in query.rows(registry.connection, one, values))
+        yield from ((table, row) for row in rows if (table.id, row) not in known)
 
 
 def _written_since(table: Table) -> str:

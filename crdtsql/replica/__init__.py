@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from crdtsql.replica.carried import carries
     from crdtsql.replica.replica import Replica
     from crdtsql.replica.reports import RowChange, Standing, SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
+    from crdtsql.replica.statements import Expected
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
     from crdtsql.replica.turns import check_committed
 else:
@@ -19,6 +20,7 @@ else:
             "carried": "carries",
             "replica": "Replica",
             "reports": "RowChange Standing SyncOptions SyncReport Told VerifyOptions VerifyReport",
+            "statements": "Expected",
             "transactions": "LOCK_TIMEOUT_S",
             "turns": "check_committed",
         },
@@ -27,6 +29,7 @@ else:
 __all__ = [
     "LOCK_TIMEOUT_S",
     "UNSET",
+    "Expected",
     "Replica",
     "RowChange",
     "Standing",

@@ -6,9 +6,10 @@ SQLite itself asks about everything that a statement would do, before it does an
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import apsw
 
@@ -178,14 +179,32 @@ def _is_ours(name: str) -> bool:
     return name.startswith(("_crdt_", "crdt_"))
 
 
+class _Gate:
+    """What SQLite asks on a connection: a guard while there is one, else whoever it asked before.
+
+    It stays on the connection, because another authorizer has SQLite compile all statements of the connection anew.
+    """
+
+    def __init__(self, before: apsw.Authorizer | None) -> None:
+        self.before = before
+        self.guard: _Guard | None = None
+
+    def __call__(self, *question: Any) -> int:
+        """Answer SQLite."""
+        asked = self.guard or self.before
+        return apsw.SQLITE_OK if asked is None else asked(*question)
+
+
 @contextmanager
-def _asking(connection: apsw.Connection, guard: Callable[..., int]) -> Iterator[None]:
-    before = connection.authorizer
-    connection.authorizer = guard
+def _asking(connection: apsw.Connection, guard: _Guard) -> Iterator[None]:
+    asked = connection.authorizer
+    if not isinstance(asked, _Gate):
+        asked = connection.authorizer = _Gate(asked)
+    asked.guard = guard
     try:
         yield
     finally:
-        connection.authorizer = before
+        asked.guard = None
 
 
 @contextmanager

@@ -47,8 +47,10 @@ GENERATORS = {
         f"{MACHINES}/simulation/constrained/test_constrained.py::test_replicas_show_what_the_model_says", 124
     ),
     "edges": Generator(f"{MACHINES}/property/test_edges.py", 480),
+    "fleets": Generator("tests/mcp/test_fleet.py::test_a_fleet_in_one_process", 12),
     "fold": Generator("tests/fold/test_homomorphism.py", 480),
     "foretold numbers": Generator("tests/numbers/test_foretold.py::test_random_keys_have_one_answer", 480),
+    "marks": Generator("tests/replica/test_statements.py::test_marks_agree_with_revisions", 300),
     "memory": Generator(f"{MACHINES}/property/test_memory.py", 6, "CRDTSQL_MEMORY_SEEDS"),
     "networks": Generator(f"{MACHINES}/carry/test_convergence.py", 2, "CRDTSQL_NETWORKS"),
     "numbers": Generator(f"{MACHINES}/numbers/test_random.py", 60),

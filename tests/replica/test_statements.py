@@ -91,7 +91,6 @@ def test_a_query_does_nothing_but_read(one: Replica, statement: str) -> None:
         one.query(statement)
     assert not one.connection.in_transaction
     assert (read(one, "SELECT * FROM task"), read(one, "PRAGMA user_version")) == before
-    assert one.connection.authorizer is None
     one.connection.execute("BEGIN; DELETE FROM task; ROLLBACK")  # whoever has the connection may do as ever
 
 
@@ -213,6 +212,30 @@ def test_expected_revisions(one: Replica) -> None:
     assert read(one, "SELECT owner FROM task") == [(1,), (None,)]
     with pytest.raises(NotEnabledError):
         one.execute("UPDATE task SET owner = 1", expect=[Expected("other", (1,), "0")])
+
+
+def test_who_has_seen_nothing_writes_new_rows_alone(one: Replica) -> None:
+    """Whatever was there is not touched, by REPLACE, an upsert or a trigger neither; rows that are expected count as seen."""
+    assert one.execute("INSERT INTO secret VALUES (1, 'x')", seen="").changes == 1
+    for statement in (
+        "UPDATE secret SET word = 'y'",
+        "DELETE FROM secret",
+        "INSERT OR REPLACE INTO secret VALUES (1, 'y')",
+        "INSERT INTO secret VALUES (1, 'y') ON CONFLICT DO UPDATE SET word = excluded.word",
+        "INSERT OR REPLACE INTO task (id, code) VALUES ('t9', 'c1')",
+        "UPDATE task SET votes = votes + 1 WHERE id = 't1'",
+    ):
+        with pytest.raises(RevisionError, match="was not seen before it was written"):
+            one.execute(statement, seen="")
+    assert read(one, "SELECT word FROM secret") == [("x",)]
+    assert read(one, "SELECT id, code FROM task") == [("t1", "c1"), ("t2", "c2")]
+    expected = [Expected("secret", (1,), one.revision("secret", 1))]
+    assert one.execute("UPDATE secret SET word = 'z'", seen="", expect=expected).changes == 1
+    expected = [Expected("task", ("t1",), one.revision("task", "t1"))]
+    with pytest.raises(RevisionError, match="'t2'"):
+        one.execute("UPDATE task SET votes = votes + 1", seen="", expect=expected)
+    with pytest.raises(RevisionError, match="1 of table 'person'"):
+        one.execute("UPDATE task SET title = 'x' WHERE id = 't1'", seen="", expect=expected)
 
 
 def test_marks_that_say_nothing_here(both: list[Replica]) -> None:

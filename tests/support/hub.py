@@ -12,6 +12,7 @@ from typing import Any
 
 import apsw
 
+from crdtsql.mcp import endpoint
 from crdtsql.transports import http
 from crdtsql.transports.http import server
 
@@ -46,14 +47,16 @@ def serving(
     certificate: str | None = None,
     port: int = 0,
     lock_timeout: float = 5.0,
+    rooms: bool = False,
 ) -> Iterator[Hub]:
-    """Serve files until the end of the block."""
+    """Serve files until the end of the block; with `rooms`, to agents too."""
     with ExitStack() as opened:
         app = http.serve(
             *paths,
             limits=limits,
             lock_timeout=lock_timeout,
             needs_no_token=(lambda scope: server.comes_by(unix, scope)) if unix else None,
+            rooms={"mcp": endpoint} if rooms else None,
         )
         listening = opened.enter_context(server.listen(f"127.0.0.1:{port}"))
         local = opened.enter_context(server.listen_locally(unix)) if unix else None

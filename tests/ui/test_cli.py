@@ -40,6 +40,7 @@ COMMANDS = (
     "serve",
     "name",
     "log",
+    "mcp",
     "members",
     "metrics",
     "service",

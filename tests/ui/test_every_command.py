@@ -76,6 +76,7 @@ CALLS = {
     "revision": "app.db task t1",
     "resolve": "app.db --all --take ours",
     "rows": "app.db task delete-wins",
+    "mcp": "app.db",
     "serve": "app.db --stdio",
     "schema diff": "app.db peer.db",
     "schema pull": "app.db peer.db --yes",

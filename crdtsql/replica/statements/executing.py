@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from crdtsql.base import RevisionError, show_key, suggest
+from crdtsql.base import RevisionError, SqliteValue, show_key, suggest
 from crdtsql.replica.answers import Answers
 from crdtsql.replica.statements.records import Executed, Expected, QueryResult, RowRevision
 from crdtsql.replica.turns import verb
@@ -59,7 +59,8 @@ class Executing(Answers):
         Args:
             parameters: a sequence for `?`, a mapping for `:name`.
             seen: what `query` or `execute` said was seen: nothing is written if the statement writes a row that anybody wrote since.
-            expect: rows that must still have a revision, such as those on whose values the write is based.
+                "" says that nothing was seen: then only rows that are new may be written. None for no such check.
+            expect: rows that must still have a revision, such as those on whose values the write is based; they count as seen.
             limits: as of `query`, for what RETURNING gives back.
             tables: it may touch no others; None for all.
 
@@ -75,8 +76,11 @@ class Executing(Answers):
 
         run, registry = statements.run, self.registry
         with self._answering():
+            known = set()
             for table, key, wanted in expect:
-                self._expect(registry.present_table(table), key, wanted)
+                expected = registry.present_table(table)
+                self._expect(expected, key, wanted)
+                known.add((expected.id, tuple(key)))
             after, before = executing.position(self.connection), self.connection.total_changes()
             found = executing.execute(
                 self.connection,
@@ -84,21 +88,22 @@ class Executing(Answers):
             )
             changes = self.connection.changes() if self.connection.total_changes() > before else 0
             if seen is not None:
-                self._check_seen(seen, after)
+                self._check_seen(seen, after, known)
             written = executing.written(registry, after, MOST_WRITTEN)
             self._fold()
             revisions = (RowRevision(table.name, key, revision(registry, table, key)) for table, key in written)
             return Executed(found.columns, found.rows, found.complete, changes, tuple(revisions), marks.mark(registry))
 
-    def _check_seen(self, seen: str, after: int) -> None:
-        """Check that nobody wrote the rows that were just written since they were seen."""
+    def _check_seen(self, seen: str, after: int, known: Collection[tuple[int, tuple[SqliteValue, ...]]]) -> None:
+        """Check that the rows that were just written are as their writer had seen them."""
         from crdtsql.look import revision
         from crdtsql.look import seen as marks
 
-        for table, key in marks.written_since(self.registry, seen, after):
+        for table, key in marks.unseen(self.registry, seen, after, known):
             look = suggest.command("blame", self.registry.path, table.name, *map(str, key))
+            since = "was written since it was seen" if seen else "was not seen before it was written"
             raise RevisionError(
-                f"row {show_key(key)} of table {table.name!r} was written since it was seen{self._last_writer(table, key)}: "
+                f"row {show_key(key)} of table {table.name!r} {since}{self._last_writer(table, key)}: "
                 f"nothing was written; look at it ({look}), and write again with what is seen then",
                 table.name,
                 revision(self.registry, table, key),

@@ -13,18 +13,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from crdtsql.base import TransportError, UsageError
+from crdtsql.base import TransportError, UsageError, door
 from crdtsql.replica import LOCK_TIMEOUT_S
 from crdtsql.transports.addresses import parse
 from crdtsql.transports.http import keys
 from crdtsql.transports.http.limits import Limits
 from crdtsql.transports.http.places import place_of
-from crdtsql.transports.http.tokens import Tokens
+from crdtsql.transports.http.tokens import Token, Tokens
 
 if TYPE_CHECKING:
     from crdtsql.transports.http.app import HttpApp
+    from crdtsql.transports.http.desk import Desk, Full
+    from crdtsql.transports.http.rooms import MakeRoom, Room
+else:
+    __getattr__ = door(__name__, {"app": "HttpApp", "desk": "Desk Full", "rooms": "MakeRoom Room"})
 
-__all__ = ["Limits", "Tokens", "identity", "keys", "run", "serve"]
+__all__ = ["Desk", "Full", "Limits", "MakeRoom", "Room", "Token", "Tokens", "identity", "keys", "run", "serve"]
 
 
 def serve(
@@ -32,6 +36,7 @@ def serve(
     limits: Limits | None = None,
     lock_timeout: float = LOCK_TIMEOUT_S,
     needs_no_token: Callable[[Mapping[str, Any]], bool] | None = None,
+    rooms: Mapping[str, MakeRoom] | None = None,
 ) -> HttpApp:
     """Return an ASGI app that answers the replicas that sync with files: each at `/NAME`, the file's name without its ending.
 
@@ -41,6 +46,7 @@ def serve(
     Args:
         limits: how much a client may send, how fast, and how slowly.
         needs_no_token: is called with the ASGI scope of a request that has no token, and tells whether it is let in all the same.
+        rooms: what else answers for each file: the word after `/NAME/` -> what makes it. They need the app's lifespan.
 
     Raises:
         UsageError: two files have one name, or a name is a word of the server's.
@@ -48,7 +54,7 @@ def serve(
     """
     with _named_extra():
         from crdtsql.transports.http.app import HttpApp
-    return HttpApp(files, limits or Limits(), lock_timeout, needs_no_token)
+    return HttpApp(files, limits or Limits(), lock_timeout, needs_no_token, rooms or {})
 
 
 def run(
@@ -60,6 +66,7 @@ def run(
     key: str | None = None,
     limits: Limits | None = None,
     lock_timeout: float = LOCK_TIMEOUT_S,
+    rooms: Mapping[str, MakeRoom] | None = None,
     told: Callable[[dict[str, list[str]], bool], None],
 ) -> None:
     """Serve files until a signal comes, or Ctrl-C.
@@ -68,6 +75,7 @@ def run(
         listen: `host:port`; port 0 is any that is free.
         unix: the path of a socket that only this user can reach, which needs no token.
         certificate, key: PEM files, for https.
+        rooms: as in `serve`.
         told: is called when it listens, with the addresses of each file, and whether strangers could listen in.
 
     Raises:
@@ -81,6 +89,7 @@ def run(
         limits=limits,
         lock_timeout=lock_timeout,
         needs_no_token=partial(server.comes_by, unix) if unix else None,
+        rooms=rooms,
     )
     with ExitStack() as opened:
         socket = opened.enter_context(server.listen(listen)) if listen else None

@@ -2,6 +2,7 @@
 
 POST /NAME        an exchange: the bytes of `transports/messages.py` there and back
 GET  /NAME/news   a stream that says when there is something else
+     /NAME/WORD   what else answers for files (`rooms.py`)
 GET  /health      that it is there; asks for nothing
 GET  /metrics     figures of the files that the token is for
 """
@@ -12,8 +13,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from pathlib import PurePath
@@ -37,6 +38,7 @@ from crdtsql.transports.http.desk import Desk, Full
 from crdtsql.transports.http.figures import TEXT_TYPE, Figures
 from crdtsql.transports.http.limits import Limits, Rates
 from crdtsql.transports.http.permission import check
+from crdtsql.transports.http.rooms import MakeRoom
 from crdtsql.transports.http.tokens import ANYBODY, Token, Tokens
 from crdtsql.transports.observing import exposition
 
@@ -96,10 +98,16 @@ class HttpApp:
         limits: Limits,
         lock_timeout: float,
         needs_no_token: NeedsNoToken | None = None,
+        rooms: Mapping[str, MakeRoom] | None = None,
     ) -> None:
         self.limits = limits
         self._served = {name: Served(path, lock_timeout, limits) for name, path in named(files).items()}
         self.files = {name: served.path for name, served in self._served.items()}
+        self._rooms = {
+            (name, word): make(name, served.desk)
+            for word, make in (rooms or {}).items()
+            for name, served in self._served.items()
+        }
         self._needs_no_token = needs_no_token
         self._rates = Rates(limits)
         self._incoming = Incoming(limits)
@@ -110,6 +118,7 @@ class HttpApp:
                 Route("/metrics", self._metrics),
                 Route("/{name}", self._exchange, methods=["POST"]),
                 Route("/{name}/news", self._news),
+                *(Route(f"/{{name}}/{word}", _Rooms(partial(self._enter, word))) for word in rooms or {}),
             ],
             exception_handlers={
                 HTTPException: _no_such_thing,
@@ -126,8 +135,11 @@ class HttpApp:
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        yield
-        self.silence()
+        async with AsyncExitStack() as opened:
+            for room in self._rooms.values():
+                await opened.enter_async_context(room.running())
+            yield
+            self.silence()
         await asyncio.to_thread(self.close)
 
     def silence(self) -> None:
@@ -208,6 +220,17 @@ class HttpApp:
             self._events(request, served, token), ping=self.limits.heartbeat_s, send_timeout=self.limits.patience_s
         )
 
+    async def _enter(self, word: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let somebody into a room."""
+        request = Request(scope, receive)
+        try:
+            served, token = self._let_in(request)
+        except Refusal as refusal:
+            answer = JSONResponse({"error": str(refusal.error)}, refusal.status, refusal.headers)
+            await answer(scope, receive, send)
+            return
+        await self._rooms[served.name, word].answer(token, scope, receive, send)
+
     async def _events(self, request: Request, served: Served, token: Token) -> AsyncIterator[dict[str, str]]:
         """Yield the mark of what the file has, now and whenever it is another one, as long as the token counts."""
         loop, marks = asyncio.get_running_loop(), _Latest()
@@ -285,6 +308,16 @@ class HttpApp:
         if not isinstance(error, ClientDisconnect):
             log.error("/%s: a fault in crdtsql itself", request.path_params.get("name", ""), exc_info=error)
         return _Answer(Outgoing(messages.pack_error(TransportError(_FAULT)), self.limits, 500))
+
+
+class _Rooms:
+    """The door to all rooms, as an ASGI app."""
+
+    def __init__(self, enter: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._enter = enter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._enter(scope, receive, send)
 
 
 class _Answer(Response):

@@ -36,6 +36,7 @@ PLACES: Final = {
         "reference": "reference",
         "remotes": "remote name",
         "resolve": "resolve",
+        "running.agents": "mcp",
         "running.service": "service",
         "schema": "alter ids repair downgrade",
         "tables": "enable disable type rows",

@@ -1,0 +1,339 @@
+"""Tools: what agents may have done with a file. Each passes on to a verb of `Replica`; none knows SQL of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Literal
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from crdtsql.base import CrdtsqlError, SqliteValue, from_json, suggest, value_to_json
+from crdtsql.conflicts import Conflict
+from crdtsql.mcp import shapes
+from crdtsql.mcp.caller import Callers, check_table
+from crdtsql.replica import UNSET, Expected, Replica, SyncReport
+from crdtsql.sqlite import ReadLimits
+from crdtsql.transports import http
+
+MOST = 200
+"""So many of anything are listed, unless more is asked for."""
+MOST_ROWS = 5000
+
+READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+WRITES = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False)
+REACHES_OUT = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
+
+Sql = Annotated[str, Field(description="one statement of SQLite's SQL; values as ? or :name")]
+Parameters = Annotated[
+    list[Any] | dict[str, Any] | None,
+    Field(description='values for ? in order, or for :name by name; a BLOB is {"blob": "00ff"}'),
+]
+TableName = Annotated[str, Field(description="a replicated table")]
+KeyParts = Annotated[list[Any], Field(description="the row's primary key: one value for each of its columns")]
+Listed = Annotated[int, Field(ge=1, le=MOST_ROWS, description="list at most so many")]
+
+
+Tool = Callable[..., Coroutine[Any, Any, Any]]
+
+
+class Tools:
+    """The tools of one file."""
+
+    def __init__(self, callers: Callers) -> None:
+        self._callers = callers
+
+    def add_to(self, server: MCPServer[Any]) -> None:
+        """Register all of them."""
+        reading: list[Tool] = [self.query, self.status, self.conflicts, self.blame, self.held, self.news]
+        writing: list[Tool] = [self.write, self.resolve]
+        reaching_out: list[Tool] = [self.preview_merge, self.sync]
+        for tools, hints in ((reading, READS), (writing, WRITES), (reaching_out, REACHES_OUT)):
+            for tool in tools:
+                server.add_tool(tool, annotations=hints)
+
+    async def query(
+        self,
+        sql: Sql,
+        parameters: Parameters = None,
+        max_rows: Listed = MOST,
+    ) -> shapes.Found:
+        """Run one SELECT. Keep `seen` of the answer, and pass it to `write` if you change what you read here."""
+        found = await self._callers.read(
+            lambda replica, token: replica.query(
+                sql, _bound(parameters), limits=ReadLimits(rows=max_rows), tables=token.tables
+            ),
+        )
+        told = found.to_json()
+        return shapes.Found(columns=told["columns"], rows=told["rows"], complete=told["complete"], seen=told["seen"])
+
+    async def write(
+        self,
+        sql: Sql,
+        parameters: Parameters = None,
+        seen: Annotated[
+            str,
+            Field(
+                description="`seen` of the query in which you read what you change now; without it only new rows are written"
+            ),
+        ] = "",
+        expect: Annotated[
+            list[shapes.RowAt] | None,
+            Field(
+                description="rows that must still be at these revisions: those that you change without `seen`, or rely on"
+            ),
+        ] = None,
+    ) -> shapes.Wrote:
+        """Run one INSERT, UPDATE or DELETE. It is refused, and nothing is written, if it would overwrite a row that you have not seen.
+
+        When it is refused, query again, think again, and write with the new `seen`. To change a counter, write `n = n + 1`.
+        """
+        rows = [Expected(one["table"], _key(one["key"]), one["revision"]) for one in expect or ()]
+        done = await self._callers.write(
+            lambda replica, token: replica.execute(
+                sql, _bound(parameters), seen=seen, expect=rows, limits=ReadLimits(rows=MOST), tables=token.tables
+            ),
+        )
+        told = done.to_json()
+        return shapes.Wrote(
+            changes=told["changes"],
+            columns=told["columns"],
+            rows=told["rows"],
+            written=told["written"],
+            seen=told["seen"],
+        )
+
+    async def conflicts(
+        self,
+        table: Annotated[str | None, Field(description="of this table alone")] = None,
+        open_only: Annotated[bool, Field(description="leave out those that somebody has settled")] = True,
+        limit: Listed = MOST,
+    ) -> shapes.Conflicts:
+        """List cells that two replicas wrote without having seen each other's write: both values, and whose counts now."""
+
+        def work(replica: Replica, token: http.Token) -> shapes.Conflicts:
+            check_table(token, table)
+            found, names = replica.conflicts(table, open_only=open_only), replica.names()
+            listed = [_conflict(one, names) for one in found[:limit]]
+            return shapes.Conflicts(conflicts=listed, more=len(found) > limit)
+
+        return await self._callers.read(work)
+
+    async def resolve(
+        self,
+        number: Annotated[int, Field(description="the conflict's number")],
+        present: Annotated[
+            str, Field(description="`present` of the conflict as you saw it; refused if the cell was written since")
+        ],
+        take: Annotated[Literal["ours", "theirs"] | None, Field(description="take one side")] = None,
+        value: Annotated[Any, Field(description="or write this value; give {'json': null} for NULL")] = None,
+    ) -> shapes.OpenConflict:
+        """Settle a conflict by a write that has seen both values, and so wins everywhere."""
+        if (take is None) == (value is None):
+            raise ToolError("say either which side to take, or which value")
+
+        def work(replica: Replica, token: http.Token) -> shapes.OpenConflict:
+            entry = replica.conflict(number)
+            check_table(token, entry.table)
+            if _present(entry) != present:
+                raise ToolError(f"the cell of conflict {number} was written since you saw it: look at it again")
+            chosen = UNSET if take is not None else _value(None if value == {"json": None} else value)
+            return _conflict(replica.resolve(number, take, value=chosen, seen=entry), replica.names())
+
+        return await self._callers.write(work)
+
+    async def blame(self, table: TableName, key: KeyParts) -> shapes.Blamed:
+        """Say who wrote each cell of a row last, and when, and the row's revision."""
+
+        def work(replica: Replica, token: http.Token) -> shapes.Blamed:
+            check_table(token, table)
+            parts, names = _key(key), replica.names()
+            cells = [
+                shapes.Cell(
+                    column=one.column, value=value_to_json(one.value), by=names.get(one.site, one.site), at=one.time
+                )
+                for one in replica.blame(table, *parts)
+            ]
+            return shapes.Blamed(table=table, key=key, revision=replica.revision(table, *parts), cells=cells)
+
+        return await self._callers.read(work)
+
+    async def held(
+        self,
+        table: Annotated[str | None, Field(description="of this table alone")] = None,
+        limit: Listed = MOST,
+    ) -> shapes.HeldRows:
+        """List rows that a table can't show, or not as they are, because of a constraint; and what would release them."""
+
+        def work(replica: Replica, token: http.Token) -> shapes.HeldRows:
+            check_table(token, table)
+            found = replica.held(table)
+            rows = [
+                shapes.Held(
+                    table=one.table,
+                    key=[value_to_json(part) for part in one.key],
+                    reason=one.reason,
+                    detail=one.detail,
+                    release=one.release,
+                    values={name: value_to_json(value) for name, value in one.values.items()},
+                )
+                for one in found[:limit]
+            ]
+            return shapes.HeldRows(held=rows, more=len(found) > limit)
+
+        return await self._callers.read(work)
+
+    async def news(
+        self,
+        after: Annotated[int, Field(ge=0, description="`position` of the last answer; 0 for all")] = 0,
+        table: Annotated[str | None, Field(description="of this table alone")] = None,
+        limit: Listed = MOST,
+    ) -> shapes.Arrivals:
+        """List rows that show what other replicas wrote, the newest first, for instance what came in while you worked."""
+
+        def work(replica: Replica, token: http.Token) -> shapes.Arrivals:
+            check_table(token, table)
+            names, position = replica.names(), replica.position()
+            rows = [
+                shapes.Arrived(
+                    table=one.table,
+                    key=[value_to_json(part) for part in one.key],
+                    did=one.did,
+                    columns=list(one.columns),
+                    by=names.get(one.site, one.site),
+                    at=one.time,
+                )
+                for one in replica.log(table, after=after, limit=limit)
+            ]
+            return shapes.Arrivals(rows=rows, position=position)
+
+        return await self._callers.read(work)
+
+    async def status(self) -> shapes.StateOfFile:
+        """Say which tables are replicated, how many rows, open conflicts and held rows they have, and which remotes there are."""
+
+        def work(replica: Replica, token: http.Token) -> shapes.StateOfFile:
+            found, names = replica.status(), replica.names()
+            tables = [one for one in found.tables if not token.others([one.name])]
+            lacking = {names.get(peer.site, peer.site): peer.missing_rows for peer in found.peers if peer.missing_rows}
+            whole = token.tables is None
+            return shapes.StateOfFile(
+                site=found.site,
+                name=names.get(found.site, ""),
+                tables=[
+                    shapes.TableAt(
+                        name=one.name, rows=one.rows, held_rows=one.held_rows, open_conflicts=one.open_conflicts
+                    )
+                    for one in tables
+                ],
+                remotes=replica.remotes() if whole else {},
+                peers_that_lack_changes=lacking if whole else {},
+            )
+
+        return await self._callers.read(work)
+
+    async def sync(
+        self,
+        remote: Annotated[
+            str | None, Field(description="the name of a remote, as `status` lists them; all without")
+        ] = None,
+    ) -> list[shapes.Synced]:
+        """Exchange changes with a remote that this file knows by name, or with all of them."""
+
+        def work(replica: Replica, token: http.Token) -> list[shapes.Synced]:
+            check_table(token, None)
+            return [_sync(replica, name) for name in _remotes(replica, remote)]
+
+        return await self._callers.write(work)
+
+    async def preview_merge(
+        self,
+        remote: Annotated[str, Field(description="the name of a remote, as `status` lists them")],
+        limit: Listed = MOST,
+    ) -> shapes.Preview:
+        """Say row by row what a sync with a remote would change here. Changes nothing."""
+
+        def work(replica: Replica, token: http.Token) -> shapes.Preview:
+            check_table(token, None)
+            (name,) = _remotes(replica, remote)
+            found = replica.sync(name, dry_run=True).would_to_json()
+            return shapes.Preview(
+                remote=name,
+                here=found["here"][:limit],
+                more=len(found["here"]) > limit,
+                cells_sent=len(found["there"]),
+            )
+
+        return await self._callers.read(work)
+
+
+def _bound(parameters: list[Any] | dict[str, Any] | None) -> list[SqliteValue] | dict[str, SqliteValue]:
+    """Turn parameters into values of SQLite's."""
+    if isinstance(parameters, dict):
+        return {name: _value(value) for name, value in parameters.items()}
+    return [_value(value) for value in parameters or ()]
+
+
+def _key(parts: list[Any]) -> tuple[SqliteValue, ...]:
+    return tuple(_value(part) for part in parts)
+
+
+def _value(value: Any) -> SqliteValue:
+    try:
+        return from_json(value)
+    except ValueError as error:
+        raise ToolError(f"{value!r:.200} is no value of SQLite's ({error})") from error
+
+
+def _present(entry: Conflict) -> str:
+    return "" if entry.present is None else f"{entry.present[0]}@{entry.present[1]}"
+
+
+def _conflict(entry: Conflict, names: dict[str, str]) -> shapes.OpenConflict:
+    ours, theirs = (entry.lost_site, entry.won_site) if entry.took == "theirs" else (entry.won_site, entry.lost_site)
+    return shapes.OpenConflict(
+        number=entry.id,
+        table=entry.table,
+        key=[value_to_json(part) for part in entry.key],
+        column=entry.column,
+        part=entry.part,
+        ours=value_to_json(entry.ours),
+        theirs=value_to_json(entry.theirs),
+        took=entry.took,
+        ours_by=names.get(ours, ours),
+        theirs_by=names.get(theirs, theirs),
+        resolved=entry.resolved,
+        deleted=entry.deleted,
+        present=_present(entry),
+    )
+
+
+def _remotes(replica: Replica, wanted: str | None) -> list[str]:
+    """Return the names of remotes: an agent does not get to say addresses."""
+    known = replica.remotes()
+    if wanted is None and known:
+        return [*known]
+    if wanted not in known:
+        there = ", ".join(known) or f"none: a person adds one with {suggest.verb('remote add')}"
+        raise ToolError(
+            f"no remote is called {wanted!r}; there is {there}" if wanted else f"of remotes there is {there}"
+        )
+    return [wanted]
+
+
+def _sync(replica: Replica, name: str) -> shapes.Synced:
+    try:
+        found: SyncReport = replica.sync(name)
+    except CrdtsqlError as error:
+        return shapes.Synced(remote=name, sent=0, received=0, rows_here=0, concurrent=0, failed=str(error))
+    total = found.here.total
+    return shapes.Synced(
+        remote=name,
+        sent=found.sent,
+        received=found.received,
+        rows_here=total.inserted + total.updated + total.deleted,
+        concurrent=total.concurrent,
+        failed="",
+    )
