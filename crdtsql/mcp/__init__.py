@@ -55,4 +55,6 @@ def _named_extra() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise TransportError(f"the Model Context Protocol needs a package that is not here ({error.name}): pip install 'crdtsql[mcp]'") from error
+        raise TransportError(
+            f"the Model Context Protocol needs a package that is not here ({error.name}): pip install 'crdtsql[mcp]'"
+        ) from error

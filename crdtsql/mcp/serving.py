@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from crdtsql.base import __version__
@@ -67,6 +69,15 @@ class McpRoom:
         """Answer requests for the length of a block."""
         async with self._server.session_manager.run():
             yield
+
+    def secret(self, _scope: Scope) -> str:
+        """Return nothing: agents say their token in the header."""
+        return ""
+
+    async def refuse(self, status: int, why: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer somebody who was not let in."""
+        headers = {"WWW-Authenticate": 'Bearer realm="crdtsql"'} if status == HTTPStatus.UNAUTHORIZED else None
+        await JSONResponse({"error": why}, status, headers)(scope, receive, send)
 
     async def answer(self, token: http.Token, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of somebody who was let in."""

@@ -13,6 +13,7 @@ from typing import Any
 import apsw
 
 from crdtsql.mcp import endpoint
+from crdtsql.page import page_of
 from crdtsql.transports import http
 from crdtsql.transports.http import server
 
@@ -56,7 +57,7 @@ def serving(
             limits=limits,
             lock_timeout=lock_timeout,
             needs_no_token=(lambda scope: server.comes_by(unix, scope)) if unix else None,
-            rooms={"mcp": endpoint} if rooms else None,
+            rooms={"mcp": endpoint, "page": page_of} if rooms else None,
         )
         listening = opened.enter_context(server.listen(f"127.0.0.1:{port}"))
         local = opened.enter_context(server.listen_locally(unix)) if unix else None

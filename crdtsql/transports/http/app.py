@@ -118,7 +118,11 @@ class HttpApp:
                 Route("/metrics", self._metrics),
                 Route("/{name}", self._exchange, methods=["POST"]),
                 Route("/{name}/news", self._news),
-                *(Route(f"/{{name}}/{word}", _Rooms(partial(self._enter, word))) for word in rooms or {}),
+                *(
+                    Route(f"/{{name}}/{word}{rest}", _Rooms(partial(self._enter, word)))
+                    for word in rooms or {}
+                    for rest in ("", "/{rest:path}")
+                ),
             ],
             exception_handlers={
                 HTTPException: _no_such_thing,
@@ -223,13 +227,18 @@ class HttpApp:
     async def _enter(self, word: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Let somebody into a room."""
         request = Request(scope, receive)
+        room = self._rooms.get((request.path_params["name"], word))
         try:
-            served, token = self._let_in(request)
+            _, token = self._let_in(request, "" if room is None else room.secret(scope))
         except Refusal as refusal:
-            answer = JSONResponse({"error": str(refusal.error)}, refusal.status, refusal.headers)
-            await answer(scope, receive, send)
+            if room is None:
+                answer = JSONResponse({"error": str(refusal.error)}, refusal.status, refusal.headers)
+                await answer(scope, receive, send)
+            else:
+                await room.refuse(refusal.status, str(refusal.error), scope, receive, send)
             return
-        await self._rooms[served.name, word].answer(token, scope, receive, send)
+        if room is not None:
+            await room.answer(token, scope, receive, send)
 
     async def _events(self, request: Request, served: Served, token: Token) -> AsyncIterator[dict[str, str]]:
         """Yield the mark of what the file has, now and whenever it is another one, as long as the token counts."""
@@ -246,14 +255,17 @@ class HttpApp:
             end()
             self._figures.listening(served.name, -1)
 
-    def _let_in(self, request: Request) -> tuple[Served, Token]:
+    def _let_in(self, request: Request, secret: str = "") -> tuple[Served, Token]:
         """Return the file that a request is for, and what it may do there.
+
+        Args:
+            secret: the token, where it is not in a header.
 
         Raises:
             Refusal: it may nothing, or too often.
         """
         served = self._served.get(request.path_params["name"])
-        token = self._holder(request, served) if served else None
+        token = self._holder(request, served, secret) if served else None
         if served is None or token is None:
             raise self._unknown(request, f"/{request.path_params['name']}")
         wait_s = self._rates.take(f"{served.name} {token.name}")
@@ -265,11 +277,12 @@ class HttpApp:
             )
         return served, token
 
-    def _holder(self, request: Request, served: Served) -> Token | None:
+    def _holder(self, request: Request, served: Served, secret: str = "") -> Token | None:
         """Return what whoever asks may do with a file."""
-        kind, _, secret = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and secret:
-            return served.tokens.find(secret.strip())
+        kind, _, said = request.headers.get("authorization", "").partition(" ")
+        secret = said.strip() if kind.lower() == "bearer" and said else secret
+        if secret:
+            return served.tokens.find(secret)
         free = self._needs_no_token is not None and self._needs_no_token(request.scope)
         return ANYBODY if free else None
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from crdtsql.transports.http.desk import Desk
     from crdtsql.transports.http.tokens import Token
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 class Room(Protocol):
@@ -19,14 +21,14 @@ class Room(Protocol):
     def running(self) -> AbstractAsyncContextManager[None]:
         """Answer requests for the length of a block."""
 
-    async def answer(
-        self,
-        token: Token,
-        scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
-    ) -> None:
+    def secret(self, scope: Message) -> str:
+        """Return the token of a request without a header that says one, "" if there is none."""
+
+    async def answer(self, token: Token, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request of somebody who was let in, as an ASGI app does."""
+
+    async def refuse(self, status: int, why: str, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request of somebody who was not."""
 
 
 MakeRoom = Callable[[str, "Desk"], Room]

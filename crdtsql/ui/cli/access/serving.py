@@ -9,6 +9,7 @@ import click
 
 from crdtsql.base import suggest
 from crdtsql.mcp import endpoint, is_installed
+from crdtsql.page import has_page, page_of
 from crdtsql.transports import http, pipe
 from crdtsql.ui.outcome import show_notice
 from crdtsql.ui.terminal import JSON, LOCK_TIMEOUT, lock_timeout, open_replica, print_json
@@ -53,7 +54,8 @@ def serve(
 
     Over HTTP until Ctrl-C or SIGTERM: each file is at /NAME, its name without its ending, for everybody who has a token (`crdtsql
     token add`): `crdtsql sync mine.db http://127.0.0.1:7700/app`. Agents that speak the Model Context Protocol find the file at
-    /NAME/mcp, with the same tokens, if the extra `mcp` is installed.
+    /NAME/mcp, with the same tokens, if the extra `mcp` is installed; people find pages to look at, and to settle conflicts, at
+    /NAME/page.
 
     With --stdio until the conversation ends. This is what `crdtsql sync app.db ssh://host/DATABASE` runs on the other machine; people
     don't. As a forced command in `authorized_keys` it lets a key do nothing else: command="crdtsql serve --stdio /srv/app.db",restrict
@@ -76,7 +78,9 @@ def serve(
             replica.fold()
     limits = http.Limits(body_bytes=max_bytes) if max_bytes else http.Limits()
     places = {"listen": listen, "unix": unix, "certificate": tls_cert, "key": tls_key}
-    rooms = {"mcp": endpoint} if is_installed() else {}
+    rooms: dict[str, http.MakeRoom] = {"mcp": endpoint} if is_installed() else {}
+    if has_page():
+        rooms["page"] = page_of
     told = partial(_tell, as_json)
     http.run(database, **places, limits=limits, lock_timeout=lock_timeout(), rooms=rooms, told=told)
 

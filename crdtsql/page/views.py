@@ -1,0 +1,234 @@
+"""Views: what each page shows, read in one look by the thread that works on the file. No HTML here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crdtsql.base import SqliteValue, UsageError, clock, from_json, show, value_to_json
+from crdtsql.conflicts import Conflict
+from crdtsql.look import LogEntry, Member
+from crdtsql.replica import UNSET, Replica
+from crdtsql.transports import http
+
+MOST = 100
+"""So many of anything are on one page."""
+LANES = 12
+"""So many sites have a lane of their own in the graph."""
+
+View = dict[str, Any]
+
+
+def overview(replica: Replica, token: http.Token) -> View:
+    """Show the tables, the members, and what came in last."""
+    status = replica.status()
+    tables = [one for one in status.tables if not token.others([one.name])]
+    names = replica.names()
+    view: View = {
+        "site": names.get(status.site, status.site[:8]),
+        "tables": tables,
+        "open_conflicts": sum(one.open_conflicts for one in tables),
+        "held_rows": sum(one.held_rows for one in tables),
+        "whole": token.tables is None,
+    }
+    if token.tables is None:
+        view["members"] = [_member(one) for one in replica.members()]
+        view["changes"] = _changes(replica.log(limit=10), names)
+    return view
+
+
+def conflicts(replica: Replica, token: http.Token) -> View:
+    """Show open conflicts, both values side by side."""
+    names = replica.names()
+    found = [one for table in _tables(replica, token) for one in replica.conflicts(table, open_only=True)]
+    found.sort(key=lambda one: one.id)
+    return {
+        "conflicts": [_conflict(one, names) for one in found[:MOST]],
+        "more": max(0, len(found) - MOST),
+        "may_write": token.write,
+    }
+
+
+def held(replica: Replica, token: http.Token) -> View:
+    """Show rows that tables can't show, and what would release them."""
+    found = [one for table in _tables(replica, token) for one in replica.held(table)]
+    rows = [
+        {
+            "table": one.table,
+            "key": _key(one.key),
+            "reason": one.reason,
+            "detail": one.detail,
+            "release": one.release,
+            "values": {name: _text(value) for name, value in one.values.items()},
+        }
+        for one in found[:MOST]
+    ]
+    return {"held": rows, "more": max(0, len(found) - MOST)}
+
+
+def changes(replica: Replica, token: http.Token) -> View:
+    """Show what came from others, the newest first, and by whom."""
+    names = replica.names()
+    found = [one for table in _tables(replica, token) for one in replica.log(table, limit=MOST)]
+    found.sort(key=lambda one: one.batch, reverse=True)
+    found = found[:MOST]
+    return {"changes": _changes(found, names), "graph": graph(found, names)}
+
+
+def row(replica: Replica, token: http.Token, table: str, key: Sequence[Any]) -> View:
+    """Show a row: each cell, who wrote it last, and when.
+
+    Raises:
+        UsageError: the caller may not see the table, or the key is none.
+    """
+    if token.others([table]):
+        raise UsageError(f"token {token.name} is not for the table {table!r}")
+    try:
+        parts = tuple(from_json(part) for part in key)
+    except ValueError as error:
+        raise UsageError(f"the key in the address is none ({error})") from error
+    names = replica.names()
+    cells = [
+        {
+            "column": one.column,
+            "value": _text(one.value),
+            "by": names.get(one.site, one.site[:8]),
+            "site": one.site,
+            "at": one.time,
+            "genesis": one.genesis,
+        }
+        for one in replica.blame(table, *parts)
+    ]
+    columns = zip(replica.key_of(table), parts, strict=True)
+    return {
+        "table": table,
+        "key": _key(parts),
+        "columns": [(name, _text(part)) for name, part in columns],
+        "cells": cells,
+        "revision": replica.revision(table, *parts),
+    }
+
+
+def settle(replica: Replica, token: http.Token, number: int, present: str, take: str, value: str) -> str:
+    """Settle a conflict as a person chose; return what was done.
+
+    Raises:
+        UsageError: the caller may not, or the cell was written since the person looked.
+    """
+    entry = replica.conflict(number)
+    if not token.write or token.others([entry.table]):
+        raise UsageError(f"token {token.name} may not write {entry.table!r}")
+    if _present(entry) != present:
+        raise UsageError(f"the cell of conflict {number} was written since you looked: look again")
+    if take == "value":
+        replica.resolve(number, value=value, seen=entry)
+        return f"conflict {number}: {value} was written"
+    if take not in ("ours", "theirs"):
+        raise UsageError(f"{take!r} is no side to take")
+    done = replica.resolve(number, "ours" if take == "ours" else "theirs", value=UNSET, seen=entry)
+    return f"conflict {number}: {_text(done.ours if take == 'ours' else done.theirs)} counts"
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A site's writes in one batch.
+
+    Attributes:
+        lane: the site's lane.
+        rows: how many rows show them.
+    """
+
+    lane: int
+    rows: int
+
+
+def graph(entries: Sequence[LogEntry], names: dict[str, str]) -> View:
+    """Lay out which sites' writes came in with which merge: a lane for each site, a line for each batch, the newest first."""
+    sites: list[str] = []
+    lines: list[tuple[int, str, list[Dot]]] = []
+    for batch in sorted({one.batch for one in entries}, reverse=True):
+        here = [one for one in entries if one.batch == batch]
+        counted: dict[int, int] = {}
+        for one in here:
+            if one.site not in sites and len(sites) < LANES:
+                sites.append(one.site)
+            lane = sites.index(one.site) if one.site in sites else LANES - 1
+            counted[lane] = counted.get(lane, 0) + 1
+        lines.append((batch, max(one.time for one in here), [Dot(*one) for one in sorted(counted.items())]))
+    return {"sites": [names.get(site, site[:8]) for site in sites], "lines": lines}
+
+
+def _text(value: SqliteValue) -> str:
+    """Write a value for a person: text as it is, all else as SQL has it."""
+    return value if isinstance(value, str) else show(value)
+
+
+def _key(parts: Sequence[SqliteValue]) -> str:
+    return ", ".join(map(_text, parts))
+
+
+def _tables(replica: Replica, token: http.Token) -> list[str | None]:
+    """Return the tables that a caller may look at; None for all."""
+    if token.tables is None:
+        return [None]
+    return [one.name for one in replica.status().tables if not token.others([one.name])]
+
+
+def _member(one: Member) -> View:
+    lacks = "" if one.is_this_file else "unknown"
+    if one.peer is not None:
+        lacks = (
+            f"{one.peer.missing_rows:,} rows, {one.peer.behind_ms / 1000:,.0f} s"
+            if one.peer.missing_sites
+            else "nothing"
+        )
+    return {
+        "site": one.site,
+        "name": one.name or one.site[:8],
+        "is_this_file": one.is_this_file,
+        "wrote": clock.show_time(one.wrote_hlc) if one.wrote_hlc else "nothing",
+        "heard": "" if one.is_this_file else clock.show_time(one.heard_hlc) if one.heard_hlc else "never",
+        "lacks": lacks,
+        "behind": one.peer is not None and bool(one.peer.missing_sites),
+        "compaction": one.compaction or "",
+    }
+
+
+def _changes(entries: Sequence[LogEntry], names: dict[str, str]) -> list[View]:
+    return [
+        {
+            "table": one.table,
+            "key": _key(one.key),
+            "parts": [value_to_json(part) for part in one.key],
+            "did": one.did,
+            "columns": ", ".join(one.columns),
+            "by": names.get(one.site, one.site[:8]),
+            "site": one.site,
+            "at": one.time,
+            "held": one.held,
+        }
+        for one in entries
+    ]
+
+
+def _present(entry: Conflict) -> str:
+    return "" if entry.present is None else f"{entry.present[0]}@{entry.present[1]}"
+
+
+def _conflict(one: Conflict, names: dict[str, str]) -> View:
+    ours, theirs = (one.lost_site, one.won_site) if one.took == "theirs" else (one.won_site, one.lost_site)
+    return {
+        "number": one.id,
+        "table": one.table,
+        "key": _key(one.key),
+        "parts": [value_to_json(part) for part in one.key],
+        "column": one.column + (f" {one.part}" if one.part else ""),
+        "ours": _text(one.ours),
+        "theirs": _text(one.theirs),
+        "ours_by": names.get(ours, ours[:8]),
+        "theirs_by": names.get(theirs, theirs[:8]),
+        "took": one.took,
+        "deleted": one.deleted,
+        "present": _present(one),
+    }
