@@ -15,6 +15,7 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from crdtsql import Replica
@@ -54,13 +55,18 @@ def chromium(profile: Path, *, scripts: bool = True, width: int = 1100, dark: bo
         browser.quit()
 
 
+def wait_for(browser: Chrome, by: str, what: str) -> WebElement:
+    """Return something of the page that comes."""
+    return WebDriverWait(browser, SECONDS).until(lambda seen: seen.find_element(by, what))
+
+
 def enter(browser: Chrome, address: str, token: str) -> None:
     """Give the token as a person does."""
     browser.get(address)
     field = browser.find_element(By.ID, "token")
     assert browser.switch_to.active_element == field, "the form is where the keyboard is"
     field.send_keys(token, Keys.ENTER)
-    WebDriverWait(browser, SECONDS).until(lambda seen: seen.find_elements(By.TAG_NAME, "nav"))
+    wait_for(browser, By.TAG_NAME, "nav")
 
 
 def keep(browser: Chrome, name: str) -> None:
@@ -84,7 +90,7 @@ def test_a_person_settles_a_conflict_by_keyboard(path: Path, tmp_path: Path) -> 
         enter(browser, address, hub.grant(path, "me"))
         keep(browser, "page-overview")
         browser.find_element(By.LINK_TEXT, "Conflicts").send_keys(Keys.ENTER)
-        WebDriverWait(browser, SECONDS).until(lambda seen: seen.find_elements(By.CLASS_NAME, "conflict"))
+        wait_for(browser, By.CLASS_NAME, "conflict")
         keep(browser, "page-conflicts")
         assert browser.find_element(By.TAG_NAME, "pre").text == "ours, <em>as it was</em>"
         for _ in range(30):
@@ -92,8 +98,10 @@ def test_a_person_settles_a_conflict_by_keyboard(path: Path, tmp_path: Path) -> 
             if browser.switch_to.active_element.text == "Take this":
                 break
         browser.switch_to.active_element.send_keys(Keys.ENTER)
-        done = WebDriverWait(browser, SECONDS).until(lambda seen: seen.find_element(By.CLASS_NAME, "done"))
-        assert "counts" in done.text and "There are none" in browser.find_element(By.TAG_NAME, "main").text
+        assert (
+            "counts" in wait_for(browser, By.CLASS_NAME, "done").text
+            and "There are none" in browser.find_element(By.TAG_NAME, "main").text
+        )
         news = browser.find_element(By.CLASS_NAME, "news")
         assert not news.is_displayed()
         with Replica.open(path, now=now_ms) as app:
@@ -113,8 +121,7 @@ def test_without_javascript_on_a_phone_in_the_dark(path: Path, tmp_path: Path) -
         enter(browser, f"{hub.address(path)}/page", hub.grant(path, "me"))
         for name in ("Overview", "Held rows", "Changes", "Conflicts"):
             browser.find_element(By.LINK_TEXT, name).click()
-            current = browser.find_element(By.CSS_SELECTOR, "nav [aria-current]")
-            assert current.text == name
+            wait_for(browser, By.XPATH, f"//nav/a[@aria-current and text()='{name}']")
             size = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
             assert size["width"] <= 390, f"{name} is {size['width']} wide"
             colour = browser.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
@@ -122,9 +129,9 @@ def test_without_javascript_on_a_phone_in_the_dark(path: Path, tmp_path: Path) -
         keep(browser, "page-conflicts-phone")
         button = browser.find_elements(By.XPATH, "//button[text()='Take this']")[1]
         button.click()
-        assert "theirs counts" in browser.find_element(By.CLASS_NAME, "done").text
+        assert "theirs counts" in wait_for(browser, By.CLASS_NAME, "done").text
         browser.find_element(By.XPATH, "//button[text()='Leave']").click()
-        assert browser.find_elements(By.ID, "token")
+        wait_for(browser, By.ID, "token")
     with Replica.open(path, now=now_ms) as app:
         assert read(app, "SELECT title FROM task WHERE id = 't1'") == [("theirs",)]
         assert app.conflicts(open_only=True) == []
