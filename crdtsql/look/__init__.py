@@ -4,7 +4,7 @@ from crdtsql.look import guarded, seen
 from crdtsql.look.advice import BROKEN, WATCH, Finding
 from crdtsql.look.blame import CellOrigin, blame
 from crdtsql.look.doctor import Report, TableFindings, examine, notices
-from crdtsql.look.log import LogEntry, log
+from crdtsql.look.log import Graph, LogEntry, graph, log
 from crdtsql.look.measures import Measures, measure
 from crdtsql.look.members import Member, members
 from crdtsql.look.revisions import ABSENT as ABSENT_ROW
@@ -19,6 +19,7 @@ __all__ = [
     "CellOrigin",
     "CompactionStatus",
     "Finding",
+    "Graph",
     "LogEntry",
     "Measures",
     "Member",
@@ -28,6 +29,7 @@ __all__ = [
     "TableFindings",
     "blame",
     "examine",
+    "graph",
     "guarded",
     "log",
     "measure",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -73,6 +74,55 @@ class LogEntry:
             "time": self.time,
             "held": self.held,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class MergedRows:
+    """What came in with one merge.
+
+    Attributes:
+        batch: its number.
+        time: when the newest of it was written.
+        rows: site -> how many rows show what it wrote; in the order of the graph's sites, the others last.
+    """
+
+    batch: int
+    time: str
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Whose writes came in with which merge.
+
+    Attributes:
+        sites: those that have a lane, in the order of their first arrival from the newest on.
+        arrivals: the newest first.
+    """
+
+    sites: tuple[str, ...]
+    arrivals: tuple[MergedRows, ...]
+
+
+def graph(entries: Iterable[LogEntry], lanes: int) -> Graph:
+    """Lay out entries of the log.
+
+    Args:
+        lanes: so many sites have one of their own.
+    """
+    batches: dict[int, list[LogEntry]] = {}
+    for one in entries:
+        batches.setdefault(one.batch, []).append(one)
+    newest_first = sorted(batches.items(), reverse=True)
+    order = list(
+        dict.fromkeys(one.site for _, found in newest_first for one in sorted(found, key=lambda one: -one.hlc))
+    )
+    arrivals = []
+    for batch, found in newest_first:
+        counted = Counter(one.site for one in found)
+        rows = {site: counted[site] for site in order if site in counted}
+        arrivals.append(MergedRows(batch, max(found, key=lambda one: one.hlc).time, rows))
+    return Graph(tuple(order[:lanes]), tuple(arrivals))
 
 
 def log(registry: Registry, name: str | None, after: int, limit: int | None) -> list[LogEntry]:

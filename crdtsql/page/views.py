@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from crdtsql.base import SqliteValue, UsageError, clock, from_json, show, value_to_json
 from crdtsql.conflicts import Conflict
-from crdtsql.look import LogEntry, Member
+from crdtsql.look import Graph, LogEntry, Member, graph
 from crdtsql.replica import UNSET, Replica
 from crdtsql.transports import http
 
@@ -73,7 +72,7 @@ def changes(replica: Replica, token: http.Token) -> View:
     found = [one for table in _tables(replica, token) for one in replica.log(table, limit=MOST)]
     found.sort(key=lambda one: one.batch, reverse=True)
     found = found[:MOST]
-    return {"changes": _changes(found, names), "graph": graph(found, names)}
+    return {"changes": _changes(found, names), "graph": _graph(graph(found, LANES), names)}
 
 
 def row(replica: Replica, token: http.Token, table: str, key: Sequence[Any]) -> View:
@@ -130,35 +129,6 @@ def settle(replica: Replica, token: http.Token, number: int, present: str, take:
     return f"conflict {number}: {_text(done.ours if take == 'ours' else done.theirs)} counts"
 
 
-@dataclass(frozen=True, slots=True)
-class Dot:
-    """A site's writes in one batch.
-
-    Attributes:
-        lane: the site's lane.
-        rows: how many rows show them.
-    """
-
-    lane: int
-    rows: int
-
-
-def graph(entries: Sequence[LogEntry], names: dict[str, str]) -> View:
-    """Lay out which sites' writes came in with which merge: a lane for each site, a line for each batch, the newest first."""
-    sites: list[str] = []
-    lines: list[tuple[int, str, list[Dot]]] = []
-    for batch in sorted({one.batch for one in entries}, reverse=True):
-        here = [one for one in entries if one.batch == batch]
-        counted: dict[int, int] = {}
-        for one in here:
-            if one.site not in sites and len(sites) < LANES:
-                sites.append(one.site)
-            lane = sites.index(one.site) if one.site in sites else LANES - 1
-            counted[lane] = counted.get(lane, 0) + 1
-        lines.append((batch, max(one.time for one in here), [Dot(*one) for one in sorted(counted.items())]))
-    return {"sites": [names.get(site, site[:8]) for site in sites], "lines": lines}
-
-
 def _text(value: SqliteValue) -> str:
     """Write a value for a person: text as it is, all else as SQL has it."""
     return value if isinstance(value, str) else show(value)
@@ -210,6 +180,19 @@ def _changes(entries: Sequence[LogEntry], names: dict[str, str]) -> list[View]:
         }
         for one in entries
     ]
+
+
+def _graph(found: Graph, names: dict[str, str]) -> View:
+    """Say in which lanes the dots of each merge are; writes of sites without a lane of their own share the last one."""
+    lanes = {site: lane for lane, site in enumerate(found.sites)}
+    lines = []
+    for arrival in found.arrivals:
+        dots: dict[int, int] = {}
+        for site, rows in arrival.rows.items():
+            lane = lanes.get(site, LANES - 1)
+            dots[lane] = dots.get(lane, 0) + rows
+        lines.append((arrival.time, [{"lane": lane, "rows": rows} for lane, rows in sorted(dots.items())]))
+    return {"sites": [names.get(site, site[:8]) for site in found.sites], "lines": lines}
 
 
 def _present(entry: Conflict) -> str:

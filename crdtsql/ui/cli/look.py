@@ -8,12 +8,15 @@ from dataclasses import asdict
 import click
 
 from crdtsql.base import clock, show, show_key, suggest
-from crdtsql.look import CompactionStatus, Member, Status
+from crdtsql.look import CompactionStatus, Graph, Member, Status, graph
 from crdtsql.transports import Contact, StoreStatus, contacts, known_stores
 from crdtsql.ui.changed import AT_MOST, changed_since
 from crdtsql.ui.cli.forgetting.ages import show_age
 from crdtsql.ui.sites import say, say_some
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
+
+LANES = 12
+"""So many sites have a lane of their own in the graph of `log`."""
 
 
 def register(group: click.Group) -> None:
@@ -237,9 +240,10 @@ def _print_limited(found: Status) -> None:
 @click.option("--table", help="Only rows of this table.")
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Only what arrived after this batch.")
 @click.option("--limit", type=click.IntRange(min=1), default=AT_MOST, show_default=True, help="List at most so many.")
+@click.option("--graph", "as_graph", is_flag=True, help="Draw whose writes came in with which merge.")
 @LOCK_TIMEOUT
 @JSON
-def log(database: str, table: str | None, after: int, limit: int, as_json: bool) -> None:
+def log(database: str, table: str | None, after: int, limit: int, as_graph: bool, as_json: bool) -> None:
     """List which rows the last syncs changed: what was done, to which columns, by which site, and when it was written.
 
     The newest arrivals come first. The first column is the number of the merge that brought it; a program that reacts to changes
@@ -254,6 +258,11 @@ def log(database: str, table: str | None, after: int, limit: int, as_json: bool)
         return
     if not found.entries:
         click.echo("nothing came from other sites")
+        return
+    if as_graph:
+        _draw(graph(found.entries, LANES), names)
+        if found.more:
+            click.echo(f"there are more: give --limit a larger number than {limit:,}")
         return
     rows = [
         [
@@ -271,6 +280,24 @@ def log(database: str, table: str | None, after: int, limit: int, as_json: bool)
     print_table([">batch", "table", "key", "did", "columns", "site", "written", "held"], rows)
     if found.more:
         click.echo(f"there are more: give --limit a larger number than {limit:,}")
+
+
+def _draw(found: Graph, names: dict[str, str]) -> None:
+    """Draw a lane for each site and a line for each merge, the newest first."""
+    lanes = [chr(ord("A") + number) for number in range(len(found.sites))]
+    for lane, site in zip(lanes, found.sites, strict=True):
+        click.echo(f"{lane}  {say(site, names)}")
+    click.echo("  ".join(lanes))
+    for arrival in found.arrivals:
+        drawn = "  ".join("o" if site in arrival.rows else "|" for site in found.sites)
+        others = sum(rows for site, rows in arrival.rows.items() if site not in found.sites)
+        said = [
+            f"{rows:,} {lane}"
+            for lane, site in zip(lanes, found.sites, strict=True)
+            if (rows := arrival.rows.get(site))
+        ]
+        said += [f"{others:,} of others"] if others else []
+        click.echo(f"{drawn}   batch {arrival.batch}, {arrival.time}: rows of {', '.join(said)}")
 
 
 @click.command()
