@@ -87,6 +87,7 @@ async def work(one: Agent, other: Agent) -> None:
     await other.meet()
     found = await one.recall("make")
     print(f"{one.name} knows: {found['rows'][0][1]}")
+    await one.meet()
 
 
 def server(path: Path) -> StdioServerParameters:
