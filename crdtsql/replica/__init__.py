@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from crdtsql.replica.answers import UNSET
     from crdtsql.replica.carried import carries
     from crdtsql.replica.replica import Replica
-    from crdtsql.replica.reports import RowChange, Standing, SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
+    from crdtsql.replica.reports import Standing, SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
     from crdtsql.replica.statements import Expected
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
+    from crdtsql.replica.trying import Preview, Rehearsed, SidePreview, noted, rehearse_file
     from crdtsql.replica.turns import check_committed
 else:
     __getattr__ = door(
@@ -19,9 +20,10 @@ else:
             "answers": "UNSET",
             "carried": "carries",
             "replica": "Replica",
-            "reports": "RowChange Standing SyncOptions SyncReport Told VerifyOptions VerifyReport",
             "statements": "Expected",
+            "reports": "Standing SyncOptions SyncReport Told VerifyOptions VerifyReport",
             "transactions": "LOCK_TIMEOUT_S",
+            "trying": "Preview Rehearsed SidePreview noted rehearse_file",
             "turns": "check_committed",
         },
     )
@@ -30,8 +32,10 @@ __all__ = [
     "LOCK_TIMEOUT_S",
     "UNSET",
     "Expected",
+    "Preview",
+    "Rehearsed",
     "Replica",
-    "RowChange",
+    "SidePreview",
     "Standing",
     "SyncOptions",
     "SyncReport",
@@ -40,4 +44,6 @@ __all__ = [
     "VerifyReport",
     "carries",
     "check_committed",
+    "noted",
+    "rehearse_file",
 ]

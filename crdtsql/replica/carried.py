@@ -9,11 +9,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
-import apsw
-
-from crdtsql.base import DeleteLimit, UsageError, parse_limit, query, suggest
+from crdtsql.base import DeleteLimit, UsageError, parse_limit, suggest
 from crdtsql.replica.session import Session
 from crdtsql.replica.turns import verb
 from crdtsql.store import remotes
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from crdtsql.look import LogEntry
     from crdtsql.merge import MergeReport
     from crdtsql.replica.reports import SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
+    from crdtsql.replica.trying import Preview, Rehearsed
 
 
 class Carrier(Protocol):
@@ -29,6 +28,9 @@ class Carrier(Protocol):
 
     def sync(self, replica: Any, remote: Any, options: SyncOptions) -> SyncReport:
         """Sync a replica with a remote."""
+
+    def preview(self, replica: Any, remote: Any, options: SyncOptions, limit: int | None) -> Preview:
+        """Say what a sync would do."""
 
     def reconcile(
         self,
@@ -102,6 +104,34 @@ class Carried(Session):
         limit = parse_limit(max_deletes)
         options = SyncOptions(pull, push, dry_run, refuse_unrelated, chosen, max_deletes=limit)
         return _CARRIERS[0].sync(self, remote, options)
+
+    def preview(
+        self,
+        remote: Session | str | os.PathLike[str] | object,
+        *,
+        pull: bool = True,
+        push: bool = True,
+        refuse_unrelated: bool = False,
+        tables: Sequence[str] | None = None,
+        max_deletes: DeleteLimit | int | str | None = "half",
+        limit: int | None = 1_000,
+    ) -> Preview:
+        """Say what a sync with a remote would do: rows that would change, what would collide, and what could not be shown.
+
+        Nothing is changed, here or there: what waits in a file's log is folded in a copy of the file. A remote that is a file, or a
+        replica, is looked at in the same way; of any other the cells are listed that would be sent there.
+
+        Args:
+            limit: list at most so many of each kind, None for all; counts are whole.
+
+        Other arguments are as in `sync`, and so are the errors; but for too many deletes, and files that were filled separately:
+        `stopped` says then why the sync would be refused, and the rest what it would do if it were let through.
+        """
+        from crdtsql.replica.reports import SyncOptions
+
+        chosen = None if tables is None else tuple(tables)
+        options = SyncOptions(pull, push, True, refuse_unrelated, chosen, max_deletes=parse_limit(max_deletes))
+        return _CARRIERS[0].preview(self, remote, options, limit)
 
     def watch(
         self,
@@ -249,16 +279,16 @@ class Carried(Session):
             remotes.forget(self.registry, name)
 
     @contextmanager
-    def rehearsal(self) -> Iterator[Self]:
-        """Give a replica on a copy of the file, for the length of a block: what is done there is done nowhere else."""
-        copy = apsw.Connection("")
-        try:
-            with self._folded(strict=False), copy.backup("main", self.connection, "main") as backup:
-                while not backup.done:
-                    backup.step(1000)
-            query.rows(copy, "PRAGMA journal_mode = DELETE")
-            rehearsed = type(self).on(copy, now=self._now, make_site=self._make_site)
-            rehearsed.registry.given_path = self.path
+    def rehearsal(self) -> Iterator[Rehearsed]:
+        """Give a replica on a copy of the file, for the length of a block: what is done there is done nowhere else.
+
+        The file itself is only read: what waits in its log is folded in the copy.
+        """
+        from crdtsql.replica.trying import rehearse
+
+        with self._explained():
+            self.registry.require()
+            file = self._file or self.registry.stands_for
+            copied = rehearse(self.connection, self.path, file, now=self._now, make_site=self._make_site)
+        with copied as rehearsed:
             yield rehearsed
-        finally:
-            copy.close()

@@ -66,11 +66,12 @@ class Book:
     def open(registry: Registry) -> Book:
         """Look up what is written down of the log; the caller holds the write lock and closes the book after the commit."""
         found = Book(Logged.read(registry.connection))
-        if found.times and registry.connection.filename:
+        file = registry.connection.filename
+        if found.times and (file or registry.stands_for):
             begin = f"{registry.number('clock')} {found.logged.seqs[0]} {found.times[0]}"
             name = hashlib.blake2b(begin.encode(), digest_size=16).hexdigest()
             with suppress(OSError):
-                found._open(os.path.join(state_directory(), "logs", name))
+                found._open(os.path.join(state_directory(), "logs", name), keeps=bool(file))
         return found
 
     @property
@@ -78,7 +79,12 @@ class Book:
         """Return the times of the entries, with their chance; ends before the first that has none."""
         return self.logged.times
 
-    def _open(self, path: str) -> None:
+    def _open(self, path: str, *, keeps: bool) -> None:
+        """Open what is written down, to add to it unless it is only looked up for a copy."""
+        if not keeps:
+            self._file = open(path, "rb")  # noqa: SIM115 - it is closed by `close`
+            self._read()
+            return
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         try:
             handle = os.open(path, flags, 0o600)
@@ -86,6 +92,12 @@ class Book:
             os.makedirs(os.path.dirname(path), exist_ok=True, mode=0o700)
             handle = os.open(path, flags, 0o600)
         self._file, self._path = os.fdopen(handle, "r+b"), path
+        self._read()
+
+    def _read(self) -> None:
+        """Read what is written down, and keep others from adding to it until it is closed."""
+        if self._file is None:
+            return
         _lock(self._file)
         with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged end is as good as none
             self._file.seek(0)

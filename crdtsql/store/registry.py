@@ -57,12 +57,14 @@ class Registry:
 
     Attributes:
         lacks_views: the views for people are missing or outdated, and to be made anew before the transaction ends (`capture.views`).
+        stands_for: the file of which this is a copy that nobody keeps; "" if it is none.
         says_more: what every changeset says of this replica has become longer since somebody last set this to False.
     """
 
     def __init__(self, connection: apsw.Connection, given_path: str | None = None) -> None:
         self.connection = connection
         self.given_path = given_path
+        self.stands_for = ""
         self.lacks_views = False
         self.says_more = False
 

@@ -36,13 +36,13 @@ def answer(replica: Replica, request: Request) -> Response:
     check_committed(replica)
     if request.site == replica.site:
         raise CrdtsqlError(f"{replica.path} and what syncs with it are the same replica (site {replica.site})")
-    standing = replica.standing(request.vector)
+    own = replica.standing(request.vector)
     changeset, merged, missing = b"", None, False
     if request.question is not None:
         told = "differing" in request.question
         answer = spotchecks.hear(replica, request.site, request.question) if told else replica.content(request.question)
         return Response(*replica.standing(request.vector), clock_ms=replica.time_ms(), answer=answer)
-    if request.pull and standing.has_news_for(request.vector, request.lanes):
+    if request.pull and own.has_news_for(request.vector, request.lanes):
         changeset = replica.export(request.vector)
     if request.changeset:
         try:
@@ -53,20 +53,35 @@ def answer(replica: Replica, request: Request) -> Response:
     counting.answered(replica, received=len(request.changeset), sent=len(changeset))
     if changeset or request.changeset:
         # The vector must not be later than what was sent and merged, or the rest would never be asked for.
-        standing = _standing(replica, request.vector)
-    return Response(*standing, changeset, merged, missing, replica.time_ms())
+        own = standing(replica, request.vector)
+    return Response(*own, changeset, merged, missing, replica.time_ms())
 
 
 def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncReport:
     """Exchange changes with a peer."""
     kept = peer.known
-    known = None if peer.asks_first or options.dry_run else kept or cards.read(replica, peer.address)
+    known = None if peer.asks_first else kept or cards.read(replica, peer.address)
     if known is None:
         known = ask(replica, peer)
-    if options.dry_run:
-        from crdtsql.transports import rehearsal
+    report, known, asked_ms = exchange(replica, peer, known, options)
+    is_whole = options.pull and options.push
+    here = standing(replica, known.vector).vector
+    if is_whole and spotchecks.is_due(replica, replica.site, peer.address, asked_ms) and known.vector == here:
+        spotchecks.spot_check(replica, peer, known, report)
+    replica.remember_peer(known.site, known.vector)
+    peer.acknowledge(replica.site, here)
+    if not peer.asks_first:
+        peer.known = Response(known.site, known.vector, known.lanes)
+        if peer.known != kept:
+            cards.write(replica, peer.address, known)
+    return report
 
-        return rehearsal.with_peer(replica, peer, known, options)
+
+def exchange(replica: Replica, peer: Peer, known: Response, options: SyncOptions) -> tuple[SyncReport, Response, int]:
+    """Bring each side what it lacks, given what is known of the peer, and note nothing of it outside of the two files.
+
+    Return what was done, what the peer said last, and when it was asked.
+    """
     report = SyncReport(peer.address, MergeReport(known.site, known=True), MergeReport(replica.site, known=True))
     for _ in range(ROUNDS):
         request = _request(replica, known, options)
@@ -78,26 +93,16 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
         _check_other(replica, known, peer)
         _count(report, request, known)
         if not known.missing:
-            _take(replica, known, report, options)
+            take(replica, known, report, options)
             break
     else:
         raise TransportError(f"{peer.address} says something else of what it has each time it is asked: sync again")
-    is_whole = options.pull and options.push
-    here = _standing(replica, known.vector).vector
-    if is_whole and spotchecks.is_due(replica, request.site, peer.address, asked_ms) and known.vector == here:
-        spotchecks.spot_check(replica, peer, known, report)
-    replica.remember_peer(known.site, known.vector)
-    peer.acknowledge(replica.site, here)
-    if not peer.asks_first:
-        peer.known = Response(known.site, known.vector, known.lanes)
-        if peer.known != kept:
-            cards.write(replica, peer.address, known)
-    return report
+    return report, known, asked_ms
 
 
 def ask(replica: Replica, peer: Peer) -> Response:
     """Ask a peer what it has; before anything is folded here, because its answer may prove that this file was restored."""
-    found = peer.exchange(Request(*_standing(replica, {}), pull=False))
+    found = peer.exchange(Request(*standing(replica, {}), pull=False))
     _check_other(replica, found, peer)
     return found
 
@@ -123,12 +128,12 @@ def _check_other(replica: Replica, found: Response, peer: Peer) -> None:
 
 
 def _request(replica: Replica, known: Response, options: SyncOptions) -> Request:
-    standing, changeset = replica.standing(known.vector), b""
-    if options.push and standing.has_news_for(known.vector, known.lanes):
+    own, changeset = replica.standing(known.vector), b""
+    if options.push and own.has_news_for(known.vector, known.lanes):
         changeset = replica.export(known.vector)
         scope.check(changeset, options, replica.path)
-        standing = _standing(replica, known.vector)
-    return Request(*standing, changeset, options.pull, options.refuse_unrelated, write_limit(options.max_deletes))
+        own = standing(replica, known.vector)
+    return Request(*own, changeset, options.pull, options.refuse_unrelated, write_limit(options.max_deletes))
 
 
 def _has_news(known: Response, request: Request) -> bool:
@@ -145,7 +150,7 @@ def _count(report: SyncReport, request: Request, found: Response) -> None:
         report.there = found.merged
 
 
-def _take(replica: Replica, found: Response, report: SyncReport, options: SyncOptions) -> None:
+def take(replica: Replica, found: Response, report: SyncReport, options: SyncOptions) -> None:
     """Merge what a peer answered."""
     if found.changeset:
         report.received += 1
@@ -155,7 +160,7 @@ def _take(replica: Replica, found: Response, report: SyncReport, options: SyncOp
         report.here.add(counting.merge(replica, found.changeset, **limits))
 
 
-def _standing(replica: Replica, peer_vector: Vector) -> Standing:
+def standing(replica: Replica, peer_vector: Vector) -> Standing:
     """Return where a replica stood after the last fold, for a peer with a vector."""
     vector = {site.hex(): upto for site, upto in replica.known(by_id(peer_vector)).items()}
     return Standing(replica.site, vector, replica.lanes_known())

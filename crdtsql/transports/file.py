@@ -10,30 +10,34 @@ from crdtsql.transports.interface import Context, Peer, Request, Response
 
 
 class FilePeer(Peer):
-    """A replica that is open in this process."""
+    """A replica that is open in this process.
+
+    Attributes:
+        replica: that replica.
+    """
 
     asks_first = True
 
     def __init__(self, replica: Replica, *, owned: bool = False) -> None:
         self.address = replica.path
-        self._replica, self._owned = replica, owned
+        self.replica, self._owned = replica, owned
 
     def exchange(self, request: Request) -> Response:
         """Response at once."""
-        return answer(self._replica, request)
+        return answer(self.replica, request)
 
     def acknowledge(self, site: str, vector: dict[str, int]) -> None:
         """Remember it, for `status`."""
-        self._replica.remember_peer(site, vector)
+        self.replica.remember_peer(site, vector)
 
     def glance(self) -> str:
         """Return what changes when another connection writes to the file."""
-        return str(query.first(self._replica.connection, "PRAGMA data_version")[0])
+        return str(query.first(self.replica.connection, "PRAGMA data_version")[0])
 
     def close(self) -> None:
         """Close the file, if it was opened for this."""
         if self._owned:
-            self._replica.close()
+            self.replica.close()
 
 
 def open_file(address: Address, context: Context) -> FilePeer:

@@ -1,63 +1,103 @@
-"""Rehearsal: what a sync would change, row by row. Everything is merged into a copy that nobody keeps."""
+"""Rehearsal: what a sync would do, row by row. It is carried out between copies that nobody keeps, by the code that syncs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
 
-import apsw
-
-from crdtsql.base import SqliteValue, identifier, joined, query
+from crdtsql.base import FilledSeparatelyError, TooManyDeletesError, TransportError, UsageError, by_id
 from crdtsql.merge import MergeReport
-from crdtsql.replica import Replica, RowChange, SyncOptions, SyncReport
-from crdtsql.transports import scope
-from crdtsql.transports.interface import Peer, Request, Response
+from crdtsql.replica import Preview, Rehearsed, Replica, SyncOptions, SyncReport, noted, rehearse_file
+from crdtsql.transports import exchange, scope
+from crdtsql.transports.addresses import named, parse
+from crdtsql.transports.file import FilePeer
+from crdtsql.transports.interface import Peer, Request, Store
 
-Rows = dict[tuple[SqliteValue, ...], dict[str, SqliteValue]]
+
+def preview(replica: Replica, remote: Any, options: SyncOptions, limit: int | None) -> Preview:
+    """Say what a sync would do; if it would be refused as it is asked for, say why, and what it would do if it were not."""
+    try:
+        return _tried(replica, remote, options, limit)
+    except (TooManyDeletesError, FilledSeparatelyError) as error:
+        found = _tried(replica, remote, replace(options, max_deletes=None, refuse_unrelated=False), limit)
+        found.stopped = str(error)
+        return found
 
 
-def with_peer(replica: Replica, peer: Peer, known: Response, options: SyncOptions) -> SyncReport:
-    """Say what a sync with a peer would change here, and what would be sent there."""
-    report = SyncReport(peer.address, MergeReport(known.site, known=True))
-    vector = replica.vector()
-    if options.pull:
-        found = peer.exchange(Request(replica.site, vector, replica.lanes_known()))
-        if found.changeset:
-            report.received, report.received_bytes = 1, len(found.changeset)
-            merged_into_copy(replica, [found.changeset], report, options)
-    if options.push and replica.has_news_for(known.vector, known.lanes):
-        report.cells = replica.changes(known.vector)
+def _tried(replica: Replica, remote: Any, options: SyncOptions, limit: int | None) -> Preview:
+    with ExitStack() as stack:
+        here = stack.enter_context(noted(stack.enter_context(replica.rehearsal())))
+        here.require_signed = replica.require_signed
+        there = stack.enter_context(_remote(replica, remote))
+        if isinstance(there, Store):
+            from crdtsql.transports.stores.rest import sync_with_store
+
+            report, other = sync_with_store(here, there, options), None
+        elif isinstance(there, Rehearsed):
+            report, other = _with_file(here, there, options), there
+        else:
+            report, other = _with_peer(here, there, options), None
+        shown = None if other is None or report.there is None else other.told(report.there, limit)
+        cells = report.cells
+        return Preview(
+            report.remote, here.told(report.here, limit), shown, cells[:limit], len(cells), skipped=report.skipped
+        )
+
+
+@contextmanager
+def _remote(replica: Replica, remote: Any) -> Iterator[Rehearsed | Peer | Store]:
+    """Give a copy of a remote that is a file, or what is at its address."""
+    from crdtsql.transports import syncing
+
+    if isinstance(remote, FilePeer):
+        remote = remote.replica
+    if isinstance(remote, Replica):
+        with remote.rehearsal() as copy, noted(copy):
+            copy.require_signed = remote.require_signed
+            yield copy
+        return
+    if isinstance(remote, (str, os.PathLike)):
+        address = parse(named(replica.remotes(), remote))
+        if address.scheme == "file":
+            with rehearse_file(address.path, lock_timeout=replica.lock_timeout) as copy, noted(copy):
+                yield copy
+            return
+        with syncing.reached(replica, named(replica.remotes(), remote)) as opened:
+            yield opened
+        return
+    if not isinstance(remote, (Peer, Store)):
+        raise UsageError(f"{remote!r} is nothing to sync with")
+    yield remote
+
+
+def _with_file(here: Rehearsed, there: Rehearsed, options: SyncOptions) -> SyncReport:
+    """Sync two copies."""
+    peer = FilePeer(there)
+    known = exchange.ask(here, peer)
+    here.fold(by_id(known.vector))
+    cells = here.changes(known.vector) if options.push and here.has_news_for(known.vector, known.lanes) else []
+    report, _, _ = exchange.exchange(here, peer, known, options)
+    report.cells = cells
     return report
 
 
-def merged_into_copy(replica: Replica, changesets: Sequence[bytes], report: SyncReport, options: SyncOptions) -> None:
-    """Merge changesets into a copy, and note in the report which rows differ afterwards."""
-    with replica.rehearsal() as copy:
-        for data in changesets:
-            scope.check(data, options, report.remote)
-            report.here.add(copy.merge(data, refuse_unrelated=options.refuse_unrelated))
-        changed = sorted(report.here.tables)
-        report.rows = [row for table in changed for row in _differences(table, replica, copy)]
-
-
-def _differences(table: str, before: Replica, after: Replica) -> Iterator[RowChange]:
-    registered = after.registry.table(table)
-    columns = registered.names
-    old, new = (_rows(one.connection, table, columns, len(registered.key)) for one in (before, after))
-    for key in sorted(old.keys() | new.keys(), key=repr):
-        was, now = old.get(key), new.get(key)
-        if was is None and now is not None:
-            yield RowChange(table, key, "inserted", now)
-        elif now is None and was is not None:
-            yield RowChange(table, key, "deleted", was)
-        elif was is not None and now is not None and was != now:
-            yield RowChange(
-                table, key, "updated", {name: value for name, value in now.items() if value != was.get(name)}
-            )
-
-
-def _rows(connection: apsw.Connection, table: str, columns: Sequence[str], key_count: int) -> Rows:
-    statement = f"SELECT {joined(identifier(name) for name in columns)} FROM main.{identifier(table)}"
-    return {
-        tuple(row[:key_count]): dict(zip(columns[key_count:], row[key_count:], strict=True))
-        for row in query.rows_to_show(connection, statement)
-    }
+def _with_peer(here: Rehearsed, peer: Peer, options: SyncOptions) -> SyncReport:
+    """Take what a peer has into a copy, and list what would be sent."""
+    known = exchange.ask(here, peer)
+    here.fold(by_id(known.vector))
+    report = SyncReport(peer.address, MergeReport(known.site, known=True))
+    news = options.push and here.has_news_for(known.vector, known.lanes)
+    if news:
+        scope.check(here.export(known.vector), options, here.path)
+        report.cells = here.changes(known.vector)
+    if options.pull:
+        found = peer.exchange(
+            Request(*exchange.standing(here, known.vector), refuse_unrelated=options.refuse_unrelated)
+        )
+        if found.missing:
+            raise TransportError(f"{peer.address} says something else of what it has each time it is asked: try again")
+        exchange.take(here, found, report, options)
+    return report

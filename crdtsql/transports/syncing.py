@@ -21,7 +21,7 @@ from crdtsql.transports.interface import Context, Peer, Store
 if TYPE_CHECKING:
     from crdtsql.look import LogEntry
     from crdtsql.merge import MergeReport
-    from crdtsql.replica import VerifyOptions, VerifyReport
+    from crdtsql.replica import Preview, VerifyOptions, VerifyReport
 
 __all__ = ["Replica", "carry_out", "probe", "reached", "sync", "watch", "whole"]
 
@@ -55,8 +55,21 @@ def carry_out(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport
     if not (options.pull or options.push):
         raise UsageError("a sync that neither pulls nor pushes does nothing")
     scope.check_names(replica, options)
+    if options.dry_run:
+        return preview(replica, remote, options, None).as_report()
     with ExitStack() as stack:
         return _with_open(replica, _opened(replica, remote, stack), options)
+
+
+def preview(replica: Replica, remote: Any, options: SyncOptions, limit: int | None) -> Preview:
+    """Say what a sync with a remote would do."""
+    from crdtsql.transports import rehearsal
+
+    if not (options.pull or options.push):
+        raise UsageError("a sync that neither pulls nor pushes does nothing")
+    scope.check_names(replica, options)
+    check_committed(replica)
+    return rehearsal.preview(replica, remote, options, limit)
 
 
 def _opened(replica: Replica, remote: Any, stack: ExitStack) -> Any:
@@ -93,7 +106,7 @@ def _with_open(replica: Replica, remote: Any, options: SyncOptions) -> SyncRepor
         report = sync_with_store(replica, remote, options)
     else:
         raise UsageError(f"{remote!r} is nothing to sync with")
-    if not options.dry_run and (report.received_bytes or report.sent_bytes):
+    if report.received_bytes or report.sent_bytes:
         from crdtsql.transports.observing import counting
 
         counting.synced(replica, report)
@@ -198,6 +211,7 @@ class _Carrier:
     """What a replica calls, which knows no transport."""
 
     sync = staticmethod(carry_out)
+    preview = staticmethod(preview)
     watch = staticmethod(watch)
 
     @staticmethod

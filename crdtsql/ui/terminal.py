@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -93,12 +93,27 @@ def open_replica(path: str) -> Iterator[Replica]:
     """Open a file, with its notices on stderr and long work shown; wait for its locks as the command's options say."""
     from crdtsql.replica import Replica
 
+    with _watched(Replica.open(path, lock_timeout=lock_timeout())) as replica:
+        yield replica
+
+
+@contextmanager
+def open_rehearsed(path: str) -> Iterator[Replica]:
+    """Open a copy of a file that nobody keeps, as `open_replica` does; the file is only read."""
+    from crdtsql.replica import rehearse_file
+
+    with _watched(rehearse_file(path, lock_timeout=lock_timeout())) as replica:
+        yield replica
+
+
+@contextmanager
+def _watched(opening: AbstractContextManager[Replica]) -> Iterator[Replica]:
     logger = logging.getLogger("crdtsql")
     if _NOTICES not in logger.handlers:
         logger.addHandler(_NOTICES)
         logger.propagate = False
     with (
-        Replica.open(path, lock_timeout=lock_timeout()) as replica,
+        opening as replica,
         named(replica),
         INTERRUPTS.watching(replica),
         _progress(replica),

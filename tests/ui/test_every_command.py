@@ -42,6 +42,7 @@ CALLS = {
     "completion": "bash",
     "conflicts": "app.db",
     "demo": "",
+    "diff": "app.db peer.db",
     "disable": "app.db task",
     "doctor": "app.db",
     "downgrade": "app.db",

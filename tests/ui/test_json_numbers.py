@@ -80,6 +80,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
     execute(app, "UPDATE pair SET v = 3")
     return {
         ("status",): [path],
+        ("diff",): [path, peer],
         ("vector",): [path],
         ("inspect",): [str(app.with_name("all.crdt"))],
         ("import",): [peer, str(app.with_name("all.crdt"))],
@@ -158,7 +159,7 @@ def test_a_dry_run_has_one_shape_of_keys(app: Path) -> None:
         ["big", [big], "n", {"blob": "01"}],
         ["pair", [big, 7], "v", {"integer": str(BIG + 9)}],
     ]
-    assert f"pair ({BIG}, 7) would be sent: v = {BIG + 9}" in ok("sync", app, peer, "--dry-run")
+    assert f"pair ({BIG}, 7) would be updated: v = {BIG + 9}" in ok("sync", app, peer, "--dry-run")
 
 
 def test_stamps_are_strings_however_small(app: Path) -> None:

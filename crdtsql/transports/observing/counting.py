@@ -91,7 +91,8 @@ def answered(replica: Replica, *, received: int, sent: int) -> None:
         with _counting(replica) as counts:
             counts.received_bytes += received
             counts.sent_bytes += sent
-        write(replica, only_if_due=True)
+        if replica.connection.filename:
+            write(replica, only_if_due=True)
 
 
 def synced(replica: Replica, report: SyncReport) -> None:

@@ -24,7 +24,7 @@ from crdtsql.base import (
 )
 from crdtsql.compaction import retiring
 from crdtsql.replica import Replica, SyncOptions, SyncReport
-from crdtsql.transports import rehearsal, scope
+from crdtsql.transports import scope
 from crdtsql.transports.interface import Entry, Store
 from crdtsql.transports.observing import counting
 from crdtsql.transports.stores import fingerprints, floods, meeting, segments, upkeep
@@ -298,14 +298,16 @@ class Visit:
             self.put(self.vector)
 
     def rehearse(self) -> None:
-        """Say what would be taken and put."""
-        taken = plan(list(self.found.values()), self.had) if self.options.pull else []
-        data = [found for segment in taken if (found := self.read(segment.stem)) is not None]
-        if data:
-            self.report.received, self.report.received_bytes = len(data), sum(map(len, data))
-            rehearsal.merged_into_copy(self.replica, data, self.report, self.options)
+        """Take what is there into a replica that is a copy, and say what would be put there."""
         if self.options.push and not includes(self.vector, self.had):
-            self.report.cells = self.replica.changes({site.hex(): upto for site, upto in self.vector.items()})
+            since = {site.hex(): upto for site, upto in self.vector.items()}
+            if self.options.tables is not None:
+                scope.check(self.replica.export(since), self.options, self.replica.path)
+            self.report.cells = self.replica.changes(since)
+        if self.options.push and self.options.refuse_unrelated:
+            meeting.check(self)
+        if self.options.pull:
+            self.take()
 
     def note(self, names: Collection[str], entries: Mapping[str, Entry]) -> None:
         """Note what the next visit, and `status`, want to know. Names that came from others meanwhile are news then."""

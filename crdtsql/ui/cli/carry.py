@@ -16,16 +16,15 @@ from crdtsql.base import (
     TooManyDeletesError,
     UsageError,
     dumps,
-    show,
-    show_key,
     suggest,
 )
 from crdtsql.replica import Replica, SyncReport
 from crdtsql.transports import Peer, Store, named, parse, reached
+from crdtsql.ui.cli.rows.diff import LIMIT, show_preview
 from crdtsql.ui.merged import MAX_DELETES, REQUIRE_SIGNED, YES, advised, asking, letting, limit_words, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
 from crdtsql.ui.sites import name_in
-from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
+from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_rehearsed, open_replica, print_json
 
 if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
@@ -44,7 +43,8 @@ def register(group: click.Group) -> None:
 @click.argument("remote", required=False)
 @click.option("--pull", is_flag=True, help="Only take what the remote has.")
 @click.option("--push", is_flag=True, help="Only give what the remote lacks.")
-@click.option("--dry-run", is_flag=True, help="Change nothing, and show what would be changed.")
+@click.option("--dry-run", is_flag=True, help="Change nothing, and show what would be changed, as `diff` does.")
+@LIMIT
 @click.option(
     "--watch",
     is_flag=True,
@@ -60,14 +60,13 @@ def register(group: click.Group) -> None:
 @YES
 @LOCK_TIMEOUT
 @JSON
-@click.pass_context
 def sync(
-    ctx: click.Context,
     database: str,
     remote: str | None,
     pull: bool,
     push: bool,
     dry_run: bool,
+    limit: int,
     watch: bool,
     tables: str | None,
     max_deletes: str,
@@ -80,47 +79,93 @@ def sync(
 
     REMOTE is another file, the name of a remote, or an address: its scheme says which way leads there (docs/TRANSPORTS.md).
     """
-    options = {"pull": pull or not push, "push": push or not pull, "tables": _names(tables), "max_deletes": max_deletes}
+    options: dict[str, Any] = {
+        "pull": pull or not push,
+        "push": push or not pull,
+        "tables": _names(tables),
+        "max_deletes": max_deletes,
+    }
     if watch and dry_run:
         raise click.UsageError("--watch changes things as they come, --dry-run nothing: give one of them")
     token = token_in(token_file, remote)
     flags = {"--pull": pull, "--push": push, "--require-signed": require_signed, "--yes": yes}
     words = _words(flags, {"--tables": tables, "--token-file": token_file})
     words += limit_words(max_deletes)
-    with open_replica(database) as replica:
+    with (open_rehearsed if dry_run else open_replica)(database) as replica:
         replica.require_signed = require_signed
+        if dry_run:
+            options |= {"refuse_unrelated": not yes, "limit": limit}
+            _rehearse(replica, database, remote, options, token, as_json=as_json)
+            return
         if watch:
             options["refuse_unrelated"] = not yes
             _watch(replica, database, remote, options, words, token=token, as_json=as_json)
             return
         if remote is not None:
             position = replica.position() if as_json else 0
-            report = _sync(replica, database, remote, options | {"dry_run": dry_run}, words, yes=yes, token=token)
-            found = _show(database, remote, report, dry_run=dry_run, as_json=as_json)
+            report = _sync(replica, database, remote, options, words, yes=yes, token=token)
+            found = _show(database, remote, report, as_json=as_json)
             if as_json:
-                _tell_changed(replica, position, found[database], dry_run=dry_run)
+                _tell_changed(replica, position, found[database])
                 print_json(found)
             return
-        known = replica.remotes()
-        if not known:
-            add = suggest.command("remote add", database, "NAME", "ADDRESS")
-            raise UsageError(f"{database} has no remotes: say with what to sync, or name one with {add}")
-        told, failed = {}, False
-        for name in known:
-            try:
-                position = replica.position() if as_json else 0
-                report = _sync(replica, database, name, options | {"dry_run": dry_run}, words, yes=yes)
-                told[name] = _show(database, name, report, dry_run=dry_run, as_json=as_json)
-                if as_json:
-                    _tell_changed(replica, position, told[name][database], dry_run=dry_run)
-            except CrdtsqlError as error:
-                failed = True
-                name_in(error, replica)
-                told[name] = {"error": error.to_json()}
-                show_notice(f"{name}: {error}")
+        _sync_all(replica, database, options, words, yes=yes, as_json=as_json)
+
+
+def _sync_all(
+    replica: Replica, database: str, options: dict[str, Any], words: list[str], *, yes: bool, as_json: bool
+) -> None:
+    """Sync with all remotes that have names, one after the other, whatever becomes of any."""
+    told, failed = {}, False
+    for name in _known(replica, database):
+        try:
+            position = replica.position() if as_json else 0
+            report = _sync(replica, database, name, options, words, yes=yes)
+            told[name] = _show(database, name, report, as_json=as_json)
+            if as_json:
+                _tell_changed(replica, position, told[name][database])
+        except CrdtsqlError as error:
+            failed = True
+            name_in(error, replica)
+            told[name] = {"error": error.to_json()}
+            show_notice(f"{name}: {error}")
     if as_json:
         print_json(told)
-    ctx.exit(FAILED if failed else 0)
+    click.get_current_context().exit(FAILED if failed else 0)
+
+
+def _known(replica: Replica, database: str) -> list[str]:
+    """Return the remotes that have names."""
+    known = [*replica.remotes()]
+    if not known:
+        add = suggest.command("remote add", database, "NAME", "ADDRESS")
+        raise UsageError(f"{database} has no remotes: say with what to sync, or name one with {add}")
+    return known
+
+
+def _rehearse(
+    replica: Replica, database: str, remote: str | None, options: dict[str, Any], token: str | None, *, as_json: bool
+) -> None:
+    """Say what a sync with a remote, or with all that have names, would do; `replica` is a copy."""
+    told, failed = {}, False
+    for name in [remote] if remote is not None else _known(replica, database):
+        try:
+            there = _with_token(replica, name, token)
+            with nullcontext() if isinstance(there, str) else there:
+                found = replica.preview(there, **options)
+            rows, cells = ([one.to_json() for one in listed] for listed in (found.here.rows, found.cells))
+            told[name] = {database: rows, name: cells, "preview": found.to_json()}
+            if not as_json:
+                show_preview(found)
+        except CrdtsqlError as error:
+            if remote is not None:
+                raise
+            failed = True
+            told[name] = {"error": error.to_json()}
+            show_notice(f"{name}: {error}")
+    if as_json:
+        print_json(told if remote is None else told[remote])
+    click.get_current_context().exit(FAILED if failed else 0)
 
 
 def _names(tables: str | None) -> list[str] | None:
@@ -184,11 +229,11 @@ def _watch(
             name_in(what, replica)
             show_notice(str(what) if str(what).startswith(name) else f"{name}: {what}")
         elif as_json:
-            found = _show(database, name, what, dry_run=False, as_json=True)
+            found = _show(database, name, what, as_json=True)
             position = _tell_changed(replica, position, found[database])
             click.echo(dumps(found, None))
         else:
-            _show(database, name, what, dry_run=False, as_json=False)
+            _show(database, name, what, as_json=False)
 
     try:
         for number in before:
@@ -200,12 +245,10 @@ def _watch(
             signal.signal(number, handler)
 
 
-def _tell_changed(replica: Replica, position: int, found: Any, *, dry_run: bool = False) -> int:
+def _tell_changed(replica: Replica, position: int, found: Any) -> int:
     """Add to what is told of a sync which rows it changed here; return from which batch on the next one did."""
     from crdtsql.ui.changed import changed_since
 
-    if dry_run:
-        return position
     changed = changed_since(replica, position)
     found["changed"] = changed.to_json()
     return changed.position
@@ -228,7 +271,7 @@ def _sync(
             lambda refuse: replica.sync(there, **options, refuse_unrelated=refuse),
             again,
             instead,
-            yes=yes or options["dry_run"],
+            yes=yes,
         )
 
 
@@ -270,13 +313,8 @@ def _reached(replica: Replica, name: str, token: str | None) -> Iterator[Replica
         yield other
 
 
-def _show(database: str, remote: str, report: SyncReport, *, dry_run: bool, as_json: bool) -> dict[str, Any]:
-    """Print for people what a sync did, or would do; return the same for programs."""
-    if dry_run:
-        found = report.would_to_json()
-        if not as_json:
-            _show_rehearsal(database, remote, report)
-        return {database: found["here"], remote: found["there"]}
+def _show(database: str, remote: str, report: SyncReport, *, as_json: bool) -> dict[str, Any]:
+    """Print for people what a sync did; return the same for programs."""
     if not as_json:
         show_report(database, report.here)
         if report.there is None:
@@ -299,20 +337,6 @@ def _show_store(remote: str, report: SyncReport) -> None:
         click.echo(f"  {report.waiting:,} changesets there build on what is not there yet")
     for reason in report.skipped:
         click.echo(f"  left out: {reason}")
-
-
-def _show_rehearsal(database: str, remote: str, report: SyncReport) -> None:
-    """Print what a sync would change, row by row."""
-    for row in report.rows:
-        columns = ", ".join(f"{name} = {show(value)}" for name, value in row.columns.items())
-        click.echo(f"{database}: {row.table} {show_key(row.key)} would be {row.did}{': ' if columns else ''}{columns}")
-    for change in report.cells:
-        what = (
-            "deleted" if change.deleted else f"{change.column} = {show(change.value)}" if change.column else "the row"
-        )
-        click.echo(f"{remote}: {change.table} {show_key(change.key_parts)} would be sent: {what}")
-    if not report.rows and not report.cells:
-        click.echo("nothing would change")
 
 
 @click.command()
