@@ -12,6 +12,7 @@ from crdtsql.base.errors import (
     CannotPurgeError,
     CannotRejoinError,
     ChangesetError,
+    ClaimedError,
     ClockSkewError,
     ColumnTypeError,
     ConflictError,
@@ -66,6 +67,7 @@ from crdtsql.base.rules.rounds_rule import RETIRED, Agreement
 from crdtsql.base.rules.starts_rule import SiteLine, Start
 from crdtsql.base.sqltext import (
     EMPTY,
+    LOG_NOW_MS,
     LOG_TIME,
     Formed,
     Sql,
@@ -102,6 +104,7 @@ __all__ = [
     "EVENT_MASK",
     "HALF",
     "LEAST_ROWS",
+    "LOG_NOW_MS",
     "LOG_TIME",
     "MOST_ATTEMPTS",
     "NO_SITE",
@@ -118,6 +121,7 @@ __all__ = [
     "CannotPurgeError",
     "CannotRejoinError",
     "ChangesetError",
+    "ClaimedError",
     "ClockSkewError",
     "ColumnTypeError",
     "ConflictError",

@@ -369,6 +369,20 @@ class RevisionError(CrdtsqlError):
         super().__init__(message)
 
 
+class ClaimedError(CrdtsqlError):
+    """Something is claimed by somebody else, or a claim is not the last one any more; nothing was done.
+
+    Attributes:
+        resource: what is claimed.
+        claim: what is known of its last claim, as `--json` prints it; None if there is none.
+    """
+
+    def __init__(self, message: str, resource: str, claim: dict[str, object] | None = None) -> None:
+        self.resource = resource
+        self.claim = claim
+        super().__init__(message)
+
+
 class TransportError(CrdtsqlError):
     """A remote can't be reached, is not what its address says, or did not answer as one does; syncing again goes on from there."""
 

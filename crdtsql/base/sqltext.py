@@ -56,7 +56,9 @@ class Sql:
 
 _ONLY_SQL = frozenset({Sql})
 EMPTY = Sql("")
-LOG_TIME = Sql("(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) << 20) | (random() & 1048575)")
+LOG_NOW_MS = Sql("CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)")
+"""The present in milliseconds since 1970, as SQLite of any version can say it."""
+LOG_TIME = Sql(f"({LOG_NOW_MS} << 20) | (random() & 1048575)")
 """What an entry of the log says of its time: milliseconds since 1970, and 20 bits of chance that tell it from any other."""
 
 

@@ -27,6 +27,7 @@ from crdtsql.base import (
     text,
     verbatim,
 )
+from crdtsql.capture import fences
 from crdtsql.sqlite import Column, ForeignKey, TableShape, UniqueIndex, autoincrement, schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Table
 from crdtsql.types import TYPES, Kind
@@ -75,6 +76,7 @@ def trigger_statements(connection: apsw.Connection, table: Table, shape: TableSh
     nullable = [column for column in key if not column.not_null and not shape.has_rowid_key and not shape.without_rowid]
     if nullable:
         yield from _null_key_triggers(slots, nullable)
+    yield from fences.statements(connection, table)
 
 
 def block_trigger(table: Table) -> str:

@@ -8,7 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from crdtsql.base import Sql, SqliteValue, UnknownRowError, UsageError, caseless, identifier, joined, show_key, sql
+import apsw
+
+from crdtsql.base import (
+    ClaimedError,
+    Sql,
+    SqliteValue,
+    UnknownRowError,
+    UsageError,
+    caseless,
+    identifier,
+    joined,
+    query,
+    show_key,
+    sql,
+    suggest,
+)
+from crdtsql.capture import fences
 from crdtsql.conflicts import rowwrite
 from crdtsql.sqlite import schema
 from crdtsql.store import Registry, Table
@@ -49,6 +65,33 @@ def remove(registry: Registry, table: Table, key: Sequence[SqliteValue], *, is_t
     if not is_there:
         raise UnknownRowError(f"table {table.name!r} shows no row {show_key(tuple(key))}: nothing was deleted")
     rowwrite.write(registry.connection, table, tuple(key), partial(_delete, table), tuple(key))
+
+
+def show(registry: Registry, table: Table, key: Sequence[SqliteValue], token: int | None) -> None:
+    """Show the token of the claim under which a row is written, for the table's fence; without a fence it must be the row's too.
+
+    Raises:
+        ClaimedError: it is not the token of a claim of the row that is held.
+    """
+    if token is None:
+        return
+    connection = registry.connection
+    names = joined(Sql(f"?{n} AS {identifier(name)}") for n, name in enumerate(table.key, 1))
+    resource = fences.resource(table, "own")
+    try:
+        statement = sql("conflicts/writes/is_held", key=names, resource=resource)
+        found = query.first(connection, statement, (*key, token))
+    except apsw.SQLError:  # nothing was ever claimed in this file
+        found = None
+    if found is None:
+        claims = suggest.plain_command("claims", registry.path)
+        raise ClaimedError(
+            f"token {token} is not that of the last claim of row {show_key(tuple(key))} of table {table.name!r} in this file, or it "
+            f"is not held any more: nothing was written; {claims} lists the claims",
+            f"{table.name}/{'/'.join(map(str, key))}",
+        )
+    if fences.mode(connection, table) is not None:
+        connection.execute("INSERT INTO crdt_token (token) VALUES (?)", (token,))
 
 
 def _delete(table: Table, **_: Sql) -> str:

@@ -7,6 +7,7 @@ from crdtsql.evolve.enabling import Enabling
 from crdtsql.evolve.ids import set_ids
 from crdtsql.evolve.rebuild import rebuild
 from crdtsql.evolve.repair import RepairReport, repair
+from crdtsql.evolve.reshape import renew_triggers
 from crdtsql.evolve.schemaview import TableSchema, describe
 from crdtsql.evolve.upgrading import upgrade
 
@@ -24,6 +25,7 @@ __all__ = [
     "drift",
     "letgo",
     "rebuild",
+    "renew_triggers",
     "repair",
     "set_ids",
     "upgrade",

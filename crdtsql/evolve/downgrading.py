@@ -24,8 +24,10 @@ BEFORE_COMPACTION = frozenset(
     }
 )  # fmt: skip
 """The kinds of facts that all formats that can be reached have."""
+CLAIMS = (("VIEW", "crdt_claims"), ("VIEW", "crdt_token"), ("TABLE", "_crdt_claimed"), ("TABLE", "_crdt_token"))
+"""What a file has of claims, which earlier formats don't know; it goes where nothing is claimed."""
 VIEWS_OF_9 = ("crdt_unseen_overwrites", "crdt_revision")
-NOTES = ("awaited", "names_looked", "totals_closed", "unforetold")
+NOTES = ("awaited", "claim_token", "names_looked", "totals_closed", "unforetold")
 """Facts that only say what was done already, and that can go."""
 
 
@@ -89,6 +91,8 @@ def downgrade(registry: Registry, to: int) -> bool:
             connection.execute(f"DROP VIEW IF EXISTS {view}")
         if STEPS[number].table is not None:
             connection.execute(f"DROP TABLE {STEPS[number].table}")
+    for kind, name in CLAIMS:
+        connection.execute(f"DROP {kind} IF EXISTS {name}")
     for name in NOTES:
         connection.execute("DELETE FROM _crdt_meta WHERE name = ?", (name,))
     memory.forget_rows(connection)
@@ -112,6 +116,11 @@ def _check(registry: Registry, number: int) -> None:
         _refuse(
             registry, number, f"changesets were set aside in it: {suggest.command('aside', registry.path)} lists them"
         )
+    if query.exists(connection, "sqlite_schema", "name = '_crdt_claimed'") and query.exists(
+        connection, "_crdt_claimed", "state = 'held' AND site = ?", (registry.self_ordinal,)
+    ):
+        claims = suggest.command("claims", registry.path)
+        _refuse(registry, number, f"there are claims in it, which that format does not know: {claims} lists them")
     names = [name.partition(":")[0] for (name,) in query.rows(connection, "SELECT name FROM _crdt_meta ORDER BY name")]
     unknown = next((name for name in names if name not in step.facts and name not in NOTES), None)
     births = "SELECT count(*) FROM sqlite_schema WHERE name = '_crdt_births'"

@@ -233,16 +233,23 @@ class Answers(Session):
 
     @verb
     def write(
-        self, table: str, *key: SqliteValue, values: Mapping[str, SqliteValue], if_revision: str | None = None
+        self,
+        table: str,
+        *key: SqliteValue,
+        values: Mapping[str, SqliteValue],
+        if_revision: str | None = None,
+        token: int | None = None,
     ) -> str:
         """Write columns of a row: update it if the table shows it, else insert it; return its revision afterwards.
 
         Args:
             values: column -> value, without the key's columns; other columns stay as they are, or get their defaults.
             if_revision: write only if the row still has this revision; `absent` to insert only.
+            token: that of the claim under which it is written; where the row is claimed, and its table has a fence, it must be.
 
         Raises:
             RevisionError: the row has another revision; nothing was written.
+            ClaimedError: the token is not that of a claim of this row that is held.
             WriteRefusedError: a constraint of the table does not allow it.
             UsageError: there is no such column, or the key has another number of parts.
             NotEnabledError: the table is not replicated.
@@ -253,19 +260,22 @@ class Answers(Session):
         with self._answering():
             registered = self.registry.present_table(table)
             before = self._expect(registered, key, if_revision)
+            writes.show(self.registry, registered, key, token)
             writes.put(self.registry, registered, key, values, is_there=before != ABSENT_ROW)
             self._fold()
             return revision(self.registry, self.registry.present_table(table), key)
 
     @verb
-    def delete(self, table: str, *key: SqliteValue, if_revision: str | None = None) -> None:
+    def delete(self, table: str, *key: SqliteValue, if_revision: str | None = None, token: int | None = None) -> None:
         """Delete a row.
 
         Args:
             if_revision: delete only if the row still has this revision.
+            token: as in `write`.
 
         Raises:
             RevisionError: the row has another revision; nothing was deleted.
+            ClaimedError: the token is not that of a claim of this row that is held.
             UnknownRowError: the table does not show it.
             WriteRefusedError: a constraint of the table does not allow it.
             NotEnabledError: the table is not replicated.
@@ -276,6 +286,7 @@ class Answers(Session):
         with self._answering():
             registered = self.registry.present_table(table)
             before = self._expect(registered, key, if_revision)
+            writes.show(self.registry, registered, key, token)
             writes.remove(self.registry, registered, key, is_there=before != ABSENT_ROW)
 
     def _expect(self, table: Table, key: Sequence[SqliteValue], wanted: str | None) -> str:

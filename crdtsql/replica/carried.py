@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +31,9 @@ class Carrier(Protocol):
 
     def preview(self, replica: Any, remote: Any, options: SyncOptions, limit: int | None) -> Preview:
         """Say what a sync would do."""
+
+    def claim(self, replica: Any, remote: Any, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask a remote to do something with a claim; return what it answers."""
 
     def reconcile(
         self,
@@ -60,6 +63,11 @@ class Carrier(Protocol):
 
 
 _CARRIERS: list[Carrier] = []
+
+
+def carrier() -> Carrier:
+    """Return what carries out every sync."""
+    return _CARRIERS[0]
 
 
 def carries(carrier: Carrier) -> None:

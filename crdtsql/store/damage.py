@@ -27,6 +27,8 @@ FACTS = (
 """The facts that every file has."""
 _QUOTED_FACTS = joined(map(text, FACTS))
 VIEWS = ("crdt_unseen_overwrites", "crdt_conflicts", "crdt_renumbered", "crdt_log", "crdt_revision")
+OPTIONAL_VIEWS = ("crdt_claims", "crdt_token")
+"""Those that a file has once somebody asks for what they are about."""
 OF_ALL_TABLES = ("crdt_log", "crdt_revision")
 MOST_LOGGED = 100
 """How many tables may be replicated for the file to have the views `OF_ALL_TABLES`: SQLite resolves all views in each ALTER
@@ -361,6 +363,6 @@ def take_off(connection: apsw.Connection) -> None:
     for kind in ("trigger", "view", "table", "index"):  # an index stays with a table that was given another name
         rows = query.rows(connection, "SELECT name FROM main.sqlite_schema WHERE type = ?", (kind,))
         for (name,) in rows:
-            if name.startswith("_crdt_") or (kind == "view" and name in VIEWS):
+            if name.startswith("_crdt_") or (kind == "view" and name in (*VIEWS, *OPTIONAL_VIEWS)):
                 connection.execute(f"DROP {kind} IF EXISTS {identifier(name)}")
     memory.forget(connection)

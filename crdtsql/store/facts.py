@@ -82,6 +82,13 @@ def put(connection: apsw.Connection, name: str, value: SqliteValue) -> None:
         catalogue.changed(connection)
 
 
+def drop(connection: apsw.Connection, name: str) -> None:
+    """Forget a fact about a table."""
+    connection.execute("DELETE FROM main._crdt_meta WHERE name = ?", (name,))
+    memory.forget_row(connection, ("fact", name))
+    memory.forget_row(connection, ("facts", name.partition(":")[0]))
+
+
 def of_kind(connection: apsw.Connection, kind: str) -> list[tuple[str, SqliteValue]]:
     """Return all facts of a kind, each by what stands after the colon; what is returned is not to be changed."""
     return memory.of_transaction(connection, ("facts", kind), partial(_read_kind, connection, kind))

@@ -27,7 +27,7 @@ FIRST_UPDATE_OP = 4
 
 
 Fact = Literal[
-    "parked", "absent", "unique", "references", "links", "triggers", "unsure", "places", "rests", "old_numbers"
+    "parked", "absent", "unique", "references", "links", "triggers", "unsure", "places", "rests", "old_numbers", "fence"
 ]
 """A word for a fact about one table, which `_crdt_meta` calls `<word>:<id>`: read with the table, and forgotten with it."""
 

@@ -8,6 +8,9 @@ missing, and is asked once more.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from crdtsql.base import (
     CannotRejoinError,
     CrdtsqlError,
@@ -37,6 +40,9 @@ def answer(replica: Replica, request: Request) -> Response:
     if request.site == replica.site:
         raise CrdtsqlError(f"{replica.path} and what syncs with it are the same replica (site {replica.site})")
     own = replica.standing(request.vector)
+    if request.order is not None:
+        done = replica.ordered(request.order, request.through)
+        return Response(*own, clock_ms=replica.time_ms(), answer=done)
     changeset, merged, missing = b"", None, False
     if request.question is not None:
         told = "differing" in request.question
@@ -105,6 +111,21 @@ def ask(replica: Replica, peer: Peer) -> Response:
     found = peer.exchange(Request(*standing(replica, {}), pull=False))
     _check_other(replica, found, peer)
     return found
+
+
+def order(replica: Replica, peer: Peer, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Have a peer do something with a claim; return what it answers.
+
+    Raises:
+        ClaimedError: it can't be done.
+        TransportError: the peer can't be reached, or knows no claims.
+    """
+    found = peer.exchange(Request(*standing(replica, {}), pull=False, order=wanted))
+    if found.answer is None or not {"claim", "claims"} & found.answer.keys():
+        raise TransportError(
+            f"{peer.address} knows no claims: nothing was done; an earlier version of crdtsql answers there"
+        )
+    return dict(found.answer)
 
 
 def ask_for_all(replica: Replica, peer: Peer) -> bytes:

@@ -38,6 +38,8 @@ class Request(NamedTuple):
         refuse_unrelated: as in `Replica.merge`.
         max_deletes: how many rows may disappear there, as `Replica.merge` reads it.
         question: about what the other one holds (`crdtsql/verify/digests.py`); then nothing else of it is answered.
+        order: what to do with a claim there (`crdtsql/claims/orders.py`); then nothing else of it is done.
+        through: the name of the token that was shown with it; a server says it, and nothing of it travels.
     """
 
     site: str
@@ -48,6 +50,8 @@ class Request(NamedTuple):
     refuse_unrelated: bool = False
     max_deletes: str = "half"
     question: Mapping[str, Any] | None = None
+    order: Mapping[str, Any] | None = None
+    through: str = ""
 
 
 class Response(NamedTuple):
@@ -61,7 +65,7 @@ class Response(NamedTuple):
         merged: what merging the request's changeset did, None if there was none.
         missing: the request's changeset builds on changes that are not here, so nothing was merged.
         clock_ms: its clock when it answered, in milliseconds since 1970; None from an earlier version.
-        answer: to the request's question; None if there was none, and from a version that knows no questions.
+        answer: to the request's question or order; None if there was none, and from a version that knows none.
     """
 
     site: str

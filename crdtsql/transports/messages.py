@@ -20,6 +20,7 @@ from typing import Any
 
 from crdtsql.base import (
     HALF,
+    ClaimedError,
     CrdtsqlError,
     FilledSeparatelyError,
     TooManyDeletesError,
@@ -48,6 +49,8 @@ def pack_request(request: Request) -> bytes:
     head |= {"pull": request.pull, "refuse_unrelated": request.refuse_unrelated, "max_deletes": request.max_deletes}
     if request.question is not None:
         head["question"] = request.question
+    if request.order is not None:
+        head["order"] = request.order
     return _pack(ASKS, head, request.changeset)
 
 
@@ -60,7 +63,8 @@ def unpack_request(data: bytes) -> Request:
     head, changeset = _unpack(ASKS, data)
     with_defaults = {"pull": True, "refuse_unrelated": False} | head
     flags = _flag(with_defaults, "pull"), _flag(with_defaults, "refuse_unrelated")
-    return Request(*_read_who(head), changeset, *flags, _limit(head), _object(head, "question"))
+    asked = _object(head, "question"), _object(head, "order")
+    return Request(*_read_who(head), changeset, *flags, _limit(head), *asked)
 
 
 def pack_response(response: Response) -> bytes:
@@ -86,6 +90,7 @@ def unpack_response(data: bytes, address: str) -> Response:
         TransportError: it is none, or says why there is none.
         FilledSeparatelyError: the other side refused to take rows for one that were filled separately.
         TooManyDeletesError: more rows would disappear there than may.
+        ClaimedError: what was ordered of a claim can't be done.
     """
     head, changeset = _unpack(ANSWERS, data)
     if "error" in head:
@@ -147,6 +152,9 @@ def _error(found: Any, address: str) -> CrdtsqlError:
             {str(table): rows[table] for table in rows if type(rows[table]) is int} if isinstance(rows, dict) else {}
         )
         return FilledSeparatelyError(message, counts, wholly=details.get("wholly") is True)
+    if told.get("kind") == "ClaimedError" and isinstance(details, dict):
+        claim = details.get("claim")
+        return ClaimedError(message, str(details.get("resource")), claim if isinstance(claim, dict) else None)
     if told.get("kind") == "TooManyDeletesError" and isinstance(details, dict):
         return _too_many_deletes(message, details)
     return TransportError(message)

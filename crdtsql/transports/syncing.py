@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from crdtsql.base import CrdtsqlError, DeleteLimit, UsageError, naming, parse_limit, suggest
+from crdtsql.base import CrdtsqlError, DeleteLimit, TransportError, UsageError, naming, parse_limit, suggest
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries, check_committed
 from crdtsql.transports import scope
 from crdtsql.transports.addresses import LOCAL, Address, named, opener, parse
@@ -212,6 +212,23 @@ class _Carrier:
 
     sync = staticmethod(carry_out)
     preview = staticmethod(preview)
+
+    @staticmethod
+    def claim(replica: Replica, remote: Any, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a remote do something with a claim."""
+        from crdtsql.transports import exchange
+
+        with _reached_for(replica, remote) as there:
+            if not isinstance(there, Peer):
+                raise UsageError(
+                    f"{there.address} only keeps files, and answers nothing, so it can't say who claims what: give a server, or a "
+                    "file that all share"
+                )
+            try:
+                return exchange.order(replica, there, order)
+            except (LookupError, TypeError, ValueError) as error:
+                raise TransportError(f"{there.address}: what it says of claims is not valid ({error})") from error
+
     watch = staticmethod(watch)
 
     @staticmethod

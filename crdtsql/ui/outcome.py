@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import click
 
-from crdtsql.base import BusyError, CrdtsqlError, RevisionError, UsageError, dumps, printable
+from crdtsql.base import BusyError, ClaimedError, CrdtsqlError, RevisionError, UsageError, dumps, printable
 from crdtsql.ui.interrupts import INTERRUPTS
 
 FAILED, WRONG_USAGE, NOTHING_DONE, LOCKED, INTERRUPTED, READER_LEFT = 1, 2, 3, 4, 130, 141
@@ -20,13 +20,14 @@ EXIT_CODES = {
     "what is in doubt, `resolve` of conflicts that it left as they were, `schema pull` and `push` of what must be done by hand.",
     WRONG_USAGE: "It was called in a wrong way: an option, a name of a column or a type that there is not, "
     "or an address that is misspelt. A remote whose address is sound, but can't be reached, is a failure: 1.",
-    NOTHING_DONE: "Nothing was done. `write --if-revision`: somebody wrote the row since. `export --skip-empty`: the receiver has "
+    NOTHING_DONE: "Nothing was done. `write --if-revision`: somebody wrote the row since. `claim`, `renew`, `release`, "
+    "`complete`, `write --token`: somebody else has the claim, or it is not held any more. `export --skip-empty`: the receiver has "
     "everything, and no file was written.",
     LOCKED: "Another program kept the file locked for longer than `--lock-timeout`. The same command may work later.",
     INTERRUPTED: "Ctrl-C ended it, as a signal: this is what a shell makes of it.",
     READER_LEFT: "Whoever read its output left, as `| head` does; nothing is said.",
 }
-_CODES = {UsageError: WRONG_USAGE, BusyError: LOCKED, RevisionError: NOTHING_DONE}
+_CODES = {UsageError: WRONG_USAGE, BusyError: LOCKED, RevisionError: NOTHING_DONE, ClaimedError: NOTHING_DONE}
 _AS_JSON = "crdtsql.json"
 
 

@@ -37,6 +37,7 @@ PAGE = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 BIRTHS = "_crdt_births"
 ASIDE = "_crdt_aside"
 PARKED = "_crdt_parked_task"
+CLAIMED = ("_crdt_claimed", "_crdt_token")
 CREATED = re.compile(r'CREATE (?:TABLE|INDEX) "?(\w+)"?')
 
 
@@ -192,14 +193,15 @@ def test_image_of_the_example_example_header() -> None:
 
 
 def test_births_of_numbered_rows(replica: Replica) -> None:
-    """The documented tables of births are those of a table with an automatic number, and of its changeset."""
+    """The documented tables of births, of what was set aside, and of claims are those of a table with an automatic number, and of its changeset."""
     replica.connection.execute("CREATE TABLE note (id INTEGER PRIMARY KEY, body)")
     replica.enable("note")
     replica.connection.execute("INSERT INTO note VALUES (1, 'x')")
     replica.compact(keep_ms=0)
     documented = documented_sql()
     aside.keep(replica.registry, replica.export(), "", 0)
-    for name in ("_crdt_born_note", "_crdt_was_note", BIRTHS, ASIDE):
+    replica.claim("task/g")
+    for name in ("_crdt_born_note", "_crdt_was_note", BIRTHS, ASIDE, *CLAIMED):
         created = replica.connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchall()
         assert created == [(documented[name],)]
     numbered = dataclasses.replace(
@@ -218,7 +220,7 @@ def test_tables_inside_the_file(replica: Replica) -> None:
     documented = {
         name: statement
         for name, statement in documented_sql().items()
-        if name.startswith("_crdt_") and not name.endswith("_note") and name not in (PARKED, BIRTHS, ASIDE)
+        if name.startswith("_crdt_") and not name.endswith("_note") and name not in (PARKED, BIRTHS, ASIDE, *CLAIMED)
     }
     assert documented == created
 
@@ -262,6 +264,7 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
     names = {f"`{name.replace('triggers:1', 'triggers:<table>')}`" for name in present}
     about_one = {f"`{word}:<table>`" for word in typing.get_args(Fact)}
     assert set(documented_names("name")) == names | about_one | {
+        "`claim_token`",
         "`compact_silent_ms`",
         "`compacted`",
         "`era:<uid>`",

@@ -36,9 +36,12 @@ CALLS = {
     "alter": "app.db 'ALTER TABLE task ADD COLUMN note'",
     "aside": "app.db",
     "blame": "app.db task t1",
+    "claim": "app.db task/t1",
+    "claims": "app.db",
     "clone": "app.db new.db",
     "combine": "app.db strange.db",
     "compact": "app.db",
+    "complete": "app.db done --token 7",
     "completion": "bash",
     "conflicts": "app.db",
     "demo": "",
@@ -55,6 +58,7 @@ CALLS = {
     "encryption remove": "dir:sealed other",
     "encryption rotate": "dir:sealed",
     "export": "app.db -o new.crdt",
+    "fence": "app.db task",
     "forget": "app.db mate",
     "held": "app.db --deleted",
     "ids": "app.db ticket autoincrement",
@@ -68,10 +72,12 @@ CALLS = {
     "reconcile": "app.db peer.db",
     "reference": "app.db ticket.subject task.id",
     "rejoin": "app.db peer.db --yes",
+    "release": "app.db given --token 8",
     "remote add": "app.db peer peer.db",
     "remote list": "app.db",
     "remote remove": "app.db office",
     "remote show": "app.db office",
+    "renew": "app.db kept --token 9",
     "renumbered": "app.db",
     "repair": "app.db",
     "revision": "app.db task t1",
@@ -116,6 +122,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with Replica.open(tmp_path / "app.db") as app:
         app.enable("task", "ticket")
         app.add_remote("office", "dir:/nowhere")
+        for token, resource in ((7, "done"), (8, "given"), (9, "kept")):
+            app.claim(resource)
+            app.connection.execute("UPDATE _crdt_claimed SET token = ? WHERE resource = ?", (token, resource))
         (tmp_path / "token").write_text(http.Tokens(tmp_path / "app.db").add("old"))
         with app.clone(tmp_path / "peer.db") as peer:
             app.connection.execute("UPDATE task SET title = 'of app' WHERE id = 't1'; DELETE FROM task WHERE id = 't2'")

@@ -78,9 +78,16 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
     path, peer = str(app), str(app.with_name("peer.db"))
     ok("export", app, "-o", app.with_name("all.crdt"))
     execute(app, "UPDATE pair SET v = 3")
+    tokens = {name: str(json.loads(ok("claim", app, name, "--json"))["token"]) for name in ("a", "b", "c")}
     return {
         ("status",): [path],
         ("diff",): [path, peer],
+        ("claim",): [path, f"big/{BIG}"],
+        ("claims",): [path],
+        ("renew",): [path, "a", "--token", tokens["a"]],
+        ("release",): [path, "b", "--token", tokens["b"]],
+        ("complete",): [path, "c", "--token", tokens["c"]],
+        ("fence",): [path, "pair", "off"],
         ("vector",): [path],
         ("inspect",): [str(app.with_name("all.crdt"))],
         ("import",): [peer, str(app.with_name("all.crdt"))],

@@ -1,6 +1,7 @@
-"""The verbs that say whom a file believes, and who may write what (decision 0039)."""
+"""The verbs that say whom a file believes, who may write what (decision 0039), and who works on what."""
 
+from crdtsql.replica.guarding.claiming import Claiming
 from crdtsql.replica.guarding.permitting import Permitting
 from crdtsql.replica.guarding.trusting import Trusting
 
-__all__ = ["Permitting", "Trusting"]
+__all__ = ["Claiming", "Permitting", "Trusting"]

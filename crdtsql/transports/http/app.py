@@ -207,6 +207,7 @@ class HttpApp:
         except TransportError as error:
             raise Refusal(400, error) from error
         check(token, request, replica, served.name)
+        request = request._replace(through=token.name if request.order is not None else "")
         began = time.perf_counter()
         response = answer(replica, request)
         if request.changeset:

@@ -7,6 +7,9 @@ beyond the scope is refused as a whole, and so is taking changes of a file that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from crdtsql.base import CrdtsqlError
 from crdtsql.replica import Replica
 from crdtsql.transports.http.bodies import Refusal
@@ -36,6 +39,9 @@ def check(token: Token, request: Request, replica: Replica, name: str) -> None:
                 f"{who} is for {_list(token)} alone, and there are changes of {', '.join(beyond)} to give: a changeset goes as a "
                 "whole, so ask for a token for these tables too, or keep them in another file",
             )
+    if request.order is not None:
+        _check_order(token, request.order, who)
+        return
     if request.question is not None and (not token.read or token.tables is not None):
         raise Refusal(
             403, f"{who} may not be asked what the file there holds: verify needs a token that may read all tables"
@@ -50,6 +56,19 @@ def check(token: Token, request: Request, replica: Replica, name: str) -> None:
                 f"{who} is for {_list(token)} alone, and the file there has {', '.join(beyond)} too: changes come as a whole, so "
                 "sync with --push, or ask for a token for all tables",
             )
+
+
+def _check_order(token: Token, order: Mapping[str, Any], who: str) -> None:
+    """Check what somebody wants to do with a claim; what is for some tables alone is for claims of their rows alone."""
+    if order.get("deed") == "list":
+        if not token.read or token.tables is not None:
+            raise Refusal(403, f"{who} may not hear of all claims: that needs a token that may read all tables")
+        return
+    if not token.write:
+        raise Refusal(403, f"{who} may only take changes, and claim nothing")
+    table, slash, _ = str(order.get("resource", "")).partition("/")
+    if token.tables is not None and (not slash or token.others([table])):
+        raise Refusal(403, f"{who} is for {_list(token)} alone, and so are its claims: name them TABLE/KEY")
 
 
 def _list(token: Token) -> str:

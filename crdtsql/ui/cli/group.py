@@ -24,6 +24,7 @@ PLACES: Final = {
         "doctor": "doctor",
         "exchange": "clone vector export inspect import",
         "rows.held": "held unique",
+        "rows.claim": "claim renew release complete claims fence",
         "rows.diff": "diff",
         "access.encryption": "encryption",
         "access.serving": "serve",

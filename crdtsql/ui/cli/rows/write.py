@@ -28,11 +28,20 @@ def register(group: click.Group) -> None:
 @click.option(
     "--if-revision", metavar="REVISION", help="Write only if the row is still at this revision, else exit with 3."
 )
+@click.option(
+    "--token", type=int, help="The token of the row's claim; with another one nothing is written, and it exits with 3."
+)
 @click.option("--delete", "is_delete", is_flag=True, help="Delete the row.")
 @LOCK_TIMEOUT
 @JSON
 def write(
-    database: str, table: str, words: tuple[str, ...], if_revision: str | None, is_delete: bool, as_json: bool
+    database: str,
+    table: str,
+    words: tuple[str, ...],
+    if_revision: str | None,
+    token: int | None,
+    is_delete: bool,
+    as_json: bool,
 ) -> None:
     """Write columns of a row, if it is still what you looked at; print its revision afterwards.
 
@@ -47,10 +56,11 @@ def write(
         if is_delete:
             if settings:
                 raise UsageError("--delete takes a key and no values")
-            replica.delete(table, *key, if_revision=if_revision)
+            replica.delete(table, *key, if_revision=if_revision, token=token)
             found = replica.revision(table, *key)
         else:
-            found = replica.write(table, *key, values=dict(map(_setting, settings)), if_revision=if_revision)
+            values = dict(map(_setting, settings))
+            found = replica.write(table, *key, values=values, if_revision=if_revision, token=token)
     if as_json:
         print_json({"table": table, "key": list(key), "revision": found})
         return

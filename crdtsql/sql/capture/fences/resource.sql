@@ -1,0 +1,1 @@
+${name} || '/' || CASE typeof(${key}) WHEN 'blob' THEN quote(${key}) ELSE ${key} END
