@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from crdtsql.replica.reports import Standing, SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
     from crdtsql.replica.statements import Expected
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
-    from crdtsql.replica.trying import Preview, Rehearsed, SidePreview, noted, rehearse_file
+    from crdtsql.replica.trying import Rehearsed, SidePreview, SyncPreview, noted, rehearse_file
     from crdtsql.replica.turns import check_committed
 else:
     __getattr__ = door(
@@ -23,7 +23,7 @@ else:
             "statements": "Expected",
             "reports": "Standing SyncOptions SyncReport Told VerifyOptions VerifyReport",
             "transactions": "LOCK_TIMEOUT_S",
-            "trying": "Preview Rehearsed SidePreview noted rehearse_file",
+            "trying": "SyncPreview Rehearsed SidePreview noted rehearse_file",
             "turns": "check_committed",
         },
     )
@@ -32,12 +32,12 @@ __all__ = [
     "LOCK_TIMEOUT_S",
     "UNSET",
     "Expected",
-    "Preview",
     "Rehearsed",
     "Replica",
     "SidePreview",
     "Standing",
     "SyncOptions",
+    "SyncPreview",
     "SyncReport",
     "Told",
     "VerifyOptions",

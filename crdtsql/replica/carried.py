@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crdtsql.look import LogEntry
     from crdtsql.merge import MergeReport
     from crdtsql.replica.reports import SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
-    from crdtsql.replica.trying import Preview, Rehearsed
+    from crdtsql.replica.trying import Rehearsed, SyncPreview
 
 
 class Carrier(Protocol):
@@ -29,7 +29,7 @@ class Carrier(Protocol):
     def sync(self, replica: Any, remote: Any, options: SyncOptions) -> SyncReport:
         """Sync a replica with a remote."""
 
-    def preview(self, replica: Any, remote: Any, options: SyncOptions, limit: int | None) -> Preview:
+    def preview(self, replica: Any, remote: Any, options: SyncOptions, limit: int | None) -> SyncPreview:
         """Say what a sync would do."""
 
     def claim(self, replica: Any, remote: Any, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class Carried(Session):
         tables: Sequence[str] | None = None,
         max_deletes: DeleteLimit | int | str | None = "half",
         limit: int | None = 1_000,
-    ) -> Preview:
+    ) -> SyncPreview:
         """Say what a sync with a remote would do: rows that would change, what would collide, and what could not be shown.
 
         Nothing is changed, here or there: what waits in a file's log is folded in a copy of the file. A remote that is a file, or a

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from crdtsql.base import CannotCombineError, DatabaseError, UsageError, caseless
-from crdtsql.replica.guarding import Permitting
+from crdtsql.replica.guarding import Claiming
 from crdtsql.replica.opening import connect
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained, foreign_keys
 from crdtsql.replica.turns import verb
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crdtsql.rejoin import RejoinReport
 
 
-class Combining(Permitting):
+class Combining(Claiming):
     """Combine this file with one that was filled separately, and take that back; or rejoin a replica that has compacted."""
 
     @verb

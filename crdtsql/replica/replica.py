@@ -30,7 +30,6 @@ from crdtsql.base import (
 from crdtsql.replica.carried import Carried
 from crdtsql.replica.combining import Combining
 from crdtsql.replica.compacting import Compacting
-from crdtsql.replica.guarding import Claiming
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.opening import connect
 from crdtsql.replica.reports import Standing
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
     from crdtsql.wire import Changeset, Header
 
 
-class Replica(SchemaVerbs, Executing, Claiming, Combining, Compacting, Carried, Verifying, Lookups):
+class Replica(SchemaVerbs, Executing, Combining, Compacting, Carried, Verifying, Lookups):
     """One replicated SQLite file.
 
     Threads may share it: it does one thing at a time, and a verb that another thread's keeps waiting for longer than the busy timeout

@@ -11,7 +11,7 @@ from crdtsql.base import HALF, CrdtsqlError, DeleteLimit, SqliteValue, Vector, b
 if TYPE_CHECKING:
     from crdtsql.export import Change
     from crdtsql.merge import MergeReport
-    from crdtsql.replica.trying.previews import Preview
+    from crdtsql.replica.trying.previews import SyncPreview
     from crdtsql.verify import RowDifference, TableComparison
 
 
@@ -119,7 +119,7 @@ class SyncReport:
     differing: int = 0
     rows: list[RowChange] = field(default_factory=list)
     cells: list[Change] = field(default_factory=list)
-    preview: Preview | None = None
+    preview: SyncPreview | None = None
 
     def __iter__(self) -> Iterator[MergeReport]:
         yield self.here
@@ -130,6 +130,10 @@ class SyncReport:
         """Return the report as `--json` prints it, but for `here` and `there`, which are reports of their own."""
         counts = {name: getattr(self, name) for name in ("sent", "sent_bytes", "received", "received_bytes", "waiting")}
         return counts | {"skipped": self.skipped}
+
+    def would_to_json(self) -> dict[str, Any]:
+        """Return what a dry run found: the rows that would change here, and the cells that would be sent."""
+        return {"here": [row.to_json() for row in self.rows], "there": [cell.to_json() for cell in self.cells]}
 
 
 Told = Callable[[str, SyncReport | CrdtsqlError], None]

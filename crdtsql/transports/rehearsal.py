@@ -10,14 +10,14 @@ from typing import Any
 
 from crdtsql.base import FilledSeparatelyError, TooManyDeletesError, TransportError, UsageError, by_id
 from crdtsql.merge import MergeReport
-from crdtsql.replica import Preview, Rehearsed, Replica, SyncOptions, SyncReport, noted, rehearse_file
+from crdtsql.replica import Rehearsed, Replica, SyncOptions, SyncPreview, SyncReport, noted, rehearse_file
 from crdtsql.transports import exchange, scope
 from crdtsql.transports.addresses import named, parse
 from crdtsql.transports.file import FilePeer
 from crdtsql.transports.interface import Peer, Request, Store
 
 
-def preview(replica: Replica, remote: Any, options: SyncOptions, limit: int | None) -> Preview:
+def preview(replica: Replica, remote: Any, options: SyncOptions, limit: int | None) -> SyncPreview:
     """Say what a sync would do; if it would be refused as it is asked for, say why, and what it would do if it were not."""
     try:
         return _tried(replica, remote, options, limit)
@@ -27,7 +27,7 @@ def preview(replica: Replica, remote: Any, options: SyncOptions, limit: int | No
         return found
 
 
-def _tried(replica: Replica, remote: Any, options: SyncOptions, limit: int | None) -> Preview:
+def _tried(replica: Replica, remote: Any, options: SyncOptions, limit: int | None) -> SyncPreview:
     with ExitStack() as stack:
         here = stack.enter_context(noted(stack.enter_context(replica.rehearsal())))
         here.require_signed = replica.require_signed
@@ -42,7 +42,7 @@ def _tried(replica: Replica, remote: Any, options: SyncOptions, limit: int | Non
             report, other = _with_peer(here, there, options), None
         shown = None if other is None or report.there is None else other.told(report.there, limit)
         cells = report.cells
-        return Preview(
+        return SyncPreview(
             report.remote, here.told(report.here, limit), shown, cells[:limit], len(cells), skipped=report.skipped
         )
 

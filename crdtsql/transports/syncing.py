@@ -21,7 +21,7 @@ from crdtsql.transports.interface import Context, Peer, Store
 if TYPE_CHECKING:
     from crdtsql.look import LogEntry
     from crdtsql.merge import MergeReport
-    from crdtsql.replica import Preview, VerifyOptions, VerifyReport
+    from crdtsql.replica import SyncPreview, VerifyOptions, VerifyReport
 
 __all__ = ["Replica", "carry_out", "probe", "reached", "sync", "watch", "whole"]
 
@@ -61,7 +61,7 @@ def carry_out(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport
         return _with_open(replica, _opened(replica, remote, stack), options)
 
 
-def preview(replica: Replica, remote: Any, options: SyncOptions, limit: int | None) -> Preview:
+def preview(replica: Replica, remote: Any, options: SyncOptions, limit: int | None) -> SyncPreview:
     """Say what a sync with a remote would do."""
     from crdtsql.transports import rehearsal
 

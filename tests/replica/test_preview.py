@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica, errors, sync
-from crdtsql.replica import Preview, SidePreview, rehearse_file
+from crdtsql.replica import SidePreview, SyncPreview, rehearse_file
 from crdtsql.replica.opening import now_ms
 from tests.machines.simulation.constrained import tables as constrained_tables
 from tests.machines.simulation.constrained.test_any_verb import Play
@@ -78,7 +78,7 @@ def names(held: list) -> Counter:
     return Counter((row.table, row.key, row.reason, row.detail, row.shown) for row in held)
 
 
-def assert_exact(one: Replica, other: Replica, tables: list[str], found: Preview, state: Path) -> Counter:
+def assert_exact(one: Replica, other: Replica, tables: list[str], found: SyncPreview, state: Path) -> Counter:
     """Sync two replicas, and compare what happens with what was foretold; return what did."""
     occurred: Counter = Counter()
     paths = [Path(str(each.path)) for each in (one, other)]

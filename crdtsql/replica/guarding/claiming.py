@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from crdtsql.base import ClaimedError
 from crdtsql.replica.carried import carrier
+from crdtsql.replica.guarding.permitting import Permitting
 from crdtsql.replica.opening import now_ms
-from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import reading
 from crdtsql.replica.turns import verb
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crdtsql.claims import Claim, Moment, Order
 
 
-class Claiming(Session):
+class Claiming(Permitting):
     """Claim things, and fence tables."""
 
     def claim(

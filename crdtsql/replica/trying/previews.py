@@ -77,7 +77,7 @@ class SidePreview:
 
 
 @dataclass(slots=True)
-class Preview:
+class SyncPreview:
     """What a sync would do.
 
     Attributes:

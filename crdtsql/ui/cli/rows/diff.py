@@ -11,7 +11,7 @@ from crdtsql.transports import named
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_rehearsed, print_json
 
 if TYPE_CHECKING:
-    from crdtsql.replica import Preview, SidePreview
+    from crdtsql.replica import SidePreview, SyncPreview
 
 LISTED = 1_000
 LIMIT = click.option(
@@ -48,7 +48,7 @@ def diff(database: str, remote: str, limit: int, as_json: bool) -> None:
     show_preview(found)
 
 
-def show_preview(found: Preview) -> None:
+def show_preview(found: SyncPreview) -> None:
     """Print for people what a sync would do."""
     if found.stopped:
         click.echo(f"this would be refused: {printable(found.stopped)}; if it were not:")
