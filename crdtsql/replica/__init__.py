@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from crdtsql.replica.carried import carries
     from crdtsql.replica.replica import Replica
     from crdtsql.replica.reports import Standing, SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
-    from crdtsql.replica.statements import Expected
+    from crdtsql.replica.statements import Expected, Observation, ResultChange
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
     from crdtsql.replica.trying import Rehearsed, SidePreview, SyncPreview, noted, rehearse_file
     from crdtsql.replica.turns import check_committed
@@ -20,7 +20,7 @@ else:
             "answers": "UNSET",
             "carried": "carries",
             "replica": "Replica",
-            "statements": "Expected",
+            "statements": "Expected Observation ResultChange",
             "reports": "Standing SyncOptions SyncReport Told VerifyOptions VerifyReport",
             "transactions": "LOCK_TIMEOUT_S",
             "trying": "SyncPreview Rehearsed SidePreview noted rehearse_file",
@@ -32,8 +32,10 @@ __all__ = [
     "LOCK_TIMEOUT_S",
     "UNSET",
     "Expected",
+    "Observation",
     "Rehearsed",
     "Replica",
+    "ResultChange",
     "SidePreview",
     "Standing",
     "SyncOptions",

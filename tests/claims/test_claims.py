@@ -342,6 +342,18 @@ def test_the_view(app: Replica, tmp_path: Path, clock: peers.Clock) -> None:
     assert found.stdout.splitlines() == ["a|ada|held", "b|bob|lapsed"]
 
 
+def test_a_file_with_claims_is_attached(app: Replica, tmp_path: Path) -> None:
+    """Another program can attach a file with claims and a fence under any name, and read them and write there."""
+    app.fence("task")
+    claim = app.claim("task/t1", holder="ada")
+    other = apsw.Connection(str(tmp_path / "other.db"))
+    other.execute("ATTACH ? AS theirs", (str(tmp_path / "app.db"),))
+    assert other.execute("SELECT holder FROM theirs.crdt_claims").fetchall() == [("ada",)]
+    fenced(other, "UPDATE theirs.task SET state = 'x' WHERE id = 't1'")
+    other.execute(f"INSERT INTO theirs.crdt_token VALUES ({claim.token}); UPDATE theirs.task SET state = 'x' WHERE id = 't1'")
+    other.close()
+
+
 def test_it_goes_with_everything_else(app: Replica, tmp_path: Path) -> None:
     """`disable --all` leaves nothing of claims in a file; a file without any goes back to an earlier format, one with some does not."""
     app.fence("task")

@@ -106,6 +106,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("log",): [path],
         ("members",): [path],
         ("metrics",): [path],
+        ("observe",): [path, "SELECT * FROM big", "--initial", "--count", "1"],
         ("service",): [path, peer],
         ("verify",): [path, peer, "--sync"],
         ("blame",): [path, "big", str(BIG)],

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from crdtsql.base import RevisionError, SqliteValue, show_key, suggest
+from crdtsql.base import RevisionError, SqliteValue, UsageError, show_key, suggest
 from crdtsql.replica.answers import Answers
 from crdtsql.replica.statements.records import Executed, Expected, QueryResult, RowRevision
 from crdtsql.replica.turns import verb
 from crdtsql.sqlite import ReadLimits, statements
+
+if TYPE_CHECKING:
+    from crdtsql.replica.statements.observing import Observation
 
 MOST_WRITTEN = 1000
 """So many of the rows that a statement wrote are named."""
@@ -42,6 +46,38 @@ class Executing(Answers):
         with self._folded(strict=False):
             found = statements.run(self.connection, statement, parameters, limits or ReadLimits(), tables=tables)
             return QueryResult(found.columns, found.rows, found.complete, seen.mark(self.registry))
+
+    def observe(
+        self,
+        statement: str,
+        parameters: statements.Parameters = (),
+        *,
+        key: Sequence[str] | None = None,
+        initial: bool = False,
+        limits: ReadLimits | None = None,
+        tables: Sequence[str] | None = None,
+    ) -> Observation:
+        """Look at the result of one SELECT whenever anybody has committed; `for` and `async for` give what has changed in it.
+
+        It has a connection of its own, which can only read, until it is closed; use it as a context manager.
+
+        Args:
+            key: the columns that say which row is which; None for the primary key of the table, if all rows are of one and have
+                it, else whole rows are told apart.
+            initial: give the rows that are there as added first.
+            limits: how many rows the result may have (10,000, which are kept), how many bytes, and how long it may take.
+            tables: it may read no others; None for all.
+
+        Raises:
+            StatementError: it is not one SELECT, SQLite refuses it, or it goes beyond the limits.
+            UsageError: the parameters do not fit, or the key is none; or the database is in memory.
+        """
+        from crdtsql.replica.statements.observing import Observation
+
+        if not self._file:
+            raise UsageError("a database in memory has nobody else who writes to it: observe a file")
+        options: dict[str, Any] = {"key": key, "initial": initial, "limits": limits, "tables": tables}
+        return Observation(self._file, statement, parameters, **options, lock_timeout=self.lock_timeout)
 
     @verb
     def execute(

@@ -54,7 +54,9 @@ def serve(
     """
     with _named_extra():
         from crdtsql.transports.http.app import HttpApp
-    return HttpApp(files, limits or Limits(), lock_timeout, needs_no_token, rooms or {})
+        from crdtsql.transports.observing.queries import QueryRoom
+    more: dict[str, MakeRoom] = {"observe": QueryRoom, **(rooms or {})}
+    return HttpApp(files, limits or Limits(), lock_timeout, needs_no_token, more)
 
 
 def run(

@@ -380,4 +380,6 @@ def _hand_over(loop: asyncio.AbstractEventLoop, marks: _Latest, mark: str | None
 async def _no_such_thing(_request: Request, error: Exception) -> Response:
     """Answer what is no address of ours."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return JSONResponse({"error": "POST /NAME, GET /NAME/news, /health and /metrics are what is here"}, status)
+    return JSONResponse(
+        {"error": "POST /NAME, GET /NAME/news, GET /NAME/observe, /health and /metrics are what is here"}, status
+    )

@@ -90,6 +90,11 @@ class Desk:
         if self._listeners:
             self._tell(mark_of(response.vector, response.lanes))
 
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether nothing is taken any more."""
+        return self._closed
+
     def silence(self) -> None:
         """Tell all who listen that nothing comes any more."""
         with self._lock:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,7 +14,7 @@ import click
 from crdtsql.base import ConflictError, CrdtsqlError, dumps, from_json, printable, suggest
 from crdtsql.conflicts import Conflict, ResolveReport, check_open
 from crdtsql.replica import UNSET, Replica
-from crdtsql.ui.interrupts import uninterrupted
+from crdtsql.ui.cli.running.commands import run_command
 from crdtsql.ui.outcome import one_line
 from crdtsql.ui.sites import found as found_site
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
@@ -232,7 +230,7 @@ def _answer(conflict: Conflict, command: str, timeout: float) -> _Decision:
         ConflictError: it fails, takes too long, or says something else.
     """
     try:
-        code, output = _run(command, dumps(conflict.to_json(), None).encode() + b"\n", timeout)
+        code, output = run_command(command, dumps(conflict.to_json(), None).encode() + b"\n", timeout)
     except subprocess.TimeoutExpired as error:
         why = f"the command took longer than {timeout:g} seconds (--timeout)"
         raise ConflictError(f"conflict {conflict.id} is left as it was: {why}") from error
@@ -255,19 +253,3 @@ def _parsed(answer: Any) -> _Decision:
     if isinstance(answer, dict) and answer.keys() == {"value"}:
         return _Decision(value=from_json(answer["value"]))
     raise ValueError("it is none of them")
-
-
-def _run(command: str, data: bytes, timeout: float) -> tuple[int, bytes]:
-    """Run a shell command to its end; when its time is up, it and all that it started are killed."""
-    pipe = subprocess.PIPE
-    with uninterrupted() as release:  # until we know whom to kill
-        process = subprocess.Popen(command, shell=True, stdin=pipe, stdout=pipe, start_new_session=True)
-        try:
-            release()
-            output, _ = process.communicate(data, timeout)
-        except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise
-    return process.returncode, output

@@ -1,3 +1,3 @@
 CREATE VIEW main.crdt_token AS
 SELECT token
-FROM main._crdt_token
+FROM _crdt_token

@@ -1,0 +1,49 @@
+"""Commands of the user's: run one with something on its standard input, within a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from crdtsql.ui.interrupts import uninterrupted
+
+
+def run_command(command: str, data: bytes, timeout: float) -> tuple[int, bytes]:
+    """Run a shell command to its end; when its time is up, it and all that it started are killed.
+
+    Raises:
+        subprocess.TimeoutExpired: its time was up.
+    """
+    pipe = subprocess.PIPE
+    with uninterrupted() as release:  # until we know whom to kill
+        process = subprocess.Popen(command, shell=True, stdin=pipe, stdout=pipe, start_new_session=True)
+        try:
+            release()
+            output, _ = process.communicate(data, timeout)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise
+    return process.returncode, output
+
+
+@contextmanager
+def until_signal(end: Callable[[], None]) -> Iterator[None]:
+    """Have SIGINT and SIGTERM end what a block does by calling a function; a second one ends the process at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        end()
+
+    try:
+        for number in before:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
