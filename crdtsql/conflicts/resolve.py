@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from crdtsql.base import (
     LOG_TIME,
@@ -37,7 +38,7 @@ from crdtsql.types import parts
 class Answer:
     """What the cell is to hold: the value of one side (`take`), or `value` where `take` is None."""
 
-    take: str | None = None
+    take: Literal["ours", "theirs"] | None = None
     value: SqliteValue = None
 
     def __post_init__(self) -> None:

@@ -24,8 +24,14 @@ BEFORE_COMPACTION = frozenset(
     }
 )  # fmt: skip
 """The kinds of facts that all formats that can be reached have."""
-CLAIMS = (("VIEW", "crdt_claims"), ("VIEW", "crdt_token"), ("TABLE", "_crdt_claimed"), ("TABLE", "_crdt_token"))
-"""What a file has of claims, which earlier formats don't know; it goes where nothing is claimed."""
+CLAIMS = (
+    ("VIEW", "crdt_claims"),
+    ("VIEW", "crdt_token"),
+    ("TABLE", "_crdt_claimed"),
+    ("TABLE", "_crdt_token"),
+    ("TABLE", "_crdt_arbitrated"),
+)
+"""What a file has of claims and arbitration, which earlier formats don't know; it goes where nothing is claimed."""
 VIEWS_OF_9 = ("crdt_unseen_overwrites", "crdt_revision")
 NOTES = ("awaited", "claim_token", "names_looked", "totals_closed", "unforetold")
 """Facts that only say what was done already, and that can go."""

@@ -350,7 +350,9 @@ def test_a_file_with_claims_is_attached(app: Replica, tmp_path: Path) -> None:
     other.execute("ATTACH ? AS theirs", (str(tmp_path / "app.db"),))
     assert other.execute("SELECT holder FROM theirs.crdt_claims").fetchall() == [("ada",)]
     fenced(other, "UPDATE theirs.task SET state = 'x' WHERE id = 't1'")
-    other.execute(f"INSERT INTO theirs.crdt_token VALUES ({claim.token}); UPDATE theirs.task SET state = 'x' WHERE id = 't1'")
+    other.execute(
+        f"INSERT INTO theirs.crdt_token VALUES ({claim.token}); UPDATE theirs.task SET state = 'x' WHERE id = 't1'"
+    )
     other.close()
 
 

@@ -26,6 +26,7 @@ from crdtsql.base import (
     reasons,
     rounds_rule,
 )
+from crdtsql.conflicts import arbitrated
 from crdtsql.store.registry import FORMAT
 from crdtsql.store.tables import FIRST_UPDATE_OP, Fact
 from crdtsql.trust import aside
@@ -37,7 +38,7 @@ PAGE = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 BIRTHS = "_crdt_births"
 ASIDE = "_crdt_aside"
 PARKED = "_crdt_parked_task"
-CLAIMED = ("_crdt_claimed", "_crdt_token")
+OPTIONAL = ("_crdt_claimed", "_crdt_token", "_crdt_arbitrated")
 CREATED = re.compile(r'CREATE (?:TABLE|INDEX) "?(\w+)"?')
 
 
@@ -193,7 +194,7 @@ def test_image_of_the_example_example_header() -> None:
 
 
 def test_births_of_numbered_rows(replica: Replica) -> None:
-    """The documented tables of births, of what was set aside, and of claims are those of a table with an automatic number, and of its changeset."""
+    """The documented tables of births, of what was set aside, of claims, and of what was asked are those of a table with an automatic number, and of its changeset."""
     replica.connection.execute("CREATE TABLE note (id INTEGER PRIMARY KEY, body)")
     replica.enable("note")
     replica.connection.execute("INSERT INTO note VALUES (1, 'x')")
@@ -201,7 +202,8 @@ def test_births_of_numbered_rows(replica: Replica) -> None:
     documented = documented_sql()
     aside.keep(replica.registry, replica.export(), "", 0)
     replica.claim("task/g")
-    for name in ("_crdt_born_note", "_crdt_was_note", BIRTHS, ASIDE, *CLAIMED):
+    arbitrated.set_up(replica.registry)
+    for name in ("_crdt_born_note", "_crdt_was_note", BIRTHS, ASIDE, *OPTIONAL):
         created = replica.connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchall()
         assert created == [(documented[name],)]
     numbered = dataclasses.replace(
@@ -220,7 +222,7 @@ def test_tables_inside_the_file(replica: Replica) -> None:
     documented = {
         name: statement
         for name, statement in documented_sql().items()
-        if name.startswith("_crdt_") and not name.endswith("_note") and name not in (PARKED, BIRTHS, ASIDE, *CLAIMED)
+        if name.startswith("_crdt_") and not name.endswith("_note") and name not in (PARKED, BIRTHS, ASIDE, *OPTIONAL)
     }
     assert documented == created
 

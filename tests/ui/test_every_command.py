@@ -34,6 +34,7 @@ SITE = "0123456789abcdef" * 2
 CALLS = {
     "allow": f"app.db {SITE} --tables task --no-delete",
     "alter": "app.db 'ALTER TABLE task ADD COLUMN note'",
+    "arbitrate": "app.db --with 'echo {\\\"skip\\\":true}'",
     "aside": "app.db",
     "blame": "app.db task t1",
     "claim": "app.db task/t1",

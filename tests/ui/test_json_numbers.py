@@ -130,6 +130,7 @@ def calls(app: Path) -> dict[tuple[str, ...], list[str]]:
         ("export",): [path, "-o", str(app.with_name("new.crdt"))],
         ("undelete",): [path, "big", "1"],
         ("purge",): [path, "--deleted-before", "30d"],
+        ("arbitrate",): [path, "--with", "echo '{\"skip\": true}'"],
         ("resolve",): [path, "--all", "--take", "ours"],
         ("compact",): [path],
         ("forget",): [path, json.loads(ok("status", peer, "--json"))["site"]],

@@ -33,6 +33,7 @@ PLACES: Final = {
         "access.allow": "allow aside",
         "look": "status members log blame renumbered",
         "running.observe": "metrics verify",
+        "running.arbiter": "arbitrate",
         "running.queries": "observe",
         "forgetting.purge": "purge",
         "forgetting.strangers": "strangers",

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import click
 
-from crdtsql.base import ConflictError, CrdtsqlError, dumps, from_json, printable, suggest
-from crdtsql.conflicts import Conflict, ResolveReport, check_open
+from crdtsql.base import ConflictError, CrdtsqlError, from_json, printable, suggest
+from crdtsql.conflicts import Conflict, ResolveReport, check_open, read_answer
 from crdtsql.replica import UNSET, Replica
-from crdtsql.ui.cli.running.commands import run_command
+from crdtsql.ui.cli.running.commands import answer_of
 from crdtsql.ui.outcome import one_line
 from crdtsql.ui.sites import found as found_site
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
@@ -230,26 +230,8 @@ def _answer(conflict: Conflict, command: str, timeout: float) -> _Decision:
         ConflictError: it fails, takes too long, or says something else.
     """
     try:
-        code, output = run_command(command, dumps(conflict.to_json(), None).encode() + b"\n", timeout)
+        found = read_answer(answer_of(conflict, command, timeout))
     except subprocess.TimeoutExpired as error:
         why = f"the command took longer than {timeout:g} seconds (--timeout)"
         raise ConflictError(f"conflict {conflict.id} is left as it was: {why}") from error
-    if code != 0:
-        raise ConflictError(f"conflict {conflict.id} is left as it was: the command ended with exit code {code}")
-    try:
-        return _parsed(json.loads(output.decode()))
-    except (ValueError, RecursionError) as error:
-        raise ConflictError(
-            f"conflict {conflict.id} is left as it was: the command must answer with one of the JSON objects "
-            f'{{"take": "ours"}}, {{"take": "theirs"}}, {{"value": ...}} and {{"skip": true}}, not {output[:60]!r} ({error})'
-        ) from error
-
-
-def _parsed(answer: Any) -> _Decision:
-    if answer == {"skip": True}:
-        return _Decision()
-    if answer in ({"take": "ours"}, {"take": "theirs"}):
-        return _Decision(answer["take"])
-    if isinstance(answer, dict) and answer.keys() == {"value"}:
-        return _Decision(value=from_json(answer["value"]))
-    raise ValueError("it is none of them")
+    return _Decision() if found is None else _Decision(found.take, UNSET if found.take else found.value)

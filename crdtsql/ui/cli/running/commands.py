@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
+from crdtsql.base import ConflictError, CrdtsqlError, dumps
+from crdtsql.conflicts import Conflict, read_answer
 from crdtsql.ui.interrupts import uninterrupted
 
 
@@ -47,3 +51,24 @@ def until_signal(end: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def answer_of(conflict: Conflict, command: str, timeout: float) -> Any:
+    """Ask a command about a conflict; return what it answers, as JSON has it.
+
+    Raises:
+        ConflictError: it fails, or answers no JSON.
+        subprocess.TimeoutExpired: its time was up.
+    """
+    code, output = run_command(command, dumps(conflict.to_json(), None).encode() + b"\n", timeout)
+    if code != 0:
+        raise ConflictError(f"conflict {conflict.id} is left as it was: the command ended with exit code {code}")
+    try:
+        found = json.loads(output.decode())
+        read_answer(found)
+    except (ValueError, RecursionError, CrdtsqlError) as error:
+        raise ConflictError(
+            f"conflict {conflict.id} is left as it was: the command must answer with one of the JSON objects "
+            f'{{"take": "ours"}}, {{"take": "theirs"}}, {{"value": ...}} and {{"skip": true}}, not {output[:60]!r} ({error})'
+        ) from error
+    return found
