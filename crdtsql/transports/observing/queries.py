@@ -6,10 +6,10 @@ A token that may read hears of the replicated tables that it is for, and of no o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 
 from crdtsql.base import CrdtsqlError, dumps
 from crdtsql.replica import Observation, Replica
+from crdtsql.transports.http.rooms import Message, Receive, Send
 from crdtsql.transports.http.tokens import ANYBODY, Token, Tokens
 
 if TYPE_CHECKING:
@@ -44,24 +45,26 @@ class QueryRoom:
         """Answer requests for the length of a block."""
         yield
 
-    async def answer(
-        self,
-        token: Token,
-        scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
-    ) -> None:
+    def secret(self, _scope: Message) -> str:
+        """Return the token of a request without a header that says one: none."""
+        return ""
+
+    async def refuse(self, status: int, why: str, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request of somebody who was not let in, or who asks for what can't be had."""
+        await JSONResponse({"error": why}, status)(scope, receive, send)
+
+    async def answer(self, token: Token, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request of somebody who was let in."""
         request = Request(scope, receive)
         asked = request.query_params
         if not token.read:
-            await self._refuse(403, f"token {token.name} may only give changes", scope, receive, send)
+            await self.refuse(403, f"token {token.name} may only give changes", scope, receive, send)
             return
         if request.method != "GET" or not 0 < len(asked.get("sql", "")) <= LONGEST_SQL:
-            await self._refuse(400, f"ask with GET /{self._name}/observe?sql=SELECT...", scope, receive, send)
+            await self.refuse(400, f"ask with GET /{self._name}/observe?sql=SELECT...", scope, receive, send)
             return
         if self._streams >= MOST_STREAMS:
-            await self._refuse(
+            await self.refuse(
                 503, f"{MOST_STREAMS} clients observe /{self._name}: try again later", scope, receive, send
             )
             return
@@ -78,7 +81,7 @@ class QueryRoom:
                     tables=tables,
                 )
             except CrdtsqlError as error:
-                await self._refuse(400, str(error), scope, receive, send)
+                await self.refuse(400, str(error), scope, receive, send)
                 return
             async with observation:
                 await EventSourceResponse(self._events(observation, token), ping=HEARTBEAT_S)(scope, receive, send)
@@ -99,10 +102,6 @@ class QueryRoom:
                 await asyncio.sleep(LOOK_S)
         except CrdtsqlError as error:
             yield {"event": "error", "data": dumps(error.to_json(), None)}
-
-    @staticmethod
-    async def _refuse(status: int, why: str, *asgi: Any) -> None:
-        await JSONResponse({"error": why}, status)(*asgi)
 
 
 def _tables(token: Token, replica: Replica) -> list[str]:
