@@ -110,13 +110,18 @@ class Observation:
 
     def __iter__(self) -> Iterator[ResultChange]:
         while not self._stop.is_set():
-            yield from self.poll()
+            for change in self.poll():
+                yield change
+                if self._stop.is_set():
+                    return
             self._stop.wait(EVERY_S)
 
     async def __aiter__(self) -> AsyncIterator[ResultChange]:
         while not self._stop.is_set():
             for change in await asyncio.to_thread(self.poll):
                 yield change
+                if self._stop.is_set():
+                    return
             await asyncio.sleep(EVERY_S)
 
     def stop(self) -> None:
