@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.machines.mutants.agents import AGENTS
 from tests.machines.mutants.compaction import COMPACTION
 from tests.machines.mutants.encrypted import ENCRYPTED
 from tests.machines.mutants.failing import FAILING
@@ -1790,6 +1791,7 @@ MUTANTS = (
     *PURGES,
     *STRANGERS,
     *REJOINING,
+    *AGENTS,
     *COMPACTION,
     *RETIRING_SITES,
     *TYPED,
