@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import apsw
 
-from crdtsql.base import SqliteValue, StatementError, query, sql
+from crdtsql.base import ClaimedError, SqliteValue, StatementError, query, sql, suggest
 from crdtsql.conflicts.rowwrite import awaits_parents
 from crdtsql.store import Registry, Table
 
@@ -34,6 +34,22 @@ def execute(connection: apsw.Connection, statement: Callable[[], T]) -> T:
     if not waited and awaits_parents(connection):
         raise StatementError("SQLite refuses the statement (FOREIGN KEY constraint failed): nothing was changed")
     return found
+
+
+def show_token(registry: Registry, token: int) -> None:
+    """Show the token of a claim to the fences of tables, for the statement that comes.
+
+    Raises:
+        ClaimedError: it is not the token of a claim that is held.
+    """
+    try:
+        registry.connection.execute("INSERT INTO crdt_token (token) VALUES (?)", (token,))
+    except (apsw.SQLError, apsw.ConstraintError) as error:  # nothing was ever claimed in this file, or not so
+        claims = suggest.plain_command("claims", registry.path)
+        raise ClaimedError(
+            f"token {token} is not that of a claim that is held in this file: nothing was written; {claims} lists the claims",
+            "",
+        ) from error
 
 
 def written(registry: Registry, after: int, most: int) -> list[tuple[Table, tuple[SqliteValue, ...]]]:

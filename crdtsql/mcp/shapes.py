@@ -146,6 +146,23 @@ class Synced(TypedDict):
     failed: str
 
 
+class ClaimAt(TypedDict):
+    """A claim. Whoever has the greatest token of a resource holds it, until it lapses and somebody takes it."""
+
+    resource: str
+    token: int
+    holder: str
+    state: str
+    until: str
+    left_ms: int
+
+
+class Claims(TypedDict):
+    """Claims that are held, or have lapsed."""
+
+    claims: list[ClaimAt]
+
+
 class WouldChange(TypedDict):
     """A row that a merge would change here."""
 
@@ -156,9 +173,12 @@ class WouldChange(TypedDict):
 
 
 class Preview(TypedDict):
-    """What a sync with a remote would change here, row by row, and how many cells it would send."""
+    """What a sync would change here, how many cells would collide, rows be held, cells be sent; and why it would be refused."""
 
     remote: str
     here: list[WouldChange]
+    collisions: int
+    held: int
     more: bool
     cells_sent: int
+    stopped: str

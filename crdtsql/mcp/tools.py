@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import MCPServer
@@ -11,10 +12,11 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from crdtsql.base import CrdtsqlError, SqliteValue, from_json, suggest, value_to_json
+from crdtsql.claims import Claim
 from crdtsql.conflicts import Conflict
 from crdtsql.mcp import shapes
 from crdtsql.mcp.caller import Callers, check_table
-from crdtsql.replica import UNSET, Expected, Replica, SyncReport
+from crdtsql.replica import UNSET, Expected, Replica, RowChange, SyncReport
 from crdtsql.sqlite import ReadLimits
 from crdtsql.transports import http
 
@@ -33,6 +35,10 @@ Parameters = Annotated[
 ]
 TableName = Annotated[str, Field(description="a replicated table")]
 KeyParts = Annotated[list[Any], Field(description="the row's primary key: one value for each of its columns")]
+Resource = Annotated[str, Field(description="what is claimed: TABLE/KEY for a row, or any other name")]
+ClaimToken = Annotated[int, Field(description="the claim's token")]
+Minutes = Annotated[float, Field(gt=0, le=10080, description="when it lapses unless it is renewed")]
+Via = Annotated[str | None, Field(description="name of the remote whose file has the claims; this file without")]
 Listed = Annotated[int, Field(ge=1, le=MOST_ROWS, description="list at most so many")]
 
 
@@ -47,8 +53,8 @@ class Tools:
 
     def add_to(self, server: MCPServer[Any]) -> None:
         """Register all of them."""
-        reading: list[Tool] = [self.query, self.status, self.conflicts, self.blame, self.held, self.news]
-        writing: list[Tool] = [self.write, self.resolve]
+        reading: list[Tool] = [self.query, self.status, self.conflicts, self.blame, self.held, self.news, self.claims]
+        writing: list[Tool] = [self.write, self.resolve, self.claim, self.renew, self.release, self.complete]
         reaching_out: list[Tool] = [self.preview_merge, self.sync]
         for tools, hints in ((reading, READS), (writing, WRITES), (reaching_out, REACHES_OUT)):
             for tool in tools:
@@ -85,15 +91,26 @@ class Tools:
                 description="rows that must still be at these revisions: those that you change without `seen`, or rely on"
             ),
         ] = None,
+        token: Annotated[
+            int | None,
+            Field(description="token of your claim of the row, where its table refuses other writes of claimed rows"),
+        ] = None,
     ) -> shapes.Wrote:
         """Run one INSERT, UPDATE or DELETE. It is refused, and nothing is written, if it would overwrite a row that you have not seen.
 
         When it is refused, query again, think again, and write with the new `seen`. To change a counter, write `n = n + 1`.
         """
+        shown = token
         rows = [Expected(one["table"], _key(one["key"]), one["revision"]) for one in expect or ()]
         done = await self._callers.write(
             lambda replica, token: replica.execute(
-                sql, _bound(parameters), seen=seen, expect=rows, limits=ReadLimits(rows=MOST), tables=token.tables
+                sql,
+                _bound(parameters),
+                seen=seen,
+                expect=rows,
+                token=shown,
+                limits=ReadLimits(rows=MOST),
+                tables=token.tables,
             ),
         )
         told = done.to_json()
@@ -253,20 +270,97 @@ class Tools:
         remote: Annotated[str, Field(description="the name of a remote, as `status` lists them")],
         limit: Listed = MOST,
     ) -> shapes.Preview:
-        """Say row by row what a sync with a remote would change here. Changes nothing."""
+        """Say row by row what a sync with a remote would change here, collide or hold. Changes nothing."""
 
         def work(replica: Replica, token: http.Token) -> shapes.Preview:
             check_table(token, None)
             (name,) = _remotes(replica, remote)
-            found = replica.sync(name, dry_run=True).would_to_json()
+            found = replica.preview(name, limit=limit)
+            here = found.here
             return shapes.Preview(
                 remote=name,
-                here=found["here"][:limit],
-                more=len(found["here"]) > limit,
-                cells_sent=len(found["there"]),
+                here=[_would_change(one) for one in here.rows],
+                collisions=here.conflict_count,
+                held=here.held_count,
+                more=here.more,
+                cells_sent=found.cell_count,
+                stopped=found.stopped or "",
             )
 
         return await self._callers.read(work)
+
+    async def claim(
+        self,
+        resource: Resource,
+        holder: Annotated[str, Field(min_length=1, description="who claims: your name")],
+        minutes: Minutes = 10,
+        via: Via = None,
+        again: Annotated[bool, Field(description="claim it also if it is completed")] = False,
+    ) -> shapes.ClaimAt:
+        """Claim what one alone may do, such as a task, before you begin. Refused if somebody has it; keep the token.
+
+        The claim counts in this file, or, with `via`, at a remote that all agents share. Renew it while you work: it lapses.
+        """
+        length = timedelta(minutes=minutes)
+        return await self._order(
+            resource,
+            via,
+            lambda replica, at: replica.claim(resource, holder=holder, length=length, again=again, via=at),
+        )
+
+    async def renew(
+        self, resource: Resource, token: ClaimToken, minutes: Minutes = 10, via: Via = None
+    ) -> shapes.ClaimAt:
+        """Let a claim last longer from now on."""
+        length = timedelta(minutes=minutes)
+        return await self._order(
+            resource, via, lambda replica, at: replica.renew(resource, token, length=length, via=at)
+        )
+
+    async def release(self, resource: Resource, token: ClaimToken, via: Via = None) -> shapes.ClaimAt:
+        """Give a claim back, so that others get it."""
+        return await self._order(resource, via, lambda replica, at: replica.release(resource, token, via=at))
+
+    async def complete(self, resource: Resource, token: ClaimToken, via: Via = None) -> shapes.ClaimAt:
+        """Say that what was claimed is done, so that nobody gets it any more."""
+        return await self._order(resource, via, lambda replica, at: replica.complete(resource, token, via=at))
+
+    async def claims(self, via: Via = None) -> shapes.Claims:
+        """List claims that are held, or have lapsed and can be taken."""
+
+        def work(replica: Replica, token: http.Token) -> shapes.Claims:
+            check_table(token, None)
+            at = None if via is None else _remotes(replica, via)[0]
+            return shapes.Claims(claims=[_claim(one) for one in replica.claims(via=at)])
+
+        return await self._callers.read(work)
+
+    async def _order(
+        self, resource: str, via: str | None, order: Callable[[Replica, str | None], Claim]
+    ) -> shapes.ClaimAt:
+        def work(replica: Replica, token: http.Token) -> shapes.ClaimAt:
+            table, slash, _ = resource.partition("/")
+            check_table(token, table if slash else None)
+            return _claim(order(replica, None if via is None else _remotes(replica, via)[0]))
+
+        return await self._callers.write(work)
+
+
+def _claim(one: Claim) -> shapes.ClaimAt:
+    told = one.to_json()
+    return shapes.ClaimAt(
+        resource=one.resource,
+        token=one.token,
+        holder=one.holder,
+        state=one.state,
+        until=told["until"],
+        left_ms=one.left_ms,
+    )
+
+
+def _would_change(one: RowChange) -> shapes.WouldChange:
+    told = one.to_json()
+    return shapes.WouldChange(table=one.table, key=told["key"], did=one.did, columns=told["columns"])
 
 
 def _bound(parameters: list[Any] | dict[str, Any] | None) -> list[SqliteValue] | dict[str, SqliteValue]:

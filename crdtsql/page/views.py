@@ -34,6 +34,7 @@ def overview(replica: Replica, token: http.Token) -> View:
     if token.tables is None:
         view["members"] = [_member(one) for one in replica.members()]
         view["changes"] = _changes(replica.log(limit=10), names)
+        view["claims"] = [one.to_json() for one in replica.claims()]
     return view
 
 

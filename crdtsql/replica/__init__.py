@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from crdtsql.replica.answers import UNSET
     from crdtsql.replica.carried import carries
     from crdtsql.replica.replica import Replica
-    from crdtsql.replica.reports import Standing, SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
+    from crdtsql.replica.reports import RowChange, Standing, SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
     from crdtsql.replica.statements import Expected, Observation, ResultChange
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
     from crdtsql.replica.trying import Rehearsed, SidePreview, SyncPreview, noted, rehearse_file
@@ -21,7 +21,7 @@ else:
             "carried": "carries",
             "replica": "Replica",
             "statements": "Expected Observation ResultChange",
-            "reports": "Standing SyncOptions SyncReport Told VerifyOptions VerifyReport",
+            "reports": "RowChange Standing SyncOptions SyncReport Told VerifyOptions VerifyReport",
             "transactions": "LOCK_TIMEOUT_S",
             "trying": "SyncPreview Rehearsed SidePreview noted rehearse_file",
             "turns": "check_committed",
@@ -36,6 +36,7 @@ __all__ = [
     "Rehearsed",
     "Replica",
     "ResultChange",
+    "RowChange",
     "SidePreview",
     "Standing",
     "SyncOptions",

@@ -202,8 +202,9 @@ def test_tools_say_what_they_give_and_whether_they_write(path: Path) -> None:
     async def script() -> None:
         async with in_process(path) as client:
             tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-            reading = {"query", "status", "conflicts", "blame", "held", "news"}
-            assert tools.keys() == reading | {"write", "resolve", "sync", "preview_merge"}
+            reading = {"query", "status", "conflicts", "blame", "held", "news", "claims"}
+            writing = {"write", "resolve", "sync", "preview_merge", "claim", "renew", "release", "complete"}
+            assert tools.keys() == reading | writing
             for name, tool in tools.items():
                 assert tool.output_schema and tool.description and tool.annotations
                 assert bool(tool.annotations.read_only_hint) == (name in reading)
@@ -211,6 +212,35 @@ def test_tools_say_what_they_give_and_whether_they_write(path: Path) -> None:
                     assert argument.get("description"), f"{name}: {argument}"
 
     play(script())
+
+
+def test_one_agent_alone_has_a_claim(path: Path) -> None:
+    """Here, or at a remote that both share; a fence refuses who has no token, or an old one."""
+
+    async def script() -> None:
+        async with in_process(path) as one, in_process(path.parent / "hub.db") as hub:
+            mine = await ask(one, "claim", resource="task/t1", holder="one", via="hub")
+            assert "held" in await refused(hub, "claim", resource="task/t1", holder="two")
+            assert [row["holder"] for row in (await ask(one, "claims", via="hub"))["claims"]] == ["one"]
+            assert (await ask(one, "claims"))["claims"] == []
+            await ask(one, "renew", resource="task/t1", token=mine["token"], minutes=20, via="hub")
+            await ask(one, "release", resource="task/t1", token=mine["token"], via="hub")
+            theirs = await ask(hub, "claim", resource="task/t1", holder="two")
+            assert theirs["token"] > mine["token"]
+            with Replica.open(path.parent / "hub.db", now=now_ms) as app:
+                app.fence("task")
+            sql = "UPDATE task SET title = 'mine' WHERE id = 't1'"
+            assert "claimed" in await refused(hub, "write", sql=sql, **await _seen(hub))
+            assert "token" in await refused(hub, "write", sql=sql, token=mine["token"], **await _seen(hub))
+            assert (await ask(hub, "write", sql=sql, token=theirs["token"], **await _seen(hub)))["changes"] == 1
+            assert "token" in await refused(one, "write", sql=sql, token=7, **await _seen(one))
+            await ask(hub, "complete", resource="task/t1", token=theirs["token"])
+            assert "completed" in await refused(one, "claim", resource="task/t1", holder="one", via="hub")
+            assert "no remote" in await refused(one, "claim", resource="x", holder="one", via="nowhere")
+
+    play(script())
+    with Replica.open(path.parent / "hub.db", now=now_ms) as hub:
+        assert read(hub, "SELECT title FROM task WHERE id = 't1'") == [("mine",)]
 
 
 def test_values_that_json_has_not(path: Path) -> None:

@@ -87,6 +87,7 @@ class Executing(Answers):
         *,
         seen: str | None = None,
         expect: Iterable[Expected] = (),
+        token: int | None = None,
         limits: ReadLimits | None = None,
         tables: Sequence[str] | None = None,
     ) -> Executed:
@@ -97,6 +98,7 @@ class Executing(Answers):
             seen: what `query` or `execute` said was seen: nothing is written if the statement writes a row that anybody wrote since.
                 "" says that nothing was seen: then only rows that are new may be written. None for no such check.
             expect: rows that must still have a revision, such as those on whose values the write is based; they count as seen.
+            token: that of the claim of the row that is written, for the fence of its table.
             limits: as of `query`, for what RETURNING gives back.
             tables: it may touch no others; None for all.
 
@@ -104,6 +106,7 @@ class Executing(Answers):
             RevisionError: a row was written since it was seen; nothing was written.
             StatementError: it is something else, SQLite refuses it, it goes beyond the limits, or `seen` counts no more.
             UsageError: the parameters do not fit, or `seen` is no such mark.
+            ClaimedError: the token is not that of a claim that is held.
             NotEnabledError: a table of `expect` is not replicated.
         """
         from crdtsql.conflicts import executing
@@ -118,6 +121,8 @@ class Executing(Answers):
                 self._expect(expected, key, wanted)
                 known.add((expected.id, tuple(key)))
             after, before = executing.position(self.connection), self.connection.total_changes()
+            if token is not None:
+                executing.show_token(registry, token)
             found = executing.execute(
                 self.connection,
                 lambda: run(self.connection, statement, parameters, limits or ReadLimits(), writes=True, tables=tables),
