@@ -275,6 +275,7 @@ def test_writes_that_two_files_have_waiting(pair: tuple[Replica, Replica], tmp_p
         first.fold()
         found = first.preview(copy)
         assert not found.here.row_count and not found.here.conflict_count
+        assert found.here.merged.known and not found.cell_count
         assert found.there is not None and not found.there.row_count
 
 

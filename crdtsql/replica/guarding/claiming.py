@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -49,11 +47,13 @@ class Claiming(Permitting):
             ClaimedError: somebody else holds it, or it is completed.
             UsageError: it is no name, or a remote is a store, which can't answer.
         """
+        from secrets import token_hex
+
         from crdtsql.claims import Order
 
         who = holder if holder is not None else _user()
         length_ms = round(length / timedelta(milliseconds=1))
-        return self._ordered(Order("claim", resource, who, length_ms, nonce=secrets.token_hex(8), again=again), via)
+        return self._ordered(Order("claim", resource, who, length_ms, nonce=token_hex(8), again=again), via)
 
     def renew(
         self, resource: str, token: int, *, length: timedelta = timedelta(minutes=10), via: object = None
@@ -180,7 +180,9 @@ def _up() -> tuple[str, int]:
 def _user() -> str:
     """Return who runs this, and where."""
     from getpass import getuser
+    from socket import gethostname
 
-    with suppress(Exception):
-        return f"{getuser()}@{socket.gethostname()}"
-    return f"user {os.getuid()}@{socket.gethostname()}"
+    try:
+        return f"{getuser()}@{gethostname()}"
+    except (OSError, KeyError, ImportError):  # a user without a name, as in a container
+        return f"process {os.getpid()}@{gethostname()}"
