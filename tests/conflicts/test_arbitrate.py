@@ -138,6 +138,22 @@ def test_a_cell_that_is_written_meanwhile(pair: tuple[Replica, Replica], tmp_pat
     assert read(one, "SELECT title FROM task WHERE id = 'a'") == [("by hand",)]
 
 
+def test_a_cell_that_a_merge_changes_meanwhile(pair: tuple[Replica, Replica], tmp_path: Path) -> None:
+    """What comes in from a third replica while it is asked is not overwritten by an answer that did not know of it."""
+    one, other = pair
+    with other.clone(tmp_path / "3.db") as third:
+        collide(one, other, "a")
+        write(third, "UPDATE task SET title = 'newest' WHERE id = 'a'")
+
+        def slow(_: Conflict) -> Mapping[str, Any]:
+            sync(one, third)
+            return {"value": "of the program"}
+
+        report = one.arbitrate(slow)
+        assert len(report.failed) == 1 and not report.resolved
+        assert read(one, "SELECT title FROM task WHERE id = 'a'") == [("newest",)]
+
+
 def test_two_conflicts_of_one_cell(pair: tuple[Replica, Replica], tmp_path: Path, clock: peers.Clock) -> None:
     """Of several conflicts of one cell the first answer resolves all, and no more are asked about."""
     one, other = pair
