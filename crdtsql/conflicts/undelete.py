@@ -1,7 +1,8 @@
 """Undelete: bring a deleted row back with the values that it had last.
 
 Runs inside the caller's write transaction on a folded registry; the caller folds afterwards. The row gets a new head that has
-seen the delete, and its cells keep their stamps: an INSERT would stamp them anew, and so beat writes that did not know of it.
+seen the delete, and its cells keep their stamps: an INSERT would stamp them anew, and so beat writes that did not know of it. They
+are stamped anew only where others may have forgotten the values without asking this site.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from crdtsql.capture import without_capture
 from crdtsql.compaction import floor
 from crdtsql.conflicts import rowwrite
 from crdtsql.shown import foretold
-from crdtsql.store import FIRST_UPDATE_OP, Registry, Table
+from crdtsql.store import FIRST_UPDATE_OP, INSERT_OP, Registry, Table, first_event
 
 
 def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
@@ -44,8 +45,9 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
         UsageError: the key has another number of parts.
     """
     connection, table = registry.connection, registry.present_table(name)
-    values = {"held": _held_row(registry, table, tuple(key)), "tbl": table.id, "op": FIRST_UPDATE_OP}
-    _check_kept(registry, table, values["held"], tuple(key))
+    values = {"held": _held_row(registry, table, tuple(key)), "tbl": table.id, "op": FIRST_UPDATE_OP, "detail": 0}
+    heads = _heads(registry, table, values["held"])
+    _check_kept(registry, table, heads, tuple(key))
     awaits = query.exists(
         connection,
         Sql(f"{table.held} AS held"),
@@ -74,25 +76,38 @@ def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
     if reason == reasons.RESTORED:  # its held row stays its truth: what is shown need not be all true
         connection.execute(log, values)
         return
+    if _may_be_forgotten(registry, heads):
+        values |= {"op": INSERT_OP, "detail": 1}
     with without_capture(connection, [table]):
         rowwrite.write(connection, table, tuple(key), show, values)
     connection.execute(log, values)
     connection.execute(f"DELETE FROM {table.held} WHERE id = ?", (values["held"],))
 
 
-def _check_kept(registry: Registry, table: Table, held: int, key: tuple[SqliteValue, ...]) -> None:
-    """Check that others have the values of a deleted row still: a row that comes back does not bring its values anew."""
-    promised = floor.promised(registry)
-    if not promised:
-        return
+def _heads(registry: Registry, table: Table, held: int) -> list[tuple[int, int]]:
     same = table.same_keys("head", "clock")
     statement = sql("conflicts/undelete/heads", clock=table.clock, heads=table.heads, head_is_clock=same)
-    heads = query.rows(registry.connection, statement, {"held": held})
-    if all(floor.covers(registry, promised, t, s) for t, s in heads):
+    return query.rows(registry.connection, statement, {"held": held})
+
+
+def _check_kept(registry: Registry, table: Table, heads: list[tuple[int, int]], key: tuple[SqliteValue, ...]) -> None:
+    """Check that this site did not agree that others may forget the values of a deleted row."""
+    promised = floor.promised(registry)
+    if promised and all(floor.covers(registry, promised, t, s) for t, s in heads):
         raise NotDeletedError(
             f"row {show_key(key)} of table {table.name!r} was deleted before {registry.path} agreed to a compaction, so others "
             f"may have forgotten its values: insert it anew; {suggest.command('held', registry.path, table.name)} shows what it was"
         )
+
+
+def _may_be_forgotten(registry: Registry, heads: list[tuple[int, int]]) -> bool:
+    """Tell whether others may have forgotten the values of a deleted row without asking this site, because they did not know of it.
+
+    Who takes the first event of a site checks that it had seen all that was agreed on there, and waits for the site from then on. So
+    what others forgot unasked was deleted elsewhere before that event.
+    """
+    began = first_event(registry)
+    return all(s != registry.self_ordinal and t < began for t, s in heads)
 
 
 def _held_row(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) -> int:

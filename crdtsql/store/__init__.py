@@ -6,6 +6,7 @@ from crdtsql.base import door
 
 if TYPE_CHECKING:
     from crdtsql.store import catalogue, columns, damage, facts, lanes, names, remotes, unlisted
+    from crdtsql.store.began import first_event
     from crdtsql.store.book import Book, Folded
     from crdtsql.store.catalogue import Registered
     from crdtsql.store.causality import Causality, Stamp
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
     from crdtsql.store.logged import CHANCE_BITS, Logged, has_pending
     from crdtsql.store.progress import PROGRESS_DETAIL
     from crdtsql.store.registry import FORMAT, LIMITS, Registry
-    from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, Field, Table
+    from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, INSERT_OP, Field, Table
 else:
     __getattr__ = door(
         __name__,
         {
+            "began": "first_event",
             "book": "Book Folded",
             "catalogue": "Registered",
             "causality": "Causality Stamp",
@@ -27,7 +29,7 @@ else:
             "logged": "CHANCE_BITS Logged has_pending",
             "progress": "PROGRESS_DETAIL",
             "registry": "FORMAT LIMITS Registry",
-            "tables": "FIRST_PARKED FIRST_UPDATE_OP Field Table",
+            "tables": "FIRST_PARKED FIRST_UPDATE_OP INSERT_OP Field Table",
         },
     )
 
@@ -36,6 +38,7 @@ __all__ = [
     "FIRST_PARKED",
     "FIRST_UPDATE_OP",
     "FORMAT",
+    "INSERT_OP",
     "LIMITS",
     "PROGRESS_DETAIL",
     "Book",
@@ -54,6 +57,7 @@ __all__ = [
     "copies",
     "damage",
     "facts",
+    "first_event",
     "has_pending",
     "lanes",
     "names",

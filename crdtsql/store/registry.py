@@ -32,7 +32,7 @@ from crdtsql.base import (
     sql,
     suggest,
 )
-from crdtsql.store import catalogue, damage, facts, progress
+from crdtsql.store import began, catalogue, damage, facts, progress
 from crdtsql.store.catalogue import Registered
 from crdtsql.store.tables import Field, Table, free_uid
 from crdtsql.store.vectors import peers, sites
@@ -290,6 +290,7 @@ class Registry:
 
     def record_merged(self, at: int, site: int | None = None) -> None:
         """Record what the local site, or another one, had merged before its event `at`, as far as that grew since the last record."""
+        began.note(self, at, site)
         values = {"self": self.self_ordinal if site is None else site, "at": at}
         self.connection.execute(sql("store/registry/record_merged"), values)
 

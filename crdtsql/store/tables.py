@@ -22,8 +22,8 @@ from crdtsql.base import (
     policy,
 )
 
-FIRST_UPDATE_OP = 4
-"""The log's op of an update in mask word 0; 1 is an insert, 2 a delete, 3 a row that may have been evicted."""
+INSERT_OP, FIRST_UPDATE_OP = 1, 4
+"""The log's op of an insert, and of an update in mask word 0; 2 is a delete, 3 a row that may have been evicted."""
 
 
 Fact = Literal[

@@ -113,6 +113,7 @@ def test_undelete_of_rows_from_before_enabling(tmp_path: Path) -> None:
         a.enable("t")
         before = a.blame("t", "key", "1")
         with a.clone(tmp_path / "2.db") as b:
+            write(b, "INSERT INTO t (x, y) VALUES ('other', 1)", "DELETE FROM t WHERE x = 'other'")
             write(a, "DELETE FROM t")
             send(a, b)
             b.undelete("t", "KEY", "1")
@@ -166,3 +167,85 @@ def test_undelete_keeps_the_constraints(tmp_path: Path, clause: str, deferred: s
     a.undelete("parent", 1)
     a.undelete("t", 2)
     assert rows(a) == [(2, 2, 1), (3, 1, None)]
+
+
+def test_what_was_deleted_before_a_site_began_comes_back_with_its_values(tmp_path: Path) -> None:
+    """Others that don't know of a site don't ask it before they forget a deleted row, so it sends all values anew."""
+    a, b, _ = by_one_clock(tmp_path)
+    write(a, "INSERT INTO t VALUES (1, 'a', 'b'), (2, 'a', 'b'), (3, 'a', 'b')")
+    write(a, "DELETE FROM t WHERE id < 3")
+    send(a, b)
+    a.compact(keep_ms=0)
+    assert not a.connection.execute("SELECT count(*) FROM _crdt_held_t").get
+    b.undelete("t", 1)
+    b.undelete("t", 2)  # not its first event, but of the row that others may have forgotten
+    write(a, "DELETE FROM t WHERE id = 3")
+    send(b, a)
+    send(a, b)
+    assert rows(a) == rows(b) == [(1, "a", "b"), (2, "a", "b")]
+    before = a.blame("t", 1)
+    assert {one.site for one in before} == {b.site}
+    write(b, "UPDATE t SET a = 'c' WHERE id = 2")
+    b.undelete("t", 3)  # what was deleted later is kept until this site agrees, so it need not be written anew
+    send(b, a)
+    assert {one.site for one in a.blame("t", 3)} == {a.site}
+    assert rows(a) == rows(b) == [(1, "a", "b"), (2, "c", "b"), (3, "a", "b")]
+
+
+def test_a_copy_begins_as_a_site_of_its_own(tmp_path: Path) -> None:
+    """That the file which it was copied from wrote something says nothing of the copy."""
+    a, b, _ = by_one_clock(tmp_path)
+    write(b, "INSERT INTO t VALUES (1, 'a', 'b'), (2, 'a', 'b')")
+    send(b, a)
+    write(a, "DELETE FROM t WHERE id = 1")
+    send(a, b)
+    with b.clone(tmp_path / "copy.db") as copy:
+        copy.undelete("t", 1)
+        assert {one.site for one in copy.blame("t", 1)} == {copy.site}
+    b.undelete("t", 1)
+    assert {one.site for one in b.blame("t", 1)} == {b.site}
+
+
+def test_a_file_that_noted_no_first_event_takes_a_later_one_for_it(tmp_path: Path) -> None:
+    """What was deleted before anything that is known of its site's events is written anew; what was deleted later is not."""
+    a, b, _ = by_one_clock(tmp_path)
+    write(a, "INSERT INTO t VALUES (1, 'a', 'b'), (2, 'a', 'b')")
+    write(b, "INSERT INTO t VALUES (7, 'a', 'b')")
+    send(a, b)
+    b.connection.execute("DELETE FROM _crdt_meta WHERE name = 'began'")
+    write(a, "DELETE FROM t WHERE id = 1")
+    send(a, b)
+    b.undelete("t", 1)
+    assert {one.site for one in b.blame("t", 1)} == {a.site}
+
+
+@pytest.mark.parametrize("identity", ["key", "row"])
+def test_a_row_that_comes_back_with_its_values_is_the_same_row(tmp_path: Path, identity: str) -> None:
+    """It has its number, and its typed columns what they showed."""
+    schema = "CREATE TABLE o (id INTEGER PRIMARY KEY); CREATE TABLE t (id INTEGER PRIMARY KEY, a, n INTEGER, tags TEXT)"
+    now = Clock(step=1_000)
+    a = replica(tmp_path / "1.db", schema, now=now, site=1, tables=("o",))
+    a.enable("t", identity=identity, types={"n": "counter", "tags": "set"})
+    b = a.clone(tmp_path / "2.db")
+    write(a, "INSERT INTO t VALUES (1, 'a', 3, '[\"x\"]')", "UPDATE t SET n = n + 2, tags = '[\"x\",\"y\"]'")
+    write(a, "DELETE FROM t")
+    send(a, b)
+    a.compact(keep_ms=0)
+    b.undelete("t", 1)
+    write(b, "UPDATE t SET n = n + 1")
+    come_to_rest([a, b])
+    assert rows(a, "t") == rows(b, "t") == [(1, "a", 6, '["x","y"]')]
+    assert state.shared(a.connection) == state.shared(b.connection)
+
+
+@pytest.mark.parametrize("noted", ["DELETE FROM _crdt_meta", "UPDATE _crdt_meta SET value = '99 1'"])
+def test_the_first_event_of_another_site_says_nothing(tmp_path: Path, noted: str) -> None:
+    """An earlier version leaves what was noted of the site that a file was before."""
+    a, b, _ = by_one_clock(tmp_path)
+    write(a, "INSERT INTO t VALUES (1, 'a', 'b')", "DELETE FROM t")
+    send(a, b)
+    write(b, "INSERT INTO t VALUES (7, 'a', 'b')")
+    b.vector()
+    b.connection.execute(f"{noted} WHERE name = 'began'")
+    b.undelete("t", 1)
+    assert {one.site for one in b.blame("t", 1)} == {b.site}

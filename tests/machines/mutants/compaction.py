@@ -115,13 +115,41 @@ COMPACTION = tuple(
         (
             "a deleted row is brought back though others may have forgotten its values",
             "conflicts/undelete.py",
-            '    _check_kept(registry, table, values["held"], tuple(key))\n',
+            "    _check_kept(registry, table, heads, tuple(key))\n",
             "",
         ),
     )
 ) + tuple(
     Mutant(name, file, find, put, tests=tests)
     for name, file, find, put, tests in (
+        (
+            "a site that nobody knows brings a row back without its values",
+            "conflicts/undelete.py",
+            "    if _may_be_forgotten(registry, heads):\n",
+            "    if False:\n",
+            "tests/conflicts/test_undelete.py",
+        ),
+        (
+            "the first event of another site is taken for that of this one",
+            "store/began.py",
+            "if ordinal == str(own):",
+            "if ordinal:",
+            "tests/conflicts/test_undelete.py",
+        ),
+        (
+            "what was deleted before a site's first event comes back without its values once it wrote something",
+            "store/began.py",
+            "    ordinal, _, hlc = ",
+            "    return 0\n    ordinal, _, hlc = ",
+            "tests/conflicts/test_undelete.py",
+        ),
+        (
+            "a row that comes back with its values is another row",
+            "conflicts/undelete.py",
+            'values |= {"op": INSERT_OP, "detail": 1}',
+            'values |= {"op": INSERT_OP, "detail": None}',
+            "tests/conflicts/test_undelete.py",
+        ),
         (
             "a row of which a severed reference may still be reported loses its birth",
             ALONE,

@@ -47,7 +47,8 @@ class Event:
 
     Attributes:
         number: its bit.
-        kind: "insert", "update", "delete", "purge" (a delete that writes every cell) or "genesis".
+        kind: "insert", "update", "delete", "purge" (a delete that writes every cell), "undelete", "undelete anew" (which
+            writes every cell) or "genesis".
         writes: row -> column -> value; one row, but for a genesis, which has every row that was there.
         seen: the events that its writer knew, itself left out.
         typed: what it did to typed cells, which `writes` leaves out.

@@ -231,7 +231,7 @@ class World:
         alive = all if self.table(row).rows == "delete-wins" else any
         return RowState(
             alive=alive(event.is_add for event in heads),
-            born=max(event.stamp for event in events if event.kind in ("insert", "genesis")),
+            born=max(event.stamp for event in events if event.kind in ("insert", "undelete anew", "genesis")),
             heads=frozenset((*event.stamp, not event.is_add) for event in heads),
             cells=cells,
             heads_of=heads_of,
@@ -316,10 +316,24 @@ class Replica:
             entry.event = self._happen(max(self.clock + 1, then_ms << 16), kind, writes, typed, site)
         self.pending = []
 
-    def undelete(self, row: Row, now_ms: int) -> None:
-        """Bring a deleted row back: a new head that has seen all, and no cell is written."""
+    def undelete(self, row: Row, now_ms: int, *, shown: bool = False) -> None:
+        """Bring a deleted row back: a new head that has seen all, and no cell is written, where it is `shown` for other rows' sake.
+
+        Else all are written anew if others deleted it before this site did anything, because they may have forgotten what was in it.
+        """
         self.fold(now_ms)
-        self._happen(max(self.clock + 1, now_ms << 16), "undelete", {row: {}}, {})
+        own = [event.hlc for event in self.world.of(self.known) if event.site == self.site]
+        values: dict[str, Any] = {}
+        kind = "undelete"
+        if not shown and all(site != self.site and hlc < min(own, default=GENESIS) for hlc, site, _ in self.rows[row].heads):
+            values = {column: value for column, (value, _) in self.rows[row].cells.items()}
+            kind = "undelete anew"
+        typed = {
+            (row, column): cells.whole(column_type, (row, column), self._events((row, column)), values[column])
+            for column, column_type in self.world.table(row).types.items()
+            if column in values
+        }
+        self._happen(max(self.clock + 1, now_ms << 16), kind, {row: self._untyped(row, values)}, typed)
 
     def purge(self, row: Row, blanks: Mapping[str, Any], now_ms: int) -> None:
         """Let a deleted row be forgotten: it is deleted once more, and each of its cells is written as a whole with a blank."""

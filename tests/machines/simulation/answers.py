@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from crdtsql.base import query
 from crdtsql.base.errors import PurgedError
 from crdtsql.conflicts.conflict_log import Conflict
+from crdtsql.store import Registry
 from tests.machines.oracle import model, parts
 from tests.machines.oracle.events import Event, Row
 from tests.machines.simulation import accounting, values
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def undelete(simulation: Simulation) -> None:
-    """Bring a deleted row back: it gets a new head, and its cells keep their stamps and parts."""
+    """Bring a deleted row back: it gets a new head, and its cells keep their stamps and parts, but for the first thing that a site does."""
     peer = simulation.random.choice(simulation.peers)
     simulation.check(peer)
     gone = [row for row, found in peer.twin.rows.items() if not found.alive]
@@ -32,8 +34,12 @@ def undelete(simulation: Simulation) -> None:
             simulation.occurred["an undelete of a purged row was refused"] += 1
             return
         raise AssertionError("a purged row was brought back")
+    place = Registry(peer.replica.connection).present_table(table)
+    there = query.exists(peer.replica.connection, place.quoted, place.has_given_key, key)
+    cells = peer.twin.rows[table, key].cells
     peer.replica.undelete(table, *key)
-    peer.twin.undelete((table, key), simulation.now_of(peer.skew_ms))
+    peer.twin.undelete((table, key), simulation.now_of(peer.skew_ms), shown=there)
+    simulation.occurred["a row was undeleted with its values"] += bool(cells) and peer.twin.rows[table, key].cells != cells
     back = peer.twin.rows[table, key]
     assert back.alive
     simulation.occurred["a row was undeleted"] += 1

@@ -73,6 +73,7 @@ REQUIRED = (
     "a network partition kept two apart",
     "a network partition healed",
     "a row was undeleted",
+    "a row was undeleted with its values",
     "a delete-wins row was undeleted",
     "a row with a typed cell in parts was undeleted",
     "an undeleted row came back elsewhere",
@@ -158,6 +159,9 @@ def note_merge(
     _note_values(occurred, world, twin.known | changeset.known)
 
 
+UNDELETES = ("undelete", "undelete anew")
+
+
 def _note_undeleted(
     occurred: Counter[str],
     world: model.World,
@@ -166,14 +170,14 @@ def _note_undeleted(
     before: Mapping[Row, model.RowState],
     after: Mapping[Row, model.RowState],
 ) -> None:
-    for event in (event for event in new if event.kind == "undelete"):
+    for event in (event for event in new if event.kind in UNDELETES):
         (row,) = event.writes
         if row in before and not before[row].alive and after[row].alive:
             occurred["an undeleted row came back elsewhere"] += 1
         for other in known:
             if row in other.writes and world.concurrent(event, other):
                 occurred["undeleted against a concurrent delete"] += other.kind == "delete"
-                occurred["undeleted on two sites"] += other.kind == "undelete"
+                occurred["undeleted on two sites"] += other.kind in UNDELETES
 
 
 def _note_values(occurred: Counter[str], world: model.World, known: int) -> None:

@@ -1,5 +1,5 @@
 INSERT INTO _crdt_log (at, op, tbl, detail, ${keys})
--- An update of no column: the row gets a new head, and its cells keep their stamps.
-SELECT ${log_time}, :op, :tbl, 0, ${held_keys}
+-- An update of no column, which gives the row a new head and lets its cells keep their stamps; or an insert of a row that is there.
+SELECT ${log_time}, :op, :tbl, :detail, ${held_keys}
 FROM ${held} AS held
 WHERE held.id = :held
