@@ -29,7 +29,7 @@ from crdtsql.capture import without_capture
 from crdtsql.compaction import floor
 from crdtsql.conflicts import rowwrite
 from crdtsql.shown import foretold
-from crdtsql.store import FIRST_UPDATE_OP, INSERT_OP, Registry, Table, first_event
+from crdtsql.store import FIRST_UPDATE_OP, INSERT_OP, Registry, Table, began
 
 
 def undelete(registry: Registry, name: str, key: Sequence[SqliteValue]) -> None:
@@ -106,8 +106,8 @@ def _may_be_forgotten(registry: Registry, heads: list[tuple[int, int]]) -> bool:
     Who takes the first event of a site checks that it had seen all that was agreed on there, and waits for the site from then on. So
     what others forgot unasked was deleted elsewhere before that event.
     """
-    began = first_event(registry)
-    return all(s != registry.self_ordinal and t < began for t, s in heads)
+    first = began.first_event(registry)
+    return all(s != registry.self_ordinal and t < first for t, s in heads)
 
 
 def _held_row(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) -> int:

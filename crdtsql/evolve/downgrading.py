@@ -33,7 +33,7 @@ CLAIMS = (
 )
 """What a file has of claims and arbitration, which earlier formats don't know; it goes where nothing is claimed."""
 VIEWS_OF_9 = ("crdt_unseen_overwrites", "crdt_revision")
-NOTES = ("awaited", "claim_token", "names_looked", "totals_closed", "unforetold")
+NOTES = ("awaited", "began", "claim_token", "names_looked", "totals_closed", "unforetold")
 """Facts that only say what was done already, and that can go."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -20,6 +21,7 @@ from crdtsql.look.advice import BROKEN, NOTE, REFUSED, WATCH, Finding, World, li
 from crdtsql.shown import Difference, references
 from crdtsql.sqlite import TableShape, schema, tablesql, usertriggers
 from crdtsql.store import Damage, Registry, Remedy, Table, damage
+from crdtsql.wire import left_in
 
 MOST_ROWS_NAMED = 5
 
@@ -163,6 +165,18 @@ def notices(registry: Registry, names: Sequence[str]) -> Iterator[str]:
             yield from (finding.text for finding in advice.of_trigger(world, trigger) if finding.about == "trigger")
 
 
+def _unfinished(world: World) -> Iterator[Finding]:
+    """Name copies beside the file that somebody who was killed left."""
+    if world.path in ("", ":memory:"):
+        return
+    for path in left_in(Path(world.path).absolute().parent):
+        yield Finding(
+            WATCH, "copy", f"{path} is a part of a copy that a clone, or a rejoin, left which was killed: nobody needs it; the next "
+            "one that writes into that folder deletes it, if nobody wrote to it for ten minutes",
+            f"rm -- {shlex.quote(str(path))}*",
+        )  # fmt: skip
+
+
 def _shapes(
     connection: apsw.Connection, names: list[str]
 ) -> tuple[dict[str, TableShape], dict[str, CannotEnableError]]:
@@ -192,6 +206,7 @@ def _file(world: World, views: list[str], any_enabled: bool) -> Iterator[Finding
         yield Finding(
             NOTE, "copies", f"nothing is replicated yet: enable first, then make copies with {suggest.verb('clone')}"
         )
+    yield from _unfinished(world)
     newest = "3.37, for the STRICT tables" if any(shape.strict for shape in world.shapes.values()) else "3.35"
     yield Finding(NOTE, "versions", f"programs that write replicated tables need SQLite {newest}, or newer")
     if views:

@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 
 from crdtsql.base import DatabaseError, clock
-from crdtsql.wire import move_to_new
+from crdtsql.wire import move_to_new, unfinished
 
 
 @contextmanager
@@ -39,22 +39,17 @@ def _copy(path: str, now_ms: int, lock_timeout: float) -> str:
     target = Path(f"{path}.before-rejoin-{when}")
     while target.exists():
         target = Path(f"{path}.before-rejoin-{when}-{secrets.token_hex(2)}")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        _back_up(path, str(temporary), lock_timeout)
-        os.chmod(temporary, os.stat(path).st_mode & 0o777)
-        _make_durable(temporary)
-        move_to_new(temporary, target)
-        _make_durable(target.parent)
+        with unfinished(target) as temporary:
+            _back_up(path, str(temporary), lock_timeout)
+            os.chmod(temporary, os.stat(path).st_mode & 0o777)
+            _make_durable(temporary)
+            move_to_new(temporary, target)
+            _make_durable(target.parent)
     except OSError as error:
         raise DatabaseError(
             f"{target}: it can't be written ({error.strerror}), and without a copy nothing is changed"
         ) from error
-    finally:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            with suppress(OSError):
-                Path(f"{temporary}{suffix}").unlink()
     return str(target)
 
 

@@ -370,12 +370,11 @@ class Replica(SchemaVerbs, Arbitrating, Combining, Compacting, Carried, Verifyin
         Raises:
             DatabaseError: there is a file already.
         """
-        import secrets
         from pathlib import Path
 
         from crdtsql.compaction import rounds
         from crdtsql.numbers import blocks
-        from crdtsql.wire import move_to_new
+        from crdtsql.wire import move_to_new, unfinished
 
         target = Path(path)
         if not self._file:
@@ -386,7 +385,6 @@ class Replica(SchemaVerbs, Arbitrating, Combining, Compacting, Carried, Verifyin
             )
         if not target.parent.is_dir():
             raise DatabaseError(f"{target}: it can't be written: there is no folder {target.parent}")
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         site = self._make_site()
         with self._folded():
             has_blocks, compacts = blocks.has_sequences(self.registry), rounds.is_begun(self.registry)
@@ -399,18 +397,15 @@ class Replica(SchemaVerbs, Arbitrating, Combining, Compacting, Carried, Verifyin
                 if compacts:
                     rounds.vouch(self.registry, site)
         try:
-            with explained(str(target), self.lock_timeout), self._at_rest():
-                self._copy_to(temporary, site)
-            with self._finishing():
-                move_to_new(temporary, target)
+            with unfinished(target, 0o644) as temporary:
+                with explained(str(target), self.lock_timeout), self._at_rest():
+                    self._copy_to(temporary, site)
+                with self._finishing():
+                    move_to_new(temporary, target)
         except FileExistsError as error:
             raise DatabaseError(f"{target}: there is a file already; clone to another path") from error
         except OSError as error:
             raise DatabaseError(f"{target}: it can't be written: {error.strerror}") from error
-        finally:
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                with suppress(OSError):
-                    Path(f"{temporary}{suffix}").unlink()
         return Replica.open(target, now=self._now, make_site=self._make_site, lock_timeout=self.lock_timeout)
 
     def _copy_to(self, path: Path, site: bytes) -> None:

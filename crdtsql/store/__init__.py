@@ -6,7 +6,6 @@ from crdtsql.base import door
 
 if TYPE_CHECKING:
     from crdtsql.store import catalogue, columns, damage, facts, lanes, names, remotes, unlisted
-    from crdtsql.store.began import first_event
     from crdtsql.store.book import Book, Folded
     from crdtsql.store.catalogue import Registered
     from crdtsql.store.causality import Causality, Stamp
@@ -16,11 +15,11 @@ if TYPE_CHECKING:
     from crdtsql.store.progress import PROGRESS_DETAIL
     from crdtsql.store.registry import FORMAT, LIMITS, Registry
     from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, INSERT_OP, Field, Table
+    from crdtsql.store.vectors import began
 else:
     __getattr__ = door(
         __name__,
         {
-            "began": "first_event",
             "book": "Book Folded",
             "catalogue": "Registered",
             "causality": "Causality Stamp",
@@ -29,6 +28,7 @@ else:
             "logged": "CHANCE_BITS Logged has_pending",
             "progress": "PROGRESS_DETAIL",
             "registry": "FORMAT LIMITS Registry",
+            "vectors": "began",
             "tables": "FIRST_PARKED FIRST_UPDATE_OP INSERT_OP Field Table",
         },
     )
@@ -52,12 +52,12 @@ __all__ = [
     "Remedy",
     "Stamp",
     "Table",
+    "began",
     "catalogue",
     "columns",
     "copies",
     "damage",
     "facts",
-    "first_event",
     "has_pending",
     "lanes",
     "names",

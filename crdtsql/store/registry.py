@@ -32,10 +32,10 @@ from crdtsql.base import (
     sql,
     suggest,
 )
-from crdtsql.store import began, catalogue, damage, facts, progress
+from crdtsql.store import catalogue, damage, facts, progress
 from crdtsql.store.catalogue import Registered
 from crdtsql.store.tables import Field, Table, free_uid
-from crdtsql.store.vectors import peers, sites
+from crdtsql.store.vectors import began, peers, sites
 
 if TYPE_CHECKING:
     from crdtsql.sqlite import TableShape

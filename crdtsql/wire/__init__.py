@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from crdtsql.wire.attaching import attached, laid_open
     from crdtsql.wire.envelope import MAXIMUM_ROWS_BYTES, Changeset, Sign, header_bytes, pack, pack_rows, unpack
     from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
+    from crdtsql.wire.halfway import left_in, unfinished
     from crdtsql.wire.header import Header, KeyStep, PurgedRow, Site, TableHeader, UnseenWrite
     from crdtsql.wire.parsing import (
         MAXIMUM_FORETOLD,
@@ -28,6 +29,7 @@ else:
             "files": "move_to_new no_such_file read_changeset read_text write_file",
             "header": "Header KeyStep PurgedRow Site TableHeader UnseenWrite",
             "parsing": "MAXIMUM_FORETOLD MAXIMUM_KEYS MAXIMUM_LANES MAXIMUM_NAMES MAXIMUM_SITES MAXIMUM_STARTS read_header",
+            "halfway": "left_in unfinished",
         },
     )
 
@@ -51,6 +53,7 @@ __all__ = [
     "header_bytes",
     "image",
     "laid_open",
+    "left_in",
     "move_to_new",
     "no_such_file",
     "pack",
@@ -59,6 +62,7 @@ __all__ = [
     "read_header",
     "read_text",
     "rows",
+    "unfinished",
     "unpack",
     "workbench",
     "write_file",

@@ -227,7 +227,7 @@ def test_a_row_that_comes_back_with_its_values_is_the_same_row(tmp_path: Path, i
     a = replica(tmp_path / "1.db", schema, now=now, site=1, tables=("o",))
     a.enable("t", identity=identity, types={"n": "counter", "tags": "set"})
     b = a.clone(tmp_path / "2.db")
-    write(a, "INSERT INTO t VALUES (1, 'a', 3, '[\"x\"]')", "UPDATE t SET n = n + 2, tags = '[\"x\",\"y\"]'")
+    write(a, "INSERT INTO t VALUES (1, 'a', 3, '[\"x\"]')", 'UPDATE t SET n = n + 2, tags = \'["x","y"]\'')
     write(a, "DELETE FROM t")
     send(a, b)
     a.compact(keep_ms=0)

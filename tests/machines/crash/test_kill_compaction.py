@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -167,6 +168,53 @@ def test_a_killed_rejoin_is_whole_or_none(made: Path) -> None:
 
     kill_often(prepared, lambda at: ["rejoin", at / "app.db", at / "peer.db", "--yes"], found)
     assert ("m", "new", 1) in found(made.with_name("now") / "app.db")[0]
+
+
+@pytest.mark.parametrize("made", ["wal", "delete"], indirect=True)
+def test_a_killed_downgrade_is_whole_or_none(made: Path) -> None:
+    """The file has one format or the other; repeating it gives the same."""
+    shown = found(made / "app.db")
+
+    def prepared() -> Path:
+        at = fresh(made)
+        ok("vector", at / "app.db")  # the copy is a new site from here on
+        return at
+
+    def check(path: Path) -> object:
+        assert found(path) == shown
+        return query(path, "SELECT value FROM _crdt_meta WHERE name = 'format'")
+
+    kill_often(prepared, lambda at: ["downgrade", at / "app.db"], check)
+
+
+@pytest.mark.parametrize("made", ["wal", "delete"], indirect=True)
+def test_a_killed_clone_is_whole_or_none(made: Path) -> None:
+    """There is no new file, or all of it; what is left of it is named, and goes with the next clone once it is old."""
+    shown = found(made / "app.db")
+
+    def prepared() -> Path:
+        at = fresh(made)
+        ok("vector", at / "app.db")
+        return at
+
+    def words(at: Path) -> list[str | Path]:
+        return ["clone", at / "app.db", at / "new.db"]
+
+    def check(path: Path) -> object:
+        new = path.with_name("new.db")
+        for left in path.parent.glob(".new.db.*"):
+            assert f"rm -- {str(left).partition('.tmp')[0]}.tmp*" in ok("doctor", path)
+            os.utime(left, (1, 1))
+        if new.exists():
+            assert query(new, "PRAGMA integrity_check") == [("ok",)] and found(new) == shown
+            ok("doctor", new)
+        else:
+            ok(*words(path.parent))
+        ok("clone", path, path.with_name("another.db"))
+        path.with_name("another.db").unlink()
+        return [*path.parent.glob(".*")]
+
+    kill_often(prepared, words, check)
 
 
 @pytest.mark.parametrize("made", ["wal", "delete"], indirect=True)

@@ -123,6 +123,27 @@ COMPACTION = tuple(
     Mutant(name, file, find, put, tests=tests)
     for name, file, find, put, tests in (
         (
+            "a copy that somebody else makes is taken for waste",
+            "wire/halfway.py",
+            "        return _lock(handle)\n",
+            "        return True\n",
+            "tests/replica/test_unfinished.py",
+        ),
+        (
+            "a copy that was just begun is taken for waste",
+            "wire/halfway.py",
+            "left_in(target.parent, LEFT_S)",
+            "left_in(target.parent)",
+            "tests/replica/test_unfinished.py",
+        ),
+        (
+            "a note that earlier formats don't know keeps a file from going back",
+            "evolve/downgrading.py",
+            '"began", ',
+            "",
+            "tests/store/test_downgrade.py",
+        ),
+        (
             "a site that nobody knows brings a row back without its values",
             "conflicts/undelete.py",
             "    if _may_be_forgotten(registry, heads):\n",
@@ -131,14 +152,14 @@ COMPACTION = tuple(
         ),
         (
             "the first event of another site is taken for that of this one",
-            "store/began.py",
+            "store/vectors/began.py",
             "if ordinal == str(own):",
             "if ordinal:",
             "tests/conflicts/test_undelete.py",
         ),
         (
             "what was deleted before a site's first event comes back without its values once it wrote something",
-            "store/began.py",
+            "store/vectors/began.py",
             "    ordinal, _, hlc = ",
             "    return 0\n    ordinal, _, hlc = ",
             "tests/conflicts/test_undelete.py",

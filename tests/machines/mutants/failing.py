@@ -10,9 +10,9 @@ FAILING = tuple(
     for name, file, find, put, tests in (
         (
             "a clone that failed stays half done",
-            "replica/replica.py",
-            'Path(f"{temporary}{suffix}").unlink()',
-            'Path(f"{temporary}{suffix}").stat()',
+            "wire/halfway.py",
+            'os.unlink(f"{path}{suffix}")',
+            'os.stat(f"{path}{suffix}")',
             FAULTS,
         ),
         (

@@ -325,7 +325,9 @@ class Replica:
         own = [event.hlc for event in self.world.of(self.known) if event.site == self.site]
         values: dict[str, Any] = {}
         kind = "undelete"
-        if not shown and all(site != self.site and hlc < min(own, default=GENESIS) for hlc, site, _ in self.rows[row].heads):
+        if not shown and all(
+            site != self.site and hlc < min(own, default=GENESIS) for hlc, site, _ in self.rows[row].heads
+        ):
             values = {column: value for column, (value, _) in self.rows[row].cells.items()}
             kind = "undelete anew"
         typed = {

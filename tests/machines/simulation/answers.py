@@ -39,7 +39,9 @@ def undelete(simulation: Simulation) -> None:
     cells = peer.twin.rows[table, key].cells
     peer.replica.undelete(table, *key)
     peer.twin.undelete((table, key), simulation.now_of(peer.skew_ms), shown=there)
-    simulation.occurred["a row was undeleted with its values"] += bool(cells) and peer.twin.rows[table, key].cells != cells
+    simulation.occurred["a row was undeleted with its values"] += (
+        bool(cells) and peer.twin.rows[table, key].cells != cells
+    )
     back = peer.twin.rows[table, key]
     assert back.alive
     simulation.occurred["a row was undeleted"] += 1

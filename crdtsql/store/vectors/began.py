@@ -1,6 +1,6 @@
 """Began: from which event on the others can know of this file's site.
 
-Others wait for a site, before they forget what all have, once they know an event of it. One that wrote nothing is waited for by nobody.
+Others wait for a site, before they forget what all have, once they know an event of it. Nobody waits for one that wrote nothing.
 """
 
 from __future__ import annotations
