@@ -33,7 +33,7 @@ CLAIMS = (
 )
 """What a file has of claims and arbitration, which earlier formats don't know; it goes where nothing is claimed."""
 VIEWS_OF_9 = ("crdt_unseen_overwrites", "crdt_revision")
-NOTES = ("awaited", "began", "claim_token", "names_looked", "totals_closed", "unforetold")
+NOTES = ("awaited", "began", "births", "claim_token", "names_looked", "totals_closed", "unforetold")
 """Facts that only say what was done already, and that can go."""
 
 
@@ -100,7 +100,7 @@ def downgrade(registry: Registry, to: int) -> bool:
     for kind, name in CLAIMS:
         connection.execute(f"DROP {kind} IF EXISTS {name}")
     for name in NOTES:
-        connection.execute("DELETE FROM _crdt_meta WHERE name = ?", (name,))
+        connection.execute("DELETE FROM _crdt_meta WHERE name = ?1 OR name GLOB ?1 || ':*'", (name,))
     memory.forget_rows(connection)
     registry.set("format", to)
     return True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from crdtsql.base import naming, query, sql
+from crdtsql.base import memory, naming, query, sql
 from crdtsql.capture import shadows, views
 from crdtsql.sqlite import schema
 from crdtsql.store import LIMITS, Damage, Registry, Remedy, Table, damage
@@ -26,6 +26,8 @@ def rebuild(registry: Registry, found: Iterable[Damage]) -> list[Damage]:
     for one in done:
         if one.table:
             _of_table(registry, one)
+        elif one.what == "_crdt_aside":  # it is made anew with the next changeset that is set aside
+            _forget_fact(registry, "aside")
         elif one.what in damage.statements().keys() - set(damage.CORE):
             _of_file(registry, one.what)
     if any(not one.table for one in done):
@@ -76,6 +78,10 @@ def _of_table(registry: Registry, one: Damage) -> None:
     if one.what == "_crdt_meta":
         registry.set(table.fact("absent"), 1)
         return
+    if one.what == "_crdt_births":  # it is made anew with the next birth that is put away
+        registry.connection.execute("DROP TABLE IF EXISTS _crdt_births")
+        _forget_fact(registry, table.fact("births"))
+        return
     shape = schema.read(connection, table.place)
     if shape is None:
         return
@@ -92,6 +98,11 @@ def _of_table(registry: Registry, one: Damage) -> None:
     for index in (naming.clock_index(table.name), naming.kept_index(table.name), naming.born_index(table.name)):
         connection.execute(f"DROP INDEX IF EXISTS {index}")
     shadows.create_indexes(registry, table)
+
+
+def _forget_fact(registry: Registry, name: str) -> None:
+    registry.connection.execute("DELETE FROM _crdt_meta WHERE name = ?", (name,))
+    memory.forget_rows(registry.connection)
 
 
 def hold_values_lost(registry: Registry, table: Table) -> int:

@@ -39,6 +39,8 @@ def put_away(registry: Registry, table: Table, births: Iterable[Birth]) -> None:
         return
     if not is_there(connection):
         connection.execute(sql("numbers/archive/create_births"))
+    if registry.get(table.fact("births")) is None:
+        registry.set(table.fact("births"), 1)
     around = {"tbl": table.id, "first": new[0][0], "last": new[-1][0]}
     near = query.rows(connection, sql("numbers/archive/find_near"), around)
     kept = [birth for _, packed in near for birth in _unpacked(packed)]

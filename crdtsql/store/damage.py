@@ -42,6 +42,7 @@ LOST = {
     "_crdt_peer": "",
     "_crdt_progress": "",
     "_crdt_retired": "which ended sites are named no more",
+    "_crdt_aside": "changesets that were set aside",
     "clock": "who wrote what, and when",
     "held": "the values of deleted and held rows",
     "heads": "concurrent writes and deletes of one row",
@@ -238,6 +239,8 @@ def _of_file(connection: apsw.Connection, present: dict[str, set[str]], tables: 
     for name in VIEWS:
         if name not in views and not (name in OF_ALL_TABLES and len(tables) > MOST_LOGGED):
             yield Damage(name, "is gone", Remedy.REBUILD)
+    if "_crdt_aside" not in present and facts.get(connection, "aside") is not None:
+        yield Damage("_crdt_aside", "is gone", Remedy.REBUILD, LOST["_crdt_aside"])
     indexes = _indexes(connection)
     if "_crdt_conflict" in present and "_crdt_conflict_row" not in indexes:
         yield Damage("_crdt_conflict_row", "is gone", Remedy.REBUILD)
@@ -290,6 +293,7 @@ def _of_table(connection: apsw.Connection, present: dict[str, set[str]], table: 
         rows = _rows_lost(connection, present, table, kind)
         remedy = Remedy.REBUILD if rows in (NONE, ONLY_VALUES) else Remedy.DISABLE
         yield Damage(name, problem, remedy, "" if rows == NONE else LOST[kind], table.name)
+    yield from _of_births(connection, present, table)
     clock = present.get(f"_crdt_clock_{table.name}", set())
     if any(column[:1] == "c" and column[-2:] == "_t" for column in clock - wanted["clock"]):
         yield _hopeless(table.name, "_crdt_column", "lacks a column of it", "what its columns are")
@@ -308,6 +312,20 @@ def _of_table(connection: apsw.Connection, present: dict[str, set[str]], table: 
             yield Damage(plain, "is gone", Remedy.REBUILD, "", table.name)
 
 
+def _of_births(connection: apsw.Connection, present: dict[str, set[str]], table: Table) -> Iterator[Damage]:
+    """Find out whether births of a table that were put away are still there; what they stand in is made with the first one."""
+    problem = _lacking(present, "_crdt_births", {"tbl", "first", "last", "packed"})
+    if problem is not None and facts.get(connection, table.fact("births")) is not None:
+        alone = _is_alone(connection)
+        remedy = Remedy.REBUILD if alone else Remedy.DISABLE
+        yield Damage("_crdt_births", problem, remedy, "" if alone else LOST["born"], table.name)
+
+
+def _is_alone(connection: apsw.Connection) -> bool:
+    """Tell whether no other site ever wrote anything that is here."""
+    return bool(query.first(connection, "SELECT count(*) FROM _crdt_site WHERE upto > 0")[0] <= 1)
+
+
 def _rows_lost(connection: apsw.Connection, present: dict[str, set[str]], table: Table, kind: str) -> str:
     """Tell what a table of ours had in it that is missing, or lacks columns, as far as the clocks tell."""
     clock = present.get(f"_crdt_clock_{table.name}", set())
@@ -315,8 +333,7 @@ def _rows_lost(connection: apsw.Connection, present: dict[str, set[str]], table:
         return ROWS
     condition = {"heads": "many IS NOT NULL", "held": "held IS NOT NULL"}.get(kind, "1")
     if not query.exists(connection, table.clock, condition):
-        alone = query.first(connection, "SELECT count(*) FROM _crdt_site WHERE upto > 0")[0] <= 1
-        return NONE if alone or kind in ("heads", "held") else ROWS
+        return NONE if _is_alone(connection) or kind in ("heads", "held") else ROWS
     if kind == "held" and not query.exists(connection, table.clock, "held IS NOT NULL AND gone IS NULL"):
         return ONLY_VALUES
     return ROWS

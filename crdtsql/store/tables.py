@@ -27,7 +27,18 @@ INSERT_OP, FIRST_UPDATE_OP = 1, 4
 
 
 Fact = Literal[
-    "parked", "absent", "unique", "references", "links", "triggers", "unsure", "places", "rests", "old_numbers", "fence"
+    "parked",
+    "absent",
+    "unique",
+    "references",
+    "links",
+    "triggers",
+    "unsure",
+    "places",
+    "rests",
+    "old_numbers",
+    "births",
+    "fence",
 ]
 """A word for a fact about one table, which `_crdt_meta` calls `<word>:<id>`: read with the table, and forgotten with it."""
 

@@ -80,6 +80,7 @@ def keep(registry: Registry, data: bytes, why: str, at_ms: int) -> int | None:
     connection, header = registry.connection, unpack(data).header
     if not is_there(connection):
         connection.execute(sql("trust/aside/create"))
+        registry.set("aside", 1)
     of_sender = query.rows(
         connection, "SELECT id, data FROM main._crdt_aside WHERE sender = ? ORDER BY id", (header.sender,)
     )

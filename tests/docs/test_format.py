@@ -266,6 +266,7 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
     names = {f"`{name.replace('triggers:1', 'triggers:<table>')}`" for name in present}
     about_one = {f"`{word}:<table>`" for word in typing.get_args(Fact)}
     assert set(documented_names("name")) == names | about_one | {
+        "`aside`",
         "`claim_token`",
         "`compact_silent_ms`",
         "`compacted`",

@@ -379,3 +379,18 @@ def test_a_store(three: list[Replica], tmp_path: Path) -> None:
     report = one.sync(folder)
     assert ["writes table 'task'" in reason for reason in report.skipped] == [True]
     assert len(one.aside()) == 1 and [row[0] for row in rows(one, "note")] == ["n", "of other"]
+
+
+def test_what_was_set_aside_and_is_gone_is_missed(three: list[Replica]) -> None:
+    """Somebody dropped our table of it: `doctor` says so, `repair` lets it be made anew, and the sender's changes come again."""
+    one, _, limited = three
+    refuses(one, delta(limited, one, "INSERT INTO task VALUES ('c', 'z', 1)"), "set aside as 1")
+    one.connection.execute("DROP TABLE _crdt_aside")
+    (finding,) = [found for found in one.doctor().findings if found.level == "broken"]
+    assert "_crdt_aside is gone, and with it changesets that were set aside" in finding.text
+    assert "crdtsql repair" in finding.text
+    with pytest.raises(errors.DamagedError, match="_crdt_aside"):
+        one.export()
+    assert one.repair().mended and not one.doctor().broken and not one.aside()
+    refuses(one, delta(limited, one, "INSERT INTO note VALUES ('m', 'x')"), "set aside as 1")
+    assert len(one.aside()) == 1 and not one.doctor().broken

@@ -123,6 +123,20 @@ COMPACTION = tuple(
     Mutant(name, file, find, put, tests=tests)
     for name, file, find, put, tests in (
         (
+            "births that were put away and are gone are not missed",
+            "numbers/archive.py",
+            '        registry.set(table.fact("births"), 1)\n',
+            "        pass\n",
+            "tests/evolve/test_made_late.py",
+        ),
+        (
+            "births that others know too are forgotten with the table they were in",
+            "store/damage.py",
+            "alone = _is_alone(connection)\n",
+            "alone = True\n",
+            "tests/evolve/test_made_late.py",
+        ),
+        (
             "a copy that somebody else makes is taken for waste",
             "wire/halfway.py",
             "        return _lock(handle)\n",
