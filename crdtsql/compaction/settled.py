@@ -31,7 +31,7 @@ from crdtsql.compaction.report import TableCompacted
 from crdtsql.compaction.stride import Stride
 from crdtsql.numbers import archive
 from crdtsql.sqlite import schema
-from crdtsql.store import Field, Registry, Table
+from crdtsql.store import Field, Registry, Table, columns
 from crdtsql.types import split
 
 FLOOR = TemporaryTable("_crdt_floor", "compaction/settled/create_floor")
@@ -39,6 +39,9 @@ SETTLED = TemporaryTable("_crdt_settled", "compaction/settled/create_settled")
 _NEVER, _ANY = Sql("0"), Sql("1")
 _GONE, _EMPTY, _GENESIS, _SHORTER = "gone", "empty", "genesis", "shorter"
 """What becomes of a row: nothing is left of it, or its number alone, or it is one of the genesis again, or fewer stamps are kept."""
+
+_LOOKED_FOR_LATE = 10_000
+"""Among so many rows it is looked whether anybody wrote a late column."""
 
 
 @dataclass(slots=True)
@@ -80,6 +83,8 @@ class Sweep:
             rule = _Rule.of(connection, self.registry, table)
             if rule.rests is not None and not self._can_rest(table):
                 rule = replace(rule, rests=None)
+            elif rule.rests is not None and self._last is None and self._take_in(connection, table, rule):
+                rule = _Rule.of(connection, self.registry, self.registry.table(self.name))
             self.done.kept = "rows refer to them, or their keys to rows" if rule.keeps_deleted else ""
             if not self._looked:
                 self._looked = not self._step(connection, self.registry.table(self.name), rule)
@@ -118,6 +123,20 @@ class Sweep:
             self.registry.adopt_genesis(table, (hlc - clock.GENESIS_OFFSET, self.registry.add_site(site)))
             return True
         return table.genesis is not None and floor.covers(self.registry, vector, *table.genesis)
+
+    def _take_in(self, connection: apsw.Connection, table: Table, rule: _Rule) -> bool:
+        """Let late columns that somebody wrote be columns of the genesis from now on; return whether there were any.
+
+        Then a cell of a row without stamps that nobody wrote counts as written by the genesis, with what it shows (decision 0042).
+        """
+        some = Sql(f"(SELECT * FROM {table.clock} LIMIT {_LOOKED_FOR_LATE})")
+        found = [
+            one
+            for one in rule.shortened
+            if one.late and query.exists(connection, some, Sql(f"{naming.stamp_t(one.id)} IS NOT {ABSENT}"))
+        ]
+        columns.be_of_genesis(self.registry, table, found)
+        return bool(found)
 
     def _step(self, connection: apsw.Connection, table: Table, rule: _Rule) -> bool:
         after, values = _ANY if self._last is None else _compare(table, ">", "after"), _named("after", self._last)
@@ -179,7 +198,7 @@ class _Rule:
         bound, is_plain = _bound_columns(connection, table)
         rests = None
         if is_plain and alone.can_be(connection, registry, table):
-            terms = [*_is_written(table), _has_own_number(table), alone.is_alone(connection, registry, table)]
+            terms = [*_is_written(table, bound), _has_own_number(table), alone.is_alone(connection, registry, table)]
             rests = joined(terms, " AND ")
         keeps_deleted = referred.keeps_deleted(connection, registry, table)
         keeps_deleted = keeps_deleted or not bound.isdisjoint(map(caseless, table.key))
@@ -311,9 +330,17 @@ class _Rule:
         )
 
 
-def _is_written(table: Table) -> list[Sql]:
-    """Say which cells of a row were ever written: a row of the genesis wrote all but late ones."""
-    return [Sql(f"clock.{naming.stamp_t(one.id)} {'IS' if one.late else 'IS NOT'} {ABSENT}") for one in table.fields]
+def _is_written(table: Table, bound: set[str]) -> list[Sql]:
+    """Say which cells of a row were ever written: a row of the genesis wrote all but late ones.
+
+    Of columns whose stamps say nothing else, those that nobody wrote may count as written by the genesis.
+    """
+    free = {one.id for one in table.plain_fields if caseless(one.name) not in bound}
+    return [
+        Sql(f"clock.{naming.stamp_t(one.id)} {'IS' if one.late else 'IS NOT'} {ABSENT}")
+        for one in table.fields
+        if one.late or one.id not in free
+    ]
 
 
 def _has_own_number(table: Table) -> Sql:

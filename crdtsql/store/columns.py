@@ -7,6 +7,7 @@ transaction, and looks at no row.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from crdtsql.base import caseless, query
 from crdtsql.sqlite import TableShape
@@ -32,6 +33,14 @@ def add_column(registry: Registry, table: Table, name: str) -> Field:
     )
     registry.count_columns()
     return Field(number, name, "lww", uid, late)
+
+
+def be_of_genesis(registry: Registry, table: Table, fields: Sequence[Field]) -> None:
+    """Register that late columns count as written in rows without a clock row."""
+    numbers = [(table.id, one.id) for one in fields]
+    registry.connection.executemany("UPDATE _crdt_column SET since = 0 WHERE tbl = ? AND id = ?", numbers)
+    if numbers:
+        catalogue.changed(registry.connection)
 
 
 def rename_column(registry: Registry, table: Table, uid: str, name: str) -> None:

@@ -189,9 +189,9 @@ class ContentReading:
         return all(is_delete == gone and self._may_be_forgotten((hlc, site)) for hlc, site, is_delete in heads)
 
     def _unstamped(self, born: Stamp, cells: tuple[Stamp | None, ...]) -> tuple[Stamp, tuple[Stamp | None, ...]]:
-        """Leave out each stamp that either side may have forgotten; that nobody wrote a cell stays."""
+        """Leave out each stamp that either side may have forgotten, also that nobody wrote a cell."""
         kept = tuple(
-            None if cell is not None and cell[0] != clock.ABSENT and self._may_be_forgotten(cell) else cell
+            None if cell is not None and (cell[0] == clock.ABSENT or self._may_be_forgotten(cell)) else cell
             for cell in cells
         )
         return NOBODY if self._may_be_forgotten(born) else born, kept

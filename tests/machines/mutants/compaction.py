@@ -123,6 +123,34 @@ COMPACTION = tuple(
     Mutant(name, file, find, put, tests=tests)
     for name, file, find, put, tests in (
         (
+            "a column that nobody can do without becomes one of the genesis",
+            "compaction/settled.py",
+            "            for one in rule.shortened\n            if one.late",
+            "            for one in table.fields\n            if one.late",
+            "tests/compaction/test_late.py",
+        ),
+        (
+            "a cell that nobody wrote counts as written whatever its stamp decides",
+            "compaction/settled.py",
+            "if one.late or one.id not in free",
+            "if one.late",
+            "tests/compaction/test_late.py",
+        ),
+        (
+            "a row becomes one of the genesis though a late cell of it was written",
+            "compaction/settled.py",
+            "if one.late or one.id not in free",
+            "if one.id not in free",
+            "tests/compaction/test_late.py",
+        ),
+        (
+            "that nobody wrote a cell differs from what was forgotten of it",
+            "verify/reading.py",
+            "(cell[0] == clock.ABSENT or self._may_be_forgotten(cell))",
+            "(cell[0] != clock.ABSENT and self._may_be_forgotten(cell))",
+            "tests/compaction/test_late.py",
+        ),
+        (
             "births that were put away and are gone are not missed",
             "numbers/archive.py",
             '        registry.set(table.fact("births"), 1)\n',
