@@ -127,7 +127,7 @@ class Sweep:
     def _take_in(self, connection: apsw.Connection, table: Table, rule: _Rule) -> bool:
         """Let late columns that somebody wrote be columns of the genesis from now on; return whether there were any.
 
-        Then a cell of a row without stamps that nobody wrote counts as written by the genesis, with what it shows (decision 0042).
+        Then a cell of a row without stamps that nobody wrote counts as written by the genesis, with what it shows (decision 0043).
         """
         some = Sql(f"(SELECT * FROM {table.clock} LIMIT {_LOOKED_FOR_LATE})")
         found = [
