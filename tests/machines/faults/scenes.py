@@ -207,6 +207,7 @@ SCENES: dict[str, tuple[Make, list[str], str]] = {
     "rejoin": (_missed, ["rejoin", APP, PEER, "--yes"], ""),
     "purge": (_pending, ["purge", APP, "task", "t4", "--vacuum"], ""),
     "undelete": (_pending, ["undelete", APP, "task", "t4"], ""),
+    "claim": (_pending, ["claim", APP, "task/t1", "--as", "ada"], ""),
     "disable": (_pending, ["disable", APP, "--all"], ""),
 }
 
