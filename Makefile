@@ -9,7 +9,7 @@ KILLS ?= 240
 ON_ALL_CORES := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test long wheel-test cli-page lint types bench soak histories fuzz mutants clean
+.PHONY: help demo test long wheel-test cli-page lint types bench soak histories fuzz busy mutants clean
 
 help:            ## list these commands
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -72,6 +72,9 @@ histories: $(READY)  ## random histories of all generators for SECONDS, new ones
 fuzz: $(READY)   ## hostile changesets, guided by coverage, for SECONDS; fuzz.json adds up executions
 	$(BIN)/python -m pip install --quiet --group fuzz
 	$(BIN)/python -m tests.machines.fuzz.guided --seconds $(SECONDS)
+
+busy: $(READY)   ## writers, readers, watchers, a server and commands on one file at once, for SECONDS; says who waited how long
+	$(BIN)/python -m tests.machines.busy.crowd --seconds $(SECONDS)
 
 mutants: $(READY)  ## seed bugs one by one; the tests named for it, or 1,000 histories, must notice each of them
 	$(BIN)/python -m tests.machines.mutants --seeds 1000

@@ -57,6 +57,7 @@ LONG = (
     "programs/test_django.py",
     "replica/test_concurrent_writers.py",
     "transports/http/test_faults.py",
+    "machines/busy/test_crowd.py",
 )
 """The files of which each takes so long that `make test` leaves them to `make long`: random histories, kills,
 faults, and the same with many schemas."""
