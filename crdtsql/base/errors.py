@@ -195,11 +195,13 @@ class NotAllowedError(ChangesetError):
     Attributes:
         site: id of the site, as hex.
         number: under which the changeset was set aside; None if it was not.
+        waits: nothing else is wrong than that it brings what others wrote: it can be taken once that has come from them.
     """
 
-    def __init__(self, message: str, site: str, number: int | None = None) -> None:
+    def __init__(self, message: str, site: str, number: int | None = None, *, waits: bool = False) -> None:
         self.site = site
         self.number = number
+        self.waits = waits
         super().__init__(message)
 
 

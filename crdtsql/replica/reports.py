@@ -99,7 +99,7 @@ class SyncReport:
         sent_bytes, received_bytes: their size.
         waiting: changesets in a store that build on what is not in it.
         put_off: the store lacks what others wrote, who were given time to put it there.
-        skipped: changesets of a store that can't be merged here, and why.
+        skipped: changesets of a store that can't be merged here, and why; or of a peer one that waits for changes of others.
         differing: how many rows differ though both sides have the same changes, as far as that was looked at in this sync.
         rows: with `dry_run`, which rows would change here.
         cells: with `dry_run`, what would be sent.

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from crdtsql.base import Now, clock, query, suggest
+from crdtsql.base import Now, UntrustedError, clock, query, suggest
 from crdtsql.store import Registry, copies, has_pending
 
 if TYPE_CHECKING:
     from crdtsql.fold import Piece
     from crdtsql.store import Book
+
+
+class Proven(dict[bytes, int]):
+    """A vector that a changeset has whose sender is believed: the word of nobody else proves that a file was rolled back."""
 
 
 class Waiting:
@@ -45,14 +49,30 @@ class Waiting:
         return self._book is not None and self._book.went_on_as(site)
 
     def is_behind(self, peer_vector: Mapping[bytes, int]) -> bool:
-        """Tell whether a peer knows more of this site than this file, with the writes in the log that were folded before."""
+        """Tell whether a peer knows more of this site than this file, with the writes in the log that were folded before.
+
+        Raises:
+            UntrustedError: it says so, and signatures are required: only a signed changeset proves that.
+        """
         from crdtsql.fold import reached
+        from crdtsql.trust import signers
 
         mine = self._registry.self_ordinal
         known = peer_vector.get(self._registry.site_id(mine), 0)
         if known <= self._registry.vector().get(self._registry.site_id(mine), 0):
             return False
-        return self._book is None or known > reached(self._registry, self._book.logged, self._pieces(), mine)
+        if self._book is not None and known <= reached(self._registry, self._book.logged, self._pieces(), mine):
+            return False
+        if self._registry.number(signers.SIGNED_ONLY) and not isinstance(peer_vector, Proven):
+            site, path = self._registry.site_id(mine).hex(), self._registry.path
+            raise UntrustedError(
+                f"a peer claims to have later changes of {path} (site {site}) than it has itself, as if it had been restored from an "
+                f"older state; it takes nobody's word for that without a signature, and nothing was changed: if it was restored, "
+                f"{suggest.verb('export')} a changeset of a trusted replica, and run {suggest.command('import', path, 'CHANGESET')}; "
+                "else that peer lies",
+                site,
+            )
+        return True
 
     def fold(self, now: Now, *, may_be_undone: bool) -> int:
         """Fold the log so that each write belongs to the site that folded it first, and write that down; return how many there were.

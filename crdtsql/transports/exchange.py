@@ -15,6 +15,7 @@ from crdtsql.base import (
     CannotRejoinError,
     CrdtsqlError,
     MissingChangesError,
+    NotAllowedError,
     TransportError,
     Vector,
     by_id,
@@ -43,7 +44,7 @@ def answer(replica: Replica, request: Request) -> Response:
     if request.order is not None:
         done = replica.ordered(request.order, request.through)
         return Response(*own, clock_ms=replica.time_ms(), answer=done)
-    changeset, merged, missing = b"", None, False
+    changeset, merged, missing, waits = b"", None, False, None
     if request.question is not None:
         told = "differing" in request.question
         answer = spotchecks.hear(replica, request.site, request.question) if told else replica.content(request.question)
@@ -56,11 +57,15 @@ def answer(replica: Replica, request: Request) -> Response:
             merged = counting.merge(replica, request.changeset, **limits)
         except MissingChangesError:
             changeset, missing = b"", True
+        except NotAllowedError as error:
+            if not (error.waits and request.hears_waits):
+                raise
+            waits = str(error)
     counting.answered(replica, received=len(request.changeset), sent=len(changeset))
     if changeset or request.changeset:
         # The vector must not be later than what was sent and merged, or the rest would never be asked for.
         own = standing(replica, request.vector)
-    return Response(*own, changeset, merged, missing, replica.time_ms())
+    return Response(*own, changeset, merged, missing, replica.time_ms(), waits=waits)
 
 
 def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncReport:
@@ -89,18 +94,21 @@ def exchange(replica: Replica, peer: Peer, known: Response, options: SyncOptions
     Return what was done, what the peer said last, and when it was asked.
     """
     report = SyncReport(peer.address, MergeReport(known.site, known=True), MergeReport(replica.site, known=True))
-    for _ in range(ROUNDS):
+    for left in reversed(range(ROUNDS)):
         request = _request(replica, known, options)
         asked_ms = replica.time_ms()
         if peer.asks_first and not request.changeset and not (options.pull and _has_news(known, request)):
             break
-        known = peer.exchange(request)
+        guessed, known = known, peer.exchange(request)
         counting.clock_seen(replica, known.site, known.clock_ms, (asked_ms, replica.time_ms()))
         _check_other(replica, known, peer)
         _count(report, request, known)
-        if not known.missing:
-            take(replica, known, report, options)
-            break
+        if known.missing:
+            continue
+        take(replica, known, report, options)
+        if known.waits is None or known.vector == guessed.vector or not left:
+            report.skipped += [] if known.waits is None else [known.waits]
+            break  # else it was made for what the peer had before: what is made for what it has may not have to wait
     else:
         raise TransportError(f"{peer.address} says something else of what it has each time it is asked: sync again")
     return report, known, asked_ms
@@ -154,7 +162,8 @@ def _request(replica: Replica, known: Response, options: SyncOptions) -> Request
         changeset = replica.export(known.vector)
         scope.check(changeset, options, replica.path)
         own = standing(replica, known.vector)
-    return Request(*own, changeset, options.pull, options.refuse_unrelated, write_limit(options.max_deletes))
+    limits = options.refuse_unrelated, write_limit(options.max_deletes)
+    return Request(*own, changeset, options.pull, *limits, hears_waits=True)
 
 
 def _has_news(known: Response, request: Request) -> bool:
@@ -178,7 +187,12 @@ def take(replica: Replica, found: Response, report: SyncReport, options: SyncOpt
         report.received_bytes += len(found.changeset)
         scope.check(found.changeset, options, report.remote)
         limits = {"refuse_unrelated": options.refuse_unrelated, "max_deletes": options.max_deletes}
-        report.here.add(counting.merge(replica, found.changeset, **limits))
+        try:
+            report.here.add(counting.merge(replica, found.changeset, **limits))
+        except NotAllowedError as error:
+            if not error.waits:
+                raise
+            report.skipped.append(str(error))
 
 
 def standing(replica: Replica, peer_vector: Vector) -> Standing:

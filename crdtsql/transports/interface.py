@@ -40,6 +40,7 @@ class Request(NamedTuple):
         question: about what the other one holds (`crdtsql/verify/digests.py`); then nothing else of it is answered.
         order: what to do with a claim there (`crdtsql/claims/orders.py`); then nothing else of it is done.
         through: the name of the token that was shown with it; a server says it, and nothing of it travels.
+        hears_waits: it understands an answer that says that its changeset has to wait; else that is an error.
     """
 
     site: str
@@ -52,6 +53,7 @@ class Request(NamedTuple):
     question: Mapping[str, Any] | None = None
     order: Mapping[str, Any] | None = None
     through: str = ""
+    hears_waits: bool = False
 
 
 class Response(NamedTuple):
@@ -66,6 +68,7 @@ class Response(NamedTuple):
         missing: the request's changeset builds on changes that are not here, so nothing was merged.
         clock_ms: its clock when it answered, in milliseconds since 1970; None from an earlier version.
         answer: to the request's question or order; None if there was none, and from a version that knows none.
+        waits: why the request's changeset was not merged yet, though nothing is wrong with it; None if it was, or there was none.
     """
 
     site: str
@@ -76,6 +79,7 @@ class Response(NamedTuple):
     missing: bool = False
     clock_ms: int | None = None
     answer: Mapping[str, Any] | None = None
+    waits: str | None = None
 
 
 class Remote(ABC):

@@ -47,6 +47,8 @@ def pack_request(request: Request) -> bytes:
     """Write a request."""
     head = _who(request.site, request.vector, request.lanes)
     head |= {"pull": request.pull, "refuse_unrelated": request.refuse_unrelated, "max_deletes": request.max_deletes}
+    if request.hears_waits:
+        head["hears_waits"] = True
     if request.question is not None:
         head["question"] = request.question
     if request.order is not None:
@@ -61,10 +63,10 @@ def unpack_request(data: bytes) -> Request:
         TransportError: it is none.
     """
     head, changeset = _unpack(ASKS, data)
-    with_defaults = {"pull": True, "refuse_unrelated": False} | head
-    flags = _flag(with_defaults, "pull"), _flag(with_defaults, "refuse_unrelated")
-    asked = _object(head, "question"), _object(head, "order")
-    return Request(*_read_who(head), changeset, *flags, _limit(head), *asked)
+    defaults = {"pull": True, "refuse_unrelated": False, "hears_waits": False}
+    pull, refuse, hears = (_flag(defaults | head, name) for name in defaults)
+    asked = {name: _object(head, name) for name in ("question", "order")}
+    return Request(*_read_who(head), changeset, pull, refuse, _limit(head), **asked, hears_waits=hears)
 
 
 def pack_response(response: Response) -> bytes:
@@ -75,6 +77,8 @@ def pack_response(response: Response) -> bytes:
         head["merged"] = asdict(response.merged)
     if response.answer is not None:
         head["answer"] = response.answer
+    if response.waits is not None:
+        head["waits"] = response.waits
     return _pack(ANSWERS, head, response.changeset)
 
 
@@ -103,7 +107,9 @@ def unpack_response(data: bytes, address: str) -> Response:
     if clock_ms is not None and (type(clock_ms) is not int or not 0 <= clock_ms <= clock.to_ms(clock.HIGHEST_HLC)):
         raise TransportError("not a sound message of crdtsql's: clock_ms is no time")
     missing = _flag({"missing": False} | head, "missing")
-    return Response(*_read_who(head), changeset, merged, missing, clock_ms, _object(head, "answer"))
+    said = head.get("waits")
+    waits = None if said is None else f"{address} answers: {printable(str(said)[:2000])}"
+    return Response(*_read_who(head), changeset, merged, missing, clock_ms, _object(head, "answer"), waits)
 
 
 def _who(site: str, vector: Mapping[str, int], lanes: Mapping[str, int]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from crdtsql.wire import Header, unpack
 MAXIMUM_OF_SENDER = 10
 MAXIMUM_CHANGESETS = 100
 MAXIMUM_BYTES = 64 << 20
+LAST = "aside_last"
+"""The fact that says which number was given last: none is given twice, or a command that was noted would take another changeset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,10 @@ def read(registry: Registry, number: int) -> bytes:
 
 
 def keep(registry: Registry, data: bytes, why: str, at_ms: int) -> int | None:
-    """Set a changeset aside, in place of those that it has all of; return its number, None if there is no room for it."""
+    """Set a changeset aside, in place of those that it has all of; return its number, None if there is no room for it.
+
+    One that was sent once more keeps its number, and stays as it was when it came first.
+    """
     connection, header = registry.connection, unpack(data).header
     if not is_there(connection):
         connection.execute(sql("trust/aside/create"))
@@ -86,17 +91,20 @@ def keep(registry: Registry, data: bytes, why: str, at_ms: int) -> int | None:
     )
     held = {number: bytes(kept) for number, kept in of_sender}
     for number, kept in held.items():
-        if kept == data:
+        older = unpack(kept).header
+        if _has_all(header, older) and _has_all(older, header):  # it was sent once more
             return int(number)
+    last = max(registry.number(LAST), *(one.number for one in listed(registry)), 0)
     drop(registry, [number for number, kept in held.items() if _has_all(header, unpack(kept).header)])
     left = listed(registry)
     of_sender_left = sum(one.sender == header.sender.hex() for one in left)
     full = of_sender_left >= MAXIMUM_OF_SENDER or len(left) >= MAXIMUM_CHANGESETS
     if full or sum(one.size_bytes for one in left) + len(data) > MAXIMUM_BYTES:
         return None
-    statement = "INSERT INTO main._crdt_aside (at, sender, why, data) VALUES (?, ?, ?, ?)"
-    connection.execute(statement, (at_ms, header.sender, why, data))
-    return int(connection.last_insert_rowid())
+    statement = "INSERT INTO main._crdt_aside (id, at, sender, why, data) VALUES (?, ?, ?, ?, ?)"
+    connection.execute(statement, (last + 1, at_ms, header.sender, why, data))
+    registry.set(LAST, last + 1)
+    return last + 1
 
 
 def _has_all(newer: Header, older: Header) -> bool:

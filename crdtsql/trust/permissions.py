@@ -126,7 +126,8 @@ def check(registry: Registry, header: Header, database: str) -> None:
         if permission is None:
             continue
         broken = [*_broken(registry.connection, header, site, permission, database, vector.get(site.id, 0))]
-        if site.id == header.sender:
+        if site.id == header.sender and not broken:
+            _check_own(registry, header, site, permission)
             broken += _of_others(registry.connection, header, site, database)
         if broken:
             allow = suggest.command("allow", registry.path, permission.site)
@@ -152,6 +153,23 @@ def check_unlimited(registry: Registry, header: Header) -> None:
             f"the changeset has all that site {permission.site} knows, which may bring its own changes alone here "
             f"({permission}): nothing was changed; take that of another replica",
             permission.site,
+        )
+
+
+def _check_own(registry: Registry, header: Header, sender: Site, permission: Permission) -> None:
+    """Check that a sender that speaks for itself alone brings no changes of others.
+
+    Raises:
+        NotAllowedError: it does; what it wrote itself can be taken once these have come from others.
+    """
+    more = next((site for site in header.sites if site.id != sender.id and site.upto > site.needs), None)
+    if more is not None:
+        raise NotAllowedError(
+            f"the changeset of site {permission.site} brings changes of other sites, the first of them {more.id.hex()}, which it may "
+            f"not do here ({permission}): nothing was changed; what it wrote itself is taken once {registry.path} has got these "
+            "from others",
+            permission.site,
+            waits=True,
         )
 
 
@@ -199,10 +217,7 @@ def _is_new(t: Sql, s: Sql) -> Sql:
 
 
 def _of_others(connection: apsw.Connection, header: Header, sender: Site, database: str) -> Iterator[str]:
-    """Say what a sender that speaks for itself alone says of others."""
-    more = [site for site in header.sites if site.id != sender.id and site.upto > site.needs]
-    if more:
-        yield f"brings changes of other sites, the first of them {more[0].id.hex()}"
+    """Say under which names of others a sender writes that speaks for itself alone."""
     for number in header.numbers:
         table = header.tables[number - 1]
         places = range(len(table.columns))

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from crdtsql import Replica, errors, sync
+from crdtsql.transports import messages
+from crdtsql.transports.exchange import answer
+from crdtsql.transports.interface import Peer, Request, Response
 from crdtsql.trust import aside, permissions
 from crdtsql.wire.envelope import unpack
 from tests.support import forge, peers
@@ -195,6 +198,75 @@ def test_it_speaks_for_itself_alone(three: list[Replica]) -> None:
     assert [row[0] for row in rows(one, "note")] == ["n", "of other", "own"]
 
 
+def test_numbers_are_given_once(three: list[Replica]) -> None:
+    """No number is given to two changesets, also where the file was opened anew meanwhile: a command that somebody noted takes no other one."""
+    one, _, limited = three
+    numbers = []
+    for key in "cde":
+        error = refuses(one, delta(limited, one, f"INSERT INTO task VALUES ('{key}', 'z', 1)"), "set aside as")
+        numbers.append(error.number)
+        with Replica.open(one.path) as again:
+            again.drop_aside(*(found.number for found in again.aside()))
+    assert numbers == [1, 2, 3]
+
+
+@pytest.mark.parametrize("way", ["file", "messages"])
+@pytest.mark.parametrize("who", ["it", "the other"])
+def test_a_sync_goes_both_ways(three: list[Replica], who: str, way: str) -> None:
+    """A sync with a limited site that knows what others wrote brings what can be brought, says what waits, and ends well; what waits comes
+    once the others have brought theirs.
+    """
+    one, other, limited = three
+    write(other, "INSERT INTO note VALUES ('of other', 'x')")
+    sync(limited, other)
+    write(limited, "INSERT INTO note VALUES ('own', 'x')")
+    write(one, "INSERT INTO task VALUES ('c', 'z', 1)")
+    first, second = (limited, one) if who == "it" else (one, limited)
+    remote = second if way == "file" else Carried(second)
+    report = sync(first, remote)
+    assert [f"brings changes of other sites, the first of them {other.site}" in why for why in report.skipped] == [True]
+    assert [row[0] for row in rows(limited, "task")] == ["a", "b", "c"] and [*map(tuple, rows(one, "note"))] == [
+        ("n", "x")
+    ]
+    assert one.aside() == []
+    sync(other, one)
+    assert sync(first, remote).skipped == []
+    assert [row[0] for row in rows(one, "note")] == ["n", "of other", "own"] and rows(limited, "task") == rows(
+        one, "task"
+    )
+    assert one.vector() == limited.vector()
+
+
+def test_what_waits_is_an_error_for_who_does_not_know(three: list[Replica]) -> None:
+    """Who does not understand that a changeset waits hears of an error, as ever; and what a limited site may not write stays one."""
+    one, other, limited = three
+    write(other, "INSERT INTO note VALUES ('of other', 'x')")
+    sync(limited, other)
+    write(limited, "INSERT INTO note VALUES ('own', 'x')")
+    request = Request(limited.site, limited.vector(), changeset=limited.export(one.vector()))
+    with pytest.raises(errors.NotAllowedError, match="changes of other sites"):
+        answer(one, request)
+    assert "changes of other sites" in str(answer(one, request._replace(hears_waits=True)).waits)
+    sync(other, one)
+    write(limited, "INSERT INTO task VALUES ('c', 'z', 1)")
+    with pytest.raises(errors.NotAllowedError, match="writes table 'task'"):
+        sync(limited, one)
+
+
+class Carried(Peer):
+    """A replica that is asked by messages."""
+
+    address = "carried"
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica = replica
+
+    def exchange(self, request: Request) -> Response:
+        """Carry the bytes there and back."""
+        response = answer(self.replica, messages.unpack_request(messages.pack_request(request)))
+        return messages.unpack_response(messages.pack_response(response), self.address)
+
+
 def test_it_can_not_write_as_another(three: list[Replica]) -> None:
     """A cell under the name of another site, one that this replica has later events of too, is refused."""
     one, other, limited = three
@@ -318,15 +390,16 @@ def test_set_aside(three: list[Replica]) -> None:
     first = delta(limited, one, "INSERT INTO task VALUES ('c', 'z', 1)", "INSERT INTO note VALUES ('m', 'x')")
     assert refuses(one, first, "set aside as 1: `crdtsql aside").number == 1
     assert refuses(one, first, "set aside as 1").number == 1
-    refuses(one, delta(limited, one, "INSERT INTO task VALUES ('d', 'z', 1)"), "set aside as 1")
-    assert [(found.number, found.sender) for found in one.aside()] == [(1, limited.site)] and one.status().aside == 1
+    assert refuses(one, limited.export(one.vector()), "set aside as 1").number == 1
+    refuses(one, delta(limited, one, "INSERT INTO task VALUES ('d', 'z', 1)"), "set aside as 2")
+    assert [(found.number, found.sender) for found in one.aside()] == [(2, limited.site)] and one.status().aside == 1
     assert any(found.about == "aside" for found in one.doctor().findings)
     with pytest.raises(errors.NotAllowedError):
-        one.take_aside(1)
+        one.take_aside(2)
     one.allow(limited.site, tables=["task", "note"])
-    assert one.take_aside(1).total.inserted == 3 and one.aside() == []
-    with pytest.raises(errors.UsageError, match="has no changeset 1 set aside"):
-        one.take_aside(1)
+    assert one.take_aside(2).total.inserted == 3 and one.aside() == []
+    with pytest.raises(errors.UsageError, match="has no changeset 2 set aside"):
+        one.take_aside(2)
 
 
 def test_drop_and_bounds(three: list[Replica], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,11 +411,11 @@ def test_drop_and_bounds(three: list[Replica], monkeypatch: pytest.MonkeyPatch) 
     assert refuses(one, whole, "set aside as 1").number == 1
     assert refuses(one, rest, "no room").number is None and one.aside()[0].size_bytes == len(whole)
     one.drop_aside(1)
-    assert refuses(one, rest, "set aside as").number == 1
+    assert refuses(one, rest, "set aside as").number == 2
     assert (
-        refuses(one, limited.export(), "set aside as").number == 1
+        refuses(one, limited.export(), "set aside as").number == 3
     )  # in its place: who can take the one can take the other
-    one.drop_aside(1)
+    one.drop_aside(3)
     for bound in ("MAXIMUM_CHANGESETS", "MAXIMUM_BYTES"):
         monkeypatch.setattr(aside, bound, 0)
         refuses(one, rest, "no room")
@@ -394,3 +467,38 @@ def test_what_was_set_aside_and_is_gone_is_missed(three: list[Replica]) -> None:
     assert one.repair().mended and not one.doctor().broken and not one.aside()
     refuses(one, delta(limited, one, "INSERT INTO note VALUES ('m', 'x')"), "set aside as 1")
     assert len(one.aside()) == 1 and not one.doctor().broken
+
+
+def test_in_a_store_it_takes_nobodys_place(three: list[Replica], tmp_path: Path) -> None:
+    """What a limited site puts into a store of others' changes leads nowhere, and covers nothing: those who limit it bring them themselves."""
+    one, other, limited = three
+    for replica in (one, other):
+        replica.allow(limited.site)
+    (tmp_path / "team").mkdir()
+    folder = f"dir:{tmp_path / 'team'}"
+    write(other, "INSERT INTO note VALUES ('of other', 'x')")
+    sync(limited, other)
+    write(limited, "INSERT INTO note VALUES ('own', 'x')")
+    limited.sync(folder)
+    report = one.sync(folder)
+    assert report.received == 0 and [limited.site in reason for reason in report.skipped] == [True]
+    assert other.sync(folder).sent, "what is in the store already, but not for everybody, is put there again"
+    assert one.sync(folder).received and [row[0] for row in rows(one, "note")] == ["n", "of other"]
+    one.allow_all(limited.site)
+    write(one, "INSERT INTO note VALUES ('of one', 'x')")
+    report = one.sync(folder)
+    assert report.skipped == [] and [row[0] for row in rows(one, "note")] == ["n", "of one", "of other", "own"]
+
+
+def test_whose_changesets_are_taken(three: list[Replica]) -> None:
+    """Where signatures are required it is known beforehand whose changesets are not taken, and of a revoked site too."""
+    one, other, limited = three
+    assert one.takes_from(other.site, others=True) and one.takes_from(limited.site, others=False)
+    assert not one.takes_from(limited.site, others=True)
+    one.revoke(other.site)
+    assert not one.takes_from(other.site, others=False)
+    one.allow_all(limited.site)
+    one.set_requires_signed(True)
+    assert not one.takes_from(limited.site, others=False) and one.takes_from(one.site, others=True)
+    one.trust(limited.site, limited.sign().key.hex())
+    assert one.takes_from(limited.site, others=True)

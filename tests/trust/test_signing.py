@@ -7,11 +7,15 @@ import stat
 import sys
 from pathlib import Path
 
+import apsw
 import pytest
 
 import crdtsql.trust
 from crdtsql import CrdtsqlError, Replica, errors, sync
+from crdtsql.base import memory
 from crdtsql.store import state_directory
+from crdtsql.transports.exchange import answer
+from crdtsql.transports.interface import Request
 from crdtsql.trust import ed25519, signers
 from crdtsql.wire import KeyStep
 from crdtsql.wire.envelope import PREFIX, unpack
@@ -310,3 +314,47 @@ def test_a_rejoin_is_checked(pair: tuple[Replica, Replica]) -> None:
     with pytest.raises(errors.NotAllowedError, match="its own changes alone"):
         other.rejoin(one.export())
     assert content(other.connection) == before
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_claim_makes_no_new_site(pair: tuple[Replica, Replica], waits: bool) -> None:
+    """Where signatures are required a peer can't say without one that a file was rolled back: neither by what it asks, nor by what it
+    answers; the file goes on as the site that it is.
+    """
+    other, one = pair
+    write(one, "INSERT INTO task VALUES ('own', 1)")
+    site, upto = one.site, int(one.vector()[one.site])
+    claimed = other.vector() | {site: upto + (1 << 40)}
+    if waits:
+        write(one, "INSERT INTO task VALUES ('waits', 1)")
+    with pytest.raises(errors.UntrustedError, match="nobody's word for that without a signature"):
+        answer(one, Request(other.site, claimed))
+    with pytest.raises(errors.UntrustedError, match="nobody's word"):
+        one.standing(claimed)
+    with pytest.raises(errors.UntrustedError, match="nobody's word"):
+        one.fold({bytes.fromhex(key): found for key, found in claimed.items()})
+    assert one.site == site
+    sync(other, one)
+    assert rows(one, "task") == rows(other, "task") and one.site == site
+
+
+def test_a_restored_file_hears_it_by_a_changeset(pair: tuple[Replica, Replica]) -> None:
+    """A file that was restored where that can't be seen does not sync as the site that it was; a signed changeset lets it go on as another."""
+    other, one = pair
+    sync(other, one)
+    site, snapshot = one.site, apsw.Connection("")
+    _copy(one.connection, snapshot)
+    write(one, "INSERT INTO task VALUES ('lost here', 1)")
+    sync(one, other)
+    _copy(snapshot, one.connection)
+    memory.forget(one.connection)
+    with pytest.raises(errors.UntrustedError, match="as if it had been restored"):
+        sync(one, other)
+    assert one.site == site
+    one.merge(other.export())
+    assert one.site != site and rows(one, "task") == rows(other, "task")
+
+
+def _copy(source: apsw.Connection, target: apsw.Connection) -> None:
+    with target.backup("main", source, "main") as backup:
+        backup.step()

@@ -9,6 +9,7 @@ from crdtsql.base import NotAllowedError, UsageError, suggest
 from crdtsql.replica.guarding.trusting import Trusting
 from crdtsql.replica.transactions import reading
 from crdtsql.replica.turns import verb
+from crdtsql.replica.waiting import Proven
 from crdtsql.store import facts, lanes, names
 
 if TYPE_CHECKING:
@@ -101,6 +102,29 @@ class Permitting(Trusting):
             self.registry.require()
             return aside.read(self.registry, number)
 
+    @verb
+    def takes_from(self, site: str, *, others: bool) -> bool:
+        """Tell whether changesets that a site sends are taken here at all, as far as it is known without looking at them.
+
+        Args:
+            others: they bring what others wrote.
+        """
+        with self._explained():
+            if not (self.require_signed or facts.is_guarded(self.connection)):
+                return True
+            from crdtsql.trust import permissions, signers
+
+            name = bytes.fromhex(site)
+            if name == self.registry.site_id(self.registry.self_ordinal):
+                return True
+            known = signers.read(self.registry).get(name)
+            if known is not None and known.until is not None:
+                return False
+            required = self.require_signed or self.registry.number(signers.SIGNED_ONLY)
+            if required and not (known is not None and known.trusted):
+                return False
+            return not others or name not in permissions.read(self.registry)
+
     def _permitted(self, header: Header, database: str) -> Header:
         """Check that a changeset has nothing that its sites may not write here; return its header, as far as its sender may say it.
 
@@ -129,7 +153,7 @@ class Permitting(Trusting):
 
             if header.sender in permissions.read(self.registry):
                 return {}
-        return header.vector
+        return Proven(header.vector)
 
     def _has_words(self, header: Header) -> bool:
         """Tell whether a changeset says anything beside its events that is new here."""
@@ -155,7 +179,7 @@ class Permitting(Trusting):
         """Set a changeset aside that was refused, where that can be; return the error that says so."""
         from crdtsql.trust import aside
 
-        if not self._file or self.connection.readonly("main"):
+        if error.waits or not self._file or self.connection.readonly("main"):
             return error
         with self._writing():
             number = aside.keep(self.registry, data, str(error), self._now())

@@ -56,6 +56,7 @@ class Visit:
         unread: something that is listed is not there.
         came, gone: names that this visit put there, and deleted.
         over: ended sites that vectors need not name: last event, and end.
+        refused: segments of writers who are not believed here, or not about others.
     """
 
     replica: Replica
@@ -75,7 +76,9 @@ class Visit:
     over: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     came: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    refused: list[Segment] = field(default_factory=list)
     _kept: dict[str, bytes] = field(default_factory=dict)
+    _taken: dict[tuple[str, bool], bool] = field(default_factory=dict)
 
     def look(self, entries: Mapping[str, Entry]) -> None:
         """Find the segments that are whole; read those that are new, or whose files are not as they were."""
@@ -105,6 +108,8 @@ class Visit:
         for stem in seen.keys() - self.files.keys():
             del seen[stem]
         self._name_all()
+        left_out = {one.stem for one in self.refused}
+        before_stems = [stem for stem in before_stems if stem not in left_out]
         self.vector = reach(self.found.values(), self._vector_before(before_stems))
 
     def _name_all(self) -> None:
@@ -112,7 +117,21 @@ class Visit:
         whole = {stem: one.segment for stem, one in self.known.seen.items() if one.segment is not None}
         named = {site for one in whole.values() for site in (*one.upto, *one.needs)}
         self.over = retiring.ended_among(self.replica.registry, named) if RETIRED in named else {}
-        self.found = {stem: self.in_full(one) for stem, one in whole.items()}
+        read = {stem: self.in_full(one) for stem, one in whole.items()}
+        self.found = {stem: one for stem, one in read.items() if self._is_taken(one)}
+        self.refused = [one for stem, one in read.items() if stem not in self.found]
+
+    def _is_taken(self, segment: Segment) -> bool:
+        """Tell whether a segment counts here: its writer is believed, also about what it brings of others.
+
+        What does not count leads nowhere, and covers nothing: else who is not believed could take the place of those who are.
+        """
+        writer = bytes.fromhex(segment.writer)
+        others = any(site != writer and upto > segment.needs.get(site, 0) for site, upto in segment.upto.items())
+        asked = segment.writer, others
+        if asked not in self._taken:
+            self._taken[asked] = self.replica.takes_from(segment.writer, others=others)
+        return self._taken[asked]
 
     def in_full(self, segment: Segment) -> Segment:
         """Return a segment with the ended sites that its vectors need not name."""
@@ -225,13 +244,14 @@ class Visit:
         """Merge what the store has and this replica lacks; what can't be merged is left out, and what builds on it."""
         path = plan(list(self.found.values()), self.had)
         limits = {"refuse_unrelated": self.options.refuse_unrelated, "max_deletes": floods.check(self, path)}
+        path += [one for one in self.refused if not includes(self.had, one.upto)]  # a merge says why
         for segment in path:
             if not self._has(segment.needs):
                 continue  # something before it was left out
             data = self.read(segment.stem)
             if data is None or self._checked(segment.stem, data) is None:
                 self.known.seen.pop(segment.stem, None)  # it went, or was damaged, since it was looked at
-                self.found.pop(segment.stem)
+                self.found.pop(segment.stem, None)
                 self.vector = reach(self.found.values(), {})
                 continue
             scope.check(data, self.options, self.store.address)

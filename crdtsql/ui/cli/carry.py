@@ -321,9 +321,12 @@ def _show(database: str, remote: str, report: SyncReport, *, as_json: bool) -> d
             _show_store(remote, report)
         else:
             show_report(remote, report.there)
+        for reason in report.skipped:
+            click.echo(f"  left out: {reason}")
+    left_out = {"skipped": report.skipped} if report.skipped else {}
     return {
         database: report.here.to_json(),
-        remote: report.to_json() if report.there is None else report.there.to_json(),
+        remote: report.to_json() if report.there is None else report.there.to_json() | left_out,
     }
 
 
@@ -335,8 +338,6 @@ def _show_store(remote: str, report: SyncReport) -> None:
     )
     if report.waiting:
         click.echo(f"  {report.waiting:,} changesets there build on what is not there yet")
-    for reason in report.skipped:
-        click.echo(f"  left out: {reason}")
 
 
 @click.command()
