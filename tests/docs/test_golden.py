@@ -34,6 +34,7 @@ FIRST_MADE = {
     "v1/base.crdt": "494c2a79d38c5bdd60d6d912365578a5f02ed7e49d5606c4fcc1c981ce9936cf",
     "v1/delta.crdt": "c3bb1795633456922afdd5368262e6b51283628f31e6d61c338a59f03de67f49",
     "v1/whole.crdt": "0459523b94b11dd4d553f6493a1338ef82b2ccca674b9658f1353923b29ce73b",
+    "v2-foretold/whole.crdt": "afa43c2650819b90d88f784214d87f7d2113377d93b3fe75a3a31c83f52c447b",
     "v2-retired/whole.crdt": "11a9770db93b31cfb21bec918e222b66382cc47f810f7a8fd9da71e97838680e",
     "v2-signed/whole.crdt": "48a5aee678ad98000ba435ea8cdeeb78a58b1fcd571b97719d8b8772ca47fe67",
     "v2-types/base.crdt": "e37a3c099212081ba03da17466e6da6a3e71df333511cce680d2fd830fd750cc",
@@ -137,6 +138,19 @@ def test_the_signature_of_a_golden_file_is_right(fresh: Fresh) -> None:
         assert replica.merge(data).total.inserted == 2
         (signer,) = replica.trusted()
         assert len(signer.steps) == 2 and signer.steps[0].key.hex() == expected["key"]
+
+
+def test_a_golden_file_has_a_foretold_number(fresh: Fresh) -> None:
+    """The changeset of a key that awaits a row says so by its flag; the row is held under the number that was written, until that row is there."""
+    expected, data = expected_of(GOLDEN / "v2-foretold"), (GOLDEN / "v2-foretold" / "whole.crdt").read_bytes()
+    assert envelope.PREFIX.unpack(data[: envelope.PREFIX.size])[2] == envelope.FORETOLD
+    assert any(key["k1"] < -(1 << 62) for key in expected["images"]["whole.crdt"]["row_2"])
+    with fresh(expected) as replica:
+        replica.merge(data)
+        assert [row.key for row in replica.held("k")] == [(2, 1)]
+        replica.connection.execute("INSERT INTO p VALUES (2, 'of another site')")
+        replica.fold()
+        assert replica.connection.execute("SELECT v FROM k WHERE p = 2").fetchall() == [("of one that is awaited",)]
 
 
 def test_a_golden_file_has_typed_rows_that_went_back(fresh: Fresh) -> None:

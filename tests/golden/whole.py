@@ -13,20 +13,22 @@ from tests.golden.make_v1 import read_image
 from tests.support.peers import rows
 
 
-def write(target: Path, data: bytes, fresh: Replica, schema: str, **more: Any) -> None:
-    """Write a changeset of a table t, and what a replica that has nothing has once it took it."""
+def write(
+    target: Path, data: bytes, fresh: Replica, schema: str, tables: tuple[str, ...] = ("t",), **more: Any
+) -> None:
+    """Write a changeset of some tables, and what a replica that has nothing has once it took it."""
     header = unpack(data).header.to_json()
     fresh.merge(data)
     expected = {
         "format": 2,
-        "schema": [schema],
-        "tables": ["t"],
+        "schema": schema.split("; "),
+        "tables": list(tables),
         **more,
         "orders": [["whole.crdt"]],
         "headers": {"whole.crdt": {name: header[name] for name in ("sender", "created_ms", "sites", "tables")}},
         "images": {"whole.crdt": read_image(data)},
         "vector": fresh.vector(),
-        "rows": {"t": rows(fresh)},
+        "rows": {table: rows(fresh, table) for table in tables},
         "changes": [[to_json(part) for part in change] for change in fresh.changes()],
     }
     target.mkdir()
