@@ -267,6 +267,7 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
     about_one = {f"`{word}:<table>`" for word in typing.get_args(Fact)}
     assert set(documented_names("name")) == names | about_one | {
         "`aside`",
+        "`aside_last`",
         "`claim_token`",
         "`compact_silent_ms`",
         "`compacted`",

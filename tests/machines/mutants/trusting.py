@@ -58,7 +58,12 @@ TRUSTING = (
     *(
         Mutant(name, f"trust/{file}", find, put, tests="tests/trust/test_permissions.py")
         for name, file, find, put in (
-            ("a limited site may bring what others wrote", "permissions.py", "site.upto > site.needs]", "False]"),
+            (
+                "a limited site may bring what others wrote",
+                "permissions.py",
+                "site.upto > site.needs), None)",
+                "False), None)",
+            ),
             (
                 "a limited site may write cells as another",
                 "permissions.py",
@@ -115,7 +120,34 @@ TRUSTING = (
                 "return begins and",
                 "return",
             ),
+            (
+                "a number of what was set aside is given again",
+                "aside.py",
+                "max(registry.number(LAST), ",
+                "max(",
+            ),
         )
+    ),
+    Mutant(
+        "a sync fails where a limited site knows what others wrote",
+        "transports/exchange.py",
+        "if not (error.waits and request.hears_waits):",
+        "if True:",
+        tests="tests/trust/test_permissions.py",
+    ),
+    Mutant(
+        "what a limited site puts into a store of others' changes stands for these",
+        "transports/stores/visit.py",
+        "stem: one for stem, one in read.items() if self._is_taken(one)",
+        "stem: one for stem, one in read.items()",
+        tests="tests/trust/test_permissions.py",
+    ),
+    Mutant(
+        "anybody's word makes a file that requires signatures go on as a new site",
+        "replica/waiting.py",
+        "if self._registry.number(signers.SIGNED_ONLY) and not isinstance(peer_vector, Proven):",
+        "if False:",
+        tests="tests/trust/test_signing.py",
     ),
     Mutant(
         "a limited site can say that this file was rolled back",
