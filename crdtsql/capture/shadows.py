@@ -20,7 +20,7 @@ from crdtsql.base import (
 )
 from crdtsql.capture import placing, views
 from crdtsql.sqlite import TableShape
-from crdtsql.store import Registry, Table
+from crdtsql.store import Registry, Table, acting
 
 
 def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> None:
@@ -48,6 +48,7 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
     if query.exists(connection, "main.sqlite_schema", "name = '_crdt_births'"):
         connection.execute("DELETE FROM _crdt_births WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
+    acting.draw_back(connection)
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))
     connection.execute("DELETE FROM _crdt_table WHERE id = ?", (table.id,))
     connection.executemany("DELETE FROM _crdt_meta WHERE name = ?", [(name,) for name in table.facts])

@@ -1,4 +1,5 @@
-"""Views that any program may read: `crdt_conflicts`, `crdt_log`, `crdt_renumbered`, `crdt_revision` and `crdt_unseen_overwrites`.
+"""Views that any program may read: `crdt_conflicts`, `crdt_log`, `crdt_renumbered`, `crdt_revision`, `crdt_unseen_overwrites`,
+`crdt_attributions`, and `crdt_actor`, into which a writer puts who it is.
 
 Some of them name our tables for all of the user's, and their columns. So whoever is about to create, drop or alter one of those drops
 the views first (`drop`), and the session makes them anew before the transaction ends (`restore`). Nothing else writes for them.
@@ -6,11 +7,14 @@ the views first (`drop`), and the session makes them anew before the transaction
 
 from __future__ import annotations
 
-from crdtsql.base import EMPTY, Sql, fragment, identifier, integer, joined, naming, reasons, sql, text
-from crdtsql.store import Registry, Table, damage
+import apsw
+
+from crdtsql.base import EMPTY, Sql, fragment, identifier, integer, joined, naming, reasons, sql, text, verbatim
+from crdtsql.store import Registry, Table, acting, damage
 
 MOST_SELECTS = 400
 """SQLite allows 500 SELECTs in one UNION ALL."""
+CONFLICTS = ("crdt_unseen_overwrites", "crdt_conflicts")
 MOST_STAMPS = 33
 """SQLite allows a function 127 arguments, or 100 as the oldest versions do, and each stamp takes three."""
 
@@ -33,10 +37,9 @@ def create(registry: Registry) -> None:
     drop(registry)
     tables = [table for table in registry.tables() if table.key]  # a damaged registration may have lost the key
     connection = registry.connection
-    parts = [fragment("capture/views/quoted_key_part", key=naming.key(n + 1)) for n in range(registry.log_key_count())]
-    shown = {"winner_shown": _site_shown("winner"), "loser_shown": _site_shown("loser")}
-    connection.execute(sql("capture/views/create_conflicts", quoted_key=joined(parts, " || ', ' || "), **shown))
-    connection.execute(sql("capture/views/create_unseen_overwrites"))
+    _create_conflicts(registry, actors=True)
+    connection.execute(sql("capture/views/create_attributions", site_name=_site_shown("site")))
+    _create_actor(connection)
     numbered = [_renumbered(table) for table in tables if table.is_numbered]
     nothing = fragment("capture/views/renumbered_of_none")
     connection.execute(sql("capture/views/create_renumbered", renumbered=_union(numbered or [nothing])))
@@ -55,6 +58,58 @@ def create(registry: Registry) -> None:
         revisions = [_revision(table, most) for table in tables] or [fragment("capture/views/revision_of_none")]
         connection.execute(sql("capture/views/create_revision", revisions=_union(revisions)))
     registry.lacks_views = False
+
+
+def without_actors(registry: Registry) -> None:
+    """Create the views of the conflict log as files have them in which nobody says who writes."""
+    for name in CONFLICTS:
+        registry.connection.execute(f"DROP VIEW IF EXISTS {name}")
+    _create_conflicts(registry, actors=False)
+
+
+def _create_conflicts(registry: Registry, *, actors: bool) -> None:
+    """Create the views of the conflict log."""
+    connection = registry.connection
+    parts = [fragment("capture/views/quoted_key_part", key=naming.key(n + 1)) for n in range(registry.log_key_count())]
+    shown = {"winner_shown": _site_shown("winner"), "loser_shown": _site_shown("loser")}
+    names = [(side, name) for side in ("lost", "won") for name in ("actor", "run")] if actors else []
+    by = [Sql(f"{_by(f'conflict.{side}_t', f'conflict.{side}_s', name)} AS {side}_{name}") for side, name in names]
+    statement = sql(
+        "capture/views/create_conflicts",
+        quoted_key=joined(parts, " || ', ' || "),
+        actors=joined((Sql(f",\n  {one}") for one in by), ""),
+        **shown,
+    )
+    connection.execute(statement)
+    statement = sql(
+        "capture/views/create_unseen_overwrites",
+        actors=joined((Sql(f",\n  {side}_{name}") for side, name in names), ""),
+        told_actors=joined((Sql(f"told.{side}_{name} AS {side}_{name},\n    ") for side, name in names), ""),
+    )
+    connection.execute(statement)
+
+
+def _create_actor(connection: apsw.Connection) -> None:
+    """Create the view in which a writer says who it is, with its triggers, which go with it."""
+    connection.execute(sql("capture/views/create_actor"))
+    longest, longest_note = acting.LONGEST, acting.LONGEST_NOTE
+    slots = {"longest": integer(longest), "longest_note": integer(longest_note)}
+    message = text(
+        f"crdtsql: crdt_actor takes an actor of 1 to {longest} characters, session and run of at most as many or NULL, and a "
+        f"note of at most {longest_note}"
+    )
+    for event in ("insert", "update"):
+        trigger = identifier(f"_crdt_acting_{event}")
+        statement = sql(
+            "capture/views/trigger_actor", trigger=trigger, event=verbatim(event.upper()), message=message, **slots
+        )
+        connection.execute(statement)
+    connection.execute(sql("capture/views/trigger_no_actor", trigger=identifier("_crdt_acting_delete")))
+
+
+def _by(hlc: str, site: str, name: str) -> Sql:
+    """Say who wrote an event, or in which run; NULL where nobody said it."""
+    return fragment("capture/views/by", hlc=Sql(hlc), site=Sql(site), name=identifier(name))
 
 
 def _site_shown(alias: str) -> Sql:

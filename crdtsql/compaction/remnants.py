@@ -1,4 +1,5 @@
-"""Remnants: what is kept only as long as a stamp asks for it: what sites had seen, and the names of retired ones (decision 0040).
+"""Remnants: what is kept only as long as a stamp asks for it: what sites had seen, the names of retired ones
+(decision 0040), and who wrote what (decision 0042).
 
 Goes through all stamps of a file in steps, each inside the caller's write transaction, and forgets afterwards. Stamps may move
 meanwhile, so it begins anew once another batch was written: a stamp of which it knows nothing must not lose what it needs.
@@ -16,7 +17,7 @@ from crdtsql.base import Sql, clock, identifier, joined, query, sql
 from crdtsql.compaction import floor, retiring
 from crdtsql.compaction.stride import Stride
 from crdtsql.numbers import archive
-from crdtsql.store import Registry, retired
+from crdtsql.store import Registry, acting, retired
 
 MOST_ATTEMPTS = 20
 """So often it begins in vain because somebody writes; then it is left for the next floor."""
@@ -60,12 +61,16 @@ class _Asked:
         over: the ordinals of retired sites, which write no more.
         times: ordinal -> when a site had noted, below the floor, that it had seen more of any other one.
         stamps: ordinal -> places in `times` after which, and before the next one, a stamp of the site is.
+        acted: ordinal -> first and last event of its attributions that are below the floor.
+        written: which of these, by ordinal and first event, a stamp is in.
     """
 
     below: dict[int, int]
     over: set[int]
     times: dict[int, list[int]] = field(default_factory=dict)
     stamps: dict[int, set[int]] = field(default_factory=dict)
+    acted: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    written: set[tuple[int, int]] = field(default_factory=set)
     _sorted: dict[int, list[int]] = field(default_factory=dict)
 
     def note_record(self, site: int, at: int) -> None:
@@ -81,16 +86,27 @@ class _Asked:
     def note_stamps(self, stamps: Iterable[tuple[int | None, int | None]]) -> None:
         """Hear of stamps that are kept, by site and time; NULL where there is none."""
         for site, t in stamps:
-            times = self.times.get(site) if site is not None else None
-            if site is None or times is None or t is None:
+            if site is None or t is None:
+                continue
+            if site in self.acted:
+                self._note_written(site, t)
+            times = self.times.get(site)
+            if times is None:
                 continue
             place = bisect_right(times, clock.to_event(t)) - 1
             if place >= 0:
                 self.stamps.setdefault(site, set()).add(place)
 
+    def _note_written(self, site: int, t: int) -> None:
+        """Hear that somebody may ask who wrote the event of a stamp."""
+        ranges = self.acted[site]
+        place = bisect_right(ranges, t, key=lambda one: one[0]) - 1
+        if place >= 0 and t <= ranges[place][1]:
+            self.written.add((site, ranges[place][0]))
+
     def note_time(self, t: int) -> None:
         """Hear of a stamp of which it is not known whose it is."""
-        self.note_stamps((site, t) for site in self.times)
+        self.note_stamps((site, t) for site in self.times.keys() | self.acted.keys())
 
     def is_asked_for(self, record: Sequence[int], following: Sequence[int] | None) -> bool:
         """Tell whether a record must stay; `following` is the next one, of whatever site and peer."""
@@ -128,14 +144,17 @@ def _look(registry: Registry, stride: Stride) -> Iterator[None]:
         kept += len(records)
         yield
     asked.note_all_records()
+    asked.acted = acting.ranges_up_to(registry, asked.below)
     _join_batches(registry, asked.below)
     yield
-    if not kept and not names:
+    if not kept and not names and not asked.acted:
         return
     for _ in _stamps(registry, stride, asked, names):
         yield
     for _ in _unasked(registry, stride, asked):
         yield
+    ranges_below = {(site, since) for site, ranges in asked.acted.items() for since, _ in ranges}
+    acting.forget(registry, ranges_below - asked.written)
     over = sorted(names)
     for start in range(0, len(over), stride.rows):
         retiring.forget_names(registry, over[start : start + stride.rows])

@@ -178,6 +178,7 @@ def forget_names(registry: Registry, ordinals: Iterable[int]) -> None:
     values = {"sites": json.dumps(sorted(over))}
     connection.execute(sql("compaction/retiring/forget_seen"), values)
     connection.execute(sql("compaction/retiring/forget_progress"), values)
+    connection.execute(sql("compaction/retiring/forget_acted"), values)
     _forget_peers(registry, over)
     connection.execute(sql("compaction/retiring/forget_sites"), values)
     connection.execute(sql("compaction/retiring/forget_oldest"), {"most": retired.MOST})

@@ -26,7 +26,7 @@ from crdtsql.base import (
     value_to_json,
 )
 from crdtsql.sqlite import schema
-from crdtsql.store import Registry, Table
+from crdtsql.store import Actor, Registry, Table, Writers
 from crdtsql.types import TYPES
 
 
@@ -45,6 +45,7 @@ class Conflict:
         resolved_site: id of the site that wrote that.
         present: stamp (hlc, site id as hex) of the value that the cell has now.
         deleted: the row is deleted.
+        won_by, lost_by: who wrote the values, and in which run, as the writers said it; None if nobody did.
     """
 
     id: int
@@ -63,6 +64,8 @@ class Conflict:
     resolved_site: str | None
     present: tuple[int, str] | None
     deleted: bool
+    won_by: Actor | None = None
+    lost_by: Actor | None = None
 
     @property
     def resolved(self) -> bool:
@@ -104,6 +107,7 @@ class Conflict:
             "resolved_hlc": None if self.resolved_hlc is None else str(self.resolved_hlc),
             "resolved_time": None if self.resolved_hlc is None else clock.show_time(self.resolved_hlc),
             "deleted": self.deleted,
+            **{name: by.to_json() for name, by in (("won_by", self.won_by), ("lost_by", self.lost_by)) if by},
         }
 
 
@@ -124,7 +128,8 @@ def read(
     for tbl, col in sorted({row[14:16] for row in rows}):
         if col in {field.id for field in tables[tbl].fields}:  # else the column was dropped
             present |= _present(registry, tables[tbl], col, number)
-    return [_conflict(row, present.get(row[0])) for row in rows]
+    writers = Writers(registry)
+    return [_conflict(row, present.get(row[0]), writers) for row in rows]
 
 
 def find(registry: Registry, number: int) -> Conflict:
@@ -155,7 +160,7 @@ def _present(registry: Registry, table: Table, col: int, number: int | None) -> 
     return {number: (t, site, gone) for number, t, site, gone in rows}
 
 
-def _conflict(row: tuple[Any, ...], present: tuple[int, bytes, int | None] | None) -> Conflict:
+def _conflict(row: tuple[Any, ...], present: tuple[int, bytes, int | None] | None, writers: Writers) -> Conflict:
     number, table, key_count, column, part, won, won_t, won_s, lost, lost_t, lost_s, took, resolved, resolver = row[:14]
     return Conflict(
         id=number,
@@ -174,6 +179,8 @@ def _conflict(row: tuple[Any, ...], present: tuple[int, bytes, int | None] | Non
         resolved_site=None if resolver is None else resolver.hex(),
         present=None if present is None else (present[0], present[1].hex()),
         deleted=present is not None and present[2] == 1,
+        won_by=writers.of(won_t, won_s.hex()),
+        lost_by=writers.of(lost_t, lost_s.hex()),
     )
 
 

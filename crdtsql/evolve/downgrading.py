@@ -12,6 +12,7 @@ from typing import NamedTuple
 import apsw
 
 from crdtsql.base import RETIRED, CrdtsqlError, UsageError, memory, query, suggest
+from crdtsql.capture import views
 from crdtsql.store import FORMAT, Registry, Table
 
 BEFORE_COMPACTION = frozenset(
@@ -41,22 +42,32 @@ class StepBack(NamedTuple):
     """One format back.
 
     Attributes:
-        facts: the kinds of facts that the earlier format has.
+        facts: the kinds of facts that the earlier format has; None for all that this version writes.
         table: the table of ours that it lacks, if the later one always has it.
         holds: why the file can't go back where that table has rows, and what to do.
         births: whether births may have been put away.
         views: the views that it lacks.
+        drops: tables of ours that it lacks and that go with what they hold, because nothing else depends on it.
     """
 
-    facts: frozenset[str]
+    facts: frozenset[str] | None
     table: str | None
     holds: str
     births: bool
     views: tuple[str, ...] = ()
+    drops: tuple[str, ...] = ()
 
 
 COMPACTING = BEFORE_COMPACTION | {"agreement", "compact_keep_ms", "compacted", "rests"}
 STEPS = {
+    9: StepBack(
+        None,
+        None,
+        "",
+        births=True,
+        views=("crdt_attributions", "crdt_actor"),
+        drops=("_crdt_acting", "_crdt_attribution"),
+    ),
     8: StepBack(COMPACTING | {"differs"}, None, "", births=True, views=VIEWS_OF_9),
     7: StepBack(
         COMPACTING,
@@ -92,11 +103,12 @@ def downgrade(registry: Registry, to: int) -> bool:
     for number in range(FORMAT - 1, to - 1, -1):
         _check(registry, number)
     connection = registry.connection
+    views.without_actors(registry)
     for number in range(FORMAT - 1, to - 1, -1):
         for view in STEPS[number].views:
             connection.execute(f"DROP VIEW IF EXISTS {view}")
-        if STEPS[number].table is not None:
-            connection.execute(f"DROP TABLE {STEPS[number].table}")
+        for table in (*STEPS[number].drops, *filter(None, [STEPS[number].table])):
+            connection.execute(f"DROP TABLE {table}")
     for kind, name in CLAIMS:
         connection.execute(f"DROP {kind} IF EXISTS {name}")
     for name in NOTES:
@@ -108,6 +120,8 @@ def downgrade(registry: Registry, to: int) -> bool:
 
 def _check(registry: Registry, number: int) -> None:
     connection, step = registry.connection, STEPS[number]
+    if step.facts is None:
+        return
     if (step.table is not None and query.exists(connection, step.table)) or (
         step.table == "_crdt_retired" and RETIRED in registry.vector()
     ):
@@ -128,7 +142,7 @@ def _check(registry: Registry, number: int) -> None:
         claims = suggest.command("claims", registry.path)
         _refuse(registry, number, f"there are claims in it, which that format does not know: {claims} lists them")
     names = [name.partition(":")[0] for (name,) in query.rows(connection, "SELECT name FROM _crdt_meta ORDER BY name")]
-    unknown = next((name for name in names if name not in step.facts and name not in NOTES), None)
+    unknown = next((name for name in names if name not in (step.facts or ()) and name not in NOTES), None)
     births = "SELECT count(*) FROM sqlite_schema WHERE name = '_crdt_births'"
     if unknown == "differs":
         _refuse(

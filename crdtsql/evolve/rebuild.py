@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from crdtsql.base import memory, naming, query, sql
 from crdtsql.capture import shadows, views
 from crdtsql.sqlite import schema
-from crdtsql.store import LIMITS, Damage, Registry, Remedy, Table, damage
+from crdtsql.store import LIMITS, Damage, Registry, Remedy, Table, acting, damage
 
 
 def certain(registry: Registry) -> list[Damage]:
@@ -51,6 +51,8 @@ def _of_file(registry: Registry, name: str) -> None:
         (count,) = query.first(connection, "SELECT ifnull(max(key_count), 1) FROM _crdt_table")
         for position in range(2, count + 1):
             connection.execute(f"ALTER TABLE {name} ADD COLUMN {naming.key(position)}")
+    if name == "_crdt_log":
+        acting.draw_back(connection)
     if name == "_crdt_progress":
         connection.execute(sql("evolve/rebuild/progress"))
 

@@ -33,7 +33,7 @@ from crdtsql.base import (
 )
 from crdtsql.compaction import floor, retiring
 from crdtsql.conflicts import unseen
-from crdtsql.export import earlier, parkedcells
+from crdtsql.export import acted, earlier, parkedcells
 from crdtsql.export.describing import describe, with_others
 from crdtsql.export.listing import without_unnamed
 from crdtsql.numbers import archive, followers, foretelling
@@ -48,7 +48,7 @@ from crdtsql.wire import Header, Site, TableHeader, image, workbench
 MOST_ROWS_READ = 100
 """So many rows are looked at to find out of which columns their news are."""
 
-_READERS = ("export/earlier", "export/parkedcells", "look/measures")
+_READERS = ("export/acted", "export/earlier", "export/parkedcells", "look/measures")
 RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver", read_by=_READERS)
 
 
@@ -144,6 +144,7 @@ def fill(
     else:
         workbench.lay_out(connection, header, range(1, len(tables) + 1))
         _export_tables(registry, tables, receiver, database, start, on_progress, for_people)
+    acted.tell(registry, header, Sql(database))
     counted = [_counted(connection, table, number, database) for number, table in enumerate(header.tables, 1)]
     header = replace(header, tables=tuple(counted), foretold=foretelling.told(connection, tuple(counted), database))
     header = header if others is None else with_others(connection, header, others)
@@ -171,6 +172,7 @@ def say(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int], 
         compaction=floor.read(registry),
         retired={} if receiver else {site: (*one,) for site, one in retired.every(registry).items()},
         keys=signers.told(registry),
+        acted=acted.count(registry),
     )
 
 

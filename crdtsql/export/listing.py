@@ -55,6 +55,8 @@ def _in_header(header: Header) -> Iterator[int]:
 def _statements(header: Header, numbers: Iterable[int], database: str) -> Iterator[str]:
     """Write statements that find the ordinals in the tables that were filled."""
     yield f"SELECT DISTINCT site, peer FROM {database}.merged"
+    if header.acted:
+        yield f"SELECT DISTINCT site FROM {database}.acted"
     for number in numbers:
         table: TableHeader = header.tables[number - 1]
         cells = joined([image.cell(position)[2] for position in range(len(table.columns))])

@@ -15,7 +15,7 @@ import apsw
 
 from crdtsql.base import Now, Sql, SqliteValue, fragment, joined, naming, query, rendered, sql
 from crdtsql.conflicts import conflict_log, severed, unseen
-from crdtsql.fold import byrow, foldparts, pieces, unsure
+from crdtsql.fold import attributing, byrow, foldparts, pieces, unsure
 from crdtsql.fold.byrow import Events
 from crdtsql.fold.pieces import Piece, Stamped
 from crdtsql.numbers import archive, births, foretelling
@@ -47,6 +47,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
     with pieces.EVENT.created(connection, log_keys=log_keys), noting(registry):
         log_pieces = [*before, Piece(registry.self_ordinal, now())]
         stamped = pieces.stamp(connection, log_keys, logged, log_pieces, registry.number("clock"))
+        attributing.attribute(registry, log_pieces)
         connection.execute("DELETE FROM main._crdt_log")
         births.take_out(registry)
         begun = births.Begun(registry)

@@ -24,6 +24,7 @@ EVENT = TemporaryTable(
     read_by=(
         "conflicts/severed",
         "conflicts/unseen",
+        "fold/attributing",
         "fold/byrow",
         "fold/folding",
         "fold/unsure",

@@ -21,7 +21,7 @@ from crdtsql.base import (
 )
 from crdtsql.shown import moved
 from crdtsql.sqlite import schema
-from crdtsql.store import Field, Registry, Table
+from crdtsql.store import Actor, Field, Registry, Table, Writers
 from crdtsql.types import TYPES, Kind, exact
 
 ONE = Sql("1")
@@ -37,6 +37,7 @@ class PartOrigin:
             as JSON, or the path of a map's leaf as JSON strings joined by commas.
         value: the value; None for an element of a set.
         removed: the element or leaf was removed.
+        by: who wrote it, as the writer said it.
     """
 
     part: str
@@ -44,6 +45,7 @@ class PartOrigin:
     removed: bool
     hlc: int
     site: str
+    by: Actor | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the part as `--json` prints it."""
@@ -54,7 +56,7 @@ class PartOrigin:
             "hlc": str(self.hlc),
             "time": clock.show_time(self.hlc),
             "site": self.site,
-        }
+        } | ({"by": self.by.to_json()} if self.by else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class CellOrigin:
         parts: of a typed cell that several writes contributed to, these writes; empty for all others.
         hlc: the stamp's time; negative if the value was there before the table was enabled.
         site: id of the writing site, as hex.
+        by: who wrote it, and in which run, as the writer said it; None if nobody did.
         shown: False if the row is deleted or held, so that the table does not show it.
     """
 
@@ -74,6 +77,7 @@ class CellOrigin:
     site: str
     shown: bool
     parts: tuple[PartOrigin, ...] = ()
+    by: Actor | None = None
 
     @property
     def time(self) -> str:
@@ -95,7 +99,9 @@ class CellOrigin:
             "site": self.site,
             "genesis": self.genesis,
             "shown": self.shown,
-        } | ({"parts": [part.to_json() for part in self.parts]} if self.parts else {})
+            **({"parts": [part.to_json() for part in self.parts]} if self.parts else {}),
+            **({"by": self.by.to_json()} if self.by else {}),
+        }
 
 
 def blame(registry: Registry, name: str, key: Sequence[SqliteValue]) -> list[CellOrigin]:
@@ -142,11 +148,14 @@ def _parts(registry: Registry, table: Table, field: Field, key: Sequence[SqliteV
     found = query.rows_to_show(registry.connection, statement, (field.id, *key))
     counts = TYPES[field.type].kind is Kind.TOTAL
     number = exact.number if counts else lambda v: v
+    writers = Writers(registry)
 
     def name(part: str) -> str:
         return "added" if counts and part.startswith("+") else part or "whole"
 
-    return tuple(PartOrigin(name(part), number(v), gone == 1, t, site) for part, v, gone, t, site in found)
+    return tuple(
+        PartOrigin(name(part), number(v), gone == 1, t, site, writers.of(t, site)) for part, v, gone, t, site in found
+    )
 
 
 def _origins(
@@ -161,14 +170,9 @@ def _origins(
     t, s = found[:2] if found else (table.genesis or (clock.ABSENT, registry.self_ordinal))
     cell_t = found[3 : 3 + count] if found else [clock.ABSENT if field.late else None for field in table.fields]
     cell_s = found[3 + count :] if found else [None] * count
-    return [
-        CellOrigin(
-            field.name,
-            value,
-            t if own_t is None else own_t,
-            registry.site_id(s if own_s is None else own_s).hex(),
-            shown,
-            split.get(field.id, ()),
-        )
-        for field, value, own_t, own_s in zip(table.fields, values, cell_t, cell_s, strict=True)
-    ]
+    writers, origins = Writers(registry), []
+    for field, value, own_t, own_s in zip(table.fields, values, cell_t, cell_s, strict=True):
+        hlc, ordinal = t if own_t is None else own_t, s if own_s is None else own_s
+        site, by = registry.site_id(ordinal).hex(), writers.of(hlc, ordinal)
+        origins.append(CellOrigin(field.name, value, hlc, site, shown, split.get(field.id, ()), by))
+    return origins

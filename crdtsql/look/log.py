@@ -7,11 +7,12 @@ arrived. So the log tells of what is there now: what was overwritten since then 
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from operator import itemgetter
 from typing import Any
 
 from crdtsql.base import (
@@ -28,8 +29,10 @@ from crdtsql.base import (
     value_to_json,
 )
 from crdtsql.shown import moved
-from crdtsql.store import PROGRESS_DETAIL, Field, Registry, Table
+from crdtsql.store import PROGRESS_DETAIL, Actor, Field, Registry, Table, Writers, acting
 
+NOBODY = 0
+"""The ordinal of no site."""
 INSERTED, UPDATED, DELETED = "inserted", "updated", "deleted"
 
 
@@ -44,6 +47,7 @@ class LogEntry:
         columns: which value columns that site wrote; none of a deleted row.
         site: id of the writing site, as hex; it may have come by way of another one.
         hlc: stamp of the newest of these writes; negative if the row was there before its table was enabled.
+        by: who wrote the newest of them, and in which run, as the writer said it; None if nobody did.
         held: why the table does not show the row, or not as it is, None if it does: a reason as `held` has it, and its detail.
     """
 
@@ -55,6 +59,7 @@ class LogEntry:
     site: str
     hlc: int
     held: str | None = None
+    by: Actor | None = None
 
     @property
     def time(self) -> str:
@@ -73,6 +78,7 @@ class LogEntry:
             "hlc": str(self.hlc),
             "time": self.time,
             "held": self.held,
+            **({"by": self.by.to_json()} if self.by else {}),
         }
 
 
@@ -125,8 +131,11 @@ def graph(entries: Iterable[LogEntry], lanes: int) -> Graph:
     return Graph(tuple(order[:lanes]), tuple(arrivals))
 
 
-def log(registry: Registry, name: str | None, after: int, limit: int | None) -> list[LogEntry]:
+def log(registry: Registry, name: str | None, after: int, limit: int | None, run: str | None = None) -> list[LogEntry]:
     """List what arrived after a batch, the newest first.
+
+    Args:
+        run: list what was written in a run instead, whether it arrived or was written here.
 
     Cost: reads the rows that changed since then, and of tables that were changed in large part at once all of them.
 
@@ -135,7 +144,11 @@ def log(registry: Registry, name: str | None, after: int, limit: int | None) -> 
     """
     tables = [registry.table(name)] if name else registry.tables()
     found = _Newest(limit)
-    arrivals = _Arrivals(registry, max(_rounded(after, registry.number("batch")), registry.number("log_from")))
+    begin = _rounded(after, registry.number("batch"))
+    if run is None:
+        arrivals = _Arrivals(registry, max(begin, registry.number("log_from")), registry.self_ordinal)
+    else:
+        arrivals = _OfRun(registry, begin, acting.ranges_of_run(registry, run))
     for table in tables:
         _Rows(registry, table, arrivals, found).read()
     return found.entries()
@@ -176,24 +189,38 @@ class _Arrivals:
 
     Attributes:
         floor: what arrived in this batch, or earlier, does not count.
+        without: nor what the site of this ordinal wrote.
     """
 
-    def __init__(self, registry: Registry, floor: int) -> None:
-        self.floor, self._self = floor, registry.self_ordinal
+    def __init__(self, registry: Registry, floor: int, without: int) -> None:
+        self.floor, self.without = floor, without
         self._rose: dict[int, tuple[list[int], list[int]]] = {}
-        for site, upto, seq in query.rows(registry.connection, sql("look/log/arrivals"), {"self": self._self}):
+        for site, upto, seq in query.rows(registry.connection, sql("look/log/arrivals"), {"without": without}):
             uptos, batches = self._rose.setdefault(site, ([], []))
             uptos.append(upto)
             batches.append(seq)
 
     def of(self, t: int, site: int) -> int | None:
         """Return the batch of a stamp, None if it does not count."""
-        if site == self._self or t == clock.ABSENT:
+        if site == self.without or t == clock.ABSENT:
             return None
         uptos, batches = self._rose.get(site, ([], []))
         position = bisect_left(uptos, clock.to_event(t))
         batch = batches[position] if position < len(batches) else 0
         return batch if batch > self.floor else None
+
+
+class _OfRun(_Arrivals):
+    """In which batch the events of a run arrived, or were folded."""
+
+    def __init__(self, registry: Registry, floor: int, ranges: Mapping[int, Sequence[tuple[int, int]]]) -> None:
+        super().__init__(registry, floor, NOBODY)
+        self._ranges = ranges
+
+    def of(self, t: int, site: int) -> int | None:
+        ranges = self._ranges.get(site, ())
+        place = bisect_right(ranges, t, key=itemgetter(0)) - 1
+        return super().of(t, site) if place >= 0 and t <= ranges[place][1] else None
 
 
 @dataclass(slots=True)
@@ -210,6 +237,7 @@ class _Rows:
 
     def __init__(self, registry: Registry, table: Table, arrivals: _Arrivals, found: _Newest) -> None:
         self._registry, self._table, self._arrivals, self._found = registry, table, arrivals, found
+        self._writers = Writers(registry)
         self._sites = {ordinal: site.hex() for ordinal, site, _ in registry.sites()}
 
     def read(self) -> None:
@@ -233,9 +261,9 @@ class _Rows:
             clock=table.clock,
             held=table.held,
             scope=Sql(scope),
-            others_cells=joined((Sql(f" OR clock.{s} <> :self") for _, s in stamps), "") if stamps else EMPTY,
+            others_cells=joined((Sql(f" OR clock.{s} <> :without") for _, s in stamps), "") if stamps else EMPTY,
         )
-        values = {"self": self._registry.self_ordinal, "floor": self._arrivals.floor}
+        values = {"without": self._arrivals.without, "floor": self._arrivals.floor}
         for row in self._registry.connection.execute(statement, values):
             if not self._found.wants(bulk if row[0] is None else row[0]):
                 return
@@ -265,7 +293,8 @@ class _Rows:
 
     def _entry(self, batch: int, site: int, one: _Written, key: tuple[SqliteValue, ...], held: str | None) -> LogEntry:
         columns = tuple(column.name for column in one.columns)
-        return LogEntry(batch, self._table.name, key, one.did, columns, self._sites[site], one.hlc, held)
+        by = self._writers.of(one.hlc, site)
+        return LogEntry(batch, self._table.name, key, one.did, columns, self._sites[site], one.hlc, held, by)
 
     def _read_genesis(self, batch: int, t: int, s: int) -> None:
         """Read rows that were there when another replica enabled the table, and that nobody wrote since then."""

@@ -253,6 +253,9 @@ def _meet_sites(registry: Registry, header: Header, database: str, *, again: boo
     taken.note(registry, header, local)
     forgets = bool(floor.read(registry).floor)
     registry.connection.execute(sql("merge/merging/record_incoming_merged", image=Sql(database)), {"forgets": forgets})
+    if header.acted:
+        acted = sql("merge/merging/record_incoming_acted", image=Sql(database))
+        registry.connection.execute(acted, {"self": registry.self_ordinal})
     seen.note(registry, listed, Sql(database))
     return local
 

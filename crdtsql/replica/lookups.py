@@ -189,12 +189,15 @@ class Lookups(Session):
             return blame(self.registry, table, key)
 
     @verb
-    def log(self, table: str | None = None, *, after: int = 0, limit: int | None = 100) -> list[LogEntry]:
+    def log(
+        self, table: str | None = None, *, after: int = 0, limit: int | None = 100, run: str | None = None
+    ) -> list[LogEntry]:
         """List which rows show what came from other sites, the newest arrivals first; what was overwritten since then is left out.
 
         Args:
             after: only what arrived after this batch; `position()` tells it, and so does each entry.
             limit: at most so many, None for all.
+            run: list what was written in this run instead, here or elsewhere, as writers said in `crdt_actor`.
 
         Raises:
             NotEnabledError: the table is not replicated.
@@ -202,7 +205,7 @@ class Lookups(Session):
         from crdtsql.look import log
 
         with self._folded(strict=False):
-            return log(self.registry, table, after, limit)
+            return log(self.registry, table, after, limit, run)
 
     @verb
     def position(self) -> int:

@@ -34,7 +34,7 @@ from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.opening import connect
 from crdtsql.replica.reports import Standing
 from crdtsql.replica.schemaverbs import SchemaVerbs
-from crdtsql.replica.statements import Arbitrating
+from crdtsql.replica.statements import Actors, Arbitrating
 from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from crdtsql.wire import Changeset, Header
 
 
-class Replica(SchemaVerbs, Arbitrating, Combining, Compacting, Carried, Verifying, Lookups):
+class Replica(SchemaVerbs, Actors, Arbitrating, Combining, Compacting, Carried, Verifying, Lookups):
     """One replicated SQLite file.
 
     Threads may share it: it does one thing at a time, and a verb that another thread's keeps waiting for longer than the busy timeout

@@ -14,7 +14,7 @@ from crdtsql.base import CrdtsqlError, policy, query, suggest
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, foreign_keys, reading
 from crdtsql.replica.turns import verb
-from crdtsql.store import FORMAT, Registry, damage
+from crdtsql.store import FORMAT, Registry, acting, damage
 
 if TYPE_CHECKING:
     from crdtsql.evolve import RepairReport, SchemaDiff, TableSchema
@@ -268,7 +268,14 @@ class SchemaVerbs(Session):
         from crdtsql.evolve import downgrade
 
         with self._changing(ForeignKeys.OFF):
-            return downgrade(self.registry, FORMAT - 1 if to is None else to)
+            said = acting.count(self.registry)
+            changed = downgrade(self.registry, FORMAT - 1 if to is None else to)
+        if changed and said:
+            self._notice(
+                f"{self.path}: format {FORMAT - 1 if to is None else to} can't say who wrote what in which run: {said:,} attributions "
+                "were dropped; a replica of the present format keeps them"
+            )
+        return changed
 
     @contextmanager
     def schema_source(self) -> Iterator[Registry]:

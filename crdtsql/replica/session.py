@@ -19,7 +19,7 @@ from crdtsql.replica.opening import check_alone, connect, new_site, now_ms
 from crdtsql.replica.transactions import LOCK_TIMEOUT_S, ForeignKeys, explained, foreign_keys, reading, synchronous
 from crdtsql.replica.turns import Turnstile, verb
 from crdtsql.replica.waiting import Waiting
-from crdtsql.store import FORMAT, Registry, Remedy, copies, damage, has_pending, names, said, starts
+from crdtsql.store import FORMAT, Registry, Remedy, acting, copies, damage, has_pending, names, said, starts
 from crdtsql.types import functions
 
 log = logging.getLogger("crdtsql")
@@ -198,6 +198,7 @@ class Session:
         if self.registry.self_ordinal:
             starts.leave(self.registry)
         self.registry.become(site)
+        acting.leave(self.connection)
         self.registry.set("log_from", self.registry.number("batch"))
         blocks.begin(self.registry)
         if self.registry.number("signs"):

@@ -28,7 +28,7 @@ from crdtsql.shown import foretold
 from crdtsql.shown.holding import Side
 from crdtsql.shown.references import followed_keys
 from crdtsql.sqlite import schema
-from crdtsql.store import Registry, Table
+from crdtsql.store import Actor, Registry, Table, Writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class HeldRow:
         release: what a person can do about it.
         shown: whether the table shows the row, though not as it is.
         values: column -> value of the row as it is.
+        by: who wrote or deleted it last, and in which run, as the writer said it; None if nobody did.
     """
 
     table: str
@@ -54,6 +55,7 @@ class HeldRow:
     release: str
     shown: bool
     values: dict[str, SqliteValue]
+    by: Actor | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as `--json` prints it."""
@@ -65,6 +67,7 @@ class HeldRow:
             "release": self.release,
             "shown": self.shown,
             "values": {name: value_to_json(value) for name, value in self.values.items()},
+            **({"by": self.by.to_json()} if self.by else {}),
         }
 
 
@@ -85,15 +88,17 @@ def _of_table(registry: Registry, table: Table, deleted: bool) -> Iterator[HeldR
     columns = [table.keys_of("held"), *written, *(Sql(f"held.v{field.id}") for field in table.fields)]
     scope = Sql("1" if deleted else reasons.IS_KEPT)
     slots = {"columns": joined(columns), "held": table.held, "scope": scope, "keys": joined(written)}
-    width = len(table.key)
-    for found, *row in query.rows_to_show(connection, sql("shown/held/list", **slots)):
+    slots |= {"clock": table.clock, "clock_is_held": table.same_keys("clock", "held")}
+    width, writers = len(table.key), Writers(registry)
+    for found, t, s, *row in query.rows_to_show(connection, sql("shown/held/list", **slots)):
         reason, detail = reasons.read(found)
         own, key = tuple(row[:width]), tuple(row[width : 2 * width])
         values = dict(zip((field.name for field in table.fields), row[2 * width :], strict=True))
         side = Side(table, shape) if shape else None
         release = _release(registry, table, side, reason, detail, key, values, own)
         shown = reasons.is_stand_in(found)
-        yield HeldRow(table.name, key, reason, detail, release, shown, values)
+        by = None if t is None else writers.of(t, s)
+        yield HeldRow(table.name, key, reason, detail, release, shown, values, by)
 
 
 def _release(

@@ -10,7 +10,17 @@ if TYPE_CHECKING:
     from crdtsql.store.catalogue import Registered
     from crdtsql.store.causality import Causality, Stamp
     from crdtsql.store.damage import Damage, Remedy
-    from crdtsql.store.identity import copies, retired, said, secretfiles, starts, state_directory
+    from crdtsql.store.identity import (
+        Actor,
+        Writers,
+        acting,
+        copies,
+        retired,
+        said,
+        secretfiles,
+        starts,
+        state_directory,
+    )
     from crdtsql.store.logged import CHANCE_BITS, Logged, has_pending
     from crdtsql.store.progress import PROGRESS_DETAIL
     from crdtsql.store.registry import FORMAT, LIMITS, Registry
@@ -24,7 +34,7 @@ else:
             "catalogue": "Registered",
             "causality": "Causality Stamp",
             "damage": "Damage Remedy",
-            "identity": "copies retired said secretfiles starts state_directory",
+            "identity": "Actor Writers acting copies retired said secretfiles starts state_directory",
             "logged": "CHANCE_BITS Logged has_pending",
             "progress": "PROGRESS_DETAIL",
             "registry": "FORMAT LIMITS Registry",
@@ -41,6 +51,7 @@ __all__ = [
     "INSERT_OP",
     "LIMITS",
     "PROGRESS_DETAIL",
+    "Actor",
     "Book",
     "Causality",
     "Damage",
@@ -52,6 +63,8 @@ __all__ = [
     "Remedy",
     "Stamp",
     "Table",
+    "Writers",
+    "acting",
     "began",
     "catalogue",
     "columns",

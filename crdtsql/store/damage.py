@@ -26,7 +26,15 @@ FACTS = (
 )  # fmt: skip
 """The facts that every file has."""
 _QUOTED_FACTS = joined(map(text, FACTS))
-VIEWS = ("crdt_unseen_overwrites", "crdt_conflicts", "crdt_renumbered", "crdt_log", "crdt_revision")
+VIEWS = (
+    "crdt_unseen_overwrites",
+    "crdt_attributions",
+    "crdt_actor",
+    "crdt_conflicts",
+    "crdt_renumbered",
+    "crdt_log",
+    "crdt_revision",
+)
 OPTIONAL_VIEWS = ("crdt_claims", "crdt_token")
 """Those that a file has once somebody asks for what they are about."""
 OF_ALL_TABLES = ("crdt_log", "crdt_revision")
@@ -36,6 +44,8 @@ TABLE, which takes time by the square of what a UNION ALL has."""
 LOST = {
     "_crdt_log": "writes that no operation had folded yet",
     "_crdt_quiet": "",
+    "_crdt_acting": "who has written since the last fold",
+    "_crdt_attribution": "who wrote what in which run, as the writers said it",
     "_crdt_merged": "which writes had seen which others",
     "_crdt_conflict": "the conflict log",
     "_crdt_foretold": "which rows references in keys await",

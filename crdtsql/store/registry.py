@@ -40,7 +40,9 @@ from crdtsql.store.vectors import began, peers, sites
 if TYPE_CHECKING:
     from crdtsql.sqlite import TableShape
 
-FORMAT = 9
+FORMAT = 10
+UPGRADES = {number: f"store/registry/upgrade_to_{number}" for number in (2, 3, 4, 5, 7, 8, 10)}
+"""What brings our tables to a format from the one before."""
 
 LIMITS = {"conflicts_per_cell": 20, "conflicts_total": 10_000, "conflicts_bytes": 64 << 20}
 """How many entries the conflict log keeps of one cell and in all, and how many bytes of values, until somebody says otherwise."""
@@ -137,23 +139,16 @@ class Registry:
         found = self.number("format")
         if not 1 <= found < FORMAT:
             return False
+        for number in range(found + 1, FORMAT + 1):
+            self._upgrade_tables(number)
         if found < 2:
-            self.connection.execute(sql("store/registry/upgrade_to_2"))
             self._bound_conflicts()
         if found < 3:
-            self.connection.execute(sql("store/registry/upgrade_to_3"))
             for (name,) in query.rows(self.connection, "SELECT name FROM _crdt_table"):
                 self.create_kept_index(name)
-        if found < 4:
-            self.connection.execute(sql("store/registry/upgrade_to_4"))
-        if found < 5:
-            self.connection.execute(sql("store/registry/upgrade_to_5"))
         if found < 7:
-            self.connection.execute(sql("store/registry/upgrade_to_7"))
             self.set("unforetold", 1)
             self.set("unsettled", 1)
-        if found < 8:
-            self.connection.execute(sql("store/registry/upgrade_to_8"))
         if found < 9 and self.get("agreement") is not None:
             self.set("totals_closed", self.vector().get(self.site_id(self.self_ordinal), 0))
         self.lacks_views = True
@@ -161,6 +156,11 @@ class Registry:
         self.set("format", FORMAT)
         self.count_columns()
         return True
+
+    def _upgrade_tables(self, number: int) -> None:
+        """Bring our tables, which have the format before, to another one, if that changed them."""
+        if number in UPGRADES:
+            self.connection.execute(sql(UPGRADES[number]))
 
     def create_kept_index(self, table: str) -> None:
         """Create the index of the rows that are held for another reason than a delete."""

@@ -138,7 +138,8 @@ def check(registry: Registry, header: Header, database: str) -> None:
             )
     limited = next((site for site in header.sites if site.id == header.sender and site.id in permissions), None)
     if limited is not None:
-        registry.connection.execute(f"DELETE FROM {database}.merged WHERE site <> ?", (limited.ordinal,))
+        for table in ("merged", "acted") if header.acted else ("merged",):
+            registry.connection.execute(f"DELETE FROM {database}.{table} WHERE site <> ?", (limited.ordinal,))
 
 
 def check_unlimited(registry: Registry, header: Header) -> None:

@@ -35,8 +35,10 @@ class Changed:
         return {"position": self.position, "more": self.more, "entries": entries}
 
 
-def changed_since(replica: Replica, after: int, table: str | None = None, limit: int = AT_MOST_TOLD) -> Changed:
-    """List what arrived after a batch, the newest first."""
+def changed_since(
+    replica: Replica, after: int, table: str | None = None, limit: int = AT_MOST_TOLD, run: str | None = None
+) -> Changed:
+    """List what arrived after a batch, the newest first; or what was written in a run."""
     position = replica.position()
-    found = replica.log(table, after=after, limit=limit + 1)
+    found = replica.log(table, after=after, limit=limit + 1, run=run)
     return Changed(position, len(found) > limit, found[:limit])

@@ -11,6 +11,7 @@ from crdtsql.base import CrdtsqlError, UsageError, naming
 
 if TYPE_CHECKING:
     from crdtsql.replica import Replica
+    from crdtsql.store import Actor
 
 _IN_WORDS = re.compile(r"\bsite ([0-9a-f]{32})\b")
 
@@ -23,6 +24,12 @@ def say(site: str, names: Mapping[str, str], me: str | None = None) -> str:
     """
     named = naming.call_site(site, names)
     return f"{named} (this file)" if site == me else named
+
+
+def say_writer(site: str, by: Actor | None, names: Mapping[str, str], me: str | None = None) -> str:
+    """Name the site that wrote something, and who wrote there, for a person."""
+    named = say(site, names, me)
+    return named if by is None else f"{named} as {by}"
 
 
 def say_some(sites: Sequence[str], names: Mapping[str, str], most: int = 5) -> str:

@@ -102,9 +102,25 @@ def check(header: Header, connection: apsw.Connection, database: str = "main") -
             raise InvalidChangesetError(
                 "not a sound changeset: it says of a site that it knew events that the sender's vector does not cover"
             )
+        if header.acted:
+            _check_acted(header, connection, Sql(f"{database}.acted"))
         for number, table in enumerate(header.tables, 1):
             if database == "main" or table.rows:
                 _Checked(header, connection, table, number, database).check()
+
+
+def _check_acted(header: Header, connection: apsw.Connection, acted: Sql) -> None:
+    """Check who is said to have written events: as often as the header says, in text, and of what the vector covers."""
+    try:
+        rows = sum(1 for _ in connection.execute(sql("wire/checking/list_actors", acted=acted)))
+    except UnicodeDecodeError:
+        raise InvalidChangesetError("not a sound changeset: the name of an actor is no text") from None
+    if rows != header.acted:
+        raise InvalidChangesetError("not a sound changeset: it has not as many attributions as it says")
+    if query.rows(connection, sql("wire/checking/acted_beyond_vector", acted=acted)):
+        raise InvalidChangesetError(
+            "not a sound changeset: it says who wrote events that the sender's vector does not cover"
+        )
 
 
 @rendered

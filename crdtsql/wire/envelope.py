@@ -7,7 +7,8 @@ A changeset is, in this order (all numbers little-endian, unsigned):
          8      2  format version: 1 for an image, 2 for rows
         10      2  flags: 1 if keys have foretold numbers (decision 0031), 2 if its sender has forgotten what all members had,
                   4 if its vector has one entry for all ended sites (decision 0035), 8 if it is signed (decision 0039), 16 if it has
-                  rows of typed columns, and somebody asked for a compaction (decision 0041)
+                  rows of typed columns, and somebody asked for a compaction (decision 0041), 32 if it says who wrote
+                  events (decision 0042)
         12      4  length of the header, at most 16 MiB
         16      8  length of the body
         24      8  length of the body after decompression
@@ -43,11 +44,11 @@ from crdtsql.wire.parsing import read_header
 MAGIC = b"\x89CRDT\r\n\x1a"
 IMAGE, ROWS = 1, 2
 """The format versions: large changesets have an image, small ones rows."""
-FORETOLD, FORGOT, NAMELESS, SIGNED, TYPED = 1, 2, 4, 8, 16
+FORETOLD, FORGOT, NAMELESS, SIGNED, TYPED, ACTED = 1, 2, 4, 8, 16, 32
 """The flags of changesets whose header says which rows numbers in keys stand for that are not theirs; whose sender has forgotten what
-all members had; whose vector speaks of ended sites without naming them; that are signed; and with rows of typed columns, once somebody
-asked for a compaction. A reader who knows nothing of that must refuse them."""
-FLAGS = FORETOLD | FORGOT | NAMELESS | SIGNED | TYPED
+all members had; whose vector speaks of ended sites without naming them; that are signed; with rows of typed columns, once somebody
+asked for a compaction; and that say who wrote events. A reader who knows nothing of that must refuse them."""
+FLAGS = FORETOLD | FORGOT | NAMELESS | SIGNED | TYPED | ACTED
 SIGNATURE_BYTES = 64
 Sign = Callable[[bytes], bytes]
 """Signs the checksum of a changeset."""
@@ -87,7 +88,8 @@ def _flags(header: Header) -> int:
     nameless = RETIRED in header.ids.values()
     typed = any(kind != "lww" for table in header.tables if table.rows for _, kind in table.columns)
     flags = FORETOLD * bool(header.foretold) | FORGOT * bool(header.compaction.floor) | NAMELESS * nameless
-    return flags | SIGNED * bool(header.keys) | TYPED * (typed and bool(header.compaction))
+    flags |= SIGNED * bool(header.keys) | TYPED * (typed and bool(header.compaction))
+    return flags | ACTED * bool(header.acted)
 
 
 def header_bytes(header: Header) -> bytes:

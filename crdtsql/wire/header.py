@@ -36,6 +36,7 @@ The header is a JSON object:
                 signs, the last one now; its last event before it signed with that one; the signature by the key before
     foretold    optional: list of [uid of a table, ordinal, number]: rows for which numbers in keys stand here that are not theirs: the
                 next one that a site inserts under a number of a table
+    acted       optional: how many rows the table `acted` of the image has: who wrote which events, as the writers said it
     lanes       optional: {site id: [lane, times]}: which ids of AUTOINCREMENT tables a site takes, and how often it has chosen that
 
 Unknown keys are ignored. `parsing.py` reads it from strangers.
@@ -222,6 +223,7 @@ class Header:
     foretold: tuple[tuple[str, int, int], ...] = ()
     retired: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     keys: tuple[KeyStep, ...] = ()
+    acted: int = 0
 
     @cached_property
     def ids(self) -> MappingProxyType[int, bytes]:
@@ -299,6 +301,7 @@ class Header:
             **({"compaction": self.compaction.to_json()} if self.compaction else {}),
             **({"foretold": [list(one) for one in self.foretold]} if self.foretold else {}),
             **({"retired": {site.hex(): list(one) for site, one in self.retired.items()}} if self.retired else {}),
+            **({"acted": self.acted} if self.acted else {}),
             **({"keys": [[one.key.hex(), one.since, one.proof.hex()] for one in self.keys]} if self.keys else {}),
         }
 

@@ -17,6 +17,8 @@ For the n-th table of the header (n = 1, 2, ...):
 and once:
 
     merged   site, peer, at, upto: before its event `at`, site had merged the events of peer up to upto
+    acted    site, since, upto, actor, session, run, note: who wrote the events of a site from one to another (only if the header
+             counts them)
 
 The schema follows from the number of tables, keys, columns and sites alone, so a received image must have exactly the
 text that this module writes; CHECK constraints and STRICT types in it let SQLite itself verify the content.
@@ -73,7 +75,7 @@ def cell(position: int) -> tuple[Sql, Sql, Sql]:
 
 def columns(header: Header, numbers: Iterable[int]) -> dict[str, int]:
     """Say how many columns the tables of an image have that are of the n-th tables: name -> columns."""
-    found = {"merged": 4}
+    found = {"merged": 4, **({"acted": 7} if header.acted else {})}
     for number in numbers:
         keys, columns, typed, numbered = _form(header.tables[number - 1])
         found[str(row_table(number))] = keys + 6 + len(words(columns)) + 3 * columns
@@ -86,7 +88,7 @@ def columns(header: Header, numbers: Iterable[int]) -> dict[str, int]:
 def schema(header: Header, database: str = "main") -> list[str]:
     """Write the CREATE statements of a changeset's image."""
     highest, sites = integer(max(header.highest, 1)), integer(max((site.ordinal for site in header.sites), default=1))
-    statements = [*_create_merged(database, highest, sites).values()]
+    statements = [*_create_common(database, highest, sites, bool(header.acted)).values()]
     for number, table in enumerate(header.tables, 1):
         statements += _create_table(number, *_form(table), database, highest, sites).values()
     return statements
@@ -97,12 +99,13 @@ def unbounded(header: Header, numbers: Iterable[int], database: str) -> Mapping[
 
     Return table of the image -> statement.
     """
-    return _unbounded(tuple((number, *_form(header.tables[number - 1])) for number in numbers), database)
+    forms = tuple((number, *_form(header.tables[number - 1])) for number in numbers)
+    return _unbounded(forms, database, bool(header.acted))
 
 
 @lru_cache(maxsize=100)
-def _unbounded(forms: tuple[tuple[int, int, int, bool, bool], ...], database: str) -> Mapping[str, str]:
-    statements = {**_create_merged(database, ANY_NUMBER, ANY_NUMBER)}
+def _unbounded(forms: tuple[tuple[int, int, int, bool, bool], ...], database: str, acted: bool) -> Mapping[str, str]:
+    statements = {**_create_common(database, ANY_NUMBER, ANY_NUMBER, acted)}
     for form in forms:
         statements |= _create_table(*form, database, ANY_NUMBER, ANY_NUMBER)
     return MappingProxyType(statements)
@@ -118,9 +121,12 @@ def _prefix(database: str) -> Sql:
 
 
 @lru_cache(maxsize=100)
-def _create_merged(database: str, highest: Sql, sites: Sql) -> Mapping[str, str]:
-    statement = sql("wire/image/create_merged", prefix=_prefix(database), highest=highest, sites=sites)
-    return MappingProxyType({"merged": statement})
+def _create_common(database: str, highest: Sql, sites: Sql, acted: bool) -> Mapping[str, str]:
+    slots = {"prefix": _prefix(database), "highest": highest, "sites": sites}
+    found = {"merged": sql("wire/image/create_merged", **slots)}
+    if acted:
+        found["acted"] = sql("wire/image/create_acted", **slots)
+    return MappingProxyType(found)
 
 
 @lru_cache(maxsize=2_000)

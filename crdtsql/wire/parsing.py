@@ -118,6 +118,7 @@ def _parse_header(found: dict[str, Any]) -> Header:
         foretold,
         retired,
         keys_of_sender,
+        _number(found.get("acted", 0)),
     )
 
 

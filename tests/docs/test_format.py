@@ -169,6 +169,7 @@ def test_every_key_that_can_be_written_is_documented() -> None:
         (("other", 1, 7),),
         {site: (1, 1)},
         (header.KeyStep(bytes(32)),),
+        1,
     )
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):

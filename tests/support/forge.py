@@ -39,6 +39,13 @@ def signed(data: bytes, secret: bytes, steps: Sequence[KeyStep] = ()) -> bytes:
     return prefix + digest + rest + ed25519.sign(secret, ed25519.CHANGESET, digest)
 
 
+def flagged(data: bytes, flag: int) -> bytes:
+    """Set a flag of a changeset that nobody signed."""
+    magic, version, flags, *lengths, _ = PREFIX.unpack_from(data)
+    prefix, rest = PREFIX.pack(magic, version, flags | flag, *lengths, b"")[:-32], data[PREFIX.size :]
+    return prefix + _digest(prefix, rest) + rest
+
+
 def stripped(data: bytes) -> bytes:
     """Return what a changeset would be if nobody had signed it."""
     return with_header(data, lambda header: {key: value for key, value in header.items() if key != "keys"})

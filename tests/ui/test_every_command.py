@@ -87,6 +87,7 @@ CALLS = {
     "rows": "app.db task delete-wins",
     "mcp": "app.db",
     "serve": "app.db --stdio",
+    "run": "--as agent-7 --json app.db -- true",
     "schema diff": "app.db peer.db",
     "schema pull": "app.db peer.db --yes",
     "schema push": "app.db peer.db --yes",

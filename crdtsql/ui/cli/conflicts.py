@@ -9,7 +9,7 @@ import click
 from crdtsql.base import clock, printable, show, show_key, suggest
 from crdtsql.conflicts import Conflict
 from crdtsql.ui.sites import found as found_site
-from crdtsql.ui.sites import say
+from crdtsql.ui.sites import say, say_writer
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 
@@ -74,12 +74,13 @@ def _show(conflict: Conflict, me: str, names: Mapping[str, str]) -> None:
         state = f"open, took {conflict.took}{', row deleted' if conflict.deleted else ''}"
     column = conflict.column + (f" {conflict.part}" if conflict.part else "")
     click.echo(printable(f"{conflict.id}: {conflict.table} {show_key(conflict.key)} {column}: {state}"))
-    for what, value, hlc, site in (
-        ("won ", conflict.won_value, conflict.won_hlc, conflict.won_site),
-        ("lost", conflict.lost_value, conflict.lost_hlc, conflict.lost_site),
+    for what, value, hlc, site, writer in (
+        ("won ", conflict.won_value, conflict.won_hlc, conflict.won_site, conflict.won_by),
+        ("lost", conflict.lost_value, conflict.lost_hlc, conflict.lost_site, conflict.lost_by),
     ):
         before = "before " if hlc < 0 else ""
-        click.echo(f"  {what} {show(value)}  {before}{clock.show_time(hlc)} by {say(site, names, me)}")
+        by = printable(say_writer(site, writer, names, me))
+        click.echo(f"  {what} {show(value)}  {before}{clock.show_time(hlc)} by {by}")
 
 
 @click.command()

@@ -41,6 +41,7 @@ PLACES: Final = {
         "remotes": "remote name",
         "resolve": "resolve",
         "running.agents": "mcp",
+        "running.run": "run",
         "running.service": "service",
         "schema": "alter ids repair downgrade",
         "tables": "enable disable type rows",

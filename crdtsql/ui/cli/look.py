@@ -12,7 +12,7 @@ from crdtsql.look import CompactionStatus, Graph, Member, Status, graph
 from crdtsql.transports import Contact, StoreStatus, contacts, known_stores
 from crdtsql.ui.changed import AT_MOST, changed_since
 from crdtsql.ui.cli.forgetting.ages import show_age
-from crdtsql.ui.sites import say, say_some
+from crdtsql.ui.sites import say, say_some, say_writer
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
 LANES = 12
@@ -239,11 +239,14 @@ def _print_limited(found: Status) -> None:
 @DATABASE
 @click.option("--table", help="Only rows of this table.")
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Only what arrived after this batch.")
+@click.option("--run", help="What was written in this run, here or elsewhere, as its writer said in crdt_actor.")
 @click.option("--limit", type=click.IntRange(min=1), default=AT_MOST, show_default=True, help="List at most so many.")
 @click.option("--graph", "as_graph", is_flag=True, help="Draw whose writes came in with which merge.")
 @LOCK_TIMEOUT
 @JSON
-def log(database: str, table: str | None, after: int, limit: int, as_graph: bool, as_json: bool) -> None:
+def log(
+    database: str, table: str | None, after: int, run: str | None, limit: int, as_graph: bool, as_json: bool
+) -> None:
     """List which rows the last syncs changed: what was done, to which columns, by which site, and when it was written.
 
     The newest arrivals come first. The first column is the number of the merge that brought it; a program that reacts to changes
@@ -251,13 +254,13 @@ def log(database: str, table: str | None, after: int, limit: int, as_graph: bool
     file wrote itself.
     """
     with open_replica(database) as replica:
-        found = changed_since(replica, after, table, limit)
+        found = changed_since(replica, after, table, limit, run)
         names = replica.names()
     if as_json:
         print_json(found.to_json() | {"names": names})
         return
     if not found.entries:
-        click.echo("nothing came from other sites")
+        click.echo("nothing came from other sites" if run is None else f"no row shows what was written in run {run!r}")
         return
     if as_graph:
         _draw(graph(found.entries, LANES), names)
@@ -271,7 +274,7 @@ def log(database: str, table: str | None, after: int, limit: int, as_graph: bool
             show_key(one.key),
             one.did,
             ", ".join(one.columns),
-            say(one.site, names),
+            say_writer(one.site, one.by, names),
             f"{'before ' if one.hlc < 0 else ''}{one.time}",
             one.held or "",
         ]
@@ -344,8 +347,9 @@ def blame(database: str, table: str, key: tuple[str, ...], as_json: bool) -> Non
     rows = []
     for cell in cells:
         written = f"before {cell.time} (when the table was enabled)" if cell.genesis else cell.time
-        rows.append([cell.column, show(cell.value), say(cell.site, names, me), written])
+        rows.append([cell.column, show(cell.value), say_writer(cell.site, cell.by, names, me), written])
         for part in cell.parts:
             value = "removed" if part.removed else show(part.value) if part.value is not None else ""
-            rows.append([f"  {part.part}", value, say(part.site, names, me), clock.show_time(part.hlc)])
+            writer = say_writer(part.site, part.by, names, me)
+            rows.append([f"  {part.part}", value, writer, clock.show_time(part.hlc)])
     print_table(["column", "value", "site", "written"], rows)

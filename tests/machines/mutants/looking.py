@@ -32,7 +32,7 @@ LOOKING = (
     Mutant(
         "the log leaves out a cell that another one than the writer of the row wrote",
         "look/log.py",
-        'Sql(f" OR clock.{s} <> :self")',
+        'Sql(f" OR clock.{s} <> :without")',
         'Sql(f" OR 0 * clock.{s}")',
         tests=LOG,
     ),

@@ -16,7 +16,7 @@ SELECT
   conflict.resolved IS NOT NULL AS resolved,
   datetime(((conflict.resolved & 4611686018427387903) >> 16) / 1000, 'unixepoch') AS resolved_time,
   ${winner_shown} AS won_site_name,
-  ${loser_shown} AS lost_site_name
+  ${loser_shown} AS lost_site_name${actors}
 FROM _crdt_conflict AS conflict
 JOIN _crdt_table AS known ON known.id = conflict.tbl
 JOIN _crdt_column AS field ON field.tbl = conflict.tbl AND field.id = conflict.col

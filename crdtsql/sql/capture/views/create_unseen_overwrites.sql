@@ -16,7 +16,7 @@ SELECT
   won_time,
   seconds,
   CASE WHEN abs(seconds) < 60 THEN 'concurrent' ELSE 'late' END AS how,
-  resolved
+  resolved${actors}
 FROM (
   SELECT
     told.id AS id,
@@ -33,7 +33,7 @@ FROM (
     told.won_site_name AS won_site_name,
     told.won_time AS won_time,
     told.resolved AS resolved,
-    (((kept.won_t & 4611686018427387903) >> 16) - ((kept.lost_t & 4611686018427387903) >> 16)) / 1000.0 AS seconds
+    ${told_actors}(((kept.won_t & 4611686018427387903) >> 16) - ((kept.lost_t & 4611686018427387903) >> 16)) / 1000.0 AS seconds
   FROM crdt_conflicts AS told
   JOIN _crdt_conflict AS kept ON kept.id = told.id
   WHERE kept.took <> 'severed'

@@ -1,4 +1,4 @@
 SELECT site, upto, seq
 FROM _crdt_progress
-WHERE site <> :self
+WHERE site <> :without
 ORDER BY site, upto

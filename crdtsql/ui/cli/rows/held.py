@@ -66,7 +66,8 @@ def unique(database: str, table: str, columns: str, chosen: str, as_json: bool) 
 def _show(row: HeldRow) -> None:
     detail = f" ({row.detail})" if row.detail else ""
     shown = ", and shown all the same" if row.shown else ""
-    click.echo(f"{printable(row.table)} {show_key(row.key)}: {row.reason}{printable(detail)}{shown}")
+    by = "" if row.by is None else f", written by {row.by}"
+    click.echo(f"{printable(row.table)} {show_key(row.key)}: {row.reason}{printable(f'{detail}{shown}{by}')}")
     for name, value in row.values.items():
         click.echo(f"  {printable(name)} = {show(value)}")
     click.echo(f"  to release it: {printable(row.release)}")

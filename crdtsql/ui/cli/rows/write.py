@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import click
 
 from crdtsql.base import SqliteValue, UsageError, from_json, show_key
 from crdtsql.replica import Replica
+from crdtsql.ui.cli.running.run import acting_options
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 _SETTING = re.compile(r"([^=:]+)(:?=)(.*)", re.DOTALL)
@@ -32,6 +34,7 @@ def register(group: click.Group) -> None:
     "--token", type=int, help="The token of the row's claim; with another one nothing is written, and it exits with 3."
 )
 @click.option("--delete", "is_delete", is_flag=True, help="Delete the row.")
+@acting_options
 @LOCK_TIMEOUT
 @JSON
 def write(
@@ -41,6 +44,10 @@ def write(
     if_revision: str | None,
     token: int | None,
     is_delete: bool,
+    actor: str | None,
+    session: str | None,
+    run: str | None,
+    note: str | None,
     as_json: bool,
 ) -> None:
     """Write columns of a row, if it is still what you looked at; print its revision afterwards.
@@ -51,7 +58,9 @@ def write(
     With --if-revision nothing is written if anybody wrote the row since `revision` printed that; the exit code is then 3. The revision
     `absent` means that the row must not be there. A table whose writers all say which revision they looked at loses nothing unseen.
     """
-    with open_replica(database) as replica:
+    if actor is None and (session, run, note) != (None, None, None):
+        raise UsageError("--session, --run and --note say more of who writes: give --as ACTOR too")
+    with open_replica(database) as replica, _acting(replica, actor, session, run, note):
         key, settings = _split(replica, table, words)
         if is_delete:
             if settings:
@@ -81,6 +90,13 @@ def revision(database: str, table: str, key: tuple[str, ...], as_json: bool) -> 
     with open_replica(database) as replica:
         found = replica.revision(table, *key)
     print_json({"table": table, "key": list(key), "revision": found}) if as_json else click.echo(found)
+
+
+def _acting(
+    replica: Replica, actor: str | None, session: str | None, run: str | None, note: str | None
+) -> AbstractContextManager[None]:
+    """Let what a block writes count as an actor's, if there is one."""
+    return nullcontext() if actor is None else replica.acting_as(actor, session=session, run=run, note=note)
 
 
 def _split(replica: Replica, table: str, words: Sequence[str]) -> tuple[tuple[str, ...], Sequence[str]]:

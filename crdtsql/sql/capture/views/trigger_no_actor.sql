@@ -1,0 +1,7 @@
+CREATE TRIGGER ${trigger} INSTEAD OF DELETE ON crdt_actor
+BEGIN
+  DELETE FROM _crdt_acting WHERE after >= (SELECT ifnull(max(seq), 0) FROM _crdt_log);
+  INSERT INTO _crdt_acting (after)
+  SELECT (SELECT ifnull(max(seq), 0) FROM _crdt_log)
+  WHERE EXISTS (SELECT 1 FROM _crdt_acting);
+END

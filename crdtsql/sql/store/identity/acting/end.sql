@@ -1,0 +1,3 @@
+INSERT INTO main._crdt_acting (after)
+SELECT (SELECT ifnull(max(seq), 0) FROM main._crdt_log)
+WHERE EXISTS (SELECT 1 FROM main._crdt_acting)

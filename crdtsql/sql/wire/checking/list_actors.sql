@@ -1,0 +1,2 @@
+SELECT actor, session, run, note
+FROM ${acted}
