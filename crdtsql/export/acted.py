@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from crdtsql.base import Sql, query, sql
 from crdtsql.store import Registry
 from crdtsql.wire import Header
 
 
-def count(registry: Registry) -> int:
-    """Count the attributions that have events which the noted receiver lacks."""
+def counted(registry: Registry, header: Header) -> Header:
+    """Count in a header the attributions that have events which the noted receiver lacks."""
     if not query.exists(registry.connection, "_crdt_attribution"):
-        return 0
-    return int(query.first(registry.connection, sql("export/acted/count"))[0])
+        return header
+    (count,) = query.first(registry.connection, sql("export/acted/count"))
+    return replace(header, acted=int(count))
 
 
 def tell(registry: Registry, header: Header, image: Sql) -> None:

@@ -135,7 +135,7 @@ def fill(
         start: what `find_start` returns.
         others: all tables, if only some are to be filled, those of the workbench.
     """
-    connection, header = registry.connection, say(registry, tables, receiver, now)
+    connection, header = registry.connection, acted.counted(registry, say(registry, tables, receiver, now))
     if others is None:
         for statement in image.schema(header, database):
             connection.execute(statement)
@@ -172,7 +172,6 @@ def say(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int], 
         compaction=floor.read(registry),
         retired={} if receiver else {site: (*one,) for site, one in retired.every(registry).items()},
         keys=signers.told(registry),
-        acted=acted.count(registry),
     )
 
 

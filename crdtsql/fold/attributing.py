@@ -27,10 +27,11 @@ def attribute(registry: Registry, pieces: Sequence[Piece]) -> None:
     if any(mark.left for mark in marks):
         marks += [acting.Mark(piece.last, None) for piece in pieces if piece.last is not None]
         marks.sort(key=lambda mark: mark.after)
+    reached = {ordinal: upto for ordinal, _, upto in registry.sites()}
     ends = [mark.after for mark in marks[1:]] + [LAST]
     for mark, last in zip(marks, ends, strict=True):
         if mark.actor is not None and mark.after < last:
             values = {"after": mark.after, "last": last}
-            for site, since, upto in query.rows(connection, sql("fold/attributing/spans"), values):
-                acting.attribute(registry, site, since, upto, mark.actor)
+            for site, since, upto, before in query.rows(connection, sql("fold/attributing/spans"), values):
+                acting.attribute(registry, site, since, upto, mark.actor, before or reached.get(site, 0))
     acting.keep(connection)

@@ -143,14 +143,17 @@ def ranges_up_to(registry: Registry, below: Mapping[int, int]) -> dict[int, list
     return found
 
 
-def attribute(registry: Registry, site: int, since: int, upto: int, actor: Actor) -> None:
-    """Let events of a site count as an actor's, all from one on to another one; as the range before, if nothing is between both."""
+def attribute(registry: Registry, site: int, since: int, upto: int, actor: Actor, before: int) -> None:
+    """Let events of a site count as an actor's, all from one on to another one.
+
+    Args:
+        before: the site's last event before them; if that is the actor's too, its range grows.
+    """
     connection, known = registry.connection, (*astuple(actor),)
-    before = query.rows(connection, sql("store/identity/acting/find_last"), {"site": site})
-    reached = next((last for ordinal, _, last in registry.sites() if ordinal == site), 0)
-    if before and before[0][1] == reached and tuple(before[0][2:]) == known:
+    last = query.rows(connection, sql("store/identity/acting/find_last"), {"site": site})
+    if last and last[0][1] == before and tuple(last[0][2:]) == known:
         statement = "UPDATE _crdt_attribution SET upto = ? WHERE site = ? AND since = ?"
-        connection.execute(statement, (upto, site, before[0][0]))
+        connection.execute(statement, (upto, site, last[0][0]))
     else:
         connection.execute(sql("store/identity/acting/add"), (site, since, upto, *known))
 
