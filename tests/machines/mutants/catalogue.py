@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.machines.mutants.acting import ACTING
 from tests.machines.mutants.agents import AGENTS
 from tests.machines.mutants.compaction import COMPACTION
 from tests.machines.mutants.encrypted import ENCRYPTED
@@ -1791,6 +1792,7 @@ MUTANTS = (
     *PURGES,
     *STRANGERS,
     *REJOINING,
+    *ACTING,
     *AGENTS,
     *COMPACTION,
     *RETIRING_SITES,

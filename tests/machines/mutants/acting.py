@@ -1,0 +1,80 @@
+"""Seeded bugs of who writes, and in which run."""
+
+from __future__ import annotations
+
+from tests.machines.mutants.kind import Mutant
+
+EXAMPLES, HISTORIES = "tests/store/test_acting.py", "tests/machines/acting"
+
+ACTING = (
+    Mutant(
+        "a range grows though something was written between",
+        "fold/attributing.py",
+        "before or reached.get(site, 0)",
+        "reached.get(site, 0)",
+        tests=HISTORIES,
+    ),
+    Mutant(
+        "what was written before the actor was said counts as its",
+        "sql/fold/attributing/spans.sql",
+        "WHERE seq > :after AND seq <= :last",
+        "WHERE seq >= :after AND seq <= :last",
+        tests=EXAMPLES,
+    ),
+    Mutant(
+        "a copy goes on as who wrote in the other file",
+        "store/identity/acting.py",
+        "\"UPDATE main._crdt_acting SET actor = '' WHERE",
+        "\"UPDATE main._crdt_acting SET actor = 'x' WHERE",
+        tests=EXAMPLES,
+    ),
+    Mutant(
+        "marks without writes pile up",
+        "sql/capture/views/trigger_actor.sql",
+        "DELETE FROM _crdt_acting WHERE after >= (",
+        "DELETE FROM _crdt_acting WHERE after > (",
+        tests=EXAMPLES,
+    ),
+    Mutant(
+        "a range that is known does not grow when more of it comes",
+        "sql/merge/merging/record_incoming_acted.sql",
+        "WHERE excluded.upto > upto",
+        "WHERE 0 * excluded.upto > upto",
+        tests=EXAMPLES,
+    ),
+    Mutant(
+        "others say who wrote here",
+        "sql/merge/merging/record_incoming_acted.sql",
+        "WHERE origin.local <> :self",
+        "WHERE origin.local <> -:self",
+        tests=EXAMPLES,
+    ),
+    Mutant(
+        "a limited site attributes the events of others",
+        "trust/permissions.py",
+        '("merged", "acted") if header.acted else ("merged",)',
+        '("merged",)',
+        tests=EXAMPLES,
+    ),
+    Mutant(
+        "a range may go beyond the sender's vector",
+        "sql/wire/checking/acted_beyond_vector.sql",
+        "acted.upto > ifnull(site.upto, 0)",
+        "acted.since > ifnull(site.upto, 0)",
+        tests=EXAMPLES,
+    ),
+    Mutant(
+        "an attribution goes though a stamp is in it",
+        "compaction/remnants.py",
+        "ranges_below - asked.written",
+        "ranges_below",
+        tests=EXAMPLES,
+    ),
+    Mutant(
+        "an attribution stays for ever",
+        "sql/store/identity/acting/list_up_to.sql",
+        "upto <= :upto",
+        "upto <= -:upto",
+        tests=EXAMPLES,
+    ),
+)
