@@ -100,7 +100,6 @@ def _parse_header(found: dict[str, Any]) -> Header:
     foretold = _parse_foretold(found.get("foretold", []), uptos, keys)
     purges = _parse_purges(found, uptos)
     retired = _parse_retired(found.get("retired", {}), vector.keys())
-    keys_of_sender = _parse_keys(found.get("keys", []))
     return Header(
         sender,
         created,
@@ -117,7 +116,7 @@ def _parse_header(found: dict[str, Any]) -> Header:
         compaction,
         foretold,
         retired,
-        keys_of_sender,
+        _parse_keys(found.get("keys", [])),
         _number(found.get("acted", 0)),
     )
 

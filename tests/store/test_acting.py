@@ -105,6 +105,10 @@ def test_marks_without_writes_leave_nothing(pair: list[Replica]) -> None:
     for number in range(1_000):
         connection.execute(SAY.format("ann", number))
         connection.execute(END)
+    for number in range(10):
+        connection.execute(SAY.format("ann", number))
+    assert read(a, "SELECT count(*) FROM _crdt_acting") == [(1,)]
+    connection.execute(END)
     assert read(a, "SELECT count(*) FROM _crdt_acting") == [(0,)]
     assert a.vector() == before and attributions(a) == []
 
@@ -300,6 +304,7 @@ def forged(data: bytes, *statements: str) -> bytes:
         ("UPDATE acted SET note = printf('%.*c', 2001, 'x')", "CHECK constraint failed"),
         ("UPDATE acted SET actor = CAST(x'ff' AS TEXT)", "no text"),
         ("UPDATE acted SET site = 2", "vector"),
+        ("UPDATE acted SET site = 2, since = 1", "vector"),
     ],
 )
 def test_what_is_not_sound_is_refused(statement: str, match: str, pair: list[Replica], tmp_path: Path) -> None:
@@ -324,8 +329,9 @@ def test_nobody_else_says_who_wrote_here(pair: list[Replica]) -> None:
     ordinal = read(b, f"SELECT ordinal FROM _crdt_site WHERE lower(hex(id)) = '{a.site}'")[0][0]
     upto = b.vector()[a.site]
     b.connection.execute(f"INSERT INTO _crdt_attribution VALUES ({ordinal}, 1, {upto}, 'mallory', NULL, NULL, NULL)")
+    write(b, inserted("t2"))
     a.merge(b.export())
-    assert attributions(a) == [] and who(a, "t1") is None
+    assert who(a, "t2") is None and attributions(a) == [] and who(a, "t1") is None
 
 
 def test_a_limited_site_speaks_for_itself(tmp_path: Path) -> None:
