@@ -25,7 +25,7 @@ def attribute(registry: Registry, pieces: Sequence[Piece]) -> None:
         return
     marks = acting.marks(connection)
     if any(mark.left for mark in marks):
-        marks += [acting.Mark(piece.last, None) for piece in pieces if piece.last is not None]
+        marks += [acting.Said(piece.last, None) for piece in pieces if piece.last is not None]
         marks.sort(key=lambda mark: mark.after)
     reached = {ordinal: upto for ordinal, _, upto in registry.sites()}
     ends = [mark.after for mark in marks[1:]] + [LAST]

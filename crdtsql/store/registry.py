@@ -41,7 +41,10 @@ if TYPE_CHECKING:
     from crdtsql.sqlite import TableShape
 
 FORMAT = 10
-UPGRADES = {number: f"store/registry/upgrade_to_{number}" for number in (2, 3, 4, 5, 7, 8, 10)}
+UPGRADES = {
+    2: "store/registry/upgrade_to_2", 3: "store/registry/upgrade_to_3", 4: "store/registry/upgrade_to_4",
+    5: "store/registry/upgrade_to_5", 7: "store/registry/upgrade_to_7", 8: "store/registry/upgrade_to_8", 10: "store/registry/upgrade_to_10",
+}  # fmt: skip
 """What brings our tables to a format from the one before."""
 
 LIMITS = {"conflicts_per_cell": 20, "conflicts_total": 10_000, "conflicts_bytes": 64 << 20}
@@ -139,8 +142,9 @@ class Registry:
         found = self.number("format")
         if not 1 <= found < FORMAT:
             return False
-        for number in range(found + 1, FORMAT + 1):
-            self._upgrade_tables(number)
+        for number, name in UPGRADES.items():
+            if found < number:
+                self.connection.execute(sql(name))
         if found < 2:
             self._bound_conflicts()
         if found < 3:
@@ -156,11 +160,6 @@ class Registry:
         self.set("format", FORMAT)
         self.count_columns()
         return True
-
-    def _upgrade_tables(self, number: int) -> None:
-        """Bring our tables, which have the format before, to another one, if that changed them."""
-        if number in UPGRADES:
-            self.connection.execute(sql(UPGRADES[number]))
 
     def create_kept_index(self, table: str) -> None:
         """Create the index of the rows that are held for another reason than a delete."""

@@ -75,7 +75,7 @@ def leave(connection: apsw.Connection) -> None:
     connection.execute("UPDATE main._crdt_acting SET actor = '' WHERE id = (SELECT max(id) FROM main._crdt_acting)")
 
 
-class Mark(NamedTuple):
+class Said(NamedTuple):
     """What was said of who writes.
 
     Attributes:
@@ -89,10 +89,10 @@ class Mark(NamedTuple):
     left: bool = False
 
 
-def marks(connection: apsw.Connection) -> list[Mark]:
+def marks(connection: apsw.Connection) -> list[Said]:
     """List what was said since the last fold, and what holds since before it, in order."""
     found = query.rows(connection, sql("store/identity/acting/list_marks"))
-    return [Mark(after, _actor(said), said[0] == b"") for after, *said in found]
+    return [Said(after, _actor(said), said[0] == b"") for after, *said in found]
 
 
 def keep(connection: apsw.Connection) -> None:
