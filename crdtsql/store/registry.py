@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 FORMAT = 10
 UPGRADES = {
     2: "store/registry/upgrade_to_2", 3: "store/registry/upgrade_to_3", 4: "store/registry/upgrade_to_4",
-    5: "store/registry/upgrade_to_5", 7: "store/registry/upgrade_to_7", 8: "store/registry/upgrade_to_8", 10: "store/registry/upgrade_to_10",
+    5: "store/registry/upgrade_to_5", 7: "store/registry/upgrade_to_7",
+    8: "store/registry/upgrade_to_8", 10: "store/registry/upgrade_to_10",
 }  # fmt: skip
 """What brings our tables to a format from the one before."""
 
