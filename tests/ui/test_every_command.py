@@ -224,7 +224,9 @@ def test_every_command_fails_in_json(name: str, tmp_path: Path, monkeypatch: pyt
         expected = (2, "UsageError") if name == "completion" else (1, "TransportError" if of_store else "DatabaseError")
         assert (found["exit_code"], found["kind"]) == expected
         assert name == "completion" or f"no such {'folder' if of_store else 'file'}" in found["message"]
-    found = error_of(call(*words, "--no-such-option"))
+    # What stands behind the file of `run` is the command that it runs.
+    strange = [words[0], "--no-such-option", *words[1:]] if name == "run" else [*words, "--no-such-option"]
+    found = error_of(call(*strange))
     assert (found["exit_code"], found["kind"]) == (2, "UsageError") and "--no-such-option" in found["message"]
     assert os.listdir(tmp_path) in ([], ["state"])
 
