@@ -1,5 +1,5 @@
 """Remnants: what is kept only as long as a stamp asks for it: what sites had seen, the names of retired ones
-(decision 0040), and who wrote what (decision 0042).
+(decision 0040), and who wrote what (decision 0048).
 
 Goes through all stamps of a file in steps, each inside the caller's write transaction, and forgets afterwards. Stamps may move
 meanwhile, so it begins anew once another batch was written: a stamp of which it knows nothing must not lose what it needs.

@@ -1,4 +1,4 @@
-"""Acted: who wrote the events that a receiver lacks, as far as their writers said it (decision 0042)."""
+"""Acted: who wrote the events that a receiver lacks, as far as their writers said it (decision 0048)."""
 
 from __future__ import annotations
 

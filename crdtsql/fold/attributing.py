@@ -1,4 +1,4 @@
-"""Attributing: whose the events of the log are, of what their writers said in `crdt_actor` meanwhile (decision 0042).
+"""Attributing: whose the events of the log are, of what their writers said in `crdt_actor` meanwhile (decision 0048).
 
 A mark stands between two entries of the log. Invariant: afterwards one mark is left at most, which says as whom writes of now count.
 """

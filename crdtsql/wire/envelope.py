@@ -8,7 +8,7 @@ A changeset is, in this order (all numbers little-endian, unsigned):
         10      2  flags: 1 if keys have foretold numbers (decision 0031), 2 if its sender has forgotten what all members had,
                   4 if its vector has one entry for all ended sites (decision 0035), 8 if it is signed (decision 0039), 16 if it has
                   rows of typed columns, and somebody asked for a compaction (decision 0041), 32 if it says who wrote
-                  events (decision 0042)
+                  events (decision 0048)
         12      4  length of the header, at most 16 MiB
         16      8  length of the body
         24      8  length of the body after decompression
