@@ -438,8 +438,7 @@ class Registry:
     def seq_of(self, table: Table, batch: int, changed_rows: int) -> int | None:
         """Return the `seq` for the rows that a batch changes: None, outside of the index, if they are many.
 
-        A batch that changes an eighth of a table and at least 5,000 rows is cheaper to find by looking at all clock
-        rows than to index.
+        A batch that changes an eighth of a table and at least 5,000 rows is found sooner by a look at all rows than by an index.
         """
         if changed_rows < 5_000:
             return batch

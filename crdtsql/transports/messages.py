@@ -65,8 +65,8 @@ def unpack_request(data: bytes) -> Request:
     head, changeset = _unpack(ASKS, data)
     defaults = {"pull": True, "refuse_unrelated": False, "hears_waits": False}
     pull, refuse, hears = (_flag(defaults | head, name) for name in defaults)
-    asked = {name: _object(head, name) for name in ("question", "order")}
-    return Request(*_read_who(head), changeset, pull, refuse, _limit(head), **asked, hears_waits=hears)
+    asked = _object(head, "question"), _object(head, "order")
+    return Request(*_read_who(head), changeset, pull, refuse, _limit(head), *asked, hears_waits=hears)
 
 
 def pack_response(response: Response) -> bytes:

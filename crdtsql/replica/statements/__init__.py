@@ -1,4 +1,4 @@
-"""The verbs that run SQL of programs that hold no connection, say who writes, tell what changes in a result, and have conflicts answered."""
+"""The verbs that run SQL of programs without a connection, say who writes, tell what changes in a result, have conflicts answered."""
 
 from typing import TYPE_CHECKING
 
