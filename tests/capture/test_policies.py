@@ -186,11 +186,10 @@ def test_a_change_of_the_policy_changes_the_triggers(tmp_path: Path) -> None:
 def test_other_policies_capture_the_same(tmp_path: Path, policy: str) -> None:
     """Row policies other than grow-only have the same triggers: they differ in how a merge understands what was captured."""
     replica = made(tmp_path, rows=policy)
-    triggers = replica.connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+    every = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name"
+    triggers = replica.connection.execute(every).fetchall()
     replica.set_rows("t", "delete-wins" if policy == "add-wins" else "add-wins")
-    assert (
-        triggers == replica.connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
-    )
+    assert triggers == replica.connection.execute(every).fetchall()
 
 
 # -- granularity ----------------------------------------------------------------------------------

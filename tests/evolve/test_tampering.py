@@ -257,7 +257,7 @@ def check_way_out(folder: Path, before: dict[str, list[tuple[Any, ...]]] | None)
 def alters(connection: apsw.Connection) -> Iterator[str]:
     """Yield statements that put a trigger that does nothing in the place of one of ours."""
     rows = connection.execute(
-        "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '_crdt_*'"
+        "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '_crdt_*' AND tbl_name NOT GLOB 'crdt_*'"
     ).fetchall()
     for name, table, statement in rows:
         event = "INSERT" if " INSERT ON " in statement else "DELETE" if " DELETE ON " in statement else "UPDATE"

@@ -465,7 +465,7 @@ def test_what_was_set_aside_and_is_gone_is_missed(three: list[Replica]) -> None:
     with pytest.raises(errors.DamagedError, match="_crdt_aside"):
         one.export()
     assert one.repair().mended and not one.doctor().broken and not one.aside()
-    refuses(one, delta(limited, one, "INSERT INTO note VALUES ('m', 'x')"), "set aside as 1")
+    refuses(one, delta(limited, one, "INSERT INTO note VALUES ('m', 'x')"), "set aside as 2")
     assert len(one.aside()) == 1 and not one.doctor().broken
 
 

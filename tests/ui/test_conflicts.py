@@ -106,7 +106,7 @@ def test_the_view_says_the_same(app: Path) -> None:
     ]
     assert [row[0] for row in query(app, "SELECT name FROM pragma_table_info('crdt_conflicts')")] == [
         "id", "table", "key", "column", "part", "won_value", "won_site", "won_time", "lost_value", "lost_site", "lost_time",
-        "took", "resolved", "resolved_time", "won_site_name", "lost_site_name",
+        "took", "resolved", "resolved_time", "won_site_name", "lost_site_name", "lost_actor", "lost_run", "won_actor", "won_run",
     ]  # fmt: skip
 
 

@@ -56,7 +56,8 @@ def test_the_actor_ends_however_the_command_does(file: Path) -> None:
     connection = apsw.Connection(str(file))
     assert connection.execute("SELECT actor FROM crdt_actor").get == "agent-7"
     child.send_signal(signal.SIGTERM)
-    assert child.wait(20) == 128 + signal.SIGTERM
+    child.communicate(timeout=20)
+    assert child.returncode == 128 + signal.SIGTERM
     assert connection.execute("SELECT actor FROM crdt_actor").get is None
     assert "can't be run (No such file or directory)" in refused("run", "--as", "a", file, "--", "no-such-command")
     assert connection.execute("SELECT actor FROM crdt_actor").get is None

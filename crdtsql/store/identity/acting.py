@@ -70,7 +70,12 @@ def acting(connection: apsw.Connection) -> Actor | None:
 
 
 def leave(connection: apsw.Connection) -> None:
-    """Note that the file goes on as another site, and so as nobody."""
+    """Note that the file goes on as another site, and so as nobody. It is looked at before anything else is: ours may be gone."""
+    (there,) = query.first(
+        connection, "SELECT count(*) FROM main.sqlite_schema WHERE name IN ('_crdt_acting', '_crdt_log')"
+    )
+    if there < 2:
+        return
     end(connection)
     connection.execute("UPDATE main._crdt_acting SET actor = '' WHERE id = (SELECT max(id) FROM main._crdt_acting)")
 

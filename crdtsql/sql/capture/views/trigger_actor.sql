@@ -1,4 +1,5 @@
 CREATE TRIGGER ${trigger} INSTEAD OF ${event} ON crdt_actor
+WHEN NOT EXISTS (SELECT 1 FROM _crdt_quiet)
 BEGIN
   SELECT RAISE(ABORT, ${message})
   WHERE NEW.actor IS NULL
