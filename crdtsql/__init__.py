@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from crdtsql.replica.reports import SyncReport
     from crdtsql.replica.statements.records import Expected
     from crdtsql.sqlite.statements import ReadLimits
+    from crdtsql.store.identity.acting import Actor
     from crdtsql.transports.http import serve
     from crdtsql.transports.syncing import Replica, sync
     from crdtsql.ui.load import load
@@ -29,6 +30,7 @@ else:
             "replica.reports": "SyncReport",
             "replica.statements.records": "Expected",
             "sqlite.statements": "ReadLimits",
+            "store.identity.acting": "Actor",
             "transports.http": "serve",
             "transports.syncing": "Replica sync",
             "ui.load": "load",
@@ -36,6 +38,7 @@ else:
     )
 
 __all__ = [
+    "Actor",
     "CrdtsqlError",
     "Expected",
     "MergeReport",

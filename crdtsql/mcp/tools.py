@@ -14,10 +14,12 @@ from pydantic import Field
 from crdtsql.base import CrdtsqlError, SqliteValue, from_json, suggest, value_to_json
 from crdtsql.claims import Claim
 from crdtsql.conflicts import Conflict
+from crdtsql.look import CellOrigin, LogEntry
 from crdtsql.mcp import shapes
 from crdtsql.mcp.caller import Callers, check_table
 from crdtsql.replica import UNSET, Expected, Replica, RowChange, SyncReport
 from crdtsql.sqlite import ReadLimits
+from crdtsql.store import Actor
 from crdtsql.transports import http
 
 MOST = 200
@@ -95,12 +97,18 @@ class Tools:
             int | None,
             Field(description="token of your claim of the row, where its table refuses other writes of claimed rows"),
         ] = None,
+        actor: Annotated[str | None, Field(description="your name, so that others see who wrote it")] = None,
+        run: Annotated[str | None, Field(description="name of the run or task that you write in")] = None,
+        note: Annotated[str | None, Field(description="why")] = None,
     ) -> shapes.Wrote:
         """Run one INSERT, UPDATE or DELETE. It is refused, and nothing is written, if it would overwrite a row that you have not seen.
 
         When it is refused, query again, think again, and write with the new `seen`. To change a counter, write `n = n + 1`.
         """
         shown = token
+        if actor is None and (run or note):
+            raise ToolError("say as whom you write, if you say in which run, or why: actor")
+        who = None if actor is None else Actor(actor, None, run, note)
         rows = [Expected(one["table"], _key(one["key"]), one["revision"]) for one in expect or ()]
         done = await self._callers.write(
             lambda replica, token: replica.execute(
@@ -109,6 +117,7 @@ class Tools:
                 seen=seen,
                 expect=rows,
                 token=shown,
+                actor=who,
                 limits=ReadLimits(rows=MOST),
                 tables=token.tables,
             ),
@@ -168,9 +177,7 @@ class Tools:
             check_table(token, table)
             parts, names = _key(key), replica.names()
             cells = [
-                shapes.Cell(
-                    column=one.column, value=value_to_json(one.value), by=names.get(one.site, one.site), at=one.time
-                )
+                shapes.Cell(column=one.column, value=value_to_json(one.value), by=_who(one, names), at=one.time)
                 for one in replica.blame(table, *parts)
             ]
             return shapes.Blamed(table=table, key=key, revision=replica.revision(table, *parts), cells=cells)
@@ -219,7 +226,7 @@ class Tools:
                     key=[value_to_json(part) for part in one.key],
                     did=one.did,
                     columns=list(one.columns),
-                    by=names.get(one.site, one.site),
+                    by=_who(one, names),
                     at=one.time,
                 )
                 for one in replica.log(table, after=after, limit=limit)
@@ -344,6 +351,12 @@ class Tools:
             return _claim(order(replica, None if via is None else _remotes(replica, via)[0]))
 
         return await self._callers.write(work)
+
+
+def _who(one: CellOrigin | LogEntry, names: dict[str, str]) -> str:
+    """Name the replica that wrote something, and the actor, where somebody said it."""
+    site = names.get(one.site, one.site)
+    return site if one.by is None else f"{one.by} at {site}"
 
 
 def _claim(one: Claim) -> shapes.ClaimAt:

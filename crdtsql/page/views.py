@@ -7,7 +7,7 @@ from typing import Any
 
 from crdtsql.base import SqliteValue, UsageError, clock, from_json, show, value_to_json
 from crdtsql.conflicts import Conflict
-from crdtsql.look import Graph, LogEntry, Member, graph
+from crdtsql.look import CellOrigin, Graph, LogEntry, Member, graph
 from crdtsql.replica import UNSET, Replica
 from crdtsql.transports import http
 
@@ -93,7 +93,7 @@ def row(replica: Replica, token: http.Token, table: str, key: Sequence[Any]) -> 
         {
             "column": one.column,
             "value": _text(one.value),
-            "by": names.get(one.site, one.site[:8]),
+            "by": _who(one, names),
             "site": one.site,
             "at": one.time,
             "genesis": one.genesis,
@@ -128,6 +128,12 @@ def settle(replica: Replica, token: http.Token, number: int, present: str, take:
         raise UsageError(f"{take!r} is no side to take")
     done = replica.resolve(number, "ours" if take == "ours" else "theirs", value=UNSET, seen=entry)
     return f"conflict {number}: {_text(done.ours if take == 'ours' else done.theirs)} counts"
+
+
+def _who(one: CellOrigin | LogEntry, names: dict[str, str]) -> str:
+    """Name the replica that wrote something, and the actor, where somebody said it."""
+    site = names.get(one.site, one.site[:8])
+    return site if one.by is None else f"{one.by} at {site}"
 
 
 def _text(value: SqliteValue) -> str:
@@ -174,7 +180,7 @@ def _changes(entries: Sequence[LogEntry], names: dict[str, str]) -> list[View]:
             "parts": [value_to_json(part) for part in one.key],
             "did": one.did,
             "columns": ", ".join(one.columns),
-            "by": names.get(one.site, one.site[:8]),
+            "by": _who(one, names),
             "site": one.site,
             "at": one.time,
             "held": one.held,

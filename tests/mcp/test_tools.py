@@ -158,6 +158,35 @@ async def _seen(client: Client) -> dict[str, Any]:
     return {"seen": (await ask(client, "query", sql="SELECT 1"))["seen"]}
 
 
+def test_who_writes_is_told(path: Path) -> None:
+    """An agent says its name, the run and why with a write; whoever acts in the file meanwhile acts on."""
+
+    async def script() -> None:
+        async with in_process(path) as client:
+            with Replica.open(path, now=now_ms) as app:
+                app.connection.execute("INSERT INTO crdt_actor (actor) VALUES ('shell')")
+            sql = "UPDATE task SET title = 'x' WHERE id = 't1'"
+            await ask(client, "write", sql=sql, actor="agent-7", run="r42", note="because", **await _seen(client))
+            with Replica.open(path, now=now_ms) as app:
+                write(app, "UPDATE task SET done = 1 WHERE id = 't1'")
+                app.connection.execute("DELETE FROM crdt_actor")
+            cells = {
+                one["column"]: one["by"] for one in (await ask(client, "blame", table="task", key=["t1"]))["cells"]
+            }
+            assert cells["title"].startswith("agent-7 (run r42) at ") and cells["done"].startswith("shell at ")
+            assert "as whom" in await refused(client, "write", sql=sql, run="r42", **await _seen(client))
+            assert "actor" in await refused(client, "write", sql=sql, actor="", **await _seen(client))
+            await ask(client, "write", sql=sql.replace("x", "y"), **await _seen(client))
+            cells = {
+                one["column"]: one["by"] for one in (await ask(client, "blame", table="task", key=["t1"]))["cells"]
+            }
+            assert "at" not in cells["title"]
+
+    play(script())
+    with Replica.open(path, now=now_ms) as app:
+        assert [str(one.by) for one in app.blame("task", "t1")] == ["None", "shell", "None"]
+
+
 def test_what_there_is_to_look_at(path: Path) -> None:
     """Blame, held rows, news, status, rows as resources, and what is said of things that are not there."""
 

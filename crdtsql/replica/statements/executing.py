@@ -10,6 +10,7 @@ from crdtsql.replica.answers import Answers
 from crdtsql.replica.statements.records import Executed, Expected, QueryResult, RowRevision
 from crdtsql.replica.turns import verb
 from crdtsql.sqlite import ReadLimits, statements
+from crdtsql.store import Actor, acting
 
 if TYPE_CHECKING:
     from crdtsql.replica.statements.observing import Observation
@@ -88,6 +89,7 @@ class Executing(Answers):
         seen: str | None = None,
         expect: Iterable[Expected] = (),
         token: int | None = None,
+        actor: Actor | None = None,
         limits: ReadLimits | None = None,
         tables: Sequence[str] | None = None,
     ) -> Executed:
@@ -99,13 +101,14 @@ class Executing(Answers):
                 "" says that nothing was seen: then only rows that are new may be written. None for no such check.
             expect: rows that must still have a revision, such as those on whose values the write is based; they count as seen.
             token: that of the claim of the row that is written, for the fence of its table.
+            actor: who writes, and in which run, as `acting_as` says it; for this statement alone.
             limits: as of `query`, for what RETURNING gives back.
             tables: it may touch no others; None for all.
 
         Raises:
             RevisionError: a row was written since it was seen; nothing was written.
             StatementError: it is something else, SQLite refuses it, it goes beyond the limits, or `seen` counts no more.
-            UsageError: the parameters do not fit, or `seen` is no such mark.
+            UsageError: the parameters do not fit, `seen` is no such mark, or the actor has no name that can be said.
             ClaimedError: the token is not that of a claim that is held.
             NotEnabledError: a table of `expect` is not replicated.
         """
@@ -123,10 +126,13 @@ class Executing(Answers):
             after, before = executing.position(self.connection), self.connection.total_changes()
             if token is not None:
                 executing.show_token(registry, token)
-            found = executing.execute(
-                self.connection,
-                lambda: run(self.connection, statement, parameters, limits or ReadLimits(), writes=True, tables=tables),
-            )
+            with acting.for_now(self.connection, actor):
+                found = executing.execute(
+                    self.connection,
+                    lambda: run(
+                        self.connection, statement, parameters, limits or ReadLimits(), writes=True, tables=tables
+                    ),
+                )
             changes = self.connection.changes() if self.connection.total_changes() > before else 0
             if seen is not None:
                 self._check_seen(seen, after, known)

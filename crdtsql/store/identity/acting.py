@@ -7,7 +7,8 @@ same event are one, which has the later end. In a file in which nobody says who 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from typing import Any, NamedTuple
 
@@ -176,6 +177,25 @@ def begin(connection: apsw.Connection, actor: Actor) -> None:
 def end(connection: apsw.Connection) -> None:
     """Let what is written from now on count as nobody's."""
     connection.execute(sql("store/identity/acting/end"))
+
+
+@contextmanager
+def for_now(connection: apsw.Connection, actor: Actor | None) -> Iterator[None]:
+    """Let what is written in a block, within one transaction, count as somebody's, and what follows as whose it did before.
+
+    Raises:
+        UsageError: its names can't be said.
+    """
+    if actor is None:
+        yield
+        return
+    actor.check()
+    before = acting(connection)
+    begin(connection, actor)
+    yield
+    end(connection)
+    if before is not None:
+        begin(connection, before)
 
 
 def _actor(said: Iterable[Any]) -> Actor | None:
