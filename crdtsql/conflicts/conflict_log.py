@@ -82,6 +82,21 @@ class Conflict:
         """Return the value that came in."""
         return self.won_value if self.took == "theirs" else self.lost_value
 
+    @property
+    def ours_site(self) -> str:
+        """Return the id of the site that wrote the value that this replica had before the merge."""
+        return self.lost_site if self.took == "theirs" else self.won_site
+
+    @property
+    def theirs_site(self) -> str:
+        """Return the id of the site that wrote the value that came in."""
+        return self.won_site if self.took == "theirs" else self.lost_site
+
+    @property
+    def present_mark(self) -> str:
+        """Return a word for the value that the cell has now, for who wants to know later whether it still has it."""
+        return "" if self.present is None else f"{self.present[0]}@{self.present[1]}"
+
     def to_json(self) -> dict[str, Any]:
         """Return the entry as `--json` prints it; a key of one column is the value itself."""
         key = [value_to_json(part) for part in self.key]

@@ -40,7 +40,7 @@ def select(registry: Registry, wanted: Selection) -> list[Conflict]:
     return [
         entry
         for entry in conflict_log.read(registry, wanted.table, open_only=wanted.open_only)
-        if (columns is None or (entry.table, entry.column) in columns) and site in (None, _came_from(entry))
+        if (columns is None or (entry.table, entry.column) in columns) and site in (None, entry.theirs_site)
     ]
 
 
@@ -61,8 +61,3 @@ def _site(registry: Registry, given: str) -> str:
     if given.lower() not in known:
         raise UsageError(f"{registry.path} knows no site {given!r}; {suggest.instead(given, known, 'sites')}")
     return given.lower()
-
-
-def _came_from(entry: Conflict) -> str:
-    """Return the site that wrote the value that came in."""
-    return entry.won_site if entry.took == "theirs" else entry.lost_site

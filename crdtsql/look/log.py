@@ -28,6 +28,7 @@ from crdtsql.base import (
     sql,
     value_to_json,
 )
+from crdtsql.look.blame import CellOrigin
 from crdtsql.shown import moved
 from crdtsql.store import PROGRESS_DETAIL, Actor, Field, Registry, Table, Writers, acting
 
@@ -80,6 +81,16 @@ class LogEntry:
             "held": self.held,
             **({"by": self.by.to_json()} if self.by else {}),
         }
+
+
+def writer(one: LogEntry | CellOrigin, names: Mapping[str, str], digits: int | None = None) -> str:
+    """Name the replica that wrote something, and the actor, where somebody said it.
+
+    Args:
+        digits: so many of a site's id are shown where it has no name.
+    """
+    site = names.get(one.site, one.site[:digits])
+    return site if one.by is None else f"{one.by} at {site}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pydantic import Field
 from crdtsql.base import CrdtsqlError, SqliteValue, from_json, suggest, value_to_json
 from crdtsql.claims import Claim
 from crdtsql.conflicts import Conflict
-from crdtsql.look import CellOrigin, LogEntry
+from crdtsql.look import writer
 from crdtsql.mcp import shapes
 from crdtsql.mcp.caller import Callers, check_table
 from crdtsql.replica import UNSET, Expected, Replica, RowChange, SyncReport
@@ -163,7 +163,7 @@ class Tools:
         def work(replica: Replica, token: http.Token) -> shapes.OpenConflict:
             entry = replica.conflict(number)
             check_table(token, entry.table)
-            if _present(entry) != present:
+            if entry.present_mark != present:
                 raise ToolError(f"the cell of conflict {number} was written since you saw it: look at it again")
             chosen = UNSET if take is not None else _value(None if value == {"json": None} else value)
             return _conflict(replica.resolve(number, take, value=chosen, seen=entry), replica.names())
@@ -177,7 +177,7 @@ class Tools:
             check_table(token, table)
             parts, names = _key(key), replica.names()
             cells = [
-                shapes.Cell(column=one.column, value=value_to_json(one.value), by=_who(one, names), at=one.time)
+                shapes.Cell(column=one.column, value=value_to_json(one.value), by=writer(one, names), at=one.time)
                 for one in replica.blame(table, *parts)
             ]
             return shapes.Blamed(table=table, key=key, revision=replica.revision(table, *parts), cells=cells)
@@ -226,7 +226,7 @@ class Tools:
                     key=[value_to_json(part) for part in one.key],
                     did=one.did,
                     columns=list(one.columns),
-                    by=_who(one, names),
+                    by=writer(one, names),
                     at=one.time,
                 )
                 for one in replica.log(table, after=after, limit=limit)
@@ -353,12 +353,6 @@ class Tools:
         return await self._callers.write(work)
 
 
-def _who(one: CellOrigin | LogEntry, names: dict[str, str]) -> str:
-    """Name the replica that wrote something, and the actor, where somebody said it."""
-    site = names.get(one.site, one.site)
-    return site if one.by is None else f"{one.by} at {site}"
-
-
 def _claim(one: Claim) -> shapes.ClaimAt:
     told = one.to_json()
     return shapes.ClaimAt(
@@ -394,12 +388,7 @@ def _value(value: Any) -> SqliteValue:
         raise ToolError(f"{value!r:.200} is no value of SQLite's ({error})") from error
 
 
-def _present(entry: Conflict) -> str:
-    return "" if entry.present is None else f"{entry.present[0]}@{entry.present[1]}"
-
-
 def _conflict(entry: Conflict, names: dict[str, str]) -> shapes.OpenConflict:
-    ours, theirs = (entry.lost_site, entry.won_site) if entry.took == "theirs" else (entry.won_site, entry.lost_site)
     return shapes.OpenConflict(
         number=entry.id,
         table=entry.table,
@@ -409,11 +398,11 @@ def _conflict(entry: Conflict, names: dict[str, str]) -> shapes.OpenConflict:
         ours=value_to_json(entry.ours),
         theirs=value_to_json(entry.theirs),
         took=entry.took,
-        ours_by=names.get(ours, ours),
-        theirs_by=names.get(theirs, theirs),
+        ours_by=names.get(entry.ours_site, entry.ours_site),
+        theirs_by=names.get(entry.theirs_site, entry.theirs_site),
         resolved=entry.resolved,
         deleted=entry.deleted,
-        present=_present(entry),
+        present=entry.present_mark,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from crdtsql.base import SqliteValue, UsageError, clock, from_json, show, value_to_json
 from crdtsql.conflicts import Conflict
-from crdtsql.look import CellOrigin, Graph, LogEntry, Member, graph
+from crdtsql.look import Graph, LogEntry, Member, graph, writer
 from crdtsql.replica import UNSET, Replica
 from crdtsql.transports import http
 
@@ -93,7 +93,7 @@ def row(replica: Replica, token: http.Token, table: str, key: Sequence[Any]) -> 
         {
             "column": one.column,
             "value": _text(one.value),
-            "by": _who(one, names),
+            "by": writer(one, names, 8),
             "site": one.site,
             "at": one.time,
             "genesis": one.genesis,
@@ -119,7 +119,7 @@ def settle(replica: Replica, token: http.Token, number: int, present: str, take:
     entry = replica.conflict(number)
     if not token.write or token.others([entry.table]):
         raise UsageError(f"token {token.name} may not write {entry.table!r}")
-    if _present(entry) != present:
+    if entry.present_mark != present:
         raise UsageError(f"the cell of conflict {number} was written since you looked: look again")
     if take == "value":
         replica.resolve(number, value=value, seen=entry)
@@ -128,12 +128,6 @@ def settle(replica: Replica, token: http.Token, number: int, present: str, take:
         raise UsageError(f"{take!r} is no side to take")
     done = replica.resolve(number, "ours" if take == "ours" else "theirs", value=UNSET, seen=entry)
     return f"conflict {number}: {_text(done.ours if take == 'ours' else done.theirs)} counts"
-
-
-def _who(one: CellOrigin | LogEntry, names: dict[str, str]) -> str:
-    """Name the replica that wrote something, and the actor, where somebody said it."""
-    site = names.get(one.site, one.site[:8])
-    return site if one.by is None else f"{one.by} at {site}"
 
 
 def _text(value: SqliteValue) -> str:
@@ -180,7 +174,7 @@ def _changes(entries: Sequence[LogEntry], names: dict[str, str]) -> list[View]:
             "parts": [value_to_json(part) for part in one.key],
             "did": one.did,
             "columns": ", ".join(one.columns),
-            "by": _who(one, names),
+            "by": writer(one, names, 8),
             "site": one.site,
             "at": one.time,
             "held": one.held,
@@ -202,12 +196,7 @@ def _graph(found: Graph, names: dict[str, str]) -> View:
     return {"sites": [names.get(site, site[:8]) for site in found.sites], "lines": lines}
 
 
-def _present(entry: Conflict) -> str:
-    return "" if entry.present is None else f"{entry.present[0]}@{entry.present[1]}"
-
-
 def _conflict(one: Conflict, names: dict[str, str]) -> View:
-    ours, theirs = (one.lost_site, one.won_site) if one.took == "theirs" else (one.won_site, one.lost_site)
     return {
         "number": one.id,
         "table": one.table,
@@ -216,9 +205,9 @@ def _conflict(one: Conflict, names: dict[str, str]) -> View:
         "column": one.column + (f" {one.part}" if one.part else ""),
         "ours": _text(one.ours),
         "theirs": _text(one.theirs),
-        "ours_by": names.get(ours, ours[:8]),
-        "theirs_by": names.get(theirs, theirs[:8]),
+        "ours_by": names.get(one.ours_site, one.ours_site[:8]),
+        "theirs_by": names.get(one.theirs_site, one.theirs_site[:8]),
         "took": one.took,
         "deleted": one.deleted,
-        "present": _present(one),
+        "present": one.present_mark,
     }

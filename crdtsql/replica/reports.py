@@ -131,10 +131,6 @@ class SyncReport:
         counts = {name: getattr(self, name) for name in ("sent", "sent_bytes", "received", "received_bytes", "waiting")}
         return counts | {"skipped": self.skipped}
 
-    def would_to_json(self) -> dict[str, Any]:
-        """Return what a dry run found: the rows that would change here, and the cells that would be sent."""
-        return {"here": [row.to_json() for row in self.rows], "there": [cell.to_json() for cell in self.cells]}
-
 
 Told = Callable[[str, SyncReport | CrdtsqlError], None]
 """Hears what was done with a remote of that name, or why nothing could be."""
