@@ -7,10 +7,13 @@ the views first (`drop`), and the session makes them anew before the transaction
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+
 import apsw
 
-from crdtsql.base import EMPTY, Sql, fragment, identifier, integer, joined, naming, reasons, sql, text, verbatim
-from crdtsql.store import Registry, Table, acting, damage
+from crdtsql.base import EMPTY, Sql, fragment, identifier, integer, joined, naming, query, reasons, sql, text, verbatim
+from crdtsql.store import Damage, Registry, Remedy, Table, acting, damage
 
 MOST_SELECTS = 400
 """SQLite allows 500 SELECTs in one UNION ALL."""
@@ -35,63 +38,90 @@ def restore(registry: Registry) -> None:
 def create(registry: Registry) -> None:
     """Create the views; those that read all tables only in files where they cost other programs little (`damage.MOST_LOGGED`)."""
     drop(registry)
+    for statement in statements(registry).values():
+        registry.connection.execute(statement)
+    registry.lacks_views = False
+
+
+def statements(registry: Registry) -> dict[str, str]:
+    """Return the CREATE statements of the views and of their triggers, which go with them; by name, in the order of making them."""
     tables = [table for table in registry.tables() if table.key]  # a damaged registration may have lost the key
-    connection = registry.connection
-    _create_conflicts(registry, actors=True)
-    connection.execute(sql("capture/views/create_attributions", site_name=_site_shown("site")))
-    _create_actor(connection)
+    found = _of_conflicts(registry, actors=True)
+    found["crdt_attributions"] = sql("capture/views/create_attributions", site_name=_site_shown("site"))
+    found |= _of_actor()
     numbered = [_renumbered(table) for table in tables if table.is_numbered]
     nothing = fragment("capture/views/renumbered_of_none")
-    connection.execute(sql("capture/views/create_renumbered", renumbered=_union(numbered or [nothing])))
+    found["crdt_renumbered"] = sql("capture/views/create_renumbered", renumbered=_union(numbered or [nothing]))
     if len(tables) <= damage.MOST_LOGGED:
-        logged = sql(
+        is_new = {
+            "row_is_new": fragment("capture/views/row_is_new"),
+            "head_is_new": fragment("capture/views/head_is_new"),
+        }
+        newest = fragment("capture/views/newest", **is_new)
+        found["crdt_log"] = sql(
             "capture/views/create_log",
             changed=_union([_log(table) for table in tables] or [fragment("capture/views/log_of_none")]),
-            row_is_new=fragment("capture/views/row_is_new"),
-            head_is_new=fragment("capture/views/head_is_new"),
             stamp=fragment("capture/views/stamp"),
             site_name=_site_shown("site"),
             referenced=text(reasons.REFERENCED),
+            newest=newest,
+            actor=_by(newest.text, "came.site", "actor"),
+            run=_by(newest.text, "came.site", "run"),
+            **is_new,
         )
-        connection.execute(logged)
         most = max((len(table.key) for table in tables), default=1)
         revisions = [_revision(table, most) for table in tables] or [fragment("capture/views/revision_of_none")]
-        connection.execute(sql("capture/views/create_revision", revisions=_union(revisions)))
-    registry.lacks_views = False
+        found["crdt_revision"] = sql("capture/views/create_revision", revisions=_union(revisions))
+    return found
+
+
+def altered(connection: apsw.Connection, expected: Mapping[str, str]) -> Iterator[Damage]:
+    """Find views, and triggers on those that are there, that are gone or do not say what they must.
+
+    Args:
+        expected: name -> CREATE statement.
+    """
+    names = json.dumps([*expected])
+    present = dict(query.rows(connection, sql("capture/views/list_present"), {"names": names}))
+    for name, statement in expected.items():
+        view = statement.partition(" ON ")[2].split()[0] if name.startswith("_crdt_") else name
+        if name not in present and (view == name or view in present):
+            yield Damage(name, "is gone", Remedy.REBUILD)
+        elif present.get(name, statement) != statement:
+            yield Damage(name, "was altered", Remedy.REBUILD)
 
 
 def without_actors(registry: Registry) -> None:
     """Create the views of the conflict log as files have them in which nobody says who writes."""
     for name in CONFLICTS:
         registry.connection.execute(f"DROP VIEW IF EXISTS {name}")
-    _create_conflicts(registry, actors=False)
+    for statement in _of_conflicts(registry, actors=False).values():
+        registry.connection.execute(statement)
 
 
-def _create_conflicts(registry: Registry, *, actors: bool) -> None:
-    """Create the views of the conflict log."""
-    connection = registry.connection
+def _of_conflicts(registry: Registry, *, actors: bool) -> dict[str, str]:
+    """Write the views of the conflict log."""
     parts = [fragment("capture/views/quoted_key_part", key=naming.key(n + 1)) for n in range(registry.log_key_count())]
     shown = {"winner_shown": _site_shown("winner"), "loser_shown": _site_shown("loser")}
     names = [(side, name) for side in ("lost", "won") for name in ("actor", "run")] if actors else []
     by = [Sql(f"{_by(f'conflict.{side}_t', f'conflict.{side}_s', name)} AS {side}_{name}") for side, name in names]
-    statement = sql(
+    conflicts = sql(
         "capture/views/create_conflicts",
         quoted_key=joined(parts, " || ', ' || "),
         actors=joined((Sql(f",\n  {one}") for one in by), ""),
         **shown,
     )
-    connection.execute(statement)
-    statement = sql(
+    overwrites = sql(
         "capture/views/create_unseen_overwrites",
         actors=joined((Sql(f",\n  {side}_{name}") for side, name in names), ""),
         told_actors=joined((Sql(f"told.{side}_{name} AS {side}_{name},\n    ") for side, name in names), ""),
     )
-    connection.execute(statement)
+    return {"crdt_conflicts": conflicts, "crdt_unseen_overwrites": overwrites}
 
 
-def _create_actor(connection: apsw.Connection) -> None:
-    """Create the view in which a writer says who it is, with its triggers, which go with it."""
-    connection.execute(sql("capture/views/create_actor"))
+def _of_actor() -> dict[str, str]:
+    """Write the view in which a writer says who it is, and its triggers."""
+    found = {"crdt_actor": sql("capture/views/create_actor")}
     longest, longest_note = acting.LONGEST, acting.LONGEST_NOTE
     slots = {"longest": integer(longest), "longest_note": integer(longest_note)}
     message = text(
@@ -99,12 +129,12 @@ def _create_actor(connection: apsw.Connection) -> None:
         f"note of at most {longest_note}"
     )
     for event in ("insert", "update"):
-        trigger = identifier(f"_crdt_acting_{event}")
-        statement = sql(
-            "capture/views/trigger_actor", trigger=trigger, event=verbatim(event.upper()), message=message, **slots
-        )
-        connection.execute(statement)
-    connection.execute(sql("capture/views/trigger_no_actor", trigger=identifier("_crdt_acting_delete")))
+        name = f"_crdt_acting_{event}"
+        slots |= {"trigger": identifier(name), "event": verbatim(event.upper())}
+        found[name] = sql("capture/views/trigger_actor", message=message, **slots)
+    name = "_crdt_acting_delete"
+    found[name] = sql("capture/views/trigger_no_actor", trigger=identifier(name))
+    return found
 
 
 def _by(hlc: str, site: str, name: str) -> Sql:

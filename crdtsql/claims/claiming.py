@@ -71,18 +71,31 @@ def is_there(connection: apsw.Connection) -> bool:
 def set_up(registry: Registry) -> None:
     """Make the tables and views of claims, if they are not all there."""
     connection = registry.connection
-    wanted = ("_crdt_claimed", "_crdt_token", "crdt_claims", "crdt_token", "_crdt_token_insert", "_crdt_token_delete")
+    wanted = {"_crdt_claimed", "_crdt_token", *views()}
     rows = query.rows(connection, "SELECT name FROM main.sqlite_schema WHERE name GLOB '*crdt_*'")
-    if set(wanted) <= {name for (name,) in rows}:
+    if wanted <= {name for (name,) in rows}:
         return
-    for view in ("crdt_claims", "crdt_token"):
-        connection.execute(f"DROP VIEW IF EXISTS main.{view}")
     connection.execute(sql("claims/claiming/create_claims"))
     connection.execute(sql("claims/claiming/create_tokens"))
-    connection.execute(sql("claims/claiming/create_view", now_ms=LOG_NOW_MS))
-    connection.execute(sql("claims/claiming/create_token_view"))
-    connection.execute(sql("claims/claiming/create_token_insert", now_ms=LOG_NOW_MS))
-    connection.execute(sql("claims/claiming/create_token_delete"))
+    create_views(connection)
+
+
+def views() -> dict[str, str]:
+    """Return the CREATE statements of the views of claims and of their triggers, by name, in the order of making them."""
+    return {
+        "crdt_claims": sql("claims/claiming/create_view", now_ms=LOG_NOW_MS),
+        "crdt_token": sql("claims/claiming/create_token_view"),
+        "_crdt_token_insert": sql("claims/claiming/create_token_insert", now_ms=LOG_NOW_MS),
+        "_crdt_token_delete": sql("claims/claiming/create_token_delete"),
+    }
+
+
+def create_views(connection: apsw.Connection) -> None:
+    """Create the views of claims and their triggers anew."""
+    for view in ("crdt_claims", "crdt_token"):
+        connection.execute(f"DROP VIEW IF EXISTS main.{view}")
+    for statement in views().values():
+        connection.execute(statement)
 
 
 def read(registry: Registry, resource: str | None = None) -> list[Kept]:

@@ -31,7 +31,7 @@ from crdtsql.combine.report import CombineReport
 from crdtsql.combine.staging import Staged, stage
 from crdtsql.export import describe
 from crdtsql.merge import merge
-from crdtsql.store import Registry
+from crdtsql.store import Registry, acting
 from crdtsql.wire import Header, Site, TableHeader, image
 
 FACT = "combined"
@@ -64,13 +64,15 @@ def combine(
     _check_strange(registry, gathered, again=again)
     staged = stage(registry, gathered, database)
     born, taken = make_site(), make_site()
-    base = registry.tick(now())
+    base = began = registry.tick(now())
     header = _header(registry, staged, born, taken, base, now, take_theirs=take_theirs)
     for statement in image.schema(header, database):
         registry.connection.execute(statement)
     for number, one in enumerate(staged, 1):
         base = _fill(registry, one, number, database, base, take_theirs=take_theirs)
     merged = merge(registry, header, database, on_progress)
+    for site in (site for site in header.sites if site.upto):
+        acting.attribute_directly(registry, registry.add_site(site.id), began, site.upto)
     report = CombineReport(gathered.path, born.hex(), "theirs" if take_theirs else "ours")
     report.left_out, report.held_there = gathered.others, gathered.held
     for one in staged:

@@ -16,7 +16,7 @@ from crdtsql.combine.report import UndoReport
 from crdtsql.conflicts import Answer, Selection, resolve_all
 from crdtsql.export import describe
 from crdtsql.merge import merge
-from crdtsql.store import Registry, Table
+from crdtsql.store import Registry, Table, acting
 from crdtsql.types import TYPES, Kind
 from crdtsql.wire import Header, Site, image
 
@@ -49,7 +49,7 @@ def undo(
         report.kept, report.site = _not_logged(registry, last.get("written", ())), last["taken"]
         fold()
     ordinal = registry.add_site(make_site())
-    base = registry.tick(now())
+    base = began = registry.tick(now())
     given = {"born": registry.add_site(bytes.fromhex(last["born"])), "changed_too": changed_too}
     headers = []
     for table in registry.tables():
@@ -65,6 +65,7 @@ def undo(
     for number, table in enumerate(registry.tables(), 1):
         base = _delete(registry, table, number, database, given | {"base": base, "site": ordinal})
     merge(registry, header, database, on_progress)
+    acting.attribute_directly(registry, ordinal, began, upto)
     registry.set(FACT, json.dumps(found[:-1]))
     return report
 

@@ -93,6 +93,16 @@ class Conflict:
         return self.won_site if self.took == "theirs" else self.lost_site
 
     @property
+    def ours_by(self) -> Actor | None:
+        """Return who wrote the value that this replica had before the merge, as the writer said it."""
+        return self.lost_by if self.took == "theirs" else self.won_by
+
+    @property
+    def theirs_by(self) -> Actor | None:
+        """Return who wrote the value that came in, as the writer said it."""
+        return self.won_by if self.took == "theirs" else self.lost_by
+
+    @property
     def present_mark(self) -> str:
         """Return a word for the value that the cell has now, for who wants to know later whether it still has it."""
         return "" if self.present is None else f"{self.present[0]}@{self.present[1]}"

@@ -5,7 +5,7 @@ from crdtsql.evolve.adopt import SchemaDiff, adopt, compare
 from crdtsql.evolve.downgrading import downgrade
 from crdtsql.evolve.enabling import Enabling
 from crdtsql.evolve.ids import set_ids
-from crdtsql.evolve.rebuild import rebuild
+from crdtsql.evolve.rebuild import look, rebuild
 from crdtsql.evolve.repair import RepairReport, repair
 from crdtsql.evolve.reshape import renew_triggers
 from crdtsql.evolve.schemaview import TableSchema, describe
@@ -24,6 +24,7 @@ __all__ = [
     "downgrade",
     "drift",
     "letgo",
+    "look",
     "rebuild",
     "renew_triggers",
     "repair",

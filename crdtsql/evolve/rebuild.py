@@ -9,13 +9,28 @@ from collections.abc import Iterable
 
 from crdtsql.base import memory, naming, query, sql
 from crdtsql.capture import shadows, views
+from crdtsql.claims import create_views as create_views_of_claims
+from crdtsql.claims import is_there as has_claims
+from crdtsql.claims import views as views_of_claims
 from crdtsql.sqlite import schema
-from crdtsql.store import LIMITS, Damage, Registry, Remedy, Table, acting, damage
+from crdtsql.store import FORMAT, LIMITS, Damage, Registry, Remedy, Table, acting, damage
+
+
+def look(registry: Registry, *, deep: bool = False) -> list[Damage]:
+    """List what `damage.look` does, and views and their triggers that say something else than they must."""
+    connection = registry.connection
+    found = damage.look(connection, deep=deep)
+    readable = registry.exists and registry.number("format") == FORMAT
+    if readable and all(one.remedy == Remedy.REBUILD for one in found):
+        known = {one.what for one in found}
+        expected = views.statements(registry) | (views_of_claims() if has_claims(connection) else {})
+        found += [one for one in views.altered(connection, expected) if one.what not in known]
+    return found
 
 
 def certain(registry: Registry) -> list[Damage]:
     """Rebuild what is rebuilt without any loss; return the damage that is left."""
-    found = damage.look(registry.connection)
+    found = look(registry)
     rebuild(registry, [one for one in found if not one.lost])
     return [one for one in found if one.lost or one.remedy != Remedy.REBUILD]
 
@@ -33,6 +48,8 @@ def rebuild(registry: Registry, found: Iterable[Damage]) -> list[Damage]:
     if any(not one.table for one in done):
         _facts(registry)
         views.create(registry)
+    if views_of_claims().keys() & {one.what for one in done}:
+        create_views_of_claims(registry.connection)
     return done
 
 

@@ -16,7 +16,7 @@ from crdtsql.base import LOG_TIME, Sql, caseless, fragment, identifier, query, s
 from crdtsql.capture import enable
 from crdtsql.evolve import drift, reshape
 from crdtsql.evolve.drift import State
-from crdtsql.evolve.rebuild import hold_values_lost, rebuild
+from crdtsql.evolve.rebuild import hold_values_lost, look, rebuild
 from crdtsql.shown import moved, settle_anew
 from crdtsql.sqlite import schema
 from crdtsql.store import Damage, Registry, Remedy, Table, columns, damage
@@ -149,7 +149,7 @@ def _anew(path: str, name: str) -> str:
 
 def _rebuild(registry: Registry, report: RepairReport) -> list[Damage]:
     """Rebuild what is gone of ours; return what was."""
-    found = damage.look(registry.connection, deep=True)
+    found = look(registry, deep=True)
     for one in found:
         if one.remedy != Remedy.REBUILD:
             done = f"it can't be rebuilt, and nothing was changed: {damage.advice([one], registry.path)}"

@@ -4,7 +4,7 @@ from crdtsql.look import guarded, seen
 from crdtsql.look.advice import BROKEN, WATCH, Finding
 from crdtsql.look.blame import CellOrigin, blame
 from crdtsql.look.doctor import Report, TableFindings, examine, notices
-from crdtsql.look.log import Graph, LogEntry, graph, log, writer
+from crdtsql.look.log import Graph, LogEntry, graph, log, writer, writer_at
 from crdtsql.look.measures import Measures, measure
 from crdtsql.look.members import Member, members
 from crdtsql.look.revisions import ABSENT as ABSENT_ROW
@@ -40,4 +40,5 @@ __all__ = [
     "status",
     "strangers",
     "writer",
+    "writer_at",
 ]

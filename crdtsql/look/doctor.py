@@ -16,6 +16,7 @@ import apsw
 from crdtsql.base import CannotEnableError, caseless, identifier, naming, policy, query, reasons, show_key, suggest
 from crdtsql.capture import enable, trigger_statements
 from crdtsql.evolve import drift
+from crdtsql.evolve import look as look_for_damage
 from crdtsql.look import advice, columns, limited
 from crdtsql.look.advice import BROKEN, NOTE, REFUSED, WATCH, Finding, World, listed
 from crdtsql.shown import Difference, references
@@ -82,7 +83,7 @@ def examine(registry: Registry, names: Sequence[str] = (), differing: Sequence[D
         CannotEnableError: there is no table of a given name.
     """
     connection = registry.connection
-    lost = damage.look(connection, deep=True)
+    lost = look_for_damage(registry, deep=True)
     damaged = {caseless(one.table): one.table for one in lost if one.table}
     usable = registry.exists and not any(one.remedy == Remedy.DISABLE_ALL for one in lost)
     enabled = {caseless(table.name): table for table in registry.tables()} if usable else {}

@@ -84,13 +84,18 @@ class LogEntry:
 
 
 def writer(one: LogEntry | CellOrigin, names: Mapping[str, str], digits: int | None = None) -> str:
-    """Name the replica that wrote something, and the actor, where somebody said it.
+    """Name the replica that wrote something, and the actor, where somebody said it, as `writer_at` does."""
+    return writer_at(one.site, one.by, names, digits)
+
+
+def writer_at(site: str, by: Actor | None, names: Mapping[str, str], digits: int | None = None) -> str:
+    """Name a replica, and the actor that wrote there, where somebody said it.
 
     Args:
         digits: so many of a site's id are shown where it has no name.
     """
-    site = names.get(one.site, one.site[:digits])
-    return site if one.by is None else f"{one.by} at {site}"
+    named = names.get(site, site[:digits])
+    return named if by is None else f"{by} at {named}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from crdtsql.evolve import drift
 from crdtsql.export import count_missing_rows
 from crdtsql.look import limited
 from crdtsql.sqlite import schema
-from crdtsql.store import Damage, Registry, Table, damage, retired, said, starts
+from crdtsql.store import Actor, Damage, Registry, Table, acting, damage, retired, said, starts
 from crdtsql.trust import aside
 
 
@@ -107,6 +107,7 @@ class Status:
         compaction: None until anybody asks for one, as far as it is known here.
         own_bytes: pages of all tables that crdtsql keeps in the file.
         aside: how many changesets were refused by a permission, and set aside.
+        acting: as whom writes to the file count now, None if nobody has said so.
     """
 
     path: str
@@ -127,6 +128,7 @@ class Status:
     compaction: CompactionStatus | None = None
     own_bytes: int = 0
     aside: int = 0
+    acting: Actor | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as `--json` prints it."""
@@ -172,6 +174,7 @@ def status(registry: Registry) -> Status:
         compaction=_compaction(registry, vector),
         own_bytes=sum(size for name, size in sizes.items() if name.startswith("_crdt_")),
         aside=len(aside.listed(registry)),
+        acting=None if lost else acting.acting(connection),
     )
 
 

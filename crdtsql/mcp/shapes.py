@@ -88,6 +88,7 @@ class Held(TypedDict):
     reason: str
     detail: str
     release: str
+    by: str
     values: dict[str, Any]
 
 
@@ -126,10 +127,11 @@ class TableAt(TypedDict):
 
 
 class StateOfFile(TypedDict):
-    """The state of the file, and of its replicas."""
+    """The state of the file, and of its replicas; `acting` says as whom writes to it count now, "" if nobody said so."""
 
     site: str
     name: str
+    acting: str
     tables: list[TableAt]
     remotes: dict[str, str]
     peers_that_lack_changes: dict[str, int]

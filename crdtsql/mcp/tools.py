@@ -14,7 +14,7 @@ from pydantic import Field
 from crdtsql.base import CrdtsqlError, SqliteValue, from_json, suggest, value_to_json
 from crdtsql.claims import Claim
 from crdtsql.conflicts import Conflict
-from crdtsql.look import writer
+from crdtsql.look import writer, writer_at
 from crdtsql.mcp import shapes
 from crdtsql.mcp.caller import Callers, check_table
 from crdtsql.replica import UNSET, Expected, Replica, RowChange, SyncReport
@@ -40,6 +40,9 @@ KeyParts = Annotated[list[Any], Field(description="the row's primary key: one va
 Resource = Annotated[str, Field(description="what is claimed: TABLE/KEY for a row, or any other name")]
 ClaimToken = Annotated[int, Field(description="the claim's token")]
 Minutes = Annotated[float, Field(gt=0, le=10080, description="when it lapses unless it is renewed")]
+ActorName = Annotated[str | None, Field(description="your name, so that others see who wrote it")]
+Run = Annotated[str | None, Field(description="name of the run or task that you write in")]
+Note = Annotated[str | None, Field(description="why")]
 Via = Annotated[str | None, Field(description="name of the remote whose file has the claims; this file without")]
 Listed = Annotated[int, Field(ge=1, le=MOST_ROWS, description="list at most so many")]
 
@@ -97,18 +100,15 @@ class Tools:
             int | None,
             Field(description="token of your claim of the row, where its table refuses other writes of claimed rows"),
         ] = None,
-        actor: Annotated[str | None, Field(description="your name, so that others see who wrote it")] = None,
-        run: Annotated[str | None, Field(description="name of the run or task that you write in")] = None,
-        note: Annotated[str | None, Field(description="why")] = None,
+        actor: ActorName = None,
+        run: Run = None,
+        note: Note = None,
     ) -> shapes.Wrote:
         """Run one INSERT, UPDATE or DELETE. It is refused, and nothing is written, if it would overwrite a row that you have not seen.
 
         When it is refused, query again, think again, and write with the new `seen`. To change a counter, write `n = n + 1`.
         """
-        shown = token
-        if actor is None and (run or note):
-            raise ToolError("say as whom you write, if you say in which run, or why: actor")
-        who = None if actor is None else Actor(actor, None, run, note)
+        shown, who = token, _who(actor, run, note)
         rows = [Expected(one["table"], _key(one["key"]), one["revision"]) for one in expect or ()]
         done = await self._callers.write(
             lambda replica, token: replica.execute(
@@ -155,10 +155,14 @@ class Tools:
         ],
         take: Annotated[Literal["ours", "theirs"] | None, Field(description="take one side")] = None,
         value: Annotated[Any, Field(description="or write this value; give {'json': null} for NULL")] = None,
+        actor: ActorName = None,
+        run: Run = None,
+        note: Note = None,
     ) -> shapes.OpenConflict:
         """Settle a conflict by a write that has seen both values, and so wins everywhere."""
         if (take is None) == (value is None):
             raise ToolError("say either which side to take, or which value")
+        who = _who(actor, run, note)
 
         def work(replica: Replica, token: http.Token) -> shapes.OpenConflict:
             entry = replica.conflict(number)
@@ -166,7 +170,7 @@ class Tools:
             if entry.present_mark != present:
                 raise ToolError(f"the cell of conflict {number} was written since you saw it: look at it again")
             chosen = UNSET if take is not None else _value(None if value == {"json": None} else value)
-            return _conflict(replica.resolve(number, take, value=chosen, seen=entry), replica.names())
+            return _conflict(replica.resolve(number, take, value=chosen, seen=entry, actor=who), replica.names())
 
         return await self._callers.write(work)
 
@@ -201,6 +205,7 @@ class Tools:
                     reason=one.reason,
                     detail=one.detail,
                     release=one.release,
+                    by="" if one.by is None else str(one.by),
                     values={name: value_to_json(value) for name, value in one.values.items()},
                 )
                 for one in found[:limit]
@@ -246,6 +251,7 @@ class Tools:
             return shapes.StateOfFile(
                 site=found.site,
                 name=names.get(found.site, ""),
+                acting="" if found.acting is None or not whole else str(found.acting),
                 tables=[
                     shapes.TableAt(
                         name=one.name, rows=one.rows, held_rows=one.held_rows, open_conflicts=one.open_conflicts
@@ -388,6 +394,13 @@ def _value(value: Any) -> SqliteValue:
         raise ToolError(f"{value!r:.200} is no value of SQLite's ({error})") from error
 
 
+def _who(actor: str | None, run: str | None, note: str | None) -> Actor | None:
+    """Say who writes, if somebody said it."""
+    if actor is None and (run or note):
+        raise ToolError("say as whom you write, if you say in which run, or why: actor")
+    return None if actor is None else Actor(actor, None, run, note)
+
+
 def _conflict(entry: Conflict, names: dict[str, str]) -> shapes.OpenConflict:
     return shapes.OpenConflict(
         number=entry.id,
@@ -398,8 +411,8 @@ def _conflict(entry: Conflict, names: dict[str, str]) -> shapes.OpenConflict:
         ours=value_to_json(entry.ours),
         theirs=value_to_json(entry.theirs),
         took=entry.took,
-        ours_by=names.get(entry.ours_site, entry.ours_site),
-        theirs_by=names.get(entry.theirs_site, entry.theirs_site),
+        ours_by=writer_at(entry.ours_site, entry.ours_by, names),
+        theirs_by=writer_at(entry.theirs_site, entry.theirs_by, names),
         resolved=entry.resolved,
         deleted=entry.deleted,
         present=entry.present_mark,

@@ -7,7 +7,7 @@ from typing import Any
 
 from crdtsql.base import SqliteValue, UsageError, clock, from_json, show, value_to_json
 from crdtsql.conflicts import Conflict
-from crdtsql.look import Graph, LogEntry, Member, graph, writer
+from crdtsql.look import Graph, LogEntry, Member, graph, writer, writer_at
 from crdtsql.replica import UNSET, Replica
 from crdtsql.transports import http
 
@@ -30,6 +30,7 @@ def overview(replica: Replica, token: http.Token) -> View:
         "open_conflicts": sum(one.open_conflicts for one in tables),
         "held_rows": sum(one.held_rows for one in tables),
         "whole": token.tables is None,
+        "acting": "" if status.acting is None or token.tables is not None else str(status.acting),
     }
     if token.tables is None:
         view["members"] = [_member(one) for one in replica.members()]
@@ -60,6 +61,7 @@ def held(replica: Replica, token: http.Token) -> View:
             "reason": one.reason,
             "detail": one.detail,
             "release": one.release,
+            "by": "" if one.by is None else str(one.by),
             "values": {name: _text(value) for name, value in one.values.items()},
         }
         for one in found[:MOST]
@@ -205,8 +207,8 @@ def _conflict(one: Conflict, names: dict[str, str]) -> View:
         "column": one.column + (f" {one.part}" if one.part else ""),
         "ours": _text(one.ours),
         "theirs": _text(one.theirs),
-        "ours_by": names.get(one.ours_site, one.ours_site[:8]),
-        "theirs_by": names.get(one.theirs_site, one.theirs_site[:8]),
+        "ours_by": writer_at(one.ours_site, one.ours_by, names, 8),
+        "theirs_by": writer_at(one.theirs_site, one.theirs_by, names, 8),
         "took": one.took,
         "deleted": one.deleted,
         "present": one.present_mark,

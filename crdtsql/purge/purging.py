@@ -34,7 +34,7 @@ from crdtsql.base import (
 )
 from crdtsql.purge import erasing, told
 from crdtsql.sqlite import TableShape, schema
-from crdtsql.store import Field, Registry, Table
+from crdtsql.store import Field, Registry, Table, acting
 from crdtsql.types import TYPES, Kind, blank, parts
 
 _MOST_KEYS = 1_000
@@ -229,6 +229,7 @@ def _purge(registry: Registry, tables: Sequence[Table], report: PurgeReport, now
         report.conflicts += erasing.erase(registry, table)
     told.remember(registry, ())
     (last,) = query.first(connection, "SELECT max(t) FROM temp._crdt_purge")
+    acting.attribute_directly(registry, registry.self_ordinal, first, last)
     registry.raise_vector(batch, [(registry.self_ordinal, last)])
 
 

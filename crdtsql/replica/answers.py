@@ -25,7 +25,7 @@ from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, reading
 from crdtsql.replica.turns import verb
 from crdtsql.sqlite import securely
-from crdtsql.store import Table, names
+from crdtsql.store import Actor, Table, acting, names
 
 if TYPE_CHECKING:
     from crdtsql.conflicts import Conflict, ResolveReport
@@ -64,6 +64,7 @@ class Answers(Session):
         value: SqliteValue | Literal[Unset.UNSET] = UNSET,
         again: bool = False,
         seen: Conflict | None = None,
+        actor: Actor | None = None,
     ) -> Conflict:
         """Resolve a conflict by a write that has seen both values, and so wins everywhere; return the entry as it is then.
 
@@ -72,6 +73,7 @@ class Answers(Session):
             value: any other value, in place of `take`.
             again: write the cell also if the conflict is resolved.
             seen: the entry that the answer is for; if its cell was written since it was read, nothing is.
+            actor: who says so, and in which run; for this write alone.
 
         Raises:
             UnknownConflictError: there is none of that number.
@@ -85,7 +87,8 @@ class Answers(Session):
             raise UsageError("say either which side to take, or which value")
         answer = Answer(take) if value is UNSET else Answer(value=value)
         with self._answering():
-            resolve(self.registry, number, answer, self._fold, again=again, seen=seen)
+            with acting.for_now(self.connection, actor):
+                resolve(self.registry, number, answer, self._fold, again=again, seen=seen)
             self._fold()
             return conflict_log.find(self.registry, number)
 
@@ -239,6 +242,7 @@ class Answers(Session):
         values: Mapping[str, SqliteValue],
         if_revision: str | None = None,
         token: int | None = None,
+        actor: Actor | None = None,
     ) -> str:
         """Write columns of a row: update it if the table shows it, else insert it; return its revision afterwards.
 
@@ -246,12 +250,13 @@ class Answers(Session):
             values: column -> value, without the key's columns; other columns stay as they are, or get their defaults.
             if_revision: write only if the row still has this revision; `absent` to insert only.
             token: that of the claim under which it is written; where the row is claimed, and its table has a fence, it must be.
+            actor: who writes, and in which run, as `acting_as` says it; for this write alone.
 
         Raises:
             RevisionError: the row has another revision; nothing was written.
             ClaimedError: the token is not that of a claim of this row that is held.
             WriteRefusedError: a constraint of the table does not allow it.
-            UsageError: there is no such column, or the key has another number of parts.
+            UsageError: there is no such column, the key has another number of parts, or the actor has no name that can be said.
             NotEnabledError: the table is not replicated.
         """
         from crdtsql.conflicts import writes
@@ -261,17 +266,25 @@ class Answers(Session):
             registered = self.registry.present_table(table)
             before = self._expect(registered, key, if_revision)
             writes.show(self.registry, registered, key, token)
-            writes.put(self.registry, registered, key, values, is_there=before != ABSENT_ROW)
+            with acting.for_now(self.connection, actor):
+                writes.put(self.registry, registered, key, values, is_there=before != ABSENT_ROW)
             self._fold()
             return revision(self.registry, self.registry.present_table(table), key)
 
     @verb
-    def delete(self, table: str, *key: SqliteValue, if_revision: str | None = None, token: int | None = None) -> None:
+    def delete(
+        self,
+        table: str,
+        *key: SqliteValue,
+        if_revision: str | None = None,
+        token: int | None = None,
+        actor: Actor | None = None,
+    ) -> None:
         """Delete a row.
 
         Args:
             if_revision: delete only if the row still has this revision.
-            token: as in `write`.
+            token, actor: as in `write`.
 
         Raises:
             RevisionError: the row has another revision; nothing was deleted.
@@ -287,7 +300,8 @@ class Answers(Session):
             registered = self.registry.present_table(table)
             before = self._expect(registered, key, if_revision)
             writes.show(self.registry, registered, key, token)
-            writes.remove(self.registry, registered, key, is_there=before != ABSENT_ROW)
+            with acting.for_now(self.connection, actor):
+                writes.remove(self.registry, registered, key, is_there=before != ABSENT_ROW)
 
     def _expect(self, table: Table, key: Sequence[SqliteValue], wanted: str | None) -> str:
         """Return the revision of a row, if it is the one that is wanted."""
@@ -318,7 +332,8 @@ class Answers(Session):
         if newest <= 0 or not last[0].shown:
             return ""
         site = names.call(self.registry, bytes.fromhex(last[0].site))
-        return f" ({', '.join(cell.column for cell in last)} by {site}, {clock.show_time(newest)})"
+        by = site if last[0].by is None else f"{last[0].by} at {site}"
+        return f" ({', '.join(cell.column for cell in last)} by {by}, {clock.show_time(newest)})"
 
 
 def _parts(key: SqliteValue | Sequence[SqliteValue]) -> tuple[SqliteValue, ...]:

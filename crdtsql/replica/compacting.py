@@ -13,7 +13,7 @@ from crdtsql.base import RETIRED, BusyError, CrdtsqlError, UsageError, clock, me
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import Undo
 from crdtsql.replica.turns import verb
-from crdtsql.store import retired
+from crdtsql.store import acting, retired
 
 if TYPE_CHECKING:
     from crdtsql.compaction import CompactReport, Walk
@@ -193,12 +193,14 @@ class Compacting(Session):
             silence.note(self.registry, self._now)
         return [site.hex() for site in found]
 
-    def _end(self, site: bytes) -> None:
-        """Say by an event that a site writes no more."""
+    def _end(self, site: bytes, *, asked: bool = False) -> None:
+        """Say by an event that a site writes no more; whoever acts now says it, if it was asked for."""
         from crdtsql.compaction import rounds
 
         hlc = self.registry.tick(self._now())
         self.registry.record_merged(hlc)
+        if asked:
+            acting.attribute_directly(self.registry, self.registry.self_ordinal, hlc, hlc)
         self.registry.raise_vector(self.registry.next_batch(), [(self.registry.self_ordinal, hlc)])
         rounds.end(self.registry, site, hlc)
 
@@ -310,7 +312,7 @@ class Compacting(Session):
                 raise CrdtsqlError(
                     f"site {found[0].hex()} was forgotten already: nobody waits for it; nothing was changed"
                 )
-            self._end(found[0])
+            self._end(found[0], asked=True)
 
     @verb
     def drop_strangers(self, *names: str) -> list[Stranger]:

@@ -283,6 +283,54 @@ def test_an_altered_trigger_is_noticed(world: Path) -> None:
                 sync(replica, other)
 
 
+def spoils(connection: apsw.Connection) -> Iterator[tuple[str, str]]:
+    """Yield the name of each view of ours and of each trigger on one, with statements that alter it."""
+    rows = connection.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type = 'view' AND name GLOB 'crdt_*' "
+        "OR type = 'trigger' AND name GLOB '_crdt_*' AND tbl_name GLOB 'crdt_*'"
+    ).fetchall()
+    triggers = [row for row in rows if row[0] == "trigger"]
+    for kind, name, view, statement in rows:
+        again = "; ".join(text for _, _, on, text in triggers if on == name)
+        if kind == "view":
+            yield name, f"DROP VIEW {name}; {statement} LIMIT 0; {again}"
+        else:
+            yield name, f"DROP TRIGGER {name}"
+            event = next(event for event in ("INSERT", "UPDATE", "DELETE") if f"INSTEAD OF {event} ON" in statement)
+            yield name, f"DROP TRIGGER {name}; CREATE TRIGGER {name} INSTEAD OF {event} ON {view} BEGIN SELECT 1; END"
+
+
+def test_an_altered_view_is_noticed(world: Path) -> None:
+    """A view of ours, or a trigger on one, that is gone or says something else is named by doctor; repair, or the next command, makes it anew."""
+    with fast_directory() as folder:
+        open_copy(world, folder).close()
+        with Replica.open(folder / "a.db") as replica:
+            replica.release("some/thing", replica.claim("some/thing").token)
+            cases = [*spoils(replica.connection)]
+            whole = replica.connection.execute(
+                "SELECT name, sql FROM sqlite_schema WHERE name GLOB '*crdt_*'"
+            ).fetchall()
+        assert {"crdt_actor", "crdt_log", "crdt_claims", "_crdt_acting_insert", "_crdt_token_delete"} <= {
+            name for name, _ in cases
+        }
+        for number, (name, statement) in enumerate(cases):
+            apsw.Connection(str(folder / "a.db")).execute(statement)
+            with Replica.open(folder / "a.db") as replica:
+                assert f"{name} " in " ".join(
+                    finding.text for finding in replica.doctor().findings if finding.about == "damage"
+                )
+                if number % 2:
+                    assert any(name in finding.problem for finding in replica.repair().findings)
+                else:
+                    replica.fold()
+                    assert not replica.repair().findings
+                assert not [finding for finding in replica.doctor().findings if finding.about == "damage"]
+                found = replica.connection.execute(
+                    "SELECT name, sql FROM sqlite_schema WHERE name GLOB '*crdt_*'"
+                ).fetchall()
+                assert sorted(found) == sorted(whole)
+
+
 LOSES_NOTHING = (
     "DROP VIEW crdt_conflicts", "DROP VIEW crdt_renumbered", "DROP INDEX _crdt_seq_task", "DROP INDEX _crdt_kept_pair", "DROP INDEX _crdt_was_note",
     "DROP INDEX _crdt_conflict_row", "DROP TABLE _crdt_peer", "DROP TABLE _crdt_progress", "DELETE FROM _crdt_progress", "DROP TABLE _crdt_heads_note",

@@ -47,7 +47,9 @@ def seen(entries: list[LogEntry]) -> list[tuple[str, tuple[object, ...], str, tu
 
 def check_view(replica: Replica) -> None:
     """Check that the view `crdt_log` has what `log` has."""
-    viewed = peers.read(replica, 'SELECT batch, "table", "key", did, "columns", site, "time", held FROM crdt_log')
+    viewed = peers.read(
+        replica, 'SELECT batch, "table", "key", did, "columns", site, "time", held, actor, run FROM crdt_log'
+    )
     said = [
         (
             one.batch,
@@ -58,6 +60,8 @@ def check_view(replica: Replica) -> None:
             one.site,
             one.time[:19].replace("T", " "),
             one.held,
+            one.by and one.by.actor,
+            one.by and one.by.run,
         )
         for one in replica.log(limit=None)
     ]

@@ -167,6 +167,7 @@ def test_who_writes_is_told(path: Path) -> None:
                 app.connection.execute("INSERT INTO crdt_actor (actor) VALUES ('shell')")
             sql = "UPDATE task SET title = 'x' WHERE id = 't1'"
             await ask(client, "write", sql=sql, actor="agent-7", run="r42", note="because", **await _seen(client))
+            assert (await ask(client, "status"))["acting"] == "shell"
             with Replica.open(path, now=now_ms) as app:
                 write(app, "UPDATE task SET done = 1 WHERE id = 't1'")
                 app.connection.execute("DELETE FROM crdt_actor")
@@ -180,11 +181,21 @@ def test_who_writes_is_told(path: Path) -> None:
             cells = {
                 one["column"]: one["by"] for one in (await ask(client, "blame", table="task", key=["t1"]))["cells"]
             }
-            assert "at" not in cells["title"]
+            assert "at" not in cells["title"] and (await ask(client, "status"))["acting"] == ""
+            other_writes(
+                path, "INSERT INTO crdt_actor (actor) VALUES ('ben')", "UPDATE task SET votes = 7 WHERE id = 't1'"
+            )
+            await ask(client, "write", sql="UPDATE task SET votes = 8", actor="agent-7", **await _seen(client))
+            await ask(client, "sync")
+            (entry,) = (await ask(client, "conflicts"))["conflicts"]
+            assert entry["ours_by"].startswith("agent-7 at ") and entry["theirs_by"].startswith("ben at ")
+            settled = {"number": entry["number"], "present": entry["present"], "take": "ours"}
+            assert "as whom" in await refused(client, "resolve", run="r43", **settled)
+            await ask(client, "resolve", actor="judge", run="r43", **settled)
 
     play(script())
     with Replica.open(path, now=now_ms) as app:
-        assert [str(one.by) for one in app.blame("task", "t1")] == ["None", "shell", "None"]
+        assert [str(one.by) for one in app.blame("task", "t1")] == ["None", "shell", "judge (run r43)"]
 
 
 def test_what_there_is_to_look_at(path: Path) -> None:

@@ -29,9 +29,9 @@ def board(folder: Path, title: str | None) -> Path:
             sync(hub, laptop)
             write(hub, "UPDATE task SET title = ? WHERE id = 't1'", values=[title])
             write(hub, "INSERT INTO task VALUES ('t4', 'mine', 9)")
-            write(
-                laptop, "UPDATE task SET title = 'theirs' WHERE id = 't1'", "INSERT INTO task VALUES ('t3', 'dup', 9)"
-            )
+            with laptop.acting_as("agent-7", run="r42"):
+                write(laptop, "UPDATE task SET title = 'theirs' WHERE id = 't1'")
+                write(laptop, "INSERT INTO task VALUES ('t3', 'dup', 9)")
             sync(hub, laptop)
             sync(hub, laptop)
     return path

@@ -55,15 +55,19 @@ def path(tmp_path: Path) -> Path:
 def test_what_the_pages_show(path: Path) -> None:
     """Members and what they lack, tables, both values of a conflict, held rows, changes and rows, by whom; text is never markup."""
     with looking(path) as browser:
+        assert "counts as" not in words(browser.get(""))
+        with Replica.open(path, now=now_ms) as app, app.acting_as("ann", run="r1"):
+            assert "what is written to it now counts as ann (run r1) 's" in words(browser.get(""))
         overview = words(browser.get(""))
         for said in ("This file is hub", "1 open conflicts", "1 held rows", "laptop", "hub (this file)", "task"):
             assert said in overview
         conflicts = browser.get("/conflicts")
         assert EVIL not in conflicts.text and EVIL in words(conflicts)
-        assert "theirs" in words(conflicts) and "laptop" in words(conflicts)
-        assert "unique" in words(browser.get("/held")) and "dup" in words(browser.get("/held"))
+        assert "theirs" in words(conflicts) and "agent-7 (run r42) at laptop" in words(conflicts)
+        for said in ("unique", "dup", "agent-7 (run r42)"):
+            assert said in words(browser.get("/held"))
         changes = browser.get("/changes")
-        assert "<svg" in changes.text and "laptop" in words(changes)
+        assert "<svg" in changes.text and "agent-7 (run r42) at laptop" in words(changes)
         (link,) = {*re.findall(r'href="(/board/page/row/task\?key=[^"]+)"', conflicts.text)}
         row = words(browser.get(link.removeprefix("/board/page")))
         assert "Revision" in row and "title" in row and "laptop" in row

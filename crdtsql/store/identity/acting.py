@@ -164,6 +164,17 @@ def attribute(registry: Registry, site: int, since: int, upto: int, actor: Actor
         connection.execute(sql("store/identity/acting/add"), (site, since, upto, *known))
 
 
+def attribute_directly(registry: Registry, site: int, since: int, upto: int) -> None:
+    """Let events that are no entries of the log count as the actor's who acts now, if any does.
+
+    On a folded registry, so that no mark stands between two entries; of a site that has earlier events, before the vector covers them.
+    """
+    actor = acting(registry.connection)
+    if actor is not None:
+        (before,) = query.first(registry.connection, "SELECT upto FROM _crdt_site WHERE ordinal = ?", (site,))
+        attribute(registry, site, since, upto, actor, before)
+
+
 def forget(registry: Registry, ranges: Iterable[tuple[int, int]]) -> None:
     """Forget attributions, by site and first event."""
     registry.connection.executemany("DELETE FROM _crdt_attribution WHERE site = ? AND since = ?", ranges)

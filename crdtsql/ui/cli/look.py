@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from crdtsql.base import clock, show, show_key, suggest
+from crdtsql.base import clock, printable, show, show_key, suggest
 from crdtsql.look import CompactionStatus, Graph, Member, Status, graph
 from crdtsql.transports import Contact, StoreStatus, contacts, known_stores
 from crdtsql.ui.changed import AT_MOST, changed_since
@@ -48,6 +48,8 @@ def status(database: str, as_json: bool) -> None:
     )
     if found.replica_id is not None:
         click.echo(f"replica id {found.replica_id}, start {found.starts:,} of this site")
+    if found.acting is not None:
+        click.echo(f"what is written to it now counts as {printable(str(found.acting))}'s")
     _print_tables(found, freeable)
     if found.conflicts_pruned or any(table.conflicts for table in found.tables):
         click.echo(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.machines.mutants.kind import Mutant
 
-EXAMPLES, HISTORIES = "tests/store/test_acting.py", "tests/machines/acting"
+EXAMPLES, HISTORIES, VERBS = "tests/store/test_acting.py", "tests/machines/acting", "tests/store/test_acting_verbs.py"
 
 ACTING = (
     Mutant(
@@ -76,5 +76,33 @@ ACTING = (
         "upto <= :upto",
         "upto <= -:upto",
         tests=EXAMPLES,
+    ),
+    Mutant(
+        "a purge counts as the one's who wrote before",
+        "store/identity/acting.py",
+        "    actor = acting(registry.connection)\n    if actor is not None:\n",
+        "    actor = acting(registry.connection) or Actor('ann')\n    if actor is not None:\n",
+        tests=VERBS,
+    ),
+    Mutant(
+        "what a purge writes is nobody's",
+        "purge/purging.py",
+        "acting.attribute_directly(registry, registry.self_ordinal, first, last)",
+        "acting.acting(registry.connection)",
+        tests=VERBS,
+    ),
+    Mutant(
+        "one write as somebody ends whoever was said before",
+        "store/identity/acting.py",
+        "    if before is not None:\n",
+        "    if before is None:\n",
+        tests=VERBS,
+    ),
+    Mutant(
+        "an altered trigger of a view is not noticed",
+        "capture/views.py",
+        "present.get(name, statement) != statement",
+        "name in expected and not present",
+        tests="tests/evolve/test_tampering.py",
     ),
 )

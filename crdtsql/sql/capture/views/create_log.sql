@@ -8,12 +8,10 @@ SELECT
   json_extract(cells, '$.columns') AS "columns",
   lower(hex(site.id)) AS site,
   ${site_name} AS site_name,
-  datetime((max(
-    CASE WHEN ${row_is_new} THEN t & 4611686018427387903 ELSE 0 END,
-    CASE WHEN ${head_is_new} THEN ifnull(dot_t, t) & 4611686018427387903 ELSE 0 END,
-    ifnull(json_extract(cells, '$.newest'), 0)
-  ) >> 16) / 1000, 'unixepoch') AS "time",
-  CASE WHEN gone IS NULL THEN replace(held, ${reason_restored}, ${referenced}) END AS held
+  datetime((${newest} >> 16) / 1000, 'unixepoch') AS "time",
+  CASE WHEN gone IS NULL THEN replace(held, ${reason_restored}, ${referenced}) END AS held,
+  ${actor} AS actor,
+  ${run} AS run
 FROM (
   SELECT batch, site, upto, after, tbl, "key", gone, t, s, dot_t, dot_s, held, (
     SELECT json_object('columns', json_group_array(field.name), 'newest', max(${stamp} & 4611686018427387903))

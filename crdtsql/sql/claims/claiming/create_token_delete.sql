@@ -1,4 +1,4 @@
-CREATE TRIGGER main._crdt_token_delete INSTEAD OF DELETE ON crdt_token
+CREATE TRIGGER _crdt_token_delete INSTEAD OF DELETE ON crdt_token
 WHEN NOT EXISTS (SELECT 1 FROM _crdt_quiet)
 BEGIN
   DELETE FROM _crdt_token

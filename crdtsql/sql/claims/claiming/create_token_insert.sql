@@ -1,4 +1,4 @@
-CREATE TRIGGER main._crdt_token_insert INSTEAD OF INSERT ON crdt_token
+CREATE TRIGGER _crdt_token_insert INSTEAD OF INSERT ON crdt_token
 WHEN NOT EXISTS (SELECT 1 FROM _crdt_quiet)
 BEGIN
   SELECT RAISE(ABORT, 'crdtsql: this is the token of no claim that is held here any more: nothing was written; claim it anew')

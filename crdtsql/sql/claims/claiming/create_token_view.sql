@@ -1,3 +1,3 @@
-CREATE VIEW main.crdt_token AS
+CREATE VIEW crdt_token AS
 SELECT token
 FROM _crdt_token

@@ -1,4 +1,4 @@
-CREATE VIEW main.crdt_claims AS
+CREATE VIEW crdt_claims AS
 SELECT
   resource,
   token,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import click
 
 from crdtsql.base import SqliteValue, UsageError, from_json, show_key
 from crdtsql.replica import Replica
+from crdtsql.store import Actor
 from crdtsql.ui.cli.running.run import acting_options
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
@@ -60,16 +60,17 @@ def write(
     """
     if actor is None and (session, run, note) != (None, None, None):
         raise UsageError("--session, --run and --note say more of who writes: give --as ACTOR too")
-    with open_replica(database) as replica, _acting(replica, actor, session, run, note):
+    who = None if actor is None else Actor(actor, session, run, note)
+    with open_replica(database) as replica:
         key, settings = _split(replica, table, words)
         if is_delete:
             if settings:
                 raise UsageError("--delete takes a key and no values")
-            replica.delete(table, *key, if_revision=if_revision, token=token)
+            replica.delete(table, *key, if_revision=if_revision, token=token, actor=who)
             found = replica.revision(table, *key)
         else:
             values = dict(map(_setting, settings))
-            found = replica.write(table, *key, values=values, if_revision=if_revision, token=token)
+            found = replica.write(table, *key, values=values, if_revision=if_revision, token=token, actor=who)
     if as_json:
         print_json({"table": table, "key": list(key), "revision": found})
         return
@@ -90,13 +91,6 @@ def revision(database: str, table: str, key: tuple[str, ...], as_json: bool) -> 
     with open_replica(database) as replica:
         found = replica.revision(table, *key)
     print_json({"table": table, "key": list(key), "revision": found}) if as_json else click.echo(found)
-
-
-def _acting(
-    replica: Replica, actor: str | None, session: str | None, run: str | None, note: str | None
-) -> AbstractContextManager[None]:
-    """Let what a block writes count as an actor's, if there is one."""
-    return nullcontext() if actor is None else replica.acting_as(actor, session=session, run=run, note=note)
 
 
 def _split(replica: Replica, table: str, words: Sequence[str]) -> tuple[tuple[str, ...], Sequence[str]]:
