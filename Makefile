@@ -23,7 +23,7 @@ $(READY): pyproject.toml
 $(TOOLS)/.ready: pyproject.toml $(READY)
 	$(PYTHON) -m venv $(TOOLS)
 	@$(TOOLS)/bin/python -m pip install --quiet --upgrade "pip>=25.1" && $(TOOLS)/bin/python -m pip install --quiet --group tools || \
-	  { echo "make soak drives mlflow and optuna. pip says above why they could not be installed; run it again where PyPI can be reached"; exit 1; }
+	  { echo "make soak drives mlflow, optuna, LangGraph and llm. pip says above why they could not be installed; run it again where PyPI can be reached"; exit 1; }
 	@touch $@
 
 demo: $(READY)   ## the main job on the Chinook music shop: three replicas, offline writes, sync, live syncs, proof of convergence
@@ -55,8 +55,8 @@ types: $(READY)  ## mypy, strict
 bench: $(READY)  ## measure against plain SQLite in the same run; ARGS="--rows 100000 --crsqlite PATH"
 	$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(READY) $(TOOLS)/.ready  ## long runs: mlflow and optuna, random histories for SECONDS, then many kills, failing calls, statements and hostile files
-	CRDTSQL_TOOLS=$(TOOLS)/bin/python $(BIN)/python -m pytest -q tests/programs/trackers.py
+soak: $(READY) $(TOOLS)/.ready  ## long runs: mlflow, optuna, LangGraph and llm, random histories for SECONDS, then many kills, failing calls, statements and hostile files
+	CRDTSQL_TOOLS=$(TOOLS)/bin/python $(BIN)/python -m pytest -q tests/programs/trackers.py tests/programs/agent_tools.py
 	CRDTSQL_SEEDS=175 $(BIN)/python -m pytest -q tests/machines/simulation/constrained/test_constrained.py
 	$(BIN)/python -m tests.machines.simulation.soak --seconds $(SECONDS)
 	CRDTSQL_KILLS=$(KILLS) CRDTSQL_FAULTS=1 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \

@@ -119,7 +119,11 @@ def _without(connection: apsw.Connection, unwanted: AbstractSet[str]) -> Iterato
 
 
 def _unwanted(connection: apsw.Connection, tables: list[Table]) -> set[str]:
-    """Return the triggers that must not fire when some tables are written, though the user's others do."""
+    """Return the triggers that must not fire when some tables are written, though the user's others do.
+
+    A table that is not in this file has none.
+    """
+    tables = [table for table in tables if not table.absent]
     found = set().union(*(_triggers_that_write_replicated(connection, table.name, table.names) for table in tables))
     found |= set().union(*(_that_must_not_refuse(connection, table.name) for table in tables))
     return found | _loud(connection)

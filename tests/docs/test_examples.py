@@ -61,10 +61,15 @@ def spent() -> float:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_example(script: Path, tmp_path: Path) -> None:
-    """An example exits with 0, says that the replicas are equal, takes seconds of computing, and leaves nothing behind."""
+    """An example exits with 0, says that the replicas are equal, takes seconds of computing, and leaves nothing behind.
+
+    One that drives another program says so where that is not installed: `make soak` installs it, and runs the example.
+    """
     start = spent()
     printed = execute(script, tmp_path) if script.suffix == ".py" else play(script.name)
     assert spent() - start < 20  # one to three on a free machine
+    if "is not installed here: pip install" in printed:
+        pytest.skip(printed.strip())
     assert "replicas are equal" in printed
 
 

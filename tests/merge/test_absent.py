@@ -47,6 +47,21 @@ def test_a_table_comes_through_a_replica_that_lacks_it(tmp_path: Path) -> None:
     assert is_at_rest(a, b, c)
 
 
+def test_a_table_comes_with_rows_of_one_that_has_triggers(tmp_path: Path) -> None:
+    """A changeset may have rows of a table that is not here, and of one on which the user's triggers fire for what merges bring."""
+    a, b, _ = chain(tmp_path)
+    b.connection.execute(
+        "CREATE TABLE audit (id); CREATE TRIGGER noted AFTER INSERT ON task BEGIN INSERT INTO audit VALUES (NEW.id); END"
+    )
+    write(a, "INSERT INTO invoice VALUES ('i1', 1, 0, 'n')", "INSERT INTO task VALUES ('t', 'x')")
+    exchange(a, b)
+    assert read(b, "SELECT id FROM audit") == [("t",)]
+    write(a, "UPDATE invoice SET amount = 2", "INSERT INTO task VALUES ('u', 'x')")
+    exchange(a, b)
+    assert read(b, "SELECT id FROM audit") == [("t",), ("u",)]
+    assert is_at_rest(a, b)
+
+
 @pytest.mark.parametrize("way", ["enable", "create", "alter", "adopt", "all"])
 def test_a_table_that_is_created_shows_its_rows(tmp_path: Path, way: str) -> None:
     """Once the table is there and enabled, by hand or found by the next operation, it has all rows, and goes on as on the others."""

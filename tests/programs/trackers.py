@@ -123,9 +123,7 @@ def interpreter() -> Path:
     """Return the Python that has the tools."""
     found = os.environ.get("CRDTSQL_TOOLS")
     if found is None:
-        pytest.fail(
-            "`make soak` installs mlflow and optuna and says in CRDTSQL_TOOLS which Python has them", pytrace=False
-        )
+        pytest.fail("`make soak` installs the programs and says in CRDTSQL_TOOLS which Python has them", pytrace=False)
     return Path(found).absolute()
 
 
