@@ -4,14 +4,16 @@ Run it: `python examples/knowledge_graph.py`.
 
 A fact's object is a register: if several agents write it without knowing of each other, all values are kept, on every replica, until
 somebody decides. Sources are a set, confidence is a maximum. Edges are rows that two agents can both add, and a vote counts how
-often an edge was confirmed. What it is honest about: the merge never knows which value is true. The arbiter here trusts one
-source more than another; a person or a model could answer in its place (`crdtsql resolve --with COMMAND`).
+often an edge was confirmed. What it is honest about: the merge never knows which value is true. The arbiter here,
+`crdtsql arbitrate`, asks a program that trusts one source more than another; it asks about each conflict once, and a person or a model
+could answer in its place.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -47,6 +49,18 @@ graph = sqlite3.connect(sys.argv[1], isolation_level=None)
 for statement, values in json.loads(sys.argv[2]):
     graph.execute(statement, values)
 graph.close()
+"""
+# What the arbiter asks: it gets a conflict as JSON, and looks at all that was said of the fact, because three may have written it.
+JUDGE = """
+import json, sqlite3, sys
+conflict, readers, trust = json.load(sys.stdin), json.loads(sys.argv[2]), json.loads(sys.argv[3])
+graph = sqlite3.connect(sys.argv[1])
+sides = graph.execute(
+    'SELECT won_site, won_value, lost_site, lost_value FROM crdt_conflicts WHERE NOT resolved AND ("key", "column") IN '
+    '(SELECT "key", "column" FROM crdt_conflicts WHERE id = ?)', [conflict["id"]]
+).fetchall()
+said = {readers[side[n]]: side[n + 1] for side in sides for n in (0, 2)}
+print(json.dumps({"value": said[min(said, key=trust.index)]}))
 """
 STATE = """INSERT INTO fact (subject, predicate, object, sources, confidence)
 VALUES (:subject, :predicate, :object, json_array(:me), :confidence)
@@ -98,21 +112,13 @@ def show(database: Path) -> None:
 
 
 def arbitrate(hub: Path, readers: dict[str, str]) -> int:
-    """Settle each fact with several values by the source that is trusted most; return how many facts that were."""
-    with Replica.open(hub) as replica:
-        said: dict[tuple[object, ...], dict[str, object]] = {}
-        entries: dict[tuple[object, ...], int] = {}
-        for conflict in replica.conflicts("fact", open_only=True):
-            entries[conflict.key] = conflict.id
-            values = said.setdefault(conflict.key, {})
-            values[readers[conflict.won_site]] = conflict.won_value
-            values[readers[conflict.lost_site]] = conflict.lost_value
-        for (subject, predicate), values in said.items():
-            believed = min(values, key=TRUST.index)
-            others = ", ".join(f"{name} says {value}" for name, value in sorted(values.items()) if name != believed)
-            print(f"  {subject!s} {predicate!s}: {values[believed]}, as {believed} says; {others}")
-            replica.resolve(entries[subject, predicate], value=str(values[believed]))
-        return len(said)
+    """Have each fact with several values settled by the source that is trusted most; return how many answers that took."""
+    judge = shlex.join([sys.executable, "-c", JUDGE, str(hub), json.dumps(readers), json.dumps(TRUST)])
+    command = [sys.executable, "-m", "crdtsql", "arbitrate", str(hub), "--table", "fact", "--with", judge, "--json"]
+    done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    for subject, predicate, value in query(hub, "SELECT subject, predicate, object FROM fact ORDER BY 1, 2"):
+        print(f"  {subject!s} {predicate!s}: {value!s}")
+    return len(done["resolved"])
 
 
 def main() -> int:

@@ -5,6 +5,9 @@ Run it: `python examples/shared_task_queue.py`.
 Tasks are rows, an add-wins set. Claims and artifacts are sets, the priority is a counter, the status a register. What it is
 honest about: nobody can claim a task for sure while others are out of reach. Here all claims are kept, and one rule that everybody
 follows (the first name in the set) says who works; whoever claimed in vain takes the claim back.
+
+What must not be done twice is claimed from one authority, here ada's file: that gives a token, which grows, and its fence refuses
+what somebody still writes under an old one.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from datetime import timedelta
 from pathlib import Path
 
-from crdtsql import Replica, sync
+from crdtsql import Replica, errors, sync
 
 AGENTS = ("ada", "bob", "cleo")
 SCHEMA = """CREATE TABLE task (
@@ -45,14 +50,15 @@ HAND_IN = "UPDATE task SET artifacts = json_insert(artifacts, '$[#]', :file) WHE
 SAY = "UPDATE task SET status = :status WHERE id = :id"
 YIELD = """UPDATE task SET claims = (SELECT json_group_array(value) FROM json_each(claims) WHERE value <> :me)
 WHERE EXISTS (SELECT 1 FROM json_each(claims) WHERE value = :me) AND json_extract(claims, '$[0]') <> :me"""
+TOKEN = "INSERT INTO crdt_token (token) VALUES (:token)"
 SHOW = "SELECT id, title, priority, status, claims, artifacts FROM task ORDER BY priority DESC, id"
 
 Step = tuple[str, dict[str, object]]
 
 
 def act(replica: Path, *steps: Step) -> None:
-    """Let an agent write to its replica."""
-    subprocess.run([sys.executable, "-c", AGENT, str(replica), json.dumps(steps)], check=True)
+    """Let an agent write to its replica; it fails if one of its statements does."""
+    subprocess.run([sys.executable, "-c", AGENT, str(replica), json.dumps(steps)], check=True, capture_output=True)
 
 
 def sync_all(queue: dict[str, Path]) -> None:
@@ -128,10 +134,43 @@ def story(queue: dict[str, Path]) -> int:
     sync_all(queue)
     show(bob)
     settled = tasks(bob)["t1"][2:4] == ("done", '["ada"]')
+    print("\nt4 must be done by one alone.")
+    alone = one_alone(ada)
+    sync_all(queue)
+    show(cleo)
     same = len({str(tasks(path)) for path in queue.values()}) == 1
-    print("Nothing was lost." if kept and settled else "SOMETHING WAS LOST.")
+    print("Nothing was lost." if kept and settled and alone else "SOMETHING WAS LOST.")
     print("The replicas are equal." if same else "THE REPLICAS DIFFER.")
-    return 0 if kept and settled and same else 1
+    return 0 if kept and settled and alone and same else 1
+
+
+def one_alone(authority: Path) -> bool:
+    """Claim a task in one file that all can reach; return whether one alone could hand it in, though its first holder had died."""
+    with Replica.open(authority) as file:
+        file.fence("task")
+        first = file.claim("task/t4", holder="bob", length=timedelta(seconds=0.5))
+        try:
+            file.claim("task/t4", holder="cleo")
+        except errors.ClaimedError as error:
+            print(f"  cleo is refused: {error.claim['holder'] if error.claim else 'somebody'} has it.")
+        time.sleep(0.6)  # bob says nothing any more
+        second = file.claim("task/t4", holder="cleo")
+        begin, end = ("BEGIN IMMEDIATE", {}), ("COMMIT", {})
+        act(
+            authority,
+            begin,
+            (TOKEN, {"token": second.token}),
+            (HAND_IN, {"id": "t4", "file": "report of cleo"}),
+            end,
+        )
+        late = (TOKEN, {"token": first.token}), (HAND_IN, {"id": "t4", "file": "report of bob"})
+        try:
+            act(authority, begin, *late, end)
+        except subprocess.CalledProcessError:
+            print("  bob comes back, and its token is refused: it hands in nothing.")
+        file.complete("task/t4", second.token)
+    found = tasks(authority)["t4"][4]
+    return second.token > first.token and found == '["report of cleo"]'
 
 
 if __name__ == "__main__":

@@ -7,7 +7,22 @@ from tests.machines.mutants.kind import Mutant
 PREVIEW = "tests/replica/test_preview.py"
 CLAIMS = "tests/claims/test_claims.py"
 ARBITRATE = "tests/conflicts/test_arbitrate.py"
+FLEET = "tests/mcp/test_fleet.py"
 AGENTS = (
+    Mutant(
+        "agents that slept overwrite what came in meanwhile",
+        "look/seen.py",
+        "if (table.id, row) not in known)",
+        "if not row)",
+        tests=FLEET,
+    ),
+    Mutant(
+        "what agents wrote at once is not logged",
+        "merge/clashes.py",
+        "    recorded, (_, total, _) = 0, conflict_log.limits(registry)\n",
+        "    return 0\n    recorded, (_, total, _) = 0, conflict_log.limits(registry)\n",
+        tests=FLEET,
+    ),
     Mutant(
         "a preview does not see that a value has another type",
         "replica/trying/differences.py",
