@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TOOLS  := $(VENV)/tools
+DATASETTE := $(VENV)/datasette
 SECONDS ?= 600
 KILLS ?= 240
 ON_ALL_CORES := --numprocesses auto --dist loadfile --no-loadscope-reorder
@@ -55,8 +56,15 @@ types: $(READY)  ## mypy, strict
 bench: $(READY)  ## measure against plain SQLite in the same run; ARGS="--rows 100000 --crsqlite PATH"
 	$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(READY) $(TOOLS)/.ready  ## long runs: mlflow, optuna, LangGraph and llm, random histories for SECONDS, then many kills, failing calls, statements and hostile files
+$(DATASETTE)/.ready: pyproject.toml $(READY)
+	$(PYTHON) -m venv $(DATASETTE)
+	@$(DATASETTE)/bin/python -m pip install --quiet --upgrade "pip>=25.1" && $(DATASETTE)/bin/python -m pip install --quiet --editable . "datasette>=1.0a40" || \
+	  { echo "make soak tests the plugin of Datasette with the alpha of 1.0. pip says above why it could not be installed"; exit 1; }
+	@touch $@
+
+soak: $(READY) $(TOOLS)/.ready $(DATASETTE)/.ready  ## long runs: mlflow, optuna, LangGraph and llm, random histories for SECONDS, then many kills, failing calls, statements and hostile files
 	CRDTSQL_TOOLS=$(TOOLS)/bin/python $(BIN)/python -m pytest -q tests/programs/trackers.py tests/programs/agent_tools.py
+	CRDTSQL_DATASETTE=$(DATASETTE)/bin/python $(BIN)/python -m pytest -q tests/interop/test_datasette.py
 	CRDTSQL_SEEDS=175 $(BIN)/python -m pytest -q tests/machines/simulation/constrained/test_constrained.py
 	$(BIN)/python -m tests.machines.simulation.soak --seconds $(SECONDS)
 	CRDTSQL_KILLS=$(KILLS) CRDTSQL_FAULTS=1 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \

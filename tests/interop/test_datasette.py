@@ -1,8 +1,12 @@
-"""The plugin in the real Datasette: what it hides, what it says of rows and tables, and that it stays away from other files."""
+"""The plugin in the real Datasette: what it hides, what it says of rows and tables, and that it stays away from other files.
+
+CRDTSQL_DATASETTE names a Python that has another Datasette, and crdtsql: `make soak` tests the alpha of 1.0 so.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -29,7 +33,7 @@ def datasette(*arguments: str | Path) -> Iterator[str]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    command = [sys.executable, "-m", "datasette", "serve", *map(str, arguments), "--port", str(port)]
+    command = [os.environ.get("CRDTSQL_DATASETTE", sys.executable), "-m", "datasette", "serve", *map(str, arguments), "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         for _ in range(200):
@@ -73,8 +77,9 @@ def test_what_it_adds(path: Path, tmp_path: Path) -> None:
         assert all(hidden for name, hidden in tables.items() if name.startswith("_crdt_"))
         row = get(f"{address}/board/task/t1")
         assert "Who wrote it" in row and "Conflicts" in row and "ours &lt;em&gt;" in row and "theirs" in row
-        assert "ours <em>" not in row
+        assert "ours <em>" not in row and row.count("agent-7 (run r42)") >= 2, "of the cell, and of the conflict"
         assert "Who wrote it" in get(f"{address}/board/task/{quote('-o a/b,c%').replace('%', '~').replace('/', '~2F')}")
+        assert "agent-7 (run r42)" in get(f"{address}/board/task")
         assert "Held rows" in get(f"{address}/board/task") and "Held rows" not in get(f"{address}/board/secret")
         assert "Who wrote it" not in get(f"{address}/plain/t/1")
         assert "Who wrote it" not in get(f"{address}/laptop/task/t1"), "a file that Datasette takes for unchanging"

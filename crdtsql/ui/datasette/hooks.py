@@ -20,9 +20,12 @@ MOST = 20
 Extra = Callable[[], Awaitable[dict[str, Any]]]
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def get_metadata(datasette: Datasette) -> dict[str, Any]:
-    """Hide what is ours: Datasette hides each table whose name begins with that of a hidden one."""
+    """Hide what is ours: Datasette 0.65 hides each table whose name begins with that of a hidden one.
+
+    Datasette 1.0 has no such hook, and hides tables that begin with an underscore by itself.
+    """
     return {"databases": {name: {"tables": {OURS: {"hidden": True}}} for name in datasette.databases}}
 
 
