@@ -33,7 +33,15 @@ def datasette(*arguments: str | Path) -> Iterator[str]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    command = [os.environ.get("CRDTSQL_DATASETTE", sys.executable), "-m", "datasette", "serve", *map(str, arguments), "--port", str(port)]
+    command = [
+        os.environ.get("CRDTSQL_DATASETTE", sys.executable),
+        "-m",
+        "datasette",
+        "serve",
+        *map(str, arguments),
+        "--port",
+        str(port),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         for _ in range(200):

@@ -19,7 +19,8 @@ from crdtsql.base import (
     suggest,
 )
 from crdtsql.replica import Replica, SyncReport
-from crdtsql.transports import Peer, Store, named, parse, reached
+from crdtsql.transports import Peer, Store, named, parse
+from crdtsql.ui.cli.access.showing import TOKEN_FILE, token_in, with_token
 from crdtsql.ui.cli.rows.diff import LIMIT, show_preview
 from crdtsql.ui.merged import MAX_DELETES, REQUIRE_SIGNED, YES, advised, asking, letting, limit_words, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
@@ -28,8 +29,6 @@ from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_rehearsed, op
 
 if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
-
-TOKEN_FILE = click.option("--token-file", metavar="FILE", help="A file with the token to show to the server.")
 
 
 def register(group: click.Group) -> None:
@@ -150,7 +149,7 @@ def _rehearse(
     told, failed = {}, False
     for name in [remote] if remote is not None else _known(replica, database):
         try:
-            there = _with_token(replica, name, token)
+            there = with_token(replica, name, token)
             with nullcontext() if isinstance(there, str) else there:
                 found = replica.preview(there, **options)
             rows, cells = ([one.to_json() for one in listed] for listed in (found.here.rows, found.cells))
@@ -182,22 +181,6 @@ def _words(flags: dict[str, bool], values: dict[str, str | None]) -> list[str]:
     """Write options as they were given, for a command that is to be run next."""
     found = [flag for flag, given in flags.items() if given]
     return found + [word for option, value in values.items() if value for word in (option, value)]
-
-
-def token_in(file: str | None, remote: str | None) -> str | None:
-    """Return the token in a file, if one is given."""
-    if file is None:
-        return None
-    if remote is None:
-        raise click.UsageError("--token-file is for one remote: say which")
-    from crdtsql.transports import http
-
-    return http.keys.from_file(file)
-
-
-def _with_token(replica: Replica, remote: str, token: str | None) -> str | Peer | Store:
-    """Return a remote as it is given, or open to be shown a token."""
-    return remote if token is None else reached(replica, named(replica.remotes(), remote), token)
 
 
 def _watch(
@@ -238,7 +221,7 @@ def _watch(
     try:
         for number in before:
             signal.signal(number, end)
-        there = [] if remote is None else [_with_token(replica, remote, token)]
+        there = [] if remote is None else [with_token(replica, remote, token)]
         replica.watch(*there, stop=stop, told=tell, **options)
     finally:
         for number, handler in before.items():
@@ -305,7 +288,7 @@ def _reached(replica: Replica, name: str, token: str | None) -> Iterator[Replica
     """Open a remote that is a file, with its notices; others are opened by their transport."""
     path = _file(replica, name)
     if path is None:
-        there = _with_token(replica, name, token)
+        there = with_token(replica, name, token)
         with nullcontext() if isinstance(there, str) else there:
             yield there
         return

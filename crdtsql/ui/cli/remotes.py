@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from crdtsql.base import UsageError, clock, suggest
-from crdtsql.ui.cli.carry import TOKEN_FILE, token_in
+from crdtsql.ui.cli.access.showing import TOKEN_FILE, token_in
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
 
 

@@ -73,6 +73,8 @@ def test_a_token_from_everywhere(two: tuple[Replica, Path], tmp_path: Path, monk
         )
         monkeypatch.setenv("CRDTSQL_TOKEN", "crdtsql_wrong")
         assert "not one of this file" in call("sync", tmp_path / "here.db", address).stderr
+        assert "token" in call("diff", tmp_path / "here.db", address).stderr
+        assert call("diff", tmp_path / "here.db", address, "--token-file", tmp_path / "token").exit_code == 0
         assert call("sync", tmp_path / "here.db", address, "--token-file", tmp_path / "token").exit_code == 0
         assert call("token", "keep", address, input=token).stdout == f"kept the token for {address}\n"
         assert call("sync", tmp_path / "here.db", address).exit_code == 0

@@ -10,7 +10,7 @@ from crdtsql.base import clock, printable, show_key, suggest
 from crdtsql.compaction import CompactReport
 from crdtsql.rejoin import RejoinReport, Unwritten
 from crdtsql.transports import named, reached, whole
-from crdtsql.ui.cli.carry import TOKEN_FILE, token_in
+from crdtsql.ui.cli.access.showing import TOKEN_FILE, token_in
 from crdtsql.ui.cli.forgetting.ages import read_age
 from crdtsql.ui.outcome import show_notice
 from crdtsql.ui.sites import found as found_site

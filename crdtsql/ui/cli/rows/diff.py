@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
 
 from crdtsql.base import printable, show, show_key
-from crdtsql.transports import named
+from crdtsql.ui.cli.access.showing import TOKEN_FILE, token_in, with_token
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_rehearsed, print_json
 
 if TYPE_CHECKING:
@@ -32,16 +33,20 @@ def register(group: click.Group) -> None:
 @DATABASE
 @click.argument("remote")
 @LIMIT
+@TOKEN_FILE
 @LOCK_TIMEOUT
 @JSON
-def diff(database: str, remote: str, limit: int, as_json: bool) -> None:
+def diff(database: str, remote: str, limit: int, token_file: str | None, as_json: bool) -> None:
     """Say row by row what a sync of DATABASE with REMOTE would do: rows that change, what collides, and what can't be shown.
 
     REMOTE is another file, the name of a remote, or an address, as in `sync`. Nothing is changed on either side. Of a remote that is
     no file, what would be sent there is listed cell by cell. --json has the same in the keys `here` and `there`.
     """
+    token = token_in(token_file, remote)
     with open_rehearsed(database) as replica:
-        found = replica.preview(named(replica.remotes(), remote), refuse_unrelated=True, limit=limit)
+        there = with_token(replica, remote, token)
+        with nullcontext() if isinstance(there, str) else there:
+            found = replica.preview(there, refuse_unrelated=True, limit=limit)
     if as_json:
         print_json(found.to_json())
         return
