@@ -66,6 +66,7 @@ class PurgeReport:
         log_left: another program reads the file, or a transaction is open, so the write-ahead log could not be emptied yet: values may
             stand in it until the last connection to the file is closed.
         vacuumed: older copies of the values are gone from the file too.
+        attributions: ranges of events that had the actor's name, where that was purged.
     """
 
     tables: dict[str, int] = field(default_factory=dict)
@@ -75,6 +76,7 @@ class PurgeReport:
     dry_run: bool = False
     log_left: bool = False
     vacuumed: bool = False
+    attributions: int = 0
 
     @property
     def rows(self) -> int:

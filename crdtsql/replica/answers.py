@@ -176,8 +176,7 @@ class Answers(Session):
 
         if (keys is None) == (deleted_before is None) or (keys is not None and table is None):
             raise UsageError("say which rows to purge: a table and keys, or when they were deleted")
-        nested = self.connection.in_transaction
-        if vacuum and nested:
+        if vacuum and self.connection.in_transaction:
             raise UsageError(f"no VACUUM while a transaction is open on the connection to {self.path}: COMMIT it first")
         before = None if deleted_before is None else self._moment_ms(deleted_before)
         chosen = Chosen(table, tuple(_parts(key) for key in keys or ()), before)
@@ -187,10 +186,37 @@ class Answers(Session):
             report.dry_run = dry_run
             if dry_run or not report.rows:
                 raise Undo
-        if nested:
-            report.log_left = report.rows > 0 and query.first(self.connection, "PRAGMA journal_mode")[0] == "wal"
-        elif not dry_run:
-            self._clear(report, vacuum=vacuum)
+        self._clear(report, vacuum=vacuum)
+        return report
+
+    @verb
+    def purge_actor(self, actor: str, *, dry_run: bool = False, vacuum: bool = False) -> PurgeReport:
+        """Let this file forget an actor's name, with its sessions and notes: what it wrote stays, as `forgotten`'s, and so do runs.
+
+        It does not travel: do it on every replica. What others send of events that are known here does not bring the name again.
+
+        Args:
+            dry_run: say what would be done, and do nothing.
+            vacuum: rewrite the file afterwards, so that older copies of the name are gone too.
+
+        Raises:
+            UsageError: that actor writes now, or a transaction is open on the connection.
+            BusyError: another program does not let go of the file; with `vacuum`, the name was purged all the same.
+        """
+        from crdtsql.purge import PurgeReport
+
+        if vacuum and self.connection.in_transaction:
+            raise UsageError(f"no VACUUM while a transaction is open on the connection to {self.path}: COMMIT it first")
+        report = PurgeReport(dry_run=dry_run)
+        with suppress(Undo), securely.erasing(self.connection), self._changing():
+            now = acting.acting(self.connection)
+            if now is not None and now.actor == actor:
+                end = suggest.sqlite("DELETE FROM crdt_actor", self.path)
+                raise UsageError(f"what is written to {self.path} counts as {actor}'s now: end that before ({end})")
+            report.attributions = acting.forget_name(self.registry, actor)
+            if dry_run or not report.attributions:
+                raise Undo
+        self._clear(report, vacuum=vacuum)
         return report
 
     def _moment_ms(self, moment: datetime | timedelta) -> int:
@@ -201,7 +227,13 @@ class Answers(Session):
         return max(0, min(int(aware.timestamp() * 1000), clock.to_ms(clock.HIGHEST_HLC)))
 
     def _clear(self, report: PurgeReport, *, vacuum: bool) -> None:
-        """Let nothing of what was overwritten stand in the write-ahead log, nor, if wanted, in free pages."""
+        """Let nothing of what was overwritten stand in the write-ahead log, nor, if wanted, in free pages; say what is left."""
+        if self.connection.in_transaction:
+            is_done = report.rows or report.attributions
+            report.log_left = bool(is_done) and query.first(self.connection, "PRAGMA journal_mode")[0] == "wal"
+            return
+        if report.dry_run:
+            return
         if vacuum:
             query.rows(self.connection, "VACUUM")
             report.vacuumed = True

@@ -156,3 +156,26 @@ def test_who_overwrote_is_told_to_whom_is_refused(pair: list[Replica]) -> None:
     a.write("task", "t1", values={"title": "later"}, actor=ANN)
     with pytest.raises(errors.RevisionError, match=r"title by ann \(run r1\) at "):
         a.write("task", "t1", values={"title": "y"}, if_revision=seen)
+
+
+def test_a_name_is_forgotten(pair: list[Replica]) -> None:
+    """`purge_actor` leaves what an actor wrote, as `forgotten`'s; what others send later does not bring the name, and new writes have one."""
+    a, b = pair
+    write(b, SAY.format("ann", "r1"), inserted("t8"))
+    sync(a, b)
+    assert a.purge_actor("ann", dry_run=True).attributions == 1 and who(a, "t8") == "ann (run r1)"
+    assert a.purge_actor("ann", vacuum=True).attributions == 1 and a.purge_actor("ann").attributions == 0
+    assert b"ann" not in Path(a.path).read_bytes()
+    write(b, inserted("t9"))  # in the same range
+    sync(a, b)
+    assert (who(a, "t8"), who(a, "t9"), who(b, "t9")) == ("forgotten (run r1)", "forgotten (run r1)", "ann (run r1)")
+    assert a.log(run="r1") and read(a, "SELECT session, note FROM crdt_attributions") == [(None, None)]
+    with pytest.raises(errors.UsageError, match="counts as ann's now"):
+        b.purge_actor("ann")
+    write(b, END)
+    assert "run this on every replica" in ok("purge", b.path, "--actor", "ann")
+    assert "nobody wrote to" in ok("purge", b.path, "--actor", "ann")
+    write(b, SAY.format("ann", "r2"), inserted("t7"), END)
+    sync(a, b)
+    assert who(a, "t7") == who(b, "t7") == "ann (run r2)"
+    assert [who(replica, "t9") for replica in pair] == ["forgotten (run r1)"] * 2

@@ -19,6 +19,8 @@ from crdtsql.store.registry import Registry
 
 LONGEST, LONGEST_NOTE = 200, 2_000
 """How many characters the name of an actor, a session or a run may have, and a note."""
+FORGOTTEN = "forgotten"
+"""The actor whose name was purged."""
 NAMES = ("actor", "session", "run", "note")
 
 
@@ -178,6 +180,16 @@ def attribute_directly(registry: Registry, site: int, since: int, upto: int) -> 
 def forget(registry: Registry, ranges: Iterable[tuple[int, int]]) -> None:
     """Forget attributions, by site and first event."""
     registry.connection.executemany("DELETE FROM _crdt_attribution WHERE site = ? AND since = ?", ranges)
+
+
+def forget_name(registry: Registry, actor: str) -> int:
+    """Let attributions say no more whose they are, but for the run; return how many did.
+
+    They stay, under the name `forgotten`, so that no other replica brings the name again with events that are known here.
+    """
+    values = {"actor": actor, "forgotten": FORGOTTEN}
+    registry.connection.execute(sql("store/identity/acting/rename"), values)
+    return registry.connection.changes()
 
 
 def begin(connection: apsw.Connection, actor: Actor) -> None:

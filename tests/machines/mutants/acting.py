@@ -99,6 +99,13 @@ ACTING = (
         tests=VERBS,
     ),
     Mutant(
+        "a name that was purged comes again with what others send",
+        "sql/merge/merging/record_incoming_acted.sql",
+        "ON CONFLICT (site, since) DO UPDATE SET upto = excluded.upto WHERE",
+        "ON CONFLICT (site, since) DO UPDATE SET upto = excluded.upto, actor = excluded.actor WHERE",
+        tests=VERBS,
+    ),
+    Mutant(
         "an altered trigger of a view is not noticed",
         "capture/views.py",
         "present.get(name, statement) != statement",

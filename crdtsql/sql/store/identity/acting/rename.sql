@@ -1,0 +1,3 @@
+UPDATE _crdt_attribution
+SET actor = :forgotten, session = NULL, note = NULL
+WHERE actor = :actor
