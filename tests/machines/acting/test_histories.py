@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -11,6 +12,7 @@ import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import RejoinError
+from crdtsql.store import Actor
 from tests.support import peers
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, note)"
@@ -46,7 +48,8 @@ class History:
             [self.say] * 5
             + [self.end] * 2
             + [self.write] * 8
-            + [self.undo, self.fold, self.copy, self.compact]
+            + [self.undo, self.fold, self.copy, self.compact, self.purge]
+            + [self.alone] * 2
             + [self.exchange] * 4
         )
         self.random.choice(moves)()
@@ -96,6 +99,18 @@ class History:
                 )
             statements.append(self.statement(path))
         self.client(path, *statements)
+
+    def alone(self) -> None:
+        """Write once as somebody; whoever acts on the file goes on."""
+        path, who, value = self.random.choice(self.files), self.random.choice(ACTORS), f"v{len(self.wrote)}"
+        self.wrote[value] = who
+        with self.open(path) as replica:
+            replica.write("task", f"k{self.random.randrange(6)}", values={"title": value}, actor=Actor(who))
+
+    def purge(self) -> None:
+        """Write events that are no entries of a log, between those that are."""
+        with self.open(self.random.choice(self.files)) as replica:
+            replica.purge(deleted_before=timedelta(0))
 
     def undo(self) -> None:
         connection = apsw.Connection(str(self.random.choice(self.files)))

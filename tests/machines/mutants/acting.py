@@ -85,6 +85,13 @@ ACTING = (
         tests=VERBS,
     ),
     Mutant(
+        "a purge takes what was written before it into the actor's range",
+        "store/identity/acting.py",
+        '"SELECT upto FROM _crdt_site WHERE ordinal = ?", (site,)',
+        '"SELECT max(upto) FROM _crdt_attribution WHERE site = ?", (site,)',
+        tests=HISTORIES,
+    ),
+    Mutant(
         "what a purge writes is nobody's",
         "purge/purging.py",
         "acting.attribute_directly(registry, registry.self_ordinal, first, last)",
