@@ -88,6 +88,17 @@ def test_a_purge_has_an_actor(pair: list[Replica]) -> None:
     assert attributions(a) == attributions(b)
 
 
+def test_what_nobody_wrote_before_a_purge_stays_nobodys(pair: list[Replica]) -> None:
+    """A purge does not take what was written between two writes of its actor into the actor's range."""
+    a, b = pair
+    write(a, SAY.format("ann", "r1"), "DELETE FROM task WHERE id = 't1'", END, inserted("t4"))
+    a.fold()
+    with a.acting_as("ann", session="s1", run="r1", note="because"):
+        a.purge("task", ["t1"])
+    sync(a, b)
+    assert [who(replica, "t4") for replica in pair] == [None, None] and len(attributions(a)) == 2
+
+
 def test_what_was_combined_has_an_actor(pair: list[Replica], tmp_path: Path) -> None:
     """Rows that came by `combine`, and deletes of `undo_combine`, are whose that was, here and elsewhere."""
     a, b = pair

@@ -89,7 +89,7 @@ ACTING = (
         "store/identity/acting.py",
         '"SELECT upto FROM _crdt_site WHERE ordinal = ?", (site,)',
         '"SELECT max(upto) FROM _crdt_attribution WHERE site = ?", (site,)',
-        tests=HISTORIES,
+        tests=VERBS,
     ),
     Mutant(
         "what a purge writes is nobody's",
