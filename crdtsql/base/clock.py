@@ -12,7 +12,7 @@ that a stamp belongs to is `stamp & EVENT_MASK`, for both kinds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 COUNTER_BITS = 16
 GENESIS_OFFSET = 1 << 62
@@ -53,6 +53,18 @@ def to_ms(hlc: int) -> int:
     (5, 5)
     """
     return (hlc & EVENT_MASK) >> COUNTER_BITS
+
+
+def moment_ms(moment: datetime | timedelta, now_ms: int) -> int:
+    """Return a moment, or how long ago it was, as milliseconds since 1970; without a time zone it is UTC.
+
+    >>> moment_ms(datetime(1970, 1, 1, 0, 0, 1), 0), moment_ms(timedelta(seconds=1), 5000)
+    (1000, 4000)
+    """
+    if isinstance(moment, timedelta):
+        return max(0, now_ms - moment // timedelta(milliseconds=1))
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0, min(int(aware.timestamp() * 1000), to_ms(HIGHEST_HLC)))
 
 
 def show_time(hlc: int) -> str:

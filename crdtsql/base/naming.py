@@ -12,8 +12,12 @@ from functools import lru_cache
 from crdtsql.base.sqltext import Sql, identifier
 
 PREFIXES = ("_crdt_", "crdt_")
+HISTORY = "crdt_history_"
+"""How the name of a table with the history of another one begins."""
 WORD_BITS = 60
 """Value columns per mask word: the 64 bits of an integer, less the sign and some room."""
+KEPT_TOGETHER = 8
+"""Of so many value columns the values that an update replaced stand together until they are in the history."""
 MANY_COLUMNS = 20
 """From so many columns on, statements that name all of them take longer to compile than to run on few rows; so where few cells were
 written, it is found out of which columns they are."""
@@ -103,12 +107,43 @@ def trigger(table: str, what: str) -> str:
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a table, view or trigger belongs to crdtsql.
+    """Tell whether a table, view or trigger belongs to crdtsql; a table's history is a table like those of the user's.
 
-    >>> is_ours("_crdt_log"), is_ours("task")
-    (True, False)
+    >>> is_ours("_crdt_log"), is_ours("task"), is_ours("crdt_history"), is_ours("crdt_history_task")
+    (True, False, True, False)
     """
-    return name.lower().startswith(PREFIXES)
+    return name.lower().startswith(PREFIXES) and not is_history(name)
+
+
+def history(uid: str) -> str:
+    """Name the table with the history of a table that has this uid; the caller quotes it."""
+    return HISTORY + uid
+
+
+def is_history(name: str) -> bool:
+    """Tell whether a table has the history of another one."""
+    return name.lower().startswith(HISTORY)
+
+
+def kept_key(uid: str) -> str:
+    """Name a key column in the history, by its uid; the caller quotes it."""
+    return f"k_{uid}"
+
+
+def kept_value(uid: str) -> str:
+    """Name a value column in the history, by its uid; the caller quotes it."""
+    return f"v_{uid}"
+
+
+def kept_before(uid: str) -> str:
+    """Name what a typed column was before a write, in the history; the caller quotes it."""
+    return f"o_{uid}"
+
+
+def replaced(column_id: int) -> tuple[int, Sql]:
+    """Say where the value of a column is that an update replaced: the part, and the column of it."""
+    part, place = divmod(column_id, KEPT_TOGETHER)
+    return part, Sql(f"o{place}")
 
 
 @lru_cache(maxsize=4096)

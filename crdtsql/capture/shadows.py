@@ -47,6 +47,8 @@ def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> 
         connection.execute("DELETE FROM _crdt_conflict WHERE tbl = ?", (table.id,))
     if query.exists(connection, "main.sqlite_schema", "name = '_crdt_births'"):
         connection.execute("DELETE FROM _crdt_births WHERE tbl = ?", (table.id,))
+    if table.history is not None:
+        connection.execute(sql("capture/shadows/forget_replaced"), {"tbl": table.id})
     connection.execute("DELETE FROM _crdt_log WHERE tbl = ?", (table.id,))
     acting.draw_back(connection)
     connection.execute("DELETE FROM _crdt_column WHERE tbl = ?", (table.id,))

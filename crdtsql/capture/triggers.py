@@ -27,7 +27,7 @@ from crdtsql.base import (
     text,
     verbatim,
 )
-from crdtsql.capture import fences
+from crdtsql.capture import fences, keeping
 from crdtsql.sqlite import Column, ForeignKey, TableShape, UniqueIndex, autoincrement, schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Table
 from crdtsql.types import TYPES, Kind
@@ -76,6 +76,7 @@ def trigger_statements(connection: apsw.Connection, table: Table, shape: TableSh
     nullable = [column for column in key if not column.not_null and not shape.has_rowid_key and not shape.without_rowid]
     if nullable:
         yield from _null_key_triggers(slots, nullable)
+    yield from _of_histories(slots)
     yield from fences.statements(connection, table)
 
 
@@ -154,8 +155,13 @@ def _update_trigger(slots: _Slots, word: int, stamping: dict[Field, list[Field]]
     bits = [
         fragment("capture/triggers/mask_bit", changed=changed, bit=integer(field.bit)) for field, changed in changes
     ]
+    every = slots.table.granularity == policy.BY_ROW  # its updates write all columns
+    kept = {
+        other: Sql("1") if every else _changed(columns[other.name]) for found in stamping.values() for other in found
+    }
     return sql(
         "capture/triggers/trigger_update",
+        keep=keeping.keep(slots.table, kept),
         trigger=slots.name("update" if word == 0 else f"update{word}"),
         of_columns=Sql(f"OF {joined(identifier(field.name) for stamped in stamping.values() for field in stamped)}")
         if slots.table.typed_fields
@@ -165,6 +171,14 @@ def _update_trigger(slots: _Slots, word: int, stamping: dict[Field, list[Field]]
         op=integer(FIRST_UPDATE_OP + word),
         **slots.pick("new_keys"),
     )
+
+
+def _of_histories(slots: _Slots) -> Iterator[str]:
+    """Yield the triggers of tables that have a history, or that are one."""
+    if slots.table.history is not None:
+        yield _replaced_trigger(slots)
+    if slots.table.is_history:
+        yield from keeping.refusing_triggers(slots.table)
 
 
 def _refusing_triggers(table: Table, rekeys: dict[str, Sql]) -> Iterator[str]:
@@ -220,6 +234,7 @@ def _typed_triggers(slots: _Slots, columns: dict[str, Column]) -> Iterator[str]:
             mask=integer(1 << field.bit),
             op=integer(FIRST_UPDATE_OP + field.word),
             column=identifier(field.name),
+            keep=keeping.keep(slots.table, {field: Sql("1")}),
             **slots.pick("new_keys"),
         )
 
@@ -249,6 +264,7 @@ def _severed_triggers(slots: _Slots, columns: dict[str, Column], keys: list[Fore
             mask=integer(1 << field.bit),
             op=integer(FIRST_UPDATE_OP + field.word),
             column=column,
+            keep=keeping.keep(slots.table, {field: Sql("1")}),
             **slots.pick("new_keys"),
         )
 
@@ -302,6 +318,19 @@ def _key_evict_trigger(slots: _Slots, shape: TableShape) -> str:
         trigger=slots.name("evict_key"),
         of_columns=_of_columns(shape, keys),
         same_row=_same_row(slots, Sql("crdt_row")),
+        source=Sql(f"{slots.table.quoted} AS crdt_row"),
+        same_unique_key=same,
+        **slots.pick("evicted"),
+    )
+
+
+def _replaced_trigger(slots: _Slots) -> str:
+    """Write the trigger that keeps a row which an INSERT OR REPLACE of its own key overwrites: its history must know how it was."""
+    pairs = zip(slots.table.key, slots.table.key, strict=True)
+    same = joined((Sql(f"crdt_row.{identifier(own)} = NEW.{identifier(new)}") for own, new in pairs), " AND ")
+    return sql(
+        "capture/triggers/trigger_evict_insert",
+        trigger=slots.name("kept_replaced"),
         source=Sql(f"{slots.table.quoted} AS crdt_row"),
         same_unique_key=same,
         **slots.pick("evicted"),

@@ -1,5 +1,5 @@
 """Views that any program may read: `crdt_conflicts`, `crdt_log`, `crdt_renumbered`, `crdt_revision`, `crdt_unseen_overwrites`,
-`crdt_attributions`, and `crdt_actor`, into which a writer puts who it is.
+`crdt_attributions`, `crdt_history`, `crdt_asof`, and `crdt_actor`, into which a writer puts who it is.
 
 Some of them name our tables for all of the user's, and their columns. So whoever is about to create, drop or alter one of those drops
 the views first (`drop`), and the session makes them anew before the transaction ends (`restore`). Nothing else writes for them.
@@ -24,7 +24,7 @@ MOST_STAMPS = 33
 
 def drop(registry: Registry) -> None:
     """Drop the views, until `restore`: one of our tables is going to change."""
-    for name in damage.VIEWS:
+    for name in (*damage.HISTORIES, *damage.VIEWS):
         registry.connection.execute(f"DROP VIEW IF EXISTS {name}")
     registry.lacks_views = True
 
@@ -72,7 +72,7 @@ def statements(registry: Registry) -> dict[str, str]:
         most = max((len(table.key) for table in tables), default=1)
         revisions = [_revision(table, most) for table in tables] or [fragment("capture/views/revision_of_none")]
         found["crdt_revision"] = sql("capture/views/create_revision", revisions=_union(revisions))
-    return found
+    return found | _histories(registry)
 
 
 def altered(connection: apsw.Connection, expected: Mapping[str, str]) -> Iterator[Damage]:
@@ -89,6 +89,44 @@ def altered(connection: apsw.Connection, expected: Mapping[str, str]) -> Iterato
             yield Damage(name, "is gone", Remedy.REBUILD)
         elif present.get(name, statement) != statement:
             yield Damage(name, "was altered", Remedy.REBUILD)
+
+
+def _histories(registry: Registry) -> dict[str, str]:
+    """Write the views of what was ever written, in a file that keeps the history of a table: name -> CREATE statement."""
+    found = [
+        (table, history)
+        for table in registry.tables()
+        if not table.absent and not table.is_history
+        for history in [registry.find(table.history_name)]
+        if history is not None and not history.absent
+    ]
+    if not found:
+        return {}
+    every = _union([_history(table, history) for table, history in found])
+    return {
+        "crdt_history": sql("capture/views/create_history", histories=every),
+        "crdt_asof": sql("capture/views/create_asof"),
+    }
+
+
+def _history(table: Table, history: Table) -> Sql:
+    present = {field.name for field in history.fields}
+    names = {naming.kept_value(field.uid): field for field in table.fields}
+    values = [
+        Sql(f"WHEN {text(field.uid)} THEN entry.{identifier(name)}") for name, field in names.items() if name in present
+    ]
+    renamed = [
+        Sql(f"WHEN {text(field.uid)} THEN {text(field.name)}") for field in names.values() if field.uid != field.name
+    ]
+    keys = [Sql(f"entry.{identifier(naming.kept_key(uid))}") for uid in table.key_uids]
+    return fragment(
+        "capture/views/history_of_table",
+        name=text(table.name),
+        key=keys[0] if len(keys) == 1 else joined((Sql(f"quote({key})") for key in keys), " || ', ' || "),
+        column=Sql(f"CASE wrote.value {joined(renamed, ' ')} ELSE wrote.value END") if renamed else Sql("wrote.value"),
+        value=Sql(f"CASE wrote.value {joined(values, ' ')} END") if values else Sql("NULL"),
+        history=history.quoted,
+    )
 
 
 def without_actors(registry: Registry) -> None:

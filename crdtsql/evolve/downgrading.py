@@ -34,7 +34,18 @@ CLAIMS = (
 )
 """What a file has of claims and arbitration, which earlier formats don't know; it goes where nothing is claimed."""
 VIEWS_OF_9 = ("crdt_unseen_overwrites", "crdt_revision")
-NOTES = ("awaited", "began", "births", "claim_token", "names_looked", "totals_closed", "unforetold")
+LAST_WITHOUT_HISTORIES = 10
+NOTES = (
+    "awaited",
+    "began",
+    "births",
+    "claim_token",
+    "names_looked",
+    "history",
+    "recorded",
+    "totals_closed",
+    "unforetold",
+)
 """Facts that only say what was done already, and that can go."""
 
 
@@ -60,6 +71,7 @@ class StepBack(NamedTuple):
 
 COMPACTING = BEFORE_COMPACTION | {"agreement", "compact_keep_ms", "compacted", "rests"}
 STEPS = {
+    10: StepBack(None, None, "", births=True, views=("crdt_asof", "crdt_history"), drops=("_crdt_was",)),
     9: StepBack(
         None,
         None,
@@ -120,6 +132,15 @@ def downgrade(registry: Registry, to: int) -> bool:
 
 def _check(registry: Registry, number: int) -> None:
     connection, step = registry.connection, STEPS[number]
+    kept = next((table for table in registry.tables() if table.is_history), None)
+    if number == LAST_WITHOUT_HISTORIES and kept is not None:
+        disable = suggest.command("disable", registry.path, kept.name)
+        drop = suggest.sqlite(f"DROP TABLE {kept.quoted}", registry.path)
+        _refuse(
+            registry,
+            number,
+            f"it has {kept.name!r}, a history, which that format does not know: {disable} and {drop}, on all replicas, take it off",
+        )
     if step.facts is None:
         return
     if (step.table is not None and query.exists(connection, step.table)) or (

@@ -18,6 +18,7 @@ from crdtsql.conflicts import conflict_log, severed, unseen
 from crdtsql.fold import attributing, byrow, foldparts, pieces, unsure
 from crdtsql.fold.byrow import Events
 from crdtsql.fold.pieces import Piece, Stamped
+from crdtsql.history import record
 from crdtsql.numbers import archive, births, foretelling
 from crdtsql.purge import told
 from crdtsql.shown import Scene, bearing, moved, note_folded, noting, settle, standins
@@ -57,9 +58,7 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         awaiting = foretelling.Foretelling(registry)
         awaiting.begin(summary)
         batch = registry.next_batch()
-        for site, first, last in stamped.spans:
-            registry.record_merged(first, site)
-            registry.raise_vector(batch, [(site, last)])
+        _note_spans(registry, stamped, batch)
         tables = registry.registered().by_id
         scene = Scene(registry, set(summary))
         known = [(tables[number], events) for number, events in summary.items() if number in tables]
@@ -71,15 +70,15 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
             begun,
         )
         kept = [(side, standins.learn(registry, side)) for side in scene.sides]
-        for table, _ in known:
-            if table.unsure is not None:
-                unsure.write_down(registry, table)
+        for table in (table for table, _ in known if table.unsure is not None):
+            unsure.write_down(registry, table)
         home.show()
         births.keep(registry, [(table, events.removals) for table, events in known])
         awaiting.end(summary)
         gone = {table.id for table in home.name()}
         kept += [(side, standins.learn(registry, side)) for side in scene.sides if side.table.id in gone]
         told.note_folded(registry, [table for table, _ in known])
+        recorded = record(registry, [(table, events.of(table), events.removals) for table, events in known])
         overwritten = unseen.find(registry, [table for table, _ in known])
         refused = [table for table, events in known if _fold_table(registry, table, stamped, batch, events, home)]
         if overwritten:
@@ -89,7 +88,15 @@ def fold(registry: Registry, now: Now, before: Sequence[Piece] = (), logged: Log
         awaiting.hold()
         archive.tidy(registry)
         _settle(registry, scene, [table for table, _ in known], surely=home.came or bool(awaiting.tables or refused))
+    if recorded:
+        fold(registry, now)
     return sum(events.count for events in summary.values())
+
+
+def _note_spans(registry: Registry, stamped: Stamped, batch: int) -> None:
+    for site, first, last in stamped.spans:
+        registry.record_merged(first, site)
+        registry.raise_vector(batch, [(site, last)])
 
 
 def _settle(registry: Registry, scene: Scene, tables: Sequence[Table], *, surely: bool) -> None:

@@ -28,6 +28,7 @@ EVENT = TemporaryTable(
         "fold/byrow",
         "fold/folding",
         "fold/unsure",
+        "history/recording",
         "numbers/births",
         "numbers/contenders",
         "purge/told",

@@ -28,6 +28,7 @@ from crdtsql.base import (
     sql,
     value_to_json,
 )
+from crdtsql.history import HistoryEntry
 from crdtsql.look.blame import CellOrigin
 from crdtsql.shown import moved
 from crdtsql.store import PROGRESS_DETAIL, Actor, Field, Registry, Table, Writers, acting
@@ -83,7 +84,7 @@ class LogEntry:
         }
 
 
-def writer(one: LogEntry | CellOrigin, names: Mapping[str, str], digits: int | None = None) -> str:
+def writer(one: LogEntry | CellOrigin | HistoryEntry, names: Mapping[str, str], digits: int | None = None) -> str:
     """Name the replica that wrote something, and the actor, where somebody said it, as `writer_at` does."""
     return writer_at(one.site, one.by, names, digits)
 

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from crdtsql.base import __version__
 from crdtsql.mcp import prompts
 from crdtsql.mcp.caller import TOKEN, Callers, let_in
+from crdtsql.mcp.past import PastTools
 from crdtsql.mcp.resources import Resources
 from crdtsql.mcp.tools import Tools
 from crdtsql.transports import http
@@ -38,6 +39,7 @@ def make(callers: Callers) -> MCPServer[Any]:
         middleware=[let_in],
     )
     Tools(callers).add_to(server)
+    PastTools(callers).add_to(server)
     Resources(callers).add_to(server)
     prompts.add_to(server)
     return server

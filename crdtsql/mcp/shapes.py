@@ -184,3 +184,48 @@ class Preview(TypedDict):
     more: bool
     cells_sent: int
     stopped: str
+
+
+class PastWrite(TypedDict):
+    """A write to a row: what it did to which columns; `before`: how the row was when its history first heard of it."""
+
+    did: str
+    values: dict[str, Any]
+    by: str
+    at: str
+
+
+class RowHistory(TypedDict):
+    """What was written to a row, the oldest first; `more` says that there were earlier writes."""
+
+    table: str
+    key: Key
+    writes: list[PastWrite]
+    more: bool
+
+
+class UndoneAt(TypedDict):
+    """A row that is as before: updated, deleted or inserted; of each column what it was until now, and what it is."""
+
+    table: str
+    key: Key
+    did: str
+    values: dict[str, Any]
+
+
+class LeftAsItIs(TypedDict):
+    """What the run wrote and stays, because somebody wrote on top, or nothing else can be; `column` is null for the row itself."""
+
+    table: str
+    key: Key
+    column: str | None
+    why: str
+
+
+class UndoneRun(TypedDict):
+    """What an undo did, or with `dry_run` would do; `unrecorded` counts rows of tables that have no history."""
+
+    dry_run: bool
+    undone: list[UndoneAt]
+    left: list[LeftAsItIs]
+    unrecorded: dict[str, int]

@@ -109,7 +109,7 @@ class Tools:
         When it is refused, query again, think again, and write with the new `seen`. To change a counter, write `n = n + 1`.
         """
         shown, who = token, _who(actor, run, note)
-        rows = [Expected(one["table"], _key(one["key"]), one["revision"]) for one in expect or ()]
+        rows = [Expected(one["table"], key_of(one["key"]), one["revision"]) for one in expect or ()]
         done = await self._callers.write(
             lambda replica, token: replica.execute(
                 sql,
@@ -179,7 +179,7 @@ class Tools:
 
         def work(replica: Replica, token: http.Token) -> shapes.Blamed:
             check_table(token, table)
-            parts, names = _key(key), replica.names()
+            parts, names = key_of(key), replica.names()
             cells = [
                 shapes.Cell(column=one.column, value=value_to_json(one.value), by=writer(one, names), at=one.time)
                 for one in replica.blame(table, *parts)
@@ -383,7 +383,12 @@ def _bound(parameters: list[Any] | dict[str, Any] | None) -> list[SqliteValue] |
     return [_value(value) for value in parameters or ()]
 
 
-def _key(parts: list[Any]) -> tuple[SqliteValue, ...]:
+def key_of(parts: list[Any]) -> tuple[SqliteValue, ...]:
+    """Read a key as a caller gave it.
+
+    Raises:
+        ToolError: a part is no value.
+    """
     return tuple(_value(part) for part in parts)
 
 

@@ -56,7 +56,7 @@ def admit(
         _check(registry, table, old, name, kind)
         if old is None:
             _check_name(registry, table, name)
-        if old is None:
+        if old is None and not table.is_history:  # which gets its columns when its table does
             notices.append(
                 f"column {name!r} of table {table.name!r} is not in {registry.path}: its cells are kept and passed on; add it "
                 f"with ALTER TABLE or {suggest.verb('schema pull')} to see them"

@@ -7,12 +7,12 @@ keys that refer to that composite key. A column that holds the numbers of two ta
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import apsw
 
-from crdtsql.base import Sql, caseless, identifier
+from crdtsql.base import Sql, caseless, identifier, naming
 from crdtsql.sqlite import schema
 from crdtsql.store import Field, Registry, Table
 from crdtsql.wire import TableHeader
@@ -73,7 +73,19 @@ def _links_of(registry: Registry, table: Table, tables: dict[str, Table]) -> lis
         targets = {} if parent is None else dict(zip(map(caseless, parent.names), parent.uids, strict=True))
         if parent is not None and column in uids and target in targets:
             links.append((uids[column], parent.uid, targets[target]))
-    return links + _learned(registry, table)
+    kept = _kept(table, registry.registered().by_uid)
+    return links + [(own, base.uid, uid) for own, base, uid in kept] + _learned(registry, table)
+
+
+def _kept(table: Table, by_uid: Mapping[str, Table]) -> list[tuple[str, Table, str]]:
+    """List what the columns of a history hold: (uid, the table whose history it is, uid of its column that had the value)."""
+    base = by_uid.get(table.uid.removeprefix(naming.HISTORY)) if table.is_history else None
+    if base is None:
+        return []
+    pairs = [(naming.kept_key(uid), uid) for uid in base.key_uids]
+    pairs += [(naming.kept_value(field.uid), field.uid) for field in base.plain_fields]
+    present = set(table.uids)
+    return [(own, base, uid) for own, uid in pairs if own in present]
 
 
 def learn(registry: Registry, table: Table, theirs: TableHeader) -> None:
@@ -127,6 +139,7 @@ def _holders(registry: Registry, tables: dict[str, Table], numbered: list[Table]
         for uid, parent_uid, target in _learned(registry, table):
             if parent_uid in by_uid:
                 links.append((_column(table, uid), _column(by_uid[parent_uid], target)))
+        links += [(_column(table, own), _column(base, uid)) for own, base, uid in _kept(table, by_uid)]
         for one in table.references:
             if one.parent in by_uid:
                 pairs = zip(one.columns, one.targets, strict=True)

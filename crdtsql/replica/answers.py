@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -178,12 +178,14 @@ class Answers(Session):
             raise UsageError("say which rows to purge: a table and keys, or when they were deleted")
         if vacuum and self.connection.in_transaction:
             raise UsageError(f"no VACUUM while a transaction is open on the connection to {self.path}: COMMIT it first")
-        before = None if deleted_before is None else self._moment_ms(deleted_before)
+        before = None if deleted_before is None else clock.moment_ms(deleted_before, self._now())
         chosen = Chosen(table, tuple(_parts(key) for key in keys or ()), before)
         report = PurgeReport()
         with suppress(Undo), securely.erasing(self.connection), self._changing():
             report = purge(self.registry, chosen, self._now)
             report.dry_run = dry_run
+            if report.rows:
+                self._purge_histories()
             if dry_run or not report.rows:
                 raise Undo
         self._clear(report, vacuum=vacuum)
@@ -219,12 +221,16 @@ class Answers(Session):
         self._clear(report, vacuum=vacuum)
         return report
 
-    def _moment_ms(self, moment: datetime | timedelta) -> int:
-        """Return a moment as milliseconds since 1970; without a time zone it is UTC."""
-        if isinstance(moment, timedelta):
-            return max(0, self._now() - moment // timedelta(milliseconds=1))
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0, min(int(aware.timestamp() * 1000), clock.to_ms(clock.HIGHEST_HLC)))
+    def _purge_histories(self) -> None:
+        """Purge what histories have of rows that were purged."""
+        from crdtsql.history import forgetting
+        from crdtsql.purge import Chosen, purge
+
+        found = forgetting.of_purged(self.registry)
+        if found:
+            self._fold()
+        for name, places in found.items():
+            purge(self.registry, Chosen(name, tuple(places)), self._now)
 
     def _clear(self, report: PurgeReport, *, vacuum: bool) -> None:
         """Let nothing of what was overwritten stand in the write-ahead log, nor, if wanted, in free pages; say what is left."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 KEEP_MS = 30 * 24 * 3600 * 1000
 """What is younger is never forgotten, unless somebody asks for it: it protects copies that nobody knows of."""
 SAMPLED_ROWS = 4_000
+MOST_TRIMMED = 1_000
+"""So many entries of a history are taken out in one transaction."""
 log = logging.getLogger("crdtsql")
 HELD_S, FREE_S = 0.03, 0.06
 """After so long a compaction leaves the file alone, for so long at least: whoever waits to write looks again within that time."""
@@ -61,6 +63,8 @@ class Compacting(Session):
             raise UsageError("nobody is silent for a negative time: give a time, or 0 to end nobody")
         if dry_run:
             return self._foreseen(keep_ms, silent_ms=silent_ms)
+        while self._trim_histories():
+            pass
         with self._folded():
             keep, silent = self._kept_ms(keep_ms), self._silent_ms(silent_ms)
             rests = self._is_at_rest(keep, None if once else keep, silent)
@@ -239,6 +243,7 @@ class Compacting(Session):
             forgotten = floor.read(self.registry).floor
         walk, self._walk = self._walk, None  # what fails is begun anew
         if begins:
+            self._trim_histories()
             with self._changing(durable=False):
                 rounds.begin(self.registry, keep, self._now)
                 self._end_silent(silent)
@@ -258,6 +263,19 @@ class Compacting(Session):
             self._walk = walk
             return True
         return False
+
+    def _trim_histories(self) -> int:
+        """Take some entries out of histories that are older than these are kept for; return how many."""
+        from crdtsql.history import forgetting
+
+        if not any(table.history for table in self.registry.registered().recorded):
+            return 0
+        count = 0
+        with suppress(Undo), self._changing(durable=False):
+            count = forgetting.trim(self.registry, self._now(), MOST_TRIMMED)
+            if not count:
+                raise Undo
+        return count
 
     def _agree(self, keep_ms: int, silent: int | None) -> CompactReport:
         from crdtsql.compaction import due, floor, rounds

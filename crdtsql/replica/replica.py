@@ -32,6 +32,7 @@ from crdtsql.replica.combining import Combining
 from crdtsql.replica.compacting import Compacting
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.opening import connect
+from crdtsql.replica.past import Histories
 from crdtsql.replica.reports import Standing
 from crdtsql.replica.schemaverbs import SchemaVerbs
 from crdtsql.replica.statements import Actors, Arbitrating
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from crdtsql.wire import Changeset, Header
 
 
-class Replica(SchemaVerbs, Actors, Arbitrating, Combining, Compacting, Carried, Verifying, Lookups):
+class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting, Carried, Verifying, Lookups):
     """One replicated SQLite file.
 
     Threads may share it: it does one thing at a time, and a verb that another thread's keeps waiting for longer than the busy timeout

@@ -30,6 +30,27 @@ class SchemaVerbs(Session):
         if moved:
             self._show_created()
 
+    def _fold(self) -> None:
+        self._keep_up()
+        super()._fold()
+
+    def _come_further(self, *, strict: bool) -> None:
+        self._keep_up()
+        super()._come_further(strict=strict)
+
+    def _keep_up(self) -> None:
+        """Let histories follow what their tables, and other replicas, have."""
+        registered = self.registry.registered() if self.registry.exists else None
+        if registered is None or not (registered.recorded or any(table.is_history for table in registered.absent)):
+            return
+        from crdtsql.replica.past import keeping
+
+        keeping.follow(self.registry)
+        for name in keeping.join(self.registry, self._now):
+            self._unsaid.append(
+                f"{self.path}: another replica keeps the history of {name!r}, and so does this one from now on"
+            )
+
     def _show_created(self) -> None:
         """Enable the tables for which rows are kept and that somebody has created meanwhile."""
         from crdtsql.evolve import appear, drift

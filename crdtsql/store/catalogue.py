@@ -25,7 +25,17 @@ from crdtsql.base import (
 )
 from crdtsql.store.tables import Fact, Field, Table
 
-READ: tuple[Fact, ...] = ("absent", "unsure", "places", "rests", "parked", "unique", "references", "old_numbers")
+READ: tuple[Fact, ...] = (
+    "absent",
+    "unsure",
+    "places",
+    "rests",
+    "history",
+    "parked",
+    "unique",
+    "references",
+    "old_numbers",
+)
 """The facts that a table is made of."""
 
 
@@ -39,6 +49,7 @@ class Registered:
         unusual: the others.
         absent: those that are not in this file.
         changed_since: statements that find those of which clocks changed in a batch, or later (`query.asking`).
+        recorded: those of which all that is written is kept.
         numbered: those of which the key is only a number under which a row is shown.
     """
 
@@ -50,6 +61,7 @@ class Registered:
         self.by_id = {table.id: table for table in tables}
         self.absent = [table for table in tables if table.absent]
         self.changed_since = query.asking([(table.id, table.clock) for table in tables], "seq >= :start")
+        self.recorded = [table for table in tables if table.history is not None and not table.absent]
         self.numbered = [table for table in tables if table.is_numbered]
         plain = [table for table in tables if table.is_plain]
         self.plain = {name: frozenset(one.uid for one in plain if one.identity == name) for name in policy.IDENTITIES}
@@ -161,6 +173,7 @@ def _table(
     unsure: SqliteValue,
     places: SqliteValue,
     rests: SqliteValue,
+    history: SqliteValue,
     *lists: SqliteValue,
 ) -> Table:
     """Make a table of its registration, its columns (id, name, type, uid, since) by id, and facts: the same as before of the same."""
@@ -186,6 +199,7 @@ def _table(
         places=places is not None,
         rests=rests is not None,
         unique={tuple(uids): found for uids, found in unique},
+        history=history if isinstance(history, int) and history >= 0 else None,
         unsure=unsure if isinstance(unsure, int) else None,
         references=tuple(Declared(tuple(own), parent, tuple(targets)) for own, parent, targets in references),
         old_numbers=tuple(OldNumbers(t, s, tuple((first, last) for first, last in ranges)) for t, s, ranges in old),

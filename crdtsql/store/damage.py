@@ -35,7 +35,9 @@ VIEWS = (
     "crdt_log",
     "crdt_revision",
 )
-OPTIONAL_VIEWS = ("crdt_claims", "crdt_token")
+HISTORIES = ("crdt_asof", "crdt_history")
+"""Those that a file has while it keeps the history of a table."""
+OPTIONAL_VIEWS = ("crdt_claims", "crdt_token", *HISTORIES)
 """Those that a file has once somebody asks for what they are about."""
 OF_ALL_TABLES = ("crdt_log", "crdt_revision")
 MOST_LOGGED = 100
@@ -43,6 +45,7 @@ MOST_LOGGED = 100
 TABLE, which takes time by the square of what a UNION ALL has."""
 LOST = {
     "_crdt_log": "writes that no operation had folded yet",
+    "_crdt_was": "values that were replaced since the last fold, in tables with a history",
     "_crdt_quiet": "",
     "_crdt_acting": "who has written since the last fold",
     "_crdt_attribution": "who wrote what in which run, as the writers said it",
@@ -246,7 +249,8 @@ def _of_file(connection: apsw.Connection, present: dict[str, set[str]], tables: 
             lost = "" if name == "_crdt_merged" else LOST[name]
             yield Damage(name, problem, Remedy.REBUILD, lost)
     views = {name for (name,) in query.rows(connection, "SELECT name FROM main.sqlite_schema WHERE type = 'view'")}
-    for name in VIEWS:
+    histories = HISTORIES if any(table.is_history and not table.absent for table in tables) else ()
+    for name in (*VIEWS, *histories):
         if name not in views and not (name in OF_ALL_TABLES and len(tables) > MOST_LOGGED):
             yield Damage(name, "is gone", Remedy.REBUILD)
     if "_crdt_aside" not in present and facts.get(connection, "aside") is not None:

@@ -40,11 +40,11 @@ from crdtsql.store.vectors import began, peers, sites
 if TYPE_CHECKING:
     from crdtsql.sqlite import TableShape
 
-FORMAT = 10
+FORMAT = 11
 UPGRADES = {
     2: "store/registry/upgrade_to_2", 3: "store/registry/upgrade_to_3", 4: "store/registry/upgrade_to_4",
-    5: "store/registry/upgrade_to_5", 7: "store/registry/upgrade_to_7",
-    8: "store/registry/upgrade_to_8", 10: "store/registry/upgrade_to_10",
+    5: "store/registry/upgrade_to_5", 7: "store/registry/upgrade_to_7", 8: "store/registry/upgrade_to_8",
+    10: "store/registry/upgrade_to_10", 11: "store/registry/upgrade_to_11",
 }  # fmt: skip
 """What brings our tables to a format from the one before."""
 

@@ -39,6 +39,8 @@ Fact = Literal[
     "old_numbers",
     "births",
     "fence",
+    "history",
+    "recorded",
 ]
 """A word for a fact about one table, which `_crdt_meta` calls `<word>:<id>`: read with the table, and forgotten with it."""
 
@@ -109,6 +111,7 @@ class Table:
         rests: rows without stamps of their own may have had some that were forgotten; numbers in them mean who has these here.
         unique: what a row shows that lost a UNIQUE value, by the uids of the index columns; those that are held are left out.
         references: what columns refer to that the schema does not declare, sorted; also those that are not in this file now.
+        history: for how many milliseconds all that is written is kept, 0 for ever; None if it is not.
         old_numbers: which genesis had which of the numbers that rows born since asked for too.
     """
 
@@ -129,6 +132,7 @@ class Table:
     rests: bool = False
     unique: Mapping[tuple[str, ...], str] = field(default_factory=dict, hash=False)
     unsure: int | None = None
+    history: int | None = None
     references: tuple[Declared, ...] = ()
     old_numbers: tuple[OldNumbers, ...] = field(default=(), hash=False)
 
@@ -207,6 +211,16 @@ class Table:
     def place(self) -> str:
         """Return the name of the table that has the rows: the user's, or the placeholder of one that is not in this file."""
         return naming.absent(self.name) if self.absent else self.name
+
+    @property
+    def history_name(self) -> str:
+        """Return the name of the table with its history, whether there is one or not."""
+        return naming.history(self.uid)
+
+    @property
+    def is_history(self) -> bool:
+        """Tell whether it has the history of another table."""
+        return naming.is_history(self.name)
 
     @property
     def is_numbered(self) -> bool:

@@ -50,6 +50,7 @@ GENERATORS = {
     "fleets": Generator("tests/mcp/test_fleet.py::test_a_fleet_in_one_process", 12),
     "fold": Generator("tests/fold/test_homomorphism.py", 480),
     "foretold numbers": Generator("tests/numbers/test_foretold.py::test_random_keys_have_one_answer", 480),
+    "history": Generator("tests/history/test_random_histories.py", 20, histories=2),
     "marks": Generator("tests/replica/test_statements.py::test_marks_agree_with_revisions", 300),
     "memory": Generator(f"{MACHINES}/property/test_memory.py", 6, "CRDTSQL_MEMORY_SEEDS"),
     "networks": Generator(f"{MACHINES}/carry/test_convergence.py", 2, "CRDTSQL_NETWORKS"),

@@ -165,7 +165,7 @@ def test_a_file_of_an_earlier_format_is_brought_up(tmp_path: Path) -> None:
         old = apsw.Connection(str(path))
         old.execute(
             "UPDATE _crdt_clock_k SET k1 = 2; UPDATE _crdt_held_k SET k1 = 2; DROP TABLE _crdt_foretold; DROP TABLE _crdt_retired;"
-            "DROP VIEW crdt_actor; DROP VIEW crdt_attributions; DROP TABLE _crdt_acting; DROP TABLE _crdt_attribution;"
+            "DROP VIEW crdt_actor; DROP VIEW crdt_attributions; DROP TABLE _crdt_acting; DROP TABLE _crdt_attribution; DROP TABLE _crdt_was;"
             "UPDATE _crdt_meta SET value = 6 WHERE name = 'format'"
         )
         old.close()

@@ -20,6 +20,9 @@ CREATE VIEW titles AS SELECT title FROM task;
 CREATE TRIGGER loud AFTER INSERT ON task BEGIN UPDATE task SET title = upper(title) WHERE id = NEW.id AND NEW.title = 'shout'; END;
 """
 COMMANDS = (
+    "history",
+    "show",
+    "undo",
     "enable",
     "encryption",
     "disable",

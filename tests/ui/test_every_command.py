@@ -62,6 +62,7 @@ CALLS = {
     "fence": "app.db task",
     "forget": "app.db mate",
     "held": "app.db --deleted",
+    "history": "app.db task on --keep 90d",
     "ids": "app.db ticket autoincrement",
     "import": "app.db all.crdt",
     "inspect": "all.crdt",
@@ -93,6 +94,7 @@ CALLS = {
     "schema push": "app.db peer.db --yes",
     "schema show": "app.db",
     "service": "app.db",
+    "show": "app.db ticket --as-of 0h",
     "sign": "app.db",
     "status": "app.db",
     "strangers": "app.db",
@@ -104,6 +106,7 @@ CALLS = {
     "trust": f"app.db {SITE} --key {'0' * 64}",
     "type": "app.db task.votes counter",
     "undelete": "app.db task t2",
+    "undo": "app.db --run r7",
     "unique": "app.db task title null",
     "vector": "app.db",
     "verify": "app.db peer.db --repair --take ours",
@@ -138,6 +141,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             peer.alter("ALTER TABLE task ADD COLUMN more")
             peer.connection.execute("UPDATE task SET votes = 7")
             (tmp_path / "all.crdt").write_bytes(peer.export())
+            app.keep_history("ticket")
     apsw.Connection(str(tmp_path / "strange.db")).execute(
         "CREATE TABLE task (id TEXT, n); INSERT INTO task VALUES ('s', 7)"
     )

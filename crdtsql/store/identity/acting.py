@@ -142,6 +142,17 @@ def ranges_of_run(registry: Registry, run: str) -> dict[int, list[tuple[int, int
     return found
 
 
+def ranges_of(registry: Registry, run: str | None, actor: str | None) -> list[tuple[int, int, int]] | None:
+    """Return the ranges of events of a run, of an actor, or of a run by an actor: ordinal of the site, first and last hlc of each.
+
+    None if neither is given.
+    """
+    if run is None and actor is None:
+        return None
+    values = {"run": run, "actor": actor}
+    return query.rows(registry.connection, sql("store/identity/acting/list_ranges"), values)
+
+
 def ranges_up_to(registry: Registry, below: Mapping[int, int]) -> dict[int, list[tuple[int, int]]]:
     """Return the attributions that end at or before an event of their site: ordinal -> first and last hlc of each, in order."""
     found: dict[int, list[tuple[int, int]]] = {}

@@ -37,6 +37,8 @@ PLACES: Final = {
         "running.queries": "observe",
         "forgetting.purge": "purge",
         "forgetting.strangers": "strangers",
+        "past.history": "history show",
+        "past.undo": "undo",
         "reference": "reference",
         "remotes": "remote name",
         "resolve": "resolve",

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from crdtsql.base import clock, printable, show, show_key, suggest
+from crdtsql.base import UsageError, clock, printable, show, show_key, suggest
 from crdtsql.look import CompactionStatus, Graph, Member, Status, graph
 from crdtsql.transports import Contact, StoreStatus, contacts, known_stores
 from crdtsql.ui.changed import AT_MOST, changed_since
@@ -239,6 +239,7 @@ def _print_limited(found: Status) -> None:
 
 @click.command()
 @DATABASE
+@click.argument("row", nargs=-1, metavar="[TABLE KEY]...")
 @click.option("--table", help="Only rows of this table.")
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Only what arrived after this batch.")
 @click.option("--run", help="What was written in this run, here or elsewhere, as its writer said in crdt_actor.")
@@ -247,15 +248,33 @@ def _print_limited(found: Status) -> None:
 @LOCK_TIMEOUT
 @JSON
 def log(
-    database: str, table: str | None, after: int, run: str | None, limit: int, as_graph: bool, as_json: bool
+    database: str,
+    row: tuple[str, ...],
+    table: str | None,
+    after: int,
+    run: str | None,
+    limit: int,
+    as_graph: bool,
+    as_json: bool,
 ) -> None:
     """List which rows the last syncs changed: what was done, to which columns, by which site, and when it was written.
 
     The newest arrivals come first. The first column is the number of the merge that brought it; a program that reacts to changes
     gives the `position` that --json prints to --after the next time. What was overwritten since then is not listed, nor what this
     file wrote itself.
+
+    With TABLE and KEY it lists instead every value that was written to one row, the oldest first, if the table has a `history`.
     """
+    if row and (len(row) < 2 or table or after or run or as_graph):
+        raise UsageError(
+            "give TABLE and KEY alone for the history of a row; --table NAME for all that arrived in a table"
+        )
     with open_replica(database) as replica:
+        if row:
+            from crdtsql.ui.cli.past.history import print_entries
+
+            print_entries(replica, row[0], row[1:], limit, as_json)
+            return
         found = changed_since(replica, after, table, limit, run)
         names = replica.names()
     if as_json:

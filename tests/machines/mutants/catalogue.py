@@ -168,7 +168,7 @@ MUTANTS = (
     Mutant(
         "no record of what was merged before an event",
         "fold/folding.py",
-        "            registry.record_merged(first, site)\n",
+        "        registry.record_merged(first, site)\n",
         "",
     ),
     Mutant(
@@ -1193,8 +1193,8 @@ MUTANTS = (
     Mutant(
         "a row that came unseen goes out with what was written later alone",
         "fold/folding.py",
-        "if table.unsure is not None:",
-        "if table.absent:",
+        "if table.unsure is not None):",
+        "if table.absent):",
         schemas=True,
     ),
     Mutant(

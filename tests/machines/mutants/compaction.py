@@ -181,7 +181,7 @@ COMPACTION = tuple(
         (
             "a note that earlier formats don't know keeps a file from going back",
             "evolve/downgrading.py",
-            '"began", ',
+            '    "began",\n',
             "",
             "tests/store/test_downgrade.py",
         ),

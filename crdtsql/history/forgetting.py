@@ -1,0 +1,92 @@
+"""Forgetting: take entries out of a history: those that are older than it is kept for, and those of rows that were purged.
+
+Runs inside the caller's write transaction. Entries are deleted through the history's triggers, so that the delete travels; the
+caller folds it. A row's last entries before the time from which on a history is kept stay, because they say how the row was at that
+time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from crdtsql.base import Sql, clock, identifier, joined, naming, query, sql
+from crdtsql.history import tables
+from crdtsql.store import Registry, Table, facts
+
+ERASING = "erasing"
+"""The fact that lets entries be deleted; no transaction leaves it."""
+Place = tuple[int, bytes, int]
+
+
+def trim(registry: Registry, now_ms: int, most: int) -> int:
+    """Delete entries that are older than their history is kept for; return how many, at most `most` of each table."""
+    count = 0
+    for table in registry.registered().recorded:
+        history = tables.of(registry, table)
+        if history is None or not table.history:
+            continue
+        pairs = [Sql(f"later.{name} = entry.{name}") for name in _kept_keys(table)]
+        statement = sql("history/forgetting/find_old", history=history.quoted, same_row=joined(pairs, " AND "))
+        before = clock.from_ms(max(0, now_ms - table.history))
+        places = query.rows(registry.connection, statement, {"before": before, "most": most})
+        if places:
+            _mark(registry, history, before)
+        count += _delete(registry, history, places)
+    return count
+
+
+def everything(registry: Registry, history: Table, now_ms: int) -> None:
+    """Delete all entries of a history."""
+    places = query.rows(registry.connection, f"SELECT at, site, op FROM {history.quoted}")
+    _delete(registry, history, places)
+    _mark(registry, history, clock.from_ms(now_ms))
+
+
+def _mark(registry: Registry, history: Table, before: int) -> None:
+    """Note that entries from before some hlc were taken out, in place of the marks that said so of earlier ones."""
+    statement = f"SELECT at, site, op FROM {history.quoted} WHERE op = ? AND at < ?"
+    _delete(registry, history, query.rows(registry.connection, statement, (tables.TRIMMED, before)))
+    own = registry.site_id(registry.self_ordinal)
+    statement = f"INSERT OR IGNORE INTO {history.quoted} (at, site, op) VALUES (?, ?, ?)"
+    registry.connection.execute(statement, (before, own, tables.TRIMMED))
+
+
+def of_purged(registry: Registry) -> dict[str, list[Place]]:
+    """Delete the entries of rows that were purged; return the keys of these entries by history, so that they can be purged too."""
+    found: dict[str, list[Place]] = {}
+    for table in registry.tables():
+        history = None if table.absent or table.is_history else tables.of(registry, table)
+        if history is None:
+            continue
+        statement = sql(
+            "history/forgetting/find_purged",
+            history=history.quoted,
+            clock=table.clock,
+            entry_is_clock=tables.key_is(table, "entry", "clock"),
+            is_purged=table.is_purged,
+        )
+        places = query.rows(registry.connection, statement)
+        if places:
+            _delete(registry, history, places)
+            found[history.name] = places
+    return found
+
+
+def _kept_keys(table: Table) -> list[Sql]:
+    return [identifier(naming.kept_key(uid)) for uid in table.key_uids]
+
+
+def _delete(registry: Registry, history: Table, places: list[Place]) -> int:
+    if places:
+        statement = f"DELETE FROM {history.quoted} WHERE at = ? AND site = ? AND op = ?"
+        with _erasing(registry):
+            registry.connection.executemany(statement, places)
+    return len(places)
+
+
+@contextmanager
+def _erasing(registry: Registry) -> Iterator[None]:
+    registry.set(ERASING, 1)
+    yield
+    facts.drop(registry.connection, ERASING)

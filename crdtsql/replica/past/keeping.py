@@ -1,0 +1,124 @@
+"""Keeping: begin and end the history of a table, and let it follow what the table and the other replicas have.
+
+Runs inside the caller's write transaction.
+"""
+
+from __future__ import annotations
+
+from crdtsql.base import CannotEnableError, CrdtsqlError, Now, UsageError, identifier, naming, sql, suggest
+from crdtsql.history import tables
+from crdtsql.store import Registry, Table
+
+OFF = -1
+"""What the fact `history` says of a table whose history somebody ended here."""
+
+
+def begin(registry: Registry, name: str, keep_ms: int, now: Now) -> bool:
+    """Keep all that is written to a table from now on; return whether that is another setting than before.
+
+    Args:
+        keep_ms: for how long; 0 for ever.
+
+    Raises:
+        NotEnabledError: the table is not replicated, or not in this file.
+        UsageError: it is a history itself.
+        CannotEnableError: it has too many columns.
+    """
+    table = registry.present_table(name)
+    if table.is_history:
+        raise UsageError(f"table {table.name!r} is the history of another one, which has none itself")
+    if table.history == keep_ms:
+        return False
+    if tables.of(registry, table) is None:
+        _create(registry, table, now)
+    if table.history is None:
+        registry.set(table.fact("recorded"), registry.number("clock"))
+    registry.set(table.fact("history"), keep_ms)
+    if table.history is None:
+        _renew_triggers(registry, registry.table(table.name))
+    registry.lacks_views = True
+    return True
+
+
+def _renew_triggers(registry: Registry, table: Table) -> None:
+    from crdtsql.capture import create_triggers, drop_triggers, note_triggers
+    from crdtsql.sqlite import schema
+
+    shape = schema.read(registry.connection, table.name)
+    if shape is not None:
+        drop_triggers(registry.connection, table.name)
+        create_triggers(registry.connection, table, shape)
+        note_triggers(registry.connection, table)
+
+
+def _create(registry: Registry, table: Table, now: Now) -> None:
+    from crdtsql.capture import enable
+    from crdtsql.evolve import appear
+    from crdtsql.sqlite import schema
+
+    shape = schema.read(registry.connection, table.name)
+    if shape is None:
+        raise CrdtsqlError(f"table {table.name!r} is gone: run {suggest.command('repair', registry.path)}")
+    columns = tables.OWN_COLUMNS + len(table.key) + sum(len(tables.columns_of(field)) for field in table.fields)
+    if columns > enable.MAXIMUM_COLUMNS:
+        raise CannotEnableError(
+            table.name, f"its history would have {columns} columns, at most {enable.MAXIMUM_COLUMNS} are possible"
+        )
+    for statement in tables.create_statements(table, shape):
+        registry.connection.execute(statement)
+    kept = appear.waiting(registry, table.history_name)
+    if kept is not None:
+        appear.appear(registry, kept, now, appear.Options({}))
+        follow(registry)
+    else:
+        enable.enable(registry, table.history_name, now)
+
+
+def end(registry: Registry, name: str, now: Now, *, drop: bool) -> bool:
+    """Keep no more of what is written to a table; return whether anything changed.
+
+    Args:
+        drop: take out all entries.
+    """
+    from crdtsql.history import forgetting
+
+    table = registry.present_table(name)
+    history, was_kept = tables.of(registry, table), table.history is not None
+    registry.set(table.fact("history"), OFF)
+    if was_kept:
+        _renew_triggers(registry, registry.table(table.name))
+    if history is not None and drop:
+        forgetting.everything(registry, history, now())
+    return was_kept or (drop and history is not None)
+
+
+def follow(registry: Registry) -> None:
+    """Give the histories the columns that their tables have got."""
+    for table in registry.registered().recorded:
+        missing = tables.lacking(registry, table)
+        history = tables.of(registry, table) if missing else None
+        if history is not None:
+            _widen(registry, history, missing)
+
+
+def _widen(registry: Registry, history: Table, missing: list[str]) -> None:
+    from crdtsql.evolve import alter
+
+    for name in missing:
+        statement = sql("replica/past/keeping/add_column", history=history.quoted, column=identifier(name))
+        alter.alter(registry, alter.parse(statement))
+
+
+def join(registry: Registry, now: Now) -> list[str]:
+    """Keep the history of tables of which another replica does; return their names.
+
+    It is kept by all or the values of those that don't are missing in it. Whoever ended it here is not asked again.
+    """
+    found = []
+    for absent in registry.registered().absent:
+        table = registry.find_uid(absent.uid.removeprefix(naming.HISTORY)) if absent.is_history else None
+        if table is None or table.absent or registry.get(table.fact("history")) is not None:
+            continue
+        begin(registry, table.name, 0, now)
+        found.append(table.name)
+    return found

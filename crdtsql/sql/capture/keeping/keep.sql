@@ -1,0 +1,3 @@
+INSERT INTO _crdt_was (seq, part, ${columns})
+  SELECT ${seq}, ${part}, ${values}
+  WHERE ${any_changed}

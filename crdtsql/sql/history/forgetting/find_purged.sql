@@ -1,0 +1,4 @@
+SELECT entry.at, entry.site, entry.op
+FROM ${clock} AS clock
+JOIN ${history} AS entry ON ${entry_is_clock}
+WHERE ${is_purged}

@@ -1,0 +1,1 @@
+ifnull((SELECT max(ifnull(clock.dot_t, clock.t), 0) FROM ${clock} AS clock WHERE ${clock_is_step}), 0)

@@ -1,0 +1,1 @@
+(SELECT json_group_array(column2) FROM (VALUES ${columns}) WHERE column1)

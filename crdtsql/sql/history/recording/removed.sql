@@ -1,0 +1,1 @@
+WHEN held.id IS NOT NULL THEN held.${value}

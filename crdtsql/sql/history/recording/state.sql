@@ -1,0 +1,5 @@
+CASE
+    ${replaced}
+    ${removed}
+    ELSE shown.${column}
+  END

@@ -1,0 +1,1 @@
+(SELECT wrote.old FROM temp._crdt_wrote AS wrote WHERE wrote."row" = step."row" AND wrote.col = ${col} AND wrote.seq = step.seq)

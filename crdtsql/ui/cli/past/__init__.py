@@ -1,0 +1,1 @@
+"""The commands that look into the past of tables, and take writes back."""

@@ -1,0 +1,151 @@
+"""Undo: what a run, an actor or a site wrote is taken back where it is on top, and the rest is named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from crdtsql import Replica, sync
+from crdtsql.base.errors import UsageError
+from crdtsql.store import Actor
+from tests.support import peers
+
+SCHEMA = """
+CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title TEXT UNIQUE, n INTEGER DEFAULT 0, tags TEXT DEFAULT '[]', meta TEXT, best INTEGER);
+CREATE TABLE step (id TEXT PRIMARY KEY NOT NULL, task TEXT REFERENCES task (id) ON DELETE CASCADE, words TEXT);
+CREATE TABLE other (id TEXT PRIMARY KEY NOT NULL, v);
+INSERT INTO task (id, title, n, tags, meta) VALUES ('t1', 'one', 1, '["a"]', '{"k":1}'), ('t2', 'two', 2, '[]', '{}');
+INSERT INTO step VALUES ('s1', 't1', 'first');
+INSERT INTO other VALUES ('o1', 1);
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Replica]:
+    """Give a replica that keeps the history of two of its three tables."""
+    with peers.replica(tmp_path / "app.db", SCHEMA, now=peers.Clock(step=1), site=1) as replica:
+        for column, kind in (("n", "counter"), ("tags", "set"), ("meta", "map"), ("best", "max")):
+            replica.set_type("task", column, kind)
+        replica.keep_history("task")
+        replica.keep_history("step")
+        yield replica
+
+
+def run(replica: Replica, *statements: str, name: str = "r1") -> None:
+    """Write in a run, as another program does."""
+    connection = apsw.Connection(replica.path)
+    connection.execute("PRAGMA foreign_keys = ON; BEGIN")
+    if name:
+        connection.execute("INSERT INTO crdt_actor (actor, run) VALUES ('bot', ?)", (name,))
+    for statement in statements:
+        connection.execute(statement)
+    connection.execute("DELETE FROM crdt_actor; COMMIT")
+    connection.close()
+    replica.fold()
+
+
+def rows(replica: Replica) -> dict[str, list[Any]]:
+    statement = "SELECT * FROM {} ORDER BY 1"
+    return {name: replica.connection.execute(statement.format(name)).fetchall() for name in ("task", "step")}
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("UPDATE task SET title = id",),
+        ("DELETE FROM task",),
+        ("DELETE FROM task", "INSERT INTO task (id, title) VALUES ('t1', 'two')"),
+        ("INSERT INTO task (id, title) VALUES ('t3', 'three')", "INSERT INTO step VALUES ('s3', 't3', 'of t3')"),
+        ("UPDATE task SET title = 'x' WHERE id = 't1'", "UPDATE task SET title = 'one' WHERE id = 't2'", "UPDATE task SET title = 'two' WHERE id = 't1'"),
+        ("UPDATE task SET n = n + 5, tags = '[\"b\"]', meta = '{\"k\":2,\"l\":3}'",),
+        ("INSERT OR REPLACE INTO task (id, title) VALUES ('t1', 'replaced')",),
+        ("UPDATE step SET words = x'00ff'", "DELETE FROM step", "DELETE FROM task WHERE id = 't1'"),
+        ("UPDATE task SET id = 't9' WHERE id = 't2'",),
+    ],
+)  # fmt: skip
+def test_a_run_is_taken_back(statements: tuple[str, ...], app: Replica, tmp_path: Path) -> None:
+    """As a whole, on another replica than that on which it wrote; rows refer to each other, and titles are exchanged."""
+    before = rows(app)
+    run(app, *statements)
+    with app.clone(tmp_path / "b.db") as b:
+        report = b.undo(run="r1")
+        assert report.undone and not report.left and not report.unrecorded
+        assert rows(b) == before
+        sync(app, b)
+        assert rows(app) == before
+
+
+def test_what_others_wrote_on_top_stays_and_is_named(app: Replica) -> None:
+    """Column by column; a row that somebody wrote to since is not deleted."""
+    run(app, "UPDATE task SET title = 'bot', n = 7, tags = '[]' WHERE id = 't1'", "INSERT INTO task (id) VALUES ('t3')")
+    run(
+        app,
+        "UPDATE task SET title = 'ann', n = n + 1 WHERE id = 't1'",
+        "UPDATE task SET n = 5 WHERE id = 't3'",
+        name="",
+    )
+    report = app.undo(run="r1")
+    assert {(one.key, one.column) for one in report.left} == {(("t1",), "title"), (("t3",), None)}
+    assert all("site" in one.why for one in report.left)
+    found = {row[0]: row[1:4] for row in rows(app)["task"]}
+    assert found["t1"] == ("ann", 2, '["a"]') and found["t3"][1] == 5
+
+
+def test_what_constraints_refuse_is_named(app: Replica) -> None:
+    """A UNIQUE value that somebody has now; a row to which rows refer."""
+    run(app, "UPDATE task SET title = 'gone' WHERE id = 't1'", "INSERT INTO task (id) VALUES ('t3')")
+    run(app, "UPDATE task SET title = 'one' WHERE id = 't2'", "INSERT INTO step VALUES ('s3', 't3', '')", name="")
+    before = rows(app)
+    report = app.undo(run="r1")
+    assert {(one.key, one.why.partition(":")[0]) for one in report.left} == {
+        (("t1",), "it can't be written"),
+        (("t3",), "rows of 'step' refer to it"),
+    }
+    assert rows(app) == before and not report.undone
+
+
+def test_what_only_grows_and_what_has_no_history_is_named(app: Replica) -> None:
+    """A `max` keeps what it has; a table without a history is counted."""
+    run(app, "UPDATE task SET best = 9 WHERE id = 't1'", "UPDATE other SET v = 2")
+    report = app.undo(run="r1")
+    assert [(one.column, one.why) for one in report.left] == [("best", "a max keeps its highest value")]
+    assert report.unrecorded == {"other": 1} and not report.undone
+
+
+def test_a_dry_run_writes_nothing(app: Replica) -> None:
+    """And says what the undo then does."""
+    run(app, "UPDATE task SET title = id")
+    before = rows(app)
+    told = app.undo(run="r1", dry_run=True)
+    assert rows(app) == before and told.dry_run
+    done = app.undo(run="r1", by=Actor("ann", None, "back", None))
+    assert [one.to_json() for one in done.undone] == [one.to_json() for one in told.undone]
+    assert {entry.by.run for entry in app.history("task") if entry.by is not None} == {"r1", "back"}
+    app.undo(run="back")
+    assert rows(app) == before
+
+
+def test_whose_writes(app: Replica, tmp_path: Path) -> None:
+    """Those of an actor, of a site by its name, and from a time on; somebody must be named."""
+    with app.clone(tmp_path / "b.db") as b:
+        b.set_name("mate")
+        run(b, "UPDATE task SET title = 'early' WHERE id = 't1'", name="")
+        time.sleep(0.01)
+        run(b, "UPDATE task SET title = 'late' WHERE id = 't1'", name="r9")
+        sync(app, b)
+        assert app.undo(actor="nobody").undone == []
+        (row,) = app.undo(site="mate", dry_run=True).undone
+        assert row.values == {"title": ("late", "one")}
+        (row,) = app.undo(actor="bot", site="mate", dry_run=True).undone
+        assert row.values == {"title": ("late", "early")}
+        assert app.undo(site="mate", since=timedelta(0)).undone == []
+        assert app.undo(site="mate", tables=["step"]).undone == []
+        for given in ({}, {"since": timedelta(1)}, {"site": "stranger"}):
+            with pytest.raises(UsageError, match="say whose|knows no site"):
+                app.undo(**given)
