@@ -116,11 +116,11 @@ def _clash(first: Replica, second: Replica) -> None:
 def _visit(first: Replica, _second: Replica) -> None:
     """Have a thousand other sites write a row each."""
     chance = random.Random(1)
-    with first.connection:
-        for number in range(1_000):
+    for number in range(1_000):
+        with first.connection:
             first.registry.become(chance.randbytes(16))
             first.connection.execute("INSERT INTO task (id) VALUES (?)", (f"s{number}",))
-    first.fold()
+        first.fold()
 
 
 def _sync_often(*replicas: Replica) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from crdtsql.base import door, errors
 from crdtsql.base.errors import CrdtsqlError
-from crdtsql.base.vector import Vector, parse_vector
+from crdtsql.base.vectors.vector import Vector, parse_vector
 from crdtsql.base.version import __version__
 
 if TYPE_CHECKING:

@@ -94,7 +94,8 @@ from crdtsql.base.values import (
     to_json,
     value_to_json,
 )
-from crdtsql.base.vector import Vector, by_id, parse_vector, vector_to_json
+from crdtsql.base.vectors.packed import HLC_BYTES, ID_BYTES, PackedVector, Rest, differing
+from crdtsql.base.vectors.vector import Vector, by_id, like, parse_vector, vector_to_json, written
 from crdtsql.base.version import __version__
 
 __all__ = [
@@ -103,6 +104,8 @@ __all__ = [
     "EMPTY",
     "EVENT_MASK",
     "HALF",
+    "HLC_BYTES",
+    "ID_BYTES",
     "LEAST_ROWS",
     "LOG_NOW_MS",
     "LOG_TIME",
@@ -145,9 +148,11 @@ __all__ = [
     "NotEnabledError",
     "Now",
     "OldNumbers",
+    "PackedVector",
     "Progress",
     "PurgedError",
     "RejoinError",
+    "Rest",
     "RevisionError",
     "RolledBackError",
     "SchemaDriftError",
@@ -174,6 +179,7 @@ __all__ = [
     "caseless",
     "clock",
     "derive",
+    "differing",
     "door",
     "dumps",
     "foretell",
@@ -186,6 +192,7 @@ __all__ = [
     "is_utf8",
     "joined",
     "key_to_json",
+    "like",
     "make_room",
     "memory",
     "naming",
@@ -210,4 +217,5 @@ __all__ = [
     "vector_to_json",
     "verbatim",
     "write_limit",
+    "written",
 ]

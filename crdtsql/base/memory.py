@@ -1,11 +1,13 @@
 """Memory: what was read of a connection's main database, kept while it can't have changed.
 
 An operation asks the same questions dozens of times: which tables are replicated, what they look like, what this site is called. The
-answers are kept in five ways, each with the reason why they still hold:
+answers are kept in six ways, each with the reason why they still hold:
 
 - `of_schema`: while SQLite's schema version is the same. SQLite itself keeps its knowledge of the schema by that.
 - `of_transaction`: until whoever changes what was read says so with `forget_row`. Others can't change it while the transaction
   lasts; the next one goes on with it if nobody committed anything in between (`begin`).
+- `of_state`: as `of_transaction`, and beyond a commit of somebody else that leaves the state of our tables as it was, which a short
+  answer tells: an ordinary write does.
 - `of_content`: while nobody, in whatever program, has committed anything to the file since, which two cheap look-ups say.
 - `of_answer`, of what is made of an answer: while SQLite answers the same. It is asked each time.
 - `holds`, of what was found sound: as long as that. Nobody else can damage it meanwhile, and what we take off says so.
@@ -27,6 +29,12 @@ import apsw
 MOST_ANSWERS = 50_000
 """How many answers are kept of one schema."""
 
+State = tuple[Hashable, Hashable]
+"""What tells one state of our tables from another: what every transaction changes that changes the replica, and what others change."""
+
+MOST_STATES = 100
+"""So many answers are kept for longer than their transaction, as that may be long; then it begins anew."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -36,12 +44,16 @@ class _Memory:
     """What is known of one connection's main database.
 
     Attributes:
+        states: what is kept of rows, with the state of our tables of which it is true.
+        lasting: the keys of `rows` that are kept so too.
         committed: SQLite's number of the committed content that `rows` and `sound` are true of; None while a transaction of ours runs.
     """
 
     schema_version: int = -1
     schema: dict[Hashable, Any] = field(default_factory=dict)
     rows: dict[Hashable, Any] = field(default_factory=dict)
+    states: dict[Hashable, tuple[State, Any]] = field(default_factory=dict)
+    lasting: set[Hashable] = field(default_factory=set)
     sound: set[Hashable] = field(default_factory=set)
     content: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)
     made: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict)
@@ -77,7 +89,8 @@ def begin(connection: apsw.Connection, *, nested: bool = False) -> None:
     memory = _of(connection)
     # Whoever deserializes a database into a connection has SQLite count anew; it has no name then.
     if memory.committed != connection.data_version("main") or not connection.filename:
-        forget_rows(connection)
+        memory.rows.clear()
+        memory.sound.clear()
     memory.committed = None
 
 
@@ -118,6 +131,59 @@ def of_transaction(connection: apsw.Connection, key: Hashable, read: Callable[[]
         rows[key] = read()
     found: R = rows[key]
     return found
+
+
+def of_state(connection: apsw.Connection, key: Hashable, state: Callable[[], State], read: Callable[[], R]) -> R:
+    """Return what `read` returned the last time, in this transaction or one before it with the same state of our tables.
+
+    Args:
+        state: returns what is never the same again once a transaction has changed what is read, but by `forget_row` or `replace_row`.
+    """
+    if not connection.in_transaction:
+        return read()
+    memory = _of(connection)
+    if key not in memory.rows:
+        known = memory.states.get(key)
+        now = state()
+        memory.rows[key] = known[1] if known is not None and known[0] == now else read()
+        memory.states[key] = now, memory.rows[key]
+        memory.lasting.add(key)
+    found: R = memory.rows[key]
+    return found
+
+
+def keep(connection: apsw.Connection, before: Hashable, after: State) -> None:
+    """Keep what `of_state` keeps for a new state of our tables: what is known in this transaction, or was not changed in it.
+
+    Args:
+        before: the first part of the state before.
+    """
+    memory = _of(connection)
+    if len(memory.lasting) > MOST_STATES:
+        memory.states.clear()
+        memory.lasting.clear()
+    states = {key: kept[1] for key, kept in memory.states.items() if kept[0][0] == before}
+    states |= {key: memory.rows[key] for key in memory.lasting & memory.rows.keys()}
+    memory.states.clear()
+    memory.states.update({key: (after, value) for key, value in states.items()})
+
+
+def told(connection: apsw.Connection, key: Hashable, state: Callable[[], State]) -> Any:
+    """Return what `replace_row` kept under a key, in this transaction or one before it with the same state; else None.
+
+    For what can't be read.
+    """
+    memory = _of(connection)
+    memory.lasting.add(key)
+    if key in memory.rows:
+        return memory.rows[key]
+    known = memory.states.get(key)
+    return known[1] if known is not None and known[0] == state() else None
+
+
+def last(connection: apsw.Connection, key: Hashable) -> Any:
+    """Return what `of_state` kept last under a key, whether it is still true or not; None if it kept nothing."""
+    return _of(connection).states.get(key, (None, None))[1]
 
 
 def kept(connection: apsw.Connection, key: Hashable) -> Any:
@@ -186,7 +252,9 @@ def holds(connection: apsw.Connection, key: Hashable, check: Callable[[], bool])
 
 def forget_row(connection: apsw.Connection, key: Hashable) -> None:
     """Forget what was read from rows under a key: somebody changed it."""
-    _of(connection).rows.pop(key, None)
+    memory = _of(connection)
+    memory.rows.pop(key, None)
+    memory.states.pop(key, None)
 
 
 def replace_row(connection: apsw.Connection, key: Hashable, value: Any) -> None:
@@ -201,6 +269,7 @@ def forget_rows(connection: apsw.Connection) -> None:
     memory = _of(connection)
     memory.committed = None
     memory.rows.clear()
+    memory.states.clear()
     memory.sound.clear()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from crdtsql.base import Sql, clock, identifier, joined, query, sql
+from crdtsql.base import Sql, clock, identifier, joined, memory, query, sql
 from crdtsql.compaction import floor, retiring
 from crdtsql.compaction.stride import Stride
 from crdtsql.numbers import archive
@@ -210,9 +210,11 @@ def _unasked(registry: Registry, stride: Stride, asked: _Asked) -> Iterator[None
                 over.append(before)
             before = record
         registry.connection.executemany(statement, over)
+        memory.forget_rows(registry.connection)
         yield
     if before is not None and not asked.is_asked_for(before, None):
         registry.connection.execute(statement, before)
+        memory.forget_rows(registry.connection)
 
 
 def _pages(

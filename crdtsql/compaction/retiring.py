@@ -70,11 +70,11 @@ def _let_go(registry: Registry, over: Mapping[bytes, retired.Retired]) -> None:
 # -- vectors that come in, and go out -----------------------------------------------------------------
 
 
-def full(registry: Registry, vector: Vector) -> dict[bytes, int]:
+def full(registry: Registry, vector: Vector) -> Vector:
     """Return a vector that comes from elsewhere with the ended sites that it need not name any more, as far as stamps here do."""
     upto, ours = vector.get(RETIRED, 0), registry.vector()
     if not upto:
-        return {**vector}
+        return vector
     more = {
         site: ours[site]
         for site, ended in ends(registry).items()
@@ -116,8 +116,9 @@ def expanded(registry: Registry, header: Header) -> Header:
     """Return the header of a changeset, before it is merged, with the sites that its sender need not name, but stamps here do."""
     if RETIRED not in header.vector:
         return header
+    header = header.in_full()
     known = {site.id for site in header.sites}
-    vector = full(registry, header.vector)
+    vector = {**full(registry, header.vector)}
     vector |= {site: header.retired[site][0] for _, site, _ in registry.sites() if site in header.retired}
     more = [(site, upto) for site, upto in vector.items() if site not in known]
     first = max(site.ordinal for site in header.sites) + 1

@@ -4,7 +4,8 @@ from crdtsql.export import parkedcells, sendable
 from crdtsql.export.changes import Change, changes
 from crdtsql.export.collecting import collect
 from crdtsql.export.describing import describe
-from crdtsql.export.exporting import count_missing_rows, export, find_start, lacks_genesis, receiver_noted
+from crdtsql.export.exporting import count_missing_rows, export, find_start, lacks_genesis
+from crdtsql.export.receiving import receiver_noted
 
 __all__ = [
     "Change",

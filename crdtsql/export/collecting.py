@@ -10,7 +10,8 @@ import apsw
 
 from crdtsql.base import Now, Progress, query
 from crdtsql.compaction import retiring
-from crdtsql.export.exporting import fill, find_start, lacks_genesis, receiver_noted
+from crdtsql.export.exporting import fill, find_start, lacks_genesis
+from crdtsql.export.receiving import receiver_noted
 from crdtsql.numbers import archive
 from crdtsql.store import Registered, Registry, Table
 from crdtsql.wire import MAXIMUM_ROWS_BYTES, Header, Sign, attached, header_bytes, pack, pack_rows, rows, workbench
@@ -43,11 +44,12 @@ def collect(
         receiver: the receiver's version vector: site id -> highest hlc seen; empty for one that has nothing.
     """
     connection, registered, receiver = registry.connection, registry.registered(), retiring.full(registry, receiver)
-    with receiver_noted(connection, registry.sites(), receiver):
+    with receiver_noted(registry, receiver) as others:
         start = find_start(connection)
         few = _few(registry, registered, receiver, start)
         if few is not None:
-            header = fill(registry, few, receiver, now, workbench.NAME, start, on_progress, others=registered)
+            name = workbench.NAME
+            header = fill(registry, few, receiver, now, name, start, on_progress, others=registered, apart_from=others)
             content = workbench.read(connection, header)
             workbench.clear(connection, header, range(1, len(few) + 1))
             encoded = None if content is None else rows.encode(content)

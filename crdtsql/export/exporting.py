@@ -7,9 +7,8 @@ to the receiver; of its cells those whose stamp is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from dataclasses import replace
 
 import apsw
@@ -20,7 +19,6 @@ from crdtsql.base import (
     Now,
     Progress,
     Sql,
-    TemporaryTable,
     clock,
     fragment,
     identifier,
@@ -33,9 +31,9 @@ from crdtsql.base import (
 )
 from crdtsql.compaction import floor, retiring
 from crdtsql.conflicts import unseen
-from crdtsql.export import acted, earlier, parkedcells
+from crdtsql.export import acted, earlier, listing, parkedcells
 from crdtsql.export.describing import describe, with_others
-from crdtsql.export.listing import without_unnamed
+from crdtsql.export.receiving import receiver_noted
 from crdtsql.numbers import archive, followers, foretelling
 from crdtsql.purge import told
 from crdtsql.shown import moved
@@ -47,9 +45,6 @@ from crdtsql.wire import Header, Site, TableHeader, image, workbench
 
 MOST_ROWS_READ = 100
 """So many rows are looked at to find out of which columns their news are."""
-
-_READERS = ("export/acted", "export/earlier", "export/parkedcells", "look/measures")
-RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver", read_by=_READERS)
 
 
 def export(
@@ -70,27 +65,16 @@ def export(
         only: the one table to export; all if None.
     """
     receiver = retiring.full(registry, receiver)
-    with receiver_noted(registry.connection, registry.sites(), receiver):
+    with receiver_noted(registry, receiver):
         tables, start = registry.tables() if only is None else [only], find_start(registry.connection)
         return fill(registry, tables, receiver, now, database, start, on_progress, for_people=for_people)
-
-
-@contextmanager
-def receiver_noted(
-    connection: apsw.Connection, sites: Sequence[tuple[int, bytes, int]], receiver: Mapping[bytes, int]
-) -> Iterator[None]:
-    """Note the receiver's vector for the length of a block, for statements to compare with."""
-    with RECEIVER.created(connection):
-        known = [(ordinal, receiver.get(site, 0)) for ordinal, site, _ in sites]
-        query.insert_all(connection, "temp._crdt_receiver", known)
-        yield
 
 
 def count_missing_rows(registry: Registry, receiver: Mapping[bytes, int]) -> int:
     """Count the rows that an export for a receiver would hold, without exporting."""
     connection, receiver = registry.connection, retiring.full(registry, receiver)
     rows = 0
-    with receiver_noted(connection, registry.sites(), receiver):
+    with receiver_noted(registry, receiver):
         start = find_start(connection)
         if start is None:
             return 0
@@ -128,14 +112,19 @@ def fill(
     *,
     for_people: bool = False,
     others: Registered | None = None,
+    apart_from: AbstractSet[bytes] = frozenset(),
 ) -> Header:
     """Fill empty tables of an image with what the noted receiver lacks; return the header.
 
     Args:
         start: what `find_start` returns.
         others: all tables, if only some are to be filled, those of the workbench.
+        apart_from: the sites of which the receiver has something else than this file, for the workbench.
     """
-    connection, header = registry.connection, acted.counted(registry, say(registry, tables, receiver, now))
+    connection = registry.connection
+    apart = None if others is None else listing.apart(registry, receiver, apart_from)
+    sites = listing.of(registry, receiver, None) if apart is None else ()
+    header = acted.counted(registry, say(registry, tables, receiver, now, sites))
     if others is None:
         for statement in image.schema(header, database):
             connection.execute(statement)
@@ -148,20 +137,23 @@ def fill(
     counted = [_counted(connection, table, number, database) for number, table in enumerate(header.tables, 1)]
     header = replace(header, tables=tuple(counted), foretold=foretelling.told(connection, tuple(counted), database))
     header = header if others is None else with_others(connection, header, others)
-    return without_unnamed(registry, header, database, range(1, len(tables) + 1))
+    numbers = range(1, len(tables) + 1)
+    if apart is not None:
+        return listing.with_rest(registry, header, receiver, apart, database, numbers)
+    return listing.without_unnamed(registry, header, database, numbers)
 
 
-def say(registry: Registry, tables: list[Table], receiver: Mapping[bytes, int], now: Now) -> Header:
+def say(
+    registry: Registry, tables: list[Table], receiver: Mapping[bytes, int], now: Now, sites: tuple[Site, ...]
+) -> Header:
     """Say in a header what a changeset says before it has any rows."""
-    connection, sites = registry.connection, registry.sites()
-    needs = [min(upto, receiver.get(site, 0)) for _, site, upto in sites]
-    listed = tuple(Site(*site, needed) for site, needed in zip(sites, needs, strict=True))
+    connection = registry.connection
     links = followers.links(registry, tables)
     headers = [replace(describe(connection, table), links=links.get(table.id, ())) for table in tables]
     return Header(
         registry.site_id(registry.self_ordinal),
         now(),
-        listed,
+        sites,
         tuple(headers),
         registry.eras(),
         unseen.news(registry, receiver),
@@ -187,7 +179,7 @@ def _export_tables(
     if start is None:
         return
     registry.connection.execute(sql("export/exporting/merged", image=Sql(database)))
-    earlier.tell(registry, Sql(database))
+    earlier.tell(registry, receiver, Sql(database))
     for number, table in enumerate(tables, 1):
         on_progress(f"export {table.name}", number - 1, len(tables))
         _export_table(registry, table, number, start, receiver, database, for_people)
@@ -268,10 +260,12 @@ def _changed_fields(connection: apsw.Connection, table: Table, start: int) -> se
         return None
     found: set[int] = set()
     for t, s, *cells in rows:
-        if (t & clock.EVENT_MASK) > upto[s]:
+        if (t & clock.EVENT_MASK) > upto.get(s, clock.HIGHEST_HLC):
             return None
         for field, cell_t, cell_s in zip(table.fields, cells[::2], cells[1::2], strict=True):
-            if cell_t is not None and (cell_t == clock.ABSENT or (cell_t & clock.EVENT_MASK) > upto[cell_s]):
+            if cell_t is not None and (
+                cell_t == clock.ABSENT or (cell_t & clock.EVENT_MASK) > upto.get(cell_s, clock.HIGHEST_HLC)
+            ):
                 found.add(field.id)
     return found
 

@@ -1,18 +1,69 @@
 """Listing: which sites a changeset lists. Those of the vector, and of the retired ones only those that something in it names.
 
-Reads the tables that were filled for it. Costs nothing in a file that knows no retired site.
+Where there are many that wrote nothing, or of which the receiver said to have what is here, these are listed only if something names
+them; of those that wrote a digest says what is here of them (decision 0052). Reads the tables that were filled for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 import apsw
 
-from crdtsql.base import joined, policy, query
-from crdtsql.store import Registry, retired
-from crdtsql.wire import Header, TableHeader, image
+from crdtsql.base import RETIRED, joined, policy, query
+from crdtsql.store import Registry, retired, sites
+from crdtsql.wire import Header, Site, TableHeader, image
+
+FEWEST = 32
+"""From so many sites on that need not be listed it pays to leave them out."""
+
+
+def of(registry: Registry, receiver: Mapping[bytes, int], ordinals: Iterable[int] | None) -> tuple[Site, ...]:
+    """List sites, given their ordinals, or all, as a changeset for a receiver with that vector does."""
+    known = sites.known(registry.connection)
+    found = known.listed if ordinals is None else known.some(sorted(ordinals))
+    return tuple(Site(*site, min(site[2], receiver.get(site[1], 0))) for site in found)
+
+
+def apart(registry: Registry, receiver: Mapping[bytes, int], differing: AbstractSet[bytes]) -> set[int] | None:
+    """Return the ordinals of the sites that must be listed, even if nothing names them; None if all are.
+
+    Args:
+        differing: the sites of which the receiver has something else than this file.
+    """
+    vector, ordinals = registry.vector(), registry.ordinals()
+    if len(ordinals) < FEWEST or RETIRED in vector or RETIRED in receiver:
+        return None
+    if len(vector) == len(differing):  # nothing may say then that both have met
+        return None
+    return {registry.self_ordinal, *(ordinals[site] for site in differing)}
+
+
+def with_rest(
+    registry: Registry,
+    header: Header,
+    receiver: Mapping[bytes, int],
+    apart: AbstractSet[int],
+    database: str,
+    numbers: Sequence[int],
+) -> Header:
+    """Return the header with those sites that must be listed, and those that something names; with all, if few others are left.
+
+    Args:
+        apart: what `apart` returned.
+        database: where the workbench is.
+        numbers: the tables that were filled.
+    """
+    wanted = {*apart}.union(
+        _in_header(header),
+        *(_ordinals(registry.connection, statement) for statement in _statements(header, numbers, database)),
+    )
+    if len(registry.ordinals()) - len(wanted) >= FEWEST:
+        listed, packed = of(registry, receiver, wanted), sites.known(registry.connection).packed
+        return replace(header, sites=listed, rest=packed.without(site.id for site in listed))
+    return replace(header, sites=of(registry, receiver, None))
 
 
 def without_unnamed(registry: Registry, header: Header, database: str, numbers: Iterable[int]) -> Header:
@@ -37,13 +88,16 @@ def without_unnamed(registry: Registry, header: Header, database: str, numbers: 
 
 
 def _ordinals(connection: apsw.Connection, statement: str) -> set[int]:
-    return {ordinal for row in query.rows(connection, statement) for ordinal in row}
+    return {ordinal for row in query.rows(connection, statement) for ordinal in row if ordinal is not None}
 
 
 def _in_header(header: Header) -> Iterator[int]:
     """Name the ordinals that stand in the header."""
     yield from (ordinal for _, ordinal in header.geneses.values())
-    yield from (one.site for one in header.purges)
+    for (
+        one
+    ) in header.purges:  # of rows that are numbered the key names a site too; what else is a number there does no harm
+        yield from (one.site, *(part for part in one.key if isinstance(part, int)))
     yield from (site for _, site, _ in header.foretold)
     for write in header.unseen:
         yield from (write.site, write.since[1], *(() if write.lost is None else (write.lost[1],)))

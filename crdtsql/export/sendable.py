@@ -8,6 +8,7 @@ others will read it. Rows need no such look: that of what is merged each is soun
 from __future__ import annotations
 
 from crdtsql.base import CrowdedError, InvalidChangesetError, query, suggest
+from crdtsql.export import listing
 from crdtsql.export.exporting import say
 from crdtsql.store import Registry
 from crdtsql.wire import MAXIMUM_FORETOLD, MAXIMUM_SITES, header_bytes, read_header
@@ -36,7 +37,7 @@ def check(registry: Registry) -> None:
     (awaited,) = query.first(registry.connection, "SELECT count(*) FROM main._crdt_foretold")
     if awaited > MAXIMUM_FORETOLD:
         raise _crowded(registry, f"{awaited:,} rows that keys await", "foretold", MAXIMUM_FORETOLD)
-    head = header_bytes(say(registry, registry.tables(), {}, lambda: 0))
+    head = header_bytes(say(registry, registry.tables(), {}, lambda: 0, listing.of(registry, {}, None)))
     if len(head) > MAXIMUM_SAID_BYTES:
         raise _crowded(registry, f"{len(head):,} bytes about sites and tables", "bytes", MAXIMUM_SAID_BYTES)
     try:

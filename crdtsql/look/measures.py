@@ -102,7 +102,7 @@ def lag(registry: Registry, known: Mapping[bytes, int]) -> Lag:
 def _missing_there(registry: Registry, known: Mapping[bytes, int]) -> list[int]:
     """Return the oldest event of each table that another side lacks; of those that were superseded none is known."""
     connection, found = registry.connection, []
-    with receiver_noted(connection, registry.sites(), known):
+    with receiver_noted(registry, known):
         start = find_start(connection)
         for table in registry.tables():
             everything = start is None or start <= table.bulk

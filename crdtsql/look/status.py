@@ -255,7 +255,7 @@ def _table_status(registry: Registry, table: Table, sizes: dict[str, int], lost:
 
 def peer_status(registry: Registry, peer: bytes, known: dict[bytes, int], vector: Mapping[bytes, int]) -> PeerStatus:
     """Say what a peer lacks that was last known to have `known`, of what the vector has here."""
-    known = retiring.full(registry, known)
+    known = {**retiring.full(registry, known)}
     behind = [(upto, known.get(site, 0)) for site, upto in vector.items() if known.get(site, 0) < upto]
     newest = max(known.values(), default=0)
     latest = max((upto for upto, _ in behind), default=0)

@@ -89,11 +89,7 @@ def check_needs(registry: Registry, header: Header) -> None:
         MissingChangesError: the changeset builds on changes that are not here.
     """
     ours = retired.vector_with(registry, header.needs)
-    missing = {
-        site.hex(): (ours.get(site, 0), needed)
-        for site, needed in sorted(header.needs.items() - ours.items())
-        if ours.get(site, 0) < needed
-    }
+    missing = {site.hex(): (ours.get(site, 0), needed) for site, needed in sorted(header.needs_above(ours).items())}
     if missing:
         named = "; ".join(
             f"site {site} after {clock.show_time(have) if have else 'the beginning'} up to {clock.show_time(needed)}"
@@ -113,16 +109,15 @@ def check_skew(header: Header, now: Now) -> None:
     Raises:
         ClockSkewError: the clock of a site was ahead of this machine's by more than five minutes.
     """
-    newest = max(header.sites, key=lambda site: site.upto, default=None)
-    if newest is None:
-        return
-    skew_ms = clock.to_ms(newest.upto) - now()
+    highest = header.highest
+    skew_ms = clock.to_ms(highest) - now()
     if skew_ms > clock.MAXIMUM_SKEW_MS:
+        newest = next(site for site, upto in header.vector.items() if upto == highest)
         raise ClockSkewError(
-            f"site {newest.id.hex()} stamped changes {skew_ms / 60_000:,.0f} minutes ahead of this machine's clock "
+            f"site {newest.hex()} stamped changes {skew_ms / 60_000:,.0f} minutes ahead of this machine's clock "
             f"(at most {clock.MAXIMUM_SKEW_MS // 60_000} are taken): nothing was changed; set the clock that is wrong, "
             "here or there, and import again once this machine's clock has reached that time",
-            newest.id.hex(),
+            newest.hex(),
             skew_ms,
         )
 
@@ -201,7 +196,8 @@ def merge(
         SchemaMismatchError: a table or column of the changeset is not replicated here, or in another way.
         ConstraintViolationError: rows of a table that is not replicated refer to rows that went.
     """
-    connection, header = registry.connection, retiring.expanded(registry, header)
+    connection = registry.connection
+    header = retiring.expanded(registry, header).in_terms_of(registry.vector())
     join_eras(registry, header)
     agreement.check(registry, header)
     report, strange = MergeReport(header.sender.hex()), unrelated.find(registry, header)
@@ -243,7 +239,7 @@ def merge(
 def _news(registry: Registry, header: Header) -> list[tuple[int, int]]:
     """List the entries of the sender's vector that may be new here, by local ordinals."""
     ordinals = registry.ordinals()
-    return [(ordinals[site], upto) for site, upto in header.vector.items() - registry.vector().items()]
+    return [(ordinals[site], upto) for site, upto in header.above(registry.vector()).items()]
 
 
 def _meet_sites(registry: Registry, header: Header, database: str, *, again: bool) -> dict[int, int]:
@@ -326,8 +322,19 @@ def _map_sites(registry: Registry, header: Header, *, again: bool) -> tuple[dict
     ordinals = registry.add_sites(ids)
     connection, seen_before = registry.connection, [before.get(site, 0) for site in ids]
     query.insert_all(connection, "temp._crdt_from", [*zip(numbers, ordinals, seen_before, ids, strict=True)])
+    if header.rest is not None:
+        _note_rest(registry, header)
     query.insert_all(connection, "temp._crdt_theirs", [*zip(ordinals, uptos, strict=True)])
     return dict(zip(numbers, ordinals, strict=True)), listed
+
+
+def _note_rest(registry: Registry, header: Header) -> None:
+    """Note what the sender has of the sites that the changeset does not list: what is here. It knows no others."""
+    ordinals, connection = registry.ordinals(), registry.connection
+    others = {*header.ids.values()} | (registry.vector().keys() - header.unlisted.keys())
+    connection.execute("INSERT INTO temp._crdt_theirs (ordinal, upto) SELECT ordinal, upto FROM _crdt_site")
+    statement = "DELETE FROM temp._crdt_theirs WHERE ordinal = ?"
+    connection.executemany(statement, [(ordinals[site],) for site in others])
 
 
 def _merge_tables(

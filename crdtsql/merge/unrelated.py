@@ -49,7 +49,7 @@ def find(registry: Registry, header: Header) -> Unrelated:
     """Find out what this replica and the sender of a changeset filled separately; before anything is merged."""
     ids, theirs = header.ids, header.vector
     ours, known = retired.vector_with(registry, ids.values()), registry.ordinals()
-    wholly = not any((site in known or site in ours) and site != RETIRED for site in ids.values())
+    wholly = not any((site in known or site in ours) and site != RETIRED for site in (*ids.values(), *header.unlisted))
     unseen = {table.uid for table in header.tables if table.genesis and not _is_seen(table.genesis, ids, ours)}
     if wholly or not unseen:
         return Unrelated(wholly, frozenset())

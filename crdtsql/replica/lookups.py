@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from crdtsql.base import RETIRED, CrdtsqlError, SqliteValue, Vector, by_id, memory, query
+from crdtsql.base import RETIRED, CrdtsqlError, SqliteValue, Vector, by_id, differing, memory, query, written
 from crdtsql.replica.reports import Standing
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, foreign_keys, reading
 from crdtsql.replica.turns import verb
-from crdtsql.store import damage, has_pending, lanes, retired
+from crdtsql.store import damage, has_pending, lanes, peers, retired, sites
 
 if TYPE_CHECKING:
     from crdtsql.conflicts import Conflict
@@ -41,7 +41,8 @@ class Lookups(Session):
 
     def _read_vector(self) -> Mapping[bytes, int]:
         self.registry.require()
-        return retired.told_vector(self.registry)
+        with reading(self.connection):
+            return retired.told_vector(self.registry)
 
     def _in_terms_of(self, peer: Mapping[bytes, int], vector: Mapping[bytes, int]) -> dict[bytes, int]:
         if not peer or not (RETIRED in vector or RETIRED in peer):
@@ -50,6 +51,22 @@ class Lookups(Session):
 
         with reading(self.connection):
             return {**retiring.told_in_terms_of(self.registry, peer)}
+
+    @verb
+    def remember_peer(self, site: str, vector: Vector) -> None:
+        """Remember what a peer has, for `status`."""
+        with self._explained():
+            read = partial(self._read_peer, bytes.fromhex(site))
+            known = memory.of_content(self.connection, ("peer", site), read)
+            told = sites.read_vector(self.connection, vector)
+        if any(told[origin] > known.get(origin, 0) for origin in differing(told, known)):
+            with self._writing():
+                self.registry.remember_peer(bytes.fromhex(site), told)
+
+    def _read_peer(self, site: bytes) -> Mapping[bytes, int]:
+        with reading(self.connection):
+            ordinal = self.registry.ordinals().get(site)
+            return {} if ordinal is None else peers.known(self.connection, ordinal)
 
     @verb
     def standing(self, peer_vector: Vector | None = None) -> Standing:
@@ -61,18 +78,19 @@ class Lookups(Session):
         with self._explained():
             # What waits to be settled waits while foreign keys are enforced.
             enforced = query.enforces_keys(self.connection)
-            peer = by_id(peer_vector or {})
+            peer = sites.read_vector(self.connection, peer_vector or {})
             found = memory.of_content(self.connection, ("standing", enforced), partial(self._stand, peer))
             if peer.get(bytes.fromhex(found.site), 0) > found.vector.get(found.site, 0):
                 found = self._stand(peer)
-            vector = {site.hex(): upto for site, upto in self._in_terms_of(peer, by_id(found.vector)).items()}
+            vector = {**found.vector}
+            if RETIRED in peer or RETIRED.hex() in vector:
+                vector = written(self._in_terms_of(peer, by_id(vector)))
         return Standing(found.site, vector, {**found.lanes})
 
     def _stand(self, peer: Mapping[bytes, int]) -> Standing:
         with self._folded(peer):
             site = self.registry.site_id(self.registry.self_ordinal).hex()
-            vector = {one.hex(): upto for one, upto in retired.told_vector(self.registry).items()}
-            return Standing(site, vector, self._read_lanes())
+            return Standing(site, written(retired.told_vector(self.registry)), self._read_lanes())
 
     @verb
     def lanes_known(self) -> dict[str, int]:

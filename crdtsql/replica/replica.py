@@ -22,10 +22,10 @@ from crdtsql.base import (
     Vector,
     by_id,
     caseless,
-    memory,
     parse_limit,
     query,
     suggest,
+    written,
 )
 from crdtsql.replica.carried import Carried
 from crdtsql.replica.combining import Combining
@@ -40,7 +40,7 @@ from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
 from crdtsql.sqlite import securely
-from crdtsql.store import Remedy, damage, names, retired, starts
+from crdtsql.store import Remedy, damage, names, retired, sites, starts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -201,7 +201,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
     def vector(self) -> dict[str, int]:
         """Return the version vector: site id as hex -> hlc up to which all its events are here."""
         with self._folded(strict=False):
-            return {site.hex(): upto for site, upto in retired.told_vector(self.registry).items()}
+            return written(retired.told_vector(self.registry))
 
     @verb
     def export(self, since: Vector | None = None, *, skip_empty: bool = False) -> bytes:
@@ -215,7 +215,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         from crdtsql.compaction import fence
         from crdtsql.export import collect
 
-        receiver = by_id(since or {})
+        receiver = sites.read_vector(self.connection, since or {})
         with self._explained(), ExitStack() as attachments:
             with self._folded(receiver, durable=True):
                 fence.check_receiver(self.registry, receiver)
@@ -269,7 +269,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         from crdtsql.wire import unpack
 
         allowed = vanishing.Allowed(parse_limit(max_deletes))
-        received = unpack(data)
+        received = unpack(data, sites.packed_before(self.connection))
         header = received.header
         with self._explained():
             self.registry.require()
@@ -434,13 +434,3 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         """
         known = {site.hex(): upto for site, upto in self.known(by_id(vector)).items()}
         return Standing(self.site, known, self.lanes_known()).has_news_for(vector, lanes)
-
-    @verb
-    def remember_peer(self, site: str, vector: Vector) -> None:
-        """Remember what a peer has, for `status`."""
-        with self._explained():
-            peers = memory.of_content(self.connection, "peers", self.registry.peers)
-        known = {bytes(peer): vector for peer, vector in peers.items()}.get(bytes.fromhex(site), {})
-        if any(upto > known.get(origin, 0) for origin, upto in by_id(vector).items()):
-            with self._writing():
-                self.registry.remember_peer(bytes.fromhex(site), by_id(vector))

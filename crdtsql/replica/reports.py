@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crdtsql.base import HALF, CrdtsqlError, DeleteLimit, SqliteValue, Vector, by_id, value_to_json
+from crdtsql.base import HALF, CrdtsqlError, DeleteLimit, SqliteValue, Vector, by_id, differing, value_to_json
 
 if TYPE_CHECKING:
     from crdtsql.export import Change
@@ -34,8 +34,9 @@ class Standing(NamedTuple):
         Args:
             lanes: the peer's.
         """
-        known = by_id(vector)
-        return any(upto > known.get(bytes.fromhex(site), 0) for site, upto in self.vector.items()) or any(
+        others = differing(self.vector, vector)  # mostly none, of perhaps thousands
+        known = by_id(vector) if others else {}
+        return any(self.vector[site] > known.get(bytes.fromhex(site), 0) for site in others) or any(
             chosen > lanes.get(site, -1) for site, chosen in self.lanes.items()
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,20 @@ if TYPE_CHECKING:
     from crdtsql.store import Book
 
 
-class Proven(dict[bytes, int]):
+class Proven(Mapping[bytes, int]):
     """A vector that a changeset has whose sender is believed: the word of nobody else proves that a file was rolled back."""
+
+    def __init__(self, vector: Mapping[bytes, int]) -> None:
+        self._vector = vector
+
+    def __getitem__(self, site: bytes) -> int:
+        return self._vector[site]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._vector)
+
+    def __len__(self) -> int:
+        return len(self._vector)
 
 
 class Waiting:

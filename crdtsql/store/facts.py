@@ -100,6 +100,20 @@ def _read_kind(connection: apsw.Connection, kind: str) -> list[tuple[str, Sqlite
     return query.rows(connection, statement, (f"{kind}:", f"{kind};", len(kind) + 2))
 
 
+def state(connection: apsw.Connection) -> memory.State:
+    """Return what tells the state of our tables from all others: each transaction that changes the replica draws a nonce.
+
+    To note a peer that is new changes no more than which sites are known, and draws none.
+    """
+    (last,) = query.first(connection, "SELECT max(ordinal) FROM main._crdt_site")
+    return drawn(connection), last
+
+
+def drawn(connection: apsw.Connection) -> tuple[SqliteValue, SqliteValue]:
+    """Return how far the file has come: a number that rises, and one by chance, which a restored file does not draw again."""
+    return get(connection, "generation"), get(connection, "nonce")
+
+
 def schema_has_moved(connection: apsw.Connection) -> bool:
     """Tell whether the schema was changed since the last look."""
     (version,) = query.first(connection, "PRAGMA main.schema_version")

@@ -35,7 +35,7 @@ from crdtsql.base import (
 from crdtsql.store import catalogue, damage, facts, progress
 from crdtsql.store.catalogue import Registered
 from crdtsql.store.tables import Field, Table, free_uid
-from crdtsql.store.vectors import began, peers, sites
+from crdtsql.store.vectors import began, peers, seen, sites
 
 if TYPE_CHECKING:
     from crdtsql.sqlite import TableShape
@@ -266,8 +266,8 @@ class Registry:
     def raise_vector(self, batch: int, entries: Iterable[tuple[int, int]]) -> None:
         """Raise entries (ordinal, hlc) of the vector, and the clock, and record that it happened in `batch`."""
         known = sites.known(self.connection)
-        told = dict(entries)
-        risen = {ordinal: told[ordinal] for ordinal, _, upto in known.listed if upto < told.get(ordinal, 0)}
+        told = dict(sorted(entries))
+        risen = {ordinal: told[ordinal] for ordinal, _, upto in known.some(told) if upto < told[ordinal]}
         for ordinal, upto in risen.items():
             self.connection.execute("UPDATE _crdt_site SET upto = ? WHERE ordinal = ?", (upto, ordinal))
             self.connection.execute(sql("store/registry/record_progress"), (batch, ordinal, upto))
@@ -291,8 +291,7 @@ class Registry:
     def record_merged(self, at: int, site: int | None = None) -> None:
         """Record what the local site, or another one, had merged before its event `at`, as far as that grew since the last record."""
         began.note(self, at, site)
-        values = {"self": self.self_ordinal if site is None else site, "at": at}
-        self.connection.execute(sql("store/registry/record_merged"), values)
+        seen.record(self.connection, self.self_ordinal if site is None else site, at)
 
     def remember_peer(self, peer: bytes, vector: Mapping[bytes, int]) -> None:
         """Remember the vector that a peer was seen to have."""

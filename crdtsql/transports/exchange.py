@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crdtsql.base import (
+    RETIRED,
     CannotRejoinError,
     CrdtsqlError,
     MissingChangesError,
@@ -20,6 +21,7 @@ from crdtsql.base import (
     Vector,
     by_id,
     write_limit,
+    written,
 )
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, Standing, SyncOptions, SyncReport, check_committed
@@ -197,5 +199,7 @@ def take(replica: Replica, found: Response, report: SyncReport, options: SyncOpt
 
 def standing(replica: Replica, peer_vector: Vector) -> Standing:
     """Return where a replica stood after the last fold, for a peer with a vector."""
-    vector = {site.hex(): upto for site, upto in replica.known(by_id(peer_vector)).items()}
-    return Standing(replica.site, vector, replica.lanes_known())
+    known = replica.known()
+    if RETIRED in known or RETIRED.hex() in peer_vector:
+        known = replica.known(by_id(peer_vector))
+    return Standing(replica.site, written(known), replica.lanes_known())

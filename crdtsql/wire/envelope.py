@@ -8,13 +8,15 @@ A changeset is, in this order (all numbers little-endian, unsigned):
         10      2  flags: 1 if keys have foretold numbers (decision 0031), 2 if its sender has forgotten what all members had,
                   4 if its vector has one entry for all ended sites (decision 0035), 8 if it is signed (decision 0039), 16 if it has
                   rows of typed columns, and somebody asked for a compaction (decision 0041), 32 if it says who wrote
-                  events (decision 0048)
+                  events (decision 0048), 64 if its header does not list all sites (decision 0052)
         12      4  length of the header, at most 16 MiB
         16      8  length of the body
         24      8  length of the body after decompression
         32     32  BLAKE2b-256 of everything but these 32 bytes and the signature
         64      -  format 1: the header: JSON, UTF-8
-         -      -  body, as one Zstandard frame (RFC 8878): format 1: the image; format 2: the header, then the rows
+         -      -  body, as one Zstandard frame (RFC 8878): format 1: the image; format 2: the header, then the rows. With the flag 64
+                  there is before it, and counted with it, the list of the sites that the header does not list: its length in 4
+                  bytes, and a frame of its own, which is read only where it must be
          -     64  if it is signed: the Ed25519 signature over the words "crdtsql changeset 1\\n" and the 32 bytes above
 
 The image is an SQLite database with the tables that `image.py` describes; rows are what these tables hold, as `rows.py` writes it.
@@ -30,29 +32,33 @@ import json
 import struct
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import zstandard
 
-from crdtsql.base import RETIRED, InvalidChangesetError, suggest
+from crdtsql.base import HLC_BYTES, ID_BYTES, RETIRED, InvalidChangesetError, PackedVector, Rest, suggest
 from crdtsql.wire.header import Header
-from crdtsql.wire.parsing import read_header
+from crdtsql.wire.parsing import read_header, read_rest
 
 MAGIC = b"\x89CRDT\r\n\x1a"
 IMAGE, ROWS = 1, 2
 """The format versions: large changesets have an image, small ones rows."""
-FORETOLD, FORGOT, NAMELESS, SIGNED, TYPED, ACTED = 1, 2, 4, 8, 16, 32
+FORETOLD, FORGOT, NAMELESS, SIGNED, TYPED, ACTED, REST = 1, 2, 4, 8, 16, 32, 64
 """The flags of changesets whose header says which rows numbers in keys stand for that are not theirs; whose sender has forgotten what
 all members had; whose vector speaks of ended sites without naming them; that are signed; with rows of typed columns, once somebody
-asked for a compaction; and that say who wrote events. A reader who knows nothing of that must refuse them."""
-FLAGS = FORETOLD | FORGOT | NAMELESS | SIGNED | TYPED | ACTED
+asked for a compaction; that say who wrote events; and that do not list all sites. A reader who knows nothing of that must refuse
+them."""
+FLAGS = FORETOLD | FORGOT | NAMELESS | SIGNED | TYPED | ACTED | REST
 SIGNATURE_BYTES = 64
 Sign = Callable[[bytes], bytes]
 """Signs the checksum of a changeset."""
 PREFIX = struct.Struct("<8sHHIQQ32s")
+LENGTH = struct.Struct("<I")
 MAXIMUM_HEADER_BYTES = 16 << 20
 """As objects, a hostile header takes some thirty times its size in memory."""
 MAXIMUM_IMAGE_BYTES = 8 << 30
@@ -81,7 +87,26 @@ def pack(header: Header, image: bytes, sign: Sign | None = None) -> bytes:
 def pack_rows(header: Header, head: bytes, rows: bytes, sign: Sign | None = None) -> bytes:
     """Write a changeset that has rows; `head` is its header as `header_bytes` writes it, and `sign` is there if it has keys."""
     lengths = len(head), len(head) + len(rows)
-    return _sealed(ROWS, _flags(header), b"", _compressed(head + rows), lengths, sign)
+    listed = b"" if header.rest is None else _list(header.rest.content)
+    return _sealed(ROWS, _flags(header), b"", listed + _compressed(head + rows), lengths, sign)
+
+
+@lru_cache(maxsize=4)
+def _list(content: bytes) -> bytes:
+    """Write the list of the sites that a header does not list, from their bytes; it is the same one for many changesets."""
+    end = len(content) // (ID_BYTES + HLC_BYTES) * ID_BYTES
+    # Of the hlcs the first bytes of all come first, then the second ones, and so on: most of those are alike.
+    frame = _compressed(b"".join((content[:end], *(content[end + place :: HLC_BYTES] for place in range(HLC_BYTES)))))
+    return LENGTH.pack(len(frame)) + frame
+
+
+def _read_list(listed: memoryview, count: int) -> bytes:
+    """Return the bytes of the sites of a list, of which there are so many."""
+    found = _unfold(listed, (ID_BYTES + HLC_BYTES) * count)
+    end, hlcs = ID_BYTES * count, bytearray(HLC_BYTES * count)
+    for place in range(HLC_BYTES):
+        hlcs[place::HLC_BYTES] = found[end + place * count : end + (place + 1) * count]
+    return found[:end] + hlcs
 
 
 def _flags(header: Header) -> int:
@@ -89,7 +114,7 @@ def _flags(header: Header) -> int:
     typed = any(kind != "lww" for table in header.tables if table.rows for _, kind in table.columns)
     flags = FORETOLD * bool(header.foretold) | FORGOT * bool(header.compaction.floor) | NAMELESS * nameless
     flags |= SIGNED * bool(header.keys) | TYPED * (typed and bool(header.compaction))
-    return flags | ACTED * bool(header.acted)
+    return flags | ACTED * bool(header.acted) | REST * (header.rest is not None)
 
 
 def header_bytes(header: Header) -> bytes:
@@ -205,8 +230,11 @@ def _sound_frame() -> Iterator[None]:
         raise InvalidChangesetError(f"not a sound changeset: its content can't be decompressed ({error})") from error
 
 
-def unpack(data: bytes) -> Changeset:
+def unpack(data: bytes, known: PackedVector | None = None) -> Changeset:
     """Check a changeset's envelope and read its header. An image is not decompressed.
+
+    Args:
+        known: any vector; if what the header does not list is a part of it, it stays so (`Header.rest`). Else all is listed.
 
     Raises:
         InvalidChangesetError: the bytes are not a whole changeset of a known version.
@@ -224,17 +252,56 @@ def unpack(data: bytes) -> Changeset:
         raise InvalidChangesetError("the changeset was damaged on its way (its checksum differs): send it again")
     if version == IMAGE:
         head, body = view[PREFIX.size : PREFIX.size + head_length], view[PREFIX.size + head_length :]
+        finder = None
     else:
-        content = memoryview(_unfold(view[PREFIX.size :], unfolded))
+        listed, frame = _split(view[PREFIX.size :], flags)
+        content = memoryview(_unfold(frame, unfolded))
         head, body = content[:head_length], content[head_length:]
-    header = read_header(bytes(head))
+        finder = _Finder(listed, known) if flags & REST else None
+    header = read_header(bytes(head), None if finder is None else finder.find)
     if flags != _flags(header):
         raise InvalidChangesetError("not a sound changeset: its header and its flags differ")
     if version == IMAGE and (header.others or header.geneses):
         raise InvalidChangesetError(
             "not a sound changeset: an image has all tables of its sender, and no list of others"
         )
+    if finder is not None:
+        header = header.in_full() if finder.part_of is None else replace(header, part_of=finder.part_of)
     return Changeset(version, header, body, unfolded, len(data), digest, signature)
+
+
+def _split(content: memoryview, flags: int) -> tuple[memoryview, memoryview]:
+    """Split what follows the first part of a changeset that has rows into its list and its body."""
+    if not flags & REST:
+        return content[:0], content
+    if len(content) < LENGTH.size:
+        raise _other_length()
+    (length,) = LENGTH.unpack_from(content)
+    if length > len(content) - LENGTH.size:
+        raise _other_length()
+    return content[LENGTH.size : LENGTH.size + length], content[LENGTH.size + length :]
+
+
+class _Finder:
+    """Finds what a header does not list: in a vector that is known here, if it is a part of it, else in the list.
+
+    Attributes:
+        part_of: that vector, once it was found there.
+    """
+
+    def __init__(self, listed: memoryview, known: PackedVector | None) -> None:
+        self._listed = listed
+        self._known = known
+        self.part_of: Mapping[bytes, int] | None = None
+
+    def find(self, count: int, digest: bytes, sites: AbstractSet[bytes]) -> Rest:
+        """Find so many entries, given their digest, and which sites are not among them."""
+        if self._known is not None:
+            rest = self._known.without(sites)
+            if rest.digest == digest and len(rest.vector) == count:
+                self.part_of = self._known.vector
+                return rest
+        return read_rest(_read_list(self._listed, count), digest, sites)
 
 
 def _other_length() -> InvalidChangesetError:

@@ -7,6 +7,9 @@ The header is a JSON object:
     sites       list of {ordinal, id, upto, needs}: ordinal is 1, 2, ... and is what the image says instead of the id;
                 upto is the sender's version vector, needs what the receiver's vector must cover. If the id of zeros is among
                 them, which stands for all ended sites, these are listed only where stamps name them, so ordinals may be left out
+    rest        optional, and there if sites are not listed that no stamp names: those of which the receiver said to have what is here,
+                and those that wrote nothing: {sites, hash}: how many of the former there are, and BLAKE2b-256 of their vector
+                (base/vectors/packed.py), which is what the receiver needs of them too. Ordinals may be left out then
     tables      list of {name, key, columns, genesis, rows, gone}: key is a list of names, columns a list of
                 {name, type}; genesis is null or [t, ordinal]: the stamp of the sender's rows that were never written
                 since the table was enabled; rows counts all rows of the changeset, gone those of them that are deleted;
@@ -45,7 +48,7 @@ Unknown keys are ignored. `parsing.py` reads it from strangers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -55,12 +58,17 @@ from crdtsql.base import (
     Declared,
     Lane,
     OldNumbers,
+    Rest,
     SiteLine,
     SqliteValue,
     caseless,
+    differing,
     policy,
     value_to_json,
 )
+
+Vector = Mapping[bytes, int]
+_NOTHING: MappingProxyType[bytes, int] = MappingProxyType({})
 
 
 class Site(NamedTuple):
@@ -205,7 +213,13 @@ class KeyStep(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """What a changeset says about itself, readable without any database."""
+    """What a changeset says about itself, readable without any database.
+
+    Attributes:
+        sites: those that are listed.
+        rest: what of others is there, and needed, but for sites that wrote nothing; None if all are listed.
+        part_of: a vector of which the rest is known to be a part, if there is one: so much of that need not be compared again.
+    """
 
     sender: bytes
     created_ms: int
@@ -224,6 +238,8 @@ class Header:
     retired: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     keys: tuple[KeyStep, ...] = ()
     acted: int = 0
+    rest: Rest | None = None
+    part_of: Vector | None = field(default=None, compare=False)
 
     @cached_property
     def ids(self) -> MappingProxyType[int, bytes]:
@@ -233,17 +249,30 @@ class Header:
     @cached_property
     def vector(self) -> MappingProxyType[bytes, int]:
         """Return the sender's version vector."""
-        return MappingProxyType({site.id: site.upto for site in self.sites if site.upto > 0})
+        return MappingProxyType(self.unlisted | self._listed)
+
+    @property
+    def unlisted(self) -> MappingProxyType[bytes, int]:
+        """Return that part of the sender's vector that is not listed, and needed."""
+        return _NOTHING if self.rest is None else self.rest.vector
+
+    @cached_property
+    def _listed(self) -> dict[bytes, int]:
+        return {site.id: site.upto for site in self.sites if site.upto > 0}
 
     @cached_property
     def needs(self) -> MappingProxyType[bytes, int]:
         """Return the vector that a receiver must cover."""
-        return MappingProxyType({site.id: site.needs for site in self.sites if site.needs > 0})
+        return MappingProxyType(self.unlisted | self._needed)
+
+    @cached_property
+    def _needed(self) -> dict[bytes, int]:
+        return {site.id: site.needs for site in self.sites if site.needs > 0}
 
     @property
     def highest(self) -> int:
         """Return the highest hlc of any event in the changeset."""
-        return max((site.upto for site in self.sites), default=0)
+        return max(self.vector.values(), default=0)
 
     @property
     def numbers(self) -> list[int]:
@@ -255,10 +284,35 @@ class Header:
         """Return the uids of all tables that the sender replicates, with rows here or without."""
         return frozenset({table.uid for table in self.tables}.union(*self.others.values()))
 
-    def has_news_for(self, vector: Mapping[bytes, int]) -> bool:
+    def has_news_for(self, vector: Vector) -> bool:
         """Tell whether there is any event in the changeset that a replica with this version vector lacks."""
-        news = self.vector.items() - vector.items()
-        return any(upto > vector.get(site, 0) for site, upto in news)
+        return bool(self.above(vector))
+
+    def above(self, vector: Vector) -> dict[bytes, int]:
+        """Return the entries of the sender's vector that are above those of another one."""
+        return _above(self._listed if vector is self.part_of else self.vector, vector)
+
+    def needs_above(self, vector: Vector) -> dict[bytes, int]:
+        """Return the entries that a receiver must cover and that are above those of a vector."""
+        return _above(self._needed if vector is self.part_of else self.needs, vector)
+
+    def in_terms_of(self, vector: Vector) -> Header:
+        """Return the header with sites listed of which a vector says something else, so that what is not listed is a part of that."""
+        if self.rest is None or vector is self.part_of:
+            return self
+        left = self.unlisted.copy()
+        entries = {site: left.pop(site) for site in differing(self.unlisted, vector)}
+        return replace(self._listing(entries), rest=Rest(MappingProxyType(left)), part_of=vector)
+
+    def in_full(self) -> Header:
+        """Return the header with all sites listed."""
+        return replace(self._listing(self.unlisted), rest=None, part_of=None)
+
+    def _listing(self, entries: Vector) -> Header:
+        """List sites that were not: site -> what of it is there, and needed; nothing names them, so they get further numbers."""
+        first = max((site.ordinal for site in self.sites), default=0) + 1
+        more = [Site(number, *entry, entry[1]) for number, entry in enumerate(sorted(entries.items()), first)]
+        return replace(self, sites=(*self.sites, *more))
 
     def to_json(self) -> dict[str, Any]:
         """Return the header as the JSON object of the file."""
@@ -286,6 +340,7 @@ class Header:
                 }
                 for table in self.tables
             ],
+            **({} if self.rest is None else {"rest": {"sites": len(self.unlisted), "hash": self.rest.digest.hex()}}),
             **({"eras": self.eras} if self.eras else {}),
             **_unseen_to_json(self.unseen),
             **({"purges": [_purge_to_json(one) for one in self.purges]} if self.purges else {}),
@@ -346,3 +401,7 @@ def _unseen_to_json(unseen: tuple[UnseenWrite, ...]) -> dict[str, Any]:
 
 def _purge_to_json(one: PurgedRow) -> list[Any]:
     return [one.hlc, one.site, one.uid, *map(value_to_json, one.key)]
+
+
+def _above(entries: Vector, vector: Vector) -> dict[bytes, int]:
+    return {site: entries[site] for site in differing(entries, vector) if entries[site] > vector.get(site, 0)}

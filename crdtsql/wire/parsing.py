@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from operator import gt, itemgetter, lt
@@ -16,6 +16,7 @@ from crdtsql.base import (
     InvalidChangesetError,
     Lane,
     OldNumbers,
+    Rest,
     SiteLine,
     Start,
     blocks_rule,
@@ -46,29 +47,31 @@ Uptos = dict[int, int]
 """The vector, by what the changeset calls the sites."""
 
 
-def read_header(head: bytes) -> Header:
+FindRest = Callable[[int, bytes, AbstractSet[bytes]], Rest]
+"""Finds what a header does not list: how many entries, their digest, and the sites that are listed -> the entries."""
+
+
+def read_header(head: bytes, find_rest: FindRest | None = None) -> Header:
     """Read and check a header.
+
+    Args:
+        find_rest: raises ValueError if it finds none; None if the header must list all sites.
 
     Raises:
         InvalidChangesetError: it is not valid JSON, lacks a key, or says what no honest sender says.
     """
     try:
-        return _parse_header(json.loads(head))
+        return _parse_header(json.loads(head), find_rest)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InvalidChangesetError(f"not a sound changeset: its header is not valid ({error})") from error
 
 
-def _parse_header(found: dict[str, Any]) -> Header:
-    sites = _parse_sites(found["sites"])
-    if not _are_numbered(sites):
+def _parse_header(found: dict[str, Any], find_rest: FindRest | None) -> Header:
+    sites, sender = _parse_sites(found["sites"]), _site_id(found["sender"])
+    if not _are_numbered(sites, "rest" in found):
         raise ValueError("sites are not numbered 1, 2, ...")
-    ordinals, ids, reached, needed = zip(*sites, strict=True) if sites else ((), (), (), ())
-    vector = dict(zip(ids, reached, strict=True))
-    if len(vector) != len(sites):
-        raise ValueError("a site is listed twice")
-    if any(map(gt, needed, reached)):
-        raise ValueError("a site needs more than it gives")
-    uptos = dict(zip(ordinals, reached, strict=True))
+    uptos, vector = _parse_vector(sites)
+    rest = _parse_rest(found["rest"], vector, sender, find_rest) if "rest" in found else None
     tables = tuple(_parse_table(table, uptos) for table in found["tables"])
     if any(
         len(names) != len(tables)
@@ -94,8 +97,8 @@ def _parse_header(found: dict[str, Any]) -> Header:
     starts = {_site_id(site): _parse_line(line) for site, line in found.get("starts", {}).items()}
     if len(starts) > MAXIMUM_STARTS:
         raise ValueError("more sites have starts than anybody tells of")
-    compaction = _parse_compaction(found.get("compaction", {}), vector)
-    sender, created = _site_id(found["sender"]), _number(found["created_ms"])
+    compaction = _parse_compaction(found.get("compaction", {}), rest.vector | vector if rest else vector)
+    created = _number(found["created_ms"])
     keys = sum(table.rows * len(table.key) for table in tables)
     foretold = _parse_foretold(found.get("foretold", []), uptos, keys)
     purges = _parse_purges(found, uptos)
@@ -118,15 +121,54 @@ def _parse_header(found: dict[str, Any]) -> Header:
         retired,
         _parse_keys(found.get("keys", [])),
         _number(found.get("acted", 0)),
+        rest,
     )
 
 
-def _are_numbered(sites: tuple[Site, ...]) -> bool:
-    """Tell whether sites are numbered 1, 2, ...; who does not name all of them may leave numbers out."""
+def _parse_vector(sites: tuple[Site, ...]) -> tuple[Uptos, dict[bytes, int]]:
+    """Return what the sender has of the sites that are listed, by what the changeset calls them, and by their ids."""
+    ordinals, ids, reached, needed = zip(*sites, strict=True) if sites else ((), (), (), ())
+    vector = dict(zip(ids, reached, strict=True))
+    if len(vector) != len(sites):
+        raise ValueError("a site is listed twice")
+    if any(map(gt, needed, reached)):
+        raise ValueError("a site needs more than it gives")
+    return dict(zip(ordinals, reached, strict=True)), vector
+
+
+def _parse_rest(found: dict[str, Any], listed: dict[bytes, int], sender: bytes, find_rest: FindRest | None) -> Rest:
+    """Find what is not listed. The sender is, because of what it may bring it is asked by itself; and ended sites are."""
+    count, digest = _number(found["sites"]), _bytes(found["hash"], 32)
+    if count > MAXIMUM_SITES - len(listed):
+        raise ValueError("it names more sites than anybody knows")
+    if find_rest is None or sender not in listed:
+        raise ValueError("it leaves out sites that it must list")
+    return find_rest(count, digest, listed.keys() | {RETIRED})
+
+
+def read_rest(content: bytes, digest: bytes, listed: AbstractSet[bytes]) -> Rest:
+    """Read the entries that a header does not list from their bytes, if they are those.
+
+    Raises:
+        ValueError: they are not, or are none that an honest sender has.
+    """
+    rest = Rest.read(content)
+    if rest.digest != digest:
+        raise ValueError("the sites that it does not list are not those that it says")
+    if not rest.vector.keys().isdisjoint(listed):
+        raise ValueError("a site is listed twice")
+    if not all(1 <= hlc <= clock.HIGHEST_HLC for hlc in rest.vector.values()):
+        raise ValueError("an entry of the vector is out of range")
+    return rest
+
+
+def _are_numbered(sites: tuple[Site, ...], may_have_gaps: bool) -> bool:
+    """Tell whether sites are numbered 1, 2, ...; who does not list all of them may leave numbers out."""
     numbers = [site.ordinal for site in sites]
     if numbers == list(range(1, len(sites) + 1)):
         return True
-    return any(site.id == RETIRED for site in sites) and min(numbers) >= 1 and all(map(lt, numbers, numbers[1:]))
+    may_have_gaps = may_have_gaps or any(site.id == RETIRED for site in sites)
+    return may_have_gaps and min(numbers) >= 1 and all(map(lt, numbers, numbers[1:]))
 
 
 def _parse_retired(found: dict[str, Any], listed: AbstractSet[bytes]) -> dict[bytes, tuple[int, int]]:

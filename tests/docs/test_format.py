@@ -8,6 +8,7 @@ import json
 import re
 import typing
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import apsw
@@ -19,6 +20,7 @@ from crdtsql.base import (
     Declared,
     Lane,
     OldNumbers,
+    Rest,
     SiteLine,
     Start,
     blocks_rule,
@@ -134,6 +136,7 @@ def keys(found: Any, path: str = "") -> set[str]:
         "compaction",
         "retired",
         "keys",
+        "rest",
     ):
         return set()
     return {path + key for key in found} | {inner for key, one in found.items() for inner in keys(one, path + key)}
@@ -170,6 +173,8 @@ def test_every_key_that_can_be_written_is_documented() -> None:
         {site: (1, 1)},
         (header.KeyStep(bytes(32)),),
         1,
+        Rest(MappingProxyType({bytes(15) + b"\2": 1})),
+        {},
     )
     for record in (whole, WHOLE):
         for field in dataclasses.fields(record):

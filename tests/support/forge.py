@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import apsw
 import msgpack
 import zstandard
 
+from crdtsql.base import Rest
 from crdtsql.trust import ed25519
 from crdtsql.wire import KeyStep
 from crdtsql.wire import image as shape
-from crdtsql.wire.envelope import IMAGE, MAGIC, PREFIX, ROWS, SIGNED, _digest, signature_bytes, unpack
+from crdtsql.wire.envelope import IMAGE, LENGTH, MAGIC, PREFIX, REST, ROWS, SIGNED, _digest, signature_bytes, unpack
 from crdtsql.wire.parsing import read_header
 from tests.support.library import with_chance
 
@@ -54,19 +56,22 @@ def stripped(data: bytes) -> bytes:
 def parts(data: bytes) -> tuple[Json, bytes]:
     """Return the header as JSON and the image, of rows one that holds them."""
     data = unsigned(data)
-    _, version, _, head_length, _, unfolded, _ = PREFIX.unpack_from(data)
+    _, version, flags, head_length, _, unfolded, _ = PREFIX.unpack_from(data)
     if version == IMAGE:
         body = data[PREFIX.size + head_length :]
         image = zstandard.ZstdDecompressor().decompress(body, max_output_size=unfolded)
         return json.loads(data[PREFIX.size : PREFIX.size + head_length]), image
-    content = zstandard.ZstdDecompressor().decompress(data[PREFIX.size :], max_output_size=unfolded)
+    start = PREFIX.size
+    if flags & REST:  # the list of sites comes first
+        start += LENGTH.size + LENGTH.unpack_from(data, start)[0]
+    content = zstandard.ZstdDecompressor().decompress(data[start:], max_output_size=unfolded)
     head = content[:head_length]
     return json.loads(head), _pressed(head, content[head_length:])
 
 
 def _pressed(head: bytes, rows: bytes) -> bytes:
     connection = apsw.Connection(":memory:")
-    for statement in shape.schema(read_header(head)):
+    for statement in shape.schema(read_header(head, lambda *_: Rest(MappingProxyType({})))):
         connection.execute(statement)
     for name, found in msgpack.unpackb(rows).items():
         if found:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import apsw
 
 from crdtsql.base import memory
+from crdtsql.export import listing
 from crdtsql.replica.opening import STATEMENTS
 from crdtsql.wire import workbench
 
@@ -50,6 +51,16 @@ def large() -> Iterator[None]:
         yield
     finally:
         workbench.MOST_ROWS = most
+
+
+@contextmanager
+def sparing() -> Iterator[None]:
+    """Have changesets that are made within a block leave out sites that they need not list, as in a large group."""
+    fewest, listing.FEWEST = listing.FEWEST, 0
+    try:
+        yield
+    finally:
+        listing.FEWEST = fewest
 
 
 @contextmanager

@@ -23,7 +23,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from crdtsql.base import DatabaseError
+from crdtsql.base import DatabaseError, memory
+from crdtsql.store import facts
 from crdtsql.store.identity import said, starts
 from crdtsql.store.registry import Registry
 
@@ -194,8 +195,11 @@ def _remembered_home(registry: Registry) -> dict[str, Any] | None:
 
 def advance(registry: Registry) -> None:
     """Mark in the file that it has come further; part of every transaction that changes the replica."""
+    registry.sites()  # what others may have added is noticed before the state is another one
+    before = facts.drawn(registry.connection)
     registry.set("generation", registry.number("generation") + 1)
     registry.set("nonce", os.urandom(8).hex())
+    memory.keep(registry.connection, before, facts.state(registry.connection))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import apsw
 
-from crdtsql.base import memory, query, sql
+from crdtsql.base import differing, memory, query, sql
+from crdtsql.store import facts
 
 
 def remember(
@@ -18,14 +20,19 @@ def remember(
         peer: its ordinal.
         ordinals: those of all sites.
     """
-    key = ("peer", peer)
-    known: dict[bytes, int] = memory.of_transaction(connection, key, lambda: _read(connection, peer))
-    news = sorted(vector.items() - known.items())
-    risen = {site: upto for site, upto in news if site in ordinals and upto > known.get(site, -1)}
+    before = known(connection, peer)
+    news = sorted(differing(vector, before))
+    risen = {site: vector[site] for site in news if site in ordinals and vector[site] > before.get(site, -1)}
     if risen:
         entries = [(peer, ordinals[site], upto) for site, upto in risen.items()]
         connection.executemany(sql("store/vectors/peers/remember"), entries)
-        memory.replace_row(connection, key, known | risen)
+        memory.replace_row(connection, ("peer", peer), before | risen)
+
+
+def known(connection: apsw.Connection, peer: int) -> dict[bytes, int]:
+    """Return the vector that a peer, given by its ordinal, was seen to have; nobody may change what is returned."""
+    read = partial(_read, connection, peer)
+    return memory.of_state(connection, ("peer", peer), partial(facts.state, connection), read)
 
 
 def every(connection: apsw.Connection) -> dict[bytes, dict[bytes, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from crdtsql.base.errors import MissingChangesError, RejoinError
 from crdtsql.wire import unpack
 from tests.machines.compaction import checks, verbs
 from tests.machines.compaction.pairs import Pair
+from tests.support.library import sparing
 
 if TYPE_CHECKING:
     from tests.machines.compaction.history import History
@@ -96,7 +97,8 @@ def export(history: History, sender: Pair, receiver: Pair) -> Parcel | None:
     data = []
     for side, since in zip(sender.sides, vectors, strict=True):
         try:
-            data.append(side.do(lambda replica, since=since: replica.export(since)))
+            with sparing() if len(history.parcels) % 3 else nullcontext():
+                data.append(side.do(lambda replica, since=since: replica.export(since)))
         except RejoinError as error:
             assert side is sender.one, f"a twin that never compacts was refused: {error}"
             missed(history, error, sender, receiver)

@@ -36,11 +36,24 @@ class WatchingContent(Watching):
         dict.__setitem__(self, key, value)
 
 
+class WatchingStates(dict[Any, Any]):
+    """The same for answers that are kept with the state of our tables."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return default
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if dict.__contains__(self, key) and self[key][0] == value[0]:
+            assert self[key][1] == value[1], f"{key} was kept, and is another one now"
+        dict.__setitem__(self, key, value)
+
+
 @pytest.fixture(autouse=True)
 def watching(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have all that is kept compared."""
     kept = memory._Memory
-    monkeypatch.setattr(memory, "_Memory", lambda: kept(schema=Watching(), rows=Watching(), content=WatchingContent()))
+    watched = {"schema": Watching, "rows": Watching, "states": WatchingStates, "content": WatchingContent}
+    monkeypatch.setattr(memory, "_Memory", lambda: kept(**{name: kind() for name, kind in watched.items()}))
 
 
 SEEDS = seeds.chosen(2, "CRDTSQL_MEMORY_SEEDS")

@@ -16,14 +16,14 @@ from pathlib import Path
 
 from crdtsql import Replica
 from crdtsql.base.errors import ClockSkewError, MissingChangesError
-from crdtsql.wire.envelope import IMAGE, ROWS, unpack
+from crdtsql.wire.envelope import IMAGE, PREFIX, REST, ROWS, unpack
 from tests.machines.oracle import model
 from tests.machines.oracle.events import Event, Row
 from tests.machines.simulation import answers, at_rest, files, situations, writes
 from tests.machines.simulation.files import Peer
 from tests.machines.simulation.tables import Shape, for_model, schema, stored
 from tests.support import state
-from tests.support.library import large
+from tests.support.library import large, sparing
 from tests.support.peers import START_MS, is_empty
 
 
@@ -258,9 +258,10 @@ class Simulation:
 
     def export(self, sender: Peer, since: dict[str, int]) -> Parcel:
         self.exported += 1
-        with large() if self.exported % 4 == 0 else nullcontext():
+        with large() if self.exported % 4 == 0 else nullcontext(), sparing() if self.exported % 3 else nullcontext():
             data = sender.replica.export(since)
         self.occurred[f"changesets had {FORMATS[unpack(data).version]}"] += 1
+        self.occurred["changesets did not list all sites"] += bool(PREFIX.unpack_from(data)[2] & REST)
         sender.fold(self)
         changeset = sender.twin.export({bytes.fromhex(site): hlc for site, hlc in since.items()})
         sent = sum(table.rows for table in unpack(data).header.tables)

@@ -11,7 +11,7 @@ SELECT
   ${cells}
 FROM ${clock} AS clock
 LEFT JOIN ${held} AS shown ON shown.id = clock.held
-JOIN temp._crdt_receiver AS row_site ON row_site.ordinal = clock.s
+LEFT JOIN temp._crdt_receiver AS row_site ON row_site.ordinal = clock.s
 WHERE ${scope}
   AND (clock.gone = 1 OR clock.held IS NOT NULL)
   AND ${head_is_new}

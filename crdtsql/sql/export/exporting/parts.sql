@@ -17,6 +17,6 @@ FROM (
   FROM ${image}.${row_table} AS sent
   CROSS JOIN ${parts} AS part ON ${part_is_sent}
   JOIN (${positions}) AS field ON field.id = part.col
-  JOIN temp._crdt_receiver AS receiver ON receiver.ordinal = part.s
+  LEFT JOIN temp._crdt_receiver AS receiver ON receiver.ordinal = part.s
 )
 WHERE part = '' OR part_new OR whole_new

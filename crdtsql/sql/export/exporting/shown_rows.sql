@@ -11,7 +11,7 @@ SELECT
   ${cells}
 FROM ${clock} AS clock
 CROSS JOIN ${table} AS shown ON ${shown_is_clock}
-JOIN temp._crdt_receiver AS row_site ON row_site.ordinal = clock.s
+LEFT JOIN temp._crdt_receiver AS row_site ON row_site.ordinal = clock.s
 WHERE ${scope}
   AND clock.gone IS NULL
   AND clock.held IS NULL

@@ -6,4 +6,4 @@ WHERE NOT EXISTS (
   CROSS JOIN _crdt_retired AS retired ON retired.id = site.id
   WHERE site.ordinal IN (?1, ?2)
 )
-ON CONFLICT (site, known) DO UPDATE SET upto = excluded.upto
+ON CONFLICT (site, known) DO UPDATE SET upto = excluded.upto WHERE excluded.upto > upto
