@@ -8,7 +8,7 @@ from benchmarks import data
 from benchmarks.workloads import Bench, Result, ratio, timed
 from crdtsql import Replica
 
-MOST, MOST_FOLD = 1.4, 8.0
+MOST, MOST_FOLD = 1.4, 10.0
 WORK = {
     "insert": "INSERT INTO task SELECT 'more ' || id, c0, c1, c2, c3, c4 FROM task WHERE id NOT GLOB 'more *'",
     "update of one column": "UPDATE task SET c2 = c2 + 1",

@@ -11,7 +11,7 @@ from mcp.server import ServerRequestContext
 from mcp.server.context import CallNext, HandlerResult
 from mcp.server.mcpserver.exceptions import ToolError
 
-from crdtsql.base import CrdtsqlError
+from crdtsql.base import CrdtsqlError, SqliteValue, from_json
 from crdtsql.replica import Replica
 from crdtsql.transports import http
 
@@ -91,3 +91,24 @@ def check_table(token: http.Token, table: str | None) -> None:
     if token.tables is not None and (table is None or token.others([table])):
         what = "name a table" if table is None else f"it may not touch {table!r}"
         raise ToolError(f"token {token.name} is for {', '.join(token.tables)} alone: {what}")
+
+
+def key_of(parts: list[Any]) -> tuple[SqliteValue, ...]:
+    """Read a key as a caller gave it.
+
+    Raises:
+        ToolError: a part is no value.
+    """
+    return tuple(value_of(part) for part in parts)
+
+
+def value_of(value: Any) -> SqliteValue:
+    """Read a value as a caller gave it, as JSON has it.
+
+    Raises:
+        ToolError: it is none of SQLite's.
+    """
+    try:
+        return from_json(value)
+    except ValueError as error:
+        raise ToolError(f"{value!r:.200} is no value of SQLite's ({error})") from error

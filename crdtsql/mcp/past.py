@@ -10,8 +10,8 @@ from pydantic import Field
 from crdtsql.base import value_to_json
 from crdtsql.look import writer
 from crdtsql.mcp import shapes
-from crdtsql.mcp.caller import Callers, check_table
-from crdtsql.mcp.tools import MOST, READS, WRITES, KeyParts, Listed, TableName, key_of
+from crdtsql.mcp.caller import Callers, check_table, key_of
+from crdtsql.mcp.tools import MOST, READS, WRITES, KeyParts, Listed, TableName
 from crdtsql.replica import Replica
 from crdtsql.store import Actor
 from crdtsql.transports import http

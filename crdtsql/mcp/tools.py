@@ -11,12 +11,12 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from crdtsql.base import CrdtsqlError, SqliteValue, from_json, suggest, value_to_json
+from crdtsql.base import CrdtsqlError, SqliteValue, suggest, value_to_json
 from crdtsql.claims import Claim
 from crdtsql.conflicts import Conflict
 from crdtsql.look import writer, writer_at
 from crdtsql.mcp import shapes
-from crdtsql.mcp.caller import Callers, check_table
+from crdtsql.mcp.caller import Callers, check_table, key_of, value_of
 from crdtsql.replica import UNSET, Expected, Replica, RowChange, SyncReport
 from crdtsql.sqlite import ReadLimits
 from crdtsql.store import Actor
@@ -169,7 +169,7 @@ class Tools:
             check_table(token, entry.table)
             if entry.present_mark != present:
                 raise ToolError(f"the cell of conflict {number} was written since you saw it: look at it again")
-            chosen = UNSET if take is not None else _value(None if value == {"json": None} else value)
+            chosen = UNSET if take is not None else value_of(None if value == {"json": None} else value)
             return _conflict(replica.resolve(number, take, value=chosen, seen=entry, actor=who), replica.names())
 
         return await self._callers.write(work)
@@ -379,24 +379,8 @@ def _would_change(one: RowChange) -> shapes.WouldChange:
 def _bound(parameters: list[Any] | dict[str, Any] | None) -> list[SqliteValue] | dict[str, SqliteValue]:
     """Turn parameters into values of SQLite's."""
     if isinstance(parameters, dict):
-        return {name: _value(value) for name, value in parameters.items()}
-    return [_value(value) for value in parameters or ()]
-
-
-def key_of(parts: list[Any]) -> tuple[SqliteValue, ...]:
-    """Read a key as a caller gave it.
-
-    Raises:
-        ToolError: a part is no value.
-    """
-    return tuple(_value(part) for part in parts)
-
-
-def _value(value: Any) -> SqliteValue:
-    try:
-        return from_json(value)
-    except ValueError as error:
-        raise ToolError(f"{value!r:.200} is no value of SQLite's ({error})") from error
+        return {name: value_of(value) for name, value in parameters.items()}
+    return [value_of(value) for value in parameters or ()]
 
 
 def _who(actor: str | None, run: str | None, note: str | None) -> Actor | None:

@@ -306,3 +306,30 @@ def test_the_command_says_what_is_wrong_before_an_agent_comes(path: Path, tmp_pa
         ((path, "--tables", ","), "--tables"),
     ):
         assert named in command_refused("mcp", *words, code=2 if "," in words else 1, stdin=-3)
+
+
+def test_the_past(path: Path) -> None:
+    """What a run wrote is told, and taken back; first only said. A token for other tables takes back nothing."""
+    with Replica.open(path, now=now_ms) as app:
+        app.keep_history("task")
+
+    async def script() -> None:
+        async with by_stdio(path) as client:
+            found = await ask(client, "query", sql="SELECT title FROM task WHERE id = 't1'")
+            rename = "UPDATE task SET title = 'wrong' WHERE id = 't1'"
+            await ask(client, "write", sql=rename, seen=found["seen"], actor="bot", run="r7")
+            told = await ask(client, "history", table="task", key=["t1"])
+            assert [(one["did"], one["values"]["title"]) for one in told["writes"]] == [
+                ("before", "write"),
+                ("updated", "wrong"),
+            ]
+            assert told["writes"][1]["by"].startswith("bot (run r7)") and not told["more"]
+            said = await ask(client, "undo_run", run="r7", actor="ann")
+            assert said["dry_run"] and said["undone"][0]["values"] == {"title": {"from": "wrong", "to": "write"}}
+            assert (await ask(client, "query", sql="SELECT title FROM task WHERE id = 't1'"))["rows"] == [["wrong"]]
+            done = await ask(client, "undo_run", run="r7", actor="ann", dry_run=False)
+            assert done["undone"] == said["undone"] and done["left"] == []
+            assert (await ask(client, "query", sql="SELECT title FROM task WHERE id = 't1'"))["rows"] == [["write"]]
+            assert "has no history" in await refused(client, "history", table="note", key=["n1"])
+
+    play(script())
