@@ -17,7 +17,6 @@ from crdtsql.store import Damage, Registry, Remedy, Table, acting, damage
 
 MOST_SELECTS = 400
 """SQLite allows 500 SELECTs in one UNION ALL."""
-CONFLICTS = ("crdt_unseen_overwrites", "crdt_conflicts")
 MOST_STAMPS = 33
 """SQLite allows a function 127 arguments, or 100 as the oldest versions do, and each stamp takes three."""
 
@@ -53,22 +52,7 @@ def statements(registry: Registry) -> dict[str, str]:
     nothing = fragment("capture/views/renumbered_of_none")
     found["crdt_renumbered"] = sql("capture/views/create_renumbered", renumbered=_union(numbered or [nothing]))
     if len(tables) <= damage.MOST_LOGGED:
-        is_new = {
-            "row_is_new": fragment("capture/views/row_is_new"),
-            "head_is_new": fragment("capture/views/head_is_new"),
-        }
-        newest = fragment("capture/views/newest", **is_new)
-        found["crdt_log"] = sql(
-            "capture/views/create_log",
-            changed=_union([_log(table) for table in tables] or [fragment("capture/views/log_of_none")]),
-            stamp=fragment("capture/views/stamp"),
-            site_name=_site_shown("site"),
-            referenced=text(reasons.REFERENCED),
-            newest=newest,
-            actor=_by(newest.text, "came.site", "actor"),
-            run=_by(newest.text, "came.site", "run"),
-            **is_new,
-        )
+        found["crdt_log"] = _of_arrivals(tables, actors=True)
         most = max((len(table.key) for table in tables), default=1)
         revisions = [_revision(table, most) for table in tables] or [fragment("capture/views/revision_of_none")]
         found["crdt_revision"] = sql("capture/views/create_revision", revisions=_union(revisions))
@@ -129,12 +113,37 @@ def _history(table: Table, history: Table) -> Sql:
     )
 
 
-def without_actors(registry: Registry) -> None:
-    """Create the views of the conflict log as files have them in which nobody says who writes."""
-    for name in CONFLICTS:
+def without_actors(registry: Registry, *, arrivals_alone: bool) -> None:
+    """Create the views that say who wrote as files have them in which nobody says it.
+
+    Args:
+        arrivals_alone: only that of what arrived.
+    """
+    made = {} if arrivals_alone else _of_conflicts(registry, actors=False)
+    tables = [table for table in registry.tables() if table.key]
+    if len(tables) <= damage.MOST_LOGGED:
+        made["crdt_log"] = _of_arrivals(tables, actors=False)
+    for name in reversed([*made]):
         registry.connection.execute(f"DROP VIEW IF EXISTS {name}")
-    for statement in _of_conflicts(registry, actors=False).values():
+    for statement in made.values():
         registry.connection.execute(statement)
+
+
+def _of_arrivals(tables: list[Table], *, actors: bool) -> str:
+    """Write the view of what arrived."""
+    is_new = {name: fragment(f"capture/views/{name}") for name in ("row_is_new", "head_is_new")}
+    newest = fragment("capture/views/newest", **is_new)
+    names = ("actor", "run") if actors else ()
+    return sql(
+        "capture/views/create_log",
+        changed=_union([_log(table) for table in tables] or [fragment("capture/views/log_of_none")]),
+        stamp=fragment("capture/views/stamp"),
+        site_name=_site_shown("site"),
+        referenced=text(reasons.REFERENCED),
+        newest=newest,
+        actors=joined((Sql(f",\n  {_by(newest.text, 'came.site', name)} AS {name}") for name in names), ""),
+        **is_new,
+    )
 
 
 def _of_conflicts(registry: Registry, *, actors: bool) -> dict[str, str]:

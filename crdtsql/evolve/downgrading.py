@@ -115,7 +115,7 @@ def downgrade(registry: Registry, to: int) -> bool:
     for number in range(FORMAT - 1, to - 1, -1):
         _check(registry, number)
     connection = registry.connection
-    views.without_actors(registry)
+    views.without_actors(registry, arrivals_alone=to == LAST_WITHOUT_HISTORIES)
     for number in range(FORMAT - 1, to - 1, -1):
         for view in STEPS[number].views:
             connection.execute(f"DROP VIEW IF EXISTS {view}")

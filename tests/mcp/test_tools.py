@@ -242,8 +242,8 @@ def test_tools_say_what_they_give_and_whether_they_write(path: Path) -> None:
     async def script() -> None:
         async with in_process(path) as client:
             tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-            reading = {"query", "status", "conflicts", "blame", "held", "news", "claims"}
-            writing = {"write", "resolve", "sync", "preview_merge", "claim", "renew", "release", "complete"}
+            reading = {"query", "status", "conflicts", "blame", "held", "news", "claims", "history"}
+            writing = {"write", "resolve", "sync", "preview_merge", "claim", "renew", "release", "complete", "undo_run"}
             assert tools.keys() == reading | writing
             for name, tool in tools.items():
                 assert tool.output_schema and tool.description and tool.annotations

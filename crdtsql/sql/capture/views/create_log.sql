@@ -9,9 +9,7 @@ SELECT
   lower(hex(site.id)) AS site,
   ${site_name} AS site_name,
   datetime((${newest} >> 16) / 1000, 'unixepoch') AS "time",
-  CASE WHEN gone IS NULL THEN replace(held, ${reason_restored}, ${referenced}) END AS held,
-  ${actor} AS actor,
-  ${run} AS run
+  CASE WHEN gone IS NULL THEN replace(held, ${reason_restored}, ${referenced}) END AS held${actors}
 FROM (
   SELECT batch, site, upto, after, tbl, "key", gone, t, s, dot_t, dot_s, held, (
     SELECT json_object('columns', json_group_array(field.name), 'newest', max(${stamp} & 4611686018427387903))
