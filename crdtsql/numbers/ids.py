@@ -142,9 +142,15 @@ def _awaited_before_old_rows(mine: Mapping[Contender, int]) -> Iterator[Span]:
 
 
 def _old(mine: Mapping[Contender, int]) -> Iterator[Span]:
-    """Yield rows of the genesis that are new here and lost their number: what still refers to it means them."""
+    """Yield rows of the genesis that are new here and lost their number: what still refers to it means them.
+
+    Where who has it is here already, they are not new: that one's writer knew them, so this file did, and forgot them (decision 0034).
+    """
+    holders = {number: row for row, number in mine.items()}
     for row, number in mine.items():
-        if row.here is None and row.birth.t < 0 and number != row.number:
+        holder = holders.get(row.number)
+        was_here = row.here is not None or (holder is not None and holder.here == row.number)
+        if not was_here and row.birth.t < 0 and number != row.number:
             yield Span(row.number, number, row.birth, known=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -60,15 +60,16 @@ def note_seen(replica: Replica, truth: dict[tuple[bytes, bytes], dict[int, int]]
 
 
 def assert_seen(pair: Pair, truth: Mapping[tuple[bytes, bytes], Mapping[int, int]]) -> int:
-    """Check that of each stamp of a row that is kept it is still known what its writer had seen; return how many stamps there are."""
+    """Check that of each stamp of a row that is kept it is still known what its writer had seen; return how many stamps there are.
+
+    Those that stand for others, which were forgotten, are asked on behalf of only if they are the genesis (decision 0040).
+    """
     replica = pair.one.replica
     here: dict[tuple[bytes, bytes], dict[int, int]] = defaultdict(dict)
     note_seen(replica, here)
     sites = {bytes(site) for (site,) in replica.connection.execute("SELECT id FROM _crdt_site")}
-    rows = state.rows(replica.connection).values()
-    stamps = {(t, site) for row in rows for t, site, _ in row.heads} | {
-        stamp for row in rows for _, stamp in row.cells.values()
-    }
+    here_and_there = [state.rows(side.replica.connection) for side in pair.sides]
+    stamps = {stamp for name, row in here_and_there[0].items() for stamp in _own_stamps(row, here_and_there[1][name])}
     over = verbs.retired(replica).keys()
     for t, site in stamps:
         for peer in sites - over - {site}:
@@ -77,6 +78,16 @@ def assert_seen(pair: Pair, truth: Mapping[tuple[bytes, bytes], Mapping[int, int
                 f"{pair.name} forgot what {site.hex()[:8]} had seen of {peer.hex()[:8]} at {t}: {known}, not {all_known}"
             )
     return len(stamps)
+
+
+def _own_stamps(row: state.RowState, twin: state.RowState) -> Iterator[tuple[int, bytes]]:
+    """Yield the stamps of a row that are the twin's too, where they stand, and those of a genesis."""
+    for head in row.heads:
+        if head in twin.heads or head[0] < 0:
+            yield head[:2]
+    for column, (_, stamp) in row.cells.items():
+        if stamp == twin.cells[column][1] or stamp[0] < 0:
+            yield stamp
 
 
 def _newest(log: Mapping[int, int], t: int) -> int:

@@ -249,6 +249,13 @@ COMPACTION = tuple(
             "tests/compaction/test_compact.py",
         ),
         (
+            "a forgotten row that is told of again takes along what means the next one of its number",
+            "numbers/ids.py",
+            "if not was_here and row.birth.t < 0",
+            "if row.here is None and row.birth.t < 0",
+            "tests/compaction/test_numbers.py",
+        ),
+        (
             "a file that compacts by itself looks at its rows again and again",
             "compaction/due.py",
             'return not forgotten or registry.get("compacted") == _named(forgotten)',
