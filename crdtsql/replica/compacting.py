@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -207,6 +207,24 @@ class Compacting(Session):
             acting.attribute_directly(self.registry, self.registry.self_ordinal, hlc, hlc)
         self.registry.raise_vector(self.registry.next_batch(), [(self.registry.self_ordinal, hlc)])
         rounds.end(self.registry, site, hlc)
+
+    @contextmanager
+    def _vouched(self, site: bytes) -> Iterator[None]:
+        """Have all wait for a new site that is made in a block, if anybody asked for a compaction; for it no more if the block fails."""
+        from crdtsql.compaction import rounds
+
+        with self._folded():
+            is_awaited = rounds.is_begun(self.registry) and not self.connection.readonly("main")
+        if is_awaited:
+            with self._changing(durable=False):
+                rounds.vouch(self.registry, site)
+        try:
+            yield
+        except BaseException:
+            if is_awaited:
+                with suppress(CrdtsqlError), self._changing():
+                    self._end(site)
+            raise
 
     def _step(self, walk: Walk, *, undo: bool = False) -> bool:
         """Do a step; with `undo` for what it says alone, so that the file stays as it is."""

@@ -373,7 +373,6 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         """
         from pathlib import Path
 
-        from crdtsql.compaction import rounds
         from crdtsql.numbers import blocks
         from crdtsql.wire import move_to_new, unfinished
 
@@ -388,17 +387,12 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
             raise DatabaseError(f"{target}: it can't be written: there is no folder {target.parent}")
         site = self._make_site()
         with self._folded():
-            has_blocks, compacts = blocks.has_sequences(self.registry), rounds.is_begun(self.registry)
-        if (has_blocks or compacts) and not self.connection.readonly("main"):
-            with self._changing(
-                durable=False
-            ):  # noted here too: the next clone gets another lane, and this one must agree
-                if has_blocks:
-                    blocks.give(self.registry, site)
-                if compacts:
-                    rounds.vouch(self.registry, site)
+            has_blocks = blocks.has_sequences(self.registry)
+        if has_blocks and not self.connection.readonly("main"):
+            with self._changing(durable=False):  # noted here too: the next clone gets another lane
+                blocks.give(self.registry, site)
         try:
-            with unfinished(target, 0o644) as temporary:
+            with self._vouched(site), unfinished(target, 0o644) as temporary:
                 with explained(str(target), self.lock_timeout), self._at_rest():
                     self._copy_to(temporary, site)
                 with self._finishing():

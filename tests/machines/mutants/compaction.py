@@ -48,7 +48,7 @@ COMPACTION = tuple(
         ),
         (
             "a clone is not vouched for",
-            "replica/replica.py",
+            "replica/compacting.py",
             "rounds.vouch(self.registry, site)",
             "pass",
         ),
@@ -254,6 +254,13 @@ COMPACTION = tuple(
             "if not was_here and row.birth.t < 0",
             "if row.here is None and row.birth.t < 0",
             "tests/compaction/test_numbers.py",
+        ),
+        (
+            "a clone that failed is waited for",
+            "replica/compacting.py",
+            "                with suppress(CrdtsqlError), self._changing():\n                    self._end(site)\n            raise",
+            "                pass\n            raise",
+            "tests/compaction/test_clones.py",
         ),
         (
             "a file that compacts by itself looks at its rows again and again",
