@@ -210,7 +210,7 @@ class Compacting(Session):
 
     @contextmanager
     def _vouched(self, site: bytes) -> Iterator[None]:
-        """Have all wait for a new site that is made in a block, if anybody asked for a compaction; for it no more if the block fails."""
+        """Have all wait for a new site that is made in a block, if anybody asked for a compaction; no more if the block fails."""
         from crdtsql.compaction import rounds
 
         with self._folded():
