@@ -23,7 +23,7 @@ from crdtsql.numbers import archive, births, foretelling
 from crdtsql.purge import told
 from crdtsql.shown import Scene, bearing, moved, note_folded, noting, settle, standins
 from crdtsql.sqlite import schema
-from crdtsql.store import Logged, Registry, Table, has_pending
+from crdtsql.store import FIRST_PARKED, Logged, Registry, Table, has_pending
 
 SOME_EVENTS, MOST_EVENTS = 20, 1_000
 """From the first number of events on, or in a table with many columns, and up to the second, it is found out whether they change
@@ -153,6 +153,8 @@ def _fold_table(
             clock_is_event=table.same_keys("clock", "event"),
         )
         connection.execute(release, {**values, "kept": json.dumps(home.held_on(table))})
+    if table.parked and events.inserts:
+        _write_parked_anew(connection, table)
     fields = foldparts.concerned(registry, table, events)
     if fields:
         with foldparts.refusing(registry, table, shape), byrow.kept(registry, table, shape, events) as rows:
@@ -186,6 +188,30 @@ def _fold_table(
         connection.execute(forget, values)
     conflict_log.mark_resolved_written(registry, table, values["seq"])
     return refused
+
+
+def _write_parked_anew(connection: apsw.Connection, table: Table) -> None:
+    """Let an insert of a row that was deleted write its parked cells too, with what is kept of them, as whole values.
+
+    Others may have forgotten the row, and this file has no other way to tell them of cells whose column it lacks (decision 0034).
+    """
+    slots = {
+        "keys": table.keys,
+        "came_back": fragment(
+            "fold/folding/came_back",
+            clock_keys=table.keys_of("clock"),
+            clock=table.clock,
+            clock_is_event=table.same_keys("clock", "event"),
+        ),
+    }
+    values = {"tbl": table.id, "first_parked": FIRST_PARKED}
+    if table.may_have_parts:
+        connection.execute(sql("fold/folding/forget_parked_parts", parts=table.parts, **slots), values)
+    event_is_parked = table.same_keys("event", "parked")
+    connection.execute(
+        sql("fold/folding/restamp_parked", parked=table.cells_parked, event_is_parked=event_is_parked, **slots),
+        {"tbl": table.id},
+    )
 
 
 def _hold_unseen(connection: apsw.Connection, table: Table, values: dict[str, SqliteValue]) -> None:

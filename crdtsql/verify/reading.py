@@ -255,7 +255,7 @@ class ContentReading:
         for col, part, t, s, gone, noted, *rest in self._execute(statement):
             *key, value = self._values(rest)
             where = self._where(tuple(key))
-            stamp = t, self._sites[s]
+            stamp = t, b"" if t == clock.ABSENT else self._sites[s]
             if where in self._left_out or (wants is not None and not wants(where)):
                 continue
             if self._forgotten and t != clock.ABSENT and self._may_be_forgotten(stamp):

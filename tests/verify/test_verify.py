@@ -393,3 +393,23 @@ def test_the_command_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         write(app, "UPDATE task SET title = 'new'")
     code, printed = call()
     assert code == 1 and "not compared: b.db lacks changes of 1 sites" in printed and "--sync" in printed
+
+
+def test_that_nobody_wrote_a_cell_is_the_same_everywhere(tmp_path: Path) -> None:
+    """A counter in a column that its row's writer lacks began with a value that nobody wrote, whoever knew whom first."""
+    now = Clock(step=1_000)
+    one, other = peers.two(tmp_path, "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v)", now=now)
+    one.alter("ALTER TABLE t ADD COLUMN n INTEGER NOT NULL DEFAULT 0")
+    one.set_type("t", "n", "counter")
+    third = one.clone(tmp_path / "3.db")
+    write(one, "INSERT INTO t VALUES ('a', 1, 1)")
+    sync(one, other)
+    write(other, "INSERT INTO t VALUES ('b', 1)")
+    sync(one, other)
+    for replica in (one, third):
+        sync(replica, other)
+        write(replica, "UPDATE t SET n = n + 1")
+    sync(one, third)
+    sync(one, third)
+    assert [row for _, _, row in peers.rows(one)] == [3, 2]
+    assert one.verify(third).equal

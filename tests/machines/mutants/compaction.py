@@ -263,6 +263,20 @@ COMPACTION = tuple(
             "tests/compaction/test_clones.py",
         ),
         (
+            "a row comes back without the cells of a column that its file lacks",
+            "fold/folding.py",
+            "    if table.parked and events.inserts:\n",
+            "    if False:\n",
+            "tests/compaction/test_parked.py",
+        ),
+        (
+            "parts of such a cell stay beside the whole that it is written as",
+            "fold/folding.py",
+            "    if table.may_have_parts:\n        connection.execute(sql(\"fold/folding/forget_parked_parts\"",
+            "    if False:\n        connection.execute(sql(\"fold/folding/forget_parked_parts\"",
+            "tests/compaction/test_parked.py",
+        ),
+        (
             "a file that compacts by itself looks at its rows again and again",
             "compaction/due.py",
             'return not forgotten or registry.get("compacted") == _named(forgotten)',
