@@ -153,12 +153,21 @@ class RejoinError(ChangesetError):
     """A replica missed a compaction: others have forgotten what its changes would have to be compared with.
 
     Attributes:
-        here: this replica must rejoin, rather than the one that the changes come from, or go to.
+        here: the replica that says so must rejoin, rather than the one that the changes come from, or go to.
+        path: the file of the replica that says so.
     """
 
-    def __init__(self, message: str, *, here: bool) -> None:
+    def __init__(self, told: str, *, here: bool, path: str, command: str) -> None:
         self.here = here
-        super().__init__(message)
+        self.path = path
+        self._told = told
+        super().__init__(
+            f"{told}; run {command}, which takes the present state of an up-to-date replica, and writes on top what was not sent yet"
+        )
+
+    def advised(self, command: str) -> RejoinError:
+        """Return the same with a command that names both replicas."""
+        return RejoinError(self._told, here=self.here, path=self.path, command=command)
 
 
 class ClockSkewError(ChangesetError):

@@ -56,8 +56,10 @@ def check_receiver(registry: Registry, receiver: Vector) -> None:
     if receiver and not rounds_rule.covers(retiring.full(registry, receiver), forgotten):
         raise RejoinError(
             f"the receiver missed a compaction of {registry.path}: it lacks what was forgotten here ({_lack(receiver, forgotten)}): "
-            f"nothing was exported; run {suggest.verb('rejoin')} there",
+            "nothing was exported",
             here=False,
+            path=registry.path,
+            command=f"{suggest.verb('rejoin')} there",
         )
 
 
@@ -119,15 +121,17 @@ def _lack(vector: Vector, forgotten: Vector) -> str:
 
 def _here(registry: Registry, why: str) -> RejoinError:
     return RejoinError(
-        f"{registry.path} missed a compaction: {why}: nothing was changed; run {suggest.command('rejoin', registry.path)} with an "
-        "up-to-date replica, which takes its present state and writes on top what was not sent yet",
+        f"{registry.path} missed a compaction: {why}: nothing was changed",
         here=True,
+        path=registry.path,
+        command=suggest.command("rejoin", registry.path, "REMOTE"),
     )
 
 
 def _there(registry: Registry, sender: bytes, why: str) -> RejoinError:
     return RejoinError(
-        f"the sender, site {sender.hex()}, missed a compaction of {registry.path}: {why}: nothing was changed; run "
-        f"{suggest.verb('rejoin')} there, which takes the present state and writes on top what was not sent yet",
+        f"the sender, site {sender.hex()}, missed a compaction of {registry.path}: {why}: nothing was changed",
         here=False,
+        path=registry.path,
+        command=f"{suggest.verb('rejoin')} there",
     )

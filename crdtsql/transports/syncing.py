@@ -12,7 +12,16 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from crdtsql.base import CrdtsqlError, DeleteLimit, TransportError, UsageError, naming, parse_limit, suggest
+from crdtsql.base import (
+    CrdtsqlError,
+    DeleteLimit,
+    RejoinError,
+    TransportError,
+    UsageError,
+    naming,
+    parse_limit,
+    suggest,
+)
 from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, carries, check_committed
 from crdtsql.transports import scope
 from crdtsql.transports.addresses import LOCAL, Address, named, opener, parse
@@ -96,21 +105,36 @@ def _reached_for(replica: Replica, remote: Any) -> Iterator[Peer | Store]:
 def _with_open(replica: Replica, remote: Any, options: SyncOptions) -> SyncReport:
     """Sync with a remote that is open."""
     check_committed(replica)
-    if isinstance(remote, Peer):
-        from crdtsql.transports.exchange import sync_with_peer
+    with _naming_who_rejoins(replica, remote):
+        if isinstance(remote, Peer):
+            from crdtsql.transports.exchange import sync_with_peer
 
-        report = sync_with_peer(replica, remote, options)
-    elif isinstance(remote, Store):
-        from crdtsql.transports.stores.rest import sync_with_store
+            report = sync_with_peer(replica, remote, options)
+        elif isinstance(remote, Store):
+            from crdtsql.transports.stores.rest import sync_with_store
 
-        report = sync_with_store(replica, remote, options)
-    else:
-        raise UsageError(f"{remote!r} is nothing to sync with")
+            report = sync_with_store(replica, remote, options)
+        else:
+            raise UsageError(f"{remote!r} is nothing to sync with")
     if report.received_bytes or report.sent_bytes:
         from crdtsql.transports.observing import counting
 
         counting.synced(replica, report)
     return report
+
+
+@contextmanager
+def _naming_who_rejoins(replica: Replica, remote: Any) -> Iterator[None]:
+    """Have an error that one of two replicas must rejoin say the command for it, where that one is a file of this machine."""
+    try:
+        yield
+    except RejoinError as error:
+        other = remote.address if error.path == replica.path else replica.path
+        missed, up_to_date = (error.path, other) if error.here else (other, error.path)
+        paths = {replica.path, getattr(getattr(remote, "replica", None), "path", None)}
+        if missed not in paths:
+            raise
+        raise error.advised(suggest.command("rejoin", missed, up_to_date)) from error
 
 
 def reached(replica: Replica, address: str | os.PathLike[str], token: str | None = None) -> Peer | Store:
