@@ -1,7 +1,8 @@
 """The oracle of replicas with different schemas: what is known where, as sets of events, and what follows from that.
 
 Written from the rules, not from the code: a cell is what its latest write says, whoever lacks the column; a row lives while one of
-the events that no other one had seen is an insert or an update.
+the events that no other one had seen is an insert or an update. Who inserts a row that was deleted writes all its cells, those of
+columns that its own table lacks with what it knows of them.
 """
 
 from __future__ import annotations
@@ -61,6 +62,12 @@ class Site:
         """Let this site write a row."""
         saw = frozenset(event.number for event in self.events(table, key))
         self.known[number] = Event(number, table, key, add, tuple(values.items()), saw)
+
+    def insert(self, number: int, table: str, key: str, values: dict[str, Any]) -> None:
+        """Let this site insert a row, which it does not show; perhaps it was deleted."""
+        written = {column for event in self.events(table, key) for column, _ in event.values}
+        kept = self._values(table, key, written - self.tables[table])
+        self.write(number, table, key, kept | values)
 
     def merge(self, other: Site) -> None:
         """Let both sites know what either of them knows."""

@@ -88,7 +88,7 @@ class History:
                 f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
                 [key, *values.values()],
             )
-            site.write(self.time, table, key, {column: COLUMNS[table][column] for column in columns} | values)
+            site.insert(self.time, table, key, {column: COLUMNS[table][column] for column in columns} | values)
         elif action == "update" and shown and columns:
             key, column = self.chance.choice(shown), self.chance.choice(sorted(columns))
             replica.connection.execute(f"UPDATE {table} SET {column} = ? WHERE id = ?", (f"{column}{self.time}", key))
