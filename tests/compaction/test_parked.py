@@ -11,7 +11,7 @@ from tests.support import peers
 from tests.support.peers import Clock, rows, write
 
 SCHEMA = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, v)"
-TYPES = {"lww": ("'old'", "old"), "counter": ("5", 6), "set": ("'[1]'", '[1,2]'), "register": ("'old'", "old")}
+TYPES = {"lww": ("'old'", "old"), "counter": ("5", 6), "set": ("'[1]'", "[1,2]"), "register": ("'old'", "old")}
 
 
 def give(sender: Replica, receiver: Replica) -> None:

@@ -272,8 +272,8 @@ COMPACTION = tuple(
         (
             "parts of such a cell stay beside the whole that it is written as",
             "fold/folding.py",
-            "    if table.may_have_parts:\n        connection.execute(sql(\"fold/folding/forget_parked_parts\"",
-            "    if False:\n        connection.execute(sql(\"fold/folding/forget_parked_parts\"",
+            '    if table.may_have_parts:\n        connection.execute(sql("fold/folding/forget_parked_parts"',
+            '    if False:\n        connection.execute(sql("fold/folding/forget_parked_parts"',
             "tests/compaction/test_parked.py",
         ),
         (
