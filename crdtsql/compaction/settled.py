@@ -40,22 +40,28 @@ _NEVER, _ANY = Sql("0"), Sql("1")
 _GONE, _EMPTY, _GENESIS, _SHORTER = "gone", "empty", "genesis", "shorter"
 """What becomes of a row: nothing is left of it, or its number alone, or it is one of the genesis again, or fewer stamps are kept."""
 
+_WHICH = {"dead": Sql("clock.gone"), "live": Sql("clock.gone IS NULL"), "all": _ANY}
+
 _LOOKED_FOR_LATE = 10_000
 """Among so many rows it is looked whether anybody wrote a late column."""
 
 
 @dataclass(slots=True)
 class Sweep:
-    """Goes through the clock rows of a table, from the first to the last.
+    """Goes through the clock rows of a table, from the first to the last: of deleted rows first, then of the others.
+
+    Each step looks for rivals of live rows among all that are not shown, so those of them that can go should be gone.
 
     Attributes:
         stride: how many rows a step looks at.
+        which: of which rows: `dead`, `live` or `all`.
         done: what the steps did so far.
     """
 
     registry: Registry
     name: str
     stride: Stride = field(default_factory=Stride)
+    which: str = "dead"
     done: TableCompacted = field(default_factory=TableCompacted)
     _last: tuple[SqliteValue, ...] | None = None
     _looked: bool = False
@@ -87,8 +93,12 @@ class Sweep:
                 rule = _Rule.of(connection, self.registry, self.registry.table(self.name))
             self.done.kept = "rows refer to them, or their keys to rows" if rule.keeps_deleted else ""
             if not self._looked:
-                self._looked = not self._step(connection, self.registry.table(self.name), rule)
-                return not self._looked or table.is_numbered
+                more = self._step(connection, self.registry.table(self.name), rule)
+                if more or self.which == "dead":
+                    self.which = self.which if more else "live"
+                    return True
+                self._looked = True
+                return table.is_numbered
             return self._put_births_away(connection, table)
 
     def _put_births_away(self, connection: apsw.Connection, table: Table) -> bool:
@@ -147,12 +157,12 @@ class Sweep:
         with (
             rule.settled.created(connection, settled=rule.settled.quoted, keys=rule.key_definitions),
             split.found(connection, table, within, bound, self._remembered())
-            if rule.rests
+            if rule.rests and self.which != "dead"
             else nullcontext() as says_more,
         ):
             genesis_t, genesis_s = table.genesis or (None, None)
             bound |= {"tbl": table.id, "child_t": genesis_t, "child_s": genesis_s}
-            connection.execute(rule.collect(within, says_more), bound)
+            connection.execute(rule.collect(joined([within, _WHICH[self.which]], " AND "), says_more), bound)
             self.done.add(rule.apply(connection))
         return self._last is not None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,23 @@ MOST_TRIMMED = 1_000
 log = logging.getLogger("crdtsql")
 HELD_S, FREE_S = 0.03, 0.06
 """After so long a compaction leaves the file alone, for so long at least: whoever waits to write looks again within that time."""
+
+
+class _Pace:
+    """Leaves the file alone after it was held for a while, so that others come to write."""
+
+    def __init__(self) -> None:
+        self._held_s = 0.0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the file for the length of a block."""
+        began = time.perf_counter()
+        yield
+        self._held_s += time.perf_counter() - began
+        if self._held_s > HELD_S:
+            time.sleep(max(FREE_S, 2 * self._held_s))
+            self._held_s = 0.0
 
 
 class Compacting(Session):
@@ -78,15 +95,11 @@ class Compacting(Session):
                 report = self._agree(keep, silent)
                 self._forget_told()
                 walk = Walk.begin(self.registry)
-        steps, more, held_s = len(walk.left), True, 0.0
+        steps, more, pace = len(walk.left), True, _Pace()
         while more:
             self.on_progress("compact", steps - len(walk.left), steps)
-            began = time.perf_counter()
-            more = self._step(walk, undo=rests)
-            held_s += time.perf_counter() - began
-            if more and held_s > HELD_S:
-                time.sleep(max(FREE_S, 2 * held_s))
-                held_s = 0.0
+            with pace.held():
+                more = self._step(walk, undo=rests)
         report.tables = walk.tables
         return report
 
@@ -147,10 +160,11 @@ class Compacting(Session):
         from crdtsql.compaction import foresee
 
         found: list[CompactReport] = []
+        pace = _Pace()
 
         def attempt(work: Callable[[], bool]) -> bool:
             more = False
-            with suppress(Undo), self._changing(durable=False):
+            with pace.held() if most_rows is None else nullcontext(), suppress(Undo), self._changing(durable=False):
                 found.append(self._agree(keep, silent))
                 more = work()
                 raise Undo

@@ -5,6 +5,7 @@ So it follows whatever rule there is. In large tables that may be done with some
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -53,9 +54,11 @@ def foresee(registry: Registry, attempt: Attempt, most_rows: int | None) -> dict
 
 
 def _all(registry: Registry, name: str, attempt: Attempt, weighing: Weighing) -> TableCompacted:
-    sweep = Sweep(registry, name)
-    while attempt(partial(_step, sweep, weighing)):
-        pass
+    sweep, more = Sweep(registry, name, which="all"), True
+    while more:
+        began = time.perf_counter()
+        more = attempt(partial(_step, sweep, weighing))
+        sweep.stride.took(time.perf_counter() - began)
     return sweep.done
 
 
@@ -66,7 +69,7 @@ def _sample(
     places = max(1, wanted // ROWS_EACH)
     done, each = TableCompacted(), wanted // places
     for place in range(places):
-        sweep = Sweep(registry, name, Stride(each))
+        sweep = Sweep(registry, name, Stride(each), "all")
         sweep.skip(rows * (2 * place + 1) // (2 * places) - each // 2)
         attempt(partial(_step, sweep, weighing))
         done.add(sweep.done)

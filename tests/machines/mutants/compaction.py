@@ -277,6 +277,13 @@ COMPACTION = tuple(
             "tests/compaction/test_parked.py",
         ),
         (
+            "live rows are looked at while deleted ones stand in their way",
+            "compaction/settled.py",
+            'which: str = "dead"',
+            'which: str = "all"',
+            "tests/compaction/test_compact.py",
+        ),
+        (
             "a file that compacts by itself looks at its rows again and again",
             "compaction/due.py",
             'return not forgotten or registry.get("compacted") == _named(forgotten)',
