@@ -29,7 +29,7 @@ HELD_S, FREE_S = 0.03, 0.06
 """After so long a compaction leaves the file alone, for so long at least: whoever waits to write looks again within that time."""
 
 
-class _Pace:
+class _Breather:
     """Leaves the file alone after it was held for a while, so that others come to write."""
 
     def __init__(self) -> None:
@@ -95,10 +95,10 @@ class Compacting(Session):
                 report = self._agree(keep, silent)
                 self._forget_told()
                 walk = Walk.begin(self.registry)
-        steps, more, pace = len(walk.left), True, _Pace()
+        steps, more, breather = len(walk.left), True, _Breather()
         while more:
             self.on_progress("compact", steps - len(walk.left), steps)
-            with pace.held():
+            with breather.held():
                 more = self._step(walk, undo=rests)
         report.tables = walk.tables
         return report
@@ -160,11 +160,11 @@ class Compacting(Session):
         from crdtsql.compaction import foresee
 
         found: list[CompactReport] = []
-        pace = _Pace()
+        breather = _Breather()
 
         def attempt(work: Callable[[], bool]) -> bool:
             more = False
-            with pace.held() if most_rows is None else nullcontext(), suppress(Undo), self._changing(durable=False):
+            with breather.held() if most_rows is None else nullcontext(), suppress(Undo), self._changing(durable=False):
                 found.append(self._agree(keep, silent))
                 more = work()
                 raise Undo
