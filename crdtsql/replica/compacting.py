@@ -24,6 +24,8 @@ KEEP_MS = 30 * 24 * 3600 * 1000
 SAMPLED_ROWS = 4_000
 MOST_TRIMMED = 1_000
 """So many entries of a history are taken out in one transaction."""
+FORESEEING_S = 0.1
+"""After so long a dry run does: somebody waits for what it says."""
 log = logging.getLogger("crdtsql")
 HELD_S, FREE_S = 0.03, 0.06
 """After so long a compaction leaves the file alone, for so long at least: whoever waits to write looks again within that time."""
@@ -32,8 +34,9 @@ HELD_S, FREE_S = 0.03, 0.06
 class _Breather:
     """Leaves the file alone after it was held for a while, so that others come to write."""
 
-    def __init__(self) -> None:
-        self._held_s = 0.0
+    def __init__(self, most_s: float = HELD_S, times: int = 2) -> None:
+        """Leave it alone once it was held for `most_s` in all, for so many times as long as that was, and long enough."""
+        self._most_s, self._times, self._held_s = most_s, times, 0.0
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -41,8 +44,8 @@ class _Breather:
         began = time.perf_counter()
         yield
         self._held_s += time.perf_counter() - began
-        if self._held_s > HELD_S:
-            time.sleep(max(FREE_S, 2 * self._held_s))
+        if self._held_s > self._most_s:
+            time.sleep(max(FREE_S, self._times * self._held_s))
             self._held_s = 0.0
 
 
@@ -160,10 +163,12 @@ class Compacting(Session):
         from crdtsql.compaction import foresee
 
         found: list[CompactReport] = []
-        breather = _Breather()
+        breather = _Breather(FORESEEING_S, times=0)
 
         def attempt(work: Callable[[], bool]) -> bool:
             more = False
+            with self._folded():
+                pass  # what others wrote meanwhile is folded once, and not anew in each step that is undone
             with breather.held() if most_rows is None else nullcontext(), suppress(Undo), self._changing(durable=False):
                 found.append(self._agree(keep, silent))
                 more = work()

@@ -5,7 +5,6 @@ So it follows whatever rule there is. In large tables that may be done with some
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -54,11 +53,9 @@ def foresee(registry: Registry, attempt: Attempt, most_rows: int | None) -> dict
 
 
 def _all(registry: Registry, name: str, attempt: Attempt, weighing: Weighing) -> TableCompacted:
-    sweep, more = Sweep(registry, name, which="all"), True
-    while more:
-        began = time.perf_counter()
-        more = attempt(partial(_step, sweep, weighing))
-        sweep.stride.took(time.perf_counter() - began)
+    sweep = Sweep(registry, name, which="all")
+    while attempt(partial(_step, sweep, weighing)):
+        pass
     return sweep.done
 
 
