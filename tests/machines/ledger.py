@@ -89,12 +89,12 @@ class Ledger:
         self.clean: dict[str, dict[str, int]] = found.get("clean", {})
         self.failed: list[list[Any]] = found.get("failed", [])
 
-    def note(self, commit: str, name: str, first: int, batch: int, *, clean: bool) -> None:
-        """Note what became of a batch, at once."""
+    def note(self, commit: str, name: str, first: int, batch: int, *, clean: bool, count: int | None = None) -> None:
+        """Note what became of a batch, at once, and how many of it count, if not all."""
         self.next[name] = first + batch
         if clean:
             of_commit = self.clean.setdefault(commit, {})
-            of_commit[name] = of_commit.get(name, 0) + batch * GENERATORS[name].histories
+            of_commit[name] = of_commit.get(name, 0) + (batch if count is None else count)
         else:
             self.failed.append([commit, name, first, batch])
         temporary = self._path.with_suffix(".tmp")
@@ -136,7 +136,9 @@ def main() -> int:
                 break
             first, began = ledger.next.get(name, FIRST), time.monotonic()
             done = run(name, first)
-            ledger.note(here, name, first, GENERATORS[name].batch, clean=done.returncode == 0)
+            generator, clean = GENERATORS[name], done.returncode == 0
+            histories = generator.batch * generator.histories
+            ledger.note(here, name, first, generator.batch, clean=clean, count=histories)
             if done.returncode:
                 print(done.stdout, done.stderr, sep="\n")
                 print(f"{name}: a history from seed {first} on failed: CRDTSQL_FIRST={first} repeats them")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import apsw
 
 from crdtsql import Replica, sync
+from crdtsql.base import NotAllowedError
 from crdtsql.base.sqltext import identifier
 from crdtsql.wire.envelope import unpack
 from tests.support.peers import write
@@ -47,6 +49,11 @@ class Scene:
     words: list[str]
     output: str = ""
     files: dict[Path, bytes] = field(default_factory=dict)
+
+    @property
+    def database(self) -> str:
+        """Return the database that the command is about."""
+        return next(word for word in self.words if word.endswith(".db"))
 
     def is_of(self, connection: apsw.Connection) -> bool:
         """Tell whether a connection is to one of the files; the tests before may have left others."""
@@ -188,6 +195,71 @@ def _missed(folder: Path, journal: str) -> None:
     _close(lost, one, other)
 
 
+def _in_conflict(folder: Path, journal: str) -> None:
+    """Have two replicas write one cell, each without knowing of the other."""
+    app, peer = _pair(folder, journal)
+    write(app, *WRITES)
+    write(peer, *ANSWERS)
+    sync(app, peer)
+    _close(app, peer)
+    write(folder / "app.db", "UPDATE task SET votes = votes + 1")
+
+
+def _separate(folder: Path, journal: str) -> None:
+    """Fill two files separately."""
+    _alone(folder, journal)
+    (folder / "app.db").rename(folder / "strange.db")
+    _enabled(folder, journal)
+
+
+def _ahead(folder: Path, journal: str) -> None:
+    """Have a replica whose schema has more than that of another one."""
+    app, peer = _pair(folder, journal)
+    peer.alter("ALTER TABLE task ADD COLUMN more TEXT")
+    peer.connection.execute("CREATE TABLE extra (id TEXT PRIMARY KEY NOT NULL, v)")
+    peer.enable("extra")
+    write(peer, "UPDATE task SET more = id", "INSERT INTO extra VALUES ('e', 1)")
+    _close(app, peer)
+    write(folder / "app.db", *WRITES)
+
+
+def _keeping(folder: Path, journal: str) -> None:
+    """Have a replica keep what another one's schema has more."""
+    _ahead(folder, journal)
+    with Replica.open(folder / "app.db") as app, Replica.open(folder / "peer.db") as peer:
+        sync(app, peer)
+
+
+def _aside(folder: Path, journal: str) -> None:
+    """Have a changeset set aside, which may be taken by now."""
+    app, peer = _pair(folder, journal)
+    app.allow(peer.site, tables=["note"])
+    write(peer, *ANSWERS)
+    with suppress(NotAllowedError):
+        app.merge(peer.export(app.vector()))
+    app.allow_all(peer.site)
+    _close(app, peer)
+    write(folder / "app.db", *WRITES[:1])
+
+
+def _stored(folder: Path, journal: str) -> None:
+    """Have something to put into a store, and something to take from it."""
+    (folder / "store").mkdir()
+    _pending(folder, journal)
+    with Replica.open(folder / "peer.db") as peer:
+        peer.sync(f"dir:{folder / 'store'}")
+
+
+def _differing(folder: Path, journal: str) -> None:
+    """Have two replicas with equal vectors and different rows."""
+    app, peer = _pair(folder, journal)
+    _close(app, peer)
+    connection = apsw.Connection(str(folder / "peer.db"))
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    connection.execute("UPDATE task SET title = 'spoiled' WHERE id = 't2'")
+    connection.close()
+
+
 def _plain_only(folder: Path, journal: str) -> None:
     _plain(folder, journal)
 
@@ -201,15 +273,45 @@ SCENES: dict[str, tuple[Make, list[str], str]] = {
     "export": (_pending, ["export", APP, "-o", "new.crdt"], "new.crdt"),
     "import": (_exported, ["import", PEER, "all.crdt"], ""),
     "sync": (_pending, ["sync", APP, PEER], ""),
+    "store": (_stored, ["sync", APP, "dir:store"], ""),
     "alter": (_pending, ["alter", APP, "ALTER TABLE task RENAME COLUMN title TO name"], ""),
     "repair": (_damaged, ["repair", APP], ""),
     "compact": (_alone, ["compact", APP, "--keep", "0"], ""),
     "rejoin": (_missed, ["rejoin", APP, PEER, "--yes"], ""),
+    "forget": (_pending, ["forget", APP, "@peer.db"], ""),
     "purge": (_pending, ["purge", APP, "task", "t4", "--vacuum"], ""),
     "undelete": (_pending, ["undelete", APP, "task", "t4"], ""),
     "claim": (_pending, ["claim", APP, "task/t1", "--as", "ada"], ""),
+    "fence": (_pending, ["fence", APP, "task", "claimed"], ""),
+    "write": (_pending, ["write", APP, "task", "t1", "title=written"], ""),
+    "resolve": (_in_conflict, ["resolve", APP, "--all", "--take", "theirs"], ""),
+    "combine": (_separate, ["combine", APP, "strange.db"], ""),
+    "downgrade": (_pending, ["downgrade", APP], ""),
+    "pull": (_ahead, ["schema", "pull", APP, PEER, "--yes"], ""),
+    "strangers": (_keeping, ["strangers", APP, "--drop"], ""),
+    "aside": (_aside, ["aside", APP, "1", "--take"], ""),
+    "allow": (_pending, ["allow", APP, "@peer.db", "--only-own"], ""),
+    "sign": (_pending, ["sign", APP], ""),
+    "verify": (_differing, ["verify", APP, PEER, "--repair", "--take", "ours"], ""),
+    "unique": (_in_conflict, ["unique", APP, "note", "text", "null"], ""),
+    "rows": (_in_conflict, ["rows", APP, "task", "delete-wins"], ""),
+    "type": (_pending, ["type", APP, "note.text", "register"], ""),
+    "ids": (_pending, ["ids", APP, "note", "autoincrement"], ""),
+    "reference": (_pending, ["reference", APP, "task.title", "note.id"], ""),
+    "name": (_pending, ["name", APP, "desk"], ""),
+    "remote": (_pending, ["remote", "add", APP, "mate", PEER], ""),
     "disable": (_pending, ["disable", APP, "--all"], ""),
 }
+
+
+def _placed(word: str, folder: Path) -> str:
+    """Put a word of a command into a folder: a file, a store, or `@file`, which stands for the site of a file."""
+    if word.startswith("@"):
+        with Replica.open(folder / word[1:]) as replica:
+            return replica.site
+    if word.startswith("dir:"):
+        return f"dir:{folder / word[4:]}"
+    return str(folder / word) if Path(word).suffix in (".db", ".crdt") else word
 
 
 def make(name: str, folder: Path, journal: str) -> Scene:
@@ -218,8 +320,7 @@ def make(name: str, folder: Path, journal: str) -> Scene:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "files").mkdir(parents=True)
     begin(folder / "files", journal)
-    paths = {".db", ".crdt"}
-    placed = [str(folder / "files" / word) if Path(word).suffix in paths else word for word in words]
+    placed = [_placed(word, folder / "files") for word in words]
     scene = Scene(folder / "files", Path(os.environ["CRDTSQL_STATE_DIR"]), placed, output)
     scene.keep()
     return scene
