@@ -1,6 +1,6 @@
 """What does a receiver lack?"""
 
-from crdtsql.export import parkedcells, sendable
+from crdtsql.export import kept, parkedcells, sendable
 from crdtsql.export.changes import Change, changes
 from crdtsql.export.collecting import collect
 from crdtsql.export.describing import describe
@@ -15,6 +15,7 @@ __all__ = [
     "describe",
     "export",
     "find_start",
+    "kept",
     "lacks_genesis",
     "parkedcells",
     "receiver_noted",

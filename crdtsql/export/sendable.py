@@ -8,7 +8,7 @@ others will read it. Rows need no such look: that of what is merged each is soun
 from __future__ import annotations
 
 from crdtsql.base import CrowdedError, InvalidChangesetError, query, suggest
-from crdtsql.export import listing
+from crdtsql.export import kept, listing
 from crdtsql.export.exporting import say
 from crdtsql.store import Registry
 from crdtsql.wire import MAXIMUM_FORETOLD, MAXIMUM_SITES, header_bytes, read_header
@@ -19,14 +19,18 @@ MAXIMUM_SAID_BYTES = 8 << 20
 """How long the header of a changeset from here may be, before it has any rows; a reader takes twice as much."""
 
 
-def check(registry: Registry) -> None:
+def check(registry: Registry, sender: bytes) -> None:
     """Check that others take what a changeset from here says beside its rows. Cost: that of reading its header.
 
+    Args:
+        sender: who sent what was merged just now.
+
     Raises:
-        CrowdedError: it is too much.
+        CrowdedError: it is too much, or too much of it is that sender's.
         InvalidChangesetError: it is nothing that an honest sender says.
     """
     registry.says_more = False
+    kept.check_share(registry, sender)
     sites = len(registry.sites())
     if sites > MAXIMUM_SITES:
         raise _crowded(registry, f"{sites:,} sites", "sites", MAXIMUM_SITES)

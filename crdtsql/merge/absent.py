@@ -18,7 +18,7 @@ from crdtsql.store import Registry, Table, catalogue
 from crdtsql.types import TYPES
 from crdtsql.wire import TableHeader
 
-MAXIMUM_TABLES = 200
+MAXIMUM_TABLES = 400
 """How many tables a file keeps for others: whoever lacks more of them has another program's file."""
 MAXIMUM_NAME = 1_000
 

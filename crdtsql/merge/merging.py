@@ -49,7 +49,7 @@ from crdtsql.merge.report import MergeReport, TableReport
 from crdtsql.numbers import archive, followers, foretelling, ids, reference
 from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers, vanishing
 from crdtsql.sqlite import schema
-from crdtsql.store import Registry, Table, catalogue, retired, said, starts
+from crdtsql.store import Registry, Table, catalogue, heard, retired, said, starts
 from crdtsql.wire import Header
 
 FROM = TemporaryTable(
@@ -160,6 +160,8 @@ def join_eras(registry: Registry, header: Header) -> None:
         here, there = ours.get(key, 0), header.eras.get(key, 0)
         if key not in replicated:
             registry.set_era(key, max(here, there))
+            if there > here:
+                heard.note(registry, header.sender, [key])
         elif here < there or (here > there and key in replicated_there):
             where = "the sender" if there > here else "this replica"
             told = (

@@ -40,7 +40,7 @@ from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
 from crdtsql.sqlite import securely
-from crdtsql.store import Remedy, damage, names, retired, sites, starts
+from crdtsql.store import Remedy, damage, heard, names, retired, sites, starts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -354,6 +354,8 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         from crdtsql.compaction import rounds
         from crdtsql.numbers import blocks
 
+        if strange := (header.lanes.keys() | header.names.keys()) - self.registry.ordinals().keys():
+            heard.note(self.registry, header.sender, (site.hex() for site in strange))
         blocks.meet(self.registry, header.lanes)
         names.meet(self.registry, header.names)
         rounds.meet(self.registry, header.compaction, header.retired)
@@ -362,7 +364,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         if self.registry.says_more:
             from crdtsql.export import sendable
 
-            sendable.check(self.registry)
+            sendable.check(self.registry, header.sender)
 
     @verb
     def clone(self, path: str | os.PathLike[str]) -> Replica:

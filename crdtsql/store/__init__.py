@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crdtsql.store.progress import PROGRESS_DETAIL
     from crdtsql.store.registry import FORMAT, LIMITS, Registry
     from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, INSERT_OP, Field, Table
-    from crdtsql.store.vectors import began, peers, sites
+    from crdtsql.store.vectors import began, heard, peers, sites
 else:
     __getattr__ = door(
         __name__,
@@ -38,7 +38,7 @@ else:
             "logged": "CHANCE_BITS Logged has_pending",
             "progress": "PROGRESS_DETAIL",
             "registry": "FORMAT LIMITS Registry",
-            "vectors": "began peers sites",
+            "vectors": "began heard peers sites",
             "tables": "FIRST_PARKED FIRST_UPDATE_OP INSERT_OP Field Table",
         },
     )
@@ -72,6 +72,7 @@ __all__ = [
     "damage",
     "facts",
     "has_pending",
+    "heard",
     "lanes",
     "names",
     "peers",

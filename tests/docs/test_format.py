@@ -284,6 +284,7 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
         "`signer:<site>`",
         "`allow:<site>`",
         "`differs:<site>`",
+        "`heard:<what>`",
         "`names_looked`",
         "`severed`",
         "`lane:<site>`",

@@ -68,6 +68,7 @@ GENERATORS = {
     ),
     "schema changes": Generator(f"{MACHINES}/schema_changes/test_random.py", 48, "CRDTSQL_SCHEMA_SEEDS"),
     "schema versions": Generator(f"{MACHINES}/schema_versions/test_random.py", 60),
+    "shares": Generator("tests/export/test_shares.py::test_random_crowds_are_passed_on", 60, "CRDTSQL_SHARES"),
     "stores": Generator(f"{MACHINES}/stores/test_random.py", 60),
     "waiting writes": Generator("tests/store/test_waiting.py::test_random_copies_count_once", 480),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from crdtsql.store import facts, lanes, names
 if TYPE_CHECKING:
     from crdtsql.trust import Permission, SetAside
     from crdtsql.wire import Changeset, Header
+
+log = logging.getLogger("crdtsql")
 
 
 class Permitting(Trusting):
@@ -136,7 +139,14 @@ class Permitting(Trusting):
         from crdtsql.trust import permissions
 
         permissions.check(self.registry, header, database)
-        return self._own_words(header)
+        header = self._own_words(header)
+        from crdtsql.evolve import letgo
+
+        for kind, name in letgo.give_way(self.registry, header):
+            log.info(
+                "%s forgot %s %r, which was kept for others: a trusted site has another one", self.path, kind, name
+            )
+        return header
 
     def _own_words(self, header: Header) -> Header:
         """Return what a changeset says, but for what a limited sender says of others."""

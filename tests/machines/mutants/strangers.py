@@ -7,6 +7,7 @@ from tests.machines.mutants.kind import Mutant
 PASSING = "tests/merge/test_passing_on.py"
 SPOTCHECKS = "tests/transports/test_spotchecks.py"
 KEPT = "tests/evolve/test_strangers.py"
+SHARES = "tests/export/test_shares.py"
 STRANGERS = (
     Mutant(
         "parts are kept whose whole nobody here ever saw",
@@ -49,6 +50,34 @@ STRANGERS = (
         "if len(head) + len(encoded) <= MAXIMUM_ROWS_BYTES:",
         "if True:",
         tests=PASSING,
+    ),
+    Mutant(
+        "one peer takes all the room for what is kept for others",
+        "export/sendable.py",
+        "    kept.check_share(registry, sender)\n",
+        "",
+        tests=SHARES,
+    ),
+    Mutant(
+        "what others wrote counts as the sender's own",
+        "export/kept.py",
+        "return bool(writers) and writers <= own",
+        "return True",
+        tests=SHARES,
+    ),
+    Mutant(
+        "a made-up table gives way to whoever sends another one",
+        "evolve/letgo.py",
+        "    if header.sender not in trusted:\n        return []\n",
+        "",
+        tests=SHARES,
+    ),
+    Mutant(
+        "what a trusted site wrote gives way as well",
+        "evolve/letgo.py",
+        "if _differs(table, theirs) and not kept.table_writers(registry, table) & ordinals:",
+        "if _differs(table, theirs):",
+        tests=SHARES,
     ),
     Mutant(
         "what is dropped must not stand in the way of that",

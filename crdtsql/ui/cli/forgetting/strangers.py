@@ -53,5 +53,6 @@ def strangers(database: str, names: tuple[str, ...], drop: bool, as_json: bool) 
 
 def _line(one: Stranger) -> str:
     rows = f", {one.rows:,} {'rows' if one.kind == 'table' else 'cells'}" if one.kind in ("table", "column") else ""
-    wrote = f", written by {', '.join(one.sites)}" if one.sites else ""
+    by = "written by" if one.kind in ("table", "column") else "told by"
+    wrote = f", {by} {', '.join(one.sites)}" if one.sites else ""
     return printable(f"{one.name}{': ' if one.says else ''}{one.says[:200]}{rows}{wrote}")
