@@ -24,8 +24,8 @@ _PAUSES_S = (0.001, 0.002, 0.005, 0.010, 0.015, 0.020, 0.025, 0.025, 0.025, 0.05
 _ONLY_PROGRAMS_HAVE = re.compile(r"(?:no such|unknown) (?:function|collation|module)")
 
 
-NORMAL, FULL = 1, 2
-"""Values of PRAGMA synchronous."""
+NORMAL, FULL, EXTRA = 1, 2, 3
+"""Values of PRAGMA synchronous. FULL lets a power cut bring back a rollback journal, which undoes the last commit (fact 33)."""
 
 
 class Undo(Exception):  # noqa: N818 - no error: it ends a transaction that was only tried
@@ -116,13 +116,13 @@ def reading(connection: apsw.Connection) -> Iterator[None]:
 
 @contextmanager
 def synchronous(connection: apsw.Connection, durable: bool) -> Iterator[None]:
-    """Have the commit of a block survive a power cut, or not wait for the disk where the journal allows that."""
+    """Have the commit of a block survive a power cut, or not wait for the disk where that is as well."""
     if connection.in_transaction:
         yield
         return
     (before,) = query.first(connection, "PRAGMA synchronous")
     relaxed = not durable and query.first(connection, "PRAGMA journal_mode")[0] == "wal"
-    wanted = NORMAL if relaxed else FULL
+    wanted = NORMAL if relaxed else EXTRA if durable else FULL
     if before == wanted:
         yield
         return

@@ -290,3 +290,21 @@ def test_what_values_are_bound_can_expire_a_statement(stable: bool) -> None:
         connection.execute("SELECT y FROM t WHERE x = ?", (value,)).fetchall()
         assert bool(asked) == (value == 1 or not stable)  # SQLite asks while it compiles
     connection.close()
+
+
+@pytest.mark.parametrize(("synchronous", "synced"), [("FULL", 0), ("EXTRA", 1)])
+def test_a_deleted_journal_is_on_the_disk_with_extra_alone(synchronous: str, synced: int, tmp_path: Path) -> None:
+    """33: the folder of a rollback journal that was deleted is synced with `synchronous = EXTRA` alone."""
+    deleted = []
+
+    class Watched(apsw.VFS):
+        def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - SQLite's name
+            deleted.append(int(syncdir))
+            super().xDelete(filename, syncdir)
+
+    watched = Watched("watched", "")
+    connection = apsw.Connection(str(tmp_path / "t.db"), vfs="watched")
+    connection.execute(f"PRAGMA synchronous = {synchronous}; CREATE TABLE t (x)")
+    connection.close()
+    watched.unregister()
+    assert deleted == [synced]
