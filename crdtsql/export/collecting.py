@@ -14,7 +14,22 @@ from crdtsql.export.exporting import fill, find_start, lacks_genesis
 from crdtsql.export.receiving import receiver_noted
 from crdtsql.numbers import archive
 from crdtsql.store import Registered, Registry, Table
-from crdtsql.wire import MAXIMUM_ROWS_BYTES, Header, Sign, attached, header_bytes, pack, pack_rows, rows, workbench
+from crdtsql.wire import (
+    MAXIMUM_ROWS_BYTES,
+    Header,
+    Sign,
+    attached,
+    attached_file,
+    header_bytes,
+    pack,
+    pack_file,
+    pack_rows,
+    rows,
+    workbench,
+)
+
+IN_MEMORY_BYTES = 32 << 20
+"""The image of a larger file is collected in a temporary file, unless it is little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +38,36 @@ class Collected:
 
     Attributes:
         content: its header and its rows as bytes, or the name of the attached database that is its image.
+        file: where that is, "" for in memory.
     """
 
     header: Header
     content: tuple[bytes, bytes] | str
+    file: str = ""
 
     def pack(self, connection: apsw.Connection, sign: Sign | None = None) -> bytes:
-        """Write the changeset; `sign` is there if its header has keys."""
+        """Write the changeset, once the transaction is committed; `sign` is there if its header has keys."""
+        if self.file:
+            return pack_file(self.header, self.file, sign)
         if isinstance(self.content, str):
             return pack(self.header, connection.serialize(self.content), sign)
         return pack_rows(self.header, *self.content, sign)
 
 
 def collect(
-    registry: Registry, receiver: Mapping[bytes, int], now: Now, attachments: ExitStack, on_progress: Progress
+    registry: Registry,
+    receiver: Mapping[bytes, int],
+    now: Now,
+    attachments: ExitStack,
+    on_progress: Progress,
+    *,
+    alone: bool = False,
 ) -> Collected:
     """Collect what a receiver lacks; a database that is attached for it stays as long as `attachments` lasts.
 
     Args:
         receiver: the receiver's version vector: site id -> highest hlc seen; empty for one that has nothing.
+        alone: the transaction is committed before the changeset is written, so that its image may stand in a file.
     """
     connection, registered, receiver = registry.connection, registry.registered(), retiring.full(registry, receiver)
     with receiver_noted(registry, receiver) as others:
@@ -57,8 +83,18 @@ def collect(
                 head = header_bytes(header)
                 if len(head) + len(encoded) <= MAXIMUM_ROWS_BYTES:
                     return Collected(header, (head, encoded))
-        database = attachments.enter_context(attached(connection, "image"))
-        return Collected(fill(registry, registered.tables, receiver, now, database, start, on_progress), database)
+        file = ""
+        if alone and _is_large(connection):
+            database, file = attachments.enter_context(attached_file(connection, "image"))
+        else:
+            database = attachments.enter_context(attached(connection, "image"))
+        return Collected(fill(registry, registered.tables, receiver, now, database, start, on_progress), database, file)
+
+
+def _is_large(connection: apsw.Connection) -> bool:
+    """Tell whether what a file holds may be too much for memory."""
+    (pages,), (size,) = (query.first(connection, f"PRAGMA main.{what}") for what in ("page_count", "page_size"))
+    return int(pages) * int(size) > IN_MEMORY_BYTES
 
 
 def _few(

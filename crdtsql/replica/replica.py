@@ -216,11 +216,12 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         from crdtsql.export import collect
 
         receiver = sites.read_vector(self.connection, since or {})
+        alone = not (self.connection.in_transaction or self.connection.readonly("main"))
         with self._explained(), ExitStack() as attachments:
             with self._folded(receiver, durable=True):
                 fence.check_receiver(self.registry, receiver)
                 sign = self._signing()
-                collected = collect(self.registry, receiver, self._now, attachments, self.on_progress)
+                collected = collect(self.registry, receiver, self._now, attachments, self.on_progress, alone=alone)
             if skip_empty and not collected.header.has_news_for(receiver):
                 return b""
             self.on_progress("compress", 1, 1)

@@ -6,8 +6,17 @@ from crdtsql.base import door
 
 if TYPE_CHECKING:
     from crdtsql.wire import image, rows, workbench
-    from crdtsql.wire.attaching import attached, laid_open
-    from crdtsql.wire.envelope import MAXIMUM_ROWS_BYTES, Changeset, Sign, header_bytes, pack, pack_rows, unpack
+    from crdtsql.wire.attaching import attached, attached_file, laid_open
+    from crdtsql.wire.envelope import (
+        MAXIMUM_ROWS_BYTES,
+        Changeset,
+        Sign,
+        header_bytes,
+        pack,
+        pack_file,
+        pack_rows,
+        unpack,
+    )
     from crdtsql.wire.files import move_to_new, no_such_file, read_changeset, read_text, write_file
     from crdtsql.wire.halfway import left_in, unfinished
     from crdtsql.wire.header import Header, KeyStep, PurgedRow, Site, TableHeader, UnseenWrite
@@ -24,8 +33,8 @@ else:
     __getattr__ = door(
         __name__,
         {
-            "attaching": "attached laid_open",
-            "envelope": "Changeset MAXIMUM_ROWS_BYTES Sign header_bytes pack pack_rows unpack",
+            "attaching": "attached attached_file laid_open",
+            "envelope": "Changeset MAXIMUM_ROWS_BYTES Sign header_bytes pack pack_file pack_rows unpack",
             "files": "move_to_new no_such_file read_changeset read_text write_file",
             "header": "Header KeyStep PurgedRow Site TableHeader UnseenWrite",
             "parsing": "MAXIMUM_FORETOLD MAXIMUM_KEYS MAXIMUM_LANES MAXIMUM_NAMES MAXIMUM_SITES MAXIMUM_STARTS read_header",
@@ -50,6 +59,7 @@ __all__ = [
     "TableHeader",
     "UnseenWrite",
     "attached",
+    "attached_file",
     "header_bytes",
     "image",
     "laid_open",
@@ -57,6 +67,7 @@ __all__ = [
     "move_to_new",
     "no_such_file",
     "pack",
+    "pack_file",
     "pack_rows",
     "read_changeset",
     "read_header",

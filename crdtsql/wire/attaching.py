@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -16,8 +17,10 @@ _numbers = count(1)
 
 
 @contextmanager
-def attached(connection: apsw.Connection, purpose: str, *, nested: bool = False) -> Iterator[str]:
-    """Attach an empty in-memory database for the length of a block; yield its name.
+def attached(
+    connection: apsw.Connection, purpose: str, *, nested: bool = False, file: str | None = None
+) -> Iterator[str]:
+    """Attach an empty database for the length of a block, in memory or in a file; yield its name.
 
     While a statement or, for a `nested` one, the transaction around us runs, SQLite refuses to detach; what is left then is
     detached the next time.
@@ -25,11 +28,25 @@ def attached(connection: apsw.Connection, purpose: str, *, nested: bool = False)
     names = [name for _, name, _ in query.rows(connection, "PRAGMA database_list") if name.startswith(PREFIX)]
     left = [name for name in names if nested or not _detach(connection, name)]
     name = f"{PREFIX}{purpose}_{next(_numbers)}" if left else f"{PREFIX}{purpose}"
-    connection.execute(f"ATTACH ':memory:' AS {name}")
+    connection.execute(f"ATTACH ? AS {name}", (file or ":memory:",))
     try:
         yield name
     finally:
         _detach(connection, name)
+
+
+@contextmanager
+def attached_file(connection: apsw.Connection, purpose: str) -> Iterator[tuple[str, str]]:
+    """Attach an empty database in a temporary file for the length of a block; yield its name and the file.
+
+    What is written to it is in the file once the transaction is committed. It has no journal: a transaction that fails spoils it.
+    """
+    with (
+        tempfile.NamedTemporaryFile(prefix="crdtsql-", suffix=".image") as file,
+        attached(connection, purpose, file=file.name) as name,
+    ):
+        connection.execute(f"PRAGMA {name}.journal_mode = OFF").fetchall()
+        yield name, file.name
 
 
 def _detach(connection: apsw.Connection, name: str) -> bool:

@@ -29,14 +29,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain
 from typing import Any
 
 import zstandard
@@ -84,6 +86,25 @@ def pack(header: Header, image: bytes, sign: Sign | None = None) -> bytes:
     return _sealed(IMAGE, _flags(header), head, _compressed(image), (len(head), len(image)), sign)
 
 
+def pack_file(header: Header, path: str, sign: Sign | None = None) -> bytes:
+    """Write a changeset whose image stands in a file; beside the changeset itself little of it is in memory at once."""
+    head, size = header_bytes(header), os.path.getsize(path)
+    with open(path, "rb") as image, tempfile.TemporaryFile(prefix="crdtsql-") as target:
+        target.write(bytes(PREFIX.size) + head)
+        _compressor(size).copy_stream(image, target, size=size)
+        length = target.tell() - PREFIX.size - len(head)
+        prefix = PREFIX.pack(MAGIC, IMAGE, _flags(header), len(head), length, size, b"")[:-32]
+        target.seek(PREFIX.size)
+        digest = _digest_of(chain([prefix], iter(partial(target.read, 1 << 20), b"")))
+        target.write(sign(digest) if sign and header.keys else b"")
+        target.seek(0)
+        target.write(prefix + digest)
+        target.flush()
+        with open(target.fileno(), "rb", buffering=0, closefd=False) as whole:  # a buffer would hold a second copy
+            whole.seek(0)
+            return whole.readall()
+
+
 def pack_rows(header: Header, head: bytes, rows: bytes, sign: Sign | None = None) -> bytes:
     """Write a changeset that has rows; `head` is its header as `header_bytes` writes it, and `sign` is there if it has keys."""
     lengths = len(head), len(head) + len(rows)
@@ -129,16 +150,18 @@ def header_bytes(header: Header) -> bytes:
 
 
 def _compressed(content: bytes) -> bytes:
-    if len(content) <= SMALL_BYTES:
-        return _small_compressor().compress(content)
-    large = len(content) > 2 * COMPRESSION_JOB_BYTES
+    return (_small_compressor() if len(content) <= SMALL_BYTES else _compressor(len(content))).compress(content)
+
+
+def _compressor(size: int) -> zstandard.ZstdCompressor:
+    large = size > 2 * COMPRESSION_JOB_BYTES
     parameters = zstandard.ZstdCompressionParameters.from_level(
         COMPRESSION_LEVEL_OF_LARGE if large else COMPRESSION_LEVEL,
-        source_size=len(content),
+        source_size=size,
         threads=2 if large else 0,
         job_size=COMPRESSION_JOB_BYTES if large else 0,
     )
-    return zstandard.ZstdCompressor(compression_params=parameters).compress(content)
+    return zstandard.ZstdCompressor(compression_params=parameters)
 
 
 def _small_compressor() -> zstandard.ZstdCompressor:
@@ -166,6 +189,10 @@ def _sealed(
 
 
 def _digest(*parts: bytes | memoryview) -> bytes:
+    return _digest_of(parts)
+
+
+def _digest_of(parts: Iterable[bytes | memoryview]) -> bytes:
     digest = hashlib.blake2b(digest_size=32)
     for part in parts:
         digest.update(part)

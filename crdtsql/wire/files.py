@@ -153,7 +153,21 @@ def read_stream(stream: IO[bytes]) -> bytes:
         envelope.check_lengths(envelope.PREFIX.size, version, flags, announced)
     length = envelope.body_start(version, head_length) + body_length - envelope.PREFIX.size
     length += envelope.signature_bytes(flags)
-    return prefix + _read_at_most(stream, length + 1)
+    left = _left(stream)
+    if left is None:
+        return prefix + _read_at_most(stream, length + 1)
+    stream.seek(-len(prefix), os.SEEK_CUR)  # in one piece: there may be hundreds of megabytes
+    return stream.read(len(prefix) + min(left, length + 1))
+
+
+def _left(stream: IO[bytes]) -> int | None:
+    """Return how much is left of a file; None for a stream that is none."""
+    try:
+        if not stream.seekable():
+            return None
+        return os.fstat(stream.fileno()).st_size - stream.tell()
+    except (OSError, ValueError):
+        return None
 
 
 def _read_at_most(stream: IO[bytes], length: int) -> bytes:
