@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 
 import apsw
@@ -20,6 +20,7 @@ from crdtsql.wire import (
     Sign,
     attached,
     attached_file,
+    having_room,
     header_bytes,
     pack,
     pack_file,
@@ -88,7 +89,9 @@ def collect(
             database, file = attachments.enter_context(attached_file(connection, "image"))
         else:
             database = attachments.enter_context(attached(connection, "image"))
-        return Collected(fill(registry, registered.tables, receiver, now, database, start, on_progress), database, file)
+        with having_room() if file else nullcontext():
+            header = fill(registry, registered.tables, receiver, now, database, start, on_progress)
+        return Collected(header, database, file)
 
 
 def _is_large(connection: apsw.Connection) -> bool:

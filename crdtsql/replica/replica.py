@@ -216,7 +216,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         from crdtsql.export import collect
 
         receiver = sites.read_vector(self.connection, since or {})
-        alone = not (self.connection.in_transaction or self.connection.readonly("main"))
+        alone = not self.connection.in_transaction
         with self._explained(), ExitStack() as attachments:
             with self._folded(receiver, durable=True):
                 fence.check_receiver(self.registry, receiver)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -39,13 +38,14 @@ def attached(
 def attached_file(connection: apsw.Connection, purpose: str) -> Iterator[tuple[str, str]]:
     """Attach an empty database in a temporary file for the length of a block; yield its name and the file.
 
-    What is written to it is in the file once the transaction is committed. It has no journal: a transaction that fails spoils it.
+    What is written to it is in the file once the transaction is committed. Its journal is in memory, where it needs no room, since all
+    pages are new.
     """
     with (
-        tempfile.NamedTemporaryFile(prefix="crdtsql-", suffix=".image") as file,
+        envelope.temporary() as file,
         attached(connection, purpose, file=file.name) as name,
     ):
-        connection.execute(f"PRAGMA {name}.journal_mode = OFF").fetchall()
+        connection.execute(f"PRAGMA {name}.journal_mode = MEMORY").fetchall()
         yield name, file.name
 
 

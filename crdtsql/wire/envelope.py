@@ -41,9 +41,10 @@ from functools import lru_cache, partial
 from itertools import chain
 from typing import Any
 
+import apsw
 import zstandard
 
-from crdtsql.base import HLC_BYTES, ID_BYTES, RETIRED, InvalidChangesetError, PackedVector, Rest, suggest
+from crdtsql.base import HLC_BYTES, ID_BYTES, RETIRED, DatabaseError, InvalidChangesetError, PackedVector, Rest, suggest
 from crdtsql.wire.header import Header
 from crdtsql.wire.parsing import read_header, read_rest
 
@@ -89,7 +90,7 @@ def pack(header: Header, image: bytes, sign: Sign | None = None) -> bytes:
 def pack_file(header: Header, path: str, sign: Sign | None = None) -> bytes:
     """Write a changeset whose image stands in a file; beside the changeset itself little of it is in memory at once."""
     head, size = header_bytes(header), os.path.getsize(path)
-    with open(path, "rb") as image, tempfile.TemporaryFile(prefix="crdtsql-") as target:
+    with having_room(), open(path, "rb") as image, tempfile.TemporaryFile(prefix="crdtsql-") as target:
         target.write(bytes(PREFIX.size) + head)
         _compressor(size).copy_stream(image, target, size=size)
         length = target.tell() - PREFIX.size - len(head)
@@ -231,11 +232,11 @@ class Changeset:
             yield _unfold(self.body, self.unfolded_bytes)
             return
         source = _reader(self.body)
-        with tempfile.NamedTemporaryFile(prefix="crdtsql-", suffix=".image") as file:
-            with _sound_frame():
+        with temporary() as file:
+            with _sound_frame(), having_room():
                 if self._copy(source, file) != self.unfolded_bytes or source.read(1):
                     raise _other_length()
-            file.flush()
+                file.flush()
             yield file.name
 
     def _copy(self, source: zstandard.ZstdDecompressionReader, file: Any) -> int:
@@ -247,6 +248,32 @@ class Changeset:
             file.write(chunk)
             copied += len(chunk)
         return copied
+
+
+@contextmanager
+def temporary() -> Iterator[Any]:
+    """Make a temporary file for an image for the length of a block.
+
+    Raises:
+        DatabaseError: it can't be made.
+    """
+    with having_room():
+        file = tempfile.NamedTemporaryFile(prefix="crdtsql-", suffix=".image")  # noqa: SIM115 - closed below
+    with file:
+        yield file
+
+
+@contextmanager
+def having_room() -> Iterator[None]:
+    """Say what to do where a temporary file can't be written in a block."""
+    try:
+        yield
+    except (OSError, apsw.FullError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DatabaseError(
+            f"{tempfile.gettempdir()}: a temporary file can't be written there: {why}; nothing was changed; set TMPDIR to "
+            "a folder that has room for a large changeset, unpacked"
+        ) from error
 
 
 @contextmanager
