@@ -10,7 +10,7 @@ KILLS ?= 240
 ON_ALL_CORES := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test long wheel-test cli-page lint types bench soak histories kills fuzz busy mutants clean
+.PHONY: help demo test long wheel-test cli-page lint types bench soak histories kills faults fuzz busy mutants clean
 
 help:            ## list these commands
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -79,6 +79,9 @@ histories: $(READY)  ## random histories of all generators for SECONDS, new ones
 
 kills: $(READY)  ## kills of all commands for SECONDS, at moments that no run had; kills.json adds up what ended well
 	$(BIN)/python -m tests.machines.faults.killing --seconds $(SECONDS)
+
+faults: $(READY) ## let every call of the operating system fail, in all commands, for SECONDS; faults.json keeps how far it is on a tree
+	$(BIN)/python -m tests.machines.faults.failing --seconds $(SECONDS)
 
 fuzz: $(READY)   ## hostile changesets, guided by coverage, for SECONDS; fuzz.json adds up executions
 	$(BIN)/python -m pip install --quiet --group fuzz
