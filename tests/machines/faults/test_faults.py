@@ -109,17 +109,23 @@ class Trials:
         """
         found = self.scene.content()
         if not told:
-            assert found == self.wanted
+            assert found == self.wanted, self._differs(found)
         assert not tidy or self.scene.left_over() == []
         if found == self.wanted or (found in self._sound and not anew):
             return
-        assert self._doctor() in (0, self.doctor)
+        assert self._doctor() in (0, self.doctor), "doctor"
         self._without_output(found)
-        assert refusal(run(self.scene.words)) == ""
-        assert self.scene.content() == self.wanted
-        assert self._doctor() in (0, self.doctor)
+        assert refusal(run(self.scene.words)) == "", "the command can't be done again"
+        after = self.scene.content()
+        assert after == self.wanted, self._differs(after)
+        assert self._doctor() in (0, self.doctor), "doctor, after the command was done again"
         if not anew:
             self._sound.append(found)
+
+    def _differs(self, found: dict[str, Content]) -> str:
+        """Say in what files differ from what they should hold."""
+        named = [(name, row) for files in (found, self.wanted) for name, rows in files.items() for row in rows]
+        return repr([one for one in named if named.count(one) % 2][:10])
 
     def _without_output(self, found: dict[str, Content]) -> None:
         """Take away what a command has written to a new file, which must be whole; a clone is not written over another one."""
