@@ -68,7 +68,7 @@ soak: $(READY) $(TOOLS)/.ready $(DATASETTE)/.ready  ## long runs: mlflow, optuna
 	CRDTSQL_SEEDS=175 $(BIN)/python -m pytest -q tests/machines/simulation/constrained/test_constrained.py
 	$(BIN)/python -m tests.machines.simulation.soak --seconds $(SECONDS)
 	CRDTSQL_KILLS=$(KILLS) CRDTSQL_FAULTS=1 CRDTSQL_SEEDS=$(SECONDS) CRDTSQL_STATEMENTS=$$(( $(SECONDS) * 100 )) CRDTSQL_MATRIX=1 \
-	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) CRDTSQL_SCHEMA_SEEDS=$(SECONDS) CRDTSQL_TAMPERINGS=1000 CRDTSQL_TAMPERING_VERBS=4 CRDTSQL_CUTS=$(SECONDS) CRDTSQL_POWER_CUTS=$(SECONDS) \
+	  CRDTSQL_FUZZ=$$(( $(SECONDS) * 10 )) CRDTSQL_SCHEMA_SEEDS=$(SECONDS) CRDTSQL_TAMPERINGS=1000 CRDTSQL_TAMPERING_VERBS=4 CRDTSQL_CUTS=$(SECONDS) CRDTSQL_POWER_CUTS=$$(( $(SECONDS) / 10 + 21 )) \
 	  CRDTSQL_NETWORKS=$$(( $(SECONDS) / 60 + 1 )) \
 	  $(BIN)/python -m pytest -q tests/machines --ignore tests/machines/simulation tests/programs \
 	  tests/capture/test_statement_matrix.py tests/evolve/test_tampering.py tests/conflicts/test_conflicts.py \
