@@ -90,6 +90,18 @@ def test_no_place_for_temporary_files_is_said(one: Replica, tmp_path: Path, monk
     _other(tmp_path, "other").merge(one.export())
 
 
+def test_no_place_to_unfold_is_said(one: Replica, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room to unfold a large changeset, an import says so, and changes nothing."""
+    monkeypatch.setattr(envelope, "IN_MEMORY_BYTES", 0)
+    data, other = one.export(), _other(tmp_path, "other")
+    before = content(other.connection)
+    with room(1 << 16), pytest.raises(DatabaseError, match="a temporary file can't be written there: .*set TMPDIR"):
+        other.merge(data)
+    assert content(other.connection) == before
+    other.merge(data)
+    assert _rows(other) == _rows(one)
+
+
 def test_a_changeset_is_read_in_one_piece(one: Replica, tmp_path: Path) -> None:
     """A file is read as far as it should be, whatever follows, and what is cut off is told as such."""
     data = one.export()
