@@ -1,4 +1,4 @@
-"""Many kills: `python -m tests.machines.faults.killing --seconds 3600` goes round all commands, and adds up what ended well.
+"""Many kills: `python -m tests.machines.faults.killing --seconds 3600` kills the command of which there were fewest, again and again.
 
 Each command is begun by a fork of this process, which has all loaded, and dies by SIGKILL: every other one at a call that changes what is on
 the disk, half of the writes half done, the rest at any time. Then the files are looked at, and the command is done again. What ended
@@ -94,28 +94,29 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--file", type=Path, default=ROOT / "kills.json", help="the ledger")
     parser.add_argument("--only", action="append", choices=sorted(SCENES), help="kill these commands alone")
-    parser.add_argument("--first", type=int, help="begin with this kill, and note nothing")
+    parser.add_argument("--first", type=int, help="kill from this kill on, some times, and note nothing")
     arguments = parser.parse_args()
     ledger, here, failed = Ledger(arguments.file), commit(), 0
+    cases = [(name, journal) for name in arguments.only or SCENES for journal in JOURNALS]
     until = time.monotonic() + arguments.seconds
     with tempfile.TemporaryDirectory() as folder, watched() as calls:
         os.environ["CRDTSQL_STATE_DIR"] = f"{folder}/state"
         while time.monotonic() < until and not failed:
-            for name, journal in [(name, journal) for name in arguments.only or SCENES for journal in JOURNALS]:
-                if time.monotonic() >= until:
-                    break
-                case, began = f"{name} {journal}", time.monotonic()
-                first = ledger.next.get(case, 0) if arguments.first is None else arguments.first
-                landed = -1
-                try:
-                    landed = kill_some(name, journal, first, BATCH, Path(folder) / "scene", calls)
-                except AssertionError as error:
-                    print(error, file=sys.stderr)
-                    failed += 1
-                if arguments.first is None:
-                    ledger.note(here, case, first, BATCH, clean=landed >= 0, count=landed)
-                took = time.monotonic() - began
-                print(f"{case:17}  {landed:4} killed of {BATCH} from {first:,}  {took:4.1f} s", flush=True)
+            name, journal = min(cases, key=lambda case: ledger.next.get(" ".join(case), 0))
+            case, began = f"{name} {journal}", time.monotonic()
+            first = ledger.next.get(case, 0) if arguments.first is None else arguments.first
+            landed = -1
+            try:
+                landed = kill_some(name, journal, first, BATCH, Path(folder) / "scene", calls)
+            except AssertionError as error:
+                print(error, file=sys.stderr)
+                failed += 1
+            if arguments.first is None:
+                ledger.note(here, case, first, BATCH, clean=landed >= 0, count=landed)
+            took = time.monotonic() - began
+            print(f"{case:17}  {landed:4} killed of {BATCH} from {first:,}  {took:4.1f} s", flush=True)
+            if arguments.first is not None:
+                return failed
     killed: Counter[str] = Counter()
     for case, landed in ledger.clean.get(here, {}).items():
         killed[case.split()[0]] += landed
