@@ -131,7 +131,10 @@ def without_actors(registry: Registry, *, arrivals_alone: bool) -> None:
 
 def _of_arrivals(tables: list[Table], *, actors: bool) -> str:
     """Write the view of what arrived."""
-    is_new = {name: fragment(f"capture/views/{name}") for name in ("row_is_new", "head_is_new")}
+    is_new = {
+        "row_is_new": fragment("capture/views/row_is_new"),
+        "head_is_new": fragment("capture/views/head_is_new"),
+    }
     newest = fragment("capture/views/newest", **is_new)
     names = ("actor", "run") if actors else ()
     return sql(
