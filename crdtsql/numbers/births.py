@@ -8,17 +8,19 @@ the log or within it; the other one goes on under a number that follows from its
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop, heappush
 from itertools import groupby
 
 import apsw
 
 from crdtsql.base import (
+    DERIVED,
     Birth,
     Contender,
+    Numbering,
     Sql,
     SqliteValue,
     TemporaryTable,
-    assign,
     caseless,
     fragment,
     integer,
@@ -148,30 +150,74 @@ def _lets_go(registry: Registry, table: Table) -> Sql:
     return joined(updates, " OR ") if updates else Sql("0")
 
 
-def _give_way(registry: Registry, table: Table, lines: dict[int, list[Found]]) -> Moves:
+class _Lines:
+    """The rows that the log begins, in its order: each takes its number from who has it at that moment.
+
+    That may be a row that lost another number to one that the log began earlier. So what the log begins under a number is looked up
+    once somebody asks for it.
+
+    Attributes:
+        rows: number -> the row that had it before the log, with 0, and those that the log begins under it, with the entries that did.
+    """
+
+    def __init__(self, registry: Registry, table: Table) -> None:
+        self._registry, self._table = registry, table
+        self._contenders = Contenders(registry, table, folding=True)
+        self._numbering = Numbering(self._load)
+        self._begun: list[tuple[int, int, Birth]] = []
+        self._now = 0
+        self._looked_up: set[int] = set()
+        self.rows: dict[int, list[tuple[int, Contender]]] = {}
+
+    def assign(self, found: dict[int, list[Found]]) -> dict[Contender, int]:
+        """Give each row its number."""
+        for number, births in found.items():
+            self._contenders.load(number)
+            before = _before(self._contenders, self._table, number, bool(births[0][4]), self._registry)
+            self.rows[number] = [] if before is None else [(0, before)]
+            for _, seq, hlc, s, _, _ in births:
+                self._begun.append((seq, number, Birth(hlc, self._registry.site_id(s), s)))
+        heapify(self._begun)
+        self._numbering.add(list(self._contenders.contenders.values()))
+        while self._begun:
+            self._now, number, birth = heappop(self._begun)
+            self._numbering.add([self._begin(self._now, number, birth, self._numbering.holder(number))])
+        return self._numbering.numbers
+
+    def _begin(self, seq: int, number: int, birth: Birth, holder: Contender | None) -> Contender:
+        new = Contender(birth, birth, 0, number) if holder is None else holder.successor(birth, number)
+        self._contenders.add(new)
+        self.rows.setdefault(number, []).append((seq, new))
+        return new
+
+    def _load(self, number: int) -> list[Contender]:
+        found = self._contenders.load(number)
+        if number < DERIVED or number in self.rows or number in self._looked_up:
+            return found
+        self._looked_up.add(number)
+        # The log may begin a row there that nobody had anything to do with until now.
+        statement = sql("numbers/births/find_alone", clock=self._table.clock)
+        values = {"tbl": self._table.id, "number": number}
+        for seq, hlc, s in query.rows(self._registry.connection, statement, values):
+            birth = Birth(hlc, self._registry.site_id(s), s)
+            if seq > self._now:
+                heappush(self._begun, (seq, number, birth))
+            else:
+                found.append(self._begin(seq, number, birth, None))
+        return found
+
+
+def _give_way(registry: Registry, table: Table, found: dict[int, list[Found]]) -> Moves:
     """Let each row that is gone give its number to the one that was inserted under it; return which did."""
-    contenders = Contenders(registry, table, folding=True)
-    rows: dict[int, list[tuple[int, Contender]]] = {}
-    for number, births in lines.items():
-        contenders.load(number)
-        before = _before(contenders, table, number, bool(births[0][4]), registry)
-        line = [] if before is None else [(0, before)]
-        for _, seq, hlc, s, _, _ in births:
-            birth = Birth(hlc, registry.site_id(s), s)
-            new = line[-1][1].successor(birth, number) if line else Contender(birth, birth, 0, number)
-            line.append((seq, new))
-        if len(line) > 1 or births[0][5]:
-            rows[number] = line
-    for line in rows.values():
-        for seq, row in line:
-            if seq:
-                contenders.add(row)
-    assigned = assign(list(contenders.contenders.values()), contenders.load)
-    moves = Moves(table, tuple(_spans(rows, assigned)), frozenset(rows), folding=True)
+    lines = _Lines(registry, table)
+    assigned = lines.assign(found)
+    moves = Moves(table, tuple(_spans(lines.rows, assigned)), folding=True)
     renumber.rows_alone(registry, moves)
-    kept = {row for line in rows.values() for _, row in line}
+    replaced = {number for number, births in found.items() if births[0][5]}
+    kept = {row for number, line in lines.rows.items() if len(line) > 1 or number in replaced for _, row in line}
     for row, number in assigned.items():
-        if row in kept or row.here not in (None, number):
+        begun_apart = row.here is None and (row.generation or number != row.number)
+        if row in kept or begun_apart or row.here not in (None, number):
             renumber.store(registry, table, row, number)
     return moves
 
@@ -197,8 +243,9 @@ def _spans(rows: dict[int, list[tuple[int, Contender]]], assigned: dict[Contende
     for number, line in rows.items():
         for place, (following, row) in enumerate(_with_next(line)):
             if assigned[row] != number:
-                first = 0 if place == 0 else line[place][0]
-                yield Span(number, assigned[row], row.birth, first, following)
+                # What the log wrote to the first row of a number before that was there awaited it.
+                first = line[place][0] if place else 0
+                yield Span(number, assigned[row], row.birth, first, following, known=not line[place][0])
     listed = {row for line in rows.values() for _, row in line}
     for row, number in assigned.items():
         if row not in listed and row.here not in (None, number) and row.here is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from crdtsql.base import Birth
@@ -18,7 +17,7 @@ class Span:
 
     Attributes:
         first: the entry that began it; 0 if it is older than the log.
-        last: the entry that began the next row of that number.
+        last: the entry that began the next row of that number, which the user's table shows under it then.
         holder: of a row that is new here: the row that has its number.
         known: it was here under the old number.
     """
@@ -37,11 +36,9 @@ class Moves:
     """Rows that get other numbers.
 
     Attributes:
-        hidden: those of the old numbers under which the user's table shows another row.
         folding: the log's events are not in the clocks yet.
     """
 
     table: Table
     spans: tuple[Span, ...]
-    hidden: AbstractSet[int] = frozenset()
     folding: bool = False

@@ -8,7 +8,6 @@ shown and in held rows, also where they are part of a key; in an attached image 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,7 +30,7 @@ from crdtsql.base import (
 from crdtsql.capture import without_capture
 from crdtsql.numbers import followers
 from crdtsql.numbers.followers import Follower
-from crdtsql.numbers.moves import Moves, Span
+from crdtsql.numbers.moves import END, Moves, Span
 from crdtsql.shown import Side, left, moved, take_out
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import FIRST_PARKED, FIRST_UPDATE_OP, Field, Registry, Table
@@ -76,13 +75,13 @@ def followers_alone(registry: Registry, moves: Moves, *, keys: bool = True) -> N
 
 def written_in_keys(registry: Registry, follower: Follower, table: Table, spans: Iterable[Span]) -> None:
     """Give numbers in the keys of a table others, each by what it is and when it was written, as `references_alone` does."""
-    with _moved(registry.connection, [*spans], frozenset()):
+    with _moved(registry.connection, [*spans]):
         _move_key(registry, follower, table, _Meant(rule=WRITTEN))
 
 
 def foretold_here(registry: Registry, moves: Moves) -> None:
     """Give the numbers of rows that are known now to keys in this file that awaited them."""
-    with _moved(registry.connection, [*moves.spans], frozenset()):
+    with _moved(registry.connection, [*moves.spans]):
         for follower in followers.to_table(registry, moves.table):
             if follower.table is not None and follower.position:
                 _move_key(registry, follower, follower.table, _Meant(moves.folding, EVERY))
@@ -91,7 +90,7 @@ def foretold_here(registry: Registry, moves: Moves) -> None:
 def foretold_there(registry: Registry, header: Header, database: str, moves: Moves) -> None:
     """Give the numbers of rows that are known here to keys in an attached image that await them."""
     columns = list(_image_references(registry, header, moves.table, _Meant(rule=EVERY)))
-    with _moved(registry.connection, [*moves.spans], frozenset()):
+    with _moved(registry.connection, [*moves.spans]):
         for table, column, means in columns:
             _translate(registry.connection, Sql(f"{database}.{table}"), column, means)
 
@@ -137,7 +136,7 @@ def incoming(registry: Registry, header: Header, database: str, moves: Moves) ->
 
 def references_alone(registry: Registry, follower: Follower, spans: Iterable[Span]) -> None:
     """Give references other numbers, each by what it is and when it was written: `birth` is the stamp of the reference itself."""
-    with _moved(registry.connection, [*spans], frozenset()):
+    with _moved(registry.connection, [*spans]):
         _move_value(registry, follower, _Meant(rule=WRITTEN))
 
 
@@ -156,9 +155,9 @@ def store(registry: Registry, table: Table, contender: Contender, number: int) -
 
 
 @contextmanager
-def _moved(connection: apsw.Connection, spans: list[Span], hidden: AbstractSet[int]) -> Iterator[None]:
+def _moved(connection: apsw.Connection, spans: list[Span]) -> Iterator[None]:
     rows = [
-        (span.old, span.first, span.last, span.new, span.old in hidden, span.birth.t, span.birth.s)
+        (span.old, span.first, span.last, span.new, span.last < END, span.birth.t, span.birth.s)
         + ((None, None) if span.holder is None else (span.holder.t, span.holder.s))
         + (span.known and span.first == 0,)
         for span in spans
@@ -179,7 +178,7 @@ def _waves(connection: apsw.Connection, moves: Moves) -> Iterator[None]:
             raise InvalidChangesetError(
                 f"not a sound changeset: rows of table {moves.table.name!r} want each other's numbers"
             )
-        with _moved(connection, free, moves.hidden):
+        with _moved(connection, free):
             yield
         left = [span for span in left if span.old in stuck]
 

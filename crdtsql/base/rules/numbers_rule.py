@@ -111,35 +111,65 @@ class Contender:
         return age, 0, age, self.number
 
     def successor(self, birth: Birth, number: int) -> Contender:
-        """Return a row that was inserted under this row's number, when this one was gone."""
+        """Return a row that was inserted under this row's number, when this one was gone.
+
+        It takes the number from this one, but for the last that this one can have: there it begins a line of its own, and gives way.
+        """
         if number == self.number:
             return Contender(birth, self.root, self.generation + 1, number)
+        if self.attempts(number) == MOST_ATTEMPTS:
+            return Contender(birth, birth, 0, number)
         return Contender(birth, self.birth, 1, number)
+
+
+class Numbering:
+    """Which row has which number, as rows become known: each asks for its numbers in turn, and each number keeps the best that asked.
+
+    The rows may be added in any order, all at once or one by one.
+    """
+
+    def __init__(self, load: Callable[[int], Iterable[Contender]] | None = None) -> None:
+        """Begin with no rows.
+
+        Args:
+            load: tells which other rows ask for or have a number that is asked for; asked before anybody gets the number.
+        """
+        self._load = load
+        self._holders: dict[int, Contender] = {}
+        self._attempts: dict[Contender, int] = {}
+
+    def add(self, contenders: Iterable[Contender]) -> None:
+        """Give rows their numbers; others may lose theirs to them, and get others."""
+        pending = list(contenders)
+        while pending:
+            contender = pending.pop()
+            attempt = self._attempts.setdefault(contender, 0)
+            number = contender.wanted(attempt)
+            if self._load is not None:
+                pending.extend(self._load(number))
+            holder = self._holders.get(number)
+            if holder is None:
+                self._holders[number] = contender
+                continue
+            if contender.rank(number) < holder.rank(number):
+                self._holders[number], contender = contender, holder
+            self._attempts[contender] += 1
+            pending.append(contender)
+
+    def holder(self, number: int) -> Contender | None:
+        """Return the row that has a number."""
+        return self._holders.get(number)
+
+    @property
+    def numbers(self) -> dict[Contender, int]:
+        """Return the number of each row."""
+        return {contender: number for number, contender in self._holders.items()}
 
 
 def assign(
     contenders: Iterable[Contender], load: Callable[[int], Iterable[Contender]] | None = None
 ) -> dict[Contender, int]:
-    """Give every row a number: each asks for its numbers in turn, and each number keeps the best that asked.
-
-    Args:
-        load: tells which other rows ask for or have a number that is asked for; asked once for each.
-    """
-    holders: dict[int, Contender] = {}
-    attempts: dict[Contender, int] = {}
-    pending = list(contenders)
-    while pending:
-        contender = pending.pop()
-        attempt = attempts.setdefault(contender, 0)
-        number = contender.wanted(attempt)
-        if load is not None:
-            pending.extend(load(number))
-        holder = holders.get(number)
-        if holder is None:
-            holders[number] = contender
-            continue
-        if contender.rank(number) < holder.rank(number):
-            holders[number], contender = contender, holder
-        attempts[contender] += 1
-        pending.append(contender)
-    return {contender: number for number, contender in holders.items()}
+    """Give every row a number; `load` tells which other rows ask for or have one."""
+    numbering = Numbering(load)
+    numbering.add(contenders)
+    return numbering.numbers

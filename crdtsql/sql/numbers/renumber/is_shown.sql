@@ -1,1 +1,1 @@
-moved.first = 0 AND NOT moved.hidden
+NOT moved.hidden
