@@ -1173,6 +1173,34 @@ MUTANTS = (
         "AND event.op = 0",
         constrained=True,
     ),
+    Mutant(
+        "a row that loses its number within the log stays where the table shows it",
+        "sql/numbers/renumber/is_shown.sql",
+        "NOT moved.hidden",
+        "moved.first = 0 AND NOT moved.hidden",
+        tests="tests/numbers/test_derived.py",
+    ),
+    Mutant(
+        "a row begun where the log pushed a deleted one is that one",
+        "sql/numbers/births/find_alone.sql",
+        "AND event.op = 1",
+        "AND event.op = 0",
+        tests="tests/numbers/test_derived.py",
+    ),
+    Mutant(
+        "a row takes its number from who had it before the log",
+        "numbers/births.py",
+        "self._numbering.holder(number))",
+        "self.rows[number][-1][1] if self.rows.get(number) else None)",
+        tests="tests/numbers/test_derived.py",
+    ),
+    Mutant(
+        "a deleted row is pushed on without end",
+        "base/rules/numbers_rule.py",
+        "if self.attempts(number) == MOST_ATTEMPTS:",
+        "if self.attempts(number) < 0:",
+        tests="tests/numbers/test_derived.py",
+    ),
     # -- conflict clauses
     Mutant(
         "the constraints' own clauses decide what a merge does",

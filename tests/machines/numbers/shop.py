@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crdtsql import Replica
+from crdtsql.base import DERIVED
 from tests.support.settled import assert_settled
 
 SCHEMA = """
@@ -113,6 +114,7 @@ class Trade:
         self.order: list[Event] = []
         self.count = 0
         self.mail: list[tuple[Shop, bytes, frozenset[Event]]] = []
+        self.derived: dict[str, list[int]] = {table: [] for table in NUMBERED}
 
     def note(self, shop: Shop, thing: Thing, writes: dict[str, Any] | None) -> None:
         """Note an event; it has seen all events of its row that are here."""
@@ -161,10 +163,40 @@ class Trade:
         return [self.number(shop, value) if isinstance(value, Thing) else value for value in writes.values()]
 
     def insert(self, shop: Shop) -> None:
-        """Insert a row, under a number that is often used elsewhere too; REPLACE one that is there."""
+        """Insert a row, under a number that is often used elsewhere too, or that a row got or may get which lost another one."""
         table = self.rng.choice(NUMBERED)
+        numbers = [None, *range(1, 5)]
+        if self.derived[table]:
+            numbers += [self.rng.choice(self.derived[table]) + further for further in (0, 0, 1)]
+        self.put(shop, table, self.rng.choice(numbers))
+
+    def restore(self, shop: Shop) -> None:
+        """Delete rows that have derived numbers, as far as nobody refers to them, and insert rows under these again, and next to them."""
+        table = self.rng.choice(NUMBERED)
+        if not self.derived[table]:
+            return
+        first = self.rng.choice(self.derived[table])
+        numbers = range(first, first + self.rng.choice((1, 2, 3)))
+        things = {self.number(shop, thing): thing for thing in self.things(shop, table) if not thing.lasting}
+        for number in numbers:
+            if number in things:
+                shop.replica.connection.execute(f"DELETE FROM {table} WHERE id = ?", (number,))
+                self.note(shop, things[number], None)
+        if self.rng.random() < 0.3:
+            shop.replica.fold()
+            self.folded(shop)
+        for number in self.rng.choice((numbers, numbers, self.rng.sample(numbers, len(numbers)))):
+            self.put(shop, table, number)
+
+    def remember(self, shop: Shop) -> None:
+        """Remember the numbers of rows that lost others."""
+        for table, known in self.derived.items():
+            found = shop.replica.connection.execute(f"SELECT id FROM {table} WHERE id >= ? ORDER BY id", (DERIVED,))
+            known += [number for (number,) in found if number not in known]
+
+    def put(self, shop: Shop, table: str, number: int | None) -> None:
+        """Insert a row under a number; REPLACE one that is there."""
         connection = shop.replica.connection
-        number = self.rng.choice([None, *range(1, 5)])
         if number is None and table == "artist":
             ((number,),) = connection.execute("SELECT ifnull(max(id), 0) + 1 FROM artist").fetchall()
         writes = self.values(shop, table)
@@ -249,7 +281,7 @@ class Trade:
         """Let something happen somewhere; return the shop where it did."""
         shop = self.rng.choice(self.shops)
         what = self.rng.choices(
-            [self.insert, self.update, self.delete, self.link, None, self.deliver], [6, 3, 3, 3, 4, 1]
+            [self.insert, self.restore, self.update, self.delete, self.link, None, self.deliver], [5, 2, 3, 3, 3, 4, 1]
         )[0]
         if what is None:
             other = self.rng.choice([one for one in self.shops if one is not shop])
@@ -261,6 +293,7 @@ class Trade:
         if self.rng.random() < 0.7:
             shop.replica.fold()
             self.folded(shop)
+        self.remember(shop)
         for one in self.shops:
             assert_settled(one.replica)
         return shop

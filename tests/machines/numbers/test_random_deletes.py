@@ -12,6 +12,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica
+from crdtsql.base import DERIVED
 from tests.support import seeds
 from tests.support.peers import START_MS
 from tests.support.settled import assert_settled
@@ -43,7 +44,7 @@ ORDER BY born.k1
 
 
 def write(replica: Replica, rng: random.Random, numbers: Iterator[int]) -> None:
-    """Let a program write one row."""
+    """Let a program write one row, or a few under the number of a row that lost another one and next to it."""
     connection = replica.connection
 
     def some(table: str) -> Any:
@@ -54,10 +55,17 @@ def write(replica: Replica, rng: random.Random, numbers: Iterator[int]) -> None:
     table, column = rng.choice([("artist", "boss"), ("album", "artist")])
     (other, meant), (row, _) = some("artist"), some(table)
     if what < 3:
-        number = rng.randrange(1, 5)
-        there = connection.execute(f"SELECT tag FROM {table} WHERE id = ?", (number,)).fetchall()
-        tag = there[0][0] if there else f"{table[:2]}{next(numbers)}"
-        connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", (number, tag, other, meant))
+        derived = connection.execute(f"SELECT k1 FROM _crdt_born_{table} WHERE k1 >= {DERIVED} ORDER BY k1").fetchall()
+        chosen = [rng.randrange(1, 5)]
+        if derived and rng.random() < 0.4:
+            first = rng.choice(derived)[0]
+            chosen = rng.sample((first, first + 1, first + 2), rng.choice((1, 2, 3)))
+            if rng.random() < 0.5:
+                connection.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", (min(chosen), max(chosen)))
+        for number in chosen:
+            there = connection.execute(f"SELECT tag FROM {table} WHERE id = ?", (number,)).fetchall()
+            tag = there[0][0] if there else f"{table[:2]}{next(numbers)}"
+            connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", (number, tag, other, meant))
     elif what < 5:
         connection.execute(f"UPDATE {table} SET {column} = ?, meant = ? WHERE id = ?", (other, meant, row))
     elif what < 6:
