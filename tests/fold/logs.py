@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 
 from crdtsql import Replica
+from crdtsql.base import DERIVED
 from tests.support import edges
 from tests.support.library import connect
 
@@ -110,6 +111,8 @@ def write(random: Random, tables: Tables, connection: apsw.Connection) -> str:
     """Run one statement of a program, which the table may refuse; return it."""
     table = random.choice([name for name in tables.names if not (tables.unites and name == "album")])
     statement, values = _doc(random, tables) if table == "doc" else _shop(random, table, tables.unites)
+    if table in ("artist", "album") and random.random() < 0.3:
+        statement, values = _restore(random, table, connection) or (statement, values)
     connection.execute(f"PRAGMA recursive_triggers = {int(random.random() < 0.2)}")
     connection.execute(f"PRAGMA foreign_keys = {int(random.random() < 0.4)}")
     try:
@@ -119,6 +122,25 @@ def write(random: Random, tables: Tables, connection: apsw.Connection) -> str:
     finally:
         connection.execute("PRAGMA foreign_keys = 0; PRAGMA recursive_triggers = 0")
     return f"{statement} {values}"
+
+
+def _restore(random: Random, table: str, connection: apsw.Connection) -> tuple[str, tuple[Any, ...]] | None:
+    """Return a statement that inserts, replaces or deletes the row of a derived number, or of the one after it, if there is any."""
+    births = f"_crdt_born_{table}"
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (births,)).fetchall():
+        return None
+    found = connection.execute(f"SELECT k1 FROM {births} WHERE k1 >= {DERIVED} ORDER BY k1").fetchall()
+    if not found:
+        return None
+    number = random.choice(found)[0] + random.choice((0, 0, 1))
+    columns = "id, title" if table == "album" else "id, boss"
+    return random.choice(
+        (
+            (f"INSERT INTO {table} ({columns}) VALUES (?, ?)", (number, random.choice(NUMBERS))),
+            (f"INSERT OR REPLACE INTO {table} ({columns}) VALUES (?, ?)", (number, number)),
+            (f"DELETE FROM {table} WHERE id BETWEEN ? AND ? + 1", (number, number)),
+        )
+    )
 
 
 def _array(random: Random) -> str:

@@ -62,6 +62,8 @@ def write(replica: Replica, rng: random.Random, numbers: Iterator[int]) -> None:
             chosen = rng.sample((first, first + 1, first + 2), rng.choice((1, 2, 3)))
             if rng.random() < 0.5:
                 connection.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", (min(chosen), max(chosen)))
+                if table == "artist" and other is not None and min(chosen) <= other <= max(chosen):
+                    other, meant = None, None
         for number in chosen:
             there = connection.execute(f"SELECT tag FROM {table} WHERE id = ?", (number,)).fetchall()
             tag = there[0][0] if there else f"{table[:2]}{next(numbers)}"
