@@ -11,6 +11,7 @@ from tests.machines.mutants.floods import FLOODS
 from tests.machines.mutants.kind import Mutant
 from tests.machines.mutants.looking import LOOKING
 from tests.machines.mutants.moving import MOVING
+from tests.machines.mutants.pasts import PASTS
 from tests.machines.mutants.purges import PURGES
 from tests.machines.mutants.rejoining import REJOINING
 from tests.machines.mutants.retiring import RETIRING_SITES
@@ -1866,6 +1867,7 @@ MUTANTS = (
     ),
     *FAILING,
     *LOOKING,
+    *PASTS,
     *PURGES,
     *STRANGERS,
     *REJOINING,
