@@ -6,7 +6,7 @@ import apsw
 
 from crdtsql.base import Sql, TemporaryTable, query
 
-RECEIVER = TemporaryTable("_crdt_receiver", "export/exporting/create_receiver")
+RECEIVER = TemporaryTable("_crdt_receiver", "export/receiving/create_receiver")
 OUT = TemporaryTable("_crdt_out", "shown/holding/create_out")
 EVENT = TemporaryTable("_crdt_event", "fold/pieces/create_event")
 DIRTY = TemporaryTable("_crdt_dirty", "shown/settling/create_dirty")
