@@ -125,6 +125,15 @@ def is_history(name: str) -> bool:
     return name.lower().startswith(HISTORY)
 
 
+def with_history(name: str) -> str:
+    """Name the table that a permission must cover: of a history the one whose it is, else the table itself.
+
+    >>> with_history("crdt_history_task"), with_history("task")
+    ('task', 'task')
+    """
+    return name[len(HISTORY) :] if is_history(name) else name
+
+
 def kept_key(uid: str) -> str:
     """Name a key column in the history, by its uid; the caller quotes it."""
     return f"k_{uid}"

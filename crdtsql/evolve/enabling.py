@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from crdtsql.base import CannotEnableError, ChangesetError, Now, caseless, policy, query
+from crdtsql.base import CannotEnableError, ChangesetError, Now, caseless, naming, policy, query, suggest
 from crdtsql.capture import Followers, addkey, enable, views
 from crdtsql.evolve import appear, drift
 from crdtsql.numbers import foretelling
@@ -44,6 +44,10 @@ class Enabling:
             CannotEnableError, ChangesetError: one that was named can't be.
             ColumnTypeError: a column can't have its type.
         """
+        named = next((name for name in self.options if naming.is_history(name)), None)
+        if named is not None and named in self.named:
+            raise CannotEnableError(named, f"it has the history of another table: {suggest.verb('history')} begins one")
+        self.options = {name: chosen for name, chosen in self.options.items() if not naming.is_history(name)}
         known = self.registry.tables()
         as_registered = not known or not damage.has_moved(self.registry.connection)
         enabled = self._all()

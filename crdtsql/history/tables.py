@@ -17,19 +17,24 @@ from crdtsql.store import Field, Registry, Table
 
 BEFORE, INSERTED, DELETED, UPDATED, TRIMMED = 0, 1, 2, 4, 9
 """What an entry says: how the row was before the history knew of it, what was done to it; of no row: earlier ones were taken out."""
-OWN_COLUMNS = 10
+KEY, SAID = ("at", "site", "op"), ("columns", "seen", "since", "actor", "session", "run", "note")
+"""The columns that a history has whatever its table has: those of its key, and the others."""
+OWN_COLUMNS = len(KEY) + len(SAID)
 """How many columns a history has beside those of its table."""
 
 
 def of(registry: Registry, table: Table) -> Table | None:
-    """Return the table with the history of a table, None if this file has none."""
+    """Return the table with the history of a table, None if this file has none; what is only called like one is none."""
     found = registry.find(table.history_name)
-    return None if found is None or found.absent else found
+    if found is None or found.absent or found.key != KEY:
+        return None
+    present = {field.name for field in found.fields}
+    return found if present.issuperset((*SAID, *map(naming.kept_key, table.key_uids))) else None
 
 
 def base_of(registry: Registry, history: Table) -> Table | None:
     """Return the table whose history a table has, None if it is not in this file."""
-    found = registry.find_uid(history.uid.removeprefix(naming.HISTORY)) if history.is_history else None
+    found = registry.find_uid(naming.with_history(history.uid)) if history.is_history else None
     return None if found is None or found.absent else found
 
 

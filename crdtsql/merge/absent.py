@@ -45,7 +45,7 @@ def admit(registry: Registry, header: TableHeader, era: int, notices: list[str])
     registry.widen_log(len(header.key))
     table = _register(registry, shape, header)
     shadows.create_tables(registry, table, shape)
-    if naming.is_history(name) and registry.find_uid(header.uid.removeprefix(naming.HISTORY)) is not None:
+    if naming.is_history(name) and registry.find_uid(naming.with_history(header.uid)) is not None:
         return table  # the session begins it here too
     notices.append(
         f"table {name!r} is not in {registry.path}: its rows are kept and passed on; to see them, get it with "

@@ -79,7 +79,7 @@ def _links_of(registry: Registry, table: Table, tables: dict[str, Table]) -> lis
 
 def _kept(table: Table, by_uid: Mapping[str, Table]) -> list[tuple[str, Table, str]]:
     """List what the columns of a history hold: (uid, the table whose history it is, uid of its column that had the value)."""
-    base = by_uid.get(table.uid.removeprefix(naming.HISTORY)) if table.is_history else None
+    base = by_uid.get(naming.with_history(table.uid)) if table.is_history else None
     if base is None:
         return []
     pairs = [(naming.kept_key(uid), uid) for uid in base.key_uids]

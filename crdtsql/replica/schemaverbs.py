@@ -41,7 +41,7 @@ class SchemaVerbs(Session):
     def _keep_up(self) -> None:
         """Let histories follow what their tables, and other replicas, have."""
         registered = self.registry.registered() if self.registry.exists else None
-        if registered is None or not (registered.recorded or any(table.is_history for table in registered.absent)):
+        if registered is None or not (registered.recorded or registered.histories):
             return
         from crdtsql.replica.past import keeping
 

@@ -49,6 +49,7 @@ class Registered:
         unusual: the others.
         absent: those that are not in this file.
         changed_since: statements that find those of which clocks changed in a batch, or later (`query.asking`).
+        histories: those that have the history of another one.
         recorded: those of which all that is written is kept.
         numbered: those of which the key is only a number under which a row is shown.
     """
@@ -61,6 +62,7 @@ class Registered:
         self.by_id = {table.id: table for table in tables}
         self.absent = [table for table in tables if table.absent]
         self.changed_since = query.asking([(table.id, table.clock) for table in tables], "seq >= :start")
+        self.histories = [table for table in tables if table.is_history]
         self.recorded = [table for table in tables if table.history is not None and not table.absent]
         self.numbered = [table for table in tables if table.is_numbered]
         plain = [table for table in tables if table.is_plain]

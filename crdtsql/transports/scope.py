@@ -7,7 +7,7 @@ nor taken.
 
 from __future__ import annotations
 
-from crdtsql.base import TransportError, caseless
+from crdtsql.base import TransportError, caseless, naming
 from crdtsql.replica import Replica, SyncOptions
 
 
@@ -35,7 +35,8 @@ def check(data: bytes, options: SyncOptions, whose: str) -> None:
     from crdtsql.wire import unpack
 
     allowed = {caseless(name) for name in options.tables}
-    beyond = [table.name for table in unpack(data).header.tables if table.rows and caseless(table.name) not in allowed]
+    touched = [table.name for table in unpack(data).header.tables if table.rows]
+    beyond = [name for name in touched if caseless(naming.with_history(name)) not in allowed]
     if beyond:
         raise TransportError(
             f"{whose} has changes of {', '.join(beyond)} too, and this sync is for {', '.join(options.tables)} alone: changes go as a "

@@ -22,6 +22,7 @@ from crdtsql.base import (
     fragment,
     integer,
     joined,
+    naming,
     query,
     sql,
     suggest,
@@ -183,7 +184,7 @@ def _broken(
     values = {"site": site.ordinal, "seen": seen}
     for number in header.numbers:
         table = header.tables[number - 1]
-        allowed = permission.tables is None or table.uid in permission.tables
+        allowed = permission.tables is None or naming.with_history(table.uid) in permission.tables
         if allowed and permission.deletes:
             continue
         found = query.first(connection, _find_written(table, number, database, allowed=allowed), values)
@@ -191,7 +192,7 @@ def _broken(
             yield f"{'deletes rows of' if allowed else 'writes'} table {table.name!r}"
     for purge in header.purges:
         if purge.site == site.ordinal and purge.hlc > seen:
-            if permission.tables is not None and purge.uid not in permission.tables:
+            if permission.tables is not None and naming.with_history(purge.uid) not in permission.tables:
                 yield f"purges rows of table {purge.uid!r}"
             elif not permission.deletes:
                 yield f"deletes rows of table {purge.uid!r}"

@@ -12,6 +12,7 @@ import pytest
 
 from crdtsql import CrdtsqlError, Replica, sync
 from crdtsql.base.errors import UsageError
+from crdtsql.capture import enable
 from crdtsql.history import HistoryEntry
 from tests.support import peers
 
@@ -316,3 +317,45 @@ def test_it_has_no_history_itself(app: Replica) -> None:
         app.keep_history("nothing")
     assert isinstance(app.histories()[0].to_json()["entries"], int)
     assert not isinstance(app.histories()[0], HistoryEntry)
+
+
+def test_a_stranger_can_spoil_nothing(tmp_path: Path, clock: peers.Clock) -> None:
+    """A peer's table that is called like a history and is none, and entries that no crdtsql wrote, stop no sync and no look."""
+    with peers.replica(tmp_path / "app.db", SCHEMA, now=clock, site=1) as app, app.clone(tmp_path / "b.db") as b:
+        b.keep_history("task")
+        client(b, "UPDATE task SET n = 2")
+        b.fold()
+        b.connection.execute("INSERT INTO crdt_history_task (at, site, op) VALUES (5, 'no blob', 7)")
+        row = "INSERT INTO crdt_history_task (at, site, op, k_id, columns, seen, actor) VALUES (6, x'', 4, 't1', ?, ?, x'00')"
+        b.connection.execute(row, ('{"a": [', "[[1]]"))
+        b.connection.execute(row.replace("(6,", "(7,"), ('["title", 5, "nothing"]', '{"x": 1}'))
+        sync(app, b)
+        assert any("keeps the history" in notice for notice in app.notices)
+        assert app.history("task") and app.history("task", "t1")
+        assert app.connection.execute("SELECT count(*) FROM crdt_history").get > 0
+        assert app.undo(actor="bot").undone == []
+    with peers.replica(tmp_path / "c.db", SCHEMA, now=clock, site=3) as c, c.clone(tmp_path / "d.db") as d:
+        client(d, "CREATE TABLE crdt_history_task (id INTEGER PRIMARY KEY, v)")
+        with d._changing():
+            enable.enable(d.registry, "crdt_history_task", clock, identity="key")
+        client(d, "INSERT INTO crdt_history_task VALUES (1, 'x')", "UPDATE task SET n = 8 WHERE id = 't2'")
+        c.merge(d.export(c.vector()))
+        assert any("can't be kept here" in notice for notice in c.notices)
+        assert rows(c)[1][2] == 8 and not c.histories()
+        c.merge(d.export())
+        assert len(c.notices) == 1
+
+
+def test_who_may_write_a_table_may_write_its_history(tmp_path: Path, clock: peers.Clock) -> None:
+    """A site that is limited to a table sends what its history says; another table's is refused as that table is."""
+    with peers.replica(
+        tmp_path / "app.db", SCHEMA + "CREATE TABLE note (id TEXT PRIMARY KEY NOT NULL);", now=clock, site=1
+    ) as app:
+        app.keep_history("task")
+        with app.clone(tmp_path / "b.db") as b:
+            app.allow(b.site, tables=["task"])
+            client(b, "UPDATE task SET n = 2")
+            sync(app, b)
+            assert not app.aside() and len(told(app, "t1")) == 2
+        with pytest.raises(CrdtsqlError, match="history of another"):
+            app.enable("crdt_history_note")

@@ -5,7 +5,20 @@ Runs inside the caller's write transaction.
 
 from __future__ import annotations
 
-from crdtsql.base import CannotEnableError, CrdtsqlError, Now, UsageError, identifier, naming, sql, suggest
+import apsw
+
+from crdtsql.base import (
+    CannotEnableError,
+    CrdtsqlError,
+    Now,
+    UsageError,
+    identifier,
+    memory,
+    naming,
+    query,
+    sql,
+    suggest,
+)
 from crdtsql.history import tables
 from crdtsql.store import Registry, Table
 
@@ -110,15 +123,23 @@ def _widen(registry: Registry, history: Table, missing: list[str]) -> None:
 
 
 def join(registry: Registry, now: Now) -> list[str]:
-    """Keep the history of tables of which another replica does; return their names.
+    """Keep the history of tables of which another replica does, or this one did; return what a person should know of it.
 
-    It is kept by all or the values of those that don't are missing in it. Whoever ended it here is not asked again.
+    It is kept by all, or what those write who keep none is missing in it. Whoever ended it here is not asked again; where it can't be
+    begun, that is not tried again.
     """
-    found = []
-    for absent in registry.registered().absent:
-        table = registry.find_uid(absent.uid.removeprefix(naming.HISTORY)) if absent.is_history else None
+    said = []
+    for history in registry.registered().histories:
+        table = registry.find_uid(naming.with_history(history.uid))
         if table is None or table.absent or registry.get(table.fact("history")) is not None:
             continue
-        begin(registry, table.name, 0, now)
-        found.append(table.name)
-    return found
+        try:
+            with query.savepoint(registry.connection, "crdt_history"):
+                begin(registry, table.name, 0, now)
+        except (CrdtsqlError, apsw.Error) as error:
+            memory.forget_rows(registry.connection)
+            registry.set(table.fact("history"), OFF)
+            said.append(f"another replica keeps the history of {table.name!r}, which can't be kept here: {error}")
+        else:
+            said.append(f"another replica keeps the history of {table.name!r}, and so does this one from now on")
+    return said

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crdtsql.base import CrdtsqlError, UsageError, caseless, suggest
+from crdtsql.base import CrdtsqlError, UsageError, caseless, naming, suggest
 from crdtsql.store import secretfiles, state_directory
 
 BEGINS = "crdtsql_"
@@ -45,7 +45,7 @@ class Token:
         if self.tables is None:
             return []
         covered = {caseless(table) for table in self.tables}
-        return sorted(table for table in tables if caseless(table) not in covered)
+        return sorted(table for table in tables if caseless(naming.with_history(table)) not in covered)
 
     def to_json(self) -> dict[str, Any]:
         """Return the token as it is kept and printed, without what must be secret."""
