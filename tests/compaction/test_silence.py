@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crdtsql import errors
+from crdtsql.base import memory
 from tests.support import peers
 from tests.support.peers import Clock, exchange, write
 
@@ -78,6 +79,7 @@ def test_who_wrote_is_not_ended_though_it_did_not_agree(tmp_path: Path) -> None:
     ordinal = {site: number for number, site, _ in world.one.registry.sites()}[bytes.fromhex(world.third.site)]
     heard = world.third.known()[bytes.fromhex(world.third.site)]
     world.one.connection.execute("UPDATE _crdt_site SET upto = ? WHERE ordinal = ?", (heard, ordinal))
+    memory.forget(world.one.connection)
     assert world.go(10, sync=False) == []
 
 

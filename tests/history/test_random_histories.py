@@ -152,7 +152,7 @@ def same(table: str, some: list[Any], others: list[Any]) -> bool:
     return sorted(map(repr, plain(table, some))) == sorted(map(repr, plain(table, others)))
 
 
-@pytest.mark.parametrize("seed", seeds.chosen(10))
+@pytest.mark.parametrize("seed", seeds.chosen(5))
 def test_tables_were_as_the_history_says(seed: int, tmp_path: Path) -> None:
     """Asked after whatever came later, on every replica, it gives the tables as they were when all replicas were equal."""
     world = World(tmp_path, seed)
@@ -173,7 +173,7 @@ def test_tables_were_as_the_history_says(seed: int, tmp_path: Path) -> None:
     assert histories[0] == histories[1] == histories[2]
 
 
-@pytest.mark.parametrize("seed", seeds.chosen(10))
+@pytest.mark.parametrize("seed", seeds.chosen(5))
 def test_a_run_is_undone_wherever_it_is_asked_for(seed: int, tmp_path: Path) -> None:
     """What one run wrote, on one replica or several, while nobody else wrote: undone on any replica, all are as before."""
     world = World(tmp_path, seed)

@@ -45,7 +45,7 @@ def test_a_purge_is_an_event(tmp_path: Path) -> None:
     report = a.purge("t", ["x"])
     assert report.to_json() == {
         "rows": 1, "tables": {"t": 1}, "already": 0, "referenced": 0, "conflicts": 0, "dry_run": False, "log_left": False,
-        "vacuumed": False,
+        "vacuumed": False, "attributions": 0,
     }  # fmt: skip
     data = send(a, b)
     send(b, c)

@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from crdtsql import Replica, sync
-from crdtsql.base import NotAllowedError
+from crdtsql.base import NotAllowedError, naming
 from crdtsql.base.sqltext import identifier
 from crdtsql.wire.envelope import unpack
 from tests.support.peers import write
@@ -115,6 +115,9 @@ def _content(path: Path) -> Content:
             elif kind == "table" and name.startswith("_crdt_held_"):
                 held = connection.execute(f"SELECT * FROM {identifier(name)} ORDER BY k1, reason").fetchall()
                 found += [(name, *row[1:]) for row in held]  # its number is nobody's business
+            elif kind == "table" and naming.is_history(name):
+                rows = connection.execute(f"SELECT * FROM {identifier(name)} ORDER BY at, op").fetchall()
+                found += [(name, op, key, columns, *rest[2:]) for _, _, op, key, columns, *rest in rows]
             elif kind == "table" and not name.startswith("_crdt_"):
                 found += connection.execute(f"SELECT '{name}', * FROM {identifier(name)} ORDER BY 2").fetchall()
         return found
@@ -208,6 +211,17 @@ def _in_conflict(folder: Path, journal: str) -> None:
     write(folder / "app.db", "UPDATE task SET votes = votes + 1")
 
 
+def _kept(folder: Path, journal: str) -> None:
+    """Keep the history of a table in which a run wrote, and something waits."""
+    app, peer = _pair(folder, journal)
+    app.keep_history("task")
+    with app.acting_as("bot", run="r1"):
+        write(app, *WRITES)
+    app.fold()
+    _close(app, peer)
+    write(folder / "app.db", "UPDATE task SET votes = votes + 1")
+
+
 def _separate(folder: Path, journal: str) -> None:
     """Fill two files separately."""
     _alone(folder, journal)
@@ -287,6 +301,9 @@ SCENES: dict[str, tuple[Make, list[str], str]] = {
     "claim": (_pending, ["claim", APP, "task/t1", "--as", "ada"], ""),
     "fence": (_pending, ["fence", APP, "task", "claimed"], ""),
     "write": (_pending, ["write", APP, "task", "t1", "title=written"], ""),
+    "history": (_pending, ["history", APP, "task", "on"], ""),
+    "recorded": (_kept, ["vector", APP], ""),
+    "undo": (_kept, ["undo", APP, "--run", "r1"], ""),
     "resolve": (_in_conflict, ["resolve", APP, "--all", "--take", "theirs"], ""),
     "combine": (_separate, ["combine", APP, "strange.db"], ""),
     "downgrade": (_pending, ["downgrade", APP], ""),

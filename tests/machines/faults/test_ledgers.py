@@ -20,7 +20,7 @@ from tests.machines.faults.test_faults import Trials
 LOOKS = {
     "aside", "blame", "claims", "completion", "conflicts", "demo", "diff", "doctor", "encryption key", "encryption list", "held",
     "inspect", "log", "members", "metrics", "observe", "remote list", "remote show", "renumbered", "revision", "schema diff",
-    "schema show", "status", "token list",
+    "schema show", "show", "status", "token list",
 }  # fmt: skip
 """Commands that only look, or make files of their own."""
 OUTSIDE = {
