@@ -204,6 +204,28 @@ def test_a_write_that_did_not_know(tmp_path: Path, later: bool) -> None:
     assert "secret" not in repr(b.conflicts()) + repr(a.conflicts()) + repr(c.conflicts())
 
 
+@pytest.mark.parametrize("began", [True, False])
+def test_an_undelete_that_did_not_know(tmp_path: Path, began: bool) -> None:
+    """A row that was undeleted meanwhile comes back blank; but a site that began with that wrote all values anew, so they stay."""
+    a, b, c = three(tmp_path, SCHEMA, now=Clock(step=1000))
+    write(a, "INSERT INTO t VALUES ('x', 'secret', 'b')")
+    if began:
+        write(b, "INSERT INTO t VALUES ('y', NULL, NULL)")
+    come_to_rest([a, b, c])
+    write(a, "DELETE FROM t WHERE id = 'x'")
+    come_to_rest([a, b, c])
+    a.purge("t", ["x"])
+    b.undelete("t", "x")
+    come_to_rest([a, b, c])
+    for one in (a, b, c):
+        assert rows(one)[0] == (("x", None, None) if began else ("x", "secret", "b"))
+    write(c, "DELETE FROM t WHERE id = 'x'")
+    c.purge("t", ["x"])
+    come_to_rest([a, b, c])
+    assert all_equal([a, b, c])
+    assert all("secret" not in repr(state.content(one.connection)) for one in (a, b, c))
+
+
 def test_no_undelete_of_a_purged_row(tmp_path: Path) -> None:
     """A purged row can't be undeleted; its key is free, and a row that is inserted under it is one like any other."""
     a, b, c = deleted(tmp_path)

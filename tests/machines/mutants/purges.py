@@ -105,6 +105,13 @@ PURGES = (
         tests=RULES,
     ),
     Mutant(
+        "an undelete writes all anew though nobody forgot it, so what was purged comes back",
+        "conflicts/undelete.py",
+        "    if _may_be_forgotten(registry, heads):\n",
+        "    if heads:\n",
+        tests=RULES,
+    ),
+    Mutant(
         "a purge writes NULL where that is not allowed",
         "types/blanks.py",
         "if not column.not_null:",

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -25,32 +27,41 @@ TYPES = {"tags": "set", "doc": "map", "reg": "register", "hi": "max", "grown": "
 TABLE = "CREATE TABLE t (id {} PRIMARY KEY, a TEXT, b TEXT NOT NULL DEFAULT '', tags TEXT, doc TEXT, reg, hi, grown TEXT, n INTEGER)"
 ROWS = ("1", "2")
 PLAIN = ("a", "b")
+ALL = (*PLAIN, *TYPES)
 
 
 @dataclass
 class Happened:
-    """A write, or a purge (which wrote no mark), of a row: what it wrote to each column, and what its writer knew.
+    """An event of a row: what it wrote to each column, and what its writer knew.
+
+    A purge writes all columns, and no mark. A delete writes none, and nor does an undelete, unless it writes all anew.
 
     Attributes:
+        number: the replica that did it.
+        marks: column -> the mark that it made for it.
+        purge: it is a purge.
         carried: marks that were there before, and count as written by it too.
     """
 
+    number: int
     row: str
-    columns: tuple[str, ...]
-    marks: dict[str, str]
     seen: frozenset[int]
+    columns: tuple[str, ...] = ()
+    marks: dict[str, str] = field(default_factory=dict)
     purge: bool = False
     carried: frozenset[str] = frozenset()
 
 
 @dataclass
 class History:
-    """Three replicas, and all that happened in them."""
+    """Three replicas, of which one may begin with an undelete, and all that happened in them."""
 
     seed: int
     folder: Path
     happened: list[Happened] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
+    replicas: list[Replica] = field(default_factory=list)
+    known: list[frozenset[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -63,22 +74,29 @@ class History:
         first = Replica.open(path, now=clock)
         self.together = self.random.random() < 0.5
         first.enable("t", types=TYPES, identity=self.identity, granularity="row" if self.together else "column")
-        self.insert(first, "1", frozenset())
-        self.insert(first, "2", frozenset({0}))
-        self.replicas = [first, *(first.clone(self.folder / f"{n}.db") for n in (1, 2))]
-        self.known = [frozenset({0, 1})] * 3
+        self.replicas, self.known = [first], [frozenset()]
+        for row in ROWS:
+            self.insert(0, row)
+        self.begins_late = self.random.choice((None, None, 2))
+        self.replicas += [first.clone(self.folder / f"{n}.db") for n in (1, 2)]
+        self.known *= 3
 
     def mark(self) -> str:
         return f"mark{self.seed:03}{self.random.randrange(10**12):012}"
 
-    def insert(self, replica: Replica, row: str, seen: frozenset[int]) -> None:
+    def happen(self, number: int, row: str, **what: Any) -> None:
+        """Note an event of a replica, which had seen all that was known there."""
+        self.happened.append(Happened(number, row, self.known[number], **what))
+        self.known[number] |= {len(self.happened) - 1}
+
+    def insert(self, number: int, row: str) -> None:
         marks = {name: self.mark() for name in ("a", "b", "tags", "doc", "reg", "hi", "grown")}
         write(
-            replica,
+            self.replicas[number],
             "INSERT INTO t VALUES (:id, :a, :b, json_array(:tags), json_object('k', :doc), :reg, :hi, json_array(:grown), 5)",
             values={**marks, "id": row},
         )
-        self.happened.append(Happened(row, (*PLAIN, *TYPES), marks, seen))
+        self.happen(number, row, columns=ALL, marks=marks)
 
     def shows(self, number: int, row: str) -> bool:
         return bool(self.replicas[number].connection.execute("SELECT count(*) FROM t WHERE id = ?", (row,)).get)
@@ -86,25 +104,23 @@ class History:
     def step(self) -> None:
         """Let one thing happen."""
         number, row = self.random.randrange(3), self.random.choice(ROWS)
-        replica = self.replicas[number]
         what = self.random.choice(("write", "write", "write", "delete", "purge", "purge", "undelete", "sync", "sync"))
+        if number == self.begins_late and self.first_event(number) is None and what != "undelete":
+            what = "sync"
         if what == "sync":
             other = self.random.choice([n for n in range(3) if n != number])
             self.sync(number, other)
         elif what == "purge":
             self.purge(number, row)
         elif what == "delete" and self.shows(number, row):
-            write(replica, f"DELETE FROM t WHERE id = '{row}'")
+            write(self.replicas[number], f"DELETE FROM t WHERE id = '{row}'")
+            self.happen(number, row)
         elif what == "undelete" and not self.shows(number, row):
-            try:
-                replica.undelete("t", row)
-            except CrdtsqlError:
-                self.met["an undelete was refused"] += 1
+            self.undelete(number, row)
         elif what == "write" and not self.shows(number, row):
             # Under one number that was used again, several replicas have several rows.
             if self.identity == "key" and self.random.random() < 0.3:
-                self.insert(replica, row, self.known[number])
-                self.known[number] |= {len(self.happened) - 1}
+                self.insert(number, row)
         elif what == "write":
             self.update(number, row)
 
@@ -126,8 +142,34 @@ class History:
         write(
             self.replicas[number], f"UPDATE t SET {settings} WHERE id = :id", values={**marks, "leaf": leaf, "id": row}
         )
-        self.happened.append(Happened(row, stamped, marks, self.known[number], carried=frozenset(filter(None, before))))
-        self.known[number] |= {len(self.happened) - 1}
+        self.happen(number, row, columns=stamped, marks=marks, carried=frozenset(filter(None, before)))
+
+    def undelete(self, number: int, row: str) -> None:
+        """Bring a row back: no cell is written, but where others may have forgotten what was in them; then all are."""
+        replica = self.replicas[number]
+        try:
+            replica.undelete("t", row)
+        except CrdtsqlError:
+            self.met["an undelete was refused"] += 1
+            return
+        if self.may_be_forgotten(number, row):
+            shown = replica.connection.execute(f"SELECT {', '.join(ALL)} FROM t WHERE id = ?", (row,)).fetchone()
+            carried = frozenset(re.findall(rf"mark{self.seed:03}[0-9]{{12}}", repr(shown)))
+            self.happen(number, row, columns=ALL, carried=carried)
+            self.met["an undelete wrote all anew"] += 1
+        else:
+            self.happen(number, row)
+            self.met["an undelete wrote no cell"] += 1
+
+    def may_be_forgotten(self, number: int, row: str) -> bool:
+        """Tell whether all heads of a row are of others, and came before a replica's first event."""
+        first = self.first_event(number)
+        events = {n for n in self.known[number] if self.happened[n].row == row}
+        heads = events.difference(*(self.happened[n].seen for n in events))
+        return first is None or all(n < first for n in heads)
+
+    def first_event(self, number: int) -> int | None:
+        return next((n for n, one in enumerate(self.happened) if one.number == number), None)
 
     def purge(self, number: int, row: str) -> None:
         try:
@@ -136,8 +178,7 @@ class History:
             self.met["a purge was refused"] += 1
             return
         if report.rows:
-            self.happened.append(Happened(row, (*PLAIN, *TYPES), {}, self.known[number], purge=True))
-            self.known[number] |= {len(self.happened) - 1}
+            self.happen(number, row, columns=ALL, purge=True)
             self.met["a purge"] += 1
             self.met["a purge emptied the conflict log"] += bool(report.conflicts)
 
@@ -216,7 +257,7 @@ def test_the_histories_met_it_all() -> None:
     if not met:
         pytest.skip("they were not selected")
     expected = {
-        "a purge", "a purge was refused", "a purge emptied the conflict log", "an undelete was refused", "a value was kept",
-        "marks that were forgotten",
+        "a purge", "a purge was refused", "a purge emptied the conflict log", "an undelete was refused", "an undelete wrote all anew",
+        "an undelete wrote no cell", "a value was kept", "marks that were forgotten",
     }  # fmt: skip
     assert {name for name, count in met.items() if count} >= expected, met
