@@ -139,7 +139,7 @@ def _of_arrivals(tables: list[Table], *, actors: bool) -> str:
     names = ("actor", "run") if actors else ()
     return sql(
         "capture/views/create_log",
-        changed=_union([_log(table) for table in tables] or [fragment("capture/views/log_of_none")]),
+        changed=_union([_log(table, named=actors) for table in tables] or [fragment("capture/views/log_of_none")]),
         stamp=fragment("capture/views/stamp"),
         site_name=_site_shown("site"),
         referenced=text(reasons.REFERENCED),
@@ -215,7 +215,13 @@ def _renumbered(table: Table) -> Sql:
     )
 
 
-def _log(table: Table) -> Sql:
+def _log(table: Table, *, named: bool) -> Sql:
+    """Read what arrived of a table.
+
+    Args:
+        named: its columns keep their names if somebody gives others to those of the clocks, as in views of earlier formats they do not.
+    """
+    columns = [Sql(name) for name in ("gone", "t", "s", "dot_t", "dot_s")]
     stamps = [Sql(f"{one.id},{naming.stamp_t(one.id)},{naming.stamp_s(one.id)}") for one in table.fields]
     groups = [joined(stamps[n : n + MOST_STAMPS], ",") for n in range(0, len(stamps), MOST_STAMPS)]
     return fragment(
@@ -224,6 +230,7 @@ def _log(table: Table) -> Sql:
         key=_key(table),
         clock=table.clock,
         held=table.held,
+        columns=joined(Sql(f"{name} AS {name}") if named else name for name in columns),
         stamps=joined((Sql(f"json_array({group})") for group in groups), ","),
         others=joined((Sql(f",{naming.stamp_s(one.id)}") for one in table.fields), ""),
     )

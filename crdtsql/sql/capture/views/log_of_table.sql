@@ -1,4 +1,4 @@
-SELECT arrived.seq AS batch, arrived.site AS site, upto, ${id} AS tbl, ${key} AS "key", gone, t, s, dot_t, dot_s, (SELECT reason FROM ${held} WHERE id = held) AS held, json_array(${stamps}) AS stamps
+SELECT arrived.seq AS batch, arrived.site AS site, upto, ${id} AS tbl, ${key} AS "key", ${columns}, (SELECT reason FROM ${held} WHERE id = held) AS held, json_array(${stamps}) AS stamps
 FROM _crdt_progress AS arrived CROSS JOIN ${clock} AS clock
 WHERE clock.seq >= arrived.seq AND arrived.site IN (s,dot_s${others})
 UNION ALL
