@@ -219,7 +219,7 @@ def _log(table: Table, *, named: bool) -> Sql:
     """Read what arrived of a table.
 
     Args:
-        named: its columns keep their names if somebody gives others to those of the clocks, as in views of earlier formats they do not.
+        named: its columns keep their names if somebody gives others to those of the clocks, which they did not in earlier formats.
     """
     columns = [Sql(name) for name in ("gone", "t", "s", "dot_t", "dot_s")]
     stamps = [Sql(f"{one.id},{naming.stamp_t(one.id)},{naming.stamp_s(one.id)}") for one in table.fields]
