@@ -259,6 +259,8 @@ def test_old_entries_go_where_they_are_not_kept(app: Replica, clock: peers.Clock
     app.compact(keep_ms=0)
     assert told(app, "t2") == []
     assert past(app, moment + 600) == expected
+    with pytest.raises(UsageError, match="begins at"):
+        past(app, moment)  # from before the time that is kept
     with pytest.raises(UsageError, match="some time"):
         app.keep_history("task", keep=timedelta(0))
 
