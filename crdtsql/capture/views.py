@@ -52,9 +52,10 @@ def statements(registry: Registry) -> dict[str, str]:
     nothing = fragment("capture/views/renumbered_of_none")
     found["crdt_renumbered"] = sql("capture/views/create_renumbered", renumbered=_union(numbered or [nothing]))
     if len(tables) <= damage.MOST_LOGGED:
-        found["crdt_log"] = _of_arrivals(tables, actors=True)
-        most = max((len(table.key) for table in tables), default=1)
-        revisions = [_revision(table, most) for table in tables] or [fragment("capture/views/revision_of_none")]
+        users = [table for table in tables if not table.is_history]
+        found["crdt_log"] = _of_arrivals(users, actors=True)
+        most = max((len(table.key) for table in users), default=1)
+        revisions = [_revision(table, most) for table in users] or [fragment("capture/views/revision_of_none")]
         found["crdt_revision"] = sql("capture/views/create_revision", revisions=_union(revisions))
     return found | _histories(registry)
 

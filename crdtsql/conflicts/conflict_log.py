@@ -26,7 +26,7 @@ from crdtsql.base import (
     value_to_json,
 )
 from crdtsql.sqlite import schema
-from crdtsql.store import Actor, Registry, Table, Writers
+from crdtsql.store import Actor, Field, Registry, Table, Writers
 from crdtsql.types import TYPES
 
 
@@ -44,6 +44,7 @@ class Conflict:
         resolved_hlc: stamp of the write that resolved it, None while it is open.
         resolved_site: id of the site that wrote that.
         present: stamp (hlc, site id as hex) of the value that the cell has now.
+        present_value: that value, which may be neither of the two: a later write; also of a row that is held.
         deleted: the row is deleted.
         won_by, lost_by: who wrote the values, and in which run, as the writers said it; None if nobody did.
     """
@@ -66,6 +67,7 @@ class Conflict:
     deleted: bool
     won_by: Actor | None = None
     lost_by: Actor | None = None
+    present_value: SqliteValue = None
 
     @property
     def resolved(self) -> bool:
@@ -103,6 +105,11 @@ class Conflict:
         return self.won_by if self.took == "theirs" else self.lost_by
 
     @property
+    def has_third(self) -> bool:
+        """Tell whether the cell has a value now that is of neither of the two writes."""
+        return self.present not in (None, (self.won_hlc, self.won_site), (self.lost_hlc, self.lost_site))
+
+    @property
     def present_mark(self) -> str:
         """Return a word for the value that the cell has now, for who wants to know later whether it still has it."""
         return "" if self.present is None else f"{self.present[0]}@{self.present[1]}"
@@ -132,6 +139,7 @@ class Conflict:
             "resolved_hlc": None if self.resolved_hlc is None else str(self.resolved_hlc),
             "resolved_time": None if self.resolved_hlc is None else clock.show_time(self.resolved_hlc),
             "deleted": self.deleted,
+            "present_value": value_to_json(self.present_value),
             **{name: by.to_json() for name, by in (("won_by", self.won_by), ("lost_by", self.lost_by)) if by},
         }
 
@@ -149,10 +157,11 @@ def read(
     values = {"tbl": wanted, "id": number, "open_only": open_only}
     keys = joined(Sql(f"conflict.{naming.key(position)}") for position in range(1, registry.log_key_count() + 1))
     rows = query.rows_to_show(registry.connection, sql("conflicts/conflict_log/list", keys=keys), values)
-    present: dict[int, tuple[int, bytes, int | None]] = {}
+    present: dict[int, tuple[int, bytes, int | None, SqliteValue]] = {}
     for tbl, col in sorted({row[14:16] for row in rows}):
-        if col in {field.id for field in tables[tbl].fields}:  # else the column was dropped
-            present |= _present(registry, tables[tbl], col, number)
+        for field in tables[tbl].fields:
+            if field.id == col:  # none if the column was dropped
+                present |= _present(registry, tables[tbl], field, number)
     writers = Writers(registry)
     return [_conflict(row, present.get(row[0]), writers) for row in rows]
 
@@ -172,20 +181,29 @@ def find(registry: Registry, number: int) -> Conflict:
     return found[0]
 
 
-def _present(registry: Registry, table: Table, col: int, number: int | None) -> dict[int, Any]:
-    """Look which stamp the cells of one column that are in the conflict log have now."""
+def _present(registry: Registry, table: Table, field: Field, number: int | None) -> dict[int, Any]:
+    """Look which stamp, and which value, the cells of one column that are in the conflict log have now."""
     statement = sql(
         "conflicts/conflict_log/present",
         clock=table.clock,
         clock_is_entry=table.same_keys("clock", "entry"),
-        t=naming.stamp_t(col),
-        s=naming.stamp_s(col),
+        t=naming.stamp_t(field.id),
+        s=naming.stamp_s(field.id),
+        table=table.quoted,
+        held=table.held,
+        key=identifier(table.key[0]),
+        value=naming.value(field.id),
+        column=identifier(field.name),
+        shown_is_clock=table.row_has_key_of("shown", "clock"),
+        held_is_clock=table.same_keys("held", "clock"),
     )
-    rows = query.rows(registry.connection, statement, {"tbl": table.id, "col": col, "id": number})
-    return {number: (t, site, gone) for number, t, site, gone in rows}
+    rows = query.rows_to_show(registry.connection, statement, {"tbl": table.id, "col": field.id, "id": number})
+    return {number: tuple(found) for number, *found in rows}
 
 
-def _conflict(row: tuple[Any, ...], present: tuple[int, bytes, int | None] | None, writers: Writers) -> Conflict:
+def _conflict(
+    row: tuple[Any, ...], present: tuple[int, bytes, int | None, SqliteValue] | None, writers: Writers
+) -> Conflict:
     number, table, key_count, column, part, won, won_t, won_s, lost, lost_t, lost_s, took, resolved, resolver = row[:14]
     return Conflict(
         id=number,
@@ -206,6 +224,7 @@ def _conflict(row: tuple[Any, ...], present: tuple[int, bytes, int | None] | Non
         deleted=present is not None and present[2] == 1,
         won_by=writers.of(won_t, won_s.hex()),
         lost_by=writers.of(lost_t, lost_s.hex()),
+        present_value=None if present is None else present[3],
     )
 
 

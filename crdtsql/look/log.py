@@ -149,7 +149,7 @@ def graph(entries: Iterable[LogEntry], lanes: int) -> Graph:
 
 
 def log(registry: Registry, name: str | None, after: int, limit: int | None, run: str | None = None) -> list[LogEntry]:
-    """List what arrived after a batch, the newest first.
+    """List what arrived after a batch, the newest first; of histories only if one is named.
 
     Args:
         run: list what was written in a run instead, whether it arrived or was written here.
@@ -159,7 +159,7 @@ def log(registry: Registry, name: str | None, after: int, limit: int | None, run
     Raises:
         NotEnabledError: the table is not replicated.
     """
-    tables = [registry.table(name)] if name else registry.tables()
+    tables = [registry.table(name)] if name else [table for table in registry.tables() if not table.is_history]
     found = _Newest(limit)
     begin = _rounded(after, registry.number("batch"))
     if run is None:

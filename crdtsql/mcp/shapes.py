@@ -38,7 +38,7 @@ class Wrote(TypedDict):
 
 
 class OpenConflict(TypedDict):
-    """Two writes of one cell, neither of which had seen the other. `present` names the value that is there now."""
+    """Two writes of one cell, neither of which had seen the other. `present_value` is there now, maybe a third; `present` names it."""
 
     number: int
     table: str
@@ -52,6 +52,7 @@ class OpenConflict(TypedDict):
     theirs_by: str
     resolved: bool
     deleted: bool
+    present_value: Any
     present: str
 
 

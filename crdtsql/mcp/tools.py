@@ -404,6 +404,7 @@ def _conflict(entry: Conflict, names: dict[str, str]) -> shapes.OpenConflict:
         theirs_by=writer_at(entry.theirs_site, entry.theirs_by, names),
         resolved=entry.resolved,
         deleted=entry.deleted,
+        present_value=value_to_json(entry.present_value),
         present=entry.present_mark,
     )
 

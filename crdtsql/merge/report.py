@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from crdtsql.base import naming
+
 
 @dataclass(slots=True)
 class TableReport:
@@ -65,11 +67,17 @@ class MergeReport:
 
     @property
     def total(self) -> TableReport:
-        """Return the counts over all tables."""
+        """Return the counts over all tables but histories, whose rows are no rows of the user's."""
         total = TableReport()
-        for report in self.tables.values():
-            total.add(report)
+        for name, report in self.tables.items():
+            if not naming.is_history(name):
+                total.add(report)
         return total
+
+    @property
+    def entries(self) -> int:
+        """Return how many entries came into histories."""
+        return sum(report.inserted for name, report in self.tables.items() if naming.is_history(name))
 
     @staticmethod
     def from_json(found: dict[str, Any]) -> MergeReport:
@@ -102,6 +110,7 @@ class MergeReport:
             "sender": self.sender,
             "known": self.known,
             **asdict(self.total),
+            "entries": self.entries,
             "tables": tables,
             "unrelated": self.unrelated,
             "notices": self.notices,

@@ -315,7 +315,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         """Tell what there is to know of a merge, once it is committed."""
         for notice in report.notices:
             self._notice(notice)
-        if report.total.purged and not self.connection.in_transaction:
+        if any(one.purged for one in report.tables.values()) and not self.connection.in_transaction:
             securely.empty_log(self.connection)  # what was overwritten stands there too
         return report
 

@@ -3,7 +3,7 @@
 What counts is what a person sees: a row that the table showed before and does not show afterwards, whether somebody deleted it, or it
 went with another one, or a constraint refuses it now. A row that has another number now has not disappeared, nor one in whose place
 the row is shown that has its UNIQUE value. What this side deleted
-itself has gone before the merge begins.
+itself has gone before the merge begins. Entries of histories don't count: they go when their time is over, or with a purge.
 
 A merge pays for a bound alone: so many rows were deleted, so many are held for another reason. Only where this bound is beyond
 the limit, the merge is undone and done again with the keys of the rows noted before, and these are counted.
@@ -139,7 +139,7 @@ def guarded(registry: Registry, allowed: Allowed, tables: Iterable[Table]) -> It
         yield Guard(registry, None)
         return
     connection = registry.connection
-    shapes = {table: schema.read(connection, table.name) for table in tables if not table.absent}
+    shapes = {table: schema.read(connection, table.name) for table in tables if not (table.absent or table.is_history)}
     sides = [Side(table, shape) for table, shape in shapes.items() if shape is not None]
     with ExitStack() as stack:
         for side in sides:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from crdtsql.base import FilledSeparatelyError, TooManyDeletesError, TransportError, UsageError, by_id
+from crdtsql.base import FilledSeparatelyError, TooManyDeletesError, TransportError, UsageError, by_id, naming
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Rehearsed, Replica, SyncOptions, SyncPreview, SyncReport, noted, rehearse_file
 from crdtsql.transports import exchange, scope
@@ -41,7 +41,7 @@ def _tried(replica: Replica, remote: Any, options: SyncOptions, limit: int | Non
         else:
             report, other = _with_peer(here, there, options), None
         shown = None if other is None or report.there is None else other.told(report.there, limit)
-        cells = report.cells
+        cells = [cell for cell in report.cells if not naming.is_history(cell.table)]
         return SyncPreview(
             report.remote, here.told(report.here, limit), shown, cells[:limit], len(cells), skipped=report.skipped
         )

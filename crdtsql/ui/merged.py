@@ -89,6 +89,8 @@ def show_report(path: str, report: MergeReport) -> None:
         f"{path}: {total.inserted:,} rows inserted, {total.updated:,} updated, {total.deleted:,} deleted; "
         f"{total.cells_won:,} cells won, {total.cells_lost:,} lost, {total.concurrent:,} concurrent overwrites"
     )
+    if report.entries:
+        click.echo(f"  {report.entries:,} entries came into histories")
     if total.renumbered:
         click.echo(f"  {total.renumbered:,} rows renumbered, see them: {suggest.plain_command('renumbered', path)}")
     if total.concurrent:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from crdtsql import Replica
 from crdtsql.base.errors import ConflictError, ConflictResolvedError, UnknownConflictError, WriteRefusedError
+from crdtsql.ui.cli import cli
 from tests.conflicts.test_conflicts import by_one_clock, collide, resolved
 from tests.support import state
 from tests.support.peers import Clock, come_to_rest, replica, rows, send, write
@@ -147,3 +150,39 @@ def test_keys_that_have_several_spellings(tmp_path: Path) -> None:
         [("'Key', 1", "a")],
         [("'KEY', 1", "a")],
     )
+
+
+def test_it_says_what_is_there_now(tmp_path: Path) -> None:
+    """Who answers sees the value that the answer takes the place of, also if it is neither of the two that collided."""
+    a, b, c = by_one_clock(tmp_path)
+    collide(a, b, c)
+    (entry,) = a.conflicts()
+    assert entry.present_value == entry.won_value and not entry.has_third
+    write(c, "UPDATE t SET a = 'a third' WHERE id = 1")
+    send(c, a)
+    first, second = a.conflicts()
+    assert (first.present_value, first.has_third) == ("a third", True)
+    assert (second.present_value, second.has_third) == ("a third", False)
+    assert first.to_json()["present_value"] == "a third"
+    told = CliRunner().invoke(cli, ["conflicts", a.path]).output
+    assert told.count("  now  'a third'") == 1
+    write(a, "DELETE FROM t WHERE id = 1")
+    a.fold()
+    assert {(one.present_value, one.deleted) for one in a.conflicts()} == {("a third", True)}
+
+
+def test_it_says_what_a_held_row_has_now(tmp_path: Path) -> None:
+    """A row that its table can't show has a value all the same."""
+    clock = Clock(step=1000)
+    schema = "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, a, b UNIQUE); INSERT INTO t VALUES ('1', 'first', 1), ('2', 'b', 2)"
+    with replica(tmp_path / "a.db", schema, now=clock, site=1) as a:
+        a.clone(tmp_path / "b.db")
+        with Replica.open(tmp_path / "b.db", now=clock) as b:
+            write(b, "UPDATE t SET b = 7 WHERE id = '2'")
+            write(b, "UPDATE t SET a = 'b' WHERE id = '1'")
+            b.fold()
+            write(a, "UPDATE t SET a = 'a', b = 7 WHERE id = '1'")
+            send(b, a)
+            assert rows(a) == [("2", "b", 7)]
+            (entry,) = a.conflicts()
+            assert (entry.present_value, entry.won_value) == ("a", "a")

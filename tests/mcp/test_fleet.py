@@ -156,7 +156,9 @@ async def settle(path: Path, ledger: Ledger) -> None:
         await ask(client, "sync")
         while entries := (await ask(client, "conflicts"))["conflicts"]:  # one answer may settle several of one cell
             entry = entries[0]
-            ledger.read |= {(entry["key"][0], entry["column"], entry[side]) for side in ("ours", "theirs")}
+            ledger.read |= {
+                (entry["key"][0], entry["column"], entry[side]) for side in ("ours", "theirs", "present_value")
+            }
             ledger.settled += 1
             await ask(client, "resolve", number=entry["number"], present=entry["present"], take="theirs")
         await ask(client, "sync")

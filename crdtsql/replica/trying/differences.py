@@ -66,12 +66,12 @@ class Before:
         self.is_noted = True
 
     def compare(self, replica: Replica, side: SidePreview, limit: int | None) -> None:
-        """Say what is otherwise now; list at most so many of each kind."""
+        """Say what is otherwise now in the user's tables; list at most so many of each kind."""
         connection = replica.connection
         connection.execute("ATTACH ? AS crdtsql_before", (self.place,))
         try:
             for table in sorted(replica.registry.tables(), key=lambda table: table.name):
-                if not table.absent:
+                if not (table.absent or table.is_history):
                     _compare(connection, table, side, limit)
         finally:
             connection.execute("DETACH crdtsql_before")

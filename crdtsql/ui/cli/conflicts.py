@@ -81,6 +81,8 @@ def _show(conflict: Conflict, me: str, names: Mapping[str, str]) -> None:
         before = "before " if hlc < 0 else ""
         by = printable(say_writer(site, writer, names, me))
         click.echo(f"  {what} {show(value)}  {before}{clock.show_time(hlc)} by {by}")
+    if not (conflict.resolved or conflict.deleted or conflict.part) and conflict.has_third:
+        click.echo(f"  now  {show(conflict.present_value)}")
 
 
 @click.command()
