@@ -6,7 +6,7 @@ table's name; their columns carry the stable column id, so that renaming a colum
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 from crdtsql.base.sqltext import Sql, identifier
@@ -142,6 +142,16 @@ def kept_key(uid: str) -> str:
 def kept_value(uid: str) -> str:
     """Name a value column in the history, by its uid; the caller quotes it."""
     return f"v_{uid}"
+
+
+def of_kept_value(name: str) -> str | None:
+    """Return the uid of which a column of a history has the values, None if it has others."""
+    return name[2:] if name.startswith("v_") else None
+
+
+def gone(uid: str, names: Collection[str]) -> str:
+    """Name a column in the past that is gone from its table: as it began, and apart from the one that has that name now."""
+    return f"{uid} (gone)" if uid in names else uid
 
 
 def kept_before(uid: str) -> str:

@@ -95,14 +95,11 @@ def _histories(registry: Registry) -> dict[str, str]:
 
 
 def _history(table: Table, history: Table) -> Sql:
-    present = {field.name for field in history.fields}
-    names = {naming.kept_value(field.uid): field for field in table.fields}
-    values = [
-        Sql(f"WHEN {text(field.uid)} THEN entry.{identifier(name)}") for name, field in names.items() if name in present
-    ]
-    renamed = [
-        Sql(f"WHEN {text(field.uid)} THEN {text(field.name)}") for field in names.values() if field.uid != field.name
-    ]
+    names = {field.uid: field.name for field in table.fields}
+    kept = [naming.of_kept_value(field.name) for field in history.fields]
+    called = {uid: names.get(uid) or naming.gone(uid, names.values()) for uid in kept if uid is not None}
+    values = [Sql(f"WHEN {text(uid)} THEN entry.{identifier(naming.kept_value(uid))}") for uid in called]
+    renamed = [Sql(f"WHEN {text(uid)} THEN {text(name)}") for uid, name in called.items() if uid != name]
     keys = [Sql(f"entry.{identifier(naming.kept_key(uid))}") for uid in table.key_uids]
     return fragment(
         "capture/views/history_of_table",

@@ -43,10 +43,20 @@ def everything(registry: Registry, history: Table, now_ms: int) -> None:
     _mark(registry, history, clock.from_ms(now_ms))
 
 
+def begun(registry: Registry, history: Table) -> None:
+    """Add an entry that says nothing, if there is none: a history that has one is a table that others hear of."""
+    if not query.exists(registry.connection, history.quoted):
+        _add_mark(registry, history, 0)
+
+
 def _mark(registry: Registry, history: Table, before: int) -> None:
     """Note that entries from before some hlc were taken out, in place of the marks that said so of earlier ones."""
     statement = f"SELECT at, site, op FROM {history.quoted} WHERE op = ? AND at < ?"
     _delete(registry, history, query.rows(registry.connection, statement, (tables.TRIMMED, before)))
+    _add_mark(registry, history, before)
+
+
+def _add_mark(registry: Registry, history: Table, before: int) -> None:
     own = registry.site_id(registry.self_ordinal)
     statement = f"INSERT OR IGNORE INTO {history.quoted} (at, site, op) VALUES (?, ?, ?)"
     registry.connection.execute(statement, (before, own, tables.TRIMMED))

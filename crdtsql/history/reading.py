@@ -39,7 +39,8 @@ class HistoryEntry:
     Attributes:
         key: the row's key, in the order of the table's.
         did: inserted, updated or deleted; before: not a write, but what was there when the history first heard of the row.
-        values: column -> what it wrote; of one that is gone from the table the name is that of then.
+        values: column -> what it wrote; of one that is gone from the table the name is that of then, with `(gone)` if another column
+            has it now.
         site: id of the writing site, as hex; of `before` that of who wrote next.
         hlc: its stamp; of `before` that of the row's last write then, 0 if that is not known.
         by: who wrote it, and in which run, as the writer said it; None if nobody did.
@@ -132,7 +133,11 @@ def _entry(
         table=table.name,
         key=key,
         did=DID.get(op, "updated"),
-        values={names.get(uid, uid): found[naming.kept_value(uid)] for uid in wrote if naming.kept_value(uid) in found},
+        values={
+            names.get(uid) or naming.gone(uid, names.values()): found[naming.kept_value(uid)]
+            for uid in wrote
+            if naming.kept_value(uid) in found
+        },
         site=site,
         hlc=since if op == tables.BEFORE and since is not None else at,
         by=Actor(*said) if said[0] is not None else None,

@@ -57,11 +57,16 @@ def create_statements(table: Table, shape: TableShape) -> list[str]:
         ),
         sql(
             "history/tables/create_index",
-            index=identifier(f"{table.history_name}_row"),
+            index=index(table),
             keys=joined(keys),
             **slots,
         ),
     ]
+
+
+def index(table: Table) -> Sql:
+    """Return the name of the index of a table's history."""
+    return identifier(f"{table.history_name}_row")
 
 
 def columns_of(field: Field) -> list[str]:

@@ -15,7 +15,19 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, UsageError, caseless, identifier, joined, query, sql, value_to_json
+from crdtsql.base import (
+    CrdtsqlError,
+    Sql,
+    SqliteValue,
+    UsageError,
+    caseless,
+    identifier,
+    joined,
+    query,
+    sql,
+    value_to_json,
+)
+from crdtsql.conflicts import undelete
 from crdtsql.history import reading, replaying, tables
 from crdtsql.history.reading import HistoryEntry
 from crdtsql.sqlite import schema
@@ -253,7 +265,7 @@ class _WrittenRow:
                 left.append(self._left(column.name, f"a {column.type} {_GROWING[column.type]}"))
             return None
         updates = [
-            (entry.replaced[column.name], entry.values[column.name])
+            (self._replaced(entry, column.name), entry.values[column.name])
             for entry in self.chosen
             if column.name in entry.replaced and column.name in entry.values
         ]
@@ -270,6 +282,13 @@ class _WrittenRow:
         else:
             return (self.past[column.name],)
         return None
+
+    def _replaced(self, entry: HistoryEntry, name: str) -> SqliteValue:
+        """Return what an update replaced in a typed column; what the entries before it give if the column had no type yet."""
+        if entry.replaced[name] is not None:
+            return entry.replaced[name]
+        before = [one for one in self.entries if one.place < entry.place]
+        return (replaying.state(self.table, before) or {}).get(name)
 
     def _left(self, column: str | None, why: str) -> LeftAlone:
         return LeftAlone(self.table.name, self.key, column, why)
@@ -351,10 +370,29 @@ def _write(registry: Registry, table: Table, row: UndoneRow) -> str | None:
         values = [*row.key, *new]
     try:
         with query.savepoint(connection, "crdt_undo"):
+            if row.did == "inserted" and table.is_numbered and _bring_back(registry, table, row):
+                return None
             connection.execute(statement, values)
     except (apsw.ConstraintError, apsw.SQLError, UnicodeEncodeError) as error:
         return f"it can't be written: {str(error).partition(': ')[2] or error}"
     return None
+
+
+def _bring_back(registry: Registry, table: Table, row: UndoneRow) -> bool:
+    """Bring a deleted row back under its number, with what it had; return whether that was possible.
+
+    An INSERT would make another row, and what refers to the one that was deleted would not mean it.
+    """
+    try:
+        undelete(registry, table.name, row.key)
+    except CrdtsqlError:  # its values are forgotten or purged, or it was another row's number
+        return False
+    names = [identifier(name) for name in row.values]
+    if names:
+        settings = joined(Sql(f"{name} = ?{n}") for n, name in enumerate(names, len(row.key) + 1))
+        statement = f"UPDATE {table.quoted} SET {settings} WHERE {table.has_given_key}"
+        registry.connection.execute(statement, [*row.key, *(now for _, now in row.values.values())])
+    return True
 
 
 def _referring(registry: Registry, table: Table, key: Key) -> Iterator[str]:

@@ -153,6 +153,8 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
     def disable(self, *tables: str, all: bool = False) -> list[str]:  # noqa: A002 - as in enable
         """Take everything of ours off tables, all with `all`; with the last one, off the file. Return their names.
 
+        A table's history is not replicated any more either, and stays as a table.
+
         It always gets out: where what crdtsql needs in the file is gone itself, everything of ours leaves it, with a notice.
 
         Raises:
@@ -160,6 +162,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         """
         from crdtsql.capture import enable
         from crdtsql.evolve import rebuild
+        from crdtsql.replica.past import keeping
 
         with self._explained(), self._writing():
             lost = damage.look(self.connection, deep=True)
@@ -173,6 +176,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
                 self._ready({}, strict=False)
             known = [table.name for table in self.registry.tables()]
             names = [*dict.fromkeys((*(one.table for one in lost if one.table), *known))] if all else list(tables)
+            names += [] if all else keeping.leave(self.registry, names)
             for name in names:
                 if self.registry.exists or name in known:
                     enable.disable(self.registry, name)

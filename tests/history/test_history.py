@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -144,6 +145,64 @@ def test_one_that_was_there_before_joins(tmp_path: Path, clock: peers.Clock) -> 
         assert [values["n"] for did, values in told(b, "t1") if did != "before"] == [11]
         with pytest.raises(UsageError, match="begins at"):
             app.as_of("task", timedelta(seconds=20))
+
+
+def test_the_others_hear_of_it_with_the_next_sync(tmp_path: Path, clock: peers.Clock) -> None:
+    """Also if nothing was written since it began: what they write is kept from then on."""
+    with peers.replica(tmp_path / "app.db", SCHEMA, now=clock, site=1) as app, app.clone(tmp_path / "b.db") as b:
+        app.keep_history("task")
+        sync(app, b)
+        assert [notice for notice in b.notices if "history" in notice] == [
+            f"{b.path}: another replica keeps the history of 'task', and so does this one from now on"
+        ]
+        for n in (3, 4):
+            client(b, f"UPDATE task SET n = {n} WHERE id = 't1'")
+        sync(app, b)
+        assert told(app, "t1")[1:] == [("updated", {"n": 3}), ("updated", {"n": 4})]
+        assert past(app, clock.ms + 5, "t1") == [("t1", "one", 4)]
+        assert not app.keep_history("task") and not b.doctor().broken
+
+
+def test_a_new_column_is_not_one_that_is_gone(app: Replica, clock: peers.Clock) -> None:
+    """A column was dropped, and another one got its name: the past of the one is not that of the other."""
+    client(app, "UPDATE task SET n = 4 WHERE id = 't1'")
+    app.alter("ALTER TABLE task DROP COLUMN n")
+    app.alter("ALTER TABLE task ADD COLUMN n")
+    clock.ms += 5
+    between = clock.ms
+    clock.ms += 5
+    said = (
+        "INSERT INTO crdt_actor (actor) VALUES ('bot')",
+        "UPDATE task SET n = 9 WHERE id = 't1'",
+        "DELETE FROM crdt_actor",
+    )
+    client(app, *said)
+    assert [values for _, values in told(app, "t1")] == [{"title": "one", "n (gone)": 1}, {"n (gone)": 4}, {"n": 9}]
+    assert past(app, between, "t1") == [("t1", "one", None)]
+    statement = 'SELECT "column", value FROM crdt_history WHERE "key" = \'t1\' AND "column" LIKE \'n%\' ORDER BY hlc'
+    assert app.connection.execute(statement).fetchall() == [("n (gone)", 1), ("n (gone)", 4), ("n", 9)]
+    (left,) = app.undo(actor="bot").left
+    assert (left.column, left.why) == ("n", "the history does not have the value before")
+    assert rows(app)[0] == ("t1", "one", 9)
+
+
+def test_a_disabled_table_takes_its_history_along(app: Replica) -> None:
+    """It would not know what is written meanwhile; what it has stays as a table, and is in nobody's way."""
+    client(app, "UPDATE task SET n = 4 WHERE id = 't1'")
+    assert app.disable("task") == ["task", "crdt_history_task"]
+    client(app, "UPDATE task SET n = 5 WHERE id = 't1'")
+    app.enable("task")
+    with pytest.raises(CrdtsqlError, match="already, as it is where") as refused:
+        app.keep_history("task")
+    (command,) = re.findall("`sqlite3 .* '(ALTER TABLE .*)'`", str(refused.value))
+    client(app, command)
+    app.keep_history("task")
+    client(app, "UPDATE task SET n = 6 WHERE id = 't1'")
+    assert told(app, "t1") == [("before", {"title": "one", "n": 5}), ("updated", {"n": 6})]
+    assert len(rows(app, "crdt_history_task_before")) == 3 and not app.doctor().broken
+    app.disable("crdt_history_task")
+    client(app, "UPDATE task SET n = 7 WHERE id = 't1'")
+    assert app.histories() == [] and not app.doctor().broken
 
 
 def test_it_follows_the_schema(app: Replica, tmp_path: Path) -> None:

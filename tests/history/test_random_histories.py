@@ -44,13 +44,22 @@ class World:
             replica.enable(*TABLES, types=TYPES)
             if self.random.random() < 0.3:
                 replica.set_rows("task", "delete-wins")
+            late = self.random.random() < 0.5  # then the others hear of it by a sync
+            if late:
+                self._clone(replica)
             for name in TABLES:
                 replica.keep_history(name)
-            for path in self.files[1:]:
-                replica.clone(path).close()
+            if not late:
+                self._clone(replica)
+        for path in self.files[1:]:
+            self.exchange(first, path)
         self.wrote: dict[str, list[tuple[Any, ...]]] = {}
         self.past: list[tuple[datetime, dict[str, list[Any]]]] = []
         self.numbers = 0
+
+    def _clone(self, replica: Replica) -> None:
+        for path in self.files[1:]:
+            replica.clone(path).close()
 
     def open(self, path: Path) -> Replica:
         return Replica.open(path, now=self.clock)

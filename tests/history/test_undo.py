@@ -149,3 +149,51 @@ def test_whose_writes(app: Replica, tmp_path: Path) -> None:
         for given in ({}, {"since": timedelta(1)}, {"site": "stranger"}):
             with pytest.raises(UsageError, match="say whose|knows no site"):
                 app.undo(**given)
+
+
+def test_a_row_with_an_automatic_number_comes_back_as_itself(tmp_path: Path) -> None:
+    """What refers to it, and was inserted elsewhere meanwhile, refers to it again: an INSERT would make another row."""
+    schema = """
+    CREATE TABLE list (id INTEGER PRIMARY KEY, name TEXT);
+    CREATE TABLE item (id INTEGER PRIMARY KEY, list INTEGER REFERENCES list (id) ON DELETE CASCADE);
+    INSERT INTO list VALUES (1, 'first'), (2, 'second');
+    """
+    with (
+        peers.replica(tmp_path / "app.db", schema, now=peers.Clock(step=1), site=1) as app,
+        app.clone(tmp_path / "b.db") as b,
+    ):
+        app.keep_history("list")
+        run(app, "UPDATE list SET name = 'wrong'", "DELETE FROM list WHERE id = 1")
+        run(b, "INSERT INTO item VALUES (1, 1)", name="")
+        sync(app, b)
+        assert not app.connection.execute("SELECT * FROM item").fetchall()
+        assert {(one.key, one.did) for one in app.undo(run="r1", by=Actor("ann", None, "back", None)).undone} == {
+            ((1,), "inserted"),
+            ((2,), "updated"),
+        }
+        sync(app, b)
+        for replica in (app, b):
+            assert replica.connection.execute("SELECT * FROM list ORDER BY id").fetchall() == [
+                (1, "first"),
+                (2, "second"),
+            ]
+            assert replica.connection.execute("SELECT * FROM item").fetchall() == [(1, 1)]
+        (left,) = b.undo(run="back").left
+        assert (left.key, left.why) == ((1,), "rows of 'item' refer to it")
+
+
+def test_what_was_added_before_a_column_counted(tmp_path: Path) -> None:
+    """An entry from before a column was a counter does not say what it replaced; the entries before it do."""
+    with (
+        peers.replica(tmp_path / "app.db", SCHEMA, now=peers.Clock(step=1), site=1) as app,
+        app.clone(tmp_path / "b.db") as b,
+    ):
+        app.keep_history("task")
+        run(app, "UPDATE task SET n = 8 WHERE id = 't2'")
+        sync(app, b)
+        for replica in (app, b):
+            replica.set_type("task", "n", "counter")
+        run(b, "UPDATE task SET n = n + 3 WHERE id = 't2'", name="")
+        sync(app, b)
+        app.undo(run="r1")
+        assert app.connection.execute("SELECT n FROM task WHERE id = 't2'").fetchall() == [(5,)]

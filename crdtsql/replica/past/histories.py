@@ -40,7 +40,9 @@ class Histories(Session):
         if keep is not None and keep_ms < 1:
             raise UsageError("a history is kept for some time, such as 90 days: give a longer one, or none for ever")
         with self._changing(ForeignKeys.OFF):
-            return keeping.begin(self.registry, table, keep_ms, self._now)
+            is_new = keeping.begin(self.registry, table, keep_ms, self._now)
+            keeping.tell(self.registry, table)
+            return is_new
 
     @verb
     def end_history(self, table: str, *, drop: bool = False) -> bool:

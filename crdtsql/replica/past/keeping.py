@@ -5,6 +5,8 @@ Runs inside the caller's write transaction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import apsw
 
 from crdtsql.base import (
@@ -19,7 +21,7 @@ from crdtsql.base import (
     sql,
     suggest,
 )
-from crdtsql.history import tables
+from crdtsql.history import forgetting, tables
 from crdtsql.store import Registry, Table
 
 OFF = -1
@@ -40,7 +42,7 @@ def begin(registry: Registry, name: str, keep_ms: int, now: Now) -> bool:
     table = registry.present_table(name)
     if table.is_history:
         raise UsageError(f"table {table.name!r} is the history of another one, which has none itself")
-    if table.history == keep_ms:
+    if table.history == keep_ms and tables.of(registry, table) is not None:
         return False
     if tables.of(registry, table) is None:
         _create(registry, table, now)
@@ -51,6 +53,31 @@ def begin(registry: Registry, name: str, keep_ms: int, now: Now) -> bool:
         _renew_triggers(registry, registry.table(table.name))
     registry.lacks_views = True
     return True
+
+
+def leave(registry: Registry, names: Sequence[str]) -> list[str]:
+    """Prepare for that tables are replicated no more; return the names of the histories for which that holds, too.
+
+    A table whose history alone goes keeps none any more.
+    """
+    named = [table for table in map(registry.find, names) if table is not None and not table.absent]
+    found = []
+    for table in named:
+        base = tables.base_of(registry, table)
+        if base is not None and base.history is not None and base not in named:
+            registry.set(base.fact("history"), OFF)
+            _renew_triggers(registry, registry.table(base.name))
+        history = None if table.is_history else tables.of(registry, table)
+        if history is not None and history not in named:
+            found.append(history.name)
+    return found
+
+
+def tell(registry: Registry, name: str) -> None:
+    """Let the other replicas hear of the history of a table with the next sync, though nothing was written since it began."""
+    history = tables.of(registry, registry.present_table(name))
+    if history is not None:
+        forgetting.begun(registry, history)
 
 
 def _renew_triggers(registry: Registry, table: Table) -> None:
@@ -77,6 +104,13 @@ def _create(registry: Registry, table: Table, now: Now) -> None:
         raise CannotEnableError(
             table.name, f"its history would have {columns} columns, at most {enable.MAXIMUM_COLUMNS} are possible"
         )
+    if schema.read(registry.connection, table.history_name) is not None:
+        aside = f"ALTER TABLE {identifier(table.history_name)} RENAME TO {identifier(f'{table.history_name}_before')}"
+        raise CrdtsqlError(
+            f"a table {table.history_name!r} is in {registry.path} already, as it is where {table.name!r} had a history and was "
+            f"disabled: {suggest.sqlite(aside, registry.path)} keeps what it says, and makes room for a new history"
+        )
+    registry.connection.execute(f"DROP INDEX IF EXISTS {tables.index(table)}")  # of one that was put aside
     for statement in tables.create_statements(table, shape):
         registry.connection.execute(statement)
     kept = appear.waiting(registry, table.history_name)
@@ -93,8 +127,6 @@ def end(registry: Registry, name: str, now: Now, *, drop: bool) -> bool:
     Args:
         drop: take out all entries.
     """
-    from crdtsql.history import forgetting
-
     table = registry.present_table(name)
     history, was_kept = tables.of(registry, table), table.history is not None
     registry.set(table.fact("history"), OFF)
