@@ -27,6 +27,7 @@ from crdtsql.base import (
     value_to_json,
 )
 from crdtsql.history import replaying, tables
+from crdtsql.sqlite import default_value, schema
 from crdtsql.store import Actor, Registry, Table
 
 DID = {tables.BEFORE: "before", tables.INSERTED: "inserted", tables.DELETED: "deleted", tables.UPDATED: "updated"}
@@ -280,12 +281,21 @@ def as_of(registry: Registry, table: Table, hlc: int, key: Sequence[SqliteValue]
             written = {name for entry in every for name in entry.values}
             now = shown[known].values if known in shown else {}
             values = {
-                field.name: past.get(field.name, None if field.name in written else now.get(field.name))
+                field.name: past.get(
+                    field.name, _default(registry, table, field.name) if field.name in written else now.get(field.name)
+                )
                 for field in table.fields
             }
             spelled = replaying.last_key(earlier)
             found.append(PastRow(table.name, spelled, dict(zip(table.key, spelled, strict=True)) | values))
     return found
+
+
+def _default(registry: Registry, table: Table, name: str) -> SqliteValue:
+    """Return what a row had in a column before anybody wrote it: it was added since the history knows the row."""
+    shape = schema.read(registry.connection, table.name)
+    column = None if shape is None else next((one for one in shape.columns if one.name == name), None)
+    return None if shape is None or column is None else default_value(registry.connection, column, shape.strict)
 
 
 @dataclass(frozen=True, slots=True)

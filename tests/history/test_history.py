@@ -167,7 +167,7 @@ def test_a_new_column_is_not_one_that_is_gone(app: Replica, clock: peers.Clock) 
     """A column was dropped, and another one got its name: the past of the one is not that of the other."""
     client(app, "UPDATE task SET n = 4 WHERE id = 't1'")
     app.alter("ALTER TABLE task DROP COLUMN n")
-    app.alter("ALTER TABLE task ADD COLUMN n")
+    app.alter("ALTER TABLE task ADD COLUMN n DEFAULT 7")
     clock.ms += 5
     between = clock.ms
     clock.ms += 5
@@ -178,7 +178,7 @@ def test_a_new_column_is_not_one_that_is_gone(app: Replica, clock: peers.Clock) 
     )
     client(app, *said)
     assert [values for _, values in told(app, "t1")] == [{"title": "one", "n (gone)": 1}, {"n (gone)": 4}, {"n": 9}]
-    assert past(app, between, "t1") == [("t1", "one", None)]
+    assert past(app, between, "t1") == [("t1", "one", 7)]  # its default, as the table showed it
     statement = 'SELECT "column", value FROM crdt_history WHERE "key" = \'t1\' AND "column" LIKE \'n%\' ORDER BY hlc'
     assert app.connection.execute(statement).fetchall() == [("n (gone)", 1), ("n (gone)", 4), ("n", 9)]
     (left,) = app.undo(actor="bot").left

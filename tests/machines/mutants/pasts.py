@@ -130,4 +130,11 @@ PASTS = (
         "        if name in entry.replaced:\n",
         tests=UNDO,
     ),
+    Mutant(
+        "a column that was added had nothing in it before somebody wrote it",
+        "history/reading.py",
+        "_default(registry, table, field.name) if field.name in written",
+        "None if field.name in written",
+        tests=EXAMPLES,
+    ),
 )
