@@ -156,13 +156,14 @@ def test_a_row_with_an_automatic_number_comes_back_as_itself(tmp_path: Path) -> 
     schema = """
     CREATE TABLE list (id INTEGER PRIMARY KEY, name TEXT);
     CREATE TABLE item (id INTEGER PRIMARY KEY, list INTEGER REFERENCES list (id) ON DELETE CASCADE);
-    INSERT INTO list VALUES (1, 'first'), (2, 'second');
     """
     with (
-        peers.replica(tmp_path / "app.db", schema, now=peers.Clock(step=1), site=1) as app,
+        peers.replica(tmp_path / "app.db", schema, now=peers.Clock(step=1), site=1, identity="row") as app,
         app.clone(tmp_path / "b.db") as b,
     ):
         app.keep_history("list")
+        run(app, "INSERT INTO list VALUES (1, 'first'), (2, 'second')", name="")
+        sync(app, b)
         run(app, "UPDATE list SET name = 'wrong'", "DELETE FROM list WHERE id = 1")
         run(b, "INSERT INTO item VALUES (1, 1)", name="")
         sync(app, b)
