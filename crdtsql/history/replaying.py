@@ -30,13 +30,31 @@ def state(table: Table, entries: Sequence[HistoryEntry]) -> dict[str, SqliteValu
             if entry.did == "before" and name in found:
                 continue
             if field is not None and name in entry.replaced and name in found and field.type in ADDED_TO:
-                found[name] = changed(field.type, found[name], entry.replaced[name], value)
+                found[name] = changed(field.type, found[name], replaced(table, entries, entry, name), value)
             elif field is not None and name in found and field.type in ("max", "min") and entry.did == "updated":
                 best = max if field.type == "max" else min
                 found[name] = best((found[name], value), key=_order)
             else:
                 found[name] = value
     return found
+
+
+def replaced(table: Table, entries: Sequence[HistoryEntry], entry: HistoryEntry, name: str) -> SqliteValue:
+    """Return what an update of a typed column replaced.
+
+    An entry does not say it if that was NULL, or if the column had no type yet: then it is what the writes give that its writer
+    had seen.
+    """
+    if entry.replaced[name] is not None:
+        return entry.replaced[name]
+    own = [one for one in entries if one.site == entry.site and one.place < entry.place]
+    seen: dict[str, int] = {}
+    for one in (*own, entry):
+        for site, hlc in one.seen.items():
+            seen[site] = max(hlc, seen.get(site, 0))
+    others = [one for one in entries if one.site != entry.site and one.hlc <= seen.get(one.site, -1)]
+    known = sorted((*own, *others), key=lambda one: one.place)
+    return (state(table, known) or {}).get(name)
 
 
 def last_key(entries: Sequence[HistoryEntry]) -> tuple[SqliteValue, ...]:
@@ -60,9 +78,11 @@ def is_live(table: Table, writes: Sequence[HistoryEntry]) -> bool:
 def changed(kind: str, value: SqliteValue, old: SqliteValue, new: SqliteValue) -> SqliteValue:
     """Carry out on a value of a type what an update made of another one."""
     if kind in COUNTERS:
-        if not all(isinstance(one, (int, float)) for one in (value, old, new)):
+        numbers = [0 if one is None else one for one in (value, old, new)]
+        if not all(isinstance(one, (int, float)) for one in numbers):
             return new
-        return value + new - old  # type: ignore[operator]
+        present, before, after = numbers
+        return present + after - before  # type: ignore[operator]
     if kind in SETS:
         return _on_json(value, old, new, list, _set_changed)
     return _on_json(value, old, new, dict, _map_changed)

@@ -228,6 +228,8 @@ class _WrittenRow:
         """Say what must become of it, if anything."""
         later = [one for one in self.others if one.did != "before" and one.place > self.chosen[0].place]
         if self.present is None and self.past is None:
+            if replaying.state(self.table, self.entries) is not None:
+                left.append(self._left(None, "it is held, and would be shown once it can be"))
             return None
         if self.present is None:
             deleted = next((one for one in later if one.did == "deleted"), None)
@@ -265,7 +267,7 @@ class _WrittenRow:
                 left.append(self._left(column.name, f"a {column.type} {_GROWING[column.type]}"))
             return None
         updates = [
-            (self._replaced(entry, column.name), entry.values[column.name])
+            (replaying.replaced(self.table, self.entries, entry, column.name), entry.values[column.name])
             for entry in self.chosen
             if column.name in entry.replaced and column.name in entry.values
         ]
@@ -282,13 +284,6 @@ class _WrittenRow:
         else:
             return (self.past[column.name],)
         return None
-
-    def _replaced(self, entry: HistoryEntry, name: str) -> SqliteValue:
-        """Return what an update replaced in a typed column; what the entries before it give if the column had no type yet."""
-        if entry.replaced[name] is not None:
-            return entry.replaced[name]
-        before = [one for one in self.entries if one.place < entry.place]
-        return (replaying.state(self.table, before) or {}).get(name)
 
     def _left(self, column: str | None, why: str) -> LeftAlone:
         return LeftAlone(self.table.name, self.key, column, why)

@@ -198,3 +198,32 @@ def test_what_was_added_before_a_column_counted(tmp_path: Path) -> None:
         sync(app, b)
         app.undo(run="r1")
         assert app.connection.execute("SELECT n FROM task WHERE id = 't2'").fetchall() == [(5,)]
+
+
+def test_what_several_added_to_nothing(tmp_path: Path) -> None:
+    """Two replicas add to a counter that is NULL: the past has both, and what one added can be taken off."""
+    with (
+        peers.replica(tmp_path / "app.db", SCHEMA, now=peers.Clock(step=1), site=1) as app,
+        app.clone(tmp_path / "b.db") as b,
+    ):
+        for replica in (app, b):
+            replica.set_type("task", "best", "counter")
+        app.keep_history("task")
+        sync(app, b)
+        run(app, "UPDATE task SET best = ifnull(best, 0) + 5 WHERE id = 't1'")
+        run(b, "UPDATE task SET best = ifnull(best, 0) + 2 WHERE id = 't1'", name="")
+        sync(app, b)
+        (row,) = app.as_of("task", timedelta(0), "t1")
+        assert row.values["best"] == 7
+        app.undo(run="r1")
+        assert app.connection.execute("SELECT best FROM task WHERE id = 't1'").fetchall() == [(2,)]
+
+
+def test_a_row_that_is_held_is_named(app: Replica, tmp_path: Path) -> None:
+    """A run made it, and an older row has its UNIQUE value: it is in no table, so it can't be deleted, and may come back."""
+    with app.clone(tmp_path / "b.db") as b:
+        run(app, "INSERT INTO task (id, title) VALUES ('t3', 'same')", name="")
+        run(b, "INSERT INTO task (id, title) VALUES ('t4', 'same')")
+        sync(app, b)
+        (left,) = app.undo(run="r1").left
+        assert (left.key, left.why) == (("t4",), "it is held, and would be shown once it can be")

@@ -125,9 +125,23 @@ PASTS = (
     ),
     Mutant(
         "what an update replaced is NULL if its column had no type yet",
+        "history/replaying.py",
+        "    if entry.replaced[name] is not None:\n",
+        "    if name in entry.replaced:\n",
+        tests=UNDO,
+    ),
+    Mutant(
+        "what was added to a counter without a value counts as set",
+        "history/replaying.py",
+        "[0 if one is None else one for one in (value, old, new)]",
+        "[value, old, new]",
+        tests=UNDO,
+    ),
+    Mutant(
+        "an undo says nothing of rows that are held",
         "history/undoing.py",
-        "        if entry.replaced[name] is not None:\n",
-        "        if name in entry.replaced:\n",
+        "            if replaying.state(self.table, self.entries) is not None:\n",
+        "            if self.present is not None:\n",
         tests=UNDO,
     ),
     Mutant(
