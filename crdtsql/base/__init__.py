@@ -95,7 +95,8 @@ from crdtsql.base.values import (
     to_json,
     value_to_json,
 )
-from crdtsql.base.vectors.packed import HLC_BYTES, ID_BYTES, PackedVector, Rest, differing
+from crdtsql.base.vectors.packed import HLC_BYTES, ID_BYTES, PackedVector, Rest
+from crdtsql.base.vectors.shared import SharedVector, differing
 from crdtsql.base.vectors.vector import Vector, by_id, like, parse_vector, vector_to_json, written
 from crdtsql.base.version import __version__
 
@@ -159,6 +160,7 @@ __all__ = [
     "RolledBackError",
     "SchemaDriftError",
     "SchemaMismatchError",
+    "SharedVector",
     "SiteLine",
     "Sql",
     "SqliteValue",

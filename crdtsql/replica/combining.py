@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from crdtsql.base import CannotCombineError, DatabaseError, UsageError, caseless
 from crdtsql.replica.guarding import Claiming
 from crdtsql.replica.opening import connect
-from crdtsql.replica.transactions import ForeignKeys, Undo, explained, foreign_keys
+from crdtsql.replica.transactions import Explained, ForeignKeys, Undo, foreign_keys
 from crdtsql.replica.turns import verb
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Combining(Claiming):
         if self._file and os.path.samefile(self._file, other):
             raise CannotCombineError(f"{other} is this file itself: name the one whose rows are to come in")
         wanted = {caseless(table.name) for table in self.registry.tables() if not table.absent}
-        with explained(other, self.lock_timeout):
+        with Explained(other, self.lock_timeout):
             connection = connect(other, self.lock_timeout)
             try:
                 return gather(connection, other, wanted)

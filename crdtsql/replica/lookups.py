@@ -6,12 +6,24 @@ Each looks at one committed state in which nothing is left to fold.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import apsw
 
-from crdtsql.base import RETIRED, CrdtsqlError, SqliteValue, Vector, by_id, differing, memory, query, written
+from crdtsql.base import (
+    RETIRED,
+    CrdtsqlError,
+    SharedVector,
+    SqliteValue,
+    Vector,
+    by_id,
+    differing,
+    memory,
+    query,
+    written,
+)
 from crdtsql.replica.reports import Standing
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, foreign_keys, reading
@@ -23,6 +35,18 @@ if TYPE_CHECKING:
     from crdtsql.look import CellOrigin, LogEntry, Measures, Member, Report, Status, Stranger
     from crdtsql.numbers import Renumbered
     from crdtsql.shown import Difference, HeldRow
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """What a peer was seen to have.
+
+    Attributes:
+        told: what it has told of that before, if that can't change.
+    """
+
+    vector: Mapping[bytes, int]
+    told: Mapping[bytes, int] | None = None
 
 
 class Lookups(Session):
@@ -59,14 +83,18 @@ class Lookups(Session):
             read = partial(self._read_peer, bytes.fromhex(site))
             known = memory.of_content(self.connection, ("peer", site), read)
             told = sites.read_vector(self.connection, vector)
-        if any(told[origin] > known.get(origin, 0) for origin in differing(told, known)):
+        if told is known.told:
+            return
+        if any(told[origin] > known.vector.get(origin, 0) for origin in differing(told, known.vector)):
             with self._writing():
                 self.registry.remember_peer(bytes.fromhex(site), told)
+        elif isinstance(vector, SharedVector):
+            known.told = told
 
-    def _read_peer(self, site: bytes) -> Mapping[bytes, int]:
+    def _read_peer(self, site: bytes) -> _Remembered:
         with reading(self.connection):
             ordinal = self.registry.ordinals().get(site)
-            return {} if ordinal is None else peers.known(self.connection, ordinal)
+            return _Remembered({} if ordinal is None else peers.known(self.connection, ordinal))
 
     @verb
     def standing(self, peer_vector: Vector | None = None) -> Standing:
@@ -75,22 +103,45 @@ class Lookups(Session):
         Args:
             peer_vector: what a peer has, which may prove that this file was rolled back.
         """
+        found = self._shared_standing(peer_vector or {})
+        return Standing(found.site, {**found.vector}, {**found.lanes})
+
+    @verb
+    def shared_standing(self, peer_vector: Vector, *, folding: bool = True) -> Standing:
+        """Return what `standing` does, with a vector that can't be changed: a sync asks for it several times.
+
+        Args:
+            folding: without, it is where this replica stood after the last fold.
+        """
+        return self._shared_standing(peer_vector, folding=folding)
+
+    def _shared_standing(self, peer_vector: Vector, *, folding: bool = True) -> Standing:
         with self._explained():
-            # What waits to be settled waits while foreign keys are enforced.
-            enforced = query.enforces_keys(self.connection)
-            peer = sites.read_vector(self.connection, peer_vector or {})
-            found = memory.of_content(self.connection, ("standing", enforced), partial(self._stand, peer))
-            if peer.get(bytes.fromhex(found.site), 0) > found.vector.get(found.site, 0):
-                found = self._stand(peer)
-            vector = {**found.vector}
-            if RETIRED in peer or RETIRED.hex() in vector:
-                vector = written(self._in_terms_of(peer, by_id(vector)))
-        return Standing(found.site, vector, {**found.lanes})
+            peer = sites.read_vector(self.connection, peer_vector)
+            if folding:
+                # What waits to be settled waits while foreign keys are enforced.
+                enforced = query.enforces_keys(self.connection)
+                found = memory.of_content(self.connection, ("standing", enforced), partial(self._stand, peer))
+                if peer.get(bytes.fromhex(found.site), 0) > found.vector.get(found.site, 0):
+                    found = self._stand(peer)
+            else:
+                found = memory.of_content(self.connection, "stood", self._stood)
+            if RETIRED in peer or RETIRED.hex() in found.vector:
+                return found._replace(vector=written(self._in_terms_of(peer, by_id(found.vector))))
+        return found
 
     def _stand(self, peer: Mapping[bytes, int]) -> Standing:
         with self._folded(peer):
-            site = self.registry.site_id(self.registry.self_ordinal).hex()
-            return Standing(site, written(retired.told_vector(self.registry)), self._read_lanes())
+            return self._where()
+
+    def _stood(self) -> Standing:
+        self.registry.require()
+        with reading(self.connection):
+            return self._where()
+
+    def _where(self) -> Standing:
+        site = self.registry.site_id(self.registry.self_ordinal).hex()
+        return Standing(site, retired.written_vector(self.registry), self._read_lanes())
 
     @verb
     def lanes_known(self) -> dict[str, int]:

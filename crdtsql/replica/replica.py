@@ -36,7 +36,7 @@ from crdtsql.replica.past import Histories
 from crdtsql.replica.reports import Standing
 from crdtsql.replica.schemaverbs import SchemaVerbs
 from crdtsql.replica.statements import Actors, Arbitrating
-from crdtsql.replica.transactions import ForeignKeys, Undo, explained, reading
+from crdtsql.replica.transactions import Explained, ForeignKeys, Undo, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
 from crdtsql.sqlite import securely
@@ -400,7 +400,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
                 blocks.give(self.registry, site)
         try:
             with self._vouched(site), unfinished(target, 0o644) as temporary:
-                with explained(str(target), self.lock_timeout), self._at_rest():
+                with Explained(str(target), self.lock_timeout), self._at_rest():
                     self._copy_to(temporary, site)
                 with self._finishing():
                     move_to_new(temporary, target)

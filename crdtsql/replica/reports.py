@@ -37,7 +37,7 @@ class Standing(NamedTuple):
         others = differing(self.vector, vector)  # mostly none, of perhaps thousands
         known = by_id(vector) if others else {}
         return any(self.vector[site] > known.get(bytes.fromhex(site), 0) for site in others) or any(
-            chosen > lanes.get(site, -1) for site, chosen in self.lanes.items()
+            self.lanes[site] > lanes.get(site, -1) for site in differing(self.lanes, lanes)
         )
 
 

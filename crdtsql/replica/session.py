@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Self
 
 import apsw
 
 from crdtsql.base import ConstraintViolationError, DamagedError, DatabaseError, Now, Progress, memory, query, silent
 from crdtsql.replica.opening import check_alone, connect, new_site, now_ms
-from crdtsql.replica.transactions import LOCK_TIMEOUT_S, ForeignKeys, explained, foreign_keys, reading, synchronous
+from crdtsql.replica.transactions import LOCK_TIMEOUT_S, Explained, ForeignKeys, foreign_keys, reading, synchronous
 from crdtsql.replica.turns import Turnstile, verb
 from crdtsql.replica.waiting import Waiting
 from crdtsql.store import FORMAT, Registry, Remedy, acting, copies, damage, has_pending, names, said, starts
@@ -84,7 +84,7 @@ class Session:
             UnsafeUseError: something else than apsw has it open in this process.
         """
         name = os.fspath(path)
-        with explained(name, lock_timeout):
+        with Explained(name, lock_timeout):
             connection = connect(name, lock_timeout)
             try:
                 replica = cls(connection, now=now, make_site=make_site, lock_timeout=lock_timeout)
@@ -118,7 +118,7 @@ class Session:
 
     def close(self) -> None:
         """Close the file, when no other thread is using it any more."""
-        with self._turns.take(self.path, closing=True), self._explained():
+        with nullcontext() if self._turns.is_foreign() else self._turns.take(self.path), self._explained():
             self.connection.close()
 
     def __enter__(self) -> Self:
@@ -128,9 +128,9 @@ class Session:
         with suppress(DatabaseError) if kind is not None else nullcontext():  # what failed before says more
             self.close()
 
-    def _explained(self) -> AbstractContextManager[None]:
+    def _explained(self) -> Explained:
         """Turn SQLite's errors in a block into ours, with what to do about them."""
-        return explained(self.path, self.lock_timeout)
+        return Explained(self.registry.path, self.lock_timeout)
 
     @property
     def path(self) -> str:

@@ -14,7 +14,7 @@ from enum import Enum
 
 import apsw
 
-from crdtsql.base import BusyError, DatabaseError, UsageError, memory, query, suggest
+from crdtsql.base import BusyError, CrdtsqlError, DatabaseError, UsageError, memory, query, suggest
 
 LOCK_TIMEOUT_S = 10.0
 """How long a replica waits for a lock that another program, or another thread, holds, unless it is told otherwise."""
@@ -140,39 +140,55 @@ def _advice(path: str, message: str) -> str:
     return f"; {suggest.command('doctor', path)} says what calls it"
 
 
-@contextmanager
-def explained(path: str, lock_timeout: float) -> Iterator[None]:
-    """Turn SQLite's errors into ours, with what to do about them.
+class Explained:
+    """Turns SQLite's errors in a block into ours, with what to do about them. Most blocks are short, so it is no generator.
 
-    Args:
-        lock_timeout: how many seconds the connection waits for a lock.
+    `lock_timeout` is how many seconds the connection waits for a lock.
     """
-    try:
-        yield
-    except apsw.BusyError as error:
-        waited = f" for more than {lock_timeout:g} second{'' if lock_timeout == 1 else 's'}" if lock_timeout else ""
-        raise BusyError(
-            f"{path} is locked by another program{waited}: close its transaction, then run this again, or wait longer for it "
-            "with --lock-timeout (in Python lock_timeout=...)"
-        ) from error
-    except apsw.NotADBError as error:
-        raise DatabaseError(f"{path} is not an SQLite database (or an encrypted one)") from error
-    except apsw.ReadOnlyError as error:
-        raise DatabaseError(f"{path} can't be written: no permission for the file or its folder") from error
-    except apsw.FullError as error:
-        raise DatabaseError(f"{path}: the disk is full; nothing was changed") from error
-    except apsw.CorruptError as error:
-        raise DatabaseError(f"{path} is damaged ({error}): restore a backup, or try sqlite3's .recover") from error
-    except (apsw.CantOpenError, apsw.IOError) as error:
-        raise DatabaseError(f"{path} can't be opened or read: {error}") from error
-    except apsw.Error as error:
-        raise DatabaseError(f"{path}: {error}{_advice(path, str(error))}") from error
-    except UnicodeEncodeError as error:
-        raise DatabaseError(
-            f"{path!r}: SQLite takes paths, names and keys as UTF-8 only, and {error.object[-60:]!r} is not valid UTF-8"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DatabaseError(
-            f"{path} holds text that is not valid UTF-8 ({error.object[:20]!r}...), which can't be shown here: it is "
-            "replicated as it is; to see it, SELECT CAST(column AS BLOB)"
-        ) from error
+
+    __slots__ = ("_lock_timeout", "_path")
+
+    def __init__(self, path: str, lock_timeout: float) -> None:
+        self._path, self._lock_timeout = path, lock_timeout
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None and (told := self.explanation(error)) is not None:
+            raise told from error
+
+    def explanation(self, error: BaseException) -> CrdtsqlError | None:
+        """Say one of SQLite's errors in our words, with what to do about it; None if it is none of SQLite's."""
+        path, lock_timeout = self._path, self._lock_timeout
+        match error:
+            case apsw.BusyError():
+                waited = (
+                    f" for more than {lock_timeout:g} second{'' if lock_timeout == 1 else 's'}" if lock_timeout else ""
+                )
+                said = (
+                    f"{path} is locked by another program{waited}: close its transaction, then run this again, or wait longer for it "
+                    "with --lock-timeout (in Python lock_timeout=...)"
+                )
+            case apsw.NotADBError():
+                said = f"{path} is not an SQLite database (or an encrypted one)"
+            case apsw.ReadOnlyError():
+                said = f"{path} can't be written: no permission for the file or its folder"
+            case apsw.FullError():
+                said = f"{path}: the disk is full; nothing was changed"
+            case apsw.CorruptError():
+                said = f"{path} is damaged ({error}): restore a backup, or try sqlite3's .recover"
+            case apsw.CantOpenError() | apsw.IOError():
+                said = f"{path} can't be opened or read: {error}"
+            case apsw.Error():
+                said = f"{path}: {error}{_advice(path, str(error))}"
+            case UnicodeEncodeError():
+                said = f"{path!r}: SQLite takes paths, names and keys as UTF-8 only, and {error.object[-60:]!r} is not valid UTF-8"
+            case UnicodeDecodeError():
+                said = (
+                    f"{path} holds text that is not valid UTF-8 ({error.object[:20]!r}...), which can't be shown here: it is "
+                    "replicated as it is; to see it, SELECT CAST(column AS BLOB)"
+                )
+            case _:
+                return None
+        return BusyError(said) if isinstance(error, apsw.BusyError) else DatabaseError(said)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import apsw
 
 from crdtsql.base import BusyError, UnsafeUseError, UsageError, memory
+from crdtsql.replica.transactions import Explained
 
 
 class Turnstile:
@@ -27,17 +28,26 @@ class Turnstile:
         self._owner = 0
 
     @contextmanager
-    def take(self, path: str, *, closing: bool = False) -> Iterator[None]:
-        """Hold the replica; wait so many seconds for another thread that does.
+    def take(self, path: str) -> Iterator[None]:
+        """Hold the replica for a block, as `begin` and `end` do."""
+        self.begin(path)
+        try:
+            yield
+        finally:
+            self.end()
+
+    def is_foreign(self) -> bool:
+        """Tell whether this process was forked with the replica open."""
+        return os.getpid() != self._process
+
+    def begin(self, path: str) -> None:
+        """Hold the replica until `end`; wait so many seconds for another thread that does.
 
         Raises:
             BusyError: another thread held it for longer.
             UnsafeUseError: a verb was called within another one, or in a process that was forked with the replica open.
         """
         if os.getpid() != self._process:
-            if closing:
-                yield
-                return
             raise UnsafeUseError(
                 f"{path} was opened before this process was forked: open it anew in each process, after the fork; nothing was done"
             )
@@ -51,35 +61,22 @@ class Turnstile:
                 "a time; run this again, or open a Replica in each thread"
             )
         self._owner = threading.get_ident()
-        try:
-            yield
-        finally:
-            self._owner = 0
-            self._lock.release()
+
+    def end(self) -> None:
+        """Let others have it."""
+        self._owner = 0
+        self._lock.release()
 
 
 class _HasTurns(Protocol):
     connection: apsw.Connection
     _turns: Turnstile
 
-    def _explained(self) -> AbstractContextManager[None]: ...
+    def _explained(self) -> Explained: ...
 
     @property
     def path(self) -> str:
         """Return the file's path as given to people."""
-
-
-@contextmanager
-def _fresh(connection: apsw.Connection) -> Iterator[None]:
-    """Forget what was read before a verb, and after it if it ran inside a transaction of the caller's, which may be rolled back."""
-    nested = connection.in_transaction
-    if nested:
-        memory.forget(connection)
-    try:
-        yield
-    finally:
-        if nested:
-            memory.forget(connection)
 
 
 Owner = TypeVar("Owner", bound=_HasTurns)
@@ -88,17 +85,36 @@ R = TypeVar("R")
 
 
 def verb(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Owner, P], R]:
-    """Make a method one that takes its turn."""
+    """Make a method one that takes its turn.
+
+    What was read before it is forgotten, and after it too, if it runs inside a transaction of the caller's, which may be rolled back.
+    """
 
     @wraps(method)
     def taking_turns(self: Owner, /, *arguments: P.args, **options: P.kwargs) -> R:
+        # Without managers of contexts: a sync with nothing new calls a dozen verbs, and each is hardly more than this.
+        connection, nested = self.connection, False
+        self._turns.begin(self.path)
         try:
-            with self._turns.take(self.path), self._explained(), _fresh(self.connection):
-                return method(self, *arguments, **options)
-        except OverflowError as error:
-            raise UsageError(f"SQLite's integers have 64 bits, and one that was given has more ({error})") from error
+            nested = connection.in_transaction
+            if nested:
+                memory.forget(connection)
+            return method(self, *arguments, **options)
+        except (apsw.Error, UnicodeError, OverflowError) as error:
+            told = _too_large(error) if isinstance(error, OverflowError) else self._explained().explanation(error)
+            if told is None:
+                raise
+            raise told from error
+        finally:
+            if nested:
+                memory.forget(connection)
+            self._turns.end()
 
     return taking_turns
+
+
+def _too_large(error: OverflowError) -> UsageError:
+    return UsageError(f"SQLite's integers have 64 bits, and one that was given has more ({error})")
 
 
 @verb

@@ -12,16 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from crdtsql.base import (
-    RETIRED,
     CannotRejoinError,
     CrdtsqlError,
     MissingChangesError,
     NotAllowedError,
     TransportError,
     Vector,
-    by_id,
+    differing,
     write_limit,
-    written,
 )
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, Standing, SyncOptions, SyncReport, check_committed
@@ -42,7 +40,7 @@ def answer(replica: Replica, request: Request) -> Response:
     check_committed(replica)
     if request.site == replica.site:
         raise CrdtsqlError(f"{replica.path} and what syncs with it are the same replica (site {replica.site})")
-    own = replica.standing(request.vector)
+    own = replica.shared_standing(request.vector)
     if request.order is not None:
         done = replica.ordered(request.order, request.through)
         return Response(*own, clock_ms=replica.time_ms(), answer=done)
@@ -50,7 +48,7 @@ def answer(replica: Replica, request: Request) -> Response:
     if request.question is not None:
         told = "differing" in request.question
         answer = spotchecks.hear(replica, request.site, request.question) if told else replica.content(request.question)
-        return Response(*replica.standing(request.vector), clock_ms=replica.time_ms(), answer=answer)
+        return Response(*replica.shared_standing(request.vector), clock_ms=replica.time_ms(), answer=answer)
     if request.pull and own.has_news_for(request.vector, request.lanes):
         changeset = replica.export(request.vector)
     if request.changeset:
@@ -78,11 +76,11 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
         known = ask(replica, peer)
     report, known, asked_ms = exchange(replica, peer, known, options)
     is_whole = options.pull and options.push
-    here = standing(replica, known.vector).vector
-    if is_whole and spotchecks.is_due(replica, replica.site, peer.address, asked_ms) and known.vector == here:
+    site, here, _ = standing(replica, known.vector)
+    if is_whole and spotchecks.is_due(replica, site, peer.address, asked_ms) and known.vector == here:
         spotchecks.spot_check(replica, peer, known, report)
     replica.remember_peer(known.site, known.vector)
-    peer.acknowledge(replica.site, here)
+    peer.acknowledge(site, here)
     if not peer.asks_first:
         peer.known = Response(known.site, known.vector, known.lanes)
         if peer.known != kept:
@@ -159,7 +157,7 @@ def _check_other(replica: Replica, found: Response, peer: Peer) -> None:
 
 
 def _request(replica: Replica, known: Response, options: SyncOptions) -> Request:
-    own, changeset = replica.standing(known.vector), b""
+    own, changeset = replica.shared_standing(known.vector), b""
     if options.push and own.has_news_for(known.vector, known.lanes):
         changeset = replica.export(known.vector)
         scope.check(changeset, options, replica.path)
@@ -170,7 +168,8 @@ def _request(replica: Replica, known: Response, options: SyncOptions) -> Request
 
 def _has_news(known: Response, request: Request) -> bool:
     """Tell whether a peer has what the asking replica lacks."""
-    return any(upto > request.vector.get(site, 0) for site, upto in known.vector.items()) or any(
+    ours, news = request.vector, differing(known.vector, request.vector)  # mostly none, of perhaps thousands
+    return any(known.vector[site] > ours.get(site, 0) for site in news) or any(
         chosen > request.lanes.get(site, -1) for site, chosen in known.lanes.items()
     )
 
@@ -199,7 +198,4 @@ def take(replica: Replica, found: Response, report: SyncReport, options: SyncOpt
 
 def standing(replica: Replica, peer_vector: Vector) -> Standing:
     """Return where a replica stood after the last fold, for a peer with a vector."""
-    known = replica.known()
-    if RETIRED in known or RETIRED.hex() in peer_vector:
-        known = replica.known(by_id(peer_vector))
-    return Standing(replica.site, written(known), replica.lanes_known())
+    return replica.shared_standing(peer_vector, folding=False)

@@ -7,8 +7,10 @@ import sqlite3
 from pathlib import Path
 
 import apsw
+import pytest
 
 from crdtsql import Replica, sync
+from crdtsql.base import by_id
 from tests.support import peers
 from tests.support.peers import write
 
@@ -55,3 +57,26 @@ def test_a_peer_proves_that_the_file_was_rolled_back(tmp_path: Path) -> None:
         assert before == one.standing()
         after = one.standing(told)
         assert after.site != site and after.site == one.site == one.standing().site
+
+
+def test_what_a_sync_asks_for_costs_no_comparison_again(tmp_path: Path) -> None:
+    """Two files that have met share what they say; that changes with the next write, and can't be changed by who gets it."""
+    with peers.replica(tmp_path / "a.db", SCHEMA) as one, peers.replica(tmp_path / "b.db", SCHEMA) as other:
+        for number in range(3):
+            write(one, f"INSERT INTO task VALUES ('t{number}', 'one')")
+            sync(one, other)
+            sync(one, other)
+            here, there = one.shared_standing({}), other.shared_standing({})
+            assert here.vector.content is there.vector.content and here.vector == one.vector() == other.vector()
+            assert one.shared_standing({}, folding=False).vector is here.vector
+            with pytest.raises(TypeError):
+                here.vector.clear()
+            told = by_id(here.vector)
+            assert (
+                one.registry.peers()[bytes.fromhex(other.site)]
+                == told
+                == other.registry.peers()[bytes.fromhex(one.site)]
+            )
+        write(one, "UPDATE task SET title = 'later'")
+        assert one.shared_standing({}, folding=False).vector == here.vector != one.shared_standing({}).vector
+        assert one.shared_standing({}).has_news_for(there.vector, there.lanes)

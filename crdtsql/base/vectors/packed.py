@@ -11,18 +11,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress
-from operator import lt, ne
+from operator import lt
 from types import MappingProxyType
-from typing import TypeVar
 
 ID_BYTES, HLC_BYTES = 16, 8
-Site = TypeVar("Site", bytes, str)
-
-
-def differing(vector: Mapping[Site, int], other: Mapping[Site, int | str]) -> list[Site]:
-    """Return the sites of a vector of which another one says something else, or nothing."""
-    return list(compress(vector, map(ne, vector.values(), map(other.get, vector))))
 
 
 @dataclass(frozen=True)

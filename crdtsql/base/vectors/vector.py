@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from crdtsql.base import clock, suggest
 from crdtsql.base.errors import UsageError
-from crdtsql.base.vectors.packed import differing
+from crdtsql.base.vectors.shared import differing
 
 Vector = Mapping[str, int | str]
 """A version vector: site id as 32 hex digits -> highest hlc seen of that site, as a number or its digits."""

@@ -18,7 +18,7 @@ from crdtsql.base import Now, query
 from crdtsql.merge import MergeReport
 from crdtsql.replica.opening import connect, new_site, now_ms
 from crdtsql.replica.replica import Replica
-from crdtsql.replica.transactions import LOCK_TIMEOUT_S, explained, reading
+from crdtsql.replica.transactions import LOCK_TIMEOUT_S, Explained, reading
 from crdtsql.replica.trying import differences
 from crdtsql.replica.trying.previews import SidePreview
 from crdtsql.store import copies
@@ -105,7 +105,7 @@ def rehearse_file(
         NotEnabledError: nothing is replicated in it.
     """
     name = os.fspath(path)
-    with ExitStack() as stack, explained(name, lock_timeout):
+    with ExitStack() as stack, Explained(name, lock_timeout):
         source = connect(name, lock_timeout)
         try:
             with suppress(OSError):

@@ -8,10 +8,12 @@ no site ever retired pays one look at its vector for all this.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-from crdtsql.base import RETIRED, memory, query, sql
+from crdtsql.base import RETIRED, SharedVector, memory, query, sql
 from crdtsql.store.registry import Registry
+from crdtsql.store.vectors import sites
 
 MOST = 100_000
 """So many that no stamp names are remembered: those that were ended last. Older ones are refused where they come back, not skipped."""
@@ -74,6 +76,13 @@ def told_vector(registry: Registry) -> Mapping[bytes, int]:
     if not gone:
         return registry.vector()
     return {site: upto for site, upto in registry.vector().items() if site not in gone}
+
+
+def written_vector(registry: Registry) -> SharedVector:
+    """Return what `told_vector` does, with ids as text."""
+    if not named(registry):
+        return sites.known(registry.connection).written
+    return SharedVector(MappingProxyType({**told_vector(registry)}))
 
 
 def vector_with(registry: Registry, sites: Iterable[bytes]) -> Mapping[bytes, int]:

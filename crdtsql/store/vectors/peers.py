@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 
 import apsw
 
@@ -26,10 +27,13 @@ def remember(
     if risen:
         entries = [(peer, ordinals[site], upto) for site, upto in risen.items()]
         connection.executemany(sql("store/vectors/peers/remember"), entries)
-        memory.replace_row(connection, ("peer", peer), before | risen)
+        now = {**before, **risen}
+        # Where both are equal the peer's own is kept, as it is likely to be told again: then nothing is compared.
+        same = len(risen) == len(news) and len(now) == len(vector) and isinstance(vector, MappingProxyType)
+        memory.replace_row(connection, ("peer", peer), vector if same else now)
 
 
-def known(connection: apsw.Connection, peer: int) -> dict[bytes, int]:
+def known(connection: apsw.Connection, peer: int) -> Mapping[bytes, int]:
     """Return the vector that a peer, given by its ordinal, was seen to have; nobody may change what is returned."""
     read = partial(_read, connection, peer)
     return memory.of_state(connection, ("peer", peer), partial(facts.state, connection), read)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import apsw
 
-from crdtsql.base import RETIRED, PackedVector, Vector, by_id, like, memory, query
+from crdtsql.base import RETIRED, PackedVector, SharedVector, Vector, by_id, like, memory, query
 from crdtsql.store import facts
 
 MOST_RISEN = 1_000
@@ -46,9 +46,9 @@ class Sites:
         return MappingProxyType({site: upto for _, site, upto in self.listed if upto > 0})
 
     @cached_property
-    def written(self) -> Mapping[str, int]:
-        """Return the version vector as it is given to others: with ids as 32 hex digits."""
-        return {site.hex(): upto for site, upto in self.vector.items()}
+    def written(self) -> SharedVector:
+        """Return the version vector as it is given to others."""
+        return SharedVector(self.vector)
 
     @cached_property
     def packed(self) -> PackedVector:
@@ -68,7 +68,7 @@ class Sites:
         found.__dict__["ordinals"] = self.ordinals
         found.__dict__["vector"] = MappingProxyType(self.vector | changed)
         if "written" in self.__dict__:
-            found.__dict__["written"] = {**self.written, **{site.hex(): upto for site, upto in changed.items()}}
+            found.__dict__["written"] = self.written.raised(found.vector, changed)
         if "packed" in self.__dict__ and changed.keys() <= self.vector.keys():
             found.__dict__["packed"] = self.packed.raised(found.vector, changed)
         return found
@@ -104,12 +104,16 @@ def packed_before(connection: apsw.Connection) -> PackedVector | None:
     return None if found is None or RETIRED in found.vector else found.packed
 
 
-def read_vector(connection: apsw.Connection, vector: Vector) -> dict[bytes, int]:
+def read_vector(connection: apsw.Connection, vector: Vector) -> Mapping[bytes, int]:
     """Return a vector with site ids as bytes and stamps as numbers; that costs little if it is much like that of the file.
 
     Raises:
         UsageError: it is not one.
     """
+    if isinstance(vector, SharedVector):
+        return vector.by_id
+    if vector == {}:
+        return {}
     found: Sites | None = memory.last(connection, "sites")
     return by_id(vector) if found is None else like(vector, found.written, found.vector)
 
