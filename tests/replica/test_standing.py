@@ -77,6 +77,6 @@ def test_what_a_sync_asks_for_costs_no_comparison_again(tmp_path: Path) -> None:
                 == told
                 == other.registry.peers()[bytes.fromhex(one.site)]
             )
-        write(one, "UPDATE task SET title = 'later'")
+        one.connection.execute("UPDATE task SET title = 'later'")
         assert one.shared_standing({}, folding=False).vector == here.vector != one.shared_standing({}).vector
         assert one.shared_standing({}).has_news_for(there.vector, there.lanes)
