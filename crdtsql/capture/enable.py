@@ -106,8 +106,7 @@ def carry_out(registry: Registry, plans: Sequence[Plan], now: Now) -> list[Table
         (table, list(triggers.trigger_statements(connection, table, one.shape)))
         for one, table in zip(plans, tables, strict=True)
     ]
-    for one, table in zip(plans, tables, strict=True):
-        shadows.create_tables(registry, table, one.shape)
+    shadows.create_tables(registry, [(table, one.shape) for one, table in zip(plans, tables, strict=True)])
     placing.place(connection, statements)
     for one in plans:
         _refuse(one.shape, trial.refusal(connection, one.shape))

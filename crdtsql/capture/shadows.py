@@ -5,6 +5,8 @@ Knows which tables and indexes there are, and nothing of what stands in them (do
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import apsw
 
 from crdtsql.base import (
@@ -19,8 +21,8 @@ from crdtsql.base import (
     sql,
 )
 from crdtsql.capture import placing, views
-from crdtsql.sqlite import TableShape
-from crdtsql.store import Registry, Table, acting
+from crdtsql.sqlite import TableShape, schemarows
+from crdtsql.store import Registry, Table, acting, kept_index
 
 
 def forget(registry: Registry, table: Table, *, with_conflicts: bool = True) -> None:
@@ -74,47 +76,63 @@ def forget_unregistered(registry: Registry, name: str) -> bool:
     return bool(found)
 
 
-def create_tables(registry: Registry, table: Table, shape: TableShape) -> None:
-    """Create our tables for a table."""
+def create_tables(registry: Registry, tables: Sequence[tuple[Table, TableShape]]) -> None:
+    """Create our tables for some tables.
+
+    Raises:
+        CannotEnableError: SQLite does not take what one of them needs.
+    """
     views.drop(registry)
-    born = ("born",) if table.is_numbered else ()
-    parts = ("parts",) if table.typed_fields else ()
-    for kind in ("clock", "held", "heads", *born, *parts):
-        try:
-            create_table(registry, table, shape, kind)
-        except apsw.SQLError as error:
-            raise CannotEnableError(table.name, f"what crdtsql needs can't be set up: {error}") from error
-    create_indexes(registry, table)
+    name = ""
+
+    def every() -> Iterator[str]:
+        nonlocal name
+        for table, shape in tables:
+            name = table.name
+            born = ("born",) if table.is_numbered else ()
+            parts = ("parts",) if table.typed_fields else ()
+            for kind in ("clock", "held", "heads", *born, *parts):
+                yield _table(table, shape, kind)
+            yield from _indexes(table)
+
+    try:
+        schemarows.create_all(registry.connection, every())
+    except apsw.SQLError as error:
+        raise CannotEnableError(name, f"what crdtsql needs can't be set up: {error}") from error
 
 
 def create_table(registry: Registry, table: Table, shape: TableShape, kind: str) -> None:
     """Create one of our tables for a table: clock, held, heads, born or parts."""
+    registry.connection.execute(_table(table, shape, kind))
+
+
+def _table(table: Table, shape: TableShape, kind: str) -> str:
     keys = {"key_definitions": key_definitions(table, shape), "key_columns": table.keys}
     if kind == "clock":
         pairs = ((naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in table.fields)
         stamps = joined((Sql(f"{t} INTEGER, {s} INTEGER,") for t, s in pairs), "\n  ")
-        statement = sql("capture/shadows/create_clock", clock=table.clock, stamp_definitions=stamps, **keys)
-    elif kind == "held":
+        return sql("capture/shadows/create_clock", clock=table.clock, stamp_definitions=stamps, **keys)
+    if kind == "held":
         columns = joined((*table.key_names, *(naming.value(field.id) for field in table.fields)))
-        statement = sql("capture/shadows/create_held", held=table.held, columns=columns)
-    elif kind == "heads":
-        statement = sql("capture/shadows/create_heads", heads=table.heads, **keys)
-    elif kind == "born":
-        statement = sql("capture/shadows/create_born", born=table.born)
-    else:
-        statement = sql("capture/shadows/create_parts", parts=table.parts, **keys)
-    registry.connection.execute(statement)
+        return sql("capture/shadows/create_held", held=table.held, columns=columns)
+    if kind == "heads":
+        return sql("capture/shadows/create_heads", heads=table.heads, **keys)
+    if kind == "born":
+        return sql("capture/shadows/create_born", born=table.born)
+    return sql("capture/shadows/create_parts", parts=table.parts, **keys)
 
 
 def create_indexes(registry: Registry, table: Table) -> None:
     """Create the indexes of our tables for a table."""
-    connection = registry.connection
-    connection.execute(sql("capture/shadows/create_seq_index", index=naming.clock_index(table.name), clock=table.clock))
-    registry.create_kept_index(table.name)
+    for statement in _indexes(table):
+        registry.connection.execute(statement)
+
+
+def _indexes(table: Table) -> Iterator[str]:
+    yield sql("capture/shadows/create_seq_index", index=naming.clock_index(table.name), clock=table.clock)
+    yield kept_index(table.name)
     if table.is_numbered:
-        connection.execute(
-            sql("capture/shadows/create_born_index", index=naming.born_index(table.name), born=table.born)
-        )
+        yield sql("capture/shadows/create_born_index", index=naming.born_index(table.name), born=table.born)
 
 
 def key_definitions(table: Table, shape: TableShape) -> Sql:

@@ -44,7 +44,7 @@ def admit(registry: Registry, header: TableHeader, era: int, notices: list[str])
     shape = replace(shape, name=name)
     registry.widen_log(len(header.key))
     table = _register(registry, shape, header)
-    shadows.create_tables(registry, table, shape)
+    shadows.create_tables(registry, [(table, shape)])
     if naming.is_history(name) and registry.find_uid(naming.with_history(header.uid)) is not None:
         return table  # the session begins it here too
     notices.append(

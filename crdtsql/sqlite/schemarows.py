@@ -1,19 +1,24 @@
-"""Schema rows: many triggers at once, written as the rows that CREATE TRIGGER would write (docs/SQLITE_FACTS.md, 30).
+"""Schema rows: many triggers at once, written as the rows that CREATE TRIGGER would write, and many tables (docs/SQLITE_FACTS.md, 30).
 
 Each CREATE reads the whole `sqlite_schema` to find the one row that it wrote, so many of them cost the square of what is there. Here
-the rows are written, and SQLite reads its schema once. Knows no trigger of ours. Runs inside the caller's savepoint.
+the rows of triggers are written, and SQLite reads its schema once. A table has pages, so it is created, and its row put aside until
+all are there. Knows no table or trigger of ours. Runs inside the caller's savepoint.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import apsw
 
 from crdtsql.base import query
 
+AT_ONCE = 100
+"""After so many statements the rows that they wrote are put aside."""
+_FROM = "SELECT * FROM main.sqlite_schema WHERE rowid > ? ORDER BY rowid"
 _PLAIN = re.compile(r'CREATE TRIGGER ("(?:[^"]|"")+") .*\nEND', re.DOTALL)
 
 
@@ -40,12 +45,51 @@ def create_triggers(connection: apsw.Connection, triggers: Sequence[tuple[str, s
         connection.executemany(
             "INSERT INTO main.sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES ('trigger', ?, ?, 0, ?)", rows
         )
-    (version,) = query.first(connection, "PRAGMA main.schema_version")
-    connection.execute(f"PRAGMA main.schema_version = {int(version) + 1}")
-    query.first(connection, "SELECT 1 FROM main.sqlite_schema")  # an EXPLAIN alone would go by the schema as it was
+    _read_anew(connection)
     if not _is_known(connection, triggers[-1][1]):
         raise apsw.SQLError("SQLite did not read the triggers that were written")
     return True
+
+
+def create_all(connection: apsw.Connection, statements: Iterable[str]) -> None:
+    """Create tables and indexes, many at a cost that grows with their number alone.
+
+    Only rows that these statements themselves wrote are put aside meanwhile, none that was there before. Where the schema must not be
+    written, as in `create_triggers`, they stay where they are.
+
+    Raises:
+        apsw.SQLError, apsw.CorruptError: SQLite does not take one of them; what was done since the savepoint is the caller's to undo.
+    """
+    (last,) = query.first(connection, "SELECT ifnull(max(rowid), 0) FROM main.sqlite_schema")
+    aside: list[tuple[Any, ...]] = []
+    for number, statement in enumerate(statements, 1):
+        connection.execute(statement, can_cache=False)
+        if number % AT_ONCE == 0:
+            aside += _put_aside(connection, last)
+    if not aside:
+        return
+    aside += _put_aside(connection, last)
+    with _writable(connection):
+        connection.executemany("INSERT INTO main.sqlite_schema VALUES (?, ?, ?, ?, ?)", aside)
+    if query.rows(connection, _FROM, (last,)) != aside:
+        raise apsw.SQLError("not all tables that were created are in the schema")
+    _read_anew(connection)
+
+
+def _put_aside(connection: apsw.Connection, last: int) -> list[tuple[Any, ...]]:
+    """Take the rows after the last one that was there before out of the schema, which SQLite itself knows by heart."""
+    with _writable(connection) as allowed:
+        found = query.rows(connection, _FROM, (last,)) if allowed else []
+        if found:
+            connection.execute("DELETE FROM main.sqlite_schema WHERE rowid > ?", (last,))
+    return found
+
+
+def _read_anew(connection: apsw.Connection) -> None:
+    """Have SQLite read the schema that was written, here and in other connections."""
+    (version,) = query.first(connection, "PRAGMA main.schema_version")
+    connection.execute(f"PRAGMA main.schema_version = {int(version) + 1}")
+    query.first(connection, "SELECT 1 FROM main.sqlite_schema")  # an EXPLAIN alone would go by the schema as it was
 
 
 def _is_known(connection: apsw.Connection, statement: str) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from crdtsql.store.logged import CHANCE_BITS, Logged, has_pending
     from crdtsql.store.progress import PROGRESS_DETAIL
-    from crdtsql.store.registry import FORMAT, LIMITS, Registry
+    from crdtsql.store.registry import FORMAT, LIMITS, Registry, kept_index
     from crdtsql.store.tables import FIRST_PARKED, FIRST_UPDATE_OP, INSERT_OP, Field, Table
     from crdtsql.store.vectors import began, heard, peers, sites
 else:
@@ -37,7 +37,7 @@ else:
             "identity": "Actor Writers acting copies retired said secretfiles starts state_directory",
             "logged": "CHANCE_BITS Logged has_pending",
             "progress": "PROGRESS_DETAIL",
-            "registry": "FORMAT LIMITS Registry",
+            "registry": "FORMAT LIMITS Registry kept_index",
             "vectors": "began heard peers sites",
             "tables": "FIRST_PARKED FIRST_UPDATE_OP INSERT_OP Field Table",
         },
@@ -73,6 +73,7 @@ __all__ = [
     "facts",
     "has_pending",
     "heard",
+    "kept_index",
     "lanes",
     "names",
     "peers",

@@ -58,6 +58,11 @@ def _log_key_count(connection: apsw.Connection) -> int:
     return int(query.first(connection, names)[0])
 
 
+def kept_index(table: str) -> str:
+    """Write the statement for the index of the rows that are held for another reason than a delete."""
+    return sql("store/registry/create_kept_index", index=naming.kept_index(table), held=naming.held(table))
+
+
 class Registry:
     """Our tables in one file. All methods run inside the caller's transaction.
 
@@ -150,7 +155,7 @@ class Registry:
             self._bound_conflicts()
         if found < 3:
             for (name,) in query.rows(self.connection, "SELECT name FROM _crdt_table"):
-                self.create_kept_index(name)
+                self.connection.execute(kept_index(name))
         if found < 7:
             self.set("unforetold", 1)
             self.set("unsettled", 1)
@@ -161,11 +166,6 @@ class Registry:
         self.set("format", FORMAT)
         self.count_columns()
         return True
-
-    def create_kept_index(self, table: str) -> None:
-        """Create the index of the rows that are held for another reason than a delete."""
-        statement = sql("store/registry/create_kept_index", index=naming.kept_index(table), held=naming.held(table))
-        self.connection.execute(statement)
 
     def _bound_conflicts(self) -> None:
         (last,) = query.first(self.connection, "SELECT ifnull(max(id), 0) FROM _crdt_conflict")
