@@ -1669,6 +1669,20 @@ MUTANTS = (
         tests="tests/sqlite/test_schemarows.py",
     ),
     Mutant(
+        "rows of tables that were put aside are put back in another order",
+        "sqlite/schemarows.py",
+        'VALUES (?, ?, ?, ?, ?)", aside)',
+        'VALUES (?, ?, ?, ?, ?)", aside[::-1])',
+        tests="tests/sqlite/test_schemarows.py",
+    ),
+    Mutant(
+        "a row of the schema that was there before is put aside too",
+        "sqlite/schemarows.py",
+        '(last,) = query.first(connection, "SELECT ifnull(max(rowid), 0) FROM main.sqlite_schema")',
+        '(last,) = query.first(connection, "SELECT ifnull(max(rowid), 0) - 1 FROM main.sqlite_schema")',
+        tests="tests/sqlite/test_schemarows.py",
+    ),
+    Mutant(
         "enable --if-needed looks at no option",
         "capture/enable.py",
         "    if problems:\n",
