@@ -51,13 +51,14 @@ GROUPS = {
 }
 
 
-def main() -> None:
-    """Print the results, and write them to a file if asked."""
+def main() -> int:
+    """Print the results, and write them to a file if asked; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the table (default 100,000)")
     parser.add_argument("--only", choices=GROUPS, help="one group of workloads")
     parser.add_argument("--write", type=Path, help="write the results to this file, as Markdown")
     parser.add_argument("--crsqlite", type=Path, help="library of cr-sqlite, to run the same work in the same run")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a figure is over its limit")
     options = parser.parse_args()
     os.environ.setdefault("CRDTSQL_STATE_DIR", "/nonexistent")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # processes are measured with their bytecode cached
@@ -68,6 +69,7 @@ def main() -> None:
         print(_line(result), flush=True)
     if options.write:
         options.write.write_text(_document(results, options.rows), encoding="utf-8")
+    return int(options.check and not all(result.good for result in results))
 
 
 def _run(bench: Bench, only: str | None, library: Path | None) -> Iterator[Result]:
