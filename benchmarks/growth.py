@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -16,7 +19,7 @@ TASK = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, done, mail UNIQU
 LIMIT, COLUMNS_LIMIT = 1.5, 4.0
 ONE_ROW_MS, NOTHING_MS = 0.8, 0.3
 TABLES, COLUMNS, CONFLICTS, SITES, SYNCS, HELD = 500, 500, 100_000, 1_000, 3_000, 10_000
-ENABLE_S = 0.5
+ENABLE_S, PROCESS_MS, ONE_ROW_BYTES, ROWS = 0.5, 60, 300, 100_000
 STEPS = ("export", "import", "sync with nothing new")
 Fill = Callable[[Replica, Replica], object]
 Pair = tuple[Replica, Replica]
@@ -33,10 +36,13 @@ def growth(bench: Bench) -> Iterator[Result]:
     yield Result("one changed row, open replicas: export", 1000 * best[0], "ms", ONE_ROW_MS)
     yield Result("one changed row, open replicas: import", 1000 * best[1], "ms", ONE_ROW_MS)
     yield Result("nothing new: sync of two open replicas", 1000 * best[2], "ms", NOTHING_MS)
+    yield Result("one changed row: changeset", _size(*small), "B", ONE_ROW_BYTES)
+    yield from _processes(small)
     tables = [f"other{number}" for number in range(TABLES)]
     more_tables = "; ".join([TASK, *(f"CREATE TABLE {name} (id TEXT PRIMARY KEY NOT NULL, v)" for name in tables)])
     columns = ", ".join(f"c{number}" for number in range(COLUMNS))
     cases: list[tuple[str, float, str, list[str], Fill]] = [
+        (f"{ROWS:,} rows", LIMIT, TASK, ["task"], _insert),
         (f"{TABLES} tables more", LIMIT, more_tables, ["task", *tables], lambda *_: None),
         (
             f"{COLUMNS} columns more",
@@ -122,6 +128,34 @@ def _try(first: Replica, second: Replica, number: int, clock: Callable[[], float
     synced = clock()
     sync(first, second)
     return exported - begin, merged - exported, clock() - synced
+
+
+def _size(first: Replica, second: Replica) -> int:
+    known = second.vector()
+    first.connection.execute("UPDATE task SET done = 'x' WHERE id = 'one'")
+    size = len(first.export(known))
+    sync(first, second)
+    return size
+
+
+def _processes(pair: Pair) -> Iterator[Result]:
+    """Commands that find nothing new, each as a process of its own: what it takes of CPU, with its start."""
+    here, there = (replica.path for replica in pair)
+    for name, arguments in (("vector", ["vector", here]), ("sync with nothing new", ["sync", here, there])):
+        command = [sys.executable, "-m", "crdtsql", *arguments]
+        taken = []
+        for _ in range(TRIES // 2):
+            before = os.times()
+            subprocess.run(command, check=True, capture_output=True)
+            after = os.times()
+            taken.append(after.children_user + after.children_system - before.children_user - before.children_system)
+        yield Result(f"a process: {name}", 1000 * min(taken), "ms", PROCESS_MS, "CPU, bytecode cached")
+
+
+def _insert(first: Replica, _second: Replica) -> None:
+    with first.connection:
+        rows = ((f"r{number}", number) for number in range(ROWS))
+        first.connection.executemany("INSERT INTO task (id, title) VALUES (?, ?)", rows)
 
 
 def _hold(*replicas: Replica) -> None:
