@@ -1669,6 +1669,13 @@ MUTANTS = (
         tests="tests/sqlite/test_schemarows.py",
     ),
     Mutant(
+        "a vector that rises is still taken for equal to what the one before was equal to",
+        "base/vectors/shared.py",
+        "found.by_id, found.content = by_id, object()",
+        "found.by_id, found.content = by_id, self.content",
+        tests="tests/base/test_shared_vectors.py",
+    ),
+    Mutant(
         "rows of tables that were put aside are put back in another order",
         "sqlite/schemarows.py",
         'VALUES (?, ?, ?, ?, ?)", aside)',
