@@ -1676,6 +1676,13 @@ MUTANTS = (
         tests="tests/base/test_shared_vectors.py",
     ),
     Mutant(
+        "what a peer told last is taken for all that it is known to have",
+        "store/vectors/peers.py",
+        "vector if same else now)",
+        "vector)",
+        tests="tests/store/test_peers.py",
+    ),
+    Mutant(
         "rows of tables that were put aside are put back in another order",
         "sqlite/schemarows.py",
         'VALUES (?, ?, ?, ?, ?)", aside)',
