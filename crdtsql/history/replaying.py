@@ -80,7 +80,7 @@ def _on_json(
 ) -> SqliteValue:
     try:
         found = [json.loads(str(one)) if one is not None else kind() for one in (value, old, new)]
-    except ValueError:
+    except (ValueError, RecursionError):
         return new
     if not all(isinstance(one, kind) for one in found):
         return new

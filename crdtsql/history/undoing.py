@@ -182,14 +182,9 @@ def undo(registry: Registry, writes: Writes, only: Collection[str] | None = None
 
 def _plan(registry: Registry, table: Table, writes: Writes, report: UndoneWrites) -> list[tuple[Table, UndoneRow]]:
     """Say what must become of the rows of a table; what must stay goes into the report."""
-    same = tables.same_key(registry.connection, table)
-    keys = {same(entry.key): entry.key for entry in reading.entries(registry, table, None, writes.where, writes.values)}
     planned = []
-    for key in keys.values():
-        row = _WrittenRow(
-            table, key, reading.entries(registry, table, key), reading.present(registry, table, key), writes
-        )
-        found = row.plan(report.left)
+    for row in reading.rows(registry, table, None, writes):
+        found = _WrittenRow(table, row, writes).plan(report.left)
         if found is not None:
             planned.append((table, found))
     return planned
@@ -198,17 +193,11 @@ def _plan(registry: Registry, table: Table, writes: Writes, report: UndoneWrites
 class _WrittenRow:
     """A row that some of the writes wrote."""
 
-    def __init__(
-        self,
-        table: Table,
-        key: Key,
-        entries: Sequence[HistoryEntry],
-        present: dict[str, SqliteValue] | None,
-        writes: Writes,
-    ) -> None:
-        self.table, self.key, self.entries, self.present = table, key, entries, present
-        self.chosen = [entry for entry in entries if writes.has(entry)]
-        self.others = [entry for entry in entries if not writes.has(entry)]
+    def __init__(self, table: Table, row: reading.WrittenRow, writes: Writes) -> None:
+        self.table, self.entries, self.present = table, row.entries, row.present
+        self.key = replaying.last_key(row.entries)
+        self.chosen = [entry for entry in row.entries if writes.has(entry)]
+        self.others = [entry for entry in row.entries if not writes.has(entry)]
         began = any(entry.did in ("before", "inserted") for entry in self.others)
         self.past = replaying.state(table, self.others) if began else None
 
@@ -223,7 +212,7 @@ class _WrittenRow:
                 left.append(self._left(None, f"{_who(deleted)} deleted it too"))
                 return None
             came: Values = {name: (None, value) for name, value in (self.past or {}).items() if name in self._names}
-            return UndoneRow(self.table.name, self.key, "inserted", came)
+            return UndoneRow(self.table.name, replaying.last_key(self.others), "inserted", came)
         if self.past is None:
             if later:
                 left.append(self._left(None, f"{_who(later[-1])} wrote to it since then"))

@@ -331,11 +331,15 @@ def test_a_stranger_can_spoil_nothing(tmp_path: Path, clock: peers.Clock) -> Non
         row = "INSERT INTO crdt_history_task (at, site, op, k_id, columns, seen, actor) VALUES (6, x'', 4, 't1', ?, ?, x'00')"
         b.connection.execute(row, ('{"a": [', "[[1]]"))
         b.connection.execute(row.replace("(6,", "(7,"), ('["title", 5, "nothing"]', '{"x": 1}'))
+        b.connection.execute(row.replace("(6,", "(8,"), ("[" * 50_000, '[[1e999, "x"]]'))
+        b.connection.execute(row.replace("(6,", "(9,"), ("[]", "[" * 50_000))
         sync(app, b)
-        assert any("keeps the history" in notice for notice in app.notices)
+        (joined,) = (notice for notice in app.notices if "keeps the history" in notice)
+        assert joined.endswith("another replica keeps the history of 'task', and so does this one from now on")
         assert app.history("task") and app.history("task", "t1")
         assert app.connection.execute("SELECT count(*) FROM crdt_history").get > 0
         assert app.undo(actor="bot").undone == []
+        assert app.as_of("task", timedelta(0), "t1")
     with peers.replica(tmp_path / "c.db", SCHEMA, now=clock, site=3) as c, c.clone(tmp_path / "d.db") as d:
         client(d, "CREATE TABLE crdt_history_task (id INTEGER PRIMARY KEY, v)")
         with d._changing():
