@@ -15,10 +15,11 @@ from typing import Any
 
 import apsw
 
-from crdtsql.base import Sql, SqliteValue, UsageError, caseless, identifier, joined, query, sql, value_to_json
+from crdtsql.base import Sql, SqliteValue, UsageError, caseless, identifier, joined, naming, query, sql, value_to_json
+from crdtsql.capture import without_capture
 from crdtsql.history import reading, replaying, tables
 from crdtsql.history.reading import HistoryEntry
-from crdtsql.sqlite import schema
+from crdtsql.sqlite import schema, writing
 from crdtsql.store import Field, Registry, Table, acting
 
 Key = tuple[SqliteValue, ...]
@@ -274,13 +275,13 @@ def _same(one: SqliteValue, other: SqliteValue) -> bool:
 
 def _carry_out(registry: Registry, planned: Sequence[tuple[Table, UndoneRow]], report: UndoneWrites) -> None:
     """Write rows, in an order that the constraints allow; what no order allows goes into the report."""
-    waiting, why = [*planned], dict[int, str]()
+    waiting, why, done = [*planned], dict[int, str](), list[tuple[Table, UndoneRow]]()
     while waiting:
         again = []
         for table, row in waiting:
             problem = _write(registry, table, row)
             if problem is None:
-                report.undone.append(row)
+                done.append((table, row))
             else:
                 again.append((table, row))
                 why[id(row)] = problem
@@ -288,34 +289,67 @@ def _carry_out(registry: Registry, planned: Sequence[tuple[Table, UndoneRow]], r
             break
         waiting = again
     updates = [(table, row) for table, row in waiting if row.did == "updated"]
-    if len(updates) > 1 and _exchanged(registry, updates):
-        report.undone += [row for _, row in updates]
-        waiting = [one for one in waiting if one not in updates]
+    if len(updates) > 1 and _exchanged(registry, updates, done):
+        done += updates
+        waiting = [one for one in waiting if one[1].did != "updated"]
+    report.undone += [row for _, row in done]
     report.left += [LeftAlone(table.name, row.key, None, why[id(row)]) for table, row in waiting]
 
 
-def _exchanged(registry: Registry, updates: Sequence[tuple[Table, UndoneRow]]) -> bool:
-    """Update rows that must have each other's UNIQUE values, all or none; return whether that was possible."""
+def _exchanged(
+    registry: Registry, updates: Sequence[tuple[Table, UndoneRow]], done: Sequence[tuple[Table, UndoneRow]]
+) -> bool:
+    """Update rows that must have each other's UNIQUE values, all or none; return whether that was possible.
+
+    Args:
+        done: rows that are as they were: what refers to these values, and follows them, is written again.
+    """
     with suppress(apsw.ConstraintError), query.savepoint(registry.connection, "crdt_exchange"):
         if not _exchange(registry, updates):
             raise apsw.ConstraintError
+        for table, row in done:
+            if row.did == "updated" and _write(registry, table, row) is not None:
+                raise apsw.ConstraintError
         return True
     return False
 
 
 def _exchange(registry: Registry, updates: Sequence[tuple[Table, UndoneRow]]) -> bool:
-    """Update them by way of other values, which they have in between."""
-    for table, row in updates:
-        unique = {name for index in schema.unique_indexes(registry.connection, table.name) for name in index.columns}
-        meanwhile = {name: (was, _another(was)) for name, (was, _) in row.values.items() if name in unique}
-        if meanwhile and _write(registry, table, replace(row, values=meanwhile)) is not None:
-            return False
-    return all(_write(registry, table, row) is None for table, row in updates)
+    """Update them by way of other values, which they have in between, and of which no history hears.
+
+    What clears the way is not captured, and of what is written then `_crdt_was` says that it replaced the values from before.
+    """
+    connection = registry.connection
+    passing: list[tuple[SqliteValue, SqliteValue]] = []
+    with without_capture(connection, [table for table, _ in updates]), writing.unchecked(connection):
+        for table, row in updates:
+            unique = {name for index in schema.unique_indexes(connection, table.name) for name in index.columns}
+            plain = {column.name for column in table.fields if column.type == "lww"}
+            meanwhile: Values = {
+                name: (was, _another(was))
+                for name, (was, _) in row.values.items()
+                if name in unique & plain and was is not None
+            }
+            if meanwhile and _write(registry, table, replace(row, values=meanwhile)) is not None:
+                return False
+            passing += meanwhile.values()
+    if any(_write(registry, table, row) is not None for table, row in updates):
+        return False
+    for place in range(naming.KEPT_TOGETHER):
+        column = naming.replaced(place)[1]
+        connection.executemany(
+            f"UPDATE main._crdt_was SET {column} = ?1 WHERE {column} = ?2",
+            [(was, another) for was, another in passing],
+        )
+    return True
 
 
 def _another(value: SqliteValue) -> SqliteValue:
     """Return a value like another one that nobody has."""
-    return -secrets.randbits(62) if isinstance(value, int) else f"crdtsql-{secrets.token_hex(16)}"
+    if isinstance(value, (int, float)):
+        return type(value)(-secrets.randbits(62))
+    word = f"crdtsql-{secrets.token_hex(16)}"
+    return word if isinstance(value, str) else word.encode()
 
 
 def _write(registry: Registry, table: Table, row: UndoneRow) -> str | None:
