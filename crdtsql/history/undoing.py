@@ -242,13 +242,8 @@ class _WrittenRow:
             if not _same((self.past or {}).get(column.name), present):
                 left.append(self._left(column.name, f"a {column.type} {_GROWING[column.type]}"))
             return None
-        updates = [
-            (entry.replaced[column.name], entry.values[column.name])
-            for entry in self.chosen
-            if column.name in entry.replaced and column.name in entry.values
-        ]
-        if column.type in replaying.ADDED_TO and updates:
-            return (replaying.taken_back(column, present, updates),)
+        if column.type in replaying.ADDED_TO:
+            return self._less(column, present, left)
         wrote = [entry for entry in self.entries if column.name in entry.values]
         top = max(wrote, key=lambda entry: (entry.hlc, entry.did != "before", entry.place))
         if top not in self.chosen:
@@ -260,6 +255,29 @@ class _WrittenRow:
         else:
             return (self.past[column.name],)
         return None
+
+    def _less(self, column: Field, present: SqliteValue, left: list[LeftAlone]) -> tuple[SqliteValue] | None:
+        """Return a value that is added to, without what the writes added, as far as that is still in it.
+
+        Where the history says how the present value came about, that is what the rest gives. Where it does not, because somebody
+        wrote without one, the changes of the writes are taken back, if no write since their first gave the row all values anew.
+        """
+        whole, past = replaying.state(self.table, self.entries), self.past or {}
+        updates = [
+            (entry.replaced[column.name], entry.values[column.name])
+            for entry in self.chosen
+            if column.name in entry.replaced and column.name in entry.values
+        ]
+        back = replaying.taken_back(column, present, updates)
+        if whole is not None and column.name in past and replaying.alike(column, whole.get(column.name), present):
+            if replaying.alike(column, past[column.name], present):
+                return None
+            return (back if replaying.alike(column, back, past[column.name]) else past[column.name],)
+        since = (entry for entry in self.entries if entry.did != "before" and entry.place >= self.chosen[0].place)
+        if any(column.name in entry.values and column.name not in entry.replaced for entry in since):
+            left.append(self._left(column.name, "its value now is one that the history does not have"))
+            return None
+        return (back,)
 
     def _left(self, column: str | None, why: str) -> LeftAlone:
         return LeftAlone(self.table.name, self.key, column, why)

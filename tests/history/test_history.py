@@ -365,3 +365,20 @@ def test_who_may_write_a_table_may_write_its_history(tmp_path: Path, clock: peer
             assert not app.aside() and len(told(app, "t1")) == 2
         with pytest.raises(CrdtsqlError, match="history of another"):
             app.enable("crdt_history_note")
+
+
+def test_nobody_is_advised_to_change_it(tmp_path: Path, clock: peers.Clock) -> None:
+    """Doctor says of columns of a history nothing that it says of the user's, and their types and policies are nobody's choice."""
+    schema = "CREATE TABLE doc (id TEXT PRIMARY KEY NOT NULL, tags TEXT)"
+    with peers.replica(tmp_path / "app.db", schema, now=clock) as app:
+        app.keep_history("doc")
+        for number in range(20):
+            client(app, f"INSERT INTO doc VALUES ('d{number}', '[\"a\",\"b{number}\"]')")
+        found = {table.name: [finding.about for finding in table.findings] for table in app.doctor().tables}
+        assert "type" in found["doc"] and "type" not in found["crdt_history_doc"]
+        for change in (
+            lambda: app.set_type("crdt_history_doc", "v_tags", "set"),
+            lambda: app.set_rows("crdt_history_doc", "grow-only"),
+        ):
+            with pytest.raises(UsageError, match="is the history of another table"):
+                change()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -132,6 +133,28 @@ def test_values_that_are_exchanged_leave_nothing_else_behind(tmp_path: Path) -> 
                 ]
                 assert undone == [{"word": "a"}]
                 assert not replica.doctor().broken
+
+
+@pytest.mark.parametrize(
+    ("bot", "later", "expected"),
+    [
+        # A run that adds to a row, and then writes it all anew: what the replaced row had is there again, with what came later.
+        ("UPDATE task SET n = n + 3; INSERT OR REPLACE INTO task (id, n, tags) VALUES ('t1', 2, '[]')", "", (1, ["a"])),
+        ("INSERT OR REPLACE INTO task (id, title, n) VALUES ('t1', 'x', 5)", "UPDATE task SET n = n + 10", (11, ["a"])),
+        # Somebody else writes it all anew after the run: nothing of the run is in it.
+        ("UPDATE task SET n = n + 3, tags = '[\"bot\"]'", "INSERT OR REPLACE INTO task (id, n) VALUES ('t1', 7)", (7, [])),
+        ("UPDATE task SET n = n + 3", "DELETE FROM task WHERE id = 't1'; INSERT INTO task (id, n) VALUES ('t1', 7); UPDATE task SET n = 8", (8, [])),
+        # In between.
+        ("UPDATE task SET n = n + 3, tags = '[\"a\",\"b\"]'", "UPDATE task SET n = n * 2, tags = '[\"c\",\"b\",\"a\"]'", (5, ["a", "c"])),
+    ],
+)  # fmt: skip
+def test_what_was_added_to_a_row_that_is_written_anew(bot: str, later: str, expected: Any, app: Replica) -> None:
+    """Of counters and sets an undo takes off what is still in the value, and no more."""
+    run(app, bot)
+    run(app, later, name="")
+    app.undo(run="r1")
+    (found,) = app.connection.execute("SELECT n, tags FROM task WHERE id = 't1'").fetchall()
+    assert (found[0], sorted(json.loads(found[1]))) == expected
 
 
 def test_a_row_comes_back_under_its_name(tmp_path: Path) -> None:

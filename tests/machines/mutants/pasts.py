@@ -61,6 +61,13 @@ PASTS = (
         tests=UNDO,
     ),
     Mutant(
+        "an undo takes off a counter what was written over since",
+        "history/undoing.py",
+        "        if whole is not None and column.name in past and",
+        "        if whole is None and column.name in past and",
+        tests=UNDO,
+    ),
+    Mutant(
         "an undo deletes a row that somebody wrote to",
         "history/undoing.py",
         "            if later:\n",
