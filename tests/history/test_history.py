@@ -382,3 +382,14 @@ def test_nobody_is_advised_to_change_it(tmp_path: Path, clock: peers.Clock) -> N
         ):
             with pytest.raises(UsageError, match="is the history of another table"):
                 change()
+
+
+def test_what_came_in_is_not_listed_twice(app: Replica, tmp_path: Path) -> None:
+    """Entries of a history are no news beside the rows that they tell of; who names the history gets them."""
+    with app.clone(tmp_path / "b.db") as b:
+        with b.acting_as("bot", run="r1"):
+            client(b, "UPDATE task SET title = 'x' WHERE id = 't1'", "UPDATE task SET title = 'y' WHERE id = 't1'")
+        sync(app, b)
+    for run in (None, "r1"):
+        assert [(one.table, one.key) for one in app.log(run=run)] == [("task", ("t1",))]
+    assert {one.table for one in app.log("crdt_history_task")} == {"crdt_history_task"}
