@@ -13,6 +13,7 @@ from pathlib import Path
 import apsw
 
 from benchmarks import (
+    agents,
     constrained,
     gossiping,
     growth,
@@ -32,6 +33,7 @@ from benchmarks import (
 from benchmarks.workloads import Bench, Result
 
 GROUPS = {
+    "agents": agents.agents,
     "capture": workloads.capture,
     "exchange": workloads.exchange,
     "scale": workloads.scale,

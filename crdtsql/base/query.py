@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, LiteralString
 
 import apsw
@@ -72,16 +72,26 @@ def as_bytes(column: Sql) -> Sql:
 
 
 def rows_to_show(connection: apsw.Connection, statement: str, values: Any = None) -> list[Any]:
-    """Return all rows of a SELECT, for people to look at.
+    """Return all rows of a SELECT, for people to look at, as `each_to_show` gives them."""
+    return [*each_to_show(connection, statement, values)]
+
+
+def each_to_show(connection: apsw.Connection, statement: str, values: Any = None) -> Iterator[Any]:
+    """Give the rows of a SELECT one by one, for people to look at; nobody may write meanwhile to what it reads.
 
     Text that is no UTF-8 has a lone surrogate for each byte of it that is none (`surrogateescape`), and no statement takes it.
     """
+    given = 0
     with suppress(UnicodeDecodeError):
-        return rows(connection, statement, values)
+        for row in connection.execute(statement, values):
+            yield row
+            given += 1
+        return
     names = [Sql(f"c{number}") for number in range(len(connection.execute(statement, values).description))]
     typed = joined(map(as_bytes, names))
-    found = rows(connection, f"WITH found ({joined(names)}) AS ({statement}\n) SELECT {typed} FROM found", values)
-    return [tuple(map(to_show, row[::2], row[1::2])) for row in found]
+    found = connection.execute(f"WITH found ({joined(names)}) AS ({statement}\n) SELECT {typed} FROM found", values)
+    for row in islice(found, given, None):
+        yield tuple(map(to_show, row[::2], row[1::2]))
 
 
 def to_show(kind: str, value: Any) -> Any:

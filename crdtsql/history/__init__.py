@@ -8,13 +8,15 @@ from crdtsql.history.recording import record
 if TYPE_CHECKING:
     from crdtsql.history import forgetting, tables
     from crdtsql.history.reading import HistoryEntry, KeptHistory, PastRow, as_of, entries, histories
-    from crdtsql.history.undoing import UndoneRow, UndoneWrites, Writes, undo
+    from crdtsql.history.undoing import Writes, undo
+    from crdtsql.history.undone import UndoneRow, UndoneWrites
 else:
     __getattr__ = door(
         __name__,
         {
             "reading": "HistoryEntry KeptHistory PastRow as_of entries histories",
-            "undoing": "UndoneRow UndoneWrites Writes undo",
+            "undoing": "Writes undo",
+            "undone": "UndoneRow UndoneWrites",
         },
     )
 

@@ -8,16 +8,18 @@ is not in the history was not written since that began, and was as it is.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 
 from crdtsql.base import (
+    EMPTY,
     Sql,
     SqliteValue,
     UsageError,
     clock,
+    fragment,
     identifier,
     joined,
     naming,
@@ -81,41 +83,135 @@ class HistoryEntry:
 
 
 def entries(
-    registry: Registry,
-    table: Table,
-    key: Sequence[SqliteValue] | None = None,
-    where: Sql | None = None,
-    values: Any = None,
+    registry: Registry, table: Table, key: Sequence[SqliteValue] | None = None, limit: int | None = None
 ) -> list[HistoryEntry]:
     """List the history of a table, or of the row with a key, in the order of the stamps.
 
     Args:
-        where: only entries of which that holds.
+        limit: the last so many, None for all.
 
     Raises:
         UsageError: the table has no history, or the key another number of parts.
     """
-    history = require(registry, table)
-    names = {field.uid: field.name for field in table.fields}
-    kept = [field.name for field in history.fields if field.name.startswith(("v_", "o_"))]
-    bound: dict[str, SqliteValue] = dict(values or {})
-    conditions = [where] if where is not None else []
-    if key is not None:
-        table.check_width(key)
-        bound |= {f"key{n}": part for n, part in enumerate(key)}
-        conditions += [Sql(f"{identifier(naming.kept_key(uid))} = :key{n}") for n, uid in enumerate(table.key_uids)]
-    statement = sql(
-        "history/reading/list",
-        keys=tables.keys(table, "entry"),
-        values=joined((Sql(f", entry.{identifier(name)}") for name in kept), ""),
-        history=history.quoted,
-        where=joined(conditions, " AND ") if conditions else Sql("1"),
+    way = (
+        Sql("entry.at, entry.site, entry.op") if limit is None else Sql("entry.at DESC, entry.site DESC, entry.op DESC")
     )
+    where, bound = _has_key(table, key)
+    reader = _Reader(registry, table, shown=False)
+    found = [reader.entry(row) for row in reader.rows(where, bound | {"limit": -1 if limit is None else limit}, way)]
+    return found if limit is None else found[::-1]
+
+
+def rows(
+    registry: Registry, table: Table, key: Sequence[SqliteValue] | None = None, writes: ChosenWrites | None = None
+) -> Iterator[WrittenRow]:
+    """Give the rows of which a history tells, each with all of its entries; nobody may write meanwhile.
+
+    Args:
+        key: only the row with that.
+        writes: only rows that one of these writes wrote.
+
+    Cost: keeps the entries of one row at a time.
+
+    Raises:
+        UsageError: the table has no history, or the key another number of parts.
+    """
+    where, bound = _has_key(table, key)
+    reader = _Reader(registry, table, shown=True)
+    if writes is not None:
+        where, bound = reader.wrote(writes.where), bound | writes.values
+    same = tables.same_key(registry.connection, table)
     width = len(table.key)
-    return [
-        _entry(table, names, kept, row[:10], row[10 : 10 + width], row[10 + width :])
-        for row in query.rows_to_show(registry.connection, statement, bound)
-    ]
+    known, found = None, WrittenRow([], None)
+    order = joined([tables.keys(table, "entry"), Sql("entry.at, entry.site, entry.op")])
+    for row in reader.rows(where, bound | {"limit": -1}, order):
+        row_key = row[10 : 10 + width]
+        if same(row_key) != known:
+            if known is not None:
+                yield found
+            known, found = same(row_key), WrittenRow([], reader.present(row))
+        found.entries.append(reader.entry(row))
+    if known is not None:
+        yield found
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRow:
+    """A row of which a history tells.
+
+    Attributes:
+        entries: in the order of the stamps.
+        present: column -> value as the table shows the row now, but for the key's; None if it does not.
+    """
+
+    entries: list[HistoryEntry]
+    present: dict[str, SqliteValue] | None
+
+
+class ChosenWrites(Protocol):
+    """Some of the writes of a history."""
+
+    @property
+    def where(self) -> Sql:
+        """Say of an `entry` of a history that it is one of them."""
+
+    @property
+    def values(self) -> dict[str, SqliteValue]:
+        """Return what that binds."""
+
+
+def _has_key(table: Table, key: Sequence[SqliteValue] | None) -> tuple[Sql, dict[str, SqliteValue]]:
+    """Say of an `entry` that it is of the row with a key, and what that binds."""
+    if key is None:
+        return Sql("1"), {}
+    table.check_width(key)
+    pairs = [Sql(f"entry.{identifier(naming.kept_key(uid))} = :key{n}") for n, uid in enumerate(table.key_uids)]
+    return joined(pairs, " AND "), {f"key{n}": part for n, part in enumerate(key)}
+
+
+class _Reader:
+    """How the entries of one history are read, and with them what the table shows of each one's row if wanted."""
+
+    def __init__(self, registry: Registry, table: Table, *, shown: bool) -> None:
+        self._connection, self._table, self._shown = registry.connection, table, shown
+        self._history = require(registry, table)
+        self._names = {field.uid: field.name for field in table.fields}
+        self._kept = [field.name for field in self._history.fields if field.name.startswith(("v_", "o_"))]
+        self._width = len(table.key)
+
+    def rows(self, where: Sql, values: dict[str, SqliteValue], order: Sql) -> Iterator[tuple[Any, ...]]:
+        """Give the rows that `entry` and `present` read."""
+        table = self._table
+        beside = fragment("history/reading/beside", table=table.quoted, entry_is_shown=tables.entry_is_shown(table))
+        statement = sql(
+            "history/reading/list",
+            keys=tables.keys(table, "entry"),
+            values=joined((Sql(f", entry.{identifier(name)}") for name in self._kept), ""),
+            shown=joined((Sql(f", shown.{identifier(name)}") for name in table.names), "") if self._shown else EMPTY,
+            history=self._history.quoted,
+            beside=beside if self._shown else EMPTY,
+            where=where,
+            order=order,
+        )
+        return query.each_to_show(self._connection, statement, values)
+
+    def wrote(self, where: Sql) -> Sql:
+        """Say of an entry that one of its row has something."""
+        keys = tables.keys(self._table, "entry")
+        return fragment("history/reading/of_rows", keys=keys, history=self._history.quoted, where=where)
+
+    def entry(self, row: tuple[Any, ...]) -> HistoryEntry:
+        """Return the entry that a row says."""
+        first = 10 + self._width
+        values = row[first : first + len(self._kept)]
+        return _entry(self._table, self._names, self._kept, row[:10], row[10:first], values)
+
+    def present(self, row: tuple[Any, ...]) -> dict[str, SqliteValue] | None:
+        """Return what the table shows."""
+        shown = dict(zip(self._table.names, row[10 + self._width + len(self._kept) :], strict=True))
+        if shown[self._table.key[0]] is None:
+            return None
+        return {field.name: shown[field.name] for field in self._table.fields}
 
 
 def _entry(
@@ -128,8 +224,7 @@ def _entry(
 ) -> HistoryEntry:
     at, site, op, columns, seen, since, *said = own
     found = dict(zip(kept, values, strict=True))
-    wrote = [] if columns is None else _texts(columns)
-    told = _pairs(seen)
+    wrote = () if columns is None else _texts(columns)
     return HistoryEntry(
         table=table.name,
         key=key,
@@ -147,26 +242,28 @@ def _entry(
             for uid in wrote
             if uid in names and naming.kept_before(uid) in found and op == tables.UPDATED
         },
-        seen=told,
+        seen=dict(_pairs(seen)),
         place=(at, site, op),
     )
 
 
-def _texts(columns: str) -> list[str]:
-    """Read the columns of an entry; a peer may say anything."""
+@lru_cache(maxsize=1024)
+def _texts(columns: str) -> tuple[str, ...]:
+    """Read the columns of an entry, of which many have the same; a peer may say anything."""
     try:
         found = json.loads(columns)
-    except ValueError:
-        return []
-    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
 
 
-def _pairs(seen: str | None) -> dict[str, int]:
+@lru_cache(maxsize=1024)
+def _pairs(seen: str | None) -> tuple[tuple[str, int], ...]:
     try:
         found = json.loads(seen or "[]")
-        return {str(site): int(hlc) for hlc, site in found}
-    except (ValueError, TypeError):
-        return {}
+        return tuple((str(site), int(hlc)) for hlc, site in found)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return ()
 
 
 def require(registry: Registry, table: Table) -> Table:
@@ -264,72 +361,43 @@ def as_of(registry: Registry, table: Table, hlc: int, key: Sequence[SqliteValue]
         raise UsageError(
             f"the history of {table.name!r} begins at {clock.show_time(began)} in {registry.path}: ask for a time since then"
         )
-    shown = _present(registry, table, key)
-    by_row: dict[tuple[SqliteValue, ...], list[HistoryEntry]] = defaultdict(list)
-    same = tables.same_key(registry.connection, table)
-    for entry in entries(registry, table, key):
-        by_row[same(entry.key)].append(entry)
-    found = [
-        PastRow(table.name, row.key, row.values)
-        for known, row in shown.items()
-        if known not in by_row and row.inserted <= hlc
-    ]
-    for known, every in by_row.items():
-        earlier = [entry for entry in every if entry.hlc <= hlc]
+    found, defaults = _unknown(registry, table, hlc, key), _defaults(registry, table)
+    for row in rows(registry, table, key):
+        earlier = [entry for entry in row.entries if entry.hlc <= hlc]
         past = replaying.state(table, earlier)
         if past is not None:
-            written = {name for entry in every for name in entry.values}
-            now = shown[known].values if known in shown else {}
-            values = {
-                field.name: past.get(
-                    field.name, _default(registry, table, field.name) if field.name in written else now.get(field.name)
-                )
-                for field in table.fields
-            }
+            written = {name for entry in row.entries for name in entry.values}
+            now = {**(row.present or {}), **{name: defaults.get(name) for name in written}}
+            values = {field.name: past.get(field.name, now.get(field.name)) for field in table.fields}
             spelled = replaying.last_key(earlier)
             found.append(PastRow(table.name, spelled, dict(zip(table.key, spelled, strict=True)) | values))
     return found
 
 
-def _default(registry: Registry, table: Table, name: str) -> SqliteValue:
-    """Return what a row had in a column before anybody wrote it: it was added since the history knows the row."""
+def _defaults(registry: Registry, table: Table) -> dict[str, SqliteValue]:
+    """Return what rows had in columns before anybody wrote these: they were added since the history knows the rows."""
     shape = schema.read(registry.connection, table.name)
-    column = None if shape is None else next((one for one in shape.columns if one.name == name), None)
-    return None if shape is None or column is None else default_value(registry.connection, column, shape.strict)
+    if shape is None:
+        return {}
+    return {one.name: default_value(registry.connection, one, shape.strict) for one in shape.columns}
 
 
-@dataclass(frozen=True, slots=True)
-class _PresentRow:
-    """A row that the table shows, with the hlc of its insert, 0 if that is not known."""
-
-    key: tuple[SqliteValue, ...]
-    values: dict[str, SqliteValue]
-    inserted: int
-
-
-def present(registry: Registry, table: Table, key: Sequence[SqliteValue]) -> dict[str, SqliteValue] | None:
-    """Return the values of the row with a key but for the key's, None if the table does not show it."""
-    found = next(iter(_present(registry, table, key).values()), None)
-    return None if found is None else {field.name: found.values[field.name] for field in table.fields}
-
-
-def _present(
-    registry: Registry, table: Table, key: Sequence[SqliteValue] | None
-) -> dict[tuple[SqliteValue, ...], _PresentRow]:
+def _unknown(registry: Registry, table: Table, hlc: int, key: Sequence[SqliteValue] | None) -> list[PastRow]:
+    """Return the rows of which the history does not tell, and that were there at a stamp: they were as they are."""
+    pairs = [Sql(f"shown.{identifier(name)} = :key{n}") for n, name in enumerate(table.key)]
     statement = sql(
-        "history/reading/list_shown",
-        columns=joined((Sql(f", shown.{identifier(name)}") for name in table.names), ""),
+        "history/reading/list_unknown",
+        columns=joined(Sql(f"shown.{identifier(name)}") for name in table.names),
         table=table.quoted,
         clock=table.clock,
         clock_is_shown=table.row_has_key_of("shown", "clock"),
-        where=Sql("1")
-        if key is None
-        else joined((Sql(f"shown.{identifier(name)} = :key{n}") for n, name in enumerate(table.key)), " AND "),
+        history=require(registry, table).quoted,
+        entry_is_shown=tables.entry_is_shown(table),
+        where=Sql("1") if key is None else joined(pairs, " AND "),
     )
-    bound = {f"key{n}": part for n, part in enumerate(key or ())}
-    same, width = tables.same_key(registry.connection, table), len(table.key)
-    found = {}
-    for inserted, *values in query.rows_to_show(registry.connection, statement, bound):
-        row_key = tuple(values[:width])
-        found[same(row_key)] = _PresentRow(row_key, dict(zip(table.names, values, strict=True)), inserted)
-    return found
+    bound = {"hlc": hlc} | {f"key{n}": part for n, part in enumerate(key or ())}
+    width = len(table.key)
+    return [
+        PastRow(table.name, tuple(row[:width]), dict(zip(table.names, row, strict=True)))
+        for row in query.each_to_show(registry.connection, statement, bound)
+    ]

@@ -88,6 +88,19 @@ def changed(kind: str, value: SqliteValue, old: SqliteValue, new: SqliteValue) -
     return _on_json(value, old, new, dict, _map_changed)
 
 
+def alike(field: Field, one: SqliteValue, other: SqliteValue) -> bool:
+    """Tell whether two values of a column that is added to are the same: sets and maps have no order."""
+    if one is None or other is None or field.type in COUNTERS:
+        return one == other
+    try:
+        some, others = json.loads(str(one)), json.loads(str(other))
+    except (ValueError, RecursionError):
+        return one == other
+    if isinstance(some, list) and isinstance(others, list):
+        return {_name(each) for each in some} == {_name(each) for each in others}
+    return _name(some) == _name(others)
+
+
 def taken_back(field: Field, present: SqliteValue, updates: Iterable[tuple[SqliteValue, SqliteValue]]) -> SqliteValue:
     """Return what is left of the present value once updates (old, new) are taken back, the last of them first."""
     for old, new in reversed([*updates]):
@@ -100,7 +113,7 @@ def _on_json(
 ) -> SqliteValue:
     try:
         found = [json.loads(str(one)) if one is not None else kind() for one in (value, old, new)]
-    except ValueError:
+    except (ValueError, RecursionError):
         return new
     if not all(isinstance(one, kind) for one in found):
         return new

@@ -95,6 +95,13 @@ def key_is(table: Table, alias: str, other: str) -> Sql:
     return joined((Sql(f"{alias}.{identifier(naming.kept_key(uid))} = {other}.{key}") for uid, key in pairs), " AND ")
 
 
+def entry_is_shown(table: Table) -> Sql:
+    """Compare the key of an `entry` with that of a row that the table shows, `shown`."""
+    pairs = zip(table.key_uids, table.key, strict=True)
+    same = (Sql(f"entry.{identifier(naming.kept_key(uid))} = shown.{identifier(name)}") for uid, name in pairs)
+    return joined(same, " AND ")
+
+
 def kept(history: Table, fields: tuple[Field, ...]) -> list[Field]:
     """Return those of a table's columns that its history has."""
     present = {field.name for field in history.fields}

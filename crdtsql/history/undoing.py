@@ -7,34 +7,16 @@ listed.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass
 
-import apsw
-
-from crdtsql.base import (
-    CrdtsqlError,
-    Sql,
-    SqliteValue,
-    UsageError,
-    caseless,
-    identifier,
-    joined,
-    query,
-    sql,
-    value_to_json,
-)
-from crdtsql.conflicts import undelete
+from crdtsql.base import Sql, SqliteValue, UsageError, joined, query, sql
 from crdtsql.history import reading, replaying, tables
 from crdtsql.history.reading import HistoryEntry
-from crdtsql.sqlite import schema
+from crdtsql.history.rewriting import carry_out
+from crdtsql.history.undone import LeftAlone, UndoneRow, UndoneWrites, Values
 from crdtsql.store import Field, Registry, Table, acting
 
-Key = tuple[SqliteValue, ...]
-Values = dict[str, tuple[SqliteValue, SqliteValue]]
 _GROWING = {
     "grow-counter": "can only grow",
     "grow-set": "can only grow",
@@ -99,73 +81,6 @@ class Writes:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class UndoneRow:
-    """A row that is as it was.
-
-    Attributes:
-        did: updated; deleted, because the writes had made it; inserted, because they had deleted it.
-        values: column -> what it was until now, and what it is: None for a row that is not there.
-    """
-
-    table: str
-    key: Key
-    did: str
-    values: Values
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as `--json` prints it."""
-        values = {
-            name: {"from": value_to_json(was), "to": value_to_json(now)} for name, (was, now) in self.values.items()
-        }
-        return {"table": self.table, "key": [value_to_json(one) for one in self.key], "did": self.did, "values": values}
-
-
-@dataclass(frozen=True, slots=True)
-class LeftAlone:
-    """Something that the writes had written and that stays as it is.
-
-    Attributes:
-        column: None for the row itself.
-    """
-
-    table: str
-    key: Key
-    column: str | None
-    why: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as `--json` prints it."""
-        return asdict(self) | {"key": [value_to_json(one) for one in self.key]}
-
-
-@dataclass(slots=True)
-class UndoneWrites:
-    """What an undo did, or would do.
-
-    Attributes:
-        undone: the rows that are as they were.
-        left: what is not, and why.
-        unrecorded: table -> how many of its rows the writes were the last ones of, though it has no history that says how they were
-        before.
-        dry_run: nothing was changed.
-    """
-
-    undone: list[UndoneRow] = field(default_factory=list)
-    left: list[LeftAlone] = field(default_factory=list)
-    unrecorded: dict[str, int] = field(default_factory=dict)
-    dry_run: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as `--json` prints it."""
-        return {
-            "undone": [one.to_json() for one in self.undone],
-            "left": [one.to_json() for one in self.left],
-            "unrecorded": dict(self.unrecorded),
-            "dry_run": self.dry_run,
-        }
-
-
 def undo(registry: Registry, writes: Writes, only: Collection[str] | None = None) -> UndoneWrites:
     """Undo writes, as far as nobody wrote on top of them.
 
@@ -188,20 +103,15 @@ def undo(registry: Registry, writes: Writes, only: Collection[str] | None = None
                 report.unrecorded[table.name] = count
             continue
         planned += _plan(registry, table, writes, report)
-    _carry_out(registry, planned, report)
+    carry_out(registry, planned, report)
     return report
 
 
 def _plan(registry: Registry, table: Table, writes: Writes, report: UndoneWrites) -> list[tuple[Table, UndoneRow]]:
     """Say what must become of the rows of a table; what must stay goes into the report."""
-    same = tables.same_key(registry.connection, table)
-    keys = {same(entry.key): entry.key for entry in reading.entries(registry, table, None, writes.where, writes.values)}
     planned = []
-    for key in keys.values():
-        row = _WrittenRow(
-            table, key, reading.entries(registry, table, key), reading.present(registry, table, key), writes
-        )
-        found = row.plan(report.left)
+    for row in reading.rows(registry, table, None, writes):
+        found = _WrittenRow(table, row, writes).plan(report.left)
         if found is not None:
             planned.append((table, found))
     return planned
@@ -210,17 +120,11 @@ def _plan(registry: Registry, table: Table, writes: Writes, report: UndoneWrites
 class _WrittenRow:
     """A row that some of the writes wrote."""
 
-    def __init__(
-        self,
-        table: Table,
-        key: Key,
-        entries: Sequence[HistoryEntry],
-        present: dict[str, SqliteValue] | None,
-        writes: Writes,
-    ) -> None:
-        self.table, self.key, self.entries, self.present = table, key, entries, present
-        self.chosen = [entry for entry in entries if writes.has(entry)]
-        self.others = [entry for entry in entries if not writes.has(entry)]
+    def __init__(self, table: Table, row: reading.WrittenRow, writes: Writes) -> None:
+        self.table, self.entries, self.present = table, row.entries, row.present
+        self.key = replaying.last_key(row.entries)
+        self.chosen = [entry for entry in row.entries if writes.has(entry)]
+        self.others = [entry for entry in row.entries if not writes.has(entry)]
         began = any(entry.did in ("before", "inserted") for entry in self.others)
         self.past = replaying.state(table, self.others) if began else None
 
@@ -237,7 +141,7 @@ class _WrittenRow:
                 left.append(self._left(None, f"{_who(deleted)} deleted it too"))
                 return None
             came: Values = {name: (None, value) for name, value in (self.past or {}).items() if name in self._names}
-            return UndoneRow(self.table.name, self.key, "inserted", came)
+            return UndoneRow(self.table.name, replaying.last_key(self.others), "inserted", came)
         if self.past is None:
             if later:
                 left.append(self._left(None, f"{_who(later[-1])} wrote to it since then"))
@@ -266,13 +170,8 @@ class _WrittenRow:
             if not _same((self.past or {}).get(column.name), present):
                 left.append(self._left(column.name, f"a {column.type} {_GROWING[column.type]}"))
             return None
-        updates = [
-            (replaying.replaced(self.table, self.entries, entry, column.name), entry.values[column.name])
-            for entry in self.chosen
-            if column.name in entry.replaced and column.name in entry.values
-        ]
-        if column.type in replaying.ADDED_TO and updates:
-            return (replaying.taken_back(column, present, updates),)
+        if column.type in replaying.ADDED_TO:
+            return self._less(column, present, left)
         wrote = [entry for entry in self.entries if column.name in entry.values]
         top = max(wrote, key=lambda entry: (entry.hlc, entry.did != "before", entry.place))
         if top not in self.chosen:
@@ -285,6 +184,29 @@ class _WrittenRow:
             return (self.past[column.name],)
         return None
 
+    def _less(self, column: Field, present: SqliteValue, left: list[LeftAlone]) -> tuple[SqliteValue] | None:
+        """Return a value that is added to, without what the writes added, as far as that is still in it.
+
+        Where the history says how the present value came about, that is what the rest gives. Where it does not, because somebody
+        wrote without one, the changes of the writes are taken back, if no write since their first gave the row all values anew.
+        """
+        whole, past = replaying.state(self.table, self.entries), self.past or {}
+        updates = [
+            (replaying.replaced(self.table, self.entries, entry, column.name), entry.values[column.name])
+            for entry in self.chosen
+            if column.name in entry.replaced and column.name in entry.values
+        ]
+        back = replaying.taken_back(column, present, updates)
+        if whole is not None and column.name in past and replaying.alike(column, whole.get(column.name), present):
+            if replaying.alike(column, past[column.name], present):
+                return None
+            return (back if replaying.alike(column, back, past[column.name]) else past[column.name],)
+        since = (entry for entry in self.entries if entry.did != "before" and entry.place >= self.chosen[0].place)
+        if any(column.name in entry.values and column.name not in entry.replaced for entry in since):
+            left.append(self._left(column.name, "its value now is one that the history does not have"))
+            return None
+        return (back,)
+
     def _left(self, column: str | None, why: str) -> LeftAlone:
         return LeftAlone(self.table.name, self.key, column, why)
 
@@ -295,116 +217,6 @@ def _who(entry: HistoryEntry) -> str:
 
 def _same(one: SqliteValue, other: SqliteValue) -> bool:
     return type(one) is type(other) and one == other
-
-
-def _carry_out(registry: Registry, planned: Sequence[tuple[Table, UndoneRow]], report: UndoneWrites) -> None:
-    """Write rows, in an order that the constraints allow; what no order allows goes into the report."""
-    waiting, why = [*planned], dict[int, str]()
-    while waiting:
-        again = []
-        for table, row in waiting:
-            problem = _write(registry, table, row)
-            if problem is None:
-                report.undone.append(row)
-            else:
-                again.append((table, row))
-                why[id(row)] = problem
-        if len(again) == len(waiting):
-            break
-        waiting = again
-    updates = [(table, row) for table, row in waiting if row.did == "updated"]
-    if len(updates) > 1 and _exchanged(registry, updates):
-        report.undone += [row for _, row in updates]
-        waiting = [one for one in waiting if one not in updates]
-    report.left += [LeftAlone(table.name, row.key, None, why[id(row)]) for table, row in waiting]
-
-
-def _exchanged(registry: Registry, updates: Sequence[tuple[Table, UndoneRow]]) -> bool:
-    """Update rows that must have each other's UNIQUE values, all or none; return whether that was possible."""
-    with suppress(apsw.ConstraintError), query.savepoint(registry.connection, "crdt_exchange"):
-        if not _exchange(registry, updates):
-            raise apsw.ConstraintError
-        return True
-    return False
-
-
-def _exchange(registry: Registry, updates: Sequence[tuple[Table, UndoneRow]]) -> bool:
-    """Update them by way of other values, which they have in between."""
-    for table, row in updates:
-        unique = {name for index in schema.unique_indexes(registry.connection, table.name) for name in index.columns}
-        meanwhile = {name: (was, _another(was)) for name, (was, _) in row.values.items() if name in unique}
-        if meanwhile and _write(registry, table, replace(row, values=meanwhile)) is not None:
-            return False
-    return all(_write(registry, table, row) is None for table, row in updates)
-
-
-def _another(value: SqliteValue) -> SqliteValue:
-    """Return a value like another one that nobody has."""
-    return -secrets.randbits(62) if isinstance(value, int) else f"crdtsql-{secrets.token_hex(16)}"
-
-
-def _write(registry: Registry, table: Table, row: UndoneRow) -> str | None:
-    """Write a row as it was; return why not, if it can't be."""
-    connection = registry.connection
-    if row.did == "deleted":
-        referring = next(_referring(registry, table, row.key), None)
-        if referring is not None:
-            return f"rows of {referring!r} refer to it"
-    names = [identifier(name) for name in row.values]
-    new = [now for _, now in row.values.values()]
-    if row.did == "deleted":
-        statement, values = f"DELETE FROM {table.quoted} WHERE {table.has_given_key}", [*row.key]
-    elif row.did == "inserted":
-        columns = joined([*map(identifier, table.key), *names])
-        marks = ", ".join("?" * (len(row.key) + len(new)))
-        statement, values = f"INSERT INTO {table.quoted} ({columns}) VALUES ({marks})", [*row.key, *new]
-    else:
-        width = len(row.key)
-        settings = joined(Sql(f"{name} = ?{n}") for n, name in enumerate(names, width + 1))
-        statement = f"UPDATE {table.quoted} SET {settings} WHERE {table.has_given_key}"
-        values = [*row.key, *new]
-    try:
-        with query.savepoint(connection, "crdt_undo"):
-            if row.did == "inserted" and table.is_numbered and _bring_back(registry, table, row):
-                return None
-            connection.execute(statement, values)
-    except (apsw.ConstraintError, apsw.SQLError, UnicodeEncodeError) as error:
-        return f"it can't be written: {str(error).partition(': ')[2] or error}"
-    return None
-
-
-def _bring_back(registry: Registry, table: Table, row: UndoneRow) -> bool:
-    """Bring a deleted row back under its number, with what it had; return whether that was possible.
-
-    An INSERT would make another row, and what refers to the one that was deleted would not mean it.
-    """
-    try:
-        undelete(registry, table.name, row.key)
-    except CrdtsqlError:  # its values are forgotten or purged, or it was another row's number
-        return False
-    names = [identifier(name) for name in row.values]
-    if names:
-        settings = joined(Sql(f"{name} = ?{n}") for n, name in enumerate(names, len(row.key) + 1))
-        statement = f"UPDATE {table.quoted} SET {settings} WHERE {table.has_given_key}"
-        registry.connection.execute(statement, [*row.key, *(now for _, now in row.values.values())])
-    return True
-
-
-def _referring(registry: Registry, table: Table, key: Key) -> Iterator[str]:
-    """Name the tables of which rows refer to a row, by foreign keys."""
-    connection = registry.connection
-    of_row = joined((Sql(f"parent.{identifier(name)} = ?{n}") for n, name in enumerate(table.key, 1)), " AND ")
-    for name, kind in schema.user_tables(connection):
-        for one in schema.foreign_keys(connection, name) if kind == "table" else ():
-            if caseless(one.parent) != caseless(table.name):
-                continue
-            pairs = zip(one.columns, one.parent_columns or table.key, strict=False)
-            same = joined(
-                (Sql(f"child.{identifier(own)} = parent.{identifier(their)}") for own, their in pairs), " AND "
-            )
-            joint = Sql(f"{identifier(name)} AS child JOIN {table.quoted} AS parent ON {same}")
-            if query.exists(connection, joint, of_row, key):
-                yield name
 
 
 def _count_last(registry: Registry, table: Table, writes: Writes) -> int:

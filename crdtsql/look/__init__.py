@@ -6,7 +6,7 @@ from crdtsql.look.blame import CellOrigin, blame
 from crdtsql.look.doctor import Report, TableFindings, examine, notices
 from crdtsql.look.log import Graph, LogEntry, graph, log, writer, writer_at
 from crdtsql.look.measures import Measures, measure
-from crdtsql.look.members import Member, members
+from crdtsql.look.members import KnownMerge, Member, lanes, members, merges
 from crdtsql.look.revisions import ABSENT as ABSENT_ROW
 from crdtsql.look.revisions import revision
 from crdtsql.look.status import CompactionStatus, Status, status
@@ -20,6 +20,7 @@ __all__ = [
     "CompactionStatus",
     "Finding",
     "Graph",
+    "KnownMerge",
     "LogEntry",
     "Measures",
     "Member",
@@ -31,9 +32,11 @@ __all__ = [
     "examine",
     "graph",
     "guarded",
+    "lanes",
     "log",
     "measure",
     "members",
+    "merges",
     "notices",
     "revision",
     "seen",

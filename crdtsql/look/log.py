@@ -152,6 +152,7 @@ def log(registry: Registry, name: str | None, after: int, limit: int | None, run
     """List what arrived after a batch, the newest first; of histories only if one is named.
 
     Args:
+        name: of a table, None for all but histories, whose entries tell of rows that are listed.
         run: list what was written in a run instead, whether it arrived or was written here.
 
     Cost: reads the rows that changed since then, and of tables that were changed in large part at once all of them.

@@ -2,14 +2,18 @@
 
 Nothing is written for it: the version vector says up to when a site wrote, `_crdt_peer` what it was last seen to have. Whatever a site
 has, it had when it was seen, so the newest of both is a time at which it was there.
+
+A site that writes after a merge says what it had merged (`_crdt_merged`), and that travels with its writes. So of merges those alone
+are known after which a replica wrote something, and compaction forgets those that nobody asks for any more.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from crdtsql.base import RETIRED, Agreement, Now, clock
+from crdtsql.base import RETIRED, Agreement, Now, clock, query, sql
 from crdtsql.compaction import floor, silence
 from crdtsql.look.status import PeerStatus, peer_status
 from crdtsql.store import Registry, names, retired
@@ -85,3 +89,53 @@ def _standing(agreement: Agreement, awaited: set[bytes], site: bytes) -> str | N
     if site in agreement.acks:
         return "agreed"
     return "awaited" if site in awaited else None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMerge:
+    """What one site had merged when it wrote on, beyond what it had merged when it did so before.
+
+    Attributes:
+        site: id of the site that merged, as hex.
+        hlc: stamp of its first write afterwards.
+        saw: whose writes: site -> stamp of the last one of them; the latest first.
+    """
+
+    site: str
+    hlc: int
+    saw: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def time(self) -> str:
+        """Return when the site wrote on, by its clock, UTC, ISO 8601."""
+        return clock.show_time(self.hlc)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the merge as `--json` prints it."""
+        return {
+            "site": self.site,
+            "hlc": str(self.hlc),
+            "time": self.time,
+            "saw": {site: str(hlc) for site, hlc in self.saw.items()},
+        }
+
+
+def merges(registry: Registry, limit: int | None) -> list[KnownMerge]:
+    """List the merges of all sites, the latest first.
+
+    Args:
+        limit: at most so many, None for all.
+    """
+    found: list[KnownMerge] = []
+    statement = sql("look/members/list_merges")
+    for site, at, peer, upto in query.rows(registry.connection, statement, {"limit": -1 if limit is None else limit}):
+        if not found or (found[-1].site, found[-1].hlc) != (site, at):
+            found.append(KnownMerge(site, at))
+        found[-1].saw[peer] = upto
+    return found
+
+
+def lanes(found: Iterable[KnownMerge], most: int) -> tuple[str, ...]:
+    """Return the sites that have a lane of their own in a drawing of merges, those that the latest ones name first."""
+    named = (site for one in found for site in (one.site, *one.saw))
+    return tuple(dict.fromkeys(named))[:most]

@@ -33,7 +33,7 @@ class PastTools:
 
         def work(replica: Replica, token: http.Token) -> shapes.RowHistory:
             check_table(token, table)
-            names, found = replica.names(), replica.history(table, *key_of(key))
+            names, found = replica.names(), replica.history(table, *key_of(key), limit=limit + 1)
             writes = [
                 shapes.PastWrite(
                     did=one.did,

@@ -138,7 +138,7 @@ class PageRoom:
         token, table = _token(request), request.path_params["table"]
         try:
             key = json.loads(request.query_params.get("key", ""))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError("the address of a row has its key as a JSON array, as the other pages link it") from error
         if not token.read or not isinstance(key, list):
             raise UsageError("the address of a row has its key as a JSON array, as the other pages link it")

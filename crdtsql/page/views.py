@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from crdtsql.base import SqliteValue, UsageError, clock, from_json, show, value_to_json
+from crdtsql.base import SqliteValue, UnknownRowError, UsageError, clock, from_json, show, value_to_json
 from crdtsql.conflicts import Conflict
-from crdtsql.look import Graph, LogEntry, Member, graph, writer, writer_at
+from crdtsql.history import HistoryEntry
+from crdtsql.look import CellOrigin, Graph, KnownMerge, LogEntry, Member, graph, lanes, writer, writer_at
 from crdtsql.replica import UNSET, Replica
 from crdtsql.transports import http
 
@@ -70,19 +71,27 @@ def held(replica: Replica, token: http.Token) -> View:
 
 
 def changes(replica: Replica, token: http.Token) -> View:
-    """Show what came from others, the newest first, and by whom."""
+    """Show what came from others, the newest first, and by whom; to whoever may see all, also the merges of all replicas."""
     names = replica.names()
     found = [one for table in _tables(replica, token) for one in replica.log(table, limit=MOST)]
     found.sort(key=lambda one: one.batch, reverse=True)
     found = found[:MOST]
-    return {"changes": _changes(found, names), "graph": _graph(graph(found, LANES), names)}
+    view: View = {
+        "changes": _changes(found, names),
+        "graph": _graph(graph(found, LANES), names),
+        "whole": token.tables is None,
+    }
+    if token.tables is None:
+        view["merges"] = _merges(replica.merges(limit=MOST), names)
+    return view
 
 
 def row(replica: Replica, token: http.Token, table: str, key: Sequence[Any]) -> View:
-    """Show a row: each cell, who wrote it last, and when.
+    """Show a row: each cell, who wrote it last, and when; and every value before, if the table keeps a history.
 
     Raises:
         UsageError: the caller may not see the table, or the key is none.
+        UnknownRowError: there is no such row, and no history tells of it.
     """
     if token.others([table]):
         raise UsageError(f"token {token.name} is not for the table {table!r}")
@@ -91,23 +100,25 @@ def row(replica: Replica, token: http.Token, table: str, key: Sequence[Any]) -> 
     except ValueError as error:
         raise UsageError(f"the key in the address is none ({error})") from error
     names = replica.names()
-    cells = [
-        {
-            "column": one.column,
-            "value": _text(one.value),
-            "by": writer(one, names, 8),
-            "site": one.site,
-            "at": one.time,
-            "genesis": one.genesis,
-        }
-        for one in replica.blame(table, *parts)
-    ]
+    kept = replica.has_history(table)
+    written = replica.history(table, *parts, limit=MOST + 1) if kept else []
+    known = True
+    try:
+        cells = replica.blame(table, *parts)
+    except UnknownRowError:
+        if not written:
+            raise
+        cells, known = [], False
     columns = zip(replica.key_of(table), parts, strict=True)
     return {
         "table": table,
         "key": _key(parts),
         "columns": [(name, _text(part)) for name, part in columns],
-        "cells": cells,
+        "cells": [_cell(one, names) for one in cells],
+        "kept": kept,
+        "history": [_past(one, names) for one in written[: -MOST - 1 : -1]],
+        "more": len(written) > MOST,
+        "deleted": not known or (bool(cells) and not cells[0].shown),
         "revision": replica.revision(table, *parts),
     }
 
@@ -146,6 +157,27 @@ def _tables(replica: Replica, token: http.Token) -> list[str | None]:
     if token.tables is None:
         return [None]
     return [one.name for one in replica.status().tables if not token.others([one.name])]
+
+
+def _cell(one: CellOrigin, names: dict[str, str]) -> View:
+    return {
+        "column": one.column,
+        "value": _text(one.value),
+        "by": writer(one, names, 8),
+        "site": one.site,
+        "at": one.time,
+        "genesis": one.genesis,
+    }
+
+
+def _past(one: HistoryEntry, names: dict[str, str]) -> View:
+    return {
+        "did": one.did,
+        "values": {name: _text(value) for name, value in one.values.items()},
+        "by": "" if one.did == "before" else writer(one, names, 8),
+        "site": one.site,
+        "at": one.time,
+    }
 
 
 def _member(one: Member) -> View:
@@ -196,6 +228,29 @@ def _graph(found: Graph, names: dict[str, str]) -> View:
             dots[lane] = dots.get(lane, 0) + rows
         lines.append((arrival.time, [{"lane": lane, "rows": rows} for lane, rows in sorted(dots.items())]))
     return {"sites": [names.get(site, site[:8]) for site in found.sites], "lines": lines}
+
+
+def _merges(found: Sequence[KnownMerge], names: dict[str, str]) -> View:
+    """Say in which lanes each merge is: of who merged, and of whose writes; sites without a lane of their own share the last one."""
+    order = lanes(found, LANES)
+    lane = {site: number for number, site in enumerate(order)}
+    lines = [
+        {
+            "at": one.time,
+            "by": names.get(one.site, one.site[:8]),
+            "lane": lane.get(one.site, LANES - 1),
+            "saw": [
+                {
+                    "name": names.get(site, site[:8]),
+                    "lane": lane.get(site, LANES - 1),
+                    "upto": clock.show_time(upto),
+                }
+                for site, upto in one.saw.items()
+            ],
+        }
+        for one in found
+    ]
+    return {"sites": [names.get(site, site[:8]) for site in order], "lines": lines}
 
 
 def _conflict(one: Conflict, names: dict[str, str]) -> View:

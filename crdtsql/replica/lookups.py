@@ -32,7 +32,7 @@ from crdtsql.store import damage, has_pending, lanes, peers, retired, sites
 
 if TYPE_CHECKING:
     from crdtsql.conflicts import Conflict
-    from crdtsql.look import CellOrigin, LogEntry, Measures, Member, Report, Status, Stranger
+    from crdtsql.look import CellOrigin, KnownMerge, LogEntry, Measures, Member, Report, Status, Stranger
     from crdtsql.numbers import Renumbered
     from crdtsql.shown import Difference, HeldRow
 
@@ -275,6 +275,21 @@ class Lookups(Session):
 
         with self._folded(strict=False):
             return log(self.registry, table, after, limit, run)
+
+    @verb
+    def merges(self, *, limit: int | None = 100) -> list[KnownMerge]:
+        """List which sites had merged whose writes when they wrote on, the latest first.
+
+        It tells of all replicas, as far as is known here. A merge after which its replica wrote nothing is not known elsewhere,
+        and compaction forgets old ones.
+
+        Args:
+            limit: at most so many, None for all.
+        """
+        from crdtsql.look import merges
+
+        with self._folded(strict=False):
+            return merges(self.registry, limit)
 
     @verb
     def position(self) -> int:

@@ -101,7 +101,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         Raises:
             CannotEnableError: a named table can't be replicated, or is enabled already in another way; then none is.
             ColumnTypeError: a column can't have its type; then no table is enabled.
-            UsageError: there is no such row policy or granularity.
+            UsageError: there is no such row policy or granularity, or the table is a history.
         """
         from crdtsql.evolve import Enabling, appear
         from crdtsql.look import notices
@@ -199,6 +199,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         from crdtsql.shown import set_rows
 
         with self._changing(ForeignKeys.OFF):
+            self.registry.table(table).check_no_history()
             return set_rows(self.registry, table, policy, granularity)
 
     @verb

@@ -215,11 +215,13 @@ class SchemaVerbs(Session):
 
         Raises:
             ColumnTypeError: there is no such column or type, or the column can't have it.
+            UsageError: the table is a history.
         """
         from crdtsql.fold import retype
         from crdtsql.shown import moved
 
         with self._changing():
+            self.registry.table(table).check_no_history()
             moved.take_in(self.registry)
             return retype(self.registry, table, column, type, self._now)
 

@@ -307,6 +307,17 @@ class Table:
         """Compare the key of a row of the user's table with the first values that are bound."""
         return _has_given_key(self.key)
 
+    def check_no_history(self) -> None:
+        """Check that the table is no history of another one, which follows that one in all.
+
+        Raises:
+            UsageError: it is one.
+        """
+        if self.is_history:
+            raise UsageError(
+                f"table {self.name!r} is the history of another table, and follows that one: change nothing of it"
+            )
+
     def check_width(self, key: Sequence[object]) -> None:
         """Check that a key has as many parts as the table's.
 

@@ -390,11 +390,15 @@ def test_a_stranger_can_spoil_nothing(tmp_path: Path, clock: peers.Clock) -> Non
         row = "INSERT INTO crdt_history_task (at, site, op, k_id, columns, seen, actor) VALUES (6, x'', 4, 't1', ?, ?, x'00')"
         b.connection.execute(row, ('{"a": [', "[[1]]"))
         b.connection.execute(row.replace("(6,", "(7,"), ('["title", 5, "nothing"]', '{"x": 1}'))
+        b.connection.execute(row.replace("(6,", "(8,"), ("[" * 50_000, '[[1e999, "x"]]'))
+        b.connection.execute(row.replace("(6,", "(9,"), ("[]", "[" * 50_000))
         sync(app, b)
-        assert any("keeps the history" in notice for notice in app.notices)
+        (joined,) = (notice for notice in app.notices if "keeps the history" in notice)
+        assert joined.endswith("another replica keeps the history of 'task', and so does this one from now on")
         assert app.history("task") and app.history("task", "t1")
         assert app.connection.execute("SELECT count(*) FROM crdt_history").get > 0
         assert app.undo(actor="bot").undone == []
+        assert app.as_of("task", timedelta(0), "t1")
     with peers.replica(tmp_path / "c.db", SCHEMA, now=clock, site=3) as c, c.clone(tmp_path / "d.db") as d:
         client(d, "CREATE TABLE crdt_history_task (id INTEGER PRIMARY KEY, v)")
         with d._changing():
@@ -420,3 +424,31 @@ def test_who_may_write_a_table_may_write_its_history(tmp_path: Path, clock: peer
             assert not app.aside() and len(told(app, "t1")) == 2
         with pytest.raises(CrdtsqlError, match="history of another"):
             app.enable("crdt_history_note")
+
+
+def test_nobody_is_advised_to_change_it(tmp_path: Path, clock: peers.Clock) -> None:
+    """Doctor says of columns of a history nothing that it says of the user's, and their types and policies are nobody's choice."""
+    schema = "CREATE TABLE doc (id TEXT PRIMARY KEY NOT NULL, tags TEXT)"
+    with peers.replica(tmp_path / "app.db", schema, now=clock) as app:
+        app.keep_history("doc")
+        for number in range(20):
+            client(app, f"INSERT INTO doc VALUES ('d{number}', '[\"a\",\"b{number}\"]')")
+        found = {table.name: [finding.about for finding in table.findings] for table in app.doctor().tables}
+        assert "type" in found["doc"] and "type" not in found["crdt_history_doc"]
+        for change in (
+            lambda: app.set_type("crdt_history_doc", "v_tags", "set"),
+            lambda: app.set_rows("crdt_history_doc", "grow-only"),
+        ):
+            with pytest.raises(UsageError, match="is the history of another table"):
+                change()
+
+
+def test_what_came_in_is_not_listed_twice(app: Replica, tmp_path: Path) -> None:
+    """Entries of a history are no news beside the rows that they tell of; who names the history gets them."""
+    with app.clone(tmp_path / "b.db") as b:
+        with b.acting_as("bot", run="r1"):
+            client(b, "UPDATE task SET title = 'x' WHERE id = 't1'", "UPDATE task SET title = 'y' WHERE id = 't1'")
+        sync(app, b)
+    for run in (None, "r1"):
+        assert [(one.table, one.key) for one in app.log(run=run)] == [("task", ("t1",))]
+    assert {one.table for one in app.log("crdt_history_task")} == {"crdt_history_task"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -79,6 +80,92 @@ def test_a_run_is_taken_back(statements: tuple[str, ...], app: Replica, tmp_path
         assert rows(b) == before
         sync(app, b)
         assert rows(app) == before
+
+
+def test_values_that_are_exchanged_leave_nothing_else_behind(tmp_path: Path) -> None:
+    """An undo exchanges UNIQUE values of any kind, also under CHECKs and where rows refer to them; no history has others."""
+    schema = """
+    CREATE TABLE place (id INTEGER PRIMARY KEY, word TEXT UNIQUE CHECK (length(word) = 1), note TEXT) STRICT;
+    CREATE TABLE weight (id INTEGER PRIMARY KEY, grams REAL UNIQUE, hash BLOB UNIQUE) STRICT;
+    CREATE TABLE user (id INTEGER PRIMARY KEY, word TEXT REFERENCES place (word) ON UPDATE CASCADE);
+    INSERT INTO place VALUES (1, 'a', 'x'), (2, 'b', 'y'), (3, NULL, 'z');
+    INSERT INTO weight VALUES (1, 1.5, x'01'), (2, 2.5, x'02');
+    INSERT INTO user VALUES (1, 'a'), (2, 'b');
+    """
+    tables = ("place", "weight", "user")
+
+    def shown(replica: Replica) -> list[list[Any]]:
+        return [replica.connection.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall() for name in tables]
+
+    with peers.replica(tmp_path / "a.db", schema, now=peers.Clock(step=1), site=1) as app:
+        run(app, "UPDATE place SET note = note || '!'")
+        for name in tables:
+            app.keep_history(name)
+        before = shown(app)
+        run(
+            app,
+            "UPDATE place SET word = 'c' WHERE id = 1",
+            "UPDATE place SET word = 'a' WHERE id = 2",
+            "UPDATE place SET word = 'b' WHERE id = 1",
+            "UPDATE weight SET grams = -id, hash = CAST('was' || id AS BLOB)",
+            "UPDATE weight SET grams = 3.5 - id, hash = CASE id WHEN 1 THEN x'02' ELSE x'01' END",
+            name="r2",
+        )
+        with app.clone(tmp_path / "silent.db") as silent:
+            silent.end_history("place")
+            run(silent, "UPDATE place SET note = id", name="")
+            sync(app, silent)
+        before[0] = [(number, word, str(number)) for number, word, _ in before[0]]
+        with app.clone(tmp_path / "b.db") as b:
+            report = b.undo(run="r2")
+            assert report.undone and not report.left, report.left
+            assert shown(b) == before
+            sync(app, b)
+            assert shown(app) == before
+            for replica in (app, b):
+                found = {
+                    str(value) for name in tables for one in replica.history(name) for value in one.values.values()
+                }
+                known = r"a b c x! y! z! 1 2 3 None 1.5 2.5 -1.0 -2.0 b'\x01' b'\x02' b'was1' b'was2'"
+                assert found <= {*known.split()}, found
+                undone = [
+                    one.values for one in replica.history("place", 1) if one.site == b.site and one.did == "updated"
+                ]
+                assert undone == [{"word": "a"}]
+                assert not replica.doctor().broken
+
+
+@pytest.mark.parametrize(
+    ("bot", "later", "expected"),
+    [
+        # A run that adds to a row, and then writes it all anew: what the replaced row had is there again, with what came later.
+        ("UPDATE task SET n = n + 3; INSERT OR REPLACE INTO task (id, n, tags) VALUES ('t1', 2, '[]')", "", (1, ["a"])),
+        ("INSERT OR REPLACE INTO task (id, title, n) VALUES ('t1', 'x', 5)", "UPDATE task SET n = n + 10", (11, ["a"])),
+        # Somebody else writes it all anew after the run: nothing of the run is in it.
+        ("UPDATE task SET n = n + 3, tags = '[\"bot\"]'", "INSERT OR REPLACE INTO task (id, n) VALUES ('t1', 7)", (7, [])),
+        ("UPDATE task SET n = n + 3", "DELETE FROM task WHERE id = 't1'; INSERT INTO task (id, n) VALUES ('t1', 7); UPDATE task SET n = 8", (8, [])),
+        # In between.
+        ("UPDATE task SET n = n + 3, tags = '[\"a\",\"b\"]'", "UPDATE task SET n = n * 2, tags = '[\"c\",\"b\",\"a\"]'", (5, ["a", "c"])),
+    ],
+)  # fmt: skip
+def test_what_was_added_to_a_row_that_is_written_anew(bot: str, later: str, expected: Any, app: Replica) -> None:
+    """Of counters and sets an undo takes off what is still in the value, and no more."""
+    run(app, bot)
+    run(app, later, name="")
+    app.undo(run="r1")
+    (found,) = app.connection.execute("SELECT n, tags FROM task WHERE id = 't1'").fetchall()
+    assert (found[0], sorted(json.loads(found[1]))) == expected
+
+
+def test_a_row_comes_back_under_its_name(tmp_path: Path) -> None:
+    """As it was spelled before the run, of equal keys."""
+    schema = "CREATE TABLE tag (id TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, v); INSERT INTO tag VALUES ('Red', 1)"
+    with peers.replica(tmp_path / "a.db", schema, now=peers.Clock(step=1), site=1) as app:
+        app.keep_history("tag")
+        again = "INSERT INTO tag VALUES ('RED', 2)"
+        run(app, "DELETE FROM tag", again, "DELETE FROM tag WHERE id = 'red'")
+        assert [one.key for one in app.undo(run="r1").undone] == [("Red",)]
+        assert app.connection.execute("SELECT * FROM tag").fetchall() == [("Red", 1)]
 
 
 def test_what_others_wrote_on_top_stays_and_is_named(app: Replica) -> None:

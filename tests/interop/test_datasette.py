@@ -70,6 +70,7 @@ def path(tmp_path: Path) -> Path:
     path = board(tmp_path, "ours <em>")
     with Replica.open(path, now=now_ms) as app:
         write(app, "INSERT INTO task VALUES ('-o a/b,c%', 'odd', NULL)")
+        write(app, "INSERT INTO secret VALUES (1, 'word')")
     return path
 
 
@@ -86,6 +87,9 @@ def test_what_it_adds(path: Path, tmp_path: Path) -> None:
         row = get(f"{address}/board/task/t1")
         assert "Who wrote it" in row and "Conflicts" in row and "ours &lt;em&gt;" in row and "theirs" in row
         assert "ours <em>" not in row and row.count("agent-7 (run r42)") >= 2, "of the cell, and of the conflict"
+        past = row.partition("<h2>History</h2>")[2]
+        assert past.index("theirs") < past.index("first") and "agent-7 (run r42) at laptop" in past
+        assert "ours &lt;em&gt;" in past and "<h2>History</h2>" not in get(f"{address}/board/secret/1")
         assert "Who wrote it" in get(f"{address}/board/task/{quote('-o a/b,c%').replace('%', '~').replace('/', '~2F')}")
         assert "agent-7 (run r42)" in get(f"{address}/board/task")
         assert "Held rows" in get(f"{address}/board/task") and "Held rows" not in get(f"{address}/board/secret")

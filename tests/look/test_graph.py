@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from crdtsql import Replica, sync
-from crdtsql.look import graph
+from crdtsql.look import graph, lanes
 from tests.support.command import ok
 from tests.support.peers import three, write
 
@@ -43,3 +44,28 @@ def test_log_draws_it(tmp_path: Path) -> None:
     lines = [line.partition("batch")[0].split() for line in drawn[3:]]
     assert lines == [["o", "o"], [mark for lane in drawn[:2] for mark in ("o" if lane[3:].startswith("one") else "|")]]
     assert all(line.isascii() for line in drawn) and "rows of" in drawn[3]
+
+
+def test_merges_of_all_replicas(tmp_path: Path) -> None:
+    """Every replica lists who had merged whose writes when it wrote on, also between others; one that only passes on is not in it."""
+    hub, one, two = arrived(tmp_path)
+    write(two, "UPDATE t SET v = 'seen' WHERE id = 1")
+    sync(one, two)
+    write(one, "UPDATE t SET v = 'and back' WHERE id = 1")
+    sync(hub, one)
+    found = hub.merges()
+    assert [(merge.site, [*merge.saw]) for merge in found] == [(one.site, [two.site]), (two.site, [one.site])]
+    assert found[0].saw[two.site] == two.vector()[two.site] and found[0].hlc == one.vector()[one.site]
+    assert [merge.to_json() for merge in one.merges()] == [merge.to_json() for merge in found]
+    assert hub.merges(limit=1) == found[:1]
+    assert lanes(found, 12) == (one.site, two.site) and lanes(found, 1) == (one.site,) and lanes([], 12) == ()
+    path = hub.path
+    hub.close()
+    drawn = ok("log", path, "--graph").splitlines()
+    begin = drawn.index("merges of all replicas that are known here: * had merged what o wrote when it wrote on")
+    assert [line.split()[:2] for line in drawn[begin + 4 :]] == [["*", "o"], ["o", "*"]]
+    assert "one" in drawn[begin + 4] and "had merged two" in drawn[begin + 4]
+    told = json.loads(ok("log", path, "--graph", "--json"))["merges"]
+    assert told == [merge.to_json() for merge in found]
+    assert "merges" not in json.loads(ok("log", path, "--json"))
+    assert "merges of all" not in ok("log", path, "--graph", "--table", "t")

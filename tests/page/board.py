@@ -22,6 +22,7 @@ def board(folder: Path, title: str | None) -> Path:
         hub.enable("task", "secret")
         if title is None:
             return path
+        hub.keep_history("task")
         hub.set_name("hub")
         with hub.clone(folder / "laptop.db") as laptop:
             laptop.set_name("laptop")

@@ -81,6 +81,48 @@ def test_what_the_pages_show(path: Path) -> None:
         assert browser.get("/nothing").status_code == 404
 
 
+def test_a_row_has_its_history(path: Path) -> None:
+    """Who wrote what, when and in which run, the newest first; of a table without a history, and of a purged row, it says so."""
+    with Replica.open(path, now=now_ms) as hub:
+        write(hub, "INSERT INTO secret VALUES (1, 'word')")
+        write(hub, "INSERT INTO task VALUES ('t8', 'a', 8)")
+        write(hub, "DELETE FROM task WHERE id = 't8'")
+    with looking(path) as browser:
+        row = words(browser.get("/row/task?key=%5B%22t1%22%5D"))
+        past = row.partition(" History ")[2]
+        assert past.index("theirs") < past.index("first") and "inserted" in past and "updated" in past
+        assert "agent-7 (run r42) at laptop" in past and EVIL in past
+        assert "None is kept of this table" in words(browser.get("/row/secret?key=%5B1%5D"))
+        gone = words(browser.get("/row/task?key=%5B%22t8%22%5D"))
+        assert "does not show this row" in gone and "deleted" in gone and "inserted" in gone
+        assert "does not show this row" not in row
+        with Replica.open(path, now=now_ms) as hub:
+            for number in range(120):
+                write(hub, "UPDATE task SET title = ? WHERE id = 't2'", values=[f"title {number}"])
+                hub.fold()
+        many = words(browser.get("/row/task?key=%5B%22t2%22%5D"))
+        assert "title 119" in many and "title 20 " in many and "title 19 " not in many and "There is more" in many
+
+
+def test_merges_of_all_replicas_are_drawn(path: Path) -> None:
+    """Also those that the file took no part in, for whoever may see all of it."""
+    with Replica.open(path, now=now_ms) as hub, Replica.open(path.parent / "laptop.db", now=now_ms) as laptop:
+        write(laptop, "UPDATE task SET title = 'seen' WHERE id = 't2'")
+        sync(hub, laptop)
+        with laptop.clone(path.parent / "phone.db") as phone:
+            phone.set_name("phone")
+            write(phone, "UPDATE task SET title = 'phoned' WHERE id = 't2'")
+            sync(phone, laptop)
+            write(laptop, "UPDATE task SET title = 'heard' WHERE id = 't2'")
+            sync(hub, laptop)
+    with looking(path) as browser:
+        page = browser.get("/changes")
+        said = words(page).partition("Merges of all replicas")[2]
+        assert "laptop" in said and "phone up to" in said and page.text.count("<svg") == 2
+    with looking(path, tables=["task"]) as browser:
+        assert "Merges of all replicas" not in browser.get("/changes").text
+
+
 def test_a_conflict_is_settled_with_a_button(path: Path) -> None:
     """A side, or another text; who chose too late is told so, and nothing is written."""
     with looking(path) as browser:

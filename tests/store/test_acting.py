@@ -262,6 +262,27 @@ def test_a_clone_knows_it(pair: list[Replica], tmp_path: Path) -> None:
         )
 
 
+def test_blocks_within_and_beside_each_other(pair: list[Replica]) -> None:
+    """After an inner block writes are the outer one's again; a block that ends leaves alone what somebody else has said since."""
+    one, _ = pair
+    with one.acting_as("outer", run="r"):
+        with one.acting_as("inner"):
+            assert str(one.acting()) == "inner"
+            with pytest.raises(ZeroDivisionError), one.acting_as("third"):
+                raise ZeroDivisionError
+            assert str(one.acting()) == "inner"
+        assert str(one.acting()) == "outer (run r)"
+    assert one.acting() is None
+    with Replica.open(one.path) as other:
+        first, second = one.acting_as("first"), other.acting_as("second")
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert str(one.acting()) == "second"
+        second.__exit__(None, None, None)
+        assert one.acting() is None
+
+
 def test_acting_as(pair: list[Replica]) -> None:
     """The block's writes are the actor's, also where it fails; a name that can't be said is refused before it begins."""
     a, _ = pair

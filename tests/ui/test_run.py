@@ -69,3 +69,24 @@ def test_who_writes_must_be_said(file: Path) -> None:
     assert "1 to 200 characters" in refused("run", "--as", "a" * 201, file, "--", "true", code=2)
     assert "which command to run" in refused("run", "--as", "a", file, "--", code=2)
     assert "give --as ACTOR too" in refused("write", file, "task", "t1", "title=x", "--run", "r1", code=2)
+
+
+def test_a_run_within_a_run(file: Path) -> None:
+    """What is written after the inner one counts as the outer one's again, in this file; a run of another file changes nothing of it."""
+    other = file.with_name("other.db")
+    peers.replica(other, SCHEMA).close()
+    script = """
+import subprocess, sys
+def write(path, key): subprocess.run([sys.executable, "-c", sys.argv[3], path, key], check=True)
+def inner(path, key): subprocess.run([sys.executable, "-m", "crdtsql", "run", "--as", "inner", path, "--", sys.executable, "-c", sys.argv[3], path, key], check=True)
+write(sys.argv[1], "t1"); inner(sys.argv[1], "t2"); write(sys.argv[1], "t3"); inner(sys.argv[2], "t4"); write(sys.argv[2], "t5")
+write(sys.argv[1], "t6")
+"""
+    ok("run", "--as", "outer", "--run", "r1", file, "--", sys.executable, "-c", script, file, other, WRITE)
+    assert [who(file, key) for key in ("t1", "t2", "t3", "t6")] == [
+        "outer (run r1)",
+        "inner",
+        "outer (run r1)",
+        "outer (run r1)",
+    ]
+    assert [who(other, key) for key in ("t4", "t5")] == ["inner", None]

@@ -68,8 +68,23 @@ class Histories(Session):
             return histories(self.registry)
 
     @verb
-    def history(self, table: str, *key: SqliteValue) -> list[HistoryEntry]:
+    def has_history(self, table: str) -> bool:
+        """Tell whether this file has a history of a table, of which `history` and `as_of` can tell.
+
+        Raises:
+            NotEnabledError: the table is not replicated.
+        """
+        from crdtsql.history import tables
+
+        with self._folded(strict=False):
+            return tables.of(self.registry, self.registry.table(table)) is not None
+
+    @verb
+    def history(self, table: str, *key: SqliteValue, limit: int | None = None) -> list[HistoryEntry]:
         """List what was written to a row, in the order of the stamps; without a key, to all rows of the table.
+
+        Args:
+            limit: the last so many, None for all.
 
         Raises:
             NotEnabledError: the table is not replicated.
@@ -78,7 +93,7 @@ class Histories(Session):
         from crdtsql.history import entries
 
         with self._folded(strict=False):
-            return entries(self.registry, self.registry.table(table), key or None)
+            return entries(self.registry, self.registry.table(table), key or None, limit)
 
     @verb
     def as_of(self, table: str, moment: datetime | timedelta, *key: SqliteValue) -> list[PastRow]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from crdtsql.base import UsageError, clock, printable, show, show_key, suggest
-from crdtsql.look import CompactionStatus, Graph, Member, Status, graph
+from crdtsql.look import CompactionStatus, Graph, KnownMerge, LogEntry, Member, Status, graph, lanes
 from crdtsql.transports import Contact, StoreStatus, contacts, known_stores
 from crdtsql.ui.changed import AT_MOST, changed_since
 from crdtsql.ui.cli.forgetting.ages import show_age
@@ -244,7 +244,12 @@ def _print_limited(found: Status) -> None:
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Only what arrived after this batch.")
 @click.option("--run", help="What was written in this run, here or elsewhere, as its writer said in crdt_actor.")
 @click.option("--limit", type=click.IntRange(min=1), default=AT_MOST, show_default=True, help="List at most so many.")
-@click.option("--graph", "as_graph", is_flag=True, help="Draw whose writes came in with which merge.")
+@click.option(
+    "--graph",
+    "as_graph",
+    is_flag=True,
+    help="Draw whose writes came in with which merge, and which replica had merged whose writes when it wrote on.",
+)
 @LOCK_TIMEOUT
 @JSON
 def log(
@@ -277,17 +282,25 @@ def log(
             return
         found = changed_since(replica, after, table, limit, run)
         names = replica.names()
+        everywhere = replica.merges(limit=limit) if as_graph and not (after or table or run) else []
     if as_json:
-        print_json(found.to_json() | {"names": names})
+        told = {"merges": [one.to_json() for one in everywhere]} if as_graph else {}
+        print_json(found.to_json() | told | {"names": names})
         return
-    if not found.entries:
+    if not found.entries and not everywhere:
         click.echo("nothing came from other sites" if run is None else f"no row shows what was written in run {run!r}")
         return
-    if as_graph:
+    if as_graph and found.entries:
         _draw(graph(found.entries, LANES), names)
-        if found.more:
-            click.echo(f"there are more: give --limit a larger number than {limit:,}")
-        return
+    elif not as_graph:
+        _print_log(found.entries, names)
+    if found.more:
+        click.echo(f"there are more: give --limit a larger number than {limit:,}")
+    if everywhere:
+        _draw_merges(everywhere, names)
+
+
+def _print_log(entries: list[LogEntry], names: dict[str, str]) -> None:
     rows = [
         [
             str(one.batch),
@@ -299,25 +312,39 @@ def log(
             f"{'before ' if one.hlc < 0 else ''}{one.time}",
             one.held or "",
         ]
-        for one in found.entries
+        for one in entries
     ]
     print_table([">batch", "table", "key", "did", "columns", "site", "written", "held"], rows)
-    if found.more:
-        click.echo(f"there are more: give --limit a larger number than {limit:,}")
+
+
+def _draw_lanes(sites: tuple[str, ...], names: dict[str, str]) -> list[str]:
+    letters = [chr(ord("A") + number) for number in range(len(sites))]
+    for lane, site in zip(letters, sites, strict=True):
+        click.echo(f"{lane}  {say(site, names)}")
+    click.echo("  ".join(letters))
+    return letters
+
+
+def _draw_merges(found: list[KnownMerge], names: dict[str, str]) -> None:
+    """Draw a line for each merge that is known of any replica: `*` who merged, `o` whose writes."""
+    click.echo("merges of all replicas that are known here: * had merged what o wrote when it wrote on")
+    sites = lanes(found, LANES)
+    _draw_lanes(sites, names)
+    for one in found:
+        drawn = "  ".join("*" if site == one.site else "o" if site in one.saw else "|" for site in sites)
+        saw = ", ".join(f"{say(site, names)} up to {clock.show_time(upto)}" for site, upto in one.saw.items())
+        click.echo(f"{drawn}   {one.time}: {say(one.site, names)} had merged {saw}")
 
 
 def _draw(found: Graph, names: dict[str, str]) -> None:
     """Draw a lane for each site and a line for each merge, the newest first."""
-    lanes = [chr(ord("A") + number) for number in range(len(found.sites))]
-    for lane, site in zip(lanes, found.sites, strict=True):
-        click.echo(f"{lane}  {say(site, names)}")
-    click.echo("  ".join(lanes))
+    letters = _draw_lanes(found.sites, names)
     for arrival in found.arrivals:
         drawn = "  ".join("o" if site in arrival.rows else "|" for site in found.sites)
         others = sum(rows for site, rows in arrival.rows.items() if site not in found.sites)
         said = [
             f"{rows:,} {lane}"
-            for lane, site in zip(lanes, found.sites, strict=True)
+            for lane, site in zip(letters, found.sites, strict=True)
             if (rows := arrival.rows.get(site))
         ]
         said += [f"{others:,} of others"] if others else []

@@ -43,13 +43,15 @@ def extra_template_vars(
             held = await ask("held", path, f"--table={table}")
             return {"crdtsql": None if held is None else {"held": held[:MOST], "more": len(held) > MOST}}
         key = await _key(datasette, str(database), str(table), request)
-        cells, conflicts = await asyncio.gather(
-            ask("blame", path, "--", str(table), *key), ask("conflicts", path, f"--table={table}")
+        cells, conflicts, past = await asyncio.gather(
+            ask("blame", path, "--", str(table), *key),
+            ask("conflicts", path, f"--table={table}"),
+            ask("log", path, f"--limit={MOST}", "--", str(table), *key),
         )
         if cells is None:
             return {"crdtsql": None}
         of_row = [one for one in conflicts or () if _parts(one["key"]) == list(key)]
-        return {"crdtsql": {"cells": cells, "conflicts": of_row[:MOST], "path": path}}
+        return {"crdtsql": {"cells": cells, "conflicts": of_row[:MOST], "past": past, "path": path}}
 
     return extra
 

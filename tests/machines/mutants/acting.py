@@ -22,6 +22,13 @@ ACTING = (
         tests=EXAMPLES,
     ),
     Mutant(
+        "a block that ends takes away who acts since then",
+        "replica/statements/actors.py",
+        "if after is not None and acting.acting",
+        "if after is None and acting.acting",
+        tests=EXAMPLES,
+    ),
+    Mutant(
         "a copy goes on as who wrote in the other file",
         "store/identity/acting.py",
         "\"UPDATE main._crdt_acting SET actor = '' WHERE",

@@ -61,6 +61,13 @@ PASTS = (
         tests=UNDO,
     ),
     Mutant(
+        "an undo takes off a counter what was written over since",
+        "history/undoing.py",
+        "        if whole is not None and column.name in past and",
+        "        if whole is None and column.name in past and",
+        tests=UNDO,
+    ),
+    Mutant(
         "an undo deletes a row that somebody wrote to",
         "history/undoing.py",
         "            if later:\n",
@@ -69,9 +76,37 @@ PASTS = (
     ),
     Mutant(
         "an undo takes rows along that refer to what it deletes",
-        "history/undoing.py",
+        "history/rewriting.py",
         "        if referring is not None:\n",
         "        if referring is None and False:\n",
+        tests=UNDO,
+    ),
+    Mutant(
+        "values that rows have while an undo exchanges theirs are captured",
+        "history/rewriting.py",
+        "    with without_capture(connection, [table for table, _ in updates]), writing.unchecked(connection):",
+        "    with writing.unchecked(connection):",
+        tests=UNDO,
+    ),
+    Mutant(
+        "a history takes values that rows have while an undo exchanges theirs for those before",
+        "history/rewriting.py",
+        "range(naming.KEPT_TOGETHER)",
+        "range(0)",
+        tests=UNDO,
+    ),
+    Mutant(
+        "what follows exchanged values is not written again",
+        "history/rewriting.py",
+        '            if row.did == "updated" and _write(',
+        '            if row.did == "made" and _write(',
+        tests=UNDO,
+    ),
+    Mutant(
+        "an undo brings rows back under the last spelling of their keys",
+        "history/undoing.py",
+        "replaying.last_key(self.others)",
+        "self.key",
         tests=UNDO,
     ),
     Mutant(
@@ -118,7 +153,7 @@ PASTS = (
     ),
     Mutant(
         "an undo makes another row of the number of one that was deleted",
-        "history/undoing.py",
+        "history/rewriting.py",
         'if row.did == "inserted" and table.is_numbered and',
         'if row.did == "" and table.is_numbered and',
         tests=UNDO,
@@ -147,8 +182,8 @@ PASTS = (
     Mutant(
         "a column that was added had nothing in it before somebody wrote it",
         "history/reading.py",
-        "_default(registry, table, field.name) if field.name in written",
-        "None if field.name in written",
+        "{name: defaults.get(name) for name in written}",
+        "dict.fromkeys(written)",
         tests=EXAMPLES,
     ),
 )

@@ -1,5 +1,8 @@
 SELECT
-  entry.at, lower(hex(entry.site)), entry.op, entry.columns, entry.seen, entry.since, entry.actor, entry.session, entry.run, entry.note, ${keys}${values}
+  entry.at, lower(hex(entry.site)), entry.op, entry.columns, entry.seen, entry.since, entry.actor, entry.session, entry.run, entry.note,
+  ${keys}${values}${shown}
 FROM ${history} AS entry
+${beside}
 WHERE entry.op < 9 AND ${where}
-ORDER BY entry.at, entry.site, entry.op
+ORDER BY ${order}
+LIMIT :limit

@@ -124,7 +124,7 @@ def _cells(row: PastRow) -> list[str]:
 
 def print_entries(replica: Replica, table: str, key: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Print what was written to a row, the oldest first."""
-    found, names = replica.history(table, *key), replica.names()
+    found, names = replica.history(table, *key, limit=limit + 1), replica.names()
     more, shown = len(found) > limit, found[-limit:]
     if as_json:
         print_json({"entries": [entry.to_json() for entry in shown], "more": more, "names": names})

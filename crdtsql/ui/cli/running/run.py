@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -12,10 +14,14 @@ from typing import Any
 import click
 
 from crdtsql.base import CrdtsqlError, UsageError
+from crdtsql.replica import Replica
+from crdtsql.store import Actor
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """What ends a command from outside; it is told to the child, and the actor ends after it."""
+AROUND = "CRDTSQL_RUN_FILES"
+"""The variable that tells a command, and what it runs, which files a `run` is about."""
 
 
 def register(group: click.Group) -> None:
@@ -58,7 +64,8 @@ def run(
       crdtsql run --as agent-7 --run r42 app.db -- python agent.py
 
     It holds for the file: what other programs write to it meanwhile counts as the actor's too. Where several agents write at once,
-    give each a replica of its own. The actor ends with COMMAND, however that ends; only if crdtsql itself is killed does it stay,
+    give each a replica of its own. The actor ends with COMMAND, however that ends, and within another `run` of the file that one's
+    goes on; only if crdtsql itself is killed does it stay,
     until the next `run`, or DELETE FROM crdt_actor. Interrupts and SIGTERM go on to COMMAND.
     """
     if actor is None:
@@ -69,18 +76,34 @@ def run(
     with (
         _passing_on() as started,
         open_replica(database) as replica,
-        replica.acting_as(actor, session=session, run=run, note=note),
+        replica.acting_as(actor, session=session, run=run, note=note, inside=_around(replica)),
     ):
-        code = _run(words, started)
+        code = _run(words, started, {**os.environ, AROUND: json.dumps([*_files(), os.path.realpath(replica.path)])})
     if as_json:
         print_json({"actor": actor, "session": session, "run": run, "exit_code": code})
     ctx.exit(code)
 
 
-def _run(command: Sequence[str], started: Callable[[subprocess.Popen[bytes]], None]) -> int:
+def _files() -> list[str]:
+    """Return the files that a `run` around this one is about."""
+    try:
+        found = json.loads(os.environ.get(AROUND, "[]"))
+    except (ValueError, RecursionError):
+        return []
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+
+
+def _around(replica: Replica) -> Actor | None:
+    """Return as whom writes count around this run, if another one runs it: that one goes on afterwards."""
+    return replica.acting() if os.path.realpath(replica.path) in _files() else None
+
+
+def _run(
+    command: Sequence[str], started: Callable[[subprocess.Popen[bytes]], None], environment: Mapping[str, str]
+) -> int:
     """Run a command to its end; return its exit code, 128 and more if a signal ended it, as a shell does."""
     try:
-        child = subprocess.Popen(command)
+        child = subprocess.Popen(command, env=environment)
     except OSError as error:
         raise CrdtsqlError(f"{command[0]} can't be run ({error.strerror}): nothing was done; give its path") from error
     started(child)

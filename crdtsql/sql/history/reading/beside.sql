@@ -1,0 +1,1 @@
+LEFT JOIN ${table} AS shown ON ${entry_is_shown}

@@ -1,0 +1,1 @@
+(${keys}) IN (SELECT ${keys} FROM ${history} AS entry WHERE ${where})
