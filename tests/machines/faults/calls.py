@@ -19,6 +19,8 @@ from typing import Any
 
 import apsw
 
+from tests.machines.faults.foreseen import CHANCE
+
 UNIX = sys.platform == "linux"
 _BASE = "unix"
 _F_SETLK, _F_UNLCK = 6, 2
@@ -83,6 +85,7 @@ class Plan:
         at: the call that does, from 1 on; 0: none.
         for_good: all later ones do too; of locks `MOST_LOCKS`.
         kills: it does not fail, the process dies.
+        torn: where the process dies at a write, half of it is written before.
         counts: how many there were: of the kind under "", of others by their names.
         hits: how many failed.
     """
@@ -91,6 +94,7 @@ class Plan:
     at: int = 0
     for_good: bool = False
     kills: bool = False
+    torn: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     hits: int = 0
 
@@ -182,6 +186,8 @@ class Calls:
             plan = self.plan
             if plan is None:
                 return original(*given)
+            if name == "open" and plan.kills and given[0] == b"/dev/urandom":
+                return original(CHANCE, *given[1:])
             unlocks = False
             if name == "fcntl":
                 if given[1] != _F_SETLK:
@@ -189,7 +195,7 @@ class Calls:
                 unlocks = ctypes.c_short.from_address(given[2]).value == _F_UNLCK
             if not plan.is_due(name, unlocks=unlocks):
                 return original(*given)
-            if name == "pwrite64" and (plan.kind.torn or (plan.kills and plan.at % 2)):
+            if name == "pwrite64" and (plan.kind.torn or plan.torn):
                 original(given[0], given[1], given[2] // 2, given[3])
             if plan.kills:
                 os.kill(os.getpid(), signal.SIGKILL)
