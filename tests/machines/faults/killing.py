@@ -119,7 +119,7 @@ def main() -> int:
             first = ledger.next.get(case, 0) if arguments.first is None else arguments.first
             landed, states = -1, 0
             try:
-                landed, states = kill_some(name, journal, first, BATCH, Path(folder) / "scene", calls)
+                landed, states = kill_some(name, journal, first, BATCH, folder / "scene", calls)
             except AssertionError as error:
                 print(error, file=sys.stderr)
                 failed += 1

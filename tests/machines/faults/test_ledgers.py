@@ -6,6 +6,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import click
 import pytest
 
@@ -102,3 +103,12 @@ def test_failing_calls_add_up(tmp_path: Path) -> None:
         go_on(again, trials, calls, time.monotonic() + 0.3)
         assert sum(count for _, count in again.values()) == trials.injected
     assert Progress(tmp_path / "faults.json", "another").found == {}
+
+
+def test_nobody_sleeps() -> None:
+    """While calls are watched, SQLite does not sleep; afterwards it does as before."""
+    sleeps = [[one["xSleep"] for one in apsw.vfs_details() if one["zName"] == "unix"]]
+    with watched():
+        sleeps.append([one["xSleep"] for one in apsw.vfs_details() if one["zName"] == "unix"])
+    sleeps.append([one["xSleep"] for one in apsw.vfs_details() if one["zName"] == "unix"])
+    assert sleeps[0] == sleeps[2] != sleeps[1]
