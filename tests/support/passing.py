@@ -144,15 +144,15 @@ def receiver(image: bytes) -> Replica:
     return Replica.on(opened(image), now=lambda: LATER_MS)
 
 
-def check_passes_on(victim: Replica, scene: Passing) -> None:
-    """Check that everybody takes what a replica exports, and that doctor finds nothing in it.
+def check_passes_on(victim: Replica, scene: Passing, *names: str) -> None:
+    """Check that everybody, or those of these names, take what a replica exports, and that doctor finds nothing in it.
 
     Word that a table was disabled which is not here is all that may stand against it, until it is dropped.
     """
     found = victim.doctor()
     assert not found.broken, [finding for table in found.tables for finding in table.findings]
-    for name, image in scene.others.items():
-        other = receiver(image)
+    for name in names or scene.others:
+        other = receiver(scene.others[name])
         try:
             _pass_on(victim, other, name)
         except CrdtsqlError as error:
