@@ -40,29 +40,24 @@ class Honest(NamedTuple):
 
     Attributes:
         receiver: who it is for, serialized.
+        sites: the list of the sites that the header does not list.
     """
 
     receiver: bytes
     version: int
     head: bytes
     body: bytes
+    sites: bytes = b""
 
     def sealed(self, head: bytes | None = None, body: bytes | None = None) -> bytes:
         """Pack it, with another header or body, and a checksum and flags that fit."""
-        import zstandard
-
-        from crdtsql.base.errors import InvalidChangesetError
-        from crdtsql.wire import envelope, read_header
+        from crdtsql.wire import envelope
+        from tests.support import forge
 
         head, body = self.head if head is None else head, self.body if body is None else body
-        try:
-            flags = envelope._flags(read_header(head))
-        except InvalidChangesetError:
-            flags = 0
-        rows, pressed = self.version == envelope.ROWS, zstandard.ZstdCompressor(level=1)
-        packed = pressed.compress(head + body if rows else body)
-        length = len(body) + (len(head) if rows else 0)
-        return envelope._sealed(self.version, flags, b"" if rows else head, packed, (len(head), length))
+        if self.version == envelope.ROWS:
+            return forge.seal_rows(head, body, sites=self.sites)
+        return forge.seal(head, body)
 
 
 def honest() -> list[Honest]:
@@ -74,26 +69,28 @@ def honest() -> list[Honest]:
     found = []
     for receiver, data in passing.make().changesets:
         _, version, _, head_length, _, unfolded, _ = forge.PREFIX.unpack_from(data)
-        start = forge.PREFIX.size + (head_length if version == forge.IMAGE else 0)
+        sites = forge.listed(data)
+        start = forge.PREFIX.size + len(sites) + (head_length if version == forge.IMAGE else 0)
         content = zstandard.ZstdDecompressor().decompress(data[start:], max_output_size=unfolded)
         if version == forge.IMAGE:
             found.append(Honest(receiver, version, data[forge.PREFIX.size : start], content))
         else:
-            found.append(Honest(receiver, version, content[:head_length], content[head_length:]))
+            found.append(Honest(receiver, version, content[:head_length], content[head_length:], sites))
     return found
 
 
 def _header() -> tuple[Execute, list[bytes]]:
     """Read the header, and read again what it says."""
     from crdtsql.base.errors import InvalidChangesetError
-    from crdtsql.wire import header_bytes, read_header
+    from crdtsql.wire import header_bytes
+    from tests.support.forge import read
 
     def execute(data: bytes) -> None:
         try:
-            header = read_header(data)
+            header = read(data)
         except InvalidChangesetError:
             return
-        assert header_bytes(read_header(header_bytes(header))) == header_bytes(header)
+        assert header_bytes(read(header_bytes(header))) == header_bytes(header)
 
     return execute, [one.head for one in honest()]
 
