@@ -18,7 +18,9 @@ from crdtsql.base import (
     SqliteValue,
     UsageError,
     clock,
+    fragment,
     identifier,
+    integer,
     joined,
     naming,
     query,
@@ -107,6 +109,7 @@ def entries(
         keys=tables.keys(table, "entry"),
         values=joined((Sql(f", entry.{identifier(name)}") for name in kept), ""),
         history=history.quoted,
+        is_sound=is_sound(*DID),
         where=joined(conditions, " AND ") if conditions else Sql("1"),
     )
     width = len(table.key)
@@ -135,7 +138,7 @@ def _entry(
         values={names.get(uid, uid): found[naming.kept_value(uid)] for uid in wrote if naming.kept_value(uid) in found},
         site=site,
         hlc=since if op == tables.BEFORE and since is not None else at,
-        by=Actor(*said) if said[0] is not None else None,
+        by=Actor(*map(_text, said)) if said[0] is not None else None,
         replaced={
             names[uid]: found[naming.kept_before(uid)]
             for uid in wrote
@@ -146,11 +149,24 @@ def _entry(
     )
 
 
+def is_sound(*ops: int) -> Sql:
+    """Say of an `entry` that it is of one of these kinds, and of the form that crdtsql gives it.
+
+    A history is a table, to which any program and any peer may add. What has another form says nothing, wherever entries are read.
+    """
+    return fragment("history/reading/is_sound", ops=joined(map(integer, ops)), highest=integer(clock.HIGHEST_HLC))
+
+
+def _text(said: str | None) -> str | None:
+    """Return what an actor said in a form that can be printed, also where it is no UTF-8."""
+    return None if said is None else said.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def _texts(columns: str) -> list[str]:
     """Read the columns of an entry; a peer may say anything."""
     try:
         found = json.loads(columns)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
@@ -159,7 +175,7 @@ def _pairs(seen: str | None) -> dict[str, int]:
     try:
         found = json.loads(seen or "[]")
         return {str(site): int(hlc) for hlc, site in found}
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return {}
 
 
@@ -217,8 +233,9 @@ def histories(registry: Registry) -> list[KeptHistory]:
     for table in registry.tables():
         history = None if table.absent or table.is_history else tables.of(registry, table)
         if history is not None:
-            statement = f"SELECT count(*) FROM {history.quoted} WHERE op < ?"
-            (count,) = query.first(registry.connection, statement, (tables.TRIMMED,))
+            (count,) = query.first(
+                registry.connection, f"SELECT count(*) FROM {history.quoted} AS entry WHERE {is_sound(*DID)}"
+            )
             began = registry.number(table.fact("recorded"))
             found.append(KeptHistory(table.name, table.history is not None, table.history or 0, began, int(count)))
     return found
@@ -252,8 +269,7 @@ def as_of(registry: Registry, table: Table, hlc: int, key: Sequence[SqliteValue]
         UsageError: the table has no history, or that begins later.
     """
     history = require(registry, table)
-    trimmed = query.first(registry.connection, f"SELECT max(at) FROM {history.quoted} WHERE op = ?", (tables.TRIMMED,))
-    began = max(registry.number(table.fact("recorded")), trimmed[0] or 0)
+    began = max(registry.number(table.fact("recorded")), _trimmed(registry, history))
     if hlc < began:
         raise UsageError(
             f"the history of {table.name!r} begins at {clock.show_time(began)} in {registry.path}: ask for a time since then"
@@ -281,6 +297,13 @@ def as_of(registry: Registry, table: Table, hlc: int, key: Sequence[SqliteValue]
             spelled = replaying.last_key(earlier)
             found.append(PastRow(table.name, spelled, dict(zip(table.key, spelled, strict=True)) | values))
     return found
+
+
+def _trimmed(registry: Registry, history: Table) -> int:
+    """Return from when on entries are there, 0 if none were taken out; no honest mark is of a time that nobody has reached yet."""
+    statement = f"SELECT max(at) FROM {history.quoted} AS entry WHERE {is_sound(tables.TRIMMED)} AND at <= ?"
+    latest = max(registry.vector().values(), default=0)
+    return query.first(registry.connection, statement, (latest,))[0] or 0
 
 
 @dataclass(frozen=True, slots=True)

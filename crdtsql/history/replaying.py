@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COUNTERS, SETS, MAPS = ("counter", "grow-counter"), ("set", "grow-set"), ("map",)
 ADDED_TO = (*COUNTERS, *SETS, *MAPS)
 """The types of columns of which each update is a change, and not a value."""
+_MOST = (1 << 63) - 1
 
 
 def state(table: Table, entries: Sequence[HistoryEntry]) -> dict[str, SqliteValue] | None:
@@ -62,10 +63,15 @@ def changed(kind: str, value: SqliteValue, old: SqliteValue, new: SqliteValue) -
     if kind in COUNTERS:
         if not all(isinstance(one, (int, float)) for one in (value, old, new)):
             return new
-        return value + new - old  # type: ignore[operator]
+        return _within(value + new - old)  # type: ignore[operator]
     if kind in SETS:
         return _on_json(value, old, new, list, _set_changed)
     return _on_json(value, old, new, dict, _map_changed)
+
+
+def _within(value: float) -> float:
+    """Return the nearest number that SQLite stores."""
+    return max(-_MOST - 1, min(_MOST, value)) if isinstance(value, int) else value
 
 
 def taken_back(field: Field, present: SqliteValue, updates: Iterable[tuple[SqliteValue, SqliteValue]]) -> SqliteValue:
@@ -78,13 +84,14 @@ def taken_back(field: Field, present: SqliteValue, updates: Iterable[tuple[Sqlit
 def _on_json(
     value: SqliteValue, old: SqliteValue, new: SqliteValue, kind: type, change: Callable[[Any, Any, Any], Any]
 ) -> SqliteValue:
+    """Carry out a change on JSON. What is none, or nested deeper than Python reads, is taken as it is."""
     try:
         found = [json.loads(str(one)) if one is not None else kind() for one in (value, old, new)]
-    except ValueError:
-        return new
-    if not all(isinstance(one, kind) for one in found):
-        return new
-    return json.dumps(change(*found), ensure_ascii=False, separators=(",", ":"))
+        if all(isinstance(one, kind) for one in found):
+            return json.dumps(change(*found), ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        pass
+    return new
 
 
 def _set_changed(value: list[Any], old: list[Any], new: list[Any]) -> list[Any]:

@@ -58,7 +58,7 @@ class Writes:
     def _conditions(self) -> dict[str, tuple[Sql, SqliteValue]]:
         site = None if self.site is None else bytes.fromhex(self.site)
         found: dict[str, tuple[Sql, SqliteValue]] = {
-            "run": (Sql("entry.run = :run"), self.run),
+            "run": (Sql("entry.run = :run AND entry.actor IS NOT NULL"), self.run),
             "actor": (Sql("entry.actor = :actor"), self.actor),
             "site": (Sql("entry.site = :site"), site),
             "since": (Sql("entry.at >= :since"), self.since_hlc),
@@ -185,7 +185,7 @@ def _plan(registry: Registry, table: Table, writes: Writes, report: UndoneWrites
     same = tables.same_key(registry.connection, table)
     keys = {same(entry.key): entry.key for entry in reading.entries(registry, table, None, writes.where, writes.values)}
     planned = []
-    for key in keys.values():
+    for key in filter(_is_key, keys.values()):
         row = _WrittenRow(
             table, key, reading.entries(registry, table, key), reading.present(registry, table, key), writes
         )
@@ -193,6 +193,13 @@ def _plan(registry: Registry, table: Table, writes: Writes, report: UndoneWrites
         if found is not None:
             planned.append((table, found))
     return planned
+
+
+def _is_key(key: Key) -> bool:
+    """Tell whether a row can have a key: an entry, which anybody may add, may name none, or text that is no UTF-8."""
+    with suppress(UnicodeEncodeError):
+        return None not in key and all(one.encode() is not None for one in key if isinstance(one, str))
+    return False
 
 
 class _WrittenRow:
@@ -211,13 +218,14 @@ class _WrittenRow:
         self.others = [entry for entry in entries if not writes.has(entry)]
         began = any(entry.did in ("before", "inserted") for entry in self.others)
         self.past = replaying.state(table, self.others) if began else None
+        self.is_known = began or any(entry.did == "inserted" for entry in self.chosen)
 
     def plan(self, left: list[LeftAlone]) -> UndoneRow | None:
         """Say what must become of it, if anything."""
         later = [one for one in self.others if one.did != "before" and one.place > self.chosen[0].place]
-        if self.present is None and self.past is None:
-            return None
         if self.present is None:
+            if self.past is None:
+                return None
             deleted = next((one for one in later if one.did == "deleted"), None)
             if deleted is not None:
                 left.append(self._left(None, f"{_who(deleted)} deleted it too"))
@@ -225,8 +233,9 @@ class _WrittenRow:
             came: Values = {name: (None, value) for name, value in (self.past or {}).items() if name in self._names}
             return UndoneRow(self.table.name, self.key, "inserted", came)
         if self.past is None:
-            if later:
-                left.append(self._left(None, f"{_who(later[-1])} wrote to it since then"))
+            if later or not self.is_known:
+                unknown = "the history does not have how it was before"
+                left.append(self._left(None, f"{_who(later[-1])} wrote to it since then" if later else unknown))
                 return None
             return UndoneRow(
                 self.table.name, self.key, "deleted", {name: (value, None) for name, value in self.present.items()}
@@ -352,7 +361,7 @@ def _write(registry: Registry, table: Table, row: UndoneRow) -> str | None:
     try:
         with query.savepoint(connection, "crdt_undo"):
             connection.execute(statement, values)
-    except (apsw.ConstraintError, apsw.SQLError, UnicodeEncodeError) as error:
+    except (apsw.ConstraintError, apsw.MismatchError, apsw.SQLError, UnicodeEncodeError) as error:
         return f"it can't be written: {str(error).partition(': ')[2] or error}"
     return None
 

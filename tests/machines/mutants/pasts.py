@@ -84,7 +84,7 @@ PASTS = (
     Mutant(
         "what was taken out of a history is asked for all the same",
         "history/reading.py",
-        'max(registry.number(table.fact("recorded")), trimmed[0] or 0)',
+        'max(registry.number(table.fact("recorded")), _trimmed(registry, history))',
         'registry.number(table.fact("recorded"))',
         tests=EXAMPLES,
     ),
@@ -94,5 +94,42 @@ PASTS = (
         'registry.get(table.fact("history")) is not None',
         "table.history is not None",
         tests=EXAMPLES,
+    ),
+    *(
+        Mutant(name, file, find, put, tests=EXAMPLES)
+        for name, file, find, put in (
+            (
+                "an entry of any form counts",
+                "history/reading.py",
+                "is_sound=is_sound(*DID),",
+                'is_sound=Sql("entry.op < 9"),',
+            ),
+            ("a mark counts of a time that nobody has reached", "history/reading.py", "AND at <= ?", "AND ? > 0"),
+            (
+                "columns that are nested too deeply are a fault",
+                "history/reading.py",
+                "found = json.loads(columns)\n    except (ValueError, RecursionError):",
+                "found = json.loads(columns)\n    except ValueError:",
+            ),
+            (
+                "numbers beyond all bounds are a fault",
+                "history/reading.py",
+                "except (ValueError, TypeError, OverflowError, RecursionError):",
+                "except (ValueError, TypeError, RecursionError):",
+            ),
+            ("an actor's name is as it came", "history/reading.py", "Actor(*map(_text, said))", "Actor(*said)"),
+            (
+                "a row without a key is undone",
+                "history/undoing.py",
+                "in filter(_is_key, keys.values()):",
+                "in keys.values():",
+            ),
+            (
+                "an update that nothing came before is undone by a delete",
+                "history/undoing.py",
+                "if later or not self.is_known:",
+                "if later:",
+            ),
+        )
     ),
 )
