@@ -138,7 +138,7 @@ def _entry(
         values={names.get(uid, uid): found[naming.kept_value(uid)] for uid in wrote if naming.kept_value(uid) in found},
         site=site,
         hlc=since if op == tables.BEFORE and since is not None else at,
-        by=Actor(*map(_text, said)) if said[0] is not None else None,
+        by=_actor(*said),
         replaced={
             names[uid]: found[naming.kept_before(uid)]
             for uid in wrote
@@ -157,9 +157,15 @@ def is_sound(*ops: int) -> Sql:
     return fragment("history/reading/is_sound", ops=joined(map(integer, ops)), highest=integer(clock.HIGHEST_HLC))
 
 
-def _text(said: str | None) -> str | None:
-    """Return what an actor said in a form that can be printed, also where it is no UTF-8."""
-    return None if said is None else said.encode(errors="surrogateescape").decode(errors="replace")
+def _actor(actor: str | None, *others: str | None) -> Actor | None:
+    """Return who wrote, in a form that can be printed, also where what was said is no UTF-8."""
+    if actor is None:
+        return None
+    return Actor(_printable(actor), *(None if said is None else _printable(said) for said in others))
+
+
+def _printable(said: str) -> str:
+    return said.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _texts(columns: str) -> list[str]:

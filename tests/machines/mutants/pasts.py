@@ -63,8 +63,8 @@ PASTS = (
     Mutant(
         "an undo deletes a row that somebody wrote to",
         "history/undoing.py",
-        "            if later:\n",
-        "            if not self.entries:\n",
+        "            if later or not self.is_known:\n",
+        "            if not self.is_known:\n",
         tests=UNDO,
     ),
     Mutant(
@@ -117,7 +117,7 @@ PASTS = (
                 "except (ValueError, TypeError, OverflowError, RecursionError):",
                 "except (ValueError, TypeError, RecursionError):",
             ),
-            ("an actor's name is as it came", "history/reading.py", "Actor(*map(_text, said))", "Actor(*said)"),
+            ("an actor's name is as it came", "history/reading.py", "Actor(_printable(actor), ", "Actor(actor, "),
             (
                 "a row without a key is undone",
                 "history/undoing.py",
