@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tests.machines.mutants.kind import Mutant
 
-EXAMPLES, UNDO, RANDOM = (
+EXAMPLES, ENTRIES, UNDO, RANDOM = (
     "tests/history/test_history.py",
+    "tests/history/test_entries.py",
     "tests/history/test_undo.py",
     "tests/history/test_random_histories.py",
 )
@@ -95,8 +96,15 @@ PASTS = (
         "table.history is not None",
         tests=EXAMPLES,
     ),
+    Mutant(
+        "an entry stays that was deleted since then",
+        "sql/history/forgetting/find_old.sql",
+        "WHERE gone.at IS NULL OR (gone.at, gone.site, gone.op) < (latest.at, latest.site, latest.op)",
+        "WHERE latest.at > 0",
+        tests=f"{EXAMPLES} {RANDOM}",
+    ),
     *(
-        Mutant(name, file, find, put, tests=EXAMPLES)
+        Mutant(name, file, find, put, tests=ENTRIES)
         for name, file, find, put in (
             (
                 "an entry of any form counts",
