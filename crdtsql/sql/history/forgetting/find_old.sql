@@ -7,12 +7,15 @@ WITH wrote AS (
 ),
 -- The last writes of each column, and the last deletes.
 latest AS MATERIALIZED (
-  SELECT *
-  FROM (SELECT *, row_number() OVER (PARTITION BY ${keys}, uid ORDER BY at DESC, site DESC, op DESC) AS place FROM wrote)
+  SELECT ${keys}, at, site, op
+  FROM (
+    SELECT ${keys}, at, site, op, row_number() OVER (PARTITION BY ${keys}, uid ORDER BY at DESC, site DESC, op DESC) AS place
+    FROM wrote
+  )
   WHERE place = 1
 ),
 gone AS MATERIALIZED (
-  SELECT *
+  SELECT ${keys}, at, site, op
   FROM (
     SELECT ${keys}, at, site, op, row_number() OVER (PARTITION BY ${keys} ORDER BY at DESC, site DESC, op DESC) AS place
     FROM ${history}
