@@ -26,8 +26,14 @@ def trim(registry: Registry, now_ms: int, most: int) -> int:
         history = tables.of(registry, table)
         if history is None or not table.history:
             continue
-        pairs = [Sql(f"later.{name} = entry.{name}") for name in _kept_keys(table)]
-        statement = sql("history/forgetting/find_old", history=history.quoted, same_row=joined(pairs, " AND "))
+        keys = _kept_keys(table)
+        statement = sql(
+            "history/forgetting/find_old",
+            history=history.quoted,
+            keys=joined(keys),
+            same_row=joined((Sql(f"later.{name} = entry.{name}") for name in keys), " AND "),
+            is_gone=joined((Sql(f"gone.{name} = latest.{name}") for name in keys), " AND "),
+        )
         before = clock.from_ms(max(0, now_ms - table.history))
         places = query.rows(registry.connection, statement, {"before": before, "most": most})
         if places:
@@ -38,8 +44,8 @@ def trim(registry: Registry, now_ms: int, most: int) -> int:
 
 def everything(registry: Registry, history: Table, now_ms: int) -> None:
     """Delete all entries of a history."""
-    places = query.rows(registry.connection, f"SELECT at, site, op FROM {history.quoted}")
-    _delete(registry, history, places)
+    with _erasing(registry):
+        registry.connection.execute(f"DELETE FROM {history.quoted}")
     _mark(registry, history, clock.from_ms(now_ms))
 
 

@@ -21,6 +21,7 @@ from crdtsql.base import (
     clock,
     fragment,
     identifier,
+    integer,
     joined,
     naming,
     query,
@@ -190,6 +191,7 @@ class _Reader:
             shown=joined((Sql(f", shown.{identifier(name)}") for name in table.names), "") if self._shown else EMPTY,
             history=self._history.quoted,
             beside=beside if self._shown else EMPTY,
+            is_sound=is_sound(*DID),
             where=where,
             order=order,
         )
@@ -198,7 +200,9 @@ class _Reader:
     def wrote(self, where: Sql) -> Sql:
         """Say of an entry that one of its row has something."""
         keys = tables.keys(self._table, "entry")
-        return fragment("history/reading/of_rows", keys=keys, history=self._history.quoted, where=where)
+        return fragment(
+            "history/reading/of_rows", keys=keys, history=self._history.quoted, is_sound=is_sound(*DID), where=where
+        )
 
     def entry(self, row: tuple[Any, ...]) -> HistoryEntry:
         """Return the entry that a row says."""
@@ -236,7 +240,7 @@ def _entry(
         },
         site=site,
         hlc=since if op == tables.BEFORE and since is not None else at,
-        by=Actor(*said) if said[0] is not None else None,
+        by=_actor(*said),
         replaced={
             names[uid]: found[naming.kept_before(uid)]
             for uid in wrote
@@ -245,6 +249,25 @@ def _entry(
         seen=dict(_pairs(seen)),
         place=(at, site, op),
     )
+
+
+def is_sound(*ops: int) -> Sql:
+    """Say of an `entry` that it is of one of these kinds, and of the form that crdtsql gives it.
+
+    A history is a table, to which any program and any peer may add. What has another form says nothing, wherever entries are read.
+    """
+    return fragment("history/reading/is_sound", ops=joined(map(integer, ops)), highest=integer(clock.HIGHEST_HLC))
+
+
+def _actor(actor: str | None, *others: str | None) -> Actor | None:
+    """Return who wrote, in a form that can be printed, also where what was said is no UTF-8."""
+    if actor is None:
+        return None
+    return Actor(_printable(actor), *(None if said is None else _printable(said) for said in others))
+
+
+def _printable(said: str) -> str:
+    return said.encode(errors="surrogateescape").decode(errors="replace")
 
 
 @lru_cache(maxsize=1024)
@@ -320,8 +343,9 @@ def histories(registry: Registry) -> list[KeptHistory]:
     for table in registry.tables():
         history = None if table.absent or table.is_history else tables.of(registry, table)
         if history is not None:
-            statement = f"SELECT count(*) FROM {history.quoted} WHERE op < ?"
-            (count,) = query.first(registry.connection, statement, (tables.TRIMMED,))
+            (count,) = query.first(
+                registry.connection, f"SELECT count(*) FROM {history.quoted} AS entry WHERE {is_sound(*DID)}"
+            )
             began = registry.number(table.fact("recorded"))
             found.append(KeptHistory(table.name, table.history is not None, table.history or 0, began, int(count)))
     return found
@@ -355,8 +379,7 @@ def as_of(registry: Registry, table: Table, hlc: int, key: Sequence[SqliteValue]
         UsageError: the table has no history, or that begins later.
     """
     history = require(registry, table)
-    trimmed = query.first(registry.connection, f"SELECT max(at) FROM {history.quoted} WHERE op = ?", (tables.TRIMMED,))
-    began = max(registry.number(table.fact("recorded")), trimmed[0] or 0)
+    began = max(registry.number(table.fact("recorded")), _trimmed(registry, history))
     if hlc < began:
         raise UsageError(
             f"the history of {table.name!r} begins at {clock.show_time(began)} in {registry.path}: ask for a time since then"
@@ -372,6 +395,13 @@ def as_of(registry: Registry, table: Table, hlc: int, key: Sequence[SqliteValue]
             spelled = replaying.last_key(earlier)
             found.append(PastRow(table.name, spelled, dict(zip(table.key, spelled, strict=True)) | values))
     return found
+
+
+def _trimmed(registry: Registry, history: Table) -> int:
+    """Return from when on entries are there, 0 if none were taken out; no honest mark is of a time that nobody has reached yet."""
+    statement = f"SELECT max(at) FROM {history.quoted} AS entry WHERE {is_sound(tables.TRIMMED)} AND at <= ?"
+    latest = max(registry.vector().values(), default=0)
+    return query.first(registry.connection, statement, (latest,))[0] or 0
 
 
 def _defaults(registry: Registry, table: Table) -> dict[str, SqliteValue]:

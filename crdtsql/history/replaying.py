@@ -15,22 +15,33 @@ if TYPE_CHECKING:
 COUNTERS, SETS, MAPS = ("counter", "grow-counter"), ("set", "grow-set"), ("map",)
 ADDED_TO = (*COUNTERS, *SETS, *MAPS)
 """The types of columns of which each update is a change, and not a value."""
+Memo = dict[tuple[tuple[int, str, int], str], SqliteValue]
+"""Entry and column -> what the entry replaced there."""
+_MOST = (1 << 63) - 1
 
 
-def state(table: Table, entries: Sequence[HistoryEntry]) -> dict[str, SqliteValue] | None:
-    """Return the values of a row after writes, given in the order of their stamps; None if it is not there then."""
+def state(table: Table, entries: Sequence[HistoryEntry], memo: Memo | None = None) -> dict[str, SqliteValue] | None:
+    """Return the values of a row after writes, given in the order of their stamps; None if it is not there then.
+
+    Args:
+        memo: what is known already of updates of this row.
+    """
     writes = [entry for entry in entries if entry.did != "before"]
     if not entries or (writes and not is_live(table, writes)):
         return None
     found: dict[str, SqliteValue] = {}
     fields = {field.name: field for field in table.fields}
+    memo, seen = {} if memo is None else memo, _Seen()
     for entry in sorted(entries, key=lambda entry: (entry.hlc, entry.did != "before", entry.place)):
+        had_seen_all = seen.all_by(entry)
         for name, value in entry.values.items():
             field = fields.get(name)
             if entry.did == "before" and name in found:
                 continue
             if field is not None and name in entry.replaced and name in found and field.type in ADDED_TO:
-                found[name] = changed(field.type, found[name], replaced(table, entries, entry, name), value)
+                if had_seen_all:
+                    memo.setdefault((entry.place, name), found[name])
+                found[name] = changed(field.type, found[name], replaced(table, entries, entry, name, memo), value)
             elif field is not None and name in found and field.type in ("max", "min") and entry.did == "updated":
                 best = max if field.type == "max" else min
                 found[name] = best((found[name], value), key=_order)
@@ -39,14 +50,45 @@ def state(table: Table, entries: Sequence[HistoryEntry]) -> dict[str, SqliteValu
     return found
 
 
-def replaced(table: Table, entries: Sequence[HistoryEntry], entry: HistoryEntry, name: str) -> SqliteValue:
+class _Seen:
+    """Which of the writes so far each site had seen."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, int] = {}
+        self._of: dict[str, dict[str, int]] = {}
+
+    def all_by(self, entry: HistoryEntry) -> bool:
+        """Tell whether an entry's writer had seen all entries so far, and count it in."""
+        of = self._of.setdefault(entry.site, {})
+        for site, hlc in entry.seen.items():
+            of[site] = max(hlc, of.get(site, 0))
+        whole = all(hlc <= of.get(site, -1) for site, hlc in self._latest.items() if site != entry.site)
+        self._latest[entry.site] = max(entry.hlc, self._latest.get(entry.site, 0))
+        return whole
+
+
+def replaced(
+    table: Table, entries: Sequence[HistoryEntry], entry: HistoryEntry, name: str, memo: Memo | None = None
+) -> SqliteValue:
     """Return what an update of a typed column replaced.
 
     An entry does not say it if that was NULL, or if the column had no type yet: then it is what the writes give that its writer
     had seen.
+
+    Args:
+        memo: what is known already of updates of this row: else each of many would be found by all before it.
     """
     if entry.replaced[name] is not None:
         return entry.replaced[name]
+    memo = {} if memo is None else memo
+    spot = entry.place, name
+    if spot not in memo:
+        memo[spot] = _seen_by(table, entries, entry, memo).get(name)
+    return memo[spot]
+
+
+def _seen_by(table: Table, entries: Sequence[HistoryEntry], entry: HistoryEntry, memo: Memo) -> dict[str, SqliteValue]:
+    """Return the values of a row as the writer of an entry had them before it."""
     own = [one for one in entries if one.site == entry.site and one.place < entry.place]
     seen: dict[str, int] = {}
     for one in (*own, entry):
@@ -54,7 +96,7 @@ def replaced(table: Table, entries: Sequence[HistoryEntry], entry: HistoryEntry,
             seen[site] = max(hlc, seen.get(site, 0))
     others = [one for one in entries if one.site != entry.site and one.hlc <= seen.get(one.site, -1)]
     known = sorted((*own, *others), key=lambda one: one.place)
-    return (state(table, known) or {}).get(name)
+    return state(table, known, memo) or {}
 
 
 def last_key(entries: Sequence[HistoryEntry]) -> tuple[SqliteValue, ...]:
@@ -82,10 +124,15 @@ def changed(kind: str, value: SqliteValue, old: SqliteValue, new: SqliteValue) -
         if not all(isinstance(one, (int, float)) for one in numbers):
             return new
         present, before, after = numbers
-        return present + after - before  # type: ignore[operator]
+        return _within(present + after - before)  # type: ignore[operator]
     if kind in SETS:
         return _on_json(value, old, new, list, _set_changed)
     return _on_json(value, old, new, dict, _map_changed)
+
+
+def _within(value: float) -> float:
+    """Return the nearest number that SQLite stores."""
+    return max(-_MOST - 1, min(_MOST, value)) if isinstance(value, int) else value
 
 
 def alike(field: Field, one: SqliteValue, other: SqliteValue) -> bool:
@@ -111,13 +158,14 @@ def taken_back(field: Field, present: SqliteValue, updates: Iterable[tuple[Sqlit
 def _on_json(
     value: SqliteValue, old: SqliteValue, new: SqliteValue, kind: type, change: Callable[[Any, Any, Any], Any]
 ) -> SqliteValue:
+    """Carry out a change on JSON. What is none, or nested deeper than Python reads, is taken as it is."""
     try:
         found = [json.loads(str(one)) if one is not None else kind() for one in (value, old, new)]
+        if all(isinstance(one, kind) for one in found):
+            return json.dumps(change(*found), ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):
-        return new
-    if not all(isinstance(one, kind) for one in found):
-        return new
-    return json.dumps(change(*found), ensure_ascii=False, separators=(",", ":"))
+        pass
+    return new
 
 
 def _set_changed(value: list[Any], old: list[Any], new: list[Any]) -> list[Any]:

@@ -124,7 +124,7 @@ def _write(registry: Registry, table: Table, row: UndoneRow) -> str | None:
             if row.did == "inserted" and table.is_numbered and _bring_back(registry, table, row):
                 return None
             connection.execute(statement, values)
-    except (apsw.ConstraintError, apsw.SQLError, UnicodeEncodeError) as error:
+    except (apsw.ConstraintError, apsw.MismatchError, apsw.SQLError, UnicodeEncodeError) as error:
         return f"it can't be written: {str(error).partition(': ')[2] or error}"
     return None
 

@@ -7,14 +7,15 @@ listed.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from crdtsql.base import Sql, SqliteValue, UsageError, joined, query, sql
 from crdtsql.history import reading, replaying, tables
 from crdtsql.history.reading import HistoryEntry
 from crdtsql.history.rewriting import carry_out
-from crdtsql.history.undone import LeftAlone, UndoneRow, UndoneWrites, Values
+from crdtsql.history.undone import Key, LeftAlone, UndoneRow, UndoneWrites, Values
 from crdtsql.store import Field, Registry, Table, acting
 
 _GROWING = {
@@ -52,7 +53,7 @@ class Writes:
     def _conditions(self) -> dict[str, tuple[Sql, SqliteValue]]:
         site = None if self.site is None else bytes.fromhex(self.site)
         found: dict[str, tuple[Sql, SqliteValue]] = {
-            "run": (Sql("entry.run = :run"), self.run),
+            "run": (Sql("entry.run = :run AND entry.actor IS NOT NULL"), self.run),
             "actor": (Sql("entry.actor = :actor"), self.actor),
             "site": (Sql("entry.site = :site"), site),
             "since": (Sql("entry.at >= :since"), self.since_hlc),
@@ -111,10 +112,17 @@ def _plan(registry: Registry, table: Table, writes: Writes, report: UndoneWrites
     """Say what must become of the rows of a table; what must stay goes into the report."""
     planned = []
     for row in reading.rows(registry, table, None, writes):
-        found = _WrittenRow(table, row, writes).plan(report.left)
+        found = _WrittenRow(table, row, writes).plan(report.left) if _is_key(row.entries[0].key) else None
         if found is not None:
             planned.append((table, found))
     return planned
+
+
+def _is_key(key: Key) -> bool:
+    """Tell whether a row can have a key: an entry, which anybody may add, may name none, or text that is no UTF-8."""
+    with suppress(UnicodeEncodeError):
+        return None not in key and all(one.encode() is not None for one in key if isinstance(one, str))
+    return False
 
 
 class _WrittenRow:
@@ -127,24 +135,17 @@ class _WrittenRow:
         self.others = [entry for entry in row.entries if not writes.has(entry)]
         began = any(entry.did in ("before", "inserted") for entry in self.others)
         self.past = replaying.state(table, self.others) if began else None
+        self.is_known = began or any(entry.did == "inserted" for entry in self.chosen)
 
     def plan(self, left: list[LeftAlone]) -> UndoneRow | None:
         """Say what must become of it, if anything."""
         later = [one for one in self.others if one.did != "before" and one.place > self.chosen[0].place]
-        if self.present is None and self.past is None:
-            if replaying.state(self.table, self.entries) is not None:
-                left.append(self._left(None, "it is held, and would be shown once it can be"))
-            return None
         if self.present is None:
-            deleted = next((one for one in later if one.did == "deleted"), None)
-            if deleted is not None:
-                left.append(self._left(None, f"{_who(deleted)} deleted it too"))
-                return None
-            came: Values = {name: (None, value) for name, value in (self.past or {}).items() if name in self._names}
-            return UndoneRow(self.table.name, replaying.last_key(self.others), "inserted", came)
+            return self._absent(later, left)
         if self.past is None:
-            if later:
-                left.append(self._left(None, f"{_who(later[-1])} wrote to it since then"))
+            if later or not self.is_known:
+                unknown = "the history does not have how it was before"
+                left.append(self._left(None, f"{_who(later[-1])} wrote to it since then" if later else unknown))
                 return None
             return UndoneRow(
                 self.table.name, self.key, "deleted", {name: (value, None) for name, value in self.present.items()}
@@ -155,6 +156,19 @@ class _WrittenRow:
             if found is not None and not _same(found[0], self.present[column.name]):
                 values[column.name] = (self.present[column.name], found[0])
         return UndoneRow(self.table.name, self.key, "updated", values) if values else None
+
+    def _absent(self, later: Sequence[HistoryEntry], left: list[LeftAlone]) -> UndoneRow | None:
+        """Say what must become of a row that the table does not show."""
+        if self.past is None:
+            if replaying.state(self.table, self.entries) is not None:
+                left.append(self._left(None, "it is held, and would be shown once it can be"))
+            return None
+        deleted = next((one for one in later if one.did == "deleted"), None)
+        if deleted is not None:
+            left.append(self._left(None, f"{_who(deleted)} deleted it too"))
+            return None
+        came: Values = {name: (None, value) for name, value in self.past.items() if name in self._names}
+        return UndoneRow(self.table.name, replaying.last_key(self.others), "inserted", came)
 
     @property
     def _names(self) -> set[str]:
@@ -190,9 +204,10 @@ class _WrittenRow:
         Where the history says how the present value came about, that is what the rest gives. Where it does not, because somebody
         wrote without one, the changes of the writes are taken back, if no write since their first gave the row all values anew.
         """
-        whole, past = replaying.state(self.table, self.entries), self.past or {}
+        memo: replaying.Memo = {}
+        whole, past = replaying.state(self.table, self.entries, memo), self.past or {}
         updates = [
-            (replaying.replaced(self.table, self.entries, entry, column.name), entry.values[column.name])
+            (replaying.replaced(self.table, self.entries, entry, column.name, memo), entry.values[column.name])
             for entry in self.chosen
             if column.name in entry.replaced and column.name in entry.values
         ]

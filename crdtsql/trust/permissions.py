@@ -32,6 +32,8 @@ from crdtsql.trust import signers
 from crdtsql.wire import Header, Site, TableHeader, image
 
 KIND = "allow"
+HISTORY_KEY = ("at", "site", "op")
+"""The key of a history: when something was written, by which site, and what."""
 MASKS = 100
 """Of so many columns at a time it is asked what was sent, because SQLite bounds how deep an expression is."""
 
@@ -185,6 +187,9 @@ def _broken(
     for number in header.numbers:
         table = header.tables[number - 1]
         allowed = permission.tables is None or naming.with_history(table.uid) in permission.tables
+        entries = _find_entries(table, number, database) if _is_history(table) else None
+        if entries is not None and query.first(connection, entries, values | {"id": site.id}):
+            yield f"has entries of table {table.name!r} about what others wrote"
         if allowed and permission.deletes:
             continue
         found = query.first(connection, _find_written(table, number, database, allowed=allowed), values)
@@ -202,16 +207,26 @@ def _find_written(table: TableHeader, number: int, database: str, *, allowed: bo
     slots = {"image": Sql(database), "row_table": image.row_table(number), "head_table": image.head_table(number)}
     if allowed:
         return sql("trust/permissions/find_deleted", **slots)
-    cells = joined(
-        (Sql(f", {_is_new(t, s)}") for _, t, s in map(image.cell, range(len(table.columns)))),
-        "",
-    )
+    cells = _new_cells(table)
     parts = (
         fragment("trust/permissions/any_part", part_table=image.part_table(number), image=slots["image"])
         if image.typed_columns(table)
         else Sql("")
     )
     return sql("trust/permissions/find_written", cells=cells, parts=parts, **slots)
+
+
+def _is_history(table: TableHeader) -> bool:
+    return table.key == HISTORY_KEY and naming.is_history(table.uid)
+
+
+def _find_entries(table: TableHeader, number: int, database: str) -> str:
+    slots = {"image": Sql(database), "row_table": image.row_table(number)}
+    return sql("trust/permissions/find_entries", cells=_new_cells(table), **slots)
+
+
+def _new_cells(table: TableHeader) -> Sql:
+    return joined((Sql(f", {_is_new(t, s)}") for _, t, s in map(image.cell, range(len(table.columns)))), "")
 
 
 def _is_new(t: Sql, s: Sql) -> Sql:

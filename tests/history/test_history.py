@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,8 @@ from crdtsql import CrdtsqlError, Replica, sync
 from crdtsql.base.errors import UsageError
 from crdtsql.capture import enable
 from crdtsql.history import HistoryEntry
+from tests.history.conftest import SCHEMA
 from tests.support import peers
-
-SCHEMA = """
-CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, n INTEGER DEFAULT 0);
-INSERT INTO task VALUES ('t1', 'one', 1), ('t2', 'two', 2);
-"""
-
-
-@pytest.fixture
-def clock() -> peers.Clock:
-    return peers.Clock(step=1)
-
-
-@pytest.fixture
-def app(tmp_path: Path, clock: peers.Clock) -> Iterator[Replica]:
-    """Give a replica that keeps the history of its table."""
-    with peers.replica(tmp_path / "app.db", SCHEMA, now=clock, site=1) as replica:
-        replica.keep_history("task")
-        yield replica
 
 
 def client(replica: Replica, *statements: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -314,3 +314,26 @@ def test_a_row_that_is_held_is_named(app: Replica, tmp_path: Path) -> None:
         sync(app, b)
         (left,) = app.undo(run="r1").left
         assert (left.key, left.why) == (("t4",), "it is held, and would be shown once it can be")
+
+
+def test_many_writes_from_before_a_column_became_a_counter(tmp_path: Path) -> None:
+    """What each of them replaced is found in one pass, also where two replicas wrote at the same time."""
+    clock = peers.Clock(step=1)
+    with peers.replica(
+        tmp_path / "app.db", "CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n INT)", now=clock, site=1
+    ) as a:
+        a.keep_history("t")
+        run(a, "INSERT INTO t VALUES ('r', 0)", name="")
+        a.clone(tmp_path / "other.db").close()
+        with Replica.open(tmp_path / "other.db", now=clock) as b:
+            for one in (a, b):
+                run(one, *(f"UPDATE t SET n = {number} WHERE id = 'r'" for number in range(400)))
+                one.set_type("t", "n", "counter")
+            sync(a, b)
+            run(b, "UPDATE t SET n = n + 5 WHERE id = 'r'", name="")
+            sync(a, b)
+            began = time.process_time()
+            (now,) = a.as_of("t", datetime.fromtimestamp(clock.ms / 1000, UTC), "r")
+            a.undo(run="r1", dry_run=True)
+            assert time.process_time() - began < 5
+            assert now.values["n"] == 399 + 399 + 5  # as if it had been a counter all along

@@ -14,11 +14,23 @@ import apsw
 import msgpack
 import zstandard
 
-from crdtsql.base import Rest
+from crdtsql.base import InvalidChangesetError, Rest
 from crdtsql.trust import ed25519
-from crdtsql.wire import KeyStep
+from crdtsql.wire import Header, KeyStep
 from crdtsql.wire import image as shape
-from crdtsql.wire.envelope import IMAGE, LENGTH, MAGIC, PREFIX, REST, ROWS, SIGNED, _digest, signature_bytes, unpack
+from crdtsql.wire.envelope import (
+    IMAGE,
+    LENGTH,
+    MAGIC,
+    PREFIX,
+    REST,
+    ROWS,
+    SIGNED,
+    _digest,
+    _flags,
+    signature_bytes,
+    unpack,
+)
 from crdtsql.wire.parsing import read_header
 from tests.support.library import with_chance
 
@@ -61,17 +73,26 @@ def parts(data: bytes) -> tuple[Json, bytes]:
         body = data[PREFIX.size + head_length :]
         image = zstandard.ZstdDecompressor().decompress(body, max_output_size=unfolded)
         return json.loads(data[PREFIX.size : PREFIX.size + head_length]), image
-    start = PREFIX.size
-    if flags & REST:  # the list of sites comes first
-        start += LENGTH.size + LENGTH.unpack_from(data, start)[0]
+    start = PREFIX.size + len(listed(data))
     content = zstandard.ZstdDecompressor().decompress(data[start:], max_output_size=unfolded)
     head = content[:head_length]
     return json.loads(head), _pressed(head, content[head_length:])
 
 
+def listed(data: bytes) -> bytes:
+    """Return the list of the sites that a header does not list, b"" if there is none."""
+    length = LENGTH.size + LENGTH.unpack_from(data, PREFIX.size)[0] if PREFIX.unpack_from(data)[2] & REST else 0
+    return data[PREFIX.size : PREFIX.size + length]
+
+
+def read(head: bytes) -> Header:
+    """Read a header; of sites that it does not list nothing is known."""
+    return read_header(head, lambda *_: Rest(MappingProxyType({})))
+
+
 def _pressed(head: bytes, rows: bytes) -> bytes:
     connection = apsw.Connection(":memory:")
-    for statement in shape.schema(read_header(head, lambda *_: Rest(MappingProxyType({})))):
+    for statement in shape.schema(read(head)):
         connection.execute(statement)
     for name, found in msgpack.unpackb(rows).items():
         if found:
@@ -112,17 +133,22 @@ def _rows(image: bytes) -> dict[str, list[Any]]:
 def seal(head: bytes, image: bytes, image_length: int | None = None, body: bytes | None = None) -> bytes:
     """Pack an image with a correct checksum, whatever is said."""
     body = zstandard.ZstdCompressor().compress(image) if body is None else body
-    return _sealed(IMAGE, head, body, len(head), len(image) if image_length is None else image_length)
+    return _sealed(IMAGE, head, head, body, len(head), len(image) if image_length is None else image_length)
 
 
-def seal_rows(head: bytes, rows: bytes, head_length: int | None = None) -> bytes:
-    """Pack rows with a correct checksum, whatever is said."""
-    body = zstandard.ZstdCompressor().compress(head + rows)
-    return _sealed(ROWS, b"", body, len(head) if head_length is None else head_length, len(head) + len(rows))
+def seal_rows(head: bytes, rows: bytes, head_length: int | None = None, sites: bytes = b"") -> bytes:
+    """Pack rows with a correct checksum, whatever is said; `sites` is the list of those that the header does not list."""
+    body = sites + zstandard.ZstdCompressor().compress(head + rows)
+    return _sealed(ROWS, head, b"", body, len(head) if head_length is None else head_length, len(head) + len(rows))
 
 
-def _sealed(version: int, head: bytes, body: bytes, head_length: int, unfolded: int) -> bytes:
-    prefix = PREFIX.pack(MAGIC, version, 0, head_length, len(body), unfolded, b"")[:-32]
+def _sealed(version: int, header: bytes, head: bytes, body: bytes, head_length: int, unfolded: int) -> bytes:
+    """Pack with the flags that the header stands for, if it can be read; nobody signs."""
+    try:
+        flags = _flags(read(header)) & ~SIGNED
+    except InvalidChangesetError:
+        flags = 0
+    prefix = PREFIX.pack(MAGIC, version, flags, head_length, len(body), unfolded, b"")[:-32]
     return prefix + _digest(prefix, head, body) + head + body
 
 
@@ -131,7 +157,7 @@ def _sealed_like(data: bytes, header: Json, image: bytes) -> bytes:
     head = json.dumps(header).encode()
     if PREFIX.unpack_from(data)[1] == IMAGE:
         return seal(head, image)
-    return seal_rows(head, msgpack.packb(_rows(image)))
+    return seal_rows(head, msgpack.packb(_rows(image)), sites=listed(data))
 
 
 def with_header(data: bytes, change: Callable[[Json], Json | None]) -> bytes:
@@ -150,8 +176,9 @@ def with_image(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
 def with_rows(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
     """Change the bytes of the rows."""
     *_, head_length, _, unfolded, _ = PREFIX.unpack_from(data)
-    content = zstandard.ZstdDecompressor().decompress(data[PREFIX.size :], max_output_size=unfolded)
-    return seal_rows(content[:head_length], change(content[head_length:]))
+    sites = listed(data)
+    content = zstandard.ZstdDecompressor().decompress(data[PREFIX.size + len(sites) :], max_output_size=unfolded)
+    return seal_rows(content[:head_length], change(content[head_length:]), sites=sites)
 
 
 def with_sql(data: bytes, script: str, *, lawless: bool = True, recount: bool = True) -> bytes:
@@ -178,9 +205,7 @@ def unconstrained(data: bytes, script: str) -> bytes:
     connection = apsw.Connection(":memory:")
     connection.deserialize("main", image)
     connection.execute("PRAGMA writable_schema = ON")
-    kept = connection.execute(
-        "SELECT name, sql FROM sqlite_schema WHERE name LIKE 'row%' OR name LIKE 'head%'"
-    ).fetchall()
+    kept = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall()
     for name, statement in kept:
         loose = statement.replace(" NOT NULL", "").replace(" STRICT", "").replace("INTEGER", "ANY").rstrip()
         connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (loose.replace("ANY", ""), name))

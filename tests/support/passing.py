@@ -13,7 +13,9 @@ from pathlib import Path
 import apsw
 
 from crdtsql import CrdtsqlError, Replica
+from crdtsql.base.errors import RejoinError
 from tests.support.forge import as_image
+from tests.support.library import sparing
 from tests.support.peers import START_MS, fast_directory
 from tests.support.state import opened
 from tests.support.victim import LATER_MS
@@ -72,7 +74,8 @@ class Passing:
         others: who receives from them, each serialized: one that has the same tables and no rows, one that has some of the rows, and
             one that has none of the tables.
         changesets: a receiver, serialized, and an honest changeset for it, in either format: a small and a complete one for one that
-            lacks columns and a table, and a small one for one that keeps them for others already.
+            lacks columns and a table, and a small one for one that keeps them for others already; the last also without sites that
+            the receiver knows.
     """
 
     others: dict[str, bytes]
@@ -100,6 +103,11 @@ def make() -> Passing:
     """Make a receiver that has met concurrent writes, and honest changesets for it with all that a changeset can hold."""
     with fast_directory() as folder:
         victim = _new(folder / "victim.db", SCHEMA + FILL, 1, *TABLES)
+        victim.keep_history("calm")
+        victim.keep_history("note")
+        with victim.clone(folder / "calm.db") as calm:  # a site that has come to rest
+            _write(calm, "INSERT INTO job (title) VALUES ('calm')")
+            victim.merge(calm.export(victim.vector()))
         victim.clone(folder / "peer.db").close()
         victim.clone(folder / "third.db").close()
         with victim.clone(folder / "old.db") as old:
@@ -121,22 +129,28 @@ def make() -> Passing:
             peer.set_type("calm", "sum", "counter")
             peer.set_name("the peer")
             _write(third, *THIRD)
-            _write(peer, *WRITES)
-            _write(victim, *ANSWERS)
+            with peer.acting_as("bot", session="s1", run="r1", note="why"):
+                _write(peer, *WRITES)
+            with victim.acting_as("ada"):
+                _write(victim, *ANSWERS)
             peer.merge(third.export(peer.vector()))
             early = victim.connection.serialize("main")
             found = [(early, peer.export(victim.vector())), (early, peer.export())]
             # From then on it knows cells of which parts come, and keeps columns and a table for others.
             victim.merge(found[0][1])
-            _write(
-                peer,
-                COUNTED.format("w"),
-                "UPDATE calm SET many = '[1,4]', sum = sum + 1",
-                "UPDATE extra SET n = n + 1, s = '[]'",
-            )
-            found.append((victim.connection.serialize("main"), peer.export(victim.vector())))
+            with peer.acting_as("other"):
+                _write(
+                    peer,
+                    COUNTED.format("w"),
+                    "UPDATE calm SET many = '[1,4]', sum = sum + 1",
+                    "UPDATE extra SET n = n + 1, s = '[]'",
+                )
+            later = victim.connection.serialize("main")
+            found.append((later, peer.export(victim.vector())))
+            with sparing():
+                spared = later, peer.export(victim.vector())
         victim.close()
-    return Passing(others, [*found, *((one, as_image(data)) for one, data in found)])
+    return Passing(others, [*found, spared, *((one, as_image(data)) for one, data in found)])
 
 
 def receiver(image: bytes) -> Replica:
@@ -144,26 +158,29 @@ def receiver(image: bytes) -> Replica:
     return Replica.on(opened(image), now=lambda: LATER_MS)
 
 
-def check_passes_on(victim: Replica, scene: Passing) -> None:
-    """Check that everybody takes what a replica exports, and that doctor finds nothing in it.
+def check_passes_on(victim: Replica, scene: Passing, *names: str) -> None:
+    """Check that everybody, or those of these names, take what a replica exports, and that doctor finds nothing in it.
 
-    Word that a table was disabled which is not here is all that may stand against it, until it is dropped.
+    Word that a table was disabled which is not here may stand against it, until it is dropped; and word that something was forgotten,
+    which whoever lacks it gets by rejoining.
     """
     found = victim.doctor()
     assert not found.broken, [finding for table in found.tables for finding in table.findings]
-    for name, image in scene.others.items():
-        other = receiver(image)
+    for name in names or scene.others:
+        other = receiver(scene.others[name])
         try:
             _pass_on(victim, other, name)
+        except RejoinError as error:
+            assert name == "old" and not error.here, f"{name} refuses it: {error}"
         except CrdtsqlError as error:
             eras = [one.name for one in victim.strangers() if one.kind == "era"]
             if not (eras and "it only heard of that" in str(error)):
                 raise AssertionError(f"{name} refuses it: {error}") from error
             victim.drop_strangers(*eras)
             _pass_on(victim, other, name)
-        assert not other.export(victim.vector(), skip_empty=True), name
         other.connection.close()
 
 
 def _pass_on(victim: Replica, other: Replica, name: str) -> None:
     other.merge(victim.export(other.vector() if name == "old" else None))
+    assert not other.export(victim.vector(), skip_empty=True), name

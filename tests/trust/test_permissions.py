@@ -502,3 +502,25 @@ def test_whose_changesets_are_taken(three: list[Replica]) -> None:
     assert not one.takes_from(limited.site, others=False) and one.takes_from(one.site, others=True)
     one.trust(limited.site, limited.sign().key.hex())
     assert one.takes_from(limited.site, others=True)
+
+
+def test_it_can_not_say_in_a_history_what_others_wrote(tmp_path: Path) -> None:
+    """Entries of a history name a site in a column, which is no stamp: a limited site adds to it for itself alone, and changes none of others."""
+    one, two, limited = peers.three(tmp_path, SCHEMA, now=peers.Clock(step=1))
+    one.keep_history("task")
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    for other in (two, limited, two):
+        sync(one, other)
+    one.allow(limited.site, tables=["task"])
+    two.allow(limited.site)
+    write(limited, "UPDATE task SET title = 'mine' WHERE id = 'a'")
+    assert not one.merge(limited.export(one.vector())).known
+    entries = one.history("task", "a")
+    assert [(entry.did, entry.site) for entry in entries] == [("inserted", one.site), ("updated", limited.site)]
+    sync(one, two)
+    forged = "INSERT INTO crdt_history_task (at, site, op, k_id, columns, v_title, actor) VALUES ({}, x'{}', 4, 'a', '[\"title\"]', 'y', 'ada')"
+    data = delta(limited, one, forged.format(entries[0].hlc + 1, one.site))
+    refuses(one, data, "about what others wrote")
+    hub = limited.clone(tmp_path / "hub.db")
+    refuses(two, forge.stripped(hub.export(two.vector())), "about what others wrote")
+    assert [entry.did for entry in two.history("task", "a")] == ["inserted", "updated"]

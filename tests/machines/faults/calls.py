@@ -19,6 +19,8 @@ from typing import Any
 
 import apsw
 
+from tests.machines.faults.foreseen import CHANCE
+
 UNIX = sys.platform == "linux"
 _BASE = "unix"
 _F_SETLK, _F_UNLCK = 6, 2
@@ -72,7 +74,7 @@ CHANGES = Kind(("pwrite64", "sync", "ftruncate", "unlink"))
 
 
 MOST_LOCKS = 30
-"""SQLite tries to lock a write-ahead log again and again, and sleeps longer each time, for ten seconds in all, before it gives up."""
+"""SQLite tries to lock a write-ahead log again and again, a hundred times, before it gives up."""
 
 
 @dataclass
@@ -83,6 +85,7 @@ class Plan:
         at: the call that does, from 1 on; 0: none.
         for_good: all later ones do too; of locks `MOST_LOCKS`.
         kills: it does not fail, the process dies.
+        torn: where the process dies at a write, half of it is written before.
         counts: how many there were: of the kind under "", of others by their names.
         hits: how many failed.
     """
@@ -91,6 +94,7 @@ class Plan:
     at: int = 0
     for_good: bool = False
     kills: bool = False
+    torn: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     hits: int = 0
 
@@ -139,11 +143,33 @@ class _Syncs(apsw.VFS):
         """Say nothing of errors that SQLite does not want to know."""
 
 
+class _Awake:
+    """SQLite's own VFS without sleep. Where an unlock fails, it sleeps for ten seconds in all; the process is alone, so it waits for nobody."""
+
+    _FORM = ctypes.CFUNCTYPE(_INT, _POINTER, _INT)
+    _PLACE = 16 + 12 * 8
+    """Where `xSleep` stands in `sqlite3_vfs`."""
+
+    def __init__(self) -> None:
+        found, connection = ctypes.c_void_p(), apsw.Connection(":memory:", vfs=_BASE)
+        connection.file_control("main", apsw.SQLITE_FCNTL_VFS_POINTER, ctypes.addressof(found))
+        connection.close()
+        assert found.value
+        self._sleep = _POINTER.from_address(found.value + self._PLACE)
+        self._before, self._ours = self._sleep.value, self._FORM(lambda _, microseconds: microseconds)
+        self._sleep.value = ctypes.cast(self._ours, _POINTER).value
+
+    def close(self) -> None:
+        """Have it sleep again."""
+        self._sleep.value = self._before
+
+
 class Calls:
-    """The system calls of SQLite's own VFS, with ours in front of them."""
+    """The system calls of SQLite's own VFS, with ours in front of them; while they are watched it does not sleep."""
 
     def __init__(self) -> None:
         self.plan: Plan | None = None
+        self._awake = _Awake()
         self._vfs = apsw.VFS("crdtsql_calls", _BASE)
         self._before = {name: pointer for name in _SIGNATURES if (pointer := self._vfs.xGetSystemCall(name))}
         self._ours: dict[str, Any] = {}
@@ -175,6 +201,7 @@ class Calls:
 
     def close(self) -> None:
         """Let go of SQLite's VFS."""
+        self._awake.close()
         self._vfs.unregister()
 
     def _standing_in(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -182,6 +209,8 @@ class Calls:
             plan = self.plan
             if plan is None:
                 return original(*given)
+            if name == "open" and plan.kills and given[0] == b"/dev/urandom":
+                return original(CHANCE, *given[1:])
             unlocks = False
             if name == "fcntl":
                 if given[1] != _F_SETLK:
@@ -189,7 +218,7 @@ class Calls:
                 unlocks = ctypes.c_short.from_address(given[2]).value == _F_UNLCK
             if not plan.is_due(name, unlocks=unlocks):
                 return original(*given)
-            if name == "pwrite64" and (plan.kind.torn or (plan.kills and plan.at % 2)):
+            if name == "pwrite64" and (plan.kind.torn or plan.torn):
                 original(given[0], given[1], given[2] // 2, given[3])
             if plan.kills:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tests.machines.faults.calls import KINDS, Calls, watched
 from tests.machines.faults.scenes import SCENES
 from tests.machines.faults.test_faults import JOURNALS, Trials
 from tests.machines.ledger import ROOT, commit
+from tests.support.peers import fast_directory
 
 
 class Progress:
@@ -65,13 +65,13 @@ def main() -> int:
     here, until, failed = commit(), time.monotonic() + arguments.seconds, 0
     progress = Progress(arguments.file, here)
     cases = [(name, journal) for name in arguments.only or SCENES for journal in JOURNALS]
-    with tempfile.TemporaryDirectory() as folder, watched() as calls:
+    with fast_directory() as folder, watched() as calls:
         os.environ["CRDTSQL_STATE_DIR"] = f"{folder}/state"
         for name, journal in cases:
             case = progress.found.setdefault(f"{name} {journal}", {})
             if time.monotonic() >= until or (len(case) == len(KINDS) and not any(at for at, _ in case.values())):
                 continue
-            trials = Trials(scenes.make(name, Path(folder) / "scene", journal))
+            trials = Trials(scenes.make(name, folder / "scene", journal))
             try:
                 go_on(case, trials, calls, until)
             except AssertionError as error:

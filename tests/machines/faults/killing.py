@@ -1,7 +1,9 @@
 """Many kills: `python -m tests.machines.faults.killing --seconds 3600` kills the command of which there were fewest, again and again.
 
-Each command is begun by a fork of this process, which has all loaded, and dies by SIGKILL: every other one at a call that changes what is on
-the disk, half of the writes half done, the rest at any time. Then the files are looked at, and the command is done again. What ended
+Each command is begun by a fork of a process which has all loaded, and dies by SIGKILL: every other one at a call that changes what is on
+the disk, each of them in turn, with the write half done and not at all, the rest at any time. Then the files are looked at, and the command
+is done again; but not where a command that died before left the same bytes in all files, because forks have the same times and numbers
+of chance (`foreseen.py`). They are in memory, where there is a folder for that: what a process wrote outlives it there as on a disk. What ended
 well is kept per commit in a file, so that runs add up. A kill is given by its number alone, so any can be repeated.
 """
 
@@ -12,19 +14,21 @@ import os
 import random
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from tests.machines.faults import scenes
 from tests.machines.faults.calls import CHANGES, Calls, Plan, watched
+from tests.machines.faults.foreseen import Forks
 from tests.machines.faults.scenes import SCENES
 from tests.machines.faults.test_faults import JOURNALS, Trials, run
 from tests.machines.faults.test_kills import count
 from tests.machines.ledger import ROOT, Ledger, commit
+from tests.support.peers import fast_directory
 
-BATCH = 50
+BATCH = 250
 """How many kills of a command follow one another; the files are made anew for each batch."""
 
 
@@ -33,59 +37,67 @@ class Killing:
 
     Attributes:
         landed: how many processes died in the middle.
+        states: digests of all that processes left that died, each looked at once.
     """
 
     def __init__(self, name: str, journal: str, folder: Path, calls: Calls) -> None:
-        self._name, self._calls, self.landed = f"{name} {journal}", calls, 0
-        self._trials = Trials(scenes.make(name, folder, journal))
-        self._last = count(calls, self._trials)[""]
-        began = time.monotonic()
-        self._end(self._begin(0))
-        self._duration = time.monotonic() - began
+        self._name, self.landed = f"{name} {journal}", 0
+        self.states: set[bytes] = set()
+        self._trials = trials = Trials(scenes.make(name, folder, journal))
+        last = count(calls, trials)[""]
+        self._moments = [(at, torn) for at in range(1, last + 1) for torn in (False, True)]
+        random.Random(self._name).shuffle(self._moments)
+
+        def course(at: int, torn: bool) -> None:
+            with calls.following(Plan(CHANGES, at, kills=True, torn=torn)):
+                run(trials.scene.words)
+
+        self._forks = Forks(course)
+        self._duration = min(self._timed() for _ in range(3))
 
     def kill(self, number: int) -> None:
-        """Kill a command at the moment that a number stands for, and check what it leaves.
+        """Kill a command at the moment that a number stands for, and check what it leaves, unless that was left before, byte by byte.
 
         Raises:
             AssertionError: something is wrong.
         """
-        choice = random.Random(f"{self._name} {number}")
-        at = choice.randint(1, self._last) if number % 2 else 0
-        process = self._begin(at)
-        if not at:
-            time.sleep(choice.random() * self._duration)
-            os.kill(process, signal.SIGKILL)
-        self.landed += self._end(process) == -signal.SIGKILL
-        self._trials.check("killed", tidy=False, anew=True)
-
-    def _begin(self, at: int) -> int:
         self._trials.scene.bring_back()
-        process = os.fork()
-        if process:
-            return process
-        try:  # from here on it is the other process
-            with self._calls.following(Plan(CHANGES, at, kills=True)):
-                run(self._trials.scene.words)
-        finally:
-            os._exit(0)
+        if number % 2:
+            at, torn = self._moments[number // 2 % len(self._moments)]
+            ended = self._forks.run(at, torn=torn)
+        else:
+            choice = random.Random(f"{self._name} {number}")
+            ended = self._forks.run(0, after_s=choice.random() * self._duration)
+        self.landed += ended == -signal.SIGKILL
+        if (state := self._trials.scene.digest()) in self.states:
+            return
+        self._trials.check("killed", tidy=False, anew=True)
+        self.states.add(state)
 
-    def _end(self, process: int) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    def _timed(self) -> float:
+        self._trials.scene.bring_back()
+        began = time.monotonic()
+        self._forks.run(0)
+        return time.monotonic() - began
+
+    def close(self) -> None:
+        """End the process that forks."""
+        self._forks.close()
 
 
-def kill_some(name: str, journal: str, first: int, batch: int, folder: Path, calls: Calls) -> int:
-    """Kill a command some times; return how often it died in the middle.
+def kill_some(name: str, journal: str, first: int, batch: int, folder: Path, calls: Calls) -> tuple[int, int]:
+    """Kill a command some times; return how often it died in the middle, and how many states that left.
 
     Raises:
         AssertionError: something is wrong; it says after which kill.
     """
-    killing = Killing(name, journal, folder, calls)
-    for number in range(first, first + batch):
-        try:
-            killing.kill(number)
-        except AssertionError as error:
-            raise AssertionError(f"{name} {journal}, kill {number}: {error}") from error
-    return killing.landed
+    with closing(Killing(name, journal, folder, calls)) as killing:
+        for number in range(first, first + batch):
+            try:
+                killing.kill(number)
+            except AssertionError as error:
+                raise AssertionError(f"{name} {journal}, kill {number}: {error}") from error
+        return killing.landed, len(killing.states)
 
 
 def main() -> int:
@@ -99,22 +111,24 @@ def main() -> int:
     ledger, here, failed = Ledger(arguments.file), commit(), 0
     cases = [(name, journal) for name in arguments.only or SCENES for journal in JOURNALS]
     until = time.monotonic() + arguments.seconds
-    with tempfile.TemporaryDirectory() as folder, watched() as calls:
+    with fast_directory() as folder, watched() as calls:
         os.environ["CRDTSQL_STATE_DIR"] = f"{folder}/state"
         while time.monotonic() < until and not failed:
             name, journal = min(cases, key=lambda case: ledger.next.get(" ".join(case), 0))
             case, began = f"{name} {journal}", time.monotonic()
             first = ledger.next.get(case, 0) if arguments.first is None else arguments.first
-            landed = -1
+            landed, states = -1, 0
             try:
-                landed = kill_some(name, journal, first, BATCH, Path(folder) / "scene", calls)
+                landed, states = kill_some(name, journal, first, BATCH, folder / "scene", calls)
             except AssertionError as error:
                 print(error, file=sys.stderr)
                 failed += 1
             if arguments.first is None:
                 ledger.note(here, case, first, BATCH, clean=landed >= 0, count=landed)
             took = time.monotonic() - began
-            print(f"{case:17}  {landed:4} killed of {BATCH} from {first:,}  {took:4.1f} s", flush=True)
+            print(
+                f"{case:17}  {landed:4} killed of {BATCH} from {first:,}, {states:3} states  {took:4.1f} s", flush=True
+            )
             if arguments.first is not None:
                 return failed
     killed: Counter[str] = Counter()

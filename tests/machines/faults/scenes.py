@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -76,6 +77,14 @@ class Scene:
                 file.write(data)
                 file.truncate()
 
+    def digest(self) -> bytes:
+        """Return a digest of all files, their names and bytes."""
+        found = hashlib.blake2b(digest_size=16)
+        for path in self._present():
+            data = path.read_bytes()
+            found.update(f"{path} {len(data)}\n".encode() + data)
+        return found.digest()
+
     def is_untouched(self) -> bool:
         """Tell whether all files are, byte by byte, as they were: whatever is done next is what would have been done first."""
         present = self._present()
@@ -115,6 +124,10 @@ def _content(path: Path) -> Content:
             elif kind == "table" and name.startswith("_crdt_held_"):
                 held = connection.execute(f"SELECT * FROM {identifier(name)} ORDER BY k1, reason").fetchall()
                 found += [(name, *row[1:]) for row in held]  # its number is nobody's business
+            elif name == "_crdt_attribution":
+                found += connection.execute(
+                    "SELECT 'actor', actor, session, run, note FROM _crdt_attribution ORDER BY upto"
+                ).fetchall()
             elif kind == "table" and naming.is_history(name):
                 rows = connection.execute(f"SELECT * FROM {identifier(name)} ORDER BY at, op").fetchall()
                 found += [(name, op, key, columns, *rest[2:]) for _, _, op, key, columns, *rest in rows]
@@ -304,6 +317,8 @@ SCENES: dict[str, tuple[Make, list[str], str]] = {
     "history": (_pending, ["history", APP, "task", "on"], ""),
     "recorded": (_kept, ["vector", APP], ""),
     "undo": (_kept, ["undo", APP, "--run", "r1"], ""),
+    "unkept": (_kept, ["history", APP, "task", "off", "--drop"], ""),
+    "unnamed": (_kept, ["purge", APP, "--actor", "bot"], ""),
     "resolve": (_in_conflict, ["resolve", APP, "--all", "--take", "theirs"], ""),
     "combine": (_separate, ["combine", APP, "strange.db"], ""),
     "downgrade": (_pending, ["downgrade", APP], ""),

@@ -32,7 +32,7 @@ def die(words: list[str], at: int, environment: dict[str, str]) -> None:
     """Run a command, in a process of its own, which ends at a call."""
     os.environ.clear()
     os.environ.update(environment)
-    with watched() as calls, calls.following(Plan(CHANGES, at, kills=True)):
+    with watched() as calls, calls.following(Plan(CHANGES, at, kills=True, torn=at % 2 == 1)):
         run(words)
 
 

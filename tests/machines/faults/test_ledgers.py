@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import click
 import pytest
 
@@ -13,9 +15,9 @@ from tests.docs.make_cli import commands
 from tests.machines.faults import killing, scenes
 from tests.machines.faults.calls import KINDS, UNIX, watched
 from tests.machines.faults.failing import Progress, go_on
-from tests.machines.faults.killing import kill_some
+from tests.machines.faults.killing import Killing, kill_some
 from tests.machines.faults.scenes import SCENES
-from tests.machines.faults.test_faults import Trials
+from tests.machines.faults.test_faults import JOURNALS, Trials
 
 LOOKS = {
     "aside", "blame", "claims", "completion", "conflicts", "demo", "diff", "doctor", "encryption key", "encryption list", "held",
@@ -55,7 +57,21 @@ def test_every_command_that_writes_is_tried() -> None:
 def test_kills_land(name: str, journal: str, tmp_path: Path) -> None:
     """Processes that are killed at a moment that a number stands for leave files with which the command can be done again."""
     with watched() as calls:
-        assert kill_some(name, journal, 0, 6, tmp_path / "scene", calls) >= 3
+        assert kill_some(name, journal, 0, 6, tmp_path / "scene", calls)[0] >= 3
+
+
+@pytest.mark.parametrize("journal", JOURNALS)
+def test_who_dies_at_one_moment_leaves_the_same(journal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What processes leave that die at one call is the same byte by byte, and looked at once; at another call it is something else."""
+    told: list[str] = []
+    check = Trials.check
+    with watched() as calls, closing(Killing("fold", journal, tmp_path / "scene", calls)) as killing:
+        monkeypatch.setattr(killing, "_moments", [(at, torn) for at in (5, 9) for torn in (False, True)])
+        monkeypatch.setattr(Trials, "check", lambda *a, **k: (told.append(a[1]), check(*a, **k)))
+        for number in (1, 3, 5, 7, 9, 11, 13, 15):
+            killing.kill(number)
+        assert killing.landed == 8
+        assert 2 <= len(killing.states) == len(told) <= 4
 
 
 def test_what_is_wrong_after_a_kill_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,3 +103,12 @@ def test_failing_calls_add_up(tmp_path: Path) -> None:
         go_on(again, trials, calls, time.monotonic() + 0.3)
         assert sum(count for _, count in again.values()) == trials.injected
     assert Progress(tmp_path / "faults.json", "another").found == {}
+
+
+def test_nobody_sleeps() -> None:
+    """While calls are watched, SQLite does not sleep; afterwards it does as before."""
+    sleeps = [[one["xSleep"] for one in apsw.vfs_details() if one["zName"] == "unix"]]
+    with watched():
+        sleeps.append([one["xSleep"] for one in apsw.vfs_details() if one["zName"] == "unix"])
+    sleeps.append([one["xSleep"] for one in apsw.vfs_details() if one["zName"] == "unix"])
+    assert sleeps[0] == sleeps[2] != sleeps[1]

@@ -144,7 +144,7 @@ def _spoil_table(choice: random.Random, header: dict[str, Any], table: dict[str,
 def _spoil_sites(choice: random.Random, header: dict[str, Any], table: dict[str, Any]) -> None:
     site, other = choice.choice(header["sites"]), choice.choice(header["sites"])
     uid = table.get("uid", table["name"])
-    kind = choice.randrange(9)
+    kind = choice.randrange(12)
     if kind == 0:
         site["upto"] = max(site["needs"], other["upto"])
     elif kind == 1:
@@ -161,5 +161,22 @@ def _spoil_sites(choice: random.Random, header: dict[str, Any], table: dict[str,
         header["purges"] = [[site["upto"], site["ordinal"], uid, choice.choice((1, "k", None, {"blob": "00"}))]]
     elif kind == 7:
         header["unseen"] = [[site["upto"], site["ordinal"], choice.choice(("n", "odd", ""))]]
-    else:
+    elif kind == 8:
         header["starts"] = {site["id"]: [site["upto"], [[1, site["needs"], "00112233"]]]}
+    elif kind == 9:
+        header["acted"] = choice.choice((0, 1, header.get("acted", 1), 7))
+    elif kind == 10:
+        known = {one["id"]: choice.choice((one["upto"], one["needs"])) for one in header["sites"]}
+        said = {
+            "round": choice.choice((0, 1, 1 << 40)),
+            "cut": known,
+            "acks": [site["id"]],
+            "floor": choice.choice(({}, known)),
+            "ends": choice.choice(({}, {site["id"]: [site["upto"], other["id"]]})),
+            "vouchers": choice.choice(({}, {SITE: site["id"]}, {site["id"]: other["id"]})),
+        }
+        header["compaction"] = {key: value for key, value in said.items() if value and choice.random() < 0.7}
+    elif "rest" in header:
+        header["sites"].remove(choice.choice((site, other)))
+    else:
+        header["retired"] = {choice.choice((SITE, site["id"])): [site["upto"], site["upto"]]}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tests.machines.mutants.kind import Mutant
 
-EXAMPLES, UNDO, RANDOM = (
+EXAMPLES, ENTRIES, UNDO, RANDOM = (
     "tests/history/test_history.py",
+    "tests/history/test_entries.py",
     "tests/history/test_undo.py",
     "tests/history/test_random_histories.py",
 )
@@ -70,8 +71,8 @@ PASTS = (
     Mutant(
         "an undo deletes a row that somebody wrote to",
         "history/undoing.py",
-        "            if later:\n",
-        "            if not self.entries:\n",
+        "            if later or not self.is_known:\n",
+        "            if not self.is_known:\n",
         tests=UNDO,
     ),
     Mutant(
@@ -119,7 +120,7 @@ PASTS = (
     Mutant(
         "what was taken out of a history is asked for all the same",
         "history/reading.py",
-        'max(registry.number(table.fact("recorded")), trimmed[0] or 0)',
+        'max(registry.number(table.fact("recorded")), _trimmed(registry, history))',
         'registry.number(table.fact("recorded"))',
         tests=EXAMPLES,
     ),
@@ -185,5 +186,49 @@ PASTS = (
         "{name: defaults.get(name) for name in written}",
         "dict.fromkeys(written)",
         tests=EXAMPLES,
+    ),
+    Mutant(
+        "an entry stays that was deleted since then",
+        "sql/history/forgetting/find_old.sql",
+        "WHERE gone.at IS NULL OR (gone.at, gone.site, gone.op) < (latest.at, latest.site, latest.op)",
+        "WHERE latest.at > 0",
+        tests=EXAMPLES,
+    ),
+    *(
+        Mutant(name, file, find, put, tests=ENTRIES)
+        for name, file, find, put in (
+            (
+                "an entry of any form counts",
+                "history/reading.py",
+                "is_sound=is_sound(*DID),\n            where",
+                'is_sound=Sql("entry.op < 9"),\n            where',
+            ),
+            ("a mark counts of a time that nobody has reached", "history/reading.py", "AND at <= ?", "AND ? > 0"),
+            (
+                "columns that are nested too deeply are a fault",
+                "history/reading.py",
+                "found = json.loads(columns)\n    except (ValueError, RecursionError):",
+                "found = json.loads(columns)\n    except ValueError:",
+            ),
+            (
+                "numbers beyond all bounds are a fault",
+                "history/reading.py",
+                "except (ValueError, TypeError, OverflowError, RecursionError):",
+                "except (ValueError, TypeError, RecursionError):",
+            ),
+            ("an actor's name is as it came", "history/reading.py", "Actor(_printable(actor), ", "Actor(actor, "),
+            (
+                "a row without a key is undone",
+                "history/undoing.py",
+                "if _is_key(row.entries[0].key) else None",
+                "if row.entries else None",
+            ),
+            (
+                "an update that nothing came before is undone by a delete",
+                "history/undoing.py",
+                "if later or not self.is_known:",
+                "if later:",
+            ),
+        )
     ),
 )

@@ -76,6 +76,18 @@ TRUSTING = (
                 "for first in range(0, len(places), MASKS):",
                 "for first in [0]:",
             ),
+            (
+                "a limited site may say in a history what others wrote",
+                "permissions.py",
+                "if _is_history(table) else None",
+                "if False else None",
+            ),
+            (
+                "the columns of a history are not looked at",
+                "../sql/trust/permissions/find_entries.sql",
+                "incoming.k2 IS NOT :id",
+                "incoming.k2 IS NULL",
+            ),
             ("deletes are not looked at", "permissions.py", "if allowed and permission.deletes:", "if allowed:"),
             (
                 "a purge of a row that was written since is no delete",

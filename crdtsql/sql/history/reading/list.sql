@@ -3,6 +3,7 @@ SELECT
   ${keys}${values}${shown}
 FROM ${history} AS entry
 ${beside}
-WHERE entry.op < 9 AND ${where}
+WHERE ${is_sound}
+  AND ${where}
 ORDER BY ${order}
 LIMIT :limit

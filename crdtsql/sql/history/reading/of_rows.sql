@@ -1,1 +1,1 @@
-(${keys}) IN (SELECT ${keys} FROM ${history} AS entry WHERE ${where})
+(${keys}) IN (SELECT ${keys} FROM ${history} AS entry WHERE ${is_sound} AND ${where})
