@@ -46,10 +46,7 @@ class SchemaVerbs(Session):
         from crdtsql.replica.past import keeping
 
         keeping.follow(self.registry)
-        for name in keeping.join(self.registry, self._now):
-            self._unsaid.append(
-                f"{self.path}: another replica keeps the history of {name!r}, and so does this one from now on"
-            )
+        self._unsaid += [f"{self.path}: {text}" for text in keeping.join(self.registry, self._now)]
 
     def _show_created(self) -> None:
         """Enable the tables for which rows are kept and that somebody has created meanwhile."""
