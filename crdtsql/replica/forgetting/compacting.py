@@ -25,8 +25,8 @@ KEEP_MS = 30 * 24 * 3600 * 1000
 SAMPLED_ROWS = 4_000
 MOST_TRIMMED = 1_000
 """So many entries of a history are taken out in one transaction."""
-FORESEEING_S = 0.1
-"""After so long a dry run does: somebody waits for what it says."""
+FORESEEING_S = 0.05
+"""After so long a dry run leaves the file alone: somebody waits for what it says."""
 log = logging.getLogger("crdtsql")
 
 
@@ -148,12 +148,13 @@ class Compacting(Session):
 
         def attempt(work: Callable[[], bool]) -> bool:
             more = False
-            with self._folded():
-                pass  # what others wrote meanwhile is folded once, and not anew in each step that is undone
-            with breather.held() if most_rows is None else nullcontext(), suppress(Undo), self._changing(durable=False):
-                found.append(self._agree(keep, silent))
-                more = work()
-                raise Undo
+            with breather.held() if most_rows is None else nullcontext():
+                with self._folded():
+                    pass  # what others wrote meanwhile is folded once, and not anew in each step that is undone
+                with suppress(Undo), self._changing(durable=False):
+                    found.append(self._agree(keep, silent))
+                    more = work()
+                    raise Undo
             return more
 
         with self._folded():
