@@ -16,6 +16,7 @@ import apsw
 
 from crdtsql.base import memory
 from crdtsql.base.sqltext import Sql, joined
+from crdtsql.base.values import SqliteValue, is_utf8
 
 AT_ONCE = 100
 """So many tables are asked in one statement, of which SQLite takes 500, and so many rows inserted."""
@@ -97,6 +98,20 @@ def each_to_show(connection: apsw.Connection, statement: str, values: Any = None
 def to_show(kind: str, value: Any) -> Any:
     """Turn what `as_bytes` rendered into a value to look at."""
     return value.decode(errors="surrogateescape") if kind == "text" else value
+
+
+def binding(name: str, values: Sequence[SqliteValue]) -> tuple[Sql, dict[str, SqliteValue]]:
+    """Render values that `rows_to_show` returned, joined by commas, and return what binds them; none of them has an affinity.
+
+    >>> binding("k", (1, "a"))
+    (':k1, :k2', {'k1': 1, 'k2': 'a'})
+    """
+    marks, given = [], dict[str, SqliteValue]()
+    for number, value in enumerate(values, 1):
+        as_it_is = is_utf8(value)
+        marks.append(Sql(f":{name}{number}" if as_it_is else f"CASE WHEN 1 THEN CAST(:{name}{number} AS TEXT) END"))
+        given[f"{name}{number}"] = value if as_it_is else str(value).encode(errors="surrogateescape")
+    return joined(marks), given
 
 
 def exists(

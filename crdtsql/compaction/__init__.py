@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from crdtsql.compaction import due, fence, floor, retiring, rounds, seen, silence
     from crdtsql.compaction.foreseen import foresee
     from crdtsql.compaction.report import CompactReport
+    from crdtsql.compaction.stride import Stride
     from crdtsql.compaction.walk import Walk
 else:
     __getattr__ = door(
@@ -15,12 +16,14 @@ else:
         {
             "report": "CompactReport",
             "foreseen": "foresee",
+            "stride": "Stride",
             "walk": "Walk",
         },
     )
 
 __all__ = [
     "CompactReport",
+    "Stride",
     "Walk",
     "due",
     "fence",

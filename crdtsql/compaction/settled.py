@@ -56,6 +56,8 @@ class Sweep:
         stride: how many rows a step looks at.
         which: of which rows: `dead`, `live` or `all`.
         done: what the steps did so far.
+        is_tried: each step is undone, so what it notes is not there for the next one.
+        may_rest: whether rows can become rows of the genesis, once that was looked at.
     """
 
     registry: Registry
@@ -63,6 +65,8 @@ class Sweep:
     stride: Stride = field(default_factory=Stride)
     which: str = "dead"
     done: TableCompacted = field(default_factory=TableCompacted)
+    is_tried: bool = False
+    may_rest: bool | None = None
     _last: tuple[SqliteValue, ...] | None = None
     _looked: bool = False
     _births_since: int = -(1 << 63)
@@ -120,9 +124,17 @@ class Sweep:
         return len(births) == most
 
     def _can_rest(self, table: Table) -> bool:
-        """Tell whether rows of a table can become rows of its genesis, of those that could by themselves."""
+        """Tell whether rows of a table can become rows of its genesis, of those that could by themselves.
+
+        All rows are looked at for that, so not in each step: if they may, that is noted, and if not, it stands until the next sweep.
+        """
         if not self._has_genesis(table):
             return False
+        if self.may_rest is None or (self.may_rest and not self.is_tried):
+            self.may_rest = self._may_forget_references(table)
+        return self.may_rest
+
+    def _may_forget_references(self, table: Table) -> bool:
         return alone.may_forget_references(self.registry.connection, self.registry, self.registry.table(table.name))
 
     def _has_genesis(self, table: Table) -> bool:

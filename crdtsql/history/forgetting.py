@@ -7,11 +7,12 @@ time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from crdtsql.base import Sql, clock, identifier, joined, naming, query, sql
 from crdtsql.history import tables
+from crdtsql.purge import Scope
 from crdtsql.store import Registry, Table, facts
 
 ERASING = "erasing"
@@ -68,11 +69,26 @@ def _add_mark(registry: Registry, history: Table, before: int) -> None:
     registry.connection.execute(statement, (before, own, tables.TRIMMED))
 
 
-def of_purged(registry: Registry) -> dict[str, list[Place]]:
-    """Delete the entries of rows that were purged; return the keys of these entries by history, so that they can be purged too."""
+def with_history(registry: Registry, scopes: Sequence[Scope]) -> list[Scope]:
+    """Return those scopes whose table has a history."""
+    names = {scope.table.name for scope in scopes if not scope.table.is_history}
+    present = {name for name in names if tables.of(registry, registry.table(name)) is not None}
+    return [scope for scope in scopes if scope.table.name in present]
+
+
+def of_purged(registry: Registry, scopes: Sequence[Scope], most: int) -> tuple[dict[str, list[Place]], list[Scope]]:
+    """Delete entries of rows that were purged.
+
+    Args:
+        scopes: of tables with a history: among these rows it is looked for some that were purged.
+        most: delete so many entries at most.
+
+    Returns:
+        the keys of these entries by history, so that they can be purged too; and the scopes of which there may be more.
+    """
     found: dict[str, list[Place]] = {}
-    for table in registry.tables():
-        history = None if table.absent or table.is_history else tables.of(registry, table)
+    for number, (table, within, values) in enumerate(scopes):
+        history = tables.of(registry, table)
         if history is None:
             continue
         statement = sql(
@@ -81,12 +97,16 @@ def of_purged(registry: Registry) -> dict[str, list[Place]]:
             clock=table.clock,
             entry_is_clock=tables.key_is(table, "entry", "clock"),
             is_purged=table.is_purged,
+            within=within,
         )
-        places = query.rows(registry.connection, statement)
+        places = query.rows(registry.connection, statement, values | {"most": most})
         if places:
             _delete(registry, history, places)
-            found[history.name] = places
-    return found
+            found.setdefault(history.name, []).extend(places)
+            most -= len(places)
+        if most <= 0:
+            return found, list(scopes[number:])
+    return found, []
 
 
 def _kept_keys(table: Table) -> list[Sql]:

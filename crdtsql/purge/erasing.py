@@ -14,7 +14,9 @@ from crdtsql.conflicts import conflict_log
 from crdtsql.store import Registry, Table
 
 PURGE = TemporaryTable(
-    "_crdt_purge", "purge/erasing/create_purge", written_by=("merge/purges", "purge/purging", "purge/told")
+    "_crdt_purge",
+    "purge/erasing/create_purge",
+    written_by=("merge/purges", "purge/choosing", "purge/purging", "purge/told"),
 )
 
 

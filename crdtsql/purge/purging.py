@@ -8,49 +8,22 @@ nothing of pages and of the write-ahead log: the caller has SQLite overwrite wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from crdtsql.base import (
-    CannotPurgeError,
-    NotDeletedError,
     Now,
     Sql,
     SqliteValue,
-    UnknownRowError,
-    UsageError,
-    clock,
-    identifier,
     joined,
     naming,
-    policy,
     query,
-    reasons,
-    show,
-    show_key,
     sql,
-    suggest,
 )
 from crdtsql.purge import erasing, told
 from crdtsql.sqlite import TableShape, schema
 from crdtsql.store import Field, Registry, Table, acting
 from crdtsql.types import TYPES, Kind, blank, parts
-
-_MOST_KEYS = 1_000
-"""So many keys of deleted rows are looked at for one that was perhaps meant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Which rows are to be purged: those of these keys, or, where `before_ms` is given, all that were deleted before that time.
-
-    Where the key has several columns, its parts may also be given one after the other.
-    """
-
-    table: str | None = None
-    keys: tuple[tuple[SqliteValue, ...], ...] = ()
-    before_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -88,151 +61,19 @@ class PurgeReport:
         return {"rows": self.rows} | asdict(self)
 
 
-def purge(registry: Registry, chosen: Chosen, now: Now) -> PurgeReport:
-    """Purge rows; all that are named, or none.
-
-    Key parts given as text are compared with the key's own type, so `"7"` finds the integer 7.
-
-    Raises:
-        NotEnabledError: the table is not replicated.
-        UnknownRowError: there is no such row.
-        NotDeletedError: a named row is not deleted.
-        CannotPurgeError: a named row is shown because others refer to it, or nothing of the table can be purged.
-        UsageError: a key has another number of parts.
-    """
-    report = PurgeReport()
-    tables = [registry.present_table(chosen.table)] if chosen.table else [t for t in registry.tables() if not t.absent]
-    if chosen.table:
-        _check_table(tables[0])
-    with erasing.noting(registry):
-        for table in tables:
-            if chosen.before_ms is None:
-                _note_named(registry, table, chosen.keys, report)
-            else:
-                _note_old(registry, table, clock.from_ms(chosen.before_ms), report)
-        if report.rows:
-            _purge(registry, [table for table in tables if report.tables.get(table.name)], report, now)
-    return report
-
-
-def _check_table(table: Table) -> None:
-    """Check that rows of a table can be deleted, and have values.
-
-    Raises:
-        CannotPurgeError: they can't.
-    """
-    if table.rows == policy.GROW_ONLY:
-        raise CannotPurgeError(f"table {table.name!r} is grow-only: its rows can't be deleted, and so not be purged")
-    if not table.fields:
-        raise CannotPurgeError(
-            f"table {table.name!r} has no columns but its key, which stays: there is nothing to purge"
-        )
-
-
-def _whole(table: Table, keys: list[tuple[SqliteValue, ...]]) -> Iterable[tuple[SqliteValue, ...]]:
-    """Put keys together that were given part by part.
-
-    Raises:
-        UsageError: a key has another number of parts.
-    """
-    width = len(table.key)
-    if all(len(key) == 1 for key in keys) and len(keys) % width == 0:
-        parts_in_turn = iter([part for (part,) in keys])
-        return zip(*[parts_in_turn] * width, strict=True)
-    if any(len(key) != width for key in keys):
-        raise UsageError(f"the key of {table.name!r} is ({', '.join(table.key)}): give {width} value(s) for each row")
-    return keys
-
-
-def _row(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) -> tuple[tuple[SqliteValue, ...], bool]:
-    """Return the key of a deleted row as the file has it, and whether the row was purged already."""
-    connection = registry.connection
-    what = f"row {show_key(key)} of table {table.name!r}"
-    is_row = joined((Sql(f"clock.{part} = ?{n}") for n, part in enumerate(table.key_names, 1)), " AND ")
-    slots = {"keys": table.keys_of("clock"), "clock": table.clock, "held": table.held}
-    row = query.first(
-        connection,
-        sql("purge/purging/find_row", is_row=is_row, is_purged=table.is_purged, **slots),
-        key,
-    )
-    gone, reason, is_purged, *own = row or (None, None, 0)
-    if gone and reason == reasons.RESTORED:
-        held = suggest.command("held", registry.path, options=["--table", table.name])
-        raise CannotPurgeError(
-            f"{what} can't be purged: rows refer to it that its delete had not seen, so it is shown still ({held}); change or delete "
-            "these rows first"
-        )
-    if gone:
-        return tuple(own), bool(is_purged)
-    if query.exists(connection, table.quoted, table.has_given_key, key):
-        equal = " AND ".join(
-            f"{identifier(name)} = {show(part, 1000)}" for name, part in zip(table.key, key, strict=True)
-        )
-        delete = suggest.sqlite(f"DELETE FROM {table.quoted} WHERE {equal}", registry.path)
-        raise NotDeletedError(f"{what} is not deleted: nothing was purged; delete it first: {delete}")
-    if row is not None:
-        held = suggest.command("held", registry.path, options=["--table", table.name])
-        raise NotDeletedError(f"{what} is not deleted, only held: nothing was purged; {held} says what releases it")
-    raise UnknownRowError(
-        f"table {table.name!r} has no row {show_key(key)}, deleted or not{_meant(registry, table, key)}"
-    )
-
-
-def _meant(registry: Registry, table: Table, key: tuple[SqliteValue, ...]) -> str:
-    """Say which deleted row was perhaps meant."""
-    deleted = query.rows_to_show(
-        registry.connection, f"SELECT {table.keys} FROM {table.clock} WHERE gone = 1 LIMIT {_MOST_KEYS}"
-    )
-    near = suggest.meant(show_key(key), [show_key(tuple(other)) for other in deleted])
-    return f": did you mean {near}?" if near else ""
-
-
-def _note_old(registry: Registry, table: Table, before: int, report: PurgeReport) -> None:
-    """Note the rows that were deleted before an hlc and not purged."""
-    if table.rows == policy.GROW_ONLY or not table.fields:
-        return
-    connection, values = registry.connection, {"tbl": table.id, "before": before}
-    slots = {"clock": table.clock, "held": table.held, "is_purged": table.is_purged}
-    referenced, already = query.first(connection, sql("purge/purging/count_left", **slots), values)
-    report.referenced += int(referenced)
-    report.already += int(already)
-    noted = sql("purge/purging/note_old", keys=table.keys, clock_keys=table.keys_of("clock"), **slots)
-    connection.execute(noted, values)
-    _count(table, connection.changes(), report)
-
-
-def _note_named(registry: Registry, table: Table, keys: Iterable[tuple[SqliteValue, ...]], report: PurgeReport) -> None:
-    """Note rows by their keys, unless they were purged already."""
-    found: dict[tuple[SqliteValue, ...], None] = {}
-    again: set[tuple[SqliteValue, ...]] = set()
-    for key in _whole(table, list(keys)):
-        own, is_purged = _row(registry, table, key)
-        again.add(own) if is_purged else found.setdefault(own)
-    report.already = len(again)
-    marks = joined(Sql("?") for _ in table.key)
-    statement = f"INSERT INTO temp._crdt_purge (tbl, {table.keys}) VALUES ({table.id}, {marks})"
-    registry.connection.executemany(statement, list(found))
-    _count(table, len(found), report)
-
-
-def _count(table: Table, rows: int, report: PurgeReport) -> None:
-    if rows:
-        report.tables[table.name] = rows
-
-
-def _purge(registry: Registry, tables: Sequence[Table], report: PurgeReport, now: Now) -> None:
-    """Write the events of the rows that were noted."""
+def purge_noted(registry: Registry, table: Table, rows: int, now: Now) -> int:
+    """Write the events of the rows of a table that were noted; return how many entries of the conflict log went with them."""
     connection, batch = registry.connection, registry.next_batch()
     first = registry.tick(now())
     registry.record_merged(first)
     connection.execute("UPDATE temp._crdt_purge SET t = ?1 + id - 1, s = ?2", (first, registry.self_ordinal))
-    for table in tables:
-        _Purge(registry, table, registry.seq_of(table, batch, report.tables[table.name])).run()
-        report.conflicts += erasing.erase(registry, table)
+    _Purge(registry, table, registry.seq_of(table, batch, rows)).run()
+    erased = erasing.erase(registry, table)
     told.remember(registry, ())
     (last,) = query.first(connection, "SELECT max(t) FROM temp._crdt_purge")
     acting.attribute_directly(registry, registry.self_ordinal, first, last)
     registry.raise_vector(batch, [(registry.self_ordinal, last)])
+    return erased
 
 
 class _Purge:

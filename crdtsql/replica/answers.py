@@ -5,9 +5,8 @@ What each does between the steps that the session holds; each is one transaction
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -17,19 +16,16 @@ from crdtsql.base import (
     UnknownRowError,
     UsageError,
     clock,
-    query,
     show_key,
     suggest,
 )
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, Undo, reading
 from crdtsql.replica.turns import verb
-from crdtsql.sqlite import securely
 from crdtsql.store import Actor, Table, acting, names
 
 if TYPE_CHECKING:
     from crdtsql.conflicts import Conflict, ResolveReport
-    from crdtsql.purge import PurgeReport
 
 
 class Unset(Enum):
@@ -42,7 +38,7 @@ UNSET: Final = Unset.UNSET
 
 
 class Answers(Session):
-    """Resolve conflicts, bring deleted rows back or let their values be forgotten, and write rows that nobody wrote since."""
+    """Resolve conflicts, bring deleted rows back, and write rows that nobody wrote since."""
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -141,109 +137,6 @@ class Answers(Session):
 
         with self._answering():
             undelete(self.registry, table, key)
-
-    @verb
-    def purge(
-        self,
-        table: str | None = None,
-        keys: Iterable[SqliteValue | Sequence[SqliteValue]] | None = None,
-        *,
-        deleted_before: datetime | timedelta | None = None,
-        dry_run: bool = False,
-        vacuum: bool = False,
-    ) -> PurgeReport:
-        """Purge deleted rows: their values are overwritten in the file, conflict log included, and on every replica that merges this.
-
-        The keys stay. A write elsewhere that did not know of the purge counts as ever, and brings the row back with what it wrote.
-        Older copies of the values may be left in free pages of the file until a VACUUM.
-
-        Args:
-            table: the table; None, with `deleted_before`, for all.
-            keys: of the rows: a value each; where the key has several columns, a tuple each, or all parts one after the other.
-            deleted_before: all rows that were deleted before then, or longer ago than that; in place of `keys`.
-            dry_run: do it, say what was done, and undo it.
-            vacuum: rewrite the file afterwards, so that older copies of the values are gone too. Takes as long as a copy of the file.
-
-        Raises:
-            NotEnabledError: the table is not replicated.
-            UnknownRowError: there is no such row.
-            NotDeletedError: a named row is not deleted.
-            CannotPurgeError: rows refer to a named row, or rows of the table are never deleted.
-            UsageError: neither keys nor a time are given, or both.
-            BusyError: another program does not let go of the file; with `vacuum`, the rows were purged all the same.
-        """
-        from crdtsql.purge import Chosen, PurgeReport, purge
-
-        if (keys is None) == (deleted_before is None) or (keys is not None and table is None):
-            raise UsageError("say which rows to purge: a table and keys, or when they were deleted")
-        if vacuum and self.connection.in_transaction:
-            raise UsageError(f"no VACUUM while a transaction is open on the connection to {self.path}: COMMIT it first")
-        before = None if deleted_before is None else clock.moment_ms(deleted_before, self._now())
-        chosen = Chosen(table, tuple(_parts(key) for key in keys or ()), before)
-        report = PurgeReport()
-        with suppress(Undo), securely.erasing(self.connection), self._changing():
-            report = purge(self.registry, chosen, self._now)
-            report.dry_run = dry_run
-            if report.rows:
-                self._purge_histories()
-            if dry_run or not report.rows:
-                raise Undo
-        self._clear(report, vacuum=vacuum)
-        return report
-
-    @verb
-    def purge_actor(self, actor: str, *, dry_run: bool = False, vacuum: bool = False) -> PurgeReport:
-        """Let this file forget an actor's name, with its sessions and notes: what it wrote stays, as `forgotten`'s, and so do runs.
-
-        It does not travel: do it on every replica. What others send of events that are known here does not bring the name again.
-
-        Args:
-            dry_run: say what would be done, and do nothing.
-            vacuum: rewrite the file afterwards, so that older copies of the name are gone too.
-
-        Raises:
-            UsageError: that actor writes now, or a transaction is open on the connection.
-            BusyError: another program does not let go of the file; with `vacuum`, the name was purged all the same.
-        """
-        from crdtsql.purge import PurgeReport
-
-        if vacuum and self.connection.in_transaction:
-            raise UsageError(f"no VACUUM while a transaction is open on the connection to {self.path}: COMMIT it first")
-        report = PurgeReport(dry_run=dry_run)
-        with suppress(Undo), securely.erasing(self.connection), self._changing():
-            now = acting.acting(self.connection)
-            if now is not None and now.actor == actor:
-                end = suggest.sqlite("DELETE FROM crdt_actor", self.path)
-                raise UsageError(f"what is written to {self.path} counts as {actor}'s now: end that before ({end})")
-            report.attributions = acting.forget_name(self.registry, actor)
-            if dry_run or not report.attributions:
-                raise Undo
-        self._clear(report, vacuum=vacuum)
-        return report
-
-    def _purge_histories(self) -> None:
-        """Purge what histories have of rows that were purged."""
-        from crdtsql.history import forgetting
-        from crdtsql.purge import Chosen, purge
-
-        found = forgetting.of_purged(self.registry)
-        if found:
-            self._fold()
-        for name, places in found.items():
-            purge(self.registry, Chosen(name, tuple(places)), self._now)
-
-    def _clear(self, report: PurgeReport, *, vacuum: bool) -> None:
-        """Let nothing of what was overwritten stand in the write-ahead log, nor, if wanted, in free pages; say what is left."""
-        if self.connection.in_transaction:
-            is_done = report.rows or report.attributions
-            report.log_left = bool(is_done) and query.first(self.connection, "PRAGMA journal_mode")[0] == "wal"
-            return
-        if report.dry_run:
-            return
-        if vacuum:
-            query.rows(self.connection, "VACUUM")
-            report.vacuumed = True
-        report.log_left = not securely.empty_log(self.connection)
 
     @verb
     def revision(self, table: str, *key: SqliteValue) -> str:
@@ -372,7 +265,3 @@ class Answers(Session):
         site = names.call(self.registry, bytes.fromhex(last[0].site))
         by = site if last[0].by is None else f"{last[0].by} at {site}"
         return f" ({', '.join(cell.column for cell in last)} by {by}, {clock.show_time(newest)})"
-
-
-def _parts(key: SqliteValue | Sequence[SqliteValue]) -> tuple[SqliteValue, ...]:
-    return (key,) if key is None or isinstance(key, (str, bytes, int, float)) else tuple(key)

@@ -5,7 +5,8 @@ Each looks at one committed state in which nothing is left to fold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -51,6 +52,21 @@ class _Remembered:
 
 class Lookups(Session):
     """The verbs that tell what a file holds."""
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
+        """Hold the write lock on a committed state in which nothing is left to fold; changes nothing meanwhile."""
+        while True:
+            with self._folded():
+                pass
+            memory.forget_rows(self.connection)
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                if not has_pending(self.connection):
+                    yield
+                    return
+            finally:
+                self.connection.execute("ROLLBACK")
 
     @verb
     def known(self, peer: Mapping[bytes, int] | None = None) -> dict[bytes, int]:

@@ -29,7 +29,9 @@ from crdtsql.base import (
 )
 from crdtsql.replica.carried import Carried
 from crdtsql.replica.combining import Combining
-from crdtsql.replica.compacting import Compacting
+from crdtsql.replica.forgetting.compacting import Compacting
+from crdtsql.replica.forgetting.emptying import empty_log
+from crdtsql.replica.forgetting.purging import Purging
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.opening import connect
 from crdtsql.replica.past import Histories
@@ -39,7 +41,6 @@ from crdtsql.replica.statements import Actors, Arbitrating
 from crdtsql.replica.transactions import Explained, ForeignKeys, Undo, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
-from crdtsql.sqlite import securely
 from crdtsql.store import Remedy, damage, heard, names, retired, sites, starts
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from crdtsql.wire import Changeset, Header
 
 
-class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting, Carried, Verifying, Lookups):
+class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting, Purging, Carried, Verifying, Lookups):
     """One replicated SQLite file.
 
     Threads may share it: it does one thing at a time, and a verb that another thread's keeps waiting for longer than the busy timeout
@@ -321,7 +322,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         for notice in report.notices:
             self._notice(notice)
         if any(one.purged for one in report.tables.values()) and not self.connection.in_transaction:
-            securely.empty_log(self.connection)  # what was overwritten stands there too
+            empty_log(self.connection, self.lock_timeout)  # what was overwritten stands there too
         return report
 
     def _take_in(self, received: Changeset, refuse_unrelated: bool, allowed: vanishing.Allowed) -> MergeReport:

@@ -15,6 +15,7 @@ from typing import Self
 import apsw
 
 from crdtsql.base import ConstraintViolationError, DamagedError, DatabaseError, Now, Progress, memory, query, silent
+from crdtsql.replica import steps
 from crdtsql.replica.opening import check_alone, connect, new_site, now_ms
 from crdtsql.replica.transactions import LOCK_TIMEOUT_S, Explained, ForeignKeys, foreign_keys, reading, synchronous
 from crdtsql.replica.turns import Turnstile, verb
@@ -23,6 +24,9 @@ from crdtsql.store import FORMAT, Registry, Remedy, acting, copies, damage, has_
 from crdtsql.types import functions
 
 log = logging.getLogger("crdtsql")
+
+FOLDED_APART = 3
+"""So many times what is left to fold is folded in a transaction of its own, before the file stays locked for what is to be read."""
 
 
 class Session:
@@ -334,6 +338,8 @@ class Session:
     ) -> Iterator[None]:
         """Hold one state in which nothing is left to fold: a read transaction if possible, else a write transaction.
 
+        What is left is folded in a transaction of its own. Only where others write again each time the file stays locked for them.
+
         With `durable`, a power cut can't take that state back any more once the block has ended. With `strict`, no replicated
         table may have been altered in a way that only a person can judge: what is sent or merged must be whole. Else nothing is
         folded then.
@@ -341,14 +347,19 @@ class Session:
         peer = peer_vector or {}
         with self._explained(), self._undamaged():
             self.registry.require()
-            waits = has_pending(self.connection) and not self.connection.readonly("main")
-            with nullcontext() if waits else reading(self.connection):
-                if not waits and self._is_up_to_date(peer, durable=durable, strict=strict):
-                    yield
-                    return
-            with foreign_keys(self.connection, ForeignKeys.OFF_IF_POSSIBLE), self._writing(folding=True):
-                self._ready(peer, strict=strict)
-                yield
+            left = 0 if self.connection.in_transaction else FOLDED_APART
+            while True:
+                waits = has_pending(self.connection) and not self.connection.readonly("main")
+                with nullcontext() if waits else reading(self.connection):
+                    if not waits and self._is_up_to_date(peer, durable=durable, strict=strict):
+                        yield
+                        return
+                with foreign_keys(self.connection, ForeignKeys.OFF_IF_POSSIBLE), self._writing(folding=True):
+                    self._ready(peer, strict=strict)
+                    if not left or not self._is_up_to_date(peer, durable=durable, strict=strict):
+                        yield
+                        return
+                left -= 1
 
     def _is_up_to_date(self, peer: Mapping[bytes, int], *, durable: bool, strict: bool) -> bool:
         """Tell whether nothing is left to fold, to settle, or to take note of.
@@ -372,21 +383,6 @@ class Session:
         return not (pending or moved or rolled_back or unsynced or unsettled)
 
     @contextmanager
-    def _at_rest(self) -> Iterator[None]:
-        """Hold the write lock on a committed state in which nothing is left to fold; changes nothing meanwhile."""
-        while True:
-            with self._folded():
-                pass
-            memory.forget_rows(self.connection)
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
-                if not has_pending(self.connection):
-                    yield
-                    return
-            finally:
-                self.connection.execute("ROLLBACK")
-
-    @contextmanager
     def _finishing(self, counts: bool = True) -> Iterator[None]:
         """Mark the step after which a change can't be undone any more."""
         self.finishing = True
@@ -406,6 +402,7 @@ class Session:
         nested = self.connection.in_transaction
         if not nested:
             check_alone(self._file, self.path)
+            steps.load()
         with self._explained(), self._undamaged(), synchronous(self.connection, durable):
             self._nested = nested
             self.connection.execute("SAVEPOINT crdtsql" if nested else "BEGIN IMMEDIATE")

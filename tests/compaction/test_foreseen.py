@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.compaction import stride
+from crdtsql.compaction import alone, due, stride
 from crdtsql.compaction.report import TableCompacted
 from crdtsql.replica.opening import now_ms
 from tests.compaction.test_compact import NUMBERED, SCHEMA, call, pair
@@ -120,3 +121,30 @@ def test_births_without_clocks_are_gone_through_once(tmp_path: Path, monkeypatch
         exchange(one, fresh)
     fresh.compact(keep_ms=0)
     assert fresh.connection.execute(born).get == 0 and rows(fresh) == rows(one)
+
+
+@pytest.mark.parametrize("most_rows", [None, 300])
+def test_what_is_asked_of_all_rows_is_asked_once(
+    most_rows: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether references may be forgotten is a look at a whole table while it is locked: a dry run in many steps does it once."""
+    schema = (
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, v); CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p, v)"
+    )
+    one = peers.replica(tmp_path / "1.db", schema, now=Clock(step=1_000), identity="row")
+    write(one, "INSERT INTO p (v) VALUES (1), (2)")
+    numbers = "WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+    write(one, f"{numbers} INSERT INTO c (p) SELECT 1 + i % 2 FROM n")
+    looks, any_means_another = [], alone._any_means_another
+
+    def looking(*arguments: Any) -> bool:
+        looks.append(arguments)
+        return any_means_another(*arguments)
+
+    monkeypatch.setattr(alone, "_any_means_another", looking)
+    if most_rows is None:
+        assert one.compact(keep_ms=0, dry_run=True).tables["c"].settled == 2_000
+    else:
+        due.set_keep(one.registry, 0)
+        assert one.freeable_bytes(most_rows=most_rows)["c"] > 0
+    assert len(looks) == 1

@@ -113,7 +113,7 @@ def test_one_that_was_there_before_joins(tmp_path: Path, clock: peers.Clock) -> 
         app.keep_history("task")
         client(app, "UPDATE task SET n = 2 WHERE id = 't1'")
         sync(app, b)
-        assert any("keeps the history of 'task'" in notice for notice in b.notices)
+        assert f"{b.path}: another replica keeps the history of 'task', and so does this one from now on" in b.notices
         client(b, "UPDATE task SET n = 9 WHERE id = 't1'")
         sync(app, b)
         assert [values for _, values in told(app, "t1")] == [{"title": "one", "n": 1}, {"n": 2}, {"n": 9}]

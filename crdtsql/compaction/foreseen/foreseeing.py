@@ -5,6 +5,7 @@ So it follows whatever rule there is. In large tables that may be done with some
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -53,7 +54,7 @@ def foresee(registry: Registry, attempt: Attempt, most_rows: int | None) -> dict
 
 
 def _all(registry: Registry, name: str, attempt: Attempt, weighing: Weighing) -> TableCompacted:
-    sweep = Sweep(registry, name, which="all")
+    sweep = Sweep(registry, name, which="all", is_tried=True)
     while attempt(partial(_step, sweep, weighing)):
         pass
     return sweep.done
@@ -64,11 +65,12 @@ def _sample(
 ) -> TableCompacted:
     """Look at some places of a table, each in the middle of an equal part."""
     places = max(1, wanted // ROWS_EACH)
-    done, each = TableCompacted(), wanted // places
+    done, each, may_rest = TableCompacted(), wanted // places, None
     for place in range(places):
-        sweep = Sweep(registry, name, Stride(each), "all")
+        sweep = Sweep(registry, name, Stride(each), "all", is_tried=True, may_rest=may_rest)
         sweep.skip(rows * (2 * place + 1) // (2 * places) - each // 2)
         attempt(partial(_step, sweep, weighing))
+        may_rest = sweep.may_rest
         done.add(sweep.done)
         done.kept = sweep.done.kept
     times = rows / (places * each)
@@ -83,5 +85,8 @@ def _sample(
 
 
 def _step(sweep: Sweep, weighing: Weighing) -> bool:
+    began = time.perf_counter()
     with weighing if can_weigh(sweep.registry.connection) else nullcontext():
-        return sweep.step()
+        more = sweep.step()
+    sweep.stride.took(time.perf_counter() - began)
+    return more

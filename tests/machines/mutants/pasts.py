@@ -112,9 +112,9 @@ PASTS = (
     ),
     Mutant(
         "a purge leaves what a history has",
-        "replica/answers.py",
-        "            if report.rows:\n                self._purge_histories()\n",
-        "",
+        "replica/forgetting/purging.py",
+        "while scopes:",
+        "while False:",
         tests=EXAMPLES,
     ),
     Mutant(

@@ -6,6 +6,7 @@ from tests.machines.mutants.kind import Mutant
 
 BYTES = "tests/purge/test_bytes.py"
 RULES = "tests/purge/test_purge.py"
+STEPS = "tests/purge/test_steps.py"
 PURGES = (
     Mutant(
         "a purge leaves the conflict log as it is",
@@ -86,13 +87,13 @@ PURGES = (
     Mutant(
         "a merge leaves purged values in the write-ahead log",
         "replica/replica.py",
-        "securely.empty_log(self.connection)  #",
+        "empty_log(self.connection, self.lock_timeout)  #",
         "pass  #",
         tests=BYTES,
     ),
     Mutant(
         "a row that others refer to is purged",
-        "purge/purging.py",
+        "purge/choosing.py",
         "if gone and reason == reasons.RESTORED:",
         "if gone and reason is None:",
         tests=RULES,
@@ -117,5 +118,47 @@ PURGES = (
         "if not column.not_null:",
         "if column.name:",
         tests=RULES,
+    ),
+    Mutant(
+        "a purge of many rows does not look again at what a merge brought meanwhile",
+        "purge/walking.py",
+        "if not self._tables and self._comes_again and",
+        "if False and",
+        tests=STEPS,
+    ),
+    Mutant(
+        "of many rows some are purged before others turn out to be unknown",
+        "purge/walking.py",
+        "            if self._given:\n                return True\n",
+        "",
+        tests=STEPS,
+    ),
+    Mutant(
+        "a step of a purge goes on behind the rows that it left",
+        "purge/walking.py",
+        "self._after = end if last is None else last",
+        "self._after = end",
+        tests=STEPS,
+    ),
+    Mutant(
+        "a purge goes on with rows that are deleted after it began",
+        "purge/walking.py",
+        'self._before = min(clock.from_ms(chosen.before_ms), registry.number("clock") + 1)',
+        "self._before = clock.from_ms(chosen.before_ms)",
+        tests=STEPS,
+    ),
+    Mutant(
+        "while a purge waits for a reader nobody can write",
+        "replica/forgetting/emptying.py",
+        "min(lock_timeout, MOST_S)",
+        "lock_timeout",
+        tests=STEPS,
+    ),
+    Mutant(
+        "the file stays locked while what waited in the log is read",
+        "replica/session.py",
+        "left = 0 if self.connection.in_transaction else FOLDED_APART",
+        "left = 0",
+        tests="tests/replica/test_short_locks.py",
     ),
 )

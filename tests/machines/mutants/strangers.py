@@ -81,7 +81,7 @@ STRANGERS = (
     ),
     Mutant(
         "what is dropped must not stand in the way of that",
-        "replica/compacting.py",
+        "replica/forgetting/compacting.py",
         "            self.registry.require()\n            found = strangers",
         "            self.registry.require()\n            self._ready({}, strict=False)\n            found = strangers",
         tests=KEPT,

@@ -1,4 +1,5 @@
 SELECT entry.at, entry.site, entry.op
 FROM ${clock} AS clock
 JOIN ${history} AS entry ON ${entry_is_clock}
-WHERE ${is_purged}
+WHERE ${within} AND ${is_purged}
+LIMIT :most

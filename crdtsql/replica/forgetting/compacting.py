@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from crdtsql.base import RETIRED, BusyError, CrdtsqlError, UsageError, clock, memory, suggest
+from crdtsql.replica.forgetting.breather import Breather
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import Undo
 from crdtsql.replica.turns import verb
@@ -24,29 +25,9 @@ KEEP_MS = 30 * 24 * 3600 * 1000
 SAMPLED_ROWS = 4_000
 MOST_TRIMMED = 1_000
 """So many entries of a history are taken out in one transaction."""
-FORESEEING_S = 0.1
-"""After so long a dry run does: somebody waits for what it says."""
+FORESEEING_S = 0.05
+"""After so long a dry run leaves the file alone: somebody waits for what it says."""
 log = logging.getLogger("crdtsql")
-HELD_S, FREE_S = 0.03, 0.06
-"""After so long a compaction leaves the file alone, for so long at least: whoever waits to write looks again within that time."""
-
-
-class _Breather:
-    """Leaves the file alone after it was held for a while, so that others come to write."""
-
-    def __init__(self, most_s: float = HELD_S, times: int = 2) -> None:
-        """Leave it alone once it was held for `most_s` in all, for so many times as long as that was, and long enough."""
-        self._most_s, self._times, self._held_s = most_s, times, 0.0
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the file for the length of a block."""
-        began = time.perf_counter()
-        yield
-        self._held_s += time.perf_counter() - began
-        if self._held_s > self._most_s:
-            time.sleep(max(FREE_S, self._times * self._held_s))
-            self._held_s = 0.0
 
 
 class Compacting(Session):
@@ -98,7 +79,7 @@ class Compacting(Session):
                 report = self._agree(keep, silent)
                 self._forget_told()
                 walk = Walk.begin(self.registry)
-        steps, more, breather = len(walk.left), True, _Breather()
+        steps, more, breather = len(walk.left), True, Breather()
         while more:
             self.on_progress("compact", steps - len(walk.left), steps)
             with breather.held():
@@ -163,16 +144,17 @@ class Compacting(Session):
         from crdtsql.compaction import foresee
 
         found: list[CompactReport] = []
-        breather = _Breather(FORESEEING_S, times=0)
+        breather = Breather(FORESEEING_S, times=0)
 
         def attempt(work: Callable[[], bool]) -> bool:
             more = False
-            with self._folded():
-                pass  # what others wrote meanwhile is folded once, and not anew in each step that is undone
-            with breather.held() if most_rows is None else nullcontext(), suppress(Undo), self._changing(durable=False):
-                found.append(self._agree(keep, silent))
-                more = work()
-                raise Undo
+            with breather.held() if most_rows is None else nullcontext():
+                with self._folded():
+                    pass  # what others wrote meanwhile is folded once, and not anew in each step that is undone
+                with suppress(Undo), self._changing(durable=False):
+                    found.append(self._agree(keep, silent))
+                    more = work()
+                    raise Undo
             return more
 
         with self._folded():

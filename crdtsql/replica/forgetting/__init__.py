@@ -1,0 +1,1 @@
+"""How is what nobody needs any more, or nobody may know, forgotten without holding up others?"""
