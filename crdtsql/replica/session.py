@@ -338,7 +338,8 @@ class Session:
     ) -> Iterator[None]:
         """Hold one state in which nothing is left to fold: a read transaction if possible, else a write transaction.
 
-        What is left is folded in a transaction of its own. Only where others write again each time the file stays locked for them.
+        What is left is folded in a transaction of its own. Only where others write again each time, or a peer lacks little, the file
+        stays locked for them: a second transaction would cost a small sync a twentieth of its time.
 
         With `durable`, a power cut can't take that state back any more once the block has ended. With `strict`, no replicated
         table may have been altered in a way that only a person can judge: what is sent or merged must be whole. Else nothing is
@@ -347,7 +348,7 @@ class Session:
         peer = peer_vector or {}
         with self._explained(), self._undamaged():
             self.registry.require()
-            left = 0 if self.connection.in_transaction else FOLDED_APART
+            left = 0 if self.connection.in_transaction or peer else FOLDED_APART
             while True:
                 waits = has_pending(self.connection) and not self.connection.readonly("main")
                 with nullcontext() if waits else reading(self.connection):
