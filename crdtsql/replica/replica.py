@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
     from crdtsql.shown import RowsReport, vanishing
     from crdtsql.trust import Signer
-    from crdtsql.wire import Changeset, Header
+    from crdtsql.wire import Changeset, Header, Spilled
 
 
 class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting, Carried, Verifying, Lookups):
@@ -203,7 +203,6 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         with self._folded(strict=False):
             return written(retired.told_vector(self.registry))
 
-    @verb
     def export(self, since: Vector | None = None, *, skip_empty: bool = False) -> bytes:
         """Return a changeset with all that a replica with the vector `since` lacks; everything if None.
 
@@ -211,6 +210,17 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
 
         Args:
             skip_empty: return no bytes at all, instead of an empty changeset, if there is nothing to send.
+        """
+        from crdtsql.wire import bytes_of
+
+        return bytes_of(self.export_spilled(since, skip_empty=skip_empty))
+
+    @verb
+    def export_spilled(self, since: Vector | None = None, *, skip_empty: bool = False) -> bytes | Spilled:
+        """Return what `export` does, but a changeset of more than 4 MiB stands in a temporary file, and not in memory.
+
+        Raises:
+            DatabaseError: there is no room for it.
         """
         from crdtsql.compaction import fence
         from crdtsql.export import collect
@@ -240,11 +250,16 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
 
     @verb
     def merge(
-        self, data: bytes, *, refuse_unrelated: bool = False, max_deletes: DeleteLimit | int | str | None = None
+        self,
+        data: bytes | Spilled,
+        *,
+        refuse_unrelated: bool = False,
+        max_deletes: DeleteLimit | int | str | None = None,
     ) -> MergeReport:
         """Merge a changeset in one transaction, or not at all.
 
         Args:
+            data: bytes, or what `export_spilled` returned.
             refuse_unrelated: raise instead where rows of equal keys have other values here and there, in tables that this replica
                 and the sender filled separately; once they have met, nothing is refused any more.
             max_deletes: raise instead where more rows of a table would disappear: a number of rows, a share of the rows that it shows,
