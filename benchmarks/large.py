@@ -1,7 +1,8 @@
 """Large files: `python -m benchmarks.large --rows 1000000` goes through the main verbs, each in a process of its own.
 
 Prints for each command its seconds of processor time and of the clock, the most memory that it held, and what it read of files.
-`--one-in-a-hundred` leaves out the transaction that changes all rows. `--blobs 500` does the same with a table of blobs of 1 MiB, of which one row changes in another column.
+`--one-in-a-hundred` leaves out the transaction that changes all rows.
+`--blobs 500` does the same with a table of blobs of 1 MiB, of which one row changes in another column.
 """
 
 from __future__ import annotations
@@ -170,6 +171,7 @@ def create(path: Path) -> apsw.Connection:
 def make(path: Path, count: int) -> None:
     """Create a file with a table of so many rows."""
     connection = create(path)
+    connection.execute("PRAGMA cache_size = -400000")
     with connection:
         connection.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO task "

@@ -9,7 +9,7 @@ from itertools import count
 import apsw
 
 from crdtsql.base import query
-from crdtsql.wire import checking, envelope, rows, workbench
+from crdtsql.wire import checking, envelope, ordering, rows, workbench
 from crdtsql.wire.room import temporary
 from crdtsql.wire.spilled import view_of
 
@@ -74,6 +74,8 @@ def laid_open(connection: apsw.Connection, changeset: envelope.Changeset) -> Ite
         return
     with changeset.image() as file:
         checking.check_image(header, file)
+        if isinstance(file, str):
+            ordering.put_in_order(header, file)
         with attached(connection, "incoming") as database:
             if isinstance(file, bytes):
                 connection.deserialize(database, file)

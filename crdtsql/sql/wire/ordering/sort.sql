@@ -1,0 +1,3 @@
+INSERT INTO ${row}
+SELECT * FROM unordered ORDER BY ${keys};
+DROP TABLE unordered
