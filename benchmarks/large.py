@@ -171,7 +171,7 @@ def create(path: Path) -> apsw.Connection:
 def make(path: Path, count: int) -> None:
     """Create a file with a table of so many rows."""
     connection = create(path)
-    connection.execute("PRAGMA cache_size = -400000")
+    connection.execute("PRAGMA cache_size = -1000000")
     with connection:
         connection.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO task "
