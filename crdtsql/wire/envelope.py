@@ -46,7 +46,7 @@ from crdtsql.base import HLC_BYTES, ID_BYTES, RETIRED, InvalidChangesetError, Pa
 from crdtsql.wire.header import Header
 from crdtsql.wire.parsing import read_header, read_rest
 from crdtsql.wire.room import having_room, temporary
-from crdtsql.wire.spilled import SPILLED_BYTES, Spilled, Unnamed, view_of
+from crdtsql.wire.spilled import Spilled, Unnamed, unless_little, view_of
 
 MAGIC = b"\x89CRDT\r\n\x1a"
 IMAGE, ROWS = 1, 2
@@ -101,8 +101,7 @@ def pack_file(header: Header, path: str, sign: Sign | None = None) -> bytes | Sp
         target.write(sign(digest) if sign and header.keys else b"")
         target.seek(0)
         target.write(prefix + digest)
-    whole = unnamed.whole()
-    return whole if len(whole) > SPILLED_BYTES else whole.read()
+    return unless_little(unnamed.whole())
 
 
 def pack_rows(header: Header, head: bytes, rows: bytes, sign: Sign | None = None) -> bytes:

@@ -94,8 +94,8 @@ class Spill:
         size: how many came.
     """
 
-    def __init__(self, most: int = SPILLED_BYTES) -> None:
-        self._most = most
+    def __init__(self, most: int | None = None) -> None:
+        self._most = SPILLED_BYTES if most is None else most
         self._pieces: list[bytes] = []
         self._held: Unnamed | None = None
         self.size = 0
@@ -127,7 +127,7 @@ class Spill:
         self._pieces, self._held = [], None
 
 
-def put_together(pieces: Iterable[bytes | memoryview], most: int = SPILLED_BYTES) -> bytes | Spilled:
+def put_together(pieces: Iterable[bytes | memoryview], most: int | None = None) -> bytes | Spilled:
     """Put pieces together: bytes if that are few.
 
     Raises:
@@ -137,6 +137,11 @@ def put_together(pieces: Iterable[bytes | memoryview], most: int = SPILLED_BYTES
     for piece in pieces:
         spill.write(piece)
     return spill.whole()
+
+
+def unless_little(whole: Spilled) -> bytes | Spilled:
+    """Return what is spilled, or its bytes if that are few."""
+    return whole if len(whole) > SPILLED_BYTES else whole.read()
 
 
 def pieces_of(data: bytes | memoryview | Spilled, size: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
