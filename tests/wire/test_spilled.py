@@ -155,7 +155,7 @@ def test_it_is_not_held_in_memory(tmp_path: Path) -> None:
     one = replica(tmp_path / "one.db", SCHEMA, site=1, now=Clock(step=0))
     write(
         one,
-        "WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 400) INSERT INTO task SELECT 'k' || i, randomblob(100000) FROM n",
+        "WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1200) INSERT INTO task SELECT 'k' || i, randomblob(35000) FROM n",
     )
     other = _other(tmp_path)
     tracemalloc.start()
