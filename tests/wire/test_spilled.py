@@ -173,22 +173,23 @@ def test_it_is_not_held_in_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("in_order", [False, True])
 def test_rows_are_put_in_order(one: Replica, in_order: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many rows of an image stand in the order of their keys before they are merged; those that do already stay where they are."""
-    sorted_by = []
+    """Many rows of an image stand in the order of their keys before they are merged; where they do already, nothing is written."""
     monkeypatch.setattr(ordering, "MOST_ROWS", 100)
-    monkeypatch.setattr(ordering, "_sort", lambda *given, sort=ordering._sort: sorted_by.append(sort(*given)))
-    if in_order:
-        one.connection.execute(
-            "CREATE TEMP TABLE kept AS SELECT * FROM task ORDER BY id; DELETE FROM task; INSERT INTO task SELECT * FROM kept"
-        )
-        one.connection.execute("UPDATE task SET body = NULL")
-    received, other = unpack(one.export_spilled()), _other(tmp_path)
+    rows = ROWS.replace("i < 500", "i < 1500")
+    filled = replica(
+        tmp_path / "filled.db", f"{SCHEMA}; {rows} ORDER BY {1 if in_order else 2}", site=3, now=Clock(step=0)
+    )
+    received, other = unpack(filled.export_spilled()), _other(tmp_path)
+    with received.image() as path:
+        assert isinstance(path, str)
+        before = Path(path).read_bytes()
+        ordering.put_in_order(received.header, path)
+        assert (Path(path).read_bytes() == before) is in_order
     with laid_open(other.connection, received) as database:
-        keys = [key for (key,) in other.connection.execute(f"SELECT k1 FROM {database}.row_1 ORDER BY rowid")]
-        assert keys == sorted(keys)
-        assert len(keys) == 1500
+        found = other.connection.execute(f"SELECT k1, v0 FROM {database}.row_1 ORDER BY rowid").fetchall()
+        assert found == sorted(_rows(filled))
+        assert len(found) == 1500
         tables = {name for (name,) in other.connection.execute(f"SELECT name FROM {database}.sqlite_schema")}
         assert "unordered" not in tables
-    assert len(sorted_by) == 1
-    other.merge(one.export())
-    assert _rows(other) == _rows(one)
+    other.merge(filled.export())
+    assert _rows(other) == _rows(filled)
