@@ -217,11 +217,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
 
     @verb
     def export_spilled(self, since: Vector | None = None, *, skip_empty: bool = False) -> bytes | Spilled:
-        """Return what `export` does, but a changeset of more than 4 MiB stands in a temporary file, and not in memory.
-
-        Raises:
-            DatabaseError: there is no room for it.
-        """
+        """Return what `export` does, but a changeset of more than 4 MiB stands in a temporary file, and not in memory."""
         from crdtsql.compaction import fence
         from crdtsql.export import collect
 
@@ -256,10 +252,9 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         refuse_unrelated: bool = False,
         max_deletes: DeleteLimit | int | str | None = None,
     ) -> MergeReport:
-        """Merge a changeset in one transaction, or not at all.
+        """Merge a changeset, bytes or what `export_spilled` returned, in one transaction, or not at all.
 
         Args:
-            data: bytes, or what `export_spilled` returned.
             refuse_unrelated: raise instead where rows of equal keys have other values here and there, in tables that this replica
                 and the sender filled separately; once they have met, nothing is refused any more.
             max_deletes: raise instead where more rows of a table would disappear: a number of rows, a share of the rows that it shows,
@@ -305,14 +300,10 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
                         self._learn(self._own_words(header), self._believed(received))
                 return MergeReport(header.sender.hex(), known=True)
             self.on_progress("check", 0, 1)
-            while True:
-                try:
-                    report = self._take_in(received, refuse_unrelated, allowed)
-                    break
-                except vanishing.DoubtError as doubt:
-                    allowed = allowed._replace(noted=doubt.tables)
-                except NotAllowedError as error:
-                    raise self._set_aside(error, data) from error
+            try:
+                report = self._take_in(received, refuse_unrelated, allowed)
+            except NotAllowedError as error:
+                raise self._set_aside(error, data) from error
         return self._told_of(report)
 
     def take_aside(self, number: int) -> MergeReport:
@@ -335,7 +326,16 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         return report
 
     def _take_in(self, received: Changeset, refuse_unrelated: bool, allowed: vanishing.Allowed) -> MergeReport:
-        """Merge a changeset that has news, in a transaction."""
+        """Merge a changeset that has news, in a transaction; once more if it must be noted what a table shows."""
+        from crdtsql.shown import vanishing
+
+        while True:
+            try:
+                return self._try_to_take_in(received, refuse_unrelated, allowed)
+            except vanishing.DoubtError as doubt:
+                allowed = allowed._replace(noted=doubt.tables)
+
+    def _try_to_take_in(self, received: Changeset, refuse_unrelated: bool, allowed: vanishing.Allowed) -> MergeReport:
         from crdtsql.compaction import fence
         from crdtsql.merge import check_lines, check_needs, merge
         from crdtsql.wire import laid_open

@@ -43,7 +43,9 @@ def _sort(connection: apsw.Connection, header: Header, number: int) -> None:
     before = joined(Sql(f"lag({key}) OVER (ORDER BY rowid)") for key in keys)
     if query.rows(connection, sql("wire/ordering/out_of_order", before=before, **slots)):
         definition = image.unbounded(header, [number], "main")[str(slots["row"])]
+        columns = joined(Sql(name) for _, name, *_ in query.rows(connection, f"PRAGMA table_info({slots['row']})"))
         with having_room():
             connection.execute(f"ALTER TABLE {slots['row']} RENAME TO unordered")
             connection.execute(definition)
-            connection.execute(sql("wire/ordering/sort", **slots))
+            connection.execute(sql("wire/ordering/sort", columns=columns, **slots))
+            connection.execute("DROP TABLE unordered")

@@ -1,3 +1,4 @@
-INSERT INTO ${row}
-SELECT * FROM unordered ORDER BY ${keys};
-DROP TABLE unordered
+INSERT INTO ${row} (${columns})
+SELECT ${columns}
+FROM unordered
+ORDER BY ${keys}
