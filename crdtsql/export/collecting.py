@@ -18,6 +18,7 @@ from crdtsql.wire import (
     MAXIMUM_ROWS_BYTES,
     Header,
     Sign,
+    Spilled,
     attached,
     attached_file,
     having_room,
@@ -46,7 +47,7 @@ class Collected:
     content: tuple[bytes, bytes] | str
     file: str = ""
 
-    def pack(self, connection: apsw.Connection, sign: Sign | None = None) -> bytes:
+    def pack(self, connection: apsw.Connection, sign: Sign | None = None) -> bytes | Spilled:
         """Write the changeset, once the transaction is committed; `sign` is there if its header has keys."""
         if self.file:
             return pack_file(self.header, self.file, sign)

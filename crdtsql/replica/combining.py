@@ -18,6 +18,7 @@ from crdtsql.replica.turns import verb
 if TYPE_CHECKING:
     from crdtsql.combine import CombineReport, Gathered, UndoReport
     from crdtsql.rejoin import RejoinReport
+    from crdtsql.wire import Spilled
 
 
 class Combining(Claiming):
@@ -126,7 +127,7 @@ class Combining(Claiming):
         return report
 
     @verb
-    def rejoin(self, data: bytes, *, anyway: bool = False) -> RejoinReport:
+    def rejoin(self, data: bytes | Spilled, *, anyway: bool = False) -> RejoinReport:
         """Take the present state of another replica as a new site, and write anew on top what was written here and is not there.
 
         For a replica that missed a compaction. A copy of the file as it was is written beside it first. Inserts are inserted, updates

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
     from crdtsql.shown import RowsReport, vanishing
     from crdtsql.trust import Signer
-    from crdtsql.wire import Changeset, Header
+    from crdtsql.wire import Changeset, Header, Spilled
 
 
 class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting, Purging, Carried, Verifying, Lookups):
@@ -209,7 +209,6 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         with self._folded(strict=False):
             return written(retired.told_vector(self.registry))
 
-    @verb
     def export(self, since: Vector | None = None, *, skip_empty: bool = False) -> bytes:
         """Return a changeset with all that a replica with the vector `since` lacks; everything if None.
 
@@ -218,6 +217,13 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         Args:
             skip_empty: return no bytes at all, instead of an empty changeset, if there is nothing to send.
         """
+        from crdtsql.wire import bytes_of
+
+        return bytes_of(self.export_spilled(since, skip_empty=skip_empty))
+
+    @verb
+    def export_spilled(self, since: Vector | None = None, *, skip_empty: bool = False) -> bytes | Spilled:
+        """Return what `export` does, but a changeset of more than 4 MiB stands in a temporary file, and not in memory."""
         from crdtsql.compaction import fence
         from crdtsql.export import collect
 
@@ -246,9 +252,13 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
 
     @verb
     def merge(
-        self, data: bytes, *, refuse_unrelated: bool = False, max_deletes: DeleteLimit | int | str | None = None
+        self,
+        data: bytes | Spilled,
+        *,
+        refuse_unrelated: bool = False,
+        max_deletes: DeleteLimit | int | str | None = None,
     ) -> MergeReport:
-        """Merge a changeset in one transaction, or not at all.
+        """Merge a changeset, bytes or what `export_spilled` returned, in one transaction, or not at all.
 
         Args:
             refuse_unrelated: raise instead where rows of equal keys have other values here and there, in tables that this replica
@@ -296,14 +306,10 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
                         self._learn(self._own_words(header), self._believed(received))
                 return MergeReport(header.sender.hex(), known=True)
             self.on_progress("check", 0, 1)
-            while True:
-                try:
-                    report = self._take_in(received, refuse_unrelated, allowed)
-                    break
-                except vanishing.DoubtError as doubt:
-                    allowed = allowed._replace(noted=doubt.tables)
-                except NotAllowedError as error:
-                    raise self._set_aside(error, data) from error
+            try:
+                report = self._take_in(received, refuse_unrelated, allowed)
+            except NotAllowedError as error:
+                raise self._set_aside(error, data) from error
         return self._told_of(report)
 
     def take_aside(self, number: int) -> MergeReport:
@@ -326,7 +332,16 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         return report
 
     def _take_in(self, received: Changeset, refuse_unrelated: bool, allowed: vanishing.Allowed) -> MergeReport:
-        """Merge a changeset that has news, in a transaction."""
+        """Merge a changeset that has news, in a transaction; once more if it must be noted what a table shows."""
+        from crdtsql.shown import vanishing
+
+        while True:
+            try:
+                return self._try_to_take_in(received, refuse_unrelated, allowed)
+            except vanishing.DoubtError as doubt:
+                allowed = allowed._replace(noted=doubt.tables)
+
+    def _try_to_take_in(self, received: Changeset, refuse_unrelated: bool, allowed: vanishing.Allowed) -> MergeReport:
         from crdtsql.compaction import fence
         from crdtsql.merge import check_lines, check_needs, merge
         from crdtsql.wire import laid_open

@@ -98,7 +98,7 @@ class Session:
                     apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1
                 )  # else bound values have it compile again (fact 28)
                 connection.execute(
-                    "PRAGMA foreign_keys = OFF; PRAGMA synchronous = EXTRA; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY"
+                    "PRAGMA foreign_keys = OFF; PRAGMA synchronous = EXTRA; PRAGMA cache_size = -65536; PRAGMA temp_store = FILE"
                 )
                 replica._recognize()
             except BaseException:

@@ -9,7 +9,7 @@ missing, and is asked once more.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crdtsql.base import (
     CannotRejoinError,
@@ -26,6 +26,9 @@ from crdtsql.replica import Replica, Standing, SyncOptions, SyncReport, check_co
 from crdtsql.transports import cards, scope
 from crdtsql.transports.interface import Peer, Request, Response
 from crdtsql.transports.observing import counting, spotchecks
+
+if TYPE_CHECKING:
+    from crdtsql.wire import Spilled
 
 ROUNDS = 3
 """So often a peer is asked in one sync: what it has, the exchange, and once more if it was restored in between."""
@@ -44,13 +47,14 @@ def answer(replica: Replica, request: Request) -> Response:
     if request.order is not None:
         done = replica.ordered(request.order, request.through)
         return Response(*own, clock_ms=replica.time_ms(), answer=done)
-    changeset, merged, missing, waits = b"", None, False, None
+    changeset: bytes | Spilled = b""
+    merged, missing, waits = None, False, None
     if request.question is not None:
         told = "differing" in request.question
         answer = spotchecks.hear(replica, request.site, request.question) if told else replica.content(request.question)
         return Response(*replica.shared_standing(request.vector), clock_ms=replica.time_ms(), answer=answer)
     if request.pull and own.has_news_for(request.vector, request.lanes):
-        changeset = replica.export(request.vector)
+        changeset = replica.export_spilled(request.vector)
     if request.changeset:
         try:
             limits = {"refuse_unrelated": request.refuse_unrelated, "max_deletes": request.max_deletes}
@@ -136,7 +140,7 @@ def order(replica: Replica, peer: Peer, wanted: Mapping[str, Any]) -> dict[str, 
     return dict(found.answer)
 
 
-def ask_for_all(replica: Replica, peer: Peer) -> bytes:
+def ask_for_all(replica: Replica, peer: Peer) -> bytes | Spilled:
     """Ask a peer for all that it has, as one that has nothing: what this file has seen may mean nothing there any more.
 
     Raises:
@@ -157,9 +161,10 @@ def _check_other(replica: Replica, found: Response, peer: Peer) -> None:
 
 
 def _request(replica: Replica, known: Response, options: SyncOptions) -> Request:
-    own, changeset = replica.shared_standing(known.vector), b""
+    own = replica.shared_standing(known.vector)
+    changeset: bytes | Spilled = b""
     if options.push and own.has_news_for(known.vector, known.lanes):
-        changeset = replica.export(known.vector)
+        changeset = replica.export_spilled(known.vector)
         scope.check(changeset, options, replica.path)
         own = standing(replica, known.vector)
     limits = options.refuse_unrelated, write_limit(options.max_deletes)

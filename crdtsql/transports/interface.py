@@ -9,9 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from crdtsql.merge import MergeReport
+
+if TYPE_CHECKING:
+    from crdtsql.wire import Spilled
 
 
 class Context(NamedTuple):
@@ -46,7 +49,7 @@ class Request(NamedTuple):
     site: str
     vector: dict[str, int]
     lanes: Mapping[str, int] = MappingProxyType({})
-    changeset: bytes = b""
+    changeset: bytes | Spilled = b""
     pull: bool = True
     refuse_unrelated: bool = False
     max_deletes: str = "half"
@@ -74,7 +77,7 @@ class Response(NamedTuple):
     site: str
     vector: dict[str, int]
     lanes: Mapping[str, int] = MappingProxyType({})
-    changeset: bytes = b""
+    changeset: bytes | Spilled = b""
     merged: MergeReport | None = None
     missing: bool = False
     clock_ms: int | None = None

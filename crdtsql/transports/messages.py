@@ -36,6 +36,7 @@ from crdtsql.base import (
 )
 from crdtsql.merge import MergeReport
 from crdtsql.transports.interface import Request, Response
+from crdtsql.wire import Spilled, bytes_of, put_together
 
 ASKS, ANSWERS = b"CRDTSYN1", b"CRDTANS1"
 MAXIMUM_HEAD_BYTES = 16 << 20
@@ -43,7 +44,7 @@ _LENGTH = struct.Struct("<I")
 _BEGIN = len(ASKS) + _LENGTH.size
 
 
-def pack_request(request: Request) -> bytes:
+def pack_request(request: Request) -> bytes | Spilled:
     """Write a request."""
     head = _who(request.site, request.vector, request.lanes)
     head |= {"pull": request.pull, "refuse_unrelated": request.refuse_unrelated, "max_deletes": request.max_deletes}
@@ -56,7 +57,7 @@ def pack_request(request: Request) -> bytes:
     return _pack(ASKS, head, request.changeset)
 
 
-def unpack_request(data: bytes) -> Request:
+def unpack_request(data: bytes | Spilled) -> Request:
     """Read a request.
 
     Raises:
@@ -69,7 +70,7 @@ def unpack_request(data: bytes) -> Request:
     return Request(*_read_who(head), changeset, pull, refuse, _limit(head), *asked, hears_waits=hears)
 
 
-def pack_response(response: Response) -> bytes:
+def pack_response(response: Response) -> bytes | Spilled:
     """Write a response."""
     head = _who(response.site, response.vector, response.lanes)
     head |= {"missing": response.missing, "clock_ms": response.clock_ms}
@@ -84,10 +85,10 @@ def pack_response(response: Response) -> bytes:
 
 def pack_error(error: CrdtsqlError) -> bytes:
     """Write a response that says why a request could not be answered."""
-    return _pack(ANSWERS, {"error": error.to_json()}, b"")
+    return bytes_of(_pack(ANSWERS, {"error": error.to_json()}, b""))
 
 
-def unpack_response(data: bytes, address: str) -> Response:
+def unpack_response(data: bytes | Spilled, address: str) -> Response:
     """Read a response.
 
     Raises:
@@ -179,21 +180,26 @@ def _too_many_deletes(message: str, details: dict[str, Any]) -> CrdtsqlError:
     return TooManyDeletesError(told, rows, keys, sites)
 
 
-def _pack(magic: bytes, head: dict[str, Any], changeset: bytes) -> bytes:
+def _pack(magic: bytes, head: dict[str, Any], changeset: bytes | Spilled) -> bytes | Spilled:
     written = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode(errors="backslashreplace")
-    return b"".join((magic, _LENGTH.pack(len(written)), written, changeset))
+    before = magic, _LENGTH.pack(len(written)), written
+    return (
+        b"".join((*before, changeset)) if isinstance(changeset, bytes) else put_together((*before, *changeset.pieces()))
+    )
 
 
-def _unpack(magic: bytes, data: bytes) -> tuple[dict[str, Any], bytes]:
-    if len(data) < _BEGIN or data[: len(magic)] != magic:
+def _unpack(magic: bytes, data: bytes | Spilled) -> tuple[dict[str, Any], bytes | Spilled]:
+    first = data.read(0, _BEGIN) if isinstance(data, Spilled) else data
+    if len(first) < _BEGIN or first[: len(magic)] != magic:
         raise TransportError("not a message of crdtsql's: it does not begin as one; is crdtsql on the other side?")
-    (length,) = _LENGTH.unpack_from(data, len(magic))
+    (length,) = _LENGTH.unpack_from(first, len(magic))
     if length > MAXIMUM_HEAD_BYTES or len(data) < _BEGIN + length:
         raise TransportError("a message of crdtsql's was cut off, or is no sound one: sync again")
+    begin = _BEGIN + length
     try:
-        head = json.loads(data[_BEGIN : _BEGIN + length])
+        head = json.loads(data.read(_BEGIN, begin) if isinstance(data, Spilled) else data[_BEGIN:begin])
     except (ValueError, RecursionError) as error:
         raise TransportError(f"not a sound message of crdtsql's: {error}") from error
     if not isinstance(head, dict):
         raise TransportError("not a sound message of crdtsql's: its head is no object")
-    return head, data[_BEGIN + length :]
+    return head, data.part(begin) if isinstance(data, Spilled) else data[begin:]

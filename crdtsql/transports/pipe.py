@@ -16,6 +16,7 @@ from crdtsql.base import CrdtsqlError, TransportError
 from crdtsql.replica import Replica
 from crdtsql.transports import messages
 from crdtsql.transports.exchange import answer
+from crdtsql.wire import Spill, Spilled, pieces_of
 
 MAXIMUM_BYTES = 1 << 30
 """Longer messages are refused; a replica of that size is better copied with `clone`."""
@@ -38,7 +39,7 @@ def serve(replica: Replica, asks: IO[bytes], answers: IO[bytes]) -> int:
         answered += 1
         try:
             with _beating(answers):
-                response = messages.pack_response(answer(replica, messages.unpack_request(request)))
+                response: bytes | Spilled = messages.pack_response(answer(replica, messages.unpack_request(request)))
         except CrdtsqlError as error:
             response = messages.pack_error(error)
         write(answers, response)
@@ -69,20 +70,20 @@ def _nothing() -> None:
     """Take no notice."""
 
 
-def write(stream: IO[bytes], message: bytes, moved: Callable[[], None] = _nothing) -> None:
+def write(stream: IO[bytes], message: bytes | Spilled, moved: Callable[[], None] = _nothing) -> None:
     """Write a message.
 
     Args:
         moved: is called whenever a piece went.
     """
     stream.write(_LENGTH.pack(len(message)))
-    for start in range(0, len(message), _PIECE):
-        stream.write(message[start : start + _PIECE])
+    for piece in pieces_of(message, _PIECE):
+        stream.write(piece)
         moved()
     stream.flush()
 
 
-def read(stream: IO[bytes], moved: Callable[[], None] = _nothing) -> bytes | None:
+def read(stream: IO[bytes], moved: Callable[[], None] = _nothing) -> bytes | Spilled | None:
     """Read a message, None at the end.
 
     Args:
@@ -101,12 +102,12 @@ def read(stream: IO[bytes], moved: Callable[[], None] = _nothing) -> bytes | Non
     (length,) = _LENGTH.unpack(head) if len(head) == _LENGTH.size else (0,)
     if not 0 < length <= MAXIMUM_BYTES:
         raise TransportError(f"not a message of crdtsql's, or a longer one than {MAXIMUM_BYTES:,} bytes: {head!r:.40}")
-    pieces = []
+    spill = Spill()
     while length:
         piece = stream.read(min(length, _PIECE))  # the length is a stranger's word and no reason to make room
         if not piece:
             raise TransportError("a message of crdtsql's was cut off: sync again")
         moved()
-        pieces.append(piece)
+        spill.write(piece)
         length -= len(piece)
-    return b"".join(pieces)
+    return spill.whole()

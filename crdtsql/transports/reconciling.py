@@ -60,7 +60,7 @@ def reconcile(
             replica.fold(by_id(copy.vector()))
             vector, lanes = replica.vector(), replica.lanes_known()
             if copy.has_news_for(vector, lanes):
-                data = copy.export(vector)
+                data = copy.export_spilled(vector)
                 found[path] = replica.merge(data, refuse_unrelated=refuse_unrelated, max_deletes=max_deletes)
             else:
                 found[path] = MergeReport(copy.site, known=True)

@@ -91,7 +91,7 @@ def _with_peer(here: Rehearsed, peer: Peer, options: SyncOptions) -> SyncReport:
     report = SyncReport(peer.address, MergeReport(known.site, known=True))
     news = options.push and here.has_news_for(known.vector, known.lanes)
     if news:
-        scope.check(here.export(known.vector), options, here.path)
+        scope.check(here.export_spilled(known.vector), options, here.path)
         report.cells = here.changes(known.vector)
     if options.pull:
         found = peer.exchange(

@@ -7,8 +7,13 @@ nor taken.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from crdtsql.base import TransportError, caseless, naming
 from crdtsql.replica import Replica, SyncOptions
+
+if TYPE_CHECKING:
+    from crdtsql.wire import Spilled
 
 
 def check_names(replica: Replica, options: SyncOptions) -> None:
@@ -21,7 +26,7 @@ def check_names(replica: Replica, options: SyncOptions) -> None:
         replica.registry.table(name)
 
 
-def check(data: bytes, options: SyncOptions, whose: str) -> None:
+def check(data: bytes | Spilled, options: SyncOptions, whose: str) -> None:
     """Check that a changeset touches no other table.
 
     Args:

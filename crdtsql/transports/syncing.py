@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from crdtsql.look import LogEntry
     from crdtsql.merge import MergeReport
     from crdtsql.replica import SyncPreview, VerifyOptions, VerifyReport
+    from crdtsql.wire import Spilled
 
 __all__ = ["Replica", "carry_out", "probe", "reached", "sync", "watch", "whole"]
 
@@ -307,7 +308,7 @@ def probe(replica: Replica, text: str, token: str | None = None) -> tuple[str, s
         return absolute, ": ".join(filter(None, (what, remote.probe())))
 
 
-def whole(replica: Replica, remote: Any) -> bytes:
+def whole(replica: Replica, remote: Any) -> bytes | Spilled:
     """Return a changeset with all that a remote has, for a replica that is to rejoin it; nothing changes on either side.
 
     Args:
@@ -327,4 +328,4 @@ def whole(replica: Replica, remote: Any) -> bytes:
         from crdtsql.transports.stores.rebuilding import rebuilt
 
         with rebuilt(replica, there) as other:
-            return other.export()
+            return other.export_spilled()

@@ -14,7 +14,7 @@ import apsw
 
 from crdtsql.base import UsageError, clock, memory, query, sql, suggest
 from crdtsql.store import Registry
-from crdtsql.wire import Header, unpack
+from crdtsql.wire import Header, Spilled, bytes_of, unpack
 
 MAXIMUM_OF_SENDER = 10
 MAXIMUM_CHANGESETS = 100
@@ -77,7 +77,7 @@ def read(registry: Registry, number: int) -> bytes:
     return bytes(row[0])
 
 
-def keep(registry: Registry, data: bytes, why: str, at_ms: int) -> int | None:
+def keep(registry: Registry, data: bytes | Spilled, why: str, at_ms: int) -> int | None:
     """Set a changeset aside, in place of those that it has all of; return its number, None if there is no room for it.
 
     One that was sent once more keeps its number, and stays as it was when it came first.
@@ -102,7 +102,7 @@ def keep(registry: Registry, data: bytes, why: str, at_ms: int) -> int | None:
     if full or sum(one.size_bytes for one in left) + len(data) > MAXIMUM_BYTES:
         return None
     statement = "INSERT INTO main._crdt_aside (id, at, sender, why, data) VALUES (?, ?, ?, ?, ?)"
-    connection.execute(statement, (last + 1, at_ms, header.sender, why, data))
+    connection.execute(statement, (last + 1, at_ms, header.sender, why, bytes_of(data)))
     registry.set(LAST, last + 1)
     return last + 1
 

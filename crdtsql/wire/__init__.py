@@ -11,7 +11,6 @@ if TYPE_CHECKING:
         MAXIMUM_ROWS_BYTES,
         Changeset,
         Sign,
-        having_room,
         header_bytes,
         pack,
         pack_file,
@@ -30,16 +29,20 @@ if TYPE_CHECKING:
         MAXIMUM_STARTS,
         read_header,
     )
+    from crdtsql.wire.room import having_room
+    from crdtsql.wire.spilled import Spill, Spilled, bytes_of, pieces_of, put_together
 else:
     __getattr__ = door(
         __name__,
         {
             "attaching": "attached attached_file laid_open",
-            "envelope": "Changeset MAXIMUM_ROWS_BYTES Sign having_room header_bytes pack pack_file pack_rows unpack",
+            "envelope": "Changeset MAXIMUM_ROWS_BYTES Sign header_bytes pack pack_file pack_rows unpack",
             "files": "move_to_new no_such_file read_changeset read_text write_file",
             "header": "Header KeyStep PurgedRow Site TableHeader UnseenWrite",
             "parsing": "MAXIMUM_FORETOLD MAXIMUM_KEYS MAXIMUM_LANES MAXIMUM_NAMES MAXIMUM_SITES MAXIMUM_STARTS read_header",
             "halfway": "left_in unfinished",
+            "room": "having_room",
+            "spilled": "Spill Spilled bytes_of pieces_of put_together",
         },
     )
 
@@ -57,10 +60,13 @@ __all__ = [
     "PurgedRow",
     "Sign",
     "Site",
+    "Spill",
+    "Spilled",
     "TableHeader",
     "UnseenWrite",
     "attached",
     "attached_file",
+    "bytes_of",
     "having_room",
     "header_bytes",
     "image",
@@ -71,6 +77,8 @@ __all__ = [
     "pack",
     "pack_file",
     "pack_rows",
+    "pieces_of",
+    "put_together",
     "read_changeset",
     "read_header",
     "read_text",

@@ -9,7 +9,9 @@ from itertools import count
 import apsw
 
 from crdtsql.base import query
-from crdtsql.wire import checking, envelope, rows, workbench
+from crdtsql.wire import checking, envelope, ordering, rows, workbench
+from crdtsql.wire.room import temporary
+from crdtsql.wire.spilled import view_of
 
 PREFIX = "crdt_attached_"
 _numbers = count(1)
@@ -42,7 +44,7 @@ def attached_file(connection: apsw.Connection, purpose: str) -> Iterator[tuple[s
     pages are new.
     """
     with (
-        envelope.temporary() as file,
+        temporary() as file,
         attached(connection, purpose, file=file.name) as name,
     ):
         connection.execute(f"PRAGMA {name}.journal_mode = MEMORY").fetchall()
@@ -66,12 +68,14 @@ def laid_open(connection: apsw.Connection, changeset: envelope.Changeset) -> Ite
     """
     header = changeset.header
     if changeset.version == envelope.ROWS:
-        content = rows.decode(changeset.body, header)
+        content = rows.decode(view_of(changeset.body), header)
         with workbench.filled(connection, header, content) as database:
             yield database
         return
     with changeset.image() as file:
         checking.check_image(header, file)
+        if isinstance(file, str):
+            ordering.put_in_order(header, file)
         with attached(connection, "incoming") as database:
             if isinstance(file, bytes):
                 connection.deserialize(database, file)

@@ -31,7 +31,6 @@ import hashlib
 import json
 import os
 import struct
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -41,12 +40,13 @@ from functools import lru_cache, partial
 from itertools import chain
 from typing import Any
 
-import apsw
 import zstandard
 
-from crdtsql.base import HLC_BYTES, ID_BYTES, RETIRED, DatabaseError, InvalidChangesetError, PackedVector, Rest, suggest
+from crdtsql.base import HLC_BYTES, ID_BYTES, RETIRED, InvalidChangesetError, PackedVector, Rest, suggest
 from crdtsql.wire.header import Header
 from crdtsql.wire.parsing import read_header, read_rest
+from crdtsql.wire.room import having_room, temporary
+from crdtsql.wire.spilled import Spilled, Unnamed, unless_little, view_of
 
 MAGIC = b"\x89CRDT\r\n\x1a"
 IMAGE, ROWS = 1, 2
@@ -87,10 +87,11 @@ def pack(header: Header, image: bytes, sign: Sign | None = None) -> bytes:
     return _sealed(IMAGE, _flags(header), head, _compressed(image), (len(head), len(image)), sign)
 
 
-def pack_file(header: Header, path: str, sign: Sign | None = None) -> bytes:
-    """Write a changeset whose image stands in a file; beside the changeset itself little of it is in memory at once."""
-    head, size = header_bytes(header), os.path.getsize(path)
-    with having_room(), open(path, "rb") as image, tempfile.TemporaryFile(prefix="crdtsql-") as target:
+def pack_file(header: Header, path: str, sign: Sign | None = None) -> bytes | Spilled:
+    """Write a changeset whose image stands in a file; little of either is in memory at once."""
+    head, size, unnamed = header_bytes(header), os.path.getsize(path), Unnamed()
+    with having_room(), open(path, "rb") as image:
+        target = unnamed.file
         target.write(bytes(PREFIX.size) + head)
         _compressor(size).copy_stream(image, target, size=size)
         length = target.tell() - PREFIX.size - len(head)
@@ -100,10 +101,7 @@ def pack_file(header: Header, path: str, sign: Sign | None = None) -> bytes:
         target.write(sign(digest) if sign and header.keys else b"")
         target.seek(0)
         target.write(prefix + digest)
-        target.flush()
-        with open(target.fileno(), "rb", buffering=0, closefd=False) as whole:  # a buffer would hold a second copy
-            whole.seek(0)
-            return whole.readall()
+    return unless_little(unnamed.whole())
 
 
 def pack_rows(header: Header, head: bytes, rows: bytes, sign: Sign | None = None) -> bytes:
@@ -215,7 +213,7 @@ class Changeset:
 
     version: int
     header: Header
-    body: memoryview
+    body: memoryview | Spilled
     unfolded_bytes: int
     size_bytes: int
     digest: bytes = b""
@@ -229,7 +227,7 @@ class Changeset:
             InvalidChangesetError: the body is not a Zstandard frame of the announced length.
         """
         if self.unfolded_bytes <= IN_MEMORY_BYTES:
-            yield _unfold(self.body, self.unfolded_bytes)
+            yield _unfold(view_of(self.body), self.unfolded_bytes)
             return
         source = _reader(self.body)
         with temporary() as file:
@@ -251,32 +249,6 @@ class Changeset:
 
 
 @contextmanager
-def temporary() -> Iterator[Any]:
-    """Make a temporary file for an image for the length of a block.
-
-    Raises:
-        DatabaseError: it can't be made.
-    """
-    with having_room():
-        file = tempfile.NamedTemporaryFile(prefix="crdtsql-", suffix=".image")  # noqa: SIM115 - closed below
-    with file:
-        yield file
-
-
-@contextmanager
-def having_room() -> Iterator[None]:
-    """Say what to do where a temporary file can't be written in a block."""
-    try:
-        yield
-    except (OSError, apsw.FullError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise DatabaseError(
-            f"{tempfile.gettempdir()}: a temporary file can't be written there: {why}; nothing was changed; set TMPDIR to "
-            "a folder that has room for a large changeset, unpacked"
-        ) from error
-
-
-@contextmanager
 def _sound_frame() -> Iterator[None]:
     try:
         yield
@@ -284,7 +256,7 @@ def _sound_frame() -> Iterator[None]:
         raise InvalidChangesetError(f"not a sound changeset: its content can't be decompressed ({error})") from error
 
 
-def unpack(data: bytes, known: PackedVector | None = None) -> Changeset:
+def unpack(data: bytes | Spilled, known: PackedVector | None = None) -> Changeset:
     """Check a changeset's envelope and read its header. An image is not decompressed.
 
     Args:
@@ -293,22 +265,31 @@ def unpack(data: bytes, known: PackedVector | None = None) -> Changeset:
     Raises:
         InvalidChangesetError: the bytes are not a whole changeset of a known version.
     """
-    if len(data) < PREFIX.size or data[:8] != MAGIC:
-        if data[:8] == MAGIC[: len(data)] and data:
+    first = data.read(0, PREFIX.size) if isinstance(data, Spilled) else data
+    if len(data) < PREFIX.size or first[:8] != MAGIC:
+        if data and first[:8] == MAGIC[: len(data)]:
             raise InvalidChangesetError(f"the changeset is cut off: {len(data)} bytes are not even its first part")
         raise InvalidChangesetError("not a changeset: it does not begin as one; was another file given?")
-    _, version, flags, head_length, body_length, unfolded, digest = PREFIX.unpack_from(data)
+    _, version, flags, head_length, body_length, unfolded, digest = PREFIX.unpack_from(first)
     check_version(version, flags)
     check_lengths(len(data), version, flags, (head_length, body_length, unfolded))
+    if version == ROWS and isinstance(data, Spilled):
+        data = data.read()
     end = len(data) - signature_bytes(flags)
-    view, signature = memoryview(data)[:end], data[end:]
-    if _digest(view[: PREFIX.size - 32], view[PREFIX.size :]) != digest:
-        raise InvalidChangesetError("the changeset was damaged on its way (its checksum differs): send it again")
-    if version == IMAGE:
-        head, body = view[PREFIX.size : PREFIX.size + head_length], view[PREFIX.size + head_length :]
-        finder = None
+    head: bytes | memoryview
+    body: memoryview | Spilled
+    pieces: Iterable[bytes | memoryview]
+    if isinstance(data, Spilled):
+        signature, pieces = data.read(end), data.part(PREFIX.size, end).pieces()
+        head, body = data.read(PREFIX.size, PREFIX.size + head_length), data.part(PREFIX.size + head_length, end)
     else:
-        listed, frame = _split(view[PREFIX.size :], flags)
+        view, signature = memoryview(data)[PREFIX.size : end], data[end:]
+        pieces, head, body = [view], view[:head_length], view[head_length:]
+    if _digest_of(chain([first[: PREFIX.size - 32]], pieces)) != digest:
+        raise InvalidChangesetError("the changeset was damaged on its way (its checksum differs): send it again")
+    finder = None
+    if version == ROWS:
+        listed, frame = _split(view, flags)
         content = memoryview(_unfold(frame, unfolded))
         head, body = content[:head_length], content[head_length:]
         finder = _Finder(listed, known) if flags & REST else None
@@ -362,8 +343,9 @@ def _other_length() -> InvalidChangesetError:
     return InvalidChangesetError("not a sound changeset: its content is not as long as its header says")
 
 
-def _reader(body: memoryview) -> zstandard.ZstdDecompressionReader:
-    return zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(body)
+def _reader(body: memoryview | Spilled) -> zstandard.ZstdDecompressionReader:
+    source = body.stream() if isinstance(body, Spilled) else body
+    return zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(source)
 
 
 def _unfold(body: memoryview, length: int) -> bytes:

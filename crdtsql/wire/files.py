@@ -13,6 +13,7 @@ import click
 
 from crdtsql.base import DatabaseError, InvalidChangesetError, UsageError, suggest
 from crdtsql.wire import envelope
+from crdtsql.wire.spilled import PIECE_BYTES, Spill, Spilled, pieces_of
 
 
 def no_such_file(path: str) -> str:
@@ -60,7 +61,7 @@ def read_text(path: str, what: str = "a version vector") -> str:
         raise UsageError(f"{path} is not {what}: it is not text") from error
 
 
-def write_file(path: str, data: bytes) -> None:
+def write_file(path: str, data: bytes | Spilled) -> None:
     """Write a file so that a reader sees all of it or nothing; - is standard output.
 
     Raises:
@@ -69,7 +70,7 @@ def write_file(path: str, data: bytes) -> None:
     target = Path(path)
     if path == "-":
         with click.open_file(path, "wb") as stream:
-            stream.write(data)
+            stream.writelines(pieces_of(data))
             stream.flush()
         return
     if target.is_file() and _is_database(target):
@@ -79,7 +80,8 @@ def write_file(path: str, data: bytes) -> None:
     if target.is_dir():
         raise DatabaseError(f"{path}: it can't be written: it is a folder")
     if target.exists() and not target.is_file():
-        target.write_bytes(data)  # a pipe or a device
+        with open(target, "wb") as device:  # or a pipe
+            device.writelines(pieces_of(data))
         return
     try:
         _write_whole(target, data)
@@ -97,11 +99,11 @@ def _is_database(path: Path) -> bool:
         return False
 
 
-def _write_whole(target: Path, data: bytes) -> None:
+def _write_whole(target: Path, data: bytes | Spilled) -> None:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines(pieces_of(data))
             file.flush()
             os.fsync(file.fileno())
         mask = os.umask(0)
@@ -114,7 +116,7 @@ def _write_whole(target: Path, data: bytes) -> None:
         raise
 
 
-def read_changeset(path: str) -> bytes:
+def read_changeset(path: str) -> bytes | Spilled:
     """Read a changeset's file; - is standard input.
 
     Raises:
@@ -136,7 +138,7 @@ def move_to_new(source: Path, target: Path) -> None:
         source.rename(target)
 
 
-def read_stream(stream: IO[bytes]) -> bytes:
+def read_stream(stream: IO[bytes]) -> bytes | Spilled:
     """Read a changeset from a stream, refusing early what is none, so that endless input ends.
 
     Raises:
@@ -153,27 +155,10 @@ def read_stream(stream: IO[bytes]) -> bytes:
         envelope.check_lengths(envelope.PREFIX.size, version, flags, announced)
     length = envelope.body_start(version, head_length) + body_length - envelope.PREFIX.size
     length += envelope.signature_bytes(flags)
-    left = _left(stream)
-    if left is None:
-        return prefix + _read_at_most(stream, length + 1)
-    stream.seek(-len(prefix), os.SEEK_CUR)  # in one piece: there may be hundreds of megabytes
-    return stream.read(len(prefix) + min(left, length + 1))
-
-
-def _left(stream: IO[bytes]) -> int | None:
-    """Return how much is left of a file; None for a stream that is none."""
-    try:
-        if not stream.seekable():
-            return None
-        return os.fstat(stream.fileno()).st_size - stream.tell()
-    except (OSError, ValueError):
-        return None
-
-
-def _read_at_most(stream: IO[bytes], length: int) -> bytes:
-    """Read piece by piece, because `length` is a stranger's word and no reason to make room."""
-    pieces = []
-    while length > 0 and (piece := stream.read(min(length, 1 << 20))):
-        pieces.append(piece)
-        length -= len(piece)
-    return b"".join(pieces)
+    spill = Spill()
+    spill.write(prefix)
+    left = length + 1  # piece by piece, because it is a stranger's word and no reason to make room
+    while left > 0 and (piece := stream.read(min(left, PIECE_BYTES))):
+        spill.write(piece)
+        left -= len(piece)
+    return spill.whole()

@@ -15,7 +15,7 @@ from crdtsql.store import facts, lanes, names
 
 if TYPE_CHECKING:
     from crdtsql.trust import Permission, SetAside
-    from crdtsql.wire import Changeset, Header
+    from crdtsql.wire import Changeset, Header, Spilled
 
 log = logging.getLogger("crdtsql")
 
@@ -185,7 +185,7 @@ class Permitting(Trusting):
 
             permissions.check_unlimited(self.registry, received.header)
 
-    def _set_aside(self, error: NotAllowedError, data: bytes) -> NotAllowedError:
+    def _set_aside(self, error: NotAllowedError, data: bytes | Spilled) -> NotAllowedError:
         """Set a changeset aside that was refused, where that can be; return the error that says so."""
         from crdtsql.trust import aside
 

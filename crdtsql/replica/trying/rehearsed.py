@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
@@ -22,6 +22,9 @@ from crdtsql.replica.transactions import LOCK_TIMEOUT_S, Explained, reading
 from crdtsql.replica.trying import differences
 from crdtsql.replica.trying.previews import SidePreview
 from crdtsql.store import copies
+
+if TYPE_CHECKING:
+    from crdtsql.wire import Spilled
 
 
 class Rehearsed(Replica):
@@ -51,7 +54,7 @@ class Rehearsed(Replica):
         """Note what the tables show now, in a file in a folder; before anything else is done."""
         self._before = differences.Before.of(self, folder)
 
-    def merge(self, data: bytes, **options: Any) -> MergeReport:
+    def merge(self, data: bytes | Spilled, **options: Any) -> MergeReport:
         """Merge, as in `Replica.merge`, and note what was held and what had collided before the first time."""
         if self._before is not None and not self._before.is_noted:
             self._before.note(self)

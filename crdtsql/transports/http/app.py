@@ -203,7 +203,7 @@ class HttpApp:
     def _work(self, served: Served, token: Token, body: Body, replica: Replica) -> Outgoing:
         """Answer a request: it is read and checked before any lock is taken. Runs in the desk's thread."""
         try:
-            request = messages.unpack_request(body.read())
+            request = messages.unpack_request(body.whole())
         except TransportError as error:
             raise Refusal(400, error) from error
         check(token, request, replica, served.name)

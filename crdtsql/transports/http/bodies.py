@@ -6,18 +6,16 @@ So neither a slow client nor many of them fill memory. Knows nothing of what a b
 from __future__ import annotations
 
 import asyncio
-import io
-import tempfile
 import time
 from collections.abc import AsyncIterator
-from typing import IO
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Send
 
-from crdtsql.base import CrdtsqlError, TransportError
+from crdtsql.base import CrdtsqlError, DatabaseError, TransportError
 from crdtsql.transports.http.agreed import MEDIA_TYPE
 from crdtsql.transports.http.limits import Budget, Limits
+from crdtsql.wire import Spill, Spilled, pieces_of, put_together
 
 IN_MEMORY = 1 << 20
 """What is shorter never gets to a disk."""
@@ -41,29 +39,11 @@ class Refusal(Exception):  # noqa: N818 - it is an answer
         super().__init__(status)
 
 
-class Body:
+class Body(Spill):
     """Bytes in a temporary file; a short one is in memory."""
 
     def __init__(self) -> None:
-        self.file: IO[bytes] = io.BytesIO()
-        self.size = 0
-
-    def write(self, piece: bytes) -> None:
-        """Add bytes."""
-        self.size += len(piece)
-        if self.size > IN_MEMORY and isinstance(self.file, io.BytesIO):
-            before, self.file = self.file.getbuffer(), tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-            self.file.write(before)
-        self.file.write(piece)
-
-    def read(self) -> bytes:
-        """Return all."""
-        self.file.seek(0)
-        return self.file.read()
-
-    def close(self) -> None:
-        """Forget the bytes."""
-        self.file.close()
+        super().__init__(IN_MEMORY)
 
 
 class Incoming:
@@ -90,9 +70,10 @@ class Incoming:
                 body.write(piece)
         except BaseException as error:
             self.done(body)
-            if isinstance(error, OSError):
+            full = error.__cause__ if isinstance(error, DatabaseError) else error
+            if isinstance(full, OSError):
                 raise Refusal(
-                    507, f"there is no room here for what comes ({error.strerror}): sync again later"
+                    507, f"there is no room here for what comes ({full.strerror}): sync again later"
                 ) from error
             raise
         return body
@@ -100,7 +81,7 @@ class Incoming:
     def done(self, body: Body) -> None:
         """Forget a body."""
         self._budget.give_back(body.size)
-        body.close()
+        body.forget()
 
     def _make_room(self, body: Body, size: int) -> None:
         if body.size + size > self._limits.body_bytes:
@@ -146,10 +127,11 @@ class Incoming:
 class Outgoing:
     """An answer that is sent in pieces; a client that takes none for too long is left."""
 
-    def __init__(self, data: bytes, limits: Limits, status: int = 200, headers: dict[str, str] | None = None) -> None:
-        self._body, self._limits, self._status = Body(), limits, status
-        self._headers = headers or {}
-        self._body.write(data)
+    def __init__(
+        self, data: bytes | Spilled, limits: Limits, status: int = 200, headers: dict[str, str] | None = None
+    ) -> None:
+        self._limits, self._status, self._headers = limits, status, headers or {}
+        self._data = put_together([data], IN_MEMORY) if isinstance(data, bytes) else data
         self.size = len(data)
 
     async def send(self, send: Send) -> None:
@@ -157,12 +139,11 @@ class Outgoing:
         fields = {"content-type": MEDIA_TYPE, "content-length": str(self.size), "cache-control": "no-store"}
         headers = [(name.lower().encode(), value.encode()) for name, value in (fields | self._headers).items()]
         try:
-            self._body.file.seek(0)
             await send({"type": "http.response.start", "status": self._status, "headers": headers})
             began, left = time.monotonic(), self.size
-            while piece := self._body.file.read(PIECE):
+            for piece in pieces_of(self._data, PIECE):
                 async with asyncio.timeout(self._limits.seconds_left(began, self.size - left)):
                     left -= len(piece)
                     await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
         finally:
-            self._body.close()
+            self._data = b""

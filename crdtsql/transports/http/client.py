@@ -23,6 +23,7 @@ from crdtsql.transports.http.agreed import MEDIA_TYPE, mark_of
 from crdtsql.transports.http.news import News
 from crdtsql.transports.http.places import HttpPlace, place_of
 from crdtsql.transports.interface import Context, Peer, Request, Response
+from crdtsql.wire import Spill, Spilled
 
 log = logging.getLogger("crdtsql")
 
@@ -173,19 +174,22 @@ class HttpPeer(Peer):
             _warned.add(self._place.server)
             log.warning("%s: a token goes there that whoever is on the way can read: use https:", self.address)
 
-    def _post(self, data: bytes) -> bytes:
+    def _post(self, data: bytes | Spilled) -> bytes | Spilled:
         client = self._connected()
-        request = httpx2.Request("POST", self._url, headers=client.headers, content=data, extensions=_EXTENSIONS)
+        headers = client.headers
+        if isinstance(data, Spilled):  # else it would be sent in chunks, whose sum nobody says
+            headers = httpx2.Headers({**headers, "content-length": str(len(data))})
+        content = data if isinstance(data, bytes) else data.pieces()
+        request = httpx2.Request("POST", self._url, headers=headers, content=content, extensions=_EXTENSIONS)
         with closing(client.send(request, stream=True)) as response:
             if response.headers.get("content-type") != MEDIA_TYPE:
                 raise self._stranger(response)
-            pieces, length = [], 0
+            spill = Spill()
             for piece in response.iter_raw():
-                pieces.append(piece)
-                length += len(piece)
-                if length > MAXIMUM_BYTES:
+                spill.write(piece)
+                if spill.size > MAXIMUM_BYTES:
                     raise TransportError(f"{self.address}: its answer is longer than {MAXIMUM_BYTES:,} bytes")
-            return b"".join(pieces)
+            return spill.whole()
 
     def _stranger(self, response: httpx2.Response) -> TransportError:
         told = f"{response.status_code} {printable(response.reason_phrase)[:100]}"

@@ -16,11 +16,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crdtsql.merge import MergeReport
 from crdtsql.replica import Replica, SyncReport
 from crdtsql.store import state_directory
+
+if TYPE_CHECKING:
+    from crdtsql.wire import Spilled
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the classes in which merges are counted by how long they took; one more has the rest."""
@@ -73,7 +76,7 @@ _WRITTEN_AT: dict[Path, float] = {}
 _LOCK = threading.Lock()
 
 
-def merge(replica: Replica, data: bytes, **limits: Any) -> MergeReport:
+def merge(replica: Replica, data: bytes | Spilled, **limits: Any) -> MergeReport:
     """Merge a changeset, within the limits that `Replica.merge` takes, and count how long that took if it brought anything."""
     began = time.perf_counter()
     report = replica.merge(data, **limits)

@@ -74,7 +74,7 @@ def export(
         raise click.UsageError("--json needs a file (-o): the changeset would be on standard output too")
     since = parse_vector(read_text(receiver)) if receiver else None
     with open_replica(database) as replica:
-        data = replica.export(since, skip_empty=skip_empty)
+        data = replica.export_spilled(since, skip_empty=skip_empty)
     if data:
         write_file(output or "-", data)
     if as_json:

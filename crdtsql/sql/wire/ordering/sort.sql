@@ -1,0 +1,4 @@
+INSERT INTO ${row} (${columns})
+SELECT ${columns}
+FROM unordered
+ORDER BY ${keys}
