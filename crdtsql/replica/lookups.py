@@ -33,6 +33,7 @@ from crdtsql.store import damage, has_pending, lanes, peers, retired, sites
 
 if TYPE_CHECKING:
     from crdtsql.conflicts import Conflict
+    from crdtsql.export import Change
     from crdtsql.look import CellOrigin, KnownMerge, LogEntry, Measures, Member, Report, Status, Stranger
     from crdtsql.numbers import Renumbered
     from crdtsql.shown import Difference, HeldRow
@@ -336,6 +337,17 @@ class Lookups(Session):
 
         with self._folded(strict=False):
             return select(self.registry, Selection(table, column, site, open_only))
+
+    @verb
+    def changes(self, since: Vector | None = None) -> list[Change]:
+        """List the cells that `export` would carry, one by one."""
+        from crdtsql.export import changes, export
+        from crdtsql.wire import attached
+
+        receiver = by_id(since or {})
+        with self._explained(), attached(self.connection, "image") as database, self._folded(receiver):
+            header = export(self.registry, receiver, self._now, database, self.on_progress, for_people=True)
+            return list(changes(self.connection, header, database))
 
     @verb
     def held(self, table: str | None = None, *, deleted: bool = False) -> list[HeldRow]:

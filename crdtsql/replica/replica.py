@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from crdtsql.capture import addkey
-    from crdtsql.export import Change
     from crdtsql.merge import MergeReport
     from crdtsql.shown import RowsReport, vanishing
     from crdtsql.trust import Signer
@@ -238,17 +237,6 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
                 return b""
             self.on_progress("compress", 1, 1)
             return collected.pack(self.connection, sign)
-
-    @verb
-    def changes(self, since: Vector | None = None) -> list[Change]:
-        """List the cells that `export` would carry, one by one."""
-        from crdtsql.export import changes, export
-        from crdtsql.wire import attached
-
-        receiver = by_id(since or {})
-        with self._explained(), attached(self.connection, "image") as database, self._folded(receiver):
-            header = export(self.registry, receiver, self._now, database, self.on_progress, for_people=True)
-            return list(changes(self.connection, header, database))
 
     @verb
     def merge(
