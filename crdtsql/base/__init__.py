@@ -81,6 +81,7 @@ from crdtsql.base.sqltext import (
     text,
     verbatim,
 )
+from crdtsql.base.stopping import StopEvent
 from crdtsql.base.temporary import TemporaryTable, make_room
 from crdtsql.base.values import (
     SqliteValue,
@@ -166,6 +167,7 @@ __all__ = [
     "SqliteValue",
     "Start",
     "StatementError",
+    "StopEvent",
     "TemporaryTable",
     "TooManyDeletesError",
     "TransportError",

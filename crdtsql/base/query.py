@@ -103,7 +103,8 @@ def to_show(kind: str, value: Any) -> Any:
 def binding(name: str, values: Sequence[SqliteValue]) -> tuple[Sql, dict[str, SqliteValue]]:
     """Render values that `rows_to_show` returned, joined by commas, and return what binds them; none of them has an affinity.
 
-    >>> binding("k", (1, "a"))
+    >>> marks, values = binding("k", (1, "a"))
+    >>> str(marks), values
     (':k1, :k2', {'k1': 1, 'k2': 'a'})
     """
     marks, given = [], dict[str, SqliteValue]()

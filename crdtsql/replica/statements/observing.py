@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 import apsw
 import apsw.ext
 
-from crdtsql.base import SqliteValue, StatementError, UsageError, query, show_key, value_to_json
+from crdtsql.base import SqliteValue, StatementError, StopEvent, UsageError, query, show_key, value_to_json
 from crdtsql.replica.opening import connect
 from crdtsql.sqlite import ReadLimits, schema, statements
 
@@ -72,7 +72,7 @@ class Observation:
         self._given = key
         self._version: int | None = None
         self._rows: list[Row] = []
-        self._stop = threading.Event()
+        self._stop = StopEvent()
         self._lock = threading.Lock()
         self.columns: tuple[str, ...] = ()
         self.key: tuple[str, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import click
 from crdtsql.base import (
     CrdtsqlError,
     FilledSeparatelyError,
+    StopEvent,
     TooManyDeletesError,
     UsageError,
     dumps,
@@ -194,7 +194,7 @@ def _watch(
     as_json: bool,
 ) -> None:
     """Sync until SIGINT or SIGTERM comes, and finish what is under way; a second one ends it at once."""
-    stop = threading.Event()
+    stop = StopEvent()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     position = replica.position() if as_json else 0
 

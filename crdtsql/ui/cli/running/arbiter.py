@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,7 +11,7 @@ from typing import Any, Self
 
 import click
 
-from crdtsql.base import ConflictError, CrdtsqlError, dumps, printable, query
+from crdtsql.base import ConflictError, CrdtsqlError, StopEvent, dumps, printable, query
 from crdtsql.conflicts import ArbitrateReport, Conflict
 from crdtsql.replica import Replica
 from crdtsql.transports import named
@@ -81,7 +80,7 @@ def arbitrate(
         raise click.UsageError(
             "--watch goes on with what comes, --dry-run and --retry are for what is there: give one of them"
         )
-    stop = threading.Event()
+    stop = StopEvent()
     with open_replica(database) as replica, until_signal(stop.set):
         chosen: dict[str, Any] = {"table": table, "column": column, "site": found_site(replica, site)}
         chosen |= {"most_per_day": budget, "retry": retry, "dry_run": dry_run}
@@ -132,7 +131,7 @@ class _Post:
 class _Pace:
     """Waits before each question, and says whether to go on; only as long as nobody else arbitrates."""
 
-    def __init__(self, rate: float | None, keep: Callable[[], None], stop: threading.Event) -> None:
+    def __init__(self, rate: float | None, keep: Callable[[], None], stop: StopEvent) -> None:
         self._keep, self._stop = keep, stop
         self._pause_s = 60.0 / rate if rate else 0.0
         self._next = time.monotonic()
@@ -165,7 +164,7 @@ def _version(replica: Replica) -> int:
     return int(query.first(replica.connection, "PRAGMA data_version")[0])
 
 
-def _wait(replica: Replica, version: int, keep: Callable[[], None], stop: threading.Event) -> None:
+def _wait(replica: Replica, version: int, keep: Callable[[], None], stop: StopEvent) -> None:
     """Wait until somebody else has committed, and keep the claim meanwhile."""
     since = time.monotonic()
     while not stop.wait(LOOK_S) and _version(replica) == version:
