@@ -131,7 +131,7 @@ def next_token(registry: Registry, moment: Moment) -> int:
 
 
 def name_of(registry: Registry, resource: str) -> str:
-    """Return how a resource is kept: what is a table's row begins with the table's name as the database spells it.
+    """Return how a resource is kept: what is a table's row has the names of table and row as the database spells them.
 
     Raises:
         UsageError: it is no name.
@@ -140,7 +140,17 @@ def name_of(registry: Registry, resource: str) -> str:
         raise UsageError(f"{resource!r:.80} is no name of something to claim: say TABLE/KEY, or another short name")
     table, slash, key = resource.partition("/")
     known = registry.find(table) if slash else None
-    return resource if known is None else f"{known.name}/{key}"
+    return resource if known is None else _spelled(registry, known, key) or f"{known.name}/{key}"
+
+
+def _spelled(registry: Registry, table: Table, key: str) -> str | None:
+    """Return how a row that the table shows is named, None if it shows none with such a key: equal keys need not be the same text."""
+    parts = [key] if len(table.key) == 1 else key.split("/")
+    if table.absent or len(parts) != len(table.key):
+        return None
+    statement = f"SELECT {fences.resource(table, 'shown')} FROM {table.quoted} AS shown WHERE {table.has_given_key}"
+    found = query.rows(registry.connection, statement, parts)
+    return str(found[0][0]) if found else None
 
 
 def is_done(kept: Kept) -> bool:

@@ -456,3 +456,29 @@ def test_an_answer_that_was_lost(app: Replica, tmp_path: Path) -> None:
     app.sync(f"dir:{tmp_path / 'team'}")
     with pytest.raises(errors.UsageError, match="only keeps files"):
         app.claim("a", via=f"dir:{tmp_path / 'team'}")
+
+
+def test_a_row_has_one_name(tmp_path: Path) -> None:
+    """Keys that the table takes for equal are one row, which one alone gets; its fence knows the claim."""
+    schema = (
+        "CREATE TABLE n (id TEXT PRIMARY KEY NOT NULL COLLATE NOCASE, v);"
+        "CREATE TABLE i (id INTEGER PRIMARY KEY, v);"
+        "CREATE TABLE p (a TEXT COLLATE NOCASE, b INT, v, PRIMARY KEY (a, b)) WITHOUT ROWID;"
+        "INSERT INTO n VALUES ('Abc', 1), ('a/b', 1); INSERT INTO i VALUES (7, 1); INSERT INTO p VALUES ('X', 1, 1)"
+    )
+    with peers.replica(tmp_path / "app.db", schema, site=1, now=peers.Clock()) as app:
+        for spellings, name in (
+            (("n/abc", "N/ABC", "n/Abc"), "n/Abc"),
+            (("n/A/B", "n/a/b"), "n/a/b"),
+            (("i/007", "i/7"), "i/7"),
+            (("p/x/01", "p/X/1"), "p/X/1"),
+            (("n/later",), "n/later"),
+        ):
+            first, *others = spellings
+            assert app.claim(first, length=MINUTE, holder="one").resource == name
+            for other in others:
+                with pytest.raises(errors.ClaimedError):
+                    app.claim(other, length=MINUTE, holder="two")
+        app.fence("n", "claimed")
+        with pytest.raises(apsw.ConstraintError, match=FENCED):
+            write(app, "UPDATE n SET v = 2 WHERE id = 'ABC'")
