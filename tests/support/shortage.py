@@ -12,9 +12,10 @@ from contextlib import contextmanager
 def descriptors(count: int) -> Iterator[None]:
     """Let this process open so many more files at a time in a block."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    free = os.dup(0)
-    os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free + count, hard))
+    free = [os.dup(0) for _ in range(count + 1)]  # there may be gaps between those that are open
+    for one in free:
+        os.close(one)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], hard))
     try:
         yield
     finally:
