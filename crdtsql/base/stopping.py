@@ -6,14 +6,19 @@ sets the event waits for itself for ever. A `SimpleQueue` may be put to while th
 
 from __future__ import annotations
 
-import queue
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import queue
 
 
 class StopEvent(threading.Event):
     """An event that is set once, by any thread or in a signal handler."""
 
     def __init__(self) -> None:
+        import queue  # few commands wait
+
         super().__init__()
         self._is_over = False
         self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -30,9 +35,11 @@ class StopEvent(threading.Event):
     def wait(self, timeout: float | None = None) -> bool:
         """Wait so many seconds for it, for ever if None; tell whether it is set."""
         if not self._is_over:
+            from queue import Empty
+
             try:
                 self._woken.get(timeout=None if timeout is None else max(0, timeout))
-            except queue.Empty:
+            except Empty:
                 return self._is_over
             self._woken.put(None)  # for others that wait
         return self._is_over
