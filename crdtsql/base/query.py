@@ -73,26 +73,31 @@ def as_bytes(column: Sql) -> Sql:
 
 
 def rows_to_show(connection: apsw.Connection, statement: str, values: Any = None) -> list[Any]:
-    """Return all rows of a SELECT, for people to look at, as `each_to_show` gives them."""
-    return [*each_to_show(connection, statement, values)]
-
-
-def each_to_show(connection: apsw.Connection, statement: str, values: Any = None) -> Iterator[Any]:
-    """Give the rows of a SELECT one by one, for people to look at; nobody may write meanwhile to what it reads.
+    """Return all rows of a SELECT, for people to look at.
 
     Text that is no UTF-8 has a lone surrogate for each byte of it that is none (`surrogateescape`), and no statement takes it.
     """
+    with suppress(UnicodeDecodeError):
+        return rows(connection, statement, values)
+    return [*_each_as_bytes(connection, statement, values)]
+
+
+def each_to_show(connection: apsw.Connection, statement: str, values: Any = None) -> Iterator[Any]:
+    """Give the rows of a SELECT with an order of its own one by one, as `rows_to_show` does; nobody may write meanwhile."""
     given = 0
     with suppress(UnicodeDecodeError):
         for row in connection.execute(statement, values):
             yield row
             given += 1
         return
+    yield from islice(_each_as_bytes(connection, statement, values), given, None)
+
+
+def _each_as_bytes(connection: apsw.Connection, statement: str, values: Any) -> Iterator[tuple[Any, ...]]:
     names = [Sql(f"c{number}") for number in range(len(connection.execute(statement, values).description))]
     typed = joined(map(as_bytes, names))
     found = connection.execute(f"WITH found ({joined(names)}) AS ({statement}\n) SELECT {typed} FROM found", values)
-    for row in islice(found, given, None):
-        yield tuple(map(to_show, row[::2], row[1::2]))
+    return (tuple(map(to_show, row[::2], row[1::2])) for row in found)
 
 
 def to_show(kind: str, value: Any) -> Any:

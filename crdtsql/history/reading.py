@@ -429,5 +429,5 @@ def _unknown(registry: Registry, table: Table, hlc: int, key: Sequence[SqliteVal
     width = len(table.key)
     return [
         PastRow(table.name, tuple(row[:width]), dict(zip(table.names, row, strict=True)))
-        for row in query.each_to_show(registry.connection, statement, bound)
+        for row in query.rows_to_show(registry.connection, statement, bound)
     ]

@@ -231,14 +231,14 @@ def _table(
         report.findings += _of_enabled(registry, world, table, shape, refusal)
     if shape is None:
         return report
-    if shape.key and report.can_enable:
-        report.identity = _identity(registry, shape, table)
     if table is not None and table.is_history:
         of = naming.with_history(table.name)
         told = f"has every value that is written to {of}: crdtsql writes it, and nobody else"
+        report.identity = policy.BY_KEY
         report.findings.append(Finding(NOTE, "history", told, world.command("history", of)))
         return report
     if shape.key and report.can_enable:
+        report.identity = _identity(registry, shape, table)
         by_row = report.identity == "row"
         report.findings += advice.of_table(world, shape, enabled=table is not None, by_row=by_row)
         report.findings += columns.of_columns(registry, world, shape, table)
