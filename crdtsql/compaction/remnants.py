@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from crdtsql.base import Sql, clock, identifier, joined, memory, query, sql
+from crdtsql.base import Sql, SqliteValue, clock, identifier, joined, memory, query, sql
 from crdtsql.compaction import floor, retiring
 from crdtsql.compaction.stride import Stride
 from crdtsql.numbers import archive
@@ -223,17 +223,16 @@ def _pages(
     """Yield the rows of a table in the order of its key, as many at once as a step looks at; first the key, then the columns."""
     names = joined(map(identifier, key))
     slots = {"columns": joined(map(identifier, (*key, *columns))), "table": identifier(table), "key": names}
-    after = Sql(f"({names}) > ({joined(Sql('?') for _ in key)})")
-    last: tuple[Any, ...] | None = None
+    after, values = Sql("1"), dict[str, SqliteValue]()
     while True:
-        statement = sql("compaction/remnants/list_rows", after=Sql("1") if last is None else after, **slots)
-        most = stride.rows
-        rows = query.rows(registry.connection, statement, (*(last or ()), most))
+        statement, most = sql("compaction/remnants/list_rows", after=after, **slots), stride.rows
+        rows = query.rows_to_show(registry.connection, statement, values | {"most": most})
         if rows:
             yield rows
         if len(rows) < most:
             return
-        last = rows[-1][: len(key)]
+        marks, values = query.binding("last", rows[-1][: len(key)])
+        after = Sql(f"({names}) > ({marks})")
 
 
 def _numbers(found: Any) -> Iterator[int]:

@@ -73,9 +73,7 @@ class Sweep:
 
     def skip(self, rows: int) -> None:
         """Begin after so many rows, at least one, of a table that has more."""
-        table = self.registry.table(self.name)
-        ends = sql("compaction/settled/end_of_step", keys=table.keys, clock=table.clock, after=_ANY)
-        self._last = query.first(self.registry.connection, ends, {"others": rows - 1})
+        self._last = self._end_of_step(self.registry.table(self.name), rows, _ANY, {})
 
     def step(self) -> bool:
         """Look at the next rows; return whether there are more."""
@@ -161,11 +159,10 @@ class Sweep:
         return bool(found)
 
     def _step(self, connection: apsw.Connection, table: Table, rule: _Rule) -> bool:
-        after, values = _ANY if self._last is None else _compare(table, ">", "after"), _named("after", self._last)
-        ends = sql("compaction/settled/end_of_step", keys=table.keys, clock=table.clock, after=after)
-        self._last = query.first(connection, ends, values | {"others": self.stride.rows - 1})
-        until = _ANY if self._last is None else _compare(table, "<=", "until")
-        within, bound = joined([after, until], " AND "), values | _named("until", self._last)
+        after, values = _compare(table, ">", "after", self._last)
+        self._last = self._end_of_step(table, self.stride.rows, after, values)
+        until, more = _compare(table, "<=", "until", self._last)
+        within, bound = joined([after, until], " AND "), values | more
         with (
             rule.settled.created(connection, settled=rule.settled.quoted, keys=rule.key_definitions),
             split.found(connection, table, within, bound, self._remembered())
@@ -178,19 +175,28 @@ class Sweep:
             self.done.add(rule.apply(connection))
         return self._last is not None
 
+    def _end_of_step(
+        self, table: Table, rows: int, after: Sql, values: dict[str, SqliteValue]
+    ) -> tuple[SqliteValue, ...] | None:
+        """Return the key of the last one of so many rows, None if there are fewer."""
+        ends = sql("compaction/settled/end_of_step", keys=table.keys, clock=table.clock, after=after)
+        found = query.rows_to_show(self.registry.connection, ends, values | {"others": rows - 1})
+        return tuple(found[0]) if found else None
+
     def _remembered(self) -> list[int]:
         """Return the ordinals of ended sites that may come back with more than they are known to have added to counters."""
         kept = retiring.ended(self.registry)
         return [ordinal for ordinal, site, _ in self.registry.sites() if kept.get(site)]
 
 
-def _compare(table: Table, how: str, name: str) -> Sql:
-    marks = joined(Sql(f":{name}{n}") for n in range(len(table.key)))
-    return Sql(f"({table.keys}) {how} ({marks})")
-
-
-def _named(name: str, key: tuple[SqliteValue, ...] | None) -> dict[str, SqliteValue]:
-    return {f"{name}{n}": value for n, value in enumerate(key or ())}
+def _compare(
+    table: Table, how: str, name: str, key: tuple[SqliteValue, ...] | None
+) -> tuple[Sql, dict[str, SqliteValue]]:
+    """Compare the keys of rows with one that `rows_to_show` returned, and return what binds it; None: all rows."""
+    if key is None:
+        return _ANY, {}
+    marks, values = query.binding(name, key)
+    return Sql(f"({table.keys}) {how} ({marks})"), values
 
 
 @dataclass(frozen=True, slots=True)

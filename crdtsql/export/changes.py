@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from crdtsql.base import WORD_BITS, Sql, SqliteValue, clock, joined, key_to_json, value_to_json
+from crdtsql.base import WORD_BITS, Sql, SqliteValue, clock, joined, key_to_json, query, value_to_json
 from crdtsql.wire import Header, TableHeader, image
 
 
@@ -74,7 +74,9 @@ def _table_changes(
     cells = [part for position in range(len(table.columns)) for part in image.cell(position)]
     columns = joined([*keys, Sql("t"), Sql("s"), Sql("dot_t"), Sql("dot_s"), Sql("gone"), *words, *cells])
     first_cell = len(keys) + 5 + len(words)
-    for row in connection.execute(f"SELECT {columns} FROM {database}.{image.row_table(number)}"):
+    for row in query.each_to_show(
+        connection, f"SELECT {columns} FROM {database}.{image.row_table(number)} ORDER BY rowid"
+    ):
         key = row[0] if len(keys) == 1 else CompositeKey.of(row[: len(keys)])
         t, s, dot_t, dot_s, gone = row[len(keys) : len(keys) + 5]
         masks = row[len(keys) + 5 : first_cell]

@@ -31,6 +31,7 @@ class Weighing:
         self._connection = connection
         self.rows: dict[str, float] = defaultdict(float)
         self.payload: dict[str, float] = defaultdict(float)
+        self._usual: dict[str, int] = {}
         self._aside = apsw.Connection("")  # a hook must not ask the connection itself
         self._partial: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for name, index, condition in query.rows(
@@ -50,17 +51,25 @@ class Weighing:
         self._connection.preupdate_hook(None, id=self)
 
     def _hear(self, change: apsw.PreUpdate) -> None:
-        if change.database_name == "main":
-            self._weigh(change.table_name, change.old, 1)
-            self._weigh(change.table_name, change.new, -1)
+        if change.database_name != "main":
+            return
+        for which, times in (("old", 1), ("new", -1)):
+            try:
+                self._weigh(change.table_name, getattr(change, which), times)
+            except UnicodeDecodeError:  # text that is no UTF-8 is not told: then the row counts as the one before it
+                self._count(change.table_name, self._usual.get(change.table_name, 0), times)
 
     def _weigh(self, table: str, values: Values | None, times: int) -> None:
         if values is None:
             return
-        self.rows[table] += times
-        self.payload[table] += times * (1 + sum(map(_value_bytes, values)))
+        self._usual[table] = 1 + sum(map(_value_bytes, values))
+        self._count(table, self._usual[table], times)
         for index, statement in self._partial.get(table, ()):
             self.rows[index] += times * bool(query.first(self._aside, statement, values)[0])
+
+    def _count(self, table: str, size: int, times: int) -> None:
+        self.rows[table] += times
+        self.payload[table] += times * size
 
     def scale(self, by: float) -> None:
         """Let what was weighed stand for so many times as much."""

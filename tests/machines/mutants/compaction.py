@@ -123,6 +123,20 @@ COMPACTION = tuple(
     Mutant(name, file, find, put, tests=tests)
     for name, file, find, put, tests in (
         (
+            "a step of a compaction ends at a key that it must read as text",
+            "compaction/settled.py",
+            "found = query.rows_to_show(self.registry.connection, ends,",
+            "found = query.rows(self.registry.connection, ends,",
+            "tests/compaction/test_keys.py",
+        ),
+        (
+            "keys are read as text where stamps are looked at",
+            "compaction/remnants.py",
+            "rows = query.rows_to_show(registry.connection, statement,",
+            "rows = query.rows(registry.connection, statement,",
+            "tests/compaction/test_keys.py",
+        ),
+        (
             "a column that nobody can do without becomes one of the genesis",
             "compaction/settled.py",
             "            for one in rule.shortened\n            if one.late",

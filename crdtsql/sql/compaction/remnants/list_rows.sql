@@ -2,4 +2,4 @@ SELECT ${columns}
 FROM main.${table}
 WHERE ${after}
 ORDER BY ${key}
-LIMIT ?
+LIMIT :most
