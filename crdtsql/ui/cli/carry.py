@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from crdtsql.replica import Replica, SyncReport
 from crdtsql.transports import Peer, Store, named, parse
 from crdtsql.ui.cli.access.showing import TOKEN_FILE, token_in, with_token
 from crdtsql.ui.cli.rows.diff import LIMIT, show_preview
+from crdtsql.ui.interrupts import until_signal
 from crdtsql.ui.merged import MAX_DELETES, REQUIRE_SIGNED, YES, advised, asking, letting, limit_words, show_report
 from crdtsql.ui.outcome import FAILED, show_notice
 from crdtsql.ui.sites import name_in
@@ -195,12 +195,7 @@ def _watch(
 ) -> None:
     """Sync until SIGINT or SIGTERM comes, and finish what is under way; a second one ends it at once."""
     stop = StopEvent()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     position = replica.position() if as_json else 0
-
-    def end(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])
 
     def tell(name: str, what: SyncReport | CrdtsqlError) -> None:
         nonlocal position
@@ -218,14 +213,9 @@ def _watch(
         else:
             _show(database, name, what, as_json=False)
 
-    try:
-        for number in before:
-            signal.signal(number, end)
+    with until_signal(stop.set):
         there = [] if remote is None else [with_token(replica, remote, token)]
         replica.watch(*there, stop=stop, told=tell, **options)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _tell_changed(replica: Replica, position: int, found: Any) -> int:

@@ -15,7 +15,8 @@ from crdtsql.base import ConflictError, CrdtsqlError, StopEvent, dumps, printabl
 from crdtsql.conflicts import ArbitrateReport, Conflict
 from crdtsql.replica import Replica
 from crdtsql.transports import named
-from crdtsql.ui.cli.running.commands import answer_of, until_signal
+from crdtsql.ui.cli.running.commands import answer_of
+from crdtsql.ui.interrupts import until_signal
 from crdtsql.ui.outcome import FAILED, one_line
 from crdtsql.ui.sites import found as found_site
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json

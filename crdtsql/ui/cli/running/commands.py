@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from crdtsql.base import ConflictError, CrdtsqlError, dumps
@@ -33,24 +32,6 @@ def run_command(command: str, data: bytes, timeout: float) -> tuple[int, bytes]:
             process.communicate()
             raise
     return process.returncode, output
-
-
-@contextmanager
-def until_signal(end: Callable[[], None]) -> Iterator[None]:
-    """Have SIGINT and SIGTERM end what a block does by calling a function; a second one ends the process at once."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, _frame: object) -> None:
-        signal.signal(number, before[signal.Signals(number)])
-        end()
-
-    try:
-        for number in before:
-            signal.signal(number, stop)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def answer_of(conflict: Conflict, command: str, timeout: float) -> Any:

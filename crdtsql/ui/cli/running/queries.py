@@ -9,7 +9,8 @@ import click
 
 from crdtsql.base import dumps, printable, show
 from crdtsql.replica import Observation, ResultChange
-from crdtsql.ui.cli.running.commands import run_command, until_signal
+from crdtsql.ui.cli.running.commands import run_command
+from crdtsql.ui.interrupts import until_signal
 from crdtsql.ui.outcome import show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica
 
