@@ -39,10 +39,13 @@ NOTES = (
     "awaited",
     "began",
     "births",
+    "chains",
     "claim_token",
+    "fork",
     "heard",
     "history",
     "names_looked",
+    "proven_only",
     "recorded",
     "totals_closed",
     "unforetold",
@@ -113,6 +116,7 @@ def downgrade(registry: Registry, to: int) -> bool:
             f"{registry.path} can't be written in format {to}: formats {min(STEPS)} to {FORMAT} can be; of earlier ones the triggers "
             "captured otherwise"
         )
+    _check_chains(registry)
     for number in range(FORMAT - 1, to - 1, -1):
         _check(registry, number)
     connection = registry.connection
@@ -122,13 +126,23 @@ def downgrade(registry: Registry, to: int) -> bool:
             connection.execute(f"DROP VIEW IF EXISTS {view}")
         for table in (*STEPS[number].drops, *filter(None, [STEPS[number].table])):
             connection.execute(f"DROP TABLE {table}")
-    for kind, name in CLAIMS:
+    for kind, name in (*CLAIMS, ("TABLE", "_crdt_link")):
         connection.execute(f"DROP {kind} IF EXISTS {name}")
     for name in NOTES:
         connection.execute("DELETE FROM _crdt_meta WHERE name = ?1 OR name GLOB ?1 || ':*'", (name,))
     memory.forget_rows(connection)
     registry.set("format", to)
     return True
+
+
+def _check_chains(registry: Registry) -> None:
+    if registry.number("chains"):
+        no_chain = suggest.command("sign", registry.path, options=["--no-chain"])
+        _refuse(
+            registry,
+            FORMAT - 1,
+            f"it signs its changes as a chain, which that format does not know: {no_chain} ends it",
+        )
 
 
 def _check(registry: Registry, number: int) -> None:

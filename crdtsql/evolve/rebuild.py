@@ -41,8 +41,8 @@ def rebuild(registry: Registry, found: Iterable[Damage]) -> list[Damage]:
     for one in done:
         if one.table:
             _of_table(registry, one)
-        elif one.what == "_crdt_aside":  # it is made anew with the next changeset that is set aside
-            _forget_fact(registry, "aside")
+        elif one.what in damage.MADE_LATE:  # it is made anew with what is to stand in it next
+            _forget_fact(registry, damage.MADE_LATE[one.what])
         elif one.what in damage.statements().keys() - set(damage.CORE):
             _of_file(registry, one.what)
     if any(not one.table for one in done):

@@ -26,7 +26,7 @@ def findings(registry: Registry) -> Iterator[Finding]:
         signers.signing(registry)
     except CrdtsqlError as error:
         yield Finding(BROKEN, "signing", str(error))
-    if permissions.read(registry) and not registry.number(signers.SIGNED_ONLY):
+    if permissions.limits(registry) is not None and not registry.number(signers.SIGNED_ONLY):
         yield Finding(
             NOTE,
             "permissions",
@@ -34,6 +34,14 @@ def findings(registry: Registry) -> Iterator[Finding]:
             suggest.plain_command("trust", path, options=["--require-signed"]),
         )
     for one in signers.read(registry).values():
+        if one.forked and one.until is not None:
+            yield Finding(
+                WATCH,
+                "fork",
+                f"site {one.site.hex()} signed two things as link {one.forked} of its chain, so replicas that took the one and those "
+                "that took the other differ",
+                suggest.plain_command("trust", path),
+            )
         if not one.trusted and one.until is None and registry.number(signers.SIGNED_ONLY):
             yield Finding(
                 WATCH,

@@ -7,8 +7,8 @@ the file as it was.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import apsw
@@ -32,6 +32,7 @@ from crdtsql.replica.combining import Combining
 from crdtsql.replica.forgetting.compacting import Compacting
 from crdtsql.replica.forgetting.emptying import empty_log
 from crdtsql.replica.forgetting.purging import Purging
+from crdtsql.replica.guarding import Chaining
 from crdtsql.replica.lookups import Lookups
 from crdtsql.replica.opening import connect
 from crdtsql.replica.past import Histories
@@ -41,7 +42,7 @@ from crdtsql.replica.statements import Actors, Arbitrating
 from crdtsql.replica.transactions import Explained, ForeignKeys, Undo, reading
 from crdtsql.replica.turns import verb
 from crdtsql.replica.verifying import Verifying
-from crdtsql.store import Remedy, damage, heard, names, retired, sites, starts
+from crdtsql.store import Remedy, damage, facts, heard, names, retired, sites, starts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,10 +51,12 @@ if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
     from crdtsql.shown import RowsReport, vanishing
     from crdtsql.trust import Signer
-    from crdtsql.wire import Changeset, Header, Spilled
+    from crdtsql.wire import ChainLink, Changeset, Header, Spilled
 
 
-class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting, Purging, Carried, Verifying, Lookups):
+class Replica(
+    SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting, Purging, Chaining, Carried, Verifying, Lookups
+):
     """One replicated SQLite file.
 
     Threads may share it: it does one thing at a time, and a verb that another thread's keeps waiting for longer than the busy timeout
@@ -208,36 +211,6 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         with self._folded(strict=False):
             return written(retired.told_vector(self.registry))
 
-    def export(self, since: Vector | None = None, *, skip_empty: bool = False) -> bytes:
-        """Return a changeset with all that a replica with the vector `since` lacks; everything if None.
-
-        The changeset shows one committed state. What it holds is on disk before this returns.
-
-        Args:
-            skip_empty: return no bytes at all, instead of an empty changeset, if there is nothing to send.
-        """
-        from crdtsql.wire import bytes_of
-
-        return bytes_of(self.export_spilled(since, skip_empty=skip_empty))
-
-    @verb
-    def export_spilled(self, since: Vector | None = None, *, skip_empty: bool = False) -> bytes | Spilled:
-        """Return what `export` does, but a changeset of more than 4 MiB stands in a temporary file, and not in memory."""
-        from crdtsql.compaction import fence
-        from crdtsql.export import collect
-
-        receiver = sites.read_vector(self.connection, since or {})
-        alone = not self.connection.in_transaction
-        with self._explained(), ExitStack() as attachments:
-            with self._folded(receiver, durable=True):
-                fence.check_receiver(self.registry, receiver)
-                sign = self._signing()
-                collected = collect(self.registry, receiver, self._now, attachments, self.on_progress, alone=alone)
-            if skip_empty and not collected.header.has_news_for(receiver):
-                return b""
-            self.on_progress("compress", 1, 1)
-            return collected.pack(self.connection, sign)
-
     @verb
     def merge(
         self,
@@ -268,6 +241,21 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
             NotAllowedError: a site may not write what it has here; it is set aside.
             ConstraintViolationError: rows of a table that is not replicated refer to rows that would go.
         """
+        from crdtsql.wire import is_bundle
+
+        if is_bundle(data):
+            return self._merge_bundle(data, refuse_unrelated, max_deletes)
+        return self._merge_one(data, refuse_unrelated=refuse_unrelated, max_deletes=max_deletes)
+
+    def _merge_one(
+        self,
+        data: bytes | Spilled,
+        *,
+        refuse_unrelated: bool,
+        max_deletes: DeleteLimit | int | str | None,
+        link: ChainLink | None = None,
+    ) -> MergeReport:
+        """Merge one changeset, which may be a link of a chain."""
         from crdtsql.compaction import fence
         from crdtsql.merge import MergeReport, check_lines, check_needs, check_skew
         from crdtsql.shown import vanishing
@@ -279,6 +267,9 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         with self._explained():
             self.registry.require()
             signer = self._believed(received)
+            self._check_link(link, received)
+            if facts.is_guarded(self.connection):
+                self._seal()
             # The vector may prove that this file is an older state, which is to be known before what waits is stamped.
             with self._folded(self._claims(header)):
                 check_lines(self.registry, header)
@@ -286,16 +277,19 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
                 check_needs(self.registry, header)
                 check_skew(header, self._now)
                 known = not header.has_news_for(retired.vector_with(self.registry, header.vector))
-                told = signer is not None or self._has_words(self._own_words(header))
+                told = signer is not None or link is not None or self._has_words(self._own_words(header))
             if known:
                 if told:
                     with self._changing(durable=False):
                         self.registry.says_more = False
                         self._learn(self._own_words(header), self._believed(received))
+                        self._keep_link(link, received, data)
                 return MergeReport(header.sender.hex(), known=True)
             self.on_progress("check", 0, 1)
             try:
-                report = self._take_in(received, refuse_unrelated, allowed)
+                report = self._take_in(
+                    received, refuse_unrelated, allowed, lambda: self._keep_link(link, received, data)
+                )
             except NotAllowedError as error:
                 raise self._set_aside(error, data) from error
         return self._told_of(report)
@@ -319,17 +313,25 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
             empty_log(self.connection, self.lock_timeout)  # what was overwritten stands there too
         return report
 
-    def _take_in(self, received: Changeset, refuse_unrelated: bool, allowed: vanishing.Allowed) -> MergeReport:
-        """Merge a changeset that has news, in a transaction; once more if it must be noted what a table shows."""
+    def _take_in(
+        self, received: Changeset, refuse_unrelated: bool, allowed: vanishing.Allowed, keep: Callable[[], None]
+    ) -> MergeReport:
+        """Merge a changeset that has news, in a transaction; once more if it must be noted what a table shows.
+
+        Args:
+            keep: called in that transaction, once it is merged.
+        """
         from crdtsql.shown import vanishing
 
         while True:
             try:
-                return self._try_to_take_in(received, refuse_unrelated, allowed)
+                return self._try_to_take_in(received, refuse_unrelated, allowed, keep)
             except vanishing.DoubtError as doubt:
                 allowed = allowed._replace(noted=doubt.tables)
 
-    def _try_to_take_in(self, received: Changeset, refuse_unrelated: bool, allowed: vanishing.Allowed) -> MergeReport:
+    def _try_to_take_in(
+        self, received: Changeset, refuse_unrelated: bool, allowed: vanishing.Allowed, keep: Callable[[], None]
+    ) -> MergeReport:
         from crdtsql.compaction import fence
         from crdtsql.merge import check_lines, check_needs, merge
         from crdtsql.wire import laid_open
@@ -356,6 +358,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
             )
             starts.meet(self.registry, header.starts)
             self._learn(header, signer)
+            keep()
             self.registry.remember_peer(header.sender, header.vector)
         return report
 
@@ -400,6 +403,7 @@ class Replica(SchemaVerbs, Actors, Arbitrating, Histories, Combining, Compacting
         site = self._make_site()
         with self._folded():
             has_blocks = blocks.has_sequences(self.registry)
+        self._seal()
         if has_blocks and not self.connection.readonly("main"):
             with self._changing(durable=False):  # noted here too: the next clone gets another lane
                 blocks.give(self.registry, site)

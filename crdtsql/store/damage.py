@@ -56,6 +56,7 @@ LOST = {
     "_crdt_progress": "",
     "_crdt_retired": "which ended sites are named no more",
     "_crdt_aside": "changesets that were set aside",
+    "_crdt_link": "what sites signed of their changes, to be passed on",
     "clock": "who wrote what, and when",
     "held": "the values of deleted and held rows",
     "heads": "concurrent writes and deletes of one row",
@@ -66,6 +67,8 @@ LOST = {
     "moved": "which rows are shown under other keys than their own",
 }
 """What is lost with a table of ours."""
+MADE_LATE = {"_crdt_aside": "aside", "_crdt_link": "chains"}
+"""Tables that a file has once something stands in them, and the fact that says that it has."""
 
 
 LACKS_ROWS = "lacks rows"
@@ -253,8 +256,9 @@ def _of_file(connection: apsw.Connection, present: dict[str, set[str]], tables: 
     for name in (*VIEWS, *histories):
         if name not in views and not (name in OF_ALL_TABLES and len(tables) > MOST_LOGGED):
             yield Damage(name, "is gone", Remedy.REBUILD)
-    if "_crdt_aside" not in present and facts.get(connection, "aside") is not None:
-        yield Damage("_crdt_aside", "is gone", Remedy.REBUILD, LOST["_crdt_aside"])
+    for name, fact in MADE_LATE.items():
+        if name not in present and facts.get(connection, fact) is not None:
+            yield Damage(name, "is gone", Remedy.REBUILD, LOST[name])
     indexes = _indexes(connection)
     if "_crdt_conflict" in present and "_crdt_conflict_row" not in indexes:
         yield Damage("_crdt_conflict_row", "is gone", Remedy.REBUILD)

@@ -54,7 +54,7 @@ def answer(replica: Replica, request: Request) -> Response:
         answer = spotchecks.hear(replica, request.site, request.question) if told else replica.content(request.question)
         return Response(*replica.shared_standing(request.vector), clock_ms=replica.time_ms(), answer=answer)
     if request.pull and own.has_news_for(request.vector, request.lanes):
-        changeset = replica.export_spilled(request.vector)
+        changeset = replica.export_spilled(None if request.whole else request.vector)
     if request.changeset:
         try:
             limits = {"refuse_unrelated": request.refuse_unrelated, "max_deletes": request.max_deletes}
@@ -146,7 +146,7 @@ def ask_for_all(replica: Replica, peer: Peer) -> bytes | Spilled:
     Raises:
         CannotRejoinError: it has nothing.
     """
-    found = peer.exchange(Request(replica.site, {}))
+    found = peer.exchange(Request(replica.site, {}, whole=True))
     _check_other(replica, found, peer)
     if not found.changeset:
         raise CannotRejoinError(

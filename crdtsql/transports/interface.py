@@ -44,6 +44,7 @@ class Request(NamedTuple):
         order: what to do with a claim there (`crdtsql/claims/orders.py`); then nothing else of it is done.
         through: the name of the token that was shown with it; a server says it, and nothing of it travels.
         hears_waits: it understands an answer that says that its changeset has to wait; else that is an error.
+        whole: it wants all that is there in one changeset, whatever it has.
     """
 
     site: str
@@ -57,6 +58,7 @@ class Request(NamedTuple):
     order: Mapping[str, Any] | None = None
     through: str = ""
     hears_waits: bool = False
+    whole: bool = False
 
 
 class Response(NamedTuple):

@@ -48,8 +48,7 @@ def pack_request(request: Request) -> bytes | Spilled:
     """Write a request."""
     head = _who(request.site, request.vector, request.lanes)
     head |= {"pull": request.pull, "refuse_unrelated": request.refuse_unrelated, "max_deletes": request.max_deletes}
-    if request.hears_waits:
-        head["hears_waits"] = True
+    head |= {name: True for name in ("hears_waits", "whole") if getattr(request, name)}
     if request.question is not None:
         head["question"] = request.question
     if request.order is not None:
@@ -64,10 +63,10 @@ def unpack_request(data: bytes | Spilled) -> Request:
         TransportError: it is none.
     """
     head, changeset = _unpack(ASKS, data)
-    defaults = {"pull": True, "refuse_unrelated": False, "hears_waits": False}
-    pull, refuse, hears = (_flag(defaults | head, name) for name in defaults)
+    defaults = {"pull": True, "refuse_unrelated": False, "hears_waits": False, "whole": False}
+    pull, refuse, hears, whole = (_flag(defaults | head, name) for name in defaults)
     asked = _object(head, "question"), _object(head, "order")
-    return Request(*_read_who(head), changeset, pull, refuse, _limit(head), *asked, hears_waits=hears)
+    return Request(*_read_who(head), changeset, pull, refuse, _limit(head), *asked, hears_waits=hears, whole=whole)
 
 
 def pack_response(response: Response) -> bytes | Spilled:

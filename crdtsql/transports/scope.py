@@ -37,11 +37,11 @@ def check(data: bytes | Spilled, options: SyncOptions, whose: str) -> None:
     """
     if options.tables is None:
         return
-    from crdtsql.wire import unpack
+    from crdtsql.wire import parts_of, unpack
 
     allowed = {caseless(name) for name in options.tables}
-    touched = [table.name for table in unpack(data).header.tables if table.rows]
-    beyond = [name for name in touched if caseless(naming.with_history(name)) not in allowed]
+    touched = [table.name for one in parts_of(data) for table in unpack(one).header.tables if table.rows]
+    beyond = [name for name in dict.fromkeys(touched) if caseless(naming.with_history(name)) not in allowed]
     if beyond:
         raise TransportError(
             f"{whose} has changes of {', '.join(beyond)} too, and this sync is for {', '.join(options.tables)} alone: changes go as a "

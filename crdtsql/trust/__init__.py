@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from crdtsql.base import door
 
 if TYPE_CHECKING:
-    from crdtsql.trust import aside, permissions, signers
+    from crdtsql.trust import aside, chains, permissions, signers
     from crdtsql.trust.aside import SetAside
     from crdtsql.trust.checking import check
     from crdtsql.trust.permissions import Permission
@@ -16,4 +16,4 @@ else:
         {"aside": "SetAside", "checking": "check", "permissions": "Permission", "signers": "Signer"},
     )
 
-__all__ = ["Permission", "SetAside", "Signer", "aside", "check", "permissions", "signers"]
+__all__ = ["Permission", "SetAside", "Signer", "aside", "chains", "check", "permissions", "signers"]

@@ -79,8 +79,9 @@ def _check_revoked(registry: Registry, received: Changeset, known: Iterable[Sign
         if received.header.sender == one.site or upto > one.until:
             what = "is by" if received.header.sender == one.site else "has later changes of"
             when = clock.show_time(one.until) if one.until else "the beginning"
+            why = f", because it signed two things as link {one.forked} of its chain" if one.forked else ""
             raise UntrustedError(
-                f"the changeset {what} site {site}, which {registry.path} does not believe any more after {when}: nothing was "
+                f"the changeset {what} site {site}, which {registry.path} does not believe any more after {when}{why}: nothing was "
                 f"changed; {suggest.command('trust', registry.path, site)} believes it again",
                 site,
             )

@@ -17,6 +17,8 @@ CHANGESET = b"crdtsql changeset 1\n"
 """What is signed of a changeset: these words, and its checksum."""
 KEY = b"crdtsql key 1\n"
 """What is signed of a key by the one before: these words, and whose, since when, and which."""
+LINK = b"crdtsql link 1\n"
+"""What is signed of a link of a chain: these words, and its statement."""
 
 
 def new_secret() -> bytes:

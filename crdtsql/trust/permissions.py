@@ -7,7 +7,7 @@ names. Invariant: a changeset that passes changes no row that its limited sites 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -28,7 +28,7 @@ from crdtsql.base import (
     suggest,
 )
 from crdtsql.store import Registry, facts
-from crdtsql.trust import signers
+from crdtsql.trust import chains, signers
 from crdtsql.wire import Header, Site, TableHeader, image
 
 KIND = "allow"
@@ -80,6 +80,24 @@ def read(registry: Registry) -> dict[bytes, Permission]:
     return found
 
 
+def limits(registry: Registry) -> Callable[[bytes], Permission | None] | None:
+    """Return what says of a site what it may write here, None if it may write anything; or None if all may.
+
+    Where proofs are required every site but the local one speaks for itself alone.
+    """
+    said = read(registry)
+    if not chains.are_required(registry):
+        return said.get if said else None
+    own = registry.site_id(registry.self_ordinal)
+    return lambda site: said.get(site) or (Permission(site.hex()) if site != own else None)
+
+
+def is_limited(registry: Registry, site: bytes) -> bool:
+    """Tell whether a site may not write anything here, and so speaks for itself alone."""
+    limit = limits(registry)
+    return limit is not None and limit(site) is not None
+
+
 def write(registry: Registry, permission: Permission) -> None:
     """Limit what a site may write."""
     said = {"tables": permission.tables, "deletes": permission.deletes}
@@ -94,7 +112,7 @@ def clear(registry: Registry, site: bytes) -> None:
 
 def own_words(registry: Registry, header: Header) -> Header:
     """Return what a changeset says beside its events, but for what a limited sender says of others."""
-    if header.sender not in read(registry):
+    if not is_limited(registry, header.sender):
         return header
     sender, told = header.sender, header.compaction
     own = {site.ordinal for site in header.sites if site.id == sender}
@@ -120,12 +138,12 @@ def check(registry: Registry, header: Header, database: str) -> None:
     Raises:
         NotAllowedError: it has.
     """
-    permissions = read(registry)
-    if not permissions:
+    limit = limits(registry)
+    if limit is None:
         return
     vector = registry.vector()
     for site in header.sites:
-        permission = permissions.get(site.id)
+        permission = limit(site.id)
         if permission is None:
             continue
         broken = [*_broken(registry.connection, header, site, permission, database, vector.get(site.id, 0))]
@@ -139,8 +157,8 @@ def check(registry: Registry, header: Header, database: str) -> None:
                 f"({permission}): nothing was changed; {allow} shows and changes what it may do",
                 permission.site,
             )
-    limited = next((site for site in header.sites if site.id == header.sender and site.id in permissions), None)
-    if limited is not None:
+    limited = next((site for site in header.sites if site.id == header.sender), None)
+    if limited is not None and limit(limited.id) is not None:
         for table in ("merged", "acted") if header.acted else ("merged",):
             registry.connection.execute(f"DELETE FROM {database}.{table} WHERE site <> ?", (limited.ordinal,))
 

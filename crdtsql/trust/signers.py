@@ -33,12 +33,14 @@ class Signer:
         steps: its keys, the one that counts last; empty for a site that is only revoked.
         trusted: an operator said that the key is that site's. Else it is the first one that signed as that site.
         until: the site's last event that counts here; None for all.
+        forked: of which link of its chain it signed two, the last time that it was believed no more because of that; 0 for none.
     """
 
     site: bytes
     steps: tuple[KeyStep, ...] = ()
     trusted: bool = False
     until: int | None = None
+    forked: int = 0
 
     @property
     def key(self) -> bytes:
@@ -48,7 +50,8 @@ class Signer:
     def to_json(self) -> dict[str, Any]:
         """Return it as `--json` prints it."""
         until = None if self.until is None else str(self.until)
-        return {"site": self.site.hex(), "key": self.key.hex(), "trusted": self.trusted, "until": until}
+        found = {"site": self.site.hex(), "key": self.key.hex(), "trusted": self.trusted, "until": until}
+        return found | {"forked": self.forked}
 
 
 def is_guarded(registry: Registry) -> bool:
@@ -72,7 +75,8 @@ def read(registry: Registry) -> dict[bytes, Signer]:
                 KeyStep(bytes.fromhex(key), int(since), bytes.fromhex(proof)) for key, since, proof in said["keys"]
             )
             until = None if said["until"] is None else int(said["until"])
-            found[bytes.fromhex(site)] = Signer(bytes.fromhex(site), steps, said["trusted"] is True, until)
+            signer = Signer(bytes.fromhex(site), steps, said["trusted"] is True, until, int(said.get("forked", 0)))
+            found[signer.site] = signer
     return found
 
 
@@ -82,6 +86,7 @@ def write(registry: Registry, signer: Signer) -> None:
         "keys": [[one.key.hex(), one.since, one.proof.hex()] for one in signer.steps],
         "trusted": signer.trusted,
         "until": signer.until,
+        **({"forked": signer.forked} if signer.forked else {}),
     }
     registry.set(f"{KIND}:{signer.site.hex()}", json.dumps(said))
     guard(registry)
@@ -148,8 +153,11 @@ def statement(site: bytes, since: int, public: bytes) -> bytes:
     return site + since.to_bytes(8) + public
 
 
-def signing(registry: Registry) -> Sign | None:
+def signing(registry: Registry, words: bytes | None = None) -> Sign | None:
     """Return what signs changesets of the local site; None where the file does not sign.
+
+    Args:
+        words: what stands before each text that is signed; None for that of changesets.
 
     Raises:
         CrdtsqlError: its key is not on this machine.
@@ -164,7 +172,7 @@ def signing(registry: Registry) -> Sign | None:
             f"{registry.path} signs what it exports, but its site {_own_site(registry).hex()} has no key: make one with "
             f"{suggest.command('sign', registry.path)}"
         )
-    return partial(ed25519.sign, _secret(registry, found), ed25519.CHANGESET)
+    return partial(ed25519.sign, _secret(registry, found), words or ed25519.CHANGESET)
 
 
 def _own_site(registry: Registry) -> bytes:

@@ -49,8 +49,8 @@ from crdtsql.wire.room import having_room, temporary
 from crdtsql.wire.spilled import Spilled, Unnamed, unless_little, view_of
 
 MAGIC = b"\x89CRDT\r\n\x1a"
-IMAGE, ROWS = 1, 2
-"""The format versions: large changesets have an image, small ones rows."""
+IMAGE, ROWS, BUNDLE = 1, 2, 3
+"""The format versions: large changesets have an image, small ones rows; a bundle holds several (`bundles.py`)."""
 FORETOLD, FORGOT, NAMELESS, SIGNED, TYPED, ACTED, REST = 1, 2, 4, 8, 16, 32, 64
 """The flags of changesets whose header says which rows numbers in keys stand for that are not theirs; whose sender has forgotten what
 all members had; whose vector speaks of ended sites without naming them; that are signed; with rows of typed columns, once somebody
@@ -97,7 +97,7 @@ def pack_file(header: Header, path: str, sign: Sign | None = None) -> bytes | Sp
         length = target.tell() - PREFIX.size - len(head)
         prefix = PREFIX.pack(MAGIC, IMAGE, _flags(header), len(head), length, size, b"")[:-32]
         target.seek(PREFIX.size)
-        digest = _digest_of(chain([prefix], iter(partial(target.read, 1 << 20), b"")))
+        digest = digest_of(chain([prefix], iter(partial(target.read, 1 << 20), b"")))
         target.write(sign(digest) if sign and header.keys else b"")
         target.seek(0)
         target.write(prefix + digest)
@@ -188,10 +188,11 @@ def _sealed(
 
 
 def _digest(*parts: bytes | memoryview) -> bytes:
-    return _digest_of(parts)
+    return digest_of(parts)
 
 
-def _digest_of(parts: Iterable[bytes | memoryview]) -> bytes:
+def digest_of(parts: Iterable[bytes | memoryview]) -> bytes:
+    """Return the checksum of what stands in parts."""
     digest = hashlib.blake2b(digest_size=32)
     for part in parts:
         digest.update(part)
@@ -285,7 +286,7 @@ def unpack(data: bytes | Spilled, known: PackedVector | None = None) -> Changese
     else:
         view, signature = memoryview(data)[PREFIX.size : end], data[end:]
         pieces, head, body = [view], view[:head_length], view[head_length:]
-    if _digest_of(chain([first[: PREFIX.size - 32]], pieces)) != digest:
+    if digest_of(chain([first[: PREFIX.size - 32]], pieces)) != digest:
         raise InvalidChangesetError("the changeset was damaged on its way (its checksum differs): send it again")
     finder = None
     if version == ROWS:
@@ -365,6 +366,8 @@ def _whole(source: zstandard.ZstdDecompressionReader, length: int) -> bytes:
 
 def check_version(version: int, flags: int) -> None:
     """Check that this version of crdtsql reads a format."""
+    if version == BUNDLE and not flags:
+        raise InvalidChangesetError("this is a bundle of several changesets, where one is wanted: import it")
     if version not in (IMAGE, ROWS) or flags & ~FLAGS:
         most = FLAGS
         raise InvalidChangesetError(
@@ -374,8 +377,8 @@ def check_version(version: int, flags: int) -> None:
 
 
 def body_start(version: int, head_length: int) -> int:
-    """Return where the body begins: the header stands before it in format 1, and in it in format 2."""
-    return PREFIX.size + (head_length if version == IMAGE else 0)
+    """Return where the body begins: the header stands before it but in format 2, where it is a part of it."""
+    return PREFIX.size + (0 if version == ROWS else head_length)
 
 
 def signature_bytes(flags: int) -> int:
@@ -389,7 +392,7 @@ def check_lengths(size: int, version: int, flags: int, announced: tuple[int, int
     """
     head_length, body_length, unfolded = announced
     expected = body_start(version, head_length) + body_length + signature_bytes(flags)
-    most = MAXIMUM_IMAGE_BYTES if version == IMAGE else MAXIMUM_ROWS_BYTES
+    most = MAXIMUM_ROWS_BYTES if version == ROWS else MAXIMUM_IMAGE_BYTES
     if head_length > MAXIMUM_HEADER_BYTES or unfolded > most:
         raise InvalidChangesetError(
             f"the changeset is too large: it announces {unfolded:,} bytes, at most {most:,} are "

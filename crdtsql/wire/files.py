@@ -149,7 +149,8 @@ def read_stream(stream: IO[bytes]) -> bytes | Spilled:
         envelope.unpack(prefix)
         raise InvalidChangesetError("not a changeset")
     _, version, flags, head_length, body_length, unfolded, _ = envelope.PREFIX.unpack(prefix)
-    envelope.check_version(version, flags)
+    if (version, flags) != (envelope.BUNDLE, 0):
+        envelope.check_version(version, flags)
     if head_length > envelope.MAXIMUM_HEADER_BYTES or body_length > envelope.MAXIMUM_IMAGE_BYTES:
         announced = head_length, body_length, max(unfolded, body_length)
         envelope.check_lengths(envelope.PREFIX.size, version, flags, announced)

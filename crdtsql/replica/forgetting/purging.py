@@ -145,6 +145,7 @@ class Purging(Session):
             BusyError: another program does not let go of the file; with `vacuum`, the name was purged all the same.
         """
         from crdtsql.purge import PurgeReport
+        from crdtsql.trust import chains
 
         if vacuum and self.connection.in_transaction:
             raise UsageError(f"no VACUUM while a transaction is open on the connection to {self.path}: COMMIT it first")
@@ -157,6 +158,7 @@ class Purging(Session):
             report.attributions = acting.forget_name(self.registry, actor)
             if dry_run or not report.attributions:
                 raise Undo
+            chains.forget_changesets(self.registry)
         self._clear(report, vacuum=vacuum)
         return report
 

@@ -126,7 +126,7 @@ class Permitting(Trusting):
             required = self.require_signed or self.registry.number(signers.SIGNED_ONLY)
             if required and not (known is not None and known.trusted):
                 return False
-            return not others or name not in permissions.read(self.registry)
+            return not others or not permissions.is_limited(self.registry, name)
 
     def _permitted(self, header: Header, database: str) -> Header:
         """Check that a changeset has nothing that its sites may not write here; return its header, as far as its sender may say it.
@@ -161,7 +161,7 @@ class Permitting(Trusting):
         if facts.is_guarded(self.connection):
             from crdtsql.trust import permissions
 
-            if header.sender in permissions.read(self.registry):
+            if permissions.is_limited(self.registry, header.sender):
                 return {}
         return Proven(header.vector)
 

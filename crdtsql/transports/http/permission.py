@@ -15,7 +15,7 @@ from crdtsql.replica import Replica
 from crdtsql.transports.http.bodies import Refusal
 from crdtsql.transports.http.tokens import Token
 from crdtsql.transports.interface import Request
-from crdtsql.wire import unpack
+from crdtsql.wire import parts_of, unpack
 
 
 def check(token: Token, request: Request, replica: Replica, name: str) -> None:
@@ -29,10 +29,10 @@ def check(token: Token, request: Request, replica: Replica, name: str) -> None:
         if not token.write:
             raise Refusal(403, f"{who} may only take changes, and there are some to give: sync with --pull")
         try:
-            header = unpack(request.changeset).header
+            headers = [unpack(one).header for one in parts_of(request.changeset)]
         except CrdtsqlError as error:
             raise Refusal(400, error) from error
-        beyond = token.others(table.name for table in header.tables if table.rows)
+        beyond = token.others(table.name for header in headers for table in header.tables if table.rows)
         if beyond:
             raise Refusal(
                 403,

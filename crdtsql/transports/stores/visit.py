@@ -33,6 +33,7 @@ from crdtsql.transports.stores.known import Seen, StoreCache
 from crdtsql.transports.stores.outbox import Outbox
 from crdtsql.transports.stores.reach import includes, join, joined, knows, plan, reach
 from crdtsql.transports.stores.segments import Segment
+from crdtsql.wire import bytes_of
 
 KEPT_BYTES = 64 << 20
 """So much of what was read to learn its vectors is kept until it is merged."""
@@ -192,9 +193,11 @@ class Visit:
         From where what was forgotten here is not known yet, nothing but a snapshot leads here.
         """
         try:
-            data = self.replica.export({site.hex(): upto for site, upto in since.items()})
+            data = bytes_of(
+                self.replica.export_spilled({site.hex(): upto for site, upto in since.items()}, bundled=False)
+            )
         except RejoinError:
-            data = self.replica.export()
+            data = bytes_of(self.replica.export_spilled(bundled=False))
         scope.check(data, self.options, self.replica.path)
         stem = segments.stem_of(self.replica.site, data)
         segment = segments.checked(stem, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,9 @@ from crdtsql.base import RETIRED, by_id, clock, parse_vector, suggest, vector_to
 from crdtsql.ui.merged import MAX_DELETES, REQUIRE_SIGNED, YES, asking, letting, limit_words, show_report
 from crdtsql.ui.outcome import NOTHING_DONE, show_notice
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json, print_table
+
+if TYPE_CHECKING:
+    from crdtsql.wire import Changeset
 
 
 def register(group: click.Group) -> None:
@@ -66,7 +70,7 @@ def export(
     It may be empty, and to import it does no harm. With --skip-empty no file is written then, so that
     `crdtsql export ... -o FILE --skip-empty && send FILE` sends what there is to send.
     """
-    from crdtsql.wire import read_text, unpack, write_file
+    from crdtsql.wire import parts_of, read_text, unpack, write_file
 
     if output is None and sys.stdout.isatty():
         raise click.UsageError("name a file with -o, or send standard output somewhere")
@@ -78,13 +82,13 @@ def export(
     if data:
         write_file(output or "-", data)
     if as_json:
-        header = unpack(data).header if data else None
+        headers = [unpack(one).header for one in parts_of(data)] if data else []
         print_json(
             {
                 "file": output if data else None,
                 "bytes": len(data),
-                "rows": sum(table.rows for table in header.tables) if header else 0,
-                "empty": header is None or not header.has_news_for(by_id(since or {})),
+                "rows": sum(table.rows for header in headers for table in header.tables),
+                "empty": not any(header.has_news_for(by_id(since or {})) for header in headers),
             }
         )
     if not data:
@@ -97,16 +101,30 @@ def export(
 @click.argument("file", type=click.Path(allow_dash=True, readable=False))
 @JSON
 def inspect(file: str, as_json: bool) -> None:
-    """Show what is in a changeset, without any database."""
-    from crdtsql.ui.sites import say
-    from crdtsql.wire import read_changeset, unpack
+    """Show what is in a changeset, or in each of a bundle, without any database."""
+    from crdtsql.wire import is_bundle, parts_of, read_changeset, unpack
 
-    received = unpack(read_changeset(file))
-    header = received.header
+    data = read_changeset(file)
+    found = [unpack(one) for one in parts_of(data)]
     if as_json:
-        found = header.for_people() | {"format": received.version, "bytes": received.size_bytes}
-        print_json(found | {"unfolded_bytes": received.unfolded_bytes})
+        told = [_in_json(one) for one in found]
+        print_json({"changesets": told, "bytes": len(data)} if is_bundle(data) else told[0])
         return
+    if is_bundle(data):
+        click.echo(f"bundle of {len(found):,} changesets, {len(data):,} bytes")
+    for one in found:
+        _show_changeset(one)
+
+
+def _in_json(received: Changeset) -> dict[str, Any]:
+    found = received.header.for_people() | {"format": received.version, "bytes": received.size_bytes}
+    return found | {"unfolded_bytes": received.unfolded_bytes}
+
+
+def _show_changeset(received: Changeset) -> None:
+    from crdtsql.ui.sites import say
+
+    header = received.header
     rows = sum(table.rows for table in header.tables)
     names = {site.hex(): name for site, (name, _) in header.names.items() if name}
     click.echo(

@@ -28,19 +28,28 @@ def register(group: click.Group) -> None:
 @click.option(
     "--anew", is_flag=True, help="Take another key because the one so far is lost or stolen: others must trust it anew."
 )
+@click.option(
+    "--chain/--no-chain",
+    "chained",
+    default=None,
+    help="Sign its own changes as a chain of links, and keep those of others, so that they are passed on as they were signed; or not.",
+)
 @LOCK_TIMEOUT
 @JSON
-def sign(database: str, rotate: bool, anew: bool, as_json: bool) -> None:
+def sign(database: str, rotate: bool, anew: bool, chained: bool | None, as_json: bool) -> None:
     """Sign what DATABASE exports from now on, and print its site and public key.
 
     The private key is kept in the state directory of this user, never in the file. It needs `pip install 'crdtsql[signed]'`.
     """
     with open_replica(database) as replica:
         found = replica.sign(rotate=rotate, anew=anew)
+        if chained is not None:
+            replica.set_chains(chained)
+        chained = replica.chains()
     if as_json:
-        print_json(found.to_json())
+        print_json(found.to_json() | {"chain": chained})
         return
-    click.echo(f"{database} signs as site {found.site.hex()}")
+    click.echo(f"{database} signs as site {found.site.hex()}{', in a chain of links' if chained else ''}")
     trusted = suggest.plain_command("trust", "FILE", found.site.hex(), options=["--key", found.key.hex()])
     click.echo(f"for other files: {trusted}")
 
@@ -58,9 +67,23 @@ def sign(database: str, rotate: bool, anew: bool, as_json: bool) -> None:
     default=None,
     help="Take changesets from trusted sites alone, from now on; or from everybody again.",
 )
+@click.option(
+    "--require-proofs/--no-require-proofs",
+    "proven",
+    default=None,
+    help="Take changes from their authors alone, or as these signed them, whoever passes them on, from now on; or as before.",
+)
 @LOCK_TIMEOUT
 @JSON
-def trust(database: str, site: str | None, key: str | None, revoke: bool, required: bool | None, as_json: bool) -> None:
+def trust(
+    database: str,
+    site: str | None,
+    key: str | None,
+    revoke: bool,
+    required: bool | None,
+    proven: bool | None,
+    as_json: bool,
+) -> None:
     """List the sites that sign; with SITE, the id of a site, trust it.
 
     The first key that signs as a site is noted, and the site must sign with it from then on. Only a site that you trust counts where
@@ -75,9 +98,12 @@ def trust(database: str, site: str | None, key: str | None, revoke: bool, requir
             replica.revoke(site) if revoke else replica.trust(site, key)
         if required is not None:
             replica.set_requires_signed(required)
+        if proven is not None:
+            replica.set_requires_proofs(proven)
         found, names, me, required = replica.trusted(), replica.names(), replica.site, replica.requires_signed()
+        proven = replica.requires_proofs()
     if as_json:
-        print_json({"required": required, "sites": [one.to_json() for one in found]})
+        print_json({"required": required, "proofs": proven, "sites": [one.to_json() for one in found]})
         return
     if found:
         rows = [[say(one.site.hex(), names, me), one.site.hex(), one.key.hex(), _standing(one, me)] for one in found]
@@ -87,9 +113,13 @@ def trust(database: str, site: str | None, key: str | None, revoke: bool, requir
         if required
         else "changesets that are not signed are taken too, but for those of the sites above"
     )
+    if proven:
+        click.echo("what a site wrote is taken from it alone, or as it signed it")
 
 
 def _standing(one: Signer, me: str) -> str:
+    if one.until is not None and one.forked:
+        return f"signed two things as link {one.forked}: nothing after {clock.show_time(one.until)}"
     if one.until is not None:
         return f"revoked after {clock.show_time(one.until)}" if one.until else "revoked"
     if one.site.hex() == me:

@@ -1,0 +1,212 @@
+"""Chaining: the verbs about chains of links (decision 0049), and taking in what others signed of their own changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crdtsql.base import (
+    DeleteLimit,
+    MissingChangesError,
+    NotAllowedError,
+    UntrustedError,
+    UsageError,
+    parse_limit,
+    suggest,
+)
+from crdtsql.replica.carried import Carried
+from crdtsql.replica.sending import Sending
+from crdtsql.replica.transactions import reading
+from crdtsql.replica.turns import verb
+
+if TYPE_CHECKING:
+    from crdtsql.merge import MergeReport
+    from crdtsql.trust.chains import Fork
+    from crdtsql.wire import Bundle, ChainLink, Changeset, Spilled
+
+
+class Chaining(Sending, Carried):
+    """Keep chains, require them, and take bundles of their links."""
+
+    @verb
+    def chains(self) -> bool:
+        """Tell whether this file signs what it writes as a chain of links, and keeps those of others, to pass them on."""
+        from crdtsql.trust import chains
+
+        with self._explained(), reading(self.connection):
+            self.registry.require()
+            return chains.are_kept(self.registry)
+
+    @verb
+    def set_chains(self, kept: bool) -> None:
+        """Say whether this file signs what it writes from now on as a chain of links, and keeps those of others, to pass them on.
+
+        Raises:
+            UsageError: it does not sign; or proofs are required here.
+        """
+        from crdtsql.trust import chains, signers
+
+        with self._changing(strict=False):
+            if kept and not self.registry.number(signers.SIGNS):
+                raise UsageError(
+                    f"{self.path} does not sign what it exports: run {suggest.command('sign', self.path)} first"
+                )
+            if not kept and chains.are_required(self.registry):
+                off = suggest.command("trust", self.path, options=["--no-require-proofs"])
+                raise UsageError(f"{self.path} requires proofs, which its own changes need too: run {off} first")
+            chains.begin(self.registry) if kept else chains.end(self.registry)
+
+    @verb
+    def requires_proofs(self) -> bool:
+        """Tell whether this file takes changes from their authors alone, or as these signed them."""
+        from crdtsql.trust import chains
+
+        with self._explained(), reading(self.connection):
+            self.registry.require()
+            return chains.are_required(self.registry)
+
+    @verb
+    def set_requires_proofs(self, required: bool) -> None:
+        """Say whether this file takes changes from their authors alone, or as these signed them, whoever passes them on.
+
+        With it signatures are required, and chains are kept.
+
+        Raises:
+            UsageError: it does not sign.
+        """
+        from crdtsql.trust import chains, signers
+
+        with self._changing(strict=False):
+            if required and not self.registry.number(signers.SIGNS):
+                raise UsageError(
+                    f"{self.path} does not sign what it exports: run {suggest.command('sign', self.path)} first"
+                )
+            if required:
+                self.registry.set(signers.SIGNED_ONLY, 1)
+                chains.begin(self.registry)
+            self.registry.set(chains.PROVEN_ONLY, int(required))
+            signers.guard(self.registry)
+
+    def _merge_bundle(
+        self, data: bytes | Spilled, refuse_unrelated: bool, max_deletes: DeleteLimit | int | str | None
+    ) -> MergeReport:
+        """Merge the changesets of a bundle, each in a transaction of its own; what can't be merged leaves out what builds on it.
+
+        Raises:
+            ChangesetError: one could not be merged; the others were.
+        """
+        from crdtsql.merge import MergeReport
+        from crdtsql.trust import chains
+        from crdtsql.wire import read_bundle, unpack
+
+        bundle = read_bundle(data)
+        with self._explained():
+            self.registry.require()
+        self._hear_heads(bundle)
+        found = [(link, one, unpack(one)) for link, one in bundle.changesets]
+        for link, _, received in found:
+            if link is not None:
+                chains.check_content(link, received)
+        gone = sum(table.gone for *_, received in found for table in received.header.tables)
+        limit = self.limit_of_each(parse_limit(max_deletes), gone, lambda _: (one for _, one, _ in found))
+        report, refused = MergeReport(found[-1][2].header.sender.hex(), known=True), list[Exception]()
+        for link, one, _ in found:
+            try:
+                report.add(self._merge_one(one, refuse_unrelated=refuse_unrelated, max_deletes=limit, link=link))
+            except (MissingChangesError, NotAllowedError, UntrustedError) as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
+        return report
+
+    def _hear_heads(self, bundle: Bundle) -> None:
+        """Look whether what is told of chains, and what is known of them, exclude each other; if so, that site is believed no more."""
+        from crdtsql.trust import chains
+
+        links = [*bundle.heads, *(link for link, _ in bundle.changesets if link is not None)]
+        with self._folded(strict=False):
+            known = chains.forks(self.registry).keys()
+            places = {(one.site, one.number): one for one in reversed(links)}
+            found: dict[bytes, Fork] = {}
+            for one in links:
+                others = [places[at] for n in (-1, 0, 1) if (at := (one.site, one.number + n)) in places]
+                fork = chains.find_fork(self.registry, one, others)
+                if fork is not None and one.site not in found and self._is_proof(fork):
+                    found[one.site] = fork
+        for site, fork in found.items():
+            if site not in known or not self._is_pardoned(fork):
+                self._quarantine(fork)
+
+    def _is_proof(self, fork: Fork) -> bool:
+        from crdtsql.trust import chains
+
+        return all(chains.is_signed(self.registry, link) for link in fork)
+
+    def _is_pardoned(self, fork: Fork) -> bool:
+        """Tell whether an operator has believed a site again since such links of it were known."""
+        from crdtsql.trust import signers
+
+        signer = signers.read(self.registry).get(fork.first.site)
+        return signer is not None and fork.first.number <= signer.forked
+
+    def _quarantine(self, fork: Fork) -> None:
+        """Believe a site no more of which two links exclude each other.
+
+        Raises:
+            UntrustedError: it is this file's own: another one signs as it.
+        """
+        from crdtsql.trust import chains
+
+        site, number = fork.first.site.hex(), fork.first.number
+        if fork.first.site == self.registry.site_id(self.registry.self_ordinal):
+            raise UntrustedError(
+                f"two files sign as site {site}, and one of them is {self.path}: a copy of it was restored, or its key stolen. Make "
+                f"a clone of the one that you keep ({suggest.command('clone', self.path, 'NEW')}), which is a site of its own, and "
+                "have others trust that",
+                site,
+            )
+        with self._writing():
+            chains.quarantine(self.registry, fork)
+        again = suggest.command("trust", self.path, site)
+        self._notice(
+            f"{self.path}: site {site} has signed two things as link {number} of its chain, so replicas that took the one and "
+            f"replicas that took the other differ: nothing more is taken that it wrote; {again} believes it again"
+        )
+
+    def _check_link(self, link: ChainLink | None, received: Changeset) -> None:
+        """Check that a link is signed by the one who signed the changeset, and goes on with the chain that is known.
+
+        Raises:
+            UntrustedError: it is not, or its site was found to have signed two things.
+        """
+        if link is None:
+            return
+        from crdtsql.trust import ed25519
+
+        key = received.header.keys[-1].key if received.header.keys else b""
+        if not key or not ed25519.is_signed(key, ed25519.LINK, link.statement, link.signature):
+            raise UntrustedError(
+                f"link {link.number} of the chain of site {link.site.hex()} is not signed with its key: it was forged, or changed on "
+                "its way; nothing of it was taken; send it again",
+                link.site.hex(),
+                key.hex(),
+            )
+
+    def _keep_link(self, link: ChainLink | None, received: Changeset, data: bytes | Spilled) -> None:
+        """Keep a link that was merged, to be passed on; inside of that transaction."""
+        if link is None:
+            return
+        from crdtsql.trust import chains
+
+        since = received.header.needs.get(link.site, 0)
+        chains.keep(self.registry, link, since, data if chains.are_kept(self.registry) else None, self._now())
+
+    def _merge_one(
+        self,
+        data: bytes | Spilled,
+        *,
+        refuse_unrelated: bool,
+        max_deletes: DeleteLimit | int | str | None,
+        link: ChainLink | None = None,
+    ) -> MergeReport:
+        """Merge one changeset; the replica says how."""
+        raise NotImplementedError

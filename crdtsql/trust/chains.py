@@ -1,0 +1,268 @@
+"""Chains: what each site signs of its own changes, link by link, kept to be passed on as it was signed (decision 0049).
+
+A link is a changeset that has its author's changes alone, as the author's file was when it was signed. Each names the hash of the one
+before, so that a site which tells two others two things has signed two links that exclude each other: that is a proof, which anybody
+can check who knows the key. Links stand in `_crdt_link`, which is there as soon as the first one is. The changeset of one goes a while
+after all members have it, or when something was purged; what was signed of it stays for longer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
+
+import apsw
+
+from crdtsql.base import InvalidChangesetError, memory, query, sql
+from crdtsql.store import Registry, facts
+from crdtsql.trust import signers
+from crdtsql.wire import MAXIMUM_LINKS, NOTHING_BEFORE, ChainLink, Changeset, Spilled, bytes_of, unpack
+
+CHAINS = "chains"
+"""The fact that says that a file signs its changes as a chain, and keeps the links of others."""
+PROVEN_ONLY = "proven_only"
+"""The fact that says that a file takes changes from their authors alone, or as these signed them."""
+OWN = "chain"
+"""The kind of facts that say of a site that this file was, up to which event what it wrote is no part of its chain, and which link was
+its last one: so no chain begins anew under one name, whatever becomes of the table."""
+FORK = "fork"
+"""The kind of facts that hold two links of a site which exclude each other."""
+MOST_KEPT = 1_000
+"""So many links of a site are known for longer than their changesets are kept."""
+MOST_HEADS = 1_000
+KEPT_MS = 30 * 24 * 3600 * 1000
+"""So long the changeset of a link is kept at least, unless something is purged."""
+
+
+class Fork(NamedTuple):
+    """Two links of one site that exclude each other.
+
+    Attributes:
+        first: the one with the lower number, or that was here first.
+        second: another one of that number, or the next one, which names another one before it.
+    """
+
+    first: ChainLink
+    second: ChainLink
+
+
+@memory.of_schema
+def is_there(connection: apsw.Connection) -> bool:
+    """Tell whether any link was ever kept in this file."""
+    return query.exists(connection, "main.sqlite_schema", "type = 'table' AND name = '_crdt_link'")
+
+
+def are_kept(registry: Registry) -> bool:
+    """Tell whether this file signs what it writes as a chain, and keeps the links of others."""
+    return signers.is_guarded(registry) and bool(registry.number(CHAINS))
+
+
+def are_required(registry: Registry) -> bool:
+    """Tell whether this file takes changes from their authors alone, or as these signed them."""
+    return signers.is_guarded(registry) and bool(registry.number(PROVEN_ONLY))
+
+
+def begin(registry: Registry) -> None:
+    """Keep chains from now on; what the local site has written so far is no part of its own."""
+    if not is_there(registry.connection):
+        registry.connection.execute(sql("trust/chains/create"))
+    if not are_kept(registry):
+        own = registry.site_id(registry.self_ordinal)
+        _write_own(registry, registry.vector().get(own, 0), _own(registry)[1])
+        registry.set(CHAINS, 1)
+        signers.guard(registry)
+
+
+def end(registry: Registry) -> None:
+    """Keep no chains any more. Which link was the last one stays, for the chain to go on from there."""
+    registry.set(CHAINS, 0)
+    forget_changesets(registry)
+
+
+def _own(registry: Registry) -> tuple[int, ChainLink | None]:
+    """Return up to which event what the local site wrote is no part of its chain, and the last link of that."""
+    with suppress(ValueError, TypeError, InvalidChangesetError):
+        own = registry.site_id(registry.self_ordinal)
+        began, link = json.loads(str(registry.get(f"{OWN}:{own.hex()}")))
+        return int(began), None if link is None else ChainLink.from_json(link)
+    return 0, None
+
+
+def _write_own(registry: Registry, began: int, link: ChainLink | None) -> None:
+    own = registry.site_id(registry.self_ordinal)
+    registry.set(f"{OWN}:{own.hex()}", json.dumps([began, None if link is None else link.to_json()]))
+
+
+def following(registry: Registry, content: Changeset) -> ChainLink:
+    """Return the link that a changeset of the local site's own changes becomes, before it is signed."""
+    own, (_, before) = content.header.sender, _own(registry)
+    number, hashed = (before.number + 1, before.hash) if before else (1, NOTHING_BEFORE)
+    return ChainLink(own, number, content.header.vector.get(own, 0), hashed, content.digest)
+
+
+def sealed_upto(registry: Registry) -> int:
+    """Return up to which event what the local site wrote is in its chain, or came before that began."""
+    began, link = _own(registry)
+    return max(began, 0 if link is None else link.upto)
+
+
+def keep(registry: Registry, link: ChainLink, since: int, data: bytes | Spilled | None, at_ms: int) -> None:
+    """Keep a link, and its changeset, if that is to be passed on.
+
+    Args:
+        since: its site's event after which it begins.
+        at_ms: when it came.
+    """
+    if not is_there(registry.connection):
+        registry.connection.execute(sql("trust/chains/create"))
+    values = {
+        "site": link.site,
+        "number": link.number,
+        "since": since,
+        "upto": link.upto,
+        "before": link.before,
+        "content": link.content,
+        "signature": link.signature,
+        "at": at_ms,
+        "data": None if data is None else bytes_of(data),
+    }
+    registry.connection.execute(sql("trust/chains/keep"), values)
+    if link.site == registry.site_id(registry.self_ordinal):
+        _write_own(registry, _own(registry)[0], link)
+
+
+def check_content(link: ChainLink, received: Changeset) -> None:
+    """Check that a link is of the changeset that comes with it.
+
+    Raises:
+        InvalidChangesetError: it is of another one.
+    """
+    header = received.header
+    if (header.sender, header.vector.get(header.sender, 0), received.digest) != (link.site, link.upto, link.content):
+        raise InvalidChangesetError("not a sound bundle of changesets: what was signed of one is of another one")
+
+
+def lacking(registry: Registry, vector: Mapping[bytes, int]) -> Iterator[tuple[ChainLink, bytes]]:
+    """Yield the links, with their changesets, that a receiver with a vector lacks and can take, once it took those before.
+
+    In the order in which they came, which is one in which they can be merged.
+    """
+    if not is_there(registry.connection):
+        return
+    reached = dict(vector)
+    statement = "SELECT id, site, since, upto FROM main._crdt_link WHERE data IS NOT NULL ORDER BY id"
+    left = MAXIMUM_LINKS - 1
+    for number, site, since, upto in query.rows(registry.connection, statement):
+        if not left or not since <= reached.get(site, 0) < upto:
+            continue
+        link, data = _with_data(registry, number)
+        if all(reached.get(other, 0) >= needed for other, needed in unpack(data).header.needs.items()):
+            reached[site], left = upto, left - 1
+            yield link, data
+
+
+def _with_data(registry: Registry, number: int) -> tuple[ChainLink, bytes]:
+    statement = "SELECT site, number, upto, before, content, signature, data FROM main._crdt_link WHERE id = ?"
+    *found, data = query.first(registry.connection, statement, (number,))
+    return ChainLink(*found), data
+
+
+def heads(registry: Registry) -> tuple[ChainLink, ...]:
+    """Return what is told of chains beside changesets: the last link of each that is known, and links that exclude each other."""
+    if not is_there(registry.connection):
+        return ()
+    found = list(_read(registry, sql("trust/chains/find_last"), (MOST_HEADS,)))
+    for fork in forks(registry).values():
+        found += fork
+    return tuple(found)
+
+
+def find_fork(registry: Registry, link: ChainLink, others: Iterable[ChainLink] = ()) -> Fork | None:
+    """Return two links that exclude each other, one of which is this one; None if all that is known can be true.
+
+    Args:
+        others: links that came with it.
+    """
+    known = [*others]
+    if is_there(registry.connection):
+        known += _read(registry, sql("trust/chains/find_near"), (link.site, link.number))
+    for one in known:
+        if one.site == link.site and (fork := _fork(one, link)) is not None:
+            return fork
+    return None
+
+
+def _fork(one: ChainLink, other: ChainLink) -> Fork | None:
+    first, second = sorted((one, other), key=lambda link: link.number)
+    excluded = second.number == first.number + 1 and second.before != first.hash
+    same = first.number == second.number and first.hash != second.hash
+    return Fork(first, second) if excluded or same else None
+
+
+def is_signed(registry: Registry, link: ChainLink) -> bool:
+    """Tell whether a link is signed with a key that its site has here, and that counted then."""
+    from crdtsql.trust import ed25519
+
+    signer = signers.read(registry).get(link.site)
+    steps = signer.steps if signer else ()
+    for place, step in enumerate(steps):
+        counted = place + 1 == len(steps) or link.upto <= steps[place + 1].since
+        if counted and ed25519.is_signed(step.key, ed25519.LINK, link.statement, link.signature):
+            return True
+    return False
+
+
+def quarantine(registry: Registry, fork: Fork) -> None:
+    """Believe a site no more that signed two links which exclude each other."""
+    site = fork.first.site
+    before = signers.read(registry).get(site, signers.Signer(site))
+    known = registry.vector().get(site, 0)
+    until = known if before.until is None else before.until
+    signers.write(registry, replace(before, trusted=False, until=until, forked=fork.first.number))
+    registry.set(f"{FORK}:{site.hex()}", json.dumps([one.to_json() for one in fork]))
+
+
+def forks(registry: Registry) -> dict[bytes, Fork]:
+    """Return the proofs that are known: site -> two links of it that exclude each other."""
+    found = {}
+    for site, value in facts.of_kind(registry.connection, FORK):
+        with suppress(
+            ValueError, TypeError, InvalidChangesetError
+        ):  # what somebody else wrote there is as good as nothing
+            found[bytes.fromhex(site)] = Fork(*map(ChainLink.from_json, json.loads(str(value))))
+    return found
+
+
+def tidy(registry: Registry, members: Iterable[bytes], now_ms: int) -> None:
+    """Forget the changesets of links that came long ago and that all members are known to have, and links of longer ago.
+
+    A replica that nobody here has heard of yet, such as a clone, still gets those that came in the last month.
+
+    Args:
+        members: the sites that take part, but for the local one.
+    """
+    known = registry.peers()
+    vectors = [known.get(site, {}) for site in members]
+    statement = "SELECT id, site, upto FROM main._crdt_link WHERE data IS NOT NULL AND at < ?"
+    done = [
+        (number,)
+        for number, site, upto in query.rows(registry.connection, statement, (now_ms - KEPT_MS,))
+        if all(vector.get(site, 0) >= upto for vector in vectors)
+    ]
+    registry.connection.executemany("UPDATE main._crdt_link SET data = NULL WHERE id = ?", done)
+    registry.connection.execute(sql("trust/chains/forget_old"), {"kept": MOST_KEPT})
+
+
+def forget_changesets(registry: Registry) -> None:
+    """Forget the changesets of all links, which have values that were purged since."""
+    if is_there(registry.connection):
+        registry.connection.execute("UPDATE main._crdt_link SET data = NULL WHERE data IS NOT NULL")
+
+
+def _read(registry: Registry, statement: str, values: tuple[object, ...]) -> Iterator[ChainLink]:
+    if is_there(registry.connection):
+        for row in query.rows(registry.connection, statement, values):
+            yield ChainLink(*row)
