@@ -6,24 +6,24 @@ from crdtsql.base import door
 
 if TYPE_CHECKING:
     from crdtsql.replica.answers import UNSET
-    from crdtsql.replica.carried import carries
+    from crdtsql.replica.exchanging import carries
     from crdtsql.replica.replica import Replica
     from crdtsql.replica.reports import RowChange, Standing, SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
     from crdtsql.replica.statements import Expected, Observation, ResultChange
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
-    from crdtsql.replica.trying import Rehearsed, SidePreview, SyncPreview, noted, rehearse_file
+    from crdtsql.replica.trying import Rehearsed, SidePreview, SyncPreview, limit_of_each, noted, rehearse_file
     from crdtsql.replica.turns import check_committed
 else:
     __getattr__ = door(
         __name__,
         {
             "answers": "UNSET",
-            "carried": "carries",
+            "exchanging": "carries",
             "replica": "Replica",
             "statements": "Expected Observation ResultChange",
             "reports": "RowChange Standing SyncOptions SyncReport Told VerifyOptions VerifyReport",
             "transactions": "LOCK_TIMEOUT_S",
-            "trying": "SyncPreview Rehearsed SidePreview noted rehearse_file",
+            "trying": "SyncPreview Rehearsed SidePreview limit_of_each noted rehearse_file",
             "turns": "check_committed",
         },
     )
@@ -47,6 +47,7 @@ __all__ = [
     "VerifyReport",
     "carries",
     "check_committed",
+    "limit_of_each",
     "noted",
     "rehearse_file",
 ]

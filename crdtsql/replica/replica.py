@@ -27,8 +27,8 @@ from crdtsql.base import (
     suggest,
     written,
 )
-from crdtsql.replica.carried import Carried
 from crdtsql.replica.combining import Combining
+from crdtsql.replica.exchanging import Carried, Verifying
 from crdtsql.replica.forgetting.compacting import Compacting
 from crdtsql.replica.forgetting.emptying import empty_log
 from crdtsql.replica.forgetting.purging import Purging
@@ -41,7 +41,6 @@ from crdtsql.replica.schemaverbs import SchemaVerbs
 from crdtsql.replica.statements import Actors, Arbitrating
 from crdtsql.replica.transactions import Explained, ForeignKeys, Undo, reading
 from crdtsql.replica.turns import verb
-from crdtsql.replica.verifying import Verifying
 from crdtsql.store import Remedy, damage, facts, heard, names, retired, sites, starts
 
 if TYPE_CHECKING:

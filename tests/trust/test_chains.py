@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from crdtsql import Replica, errors, sync
-from crdtsql.trust import chains, ed25519, signers
-from crdtsql.wire import Bundle, is_bundle, pack_bundle, parts_of, read_bundle
-from tests.support import forge, peers
+from crdtsql import Replica, sync
+from crdtsql.trust import signers
+from tests.support import peers
 from tests.support.peers import rows, write
 
-SCHEMA = (
-    "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, votes INTEGER); CREATE TABLE ticket (id INTEGER PRIMARY KEY, body)"
-)
+SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, votes INTEGER); CREATE TABLE ticket (id INTEGER PRIMARY KEY, body)"
 
 
 def introduced(*replicas: Replica) -> None:

@@ -13,8 +13,7 @@ from crdtsql.base import (
     parse_limit,
     suggest,
 )
-from crdtsql.replica.carried import Carried
-from crdtsql.replica.sending import Sending
+from crdtsql.replica.exchanging.sending import Sending
 from crdtsql.replica.transactions import reading
 from crdtsql.replica.turns import verb
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from crdtsql.wire import Bundle, ChainLink, Changeset, Spilled
 
 
-class Chaining(Sending, Carried):
+class Chaining(Sending):
     """Keep chains, require them, and take bundles of their links."""
 
     @verb
@@ -95,6 +94,7 @@ class Chaining(Sending, Carried):
             ChangesetError: one could not be merged; the others were.
         """
         from crdtsql.merge import MergeReport
+        from crdtsql.replica.trying.flooding import limit_of_each
         from crdtsql.trust import chains
         from crdtsql.wire import read_bundle, unpack
 
@@ -107,7 +107,7 @@ class Chaining(Sending, Carried):
             if link is not None:
                 chains.check_content(link, received)
         gone = sum(table.gone for *_, received in found for table in received.header.tables)
-        limit = self.limit_of_each(parse_limit(max_deletes), gone, lambda _: (one for _, one, _ in found))
+        limit = limit_of_each(self, parse_limit(max_deletes), gone, lambda _: (one for _, one, _ in found))
         report, refused = MergeReport(found[-1][2].header.sender.hex(), known=True), list[Exception]()
         for link, one, _ in found:
             try:

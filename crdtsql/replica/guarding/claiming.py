@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from crdtsql.base import ClaimedError
-from crdtsql.replica.carried import carrier
+from crdtsql.replica.exchanging import carrier
 from crdtsql.replica.guarding.permitting import Permitting
 from crdtsql.replica.opening import now_ms
 from crdtsql.replica.transactions import reading

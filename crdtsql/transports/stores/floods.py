@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crdtsql.base import DeleteLimit, InvalidChangesetError
+from crdtsql.replica import limit_of_each
 from crdtsql.wire import unpack
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def check(visit: Visit, path: Sequence[Segment]) -> DeleteLimit | None:
     if limit is None or len(path) < 2:
         return limit
     gone = _count_deleted(visit, path)
-    return visit.replica.limit_of_each(limit, gone, lambda copy: (visit.peek_for(copy, segment) for segment in path))
+    return limit_of_each(visit.replica, limit, gone, lambda copy: (visit.peek_for(copy, segment) for segment in path))
 
 
 def _count_deleted(visit: Visit, path: Sequence[Segment]) -> int:

@@ -18,7 +18,7 @@ FAILING = tuple(
         ),
         (
             "an export inside of a transaction says what was committed before",
-            "replica/replica.py",
+            "replica/exchanging/sending.py",
             "alone=alone)",
             "alone=True)",
             "tests/export/test_large.py",

@@ -123,7 +123,7 @@ STRANGERS = (
     ),
     Mutant(
         "a stranger's word outweighs what was found here",
-        "replica/verifying.py",
+        "replica/exchanging/verifying.py",
         " or (told and before and not before.told)",
         "",
         tests=SPOTCHECKS,

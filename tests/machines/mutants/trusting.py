@@ -164,7 +164,7 @@ TRUSTING = (
     Mutant(
         "a limited site can say that this file was rolled back",
         "replica/guarding/permitting.py",
-        "if header.sender in permissions.read(self.registry):\n                return {}",
+        "if permissions.is_limited(self.registry, header.sender):\n                return {}",
         "if False:\n                return {}",
         tests="tests/trust/test_permissions.py",
     ),

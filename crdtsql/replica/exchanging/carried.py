@@ -5,14 +5,13 @@ A replica knows no transport: they stand above it. `carries` is called by them w
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from crdtsql.base import ChangesetError, DeleteLimit, UsageError, parse_limit, suggest
+from crdtsql.base import DeleteLimit, UsageError, parse_limit, suggest
 from crdtsql.replica.session import Session
 from crdtsql.replica.turns import verb
 from crdtsql.store import remotes
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
     from crdtsql.replica.reports import SyncOptions, SyncReport, Told, VerifyOptions, VerifyReport
     from crdtsql.replica.trying import Rehearsed, SyncPreview
-    from crdtsql.wire import Spilled
 
 
 class Carrier(Protocol):
@@ -302,38 +300,3 @@ class Carried(Session):
             copied = rehearse(self.connection, self.path, file, now=self._now, make_site=self._make_site)
         with copied as rehearsed:
             yield rehearsed
-
-    def limit_of_each(
-        self,
-        limit: DeleteLimit | None,
-        gone: int,
-        changesets: Callable[[Rehearsed], Iterable[bytes | Spilled | None]],
-    ) -> DeleteLimit | None:
-        """Check how many rows changesets take away that are merged one after another; return the limit that each must keep by itself.
-
-        Each is merged by itself, so that several could take by and by what none of them may. Where they have more deletes together
-        than may be, they are merged into a copy first, and what disappears is counted there. Fewer deletes than that, which take many
-        other rows along, are counted by each merge alone.
-
-        Args:
-            gone: how many deletes they have in all.
-            changesets: gives them, in order, None for one that will be left out.
-
-        Raises:
-            TooManyDeletesError: they take too many rows out of a table.
-        """
-        from crdtsql.shown import vanishing
-
-        if limit is None or limit.allows(gone, gone):
-            return limit
-        with self.rehearsal() as copy:
-            copy.notice_level = logging.DEBUG  # the merge itself will tell
-            tables = copy.registry.tables()
-            names = frozenset(table.name for table in tables)
-            with vanishing.guarded(copy.registry, vanishing.Allowed(limit, names), tables) as guard:
-                for data in changesets(copy):
-                    with suppress(ChangesetError):  # it will be left out
-                        if data is not None:
-                            copy.merge(data)
-                guard.count(names)
-        return None
