@@ -14,6 +14,7 @@ from crdtsql.claims import is_there as has_claims
 from crdtsql.claims import views as views_of_claims
 from crdtsql.sqlite import schema
 from crdtsql.store import FORMAT, LIMITS, Damage, Registry, Remedy, Table, acting, damage
+from crdtsql.trust import chains
 
 
 def look(registry: Registry, *, deep: bool = False) -> list[Damage]:
@@ -41,8 +42,10 @@ def rebuild(registry: Registry, found: Iterable[Damage]) -> list[Damage]:
     for one in done:
         if one.table:
             _of_table(registry, one)
-        elif one.what in damage.MADE_LATE:  # it is made anew with what is to stand in it next
-            _forget_fact(registry, damage.MADE_LATE[one.what])
+        elif one.what == "_crdt_aside":  # it is made anew with the next changeset that is set aside
+            _forget_fact(registry, "aside")
+        elif one.what == "_crdt_link":
+            chains.begin(registry)
         elif one.what in damage.statements().keys() - set(damage.CORE):
             _of_file(registry, one.what)
     if any(not one.table for one in done):

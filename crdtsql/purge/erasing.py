@@ -38,8 +38,8 @@ def concerned(registry: Registry) -> list[Table]:
 def erase(registry: Registry, table: Table) -> int:
     """Erase from the conflict log what the purges of a table's rows had seen; return how many entries are gone.
 
-    Runs after everything else that writes to the log, since what a purge had seen may come into it with other events. The values stand in
-    the changesets too that sites signed and that are kept to be passed on: these all go.
+    Runs after everything else that writes to the log, since what a purge had seen may come into it with other events. The values may
+    stand as well in changesets that sites signed and that are kept to be passed on: these all go.
     """
     chains.forget_changesets(registry)
     connection, values = registry.connection, {"tbl": table.id}

@@ -7,13 +7,14 @@ from crdtsql.base import door
 if TYPE_CHECKING:
     from crdtsql.trust import aside, chains, permissions, signers
     from crdtsql.trust.aside import SetAside
+    from crdtsql.trust.chains import Fork
     from crdtsql.trust.checking import check
     from crdtsql.trust.permissions import Permission
     from crdtsql.trust.signers import Signer
 else:
     __getattr__ = door(
         __name__,
-        {"aside": "SetAside", "checking": "check", "permissions": "Permission", "signers": "Signer"},
+        {"aside": "SetAside", "chains": "Fork", "checking": "check", "permissions": "Permission", "signers": "Signer"},
     )
 
-__all__ = ["Permission", "SetAside", "Signer", "aside", "chains", "check", "permissions", "signers"]
+__all__ = ["Fork", "Permission", "SetAside", "Signer", "aside", "chains", "check", "permissions", "signers"]

@@ -204,15 +204,17 @@ def _fork(one: ChainLink, other: ChainLink) -> Fork | None:
 
 def is_signed(registry: Registry, link: ChainLink) -> bool:
     """Tell whether a link is signed with a key that its site has here, and that counted then."""
-    from crdtsql.trust import ed25519
-
     signer = signers.read(registry).get(link.site)
     steps = signer.steps if signer else ()
-    for place, step in enumerate(steps):
-        counted = place + 1 == len(steps) or link.upto <= steps[place + 1].since
-        if counted and ed25519.is_signed(step.key, ed25519.LINK, link.statement, link.signature):
-            return True
-    return False
+    ends = [step.since for step in steps[1:]] + [link.upto]
+    return any(link.upto <= end and is_signed_with(step.key, link) for step, end in zip(steps, ends, strict=True))
+
+
+def is_signed_with(key: bytes, link: ChainLink) -> bool:
+    """Tell whether a link is signed with a key."""
+    from crdtsql.trust import ed25519
+
+    return ed25519.is_signed(key, ed25519.LINK, link.statement, link.signature)
 
 
 def quarantine(registry: Registry, fork: Fork) -> None:

@@ -153,11 +153,11 @@ def statement(site: bytes, since: int, public: bytes) -> bytes:
     return site + since.to_bytes(8) + public
 
 
-def signing(registry: Registry, words: bytes | None = None) -> Sign | None:
+def signing(registry: Registry, *, links: bool = False) -> Sign | None:
     """Return what signs changesets of the local site; None where the file does not sign.
 
     Args:
-        words: what stands before each text that is signed; None for that of changesets.
+        links: what is signed are links of its chain.
 
     Raises:
         CrdtsqlError: its key is not on this machine.
@@ -172,7 +172,7 @@ def signing(registry: Registry, words: bytes | None = None) -> Sign | None:
             f"{registry.path} signs what it exports, but its site {_own_site(registry).hex()} has no key: make one with "
             f"{suggest.command('sign', registry.path)}"
         )
-    return partial(ed25519.sign, _secret(registry, found), words or ed25519.CHANGESET)
+    return partial(ed25519.sign, _secret(registry, found), ed25519.LINK if links else ed25519.CHANGESET)
 
 
 def _own_site(registry: Registry) -> bytes:

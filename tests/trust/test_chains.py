@@ -2,49 +2,236 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
-from crdtsql import Replica, sync
-from crdtsql.trust import signers
+from crdtsql import Replica, errors, sync
+from crdtsql.trust import chains, ed25519, signers
+from crdtsql.wire import Bundle, is_bundle, pack_bundle, parts_of, read_bundle, unpack
 from tests.support import peers
 from tests.support.peers import rows, write
 
-SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, votes INTEGER); CREATE TABLE ticket (id INTEGER PRIMARY KEY, body)"
+SCHEMA = (
+    "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, votes INTEGER);"
+    "CREATE TABLE ticket (id INTEGER PRIMARY KEY, body, parent REFERENCES ticket (id) ON DELETE CASCADE)"
+)
 
 
-def introduced(*replicas: Replica) -> None:
-    """Let replicas sign, trust each other, and require proofs."""
+def introduced(*replicas: Replica, proofs: bool = True) -> None:
+    """Let replicas sign, and trust each other; and require proofs, or else keep chains."""
     keys = {replica.site: replica.sign().key.hex() for replica in replicas}
     for replica in replicas:
         for site, key in keys.items():
             if site != replica.site:
                 replica.trust(site, key)
-        replica.set_requires_proofs(True)
+        replica.set_requires_proofs(True) if proofs else replica.set_chains(True)
+
+
+def clones(folder: Path, count: int) -> list[Replica]:
+    """Give a replica that has rows, and clones of it."""
+    path = folder / "hub.db"
+    apsw.Connection(str(path)).execute(SCHEMA + "; INSERT INTO task VALUES ('old', 'x', 0)")
+    hub = Replica.open(path, now=peers.Clock(step=1))
+    hub.enable("task", "ticket", types={"task.votes": "counter"})
+    return [hub, *(hub.clone(folder / f"{n}.db") for n in range(1, count))]
 
 
 @pytest.fixture
-def three(tmp_path: Path) -> list[Replica]:
-    """Give a hub and two others, which sync with the hub alone; all require proofs."""
-    found = peers.three(tmp_path, SCHEMA, now=peers.Clock(step=1))
+def three(tmp_path: Path) -> Iterator[list[Replica]]:
+    """Give a hub and two clones, which sync with the hub alone; all require proofs."""
+    found = clones(tmp_path, 3)
     introduced(*found)
-    return found
+    yield found
+    for replica in found:
+        replica.close()
 
 
-def secret(replica: Replica) -> bytes:
-    """Return a site's private key."""
-    return signers._secrets(bytes.fromhex(replica.site))[-1]
+def links(replica: Replica) -> list[tuple[str, int]]:
+    """Return the links that a file keeps with their changesets: site and number, in order."""
+    statement = "SELECT lower(hex(site)), number FROM _crdt_link WHERE data IS NOT NULL ORDER BY id"
+    return list(replica.connection.execute(statement))
+
+
+def level(*replicas: Replica) -> None:
+    """Sync all with the first one, until all have everything."""
+    for _ in range(2):
+        for other in replicas[1:]:
+            assert sync(other, replicas[0]).skipped == []
+
+
+def alike(*replicas: Replica) -> bool:
+    """Tell whether all show the same, and have seen the same."""
+    shown = [(replica.vector(), rows(replica, "task"), rows(replica, "ticket")) for replica in replicas]
+    return all(one == shown[0] for one in shown)
 
 
 def test_a_hub_passes_on_what_others_signed(three: list[Replica]) -> None:
-    """What one wrote reaches another by way of a hub that may not speak for it, as it was signed."""
+    """What one wrote reaches another by way of a hub that may not speak for it: rows, counters, numbers, deletes, references."""
     hub, one, other = three
-    write(one, "INSERT INTO task VALUES ('a', 'x', 1)", "INSERT INTO ticket (body) VALUES ('one')")
-    write(other, "INSERT INTO task VALUES ('b', 'y', 1)", "INSERT INTO ticket (body) VALUES ('other')")
-    for replica in (one, other, one):
-        assert sync(replica, hub).skipped == []
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)", "INSERT INTO ticket VALUES (1, 'one', NULL), (2, 'its', 1)")
+    write(other, "UPDATE task SET votes = votes + 2", "INSERT INTO ticket VALUES (1, 'other', NULL)")
+    level(*three)
+    assert alike(*three) and len(rows(hub, "ticket")) == 3
+    write(one, "UPDATE task SET votes = votes + 5, title = 'y'", "DELETE FROM ticket WHERE body = 'one'")
+    write(other, "DELETE FROM task WHERE id = 'a'", "INSERT OR REPLACE INTO task VALUES ('old', 'z', 9)")
+    write(hub, "INSERT INTO ticket (body) VALUES ('hub')")
+    level(*three)
+    assert alike(*three)
+    assert all(found.level != "broken" for replica in three for found in replica.doctor().findings)
+
+
+def test_a_hub_without_chains_passes_nothing_on(tmp_path: Path) -> None:
+    """Where proofs are required, what a hub sends of others as its own word waits, and the report says why."""
+    hub, one, other = clones(tmp_path, 3)
+    introduced(one, other)
+    key = hub.sign().key.hex()
+    for replica in (one, other):
+        replica.trust(hub.site, key)
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    sync(one, hub)
+    report = sync(other, hub)
+    assert "its own changes alone" in report.skipped[0] and len(rows(other, "task")) == 1
+    sync(other, one)
+    assert rows(other, "task") == rows(one, "task")
+    assert sync(other, hub).skipped == []
+
+
+def test_whoever_requires_nothing_takes_a_bundle(tmp_path: Path) -> None:
+    """A replica that signs nothing, or keeps no chains, merges what one sends that does."""
+    hub, one, other, plain = clones(tmp_path, 4)
+    introduced(hub, one, other)
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    write(other, "INSERT INTO task VALUES ('b', 'x', 1)")
+    level(hub, one, other)
+    data = hub.export(plain.vector())
+    assert is_bundle(data) and len(parts_of(data)) == 3
+    plain.merge(data)
+    assert rows(plain, "task") == rows(hub, "task") and plain.vector() == hub.vector()
+    assert plain.merge(data).known
+
+
+def test_what_was_written_before_chains_is_no_part_of_them(tmp_path: Path) -> None:
+    """A chain begins when it is asked for: what is passed on of what came before is the sender's word."""
+    hub, one, other = clones(tmp_path, 3)
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    introduced(hub, one, other, proofs=False)
+    write(one, "INSERT INTO task VALUES ('b', 'x', 1)")
+    sync(one, hub)
+    assert links(one) == [(one.site, 1)]
+    first = unpack(parts_of(hub.export(other.vector()))[0]).header
+    assert first.sender.hex() == hub.site  # a link that builds on what is no link can't be taken first
+    sync(other, hub)
+    assert rows(other, "task") == rows(one, "task")
+
+
+def test_a_link_has_its_authors_changes_alone(three: list[Replica]) -> None:
+    """However much came from others, each link has what its author wrote since the one before, and is the same everywhere."""
+    hub, one, other = three
+    for n in range(3):
+        write(one, f"INSERT INTO task VALUES ('a{n}', 'x', 1)")
+        write(other, f"INSERT INTO task VALUES ('b{n}', 'x', 1)")
+        level(*three)
+    assert (
+        sorted(links(hub))
+        == sorted(links(one))
+        == sorted((site, n) for site in (one.site, other.site) for n in (1, 2, 3))
+    )
+    kept = [dict(replica.connection.execute("SELECT content, data FROM _crdt_link")) for replica in three]
+    assert kept[0] == kept[1] == kept[2]
+    for data in kept[0].values():
+        header = unpack(data).header
+        assert all(site.upto == site.needs for site in header.sites if site.id != header.sender)
+
+
+def test_who_signs_two_things_is_believed_no_more(three: list[Replica]) -> None:
+    """A site that signed two links of one number is named and quarantined where both are heard of, and the proof goes on from there."""
+    hub, one, other = three
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    level(*three)
+    (link,) = [found for found in chains.heads(hub.registry) if found.site.hex() == one.site]
+    forged = dataclasses.replace(link, content=bytes(32))
+    unproven = Bundle(((None, hub.export(other.vector())),), (forged,))
+    other.merge(pack_bundle(unproven))
+    assert not any(found.forked for found in other.trusted())  # anybody can say that
+    secret = signers._secrets(bytes.fromhex(one.site))[-1]
+    forged = dataclasses.replace(forged, signature=ed25519.sign(secret, ed25519.LINK, forged.statement))
+    hub.merge(pack_bundle(Bundle(((None, other.export(hub.vector())),), (forged,))))
+    assert "signed two things as link 1" in hub.notices[-1]
+    write(hub, "INSERT INTO task VALUES ('h', 'x', 1)")
+    write(one, "INSERT INTO task VALUES ('b', 'x', 1)")
+    sync(other, hub)
+    for replica in (hub, other):
+        (named,) = [found for found in replica.trusted() if found.forked]
+        assert named.site.hex() == one.site and named.until is not None and not named.trusted
+        assert any(found.about == "fork" for found in replica.doctor().findings)
+        with pytest.raises(errors.UntrustedError, match="because it signed two things as link 1"):
+            replica.merge(one.export(replica.vector()))
+    hub.trust(one.site)
+    sync(other, hub)  # which tells of the same two links again
+    hub.merge(one.export(hub.vector()))
+    assert ("b", "x", 1) in rows(hub, "task")
+
+
+def test_what_was_purged_stands_in_no_link(three: list[Replica]) -> None:
+    """A purge takes the changesets of links away, here and wherever it comes to: they have what must be forgotten."""
+    hub, one, other = three
+    write(one, "INSERT INTO task VALUES ('s', 'secret words', 1)")
+    level(*three)
+    write(hub, "DELETE FROM task WHERE id = 's'")
+    level(*three)
+    hub.purge("task", "s")
+    level(*three)
     for replica in three:
-        assert rows(replica, "task") == [("a", "x", 1), ("b", "y", 1)]
-        assert len(rows(replica, "ticket")) == 2
-        assert replica.vector() == hub.vector()
+        assert not any(number == 1 and site == one.site for site, number in links(replica))
+    write(other, "INSERT INTO task VALUES ('c', 'x', 1)")
+    level(*three)
+    assert alike(*three)
+
+
+def test_a_chain_goes_on_where_it_was(three: list[Replica]) -> None:
+    """Ended and begun again, or without its table, a chain goes on after its last link: nobody takes that for two chains."""
+    hub, one, other = three
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    level(*three)
+    one.set_requires_proofs(False)
+    one.set_chains(False)
+    write(one, "INSERT INTO task VALUES ('b', 'x', 1)")
+    sync(one, hub)
+    one.set_requires_proofs(True)
+    write(one, "INSERT INTO task VALUES ('c', 'x', 1)")
+    one.connection.execute("DROP TABLE _crdt_link")
+    one.repair()
+    sync(one, hub)
+    assert links(one) == [(one.site, 2)]
+    sync(other, one)
+    level(*three)
+    assert alike(*three) and not any(found.forked for replica in three for found in replica.trusted())
+
+
+def test_proofs_need_signatures(tmp_path: Path) -> None:
+    """A file that does not sign can't require proofs, nor keep chains, and says what to do first; one that requires them keeps them."""
+    hub, _ = clones(tmp_path, 2)
+    for ask in (lambda: hub.set_requires_proofs(True), lambda: hub.set_chains(True)):
+        with pytest.raises(errors.UsageError, match="crdtsql sign"):
+            ask()
+    hub.sign()
+    hub.set_requires_proofs(True)
+    assert hub.chains() and hub.requires_proofs() and hub.requires_signed()
+    with pytest.raises(errors.UsageError, match="--no-require-proofs"):
+        hub.set_chains(False)
+
+
+def test_heads_travel_with_bundles(three: list[Replica]) -> None:
+    """A bundle tells the last link of each chain that its sender knows."""
+    hub, one, other = three
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    write(other, "INSERT INTO task VALUES ('b', 'x', 1)")
+    sync(one, hub)
+    sync(other, hub)
+    heads = read_bundle(hub.export(one.vector())).heads
+    assert {(head.site.hex(), head.number) for head in heads} == {(one.site, 1), (other.site, 1)}
+    assert all(chains.is_signed(one.registry, head) for head in heads)

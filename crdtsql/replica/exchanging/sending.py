@@ -95,7 +95,7 @@ class Sending(Permitting):
 
     def _has_more_to_seal(self) -> bool:
         """Sign one more link, if there is anything to sign; tell whether somebody else was faster, so that it must be looked again."""
-        from crdtsql.trust import chains, ed25519, signers
+        from crdtsql.trust import chains, signers
         from crdtsql.wire import unpack
 
         with self._folded():
@@ -112,7 +112,7 @@ class Sending(Permitting):
         with self._writing():
             if chains.sealed_upto(self.registry) != since:
                 return True
-            link, sign = chains.following(self.registry, received), signers.signing(self.registry, ed25519.LINK)
+            link, sign = chains.following(self.registry, received), signers.signing(self.registry, links=True)
             if sign is not None:
                 chains.keep(self.registry, replace(link, signature=sign(link.statement)), since, data, self._now())
                 chains.tidy(self.registry, self._members(), self._now())

@@ -19,7 +19,7 @@ from crdtsql.replica.turns import verb
 
 if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
-    from crdtsql.trust.chains import Fork
+    from crdtsql.trust import Fork
     from crdtsql.wire import Bundle, ChainLink, Changeset, Spilled
 
 
@@ -180,10 +180,10 @@ class Chaining(Sending):
         """
         if link is None:
             return
-        from crdtsql.trust import ed25519
+        from crdtsql.trust import chains
 
         key = received.header.keys[-1].key if received.header.keys else b""
-        if not key or not ed25519.is_signed(key, ed25519.LINK, link.statement, link.signature):
+        if not key or not chains.is_signed_with(key, link):
             raise UntrustedError(
                 f"link {link.number} of the chain of site {link.site.hex()} is not signed with its key: it was forged, or changed on "
                 "its way; nothing of it was taken; send it again",

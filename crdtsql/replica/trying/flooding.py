@@ -22,9 +22,9 @@ def limit_of_each(
 ) -> DeleteLimit | None:
     """Check how many rows changesets take away that a replica is to merge; return the limit that each must keep by itself.
 
-    Each is merged by itself, so that several could take by and by what none of them may. Where they have more deletes together than may
-    be, they are merged into a copy first, and what disappears is counted there. Fewer deletes than that, which take many other rows
-    along, are counted by each merge alone.
+    Each is merged by itself, so that several could take by and by what none of them may. Where they have more deletes together than
+    may be, they are merged into a copy first, and what disappears is counted there. Fewer deletes than that, which take many other
+    rows along, are counted by each merge alone.
 
     Args:
         gone: how many deletes they have in all.
