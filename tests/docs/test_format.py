@@ -31,7 +31,7 @@ from crdtsql.base import (
 from crdtsql.conflicts import arbitrated
 from crdtsql.store.registry import FORMAT
 from crdtsql.store.tables import FIRST_UPDATE_OP, Fact
-from crdtsql.trust import aside
+from crdtsql.trust import aside, chains
 from crdtsql.types.celltypes import TYPES
 from crdtsql.wire import envelope, header, image, parsing
 
@@ -40,7 +40,7 @@ PAGE = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 BIRTHS = "_crdt_births"
 ASIDE = "_crdt_aside"
 PARKED = "_crdt_parked_task"
-OPTIONAL = ("_crdt_claimed", "_crdt_token", "_crdt_arbitrated")
+OPTIONAL = ("_crdt_claimed", "_crdt_token", "_crdt_arbitrated", "_crdt_link")
 CREATED = re.compile(r'CREATE (?:TABLE|INDEX) "?(\w+)"?')
 
 
@@ -94,7 +94,7 @@ def test_offsets_of_the_envelope() -> None:
     assert sum(lengths) == envelope.PREFIX.size
     assert envelope.PREFIX.format == "<8sHHIQQ32s"
     assert bytes.fromhex(re.findall(r"magic: `([0-9A-F ]+)`", PAGE)[0]) == envelope.MAGIC
-    assert f"format version: {envelope.IMAGE} or {envelope.ROWS} |" in PAGE
+    assert f"format version: {envelope.IMAGE} or {envelope.ROWS}; {envelope.BUNDLE} for a bundle (1.5) |" in PAGE
 
 
 WHOLE = header.TableHeader(
@@ -200,7 +200,7 @@ def test_image_of_the_example_example_header() -> None:
 
 
 def test_births_of_numbered_rows(replica: Replica) -> None:
-    """The documented tables of births, of what was set aside, of claims, and of what was asked are those of a table with an automatic number, and of its changeset."""
+    """The documented tables of births, of what was set aside, of claims, of links, and of what was asked are those of a table with an automatic number, and of its changeset."""
     replica.connection.execute("CREATE TABLE note (id INTEGER PRIMARY KEY, body)")
     replica.enable("note")
     replica.connection.execute("INSERT INTO note VALUES (1, 'x')")
@@ -209,6 +209,7 @@ def test_births_of_numbered_rows(replica: Replica) -> None:
     aside.keep(replica.registry, replica.export(), "", 0)
     replica.claim("task/g")
     arbitrated.set_up(replica.registry)
+    chains.begin(replica.registry)
     for name in ("_crdt_born_note", "_crdt_was_note", BIRTHS, ASIDE, *OPTIONAL):
         created = replica.connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchall()
         assert created == [(documented[name],)]
@@ -273,6 +274,10 @@ def test_facts_about_the_file(replica: Replica, tmp_path: Path) -> None:
     about_one = {f"`{word}:<table>`" for word in typing.get_args(Fact)}
     assert set(documented_names("name")) == names | about_one | {
         "`aside`",
+        "`chains`",
+        "`chain:<site>`",
+        "`fork:<site>`",
+        "`proven_only`",
         "`aside_last`",
         "`claim_token`",
         "`compact_silent_ms`",
