@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import json
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
 from crdtsql import Replica, errors, sync
+from crdtsql.replica.opening import now_ms
 from crdtsql.trust import chains, ed25519, signers
 from crdtsql.wire import Bundle, is_bundle, pack_bundle, parts_of, read_bundle, unpack
 from tests.support import peers
+from tests.support.command import ok, refused
 from tests.support.peers import rows, write
 
 SCHEMA = (
@@ -31,11 +35,11 @@ def introduced(*replicas: Replica, proofs: bool = True) -> None:
         replica.set_requires_proofs(True) if proofs else replica.set_chains(True)
 
 
-def clones(folder: Path, count: int) -> list[Replica]:
+def clones(folder: Path, count: int, now: Callable[[], int] | None = None) -> list[Replica]:
     """Give a replica that has rows, and clones of it."""
     path = folder / "hub.db"
     apsw.Connection(str(path)).execute(SCHEMA + "; INSERT INTO task VALUES ('old', 'x', 0)")
-    hub = Replica.open(path, now=peers.Clock(step=1))
+    hub = Replica.open(path, now=now or peers.Clock(step=1))
     hub.enable("task", "ticket", types={"task.votes": "counter"})
     return [hub, *(hub.clone(folder / f"{n}.db") for n in range(1, count))]
 
@@ -126,6 +130,19 @@ def test_what_was_written_before_chains_is_no_part_of_them(tmp_path: Path) -> No
     assert first.sender.hex() == hub.site  # a link that builds on what is no link can't be taken first
     sync(other, hub)
     assert rows(other, "task") == rows(one, "task")
+
+
+def test_what_a_link_builds_on_comes_before_it(tmp_path: Path) -> None:
+    """A link that builds on what is in no link is not sent ahead of that: the whole comes as its sender's word then."""
+    hub, one, other, late = clones(tmp_path, 4)
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    level(hub, one, other)
+    introduced(hub, one, other, late, proofs=False)
+    write(other, "INSERT INTO task VALUES ('b', 'x', 1)")
+    sync(other, hub)
+    assert links(hub) == [(other.site, 1)]
+    late.merge(hub.export(late.vector()))
+    assert rows(late, "task") == rows(hub, "task")
 
 
 def test_a_link_has_its_authors_changes_alone(three: list[Replica]) -> None:
@@ -235,3 +252,84 @@ def test_heads_travel_with_bundles(three: list[Replica]) -> None:
     heads = read_bundle(hub.export(one.vector())).heads
     assert {(head.site.hex(), head.number) for head in heads} == {(one.site, 1), (other.site, 1)}
     assert all(chains.is_signed(one.registry, head) for head in heads)
+
+
+def test_links_never_wait_for_each_other(tmp_path: Path) -> None:
+    """What a copy of a file has seen of it was signed before anything of the copy comes back, so both can be passed on."""
+    hub, one, other = clones(tmp_path, 3)
+    introduced(hub, one, other)
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    one.fold()
+    one.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy(tmp_path / "1.db", tmp_path / "copy.db")
+    with Replica.open(tmp_path / "copy.db", now=peers.Clock(step=1)) as copy:
+        assert copy.site != one.site
+        introduced(hub, one, other, copy)
+        write(copy, "INSERT INTO task VALUES ('c', 'x', 1)")
+        one.merge(copy.export(one.vector()))
+        write(one, "INSERT INTO task VALUES ('b', 'x', 1)")
+        sync(one, hub)
+        assert sync(other, hub).skipped == []
+        assert rows(other, "task") == rows(one, "task") and len(rows(one, "task")) == 4
+
+
+def test_links_go_once_all_have_had_them_for_a_month(tmp_path: Path) -> None:
+    """The changesets of links go a month after they came, if all who were heard of have them; what was signed of them stays."""
+    clock = peers.Clock(step=1)
+    hub, one, other = clones(tmp_path, 3, clock)
+    introduced(hub, one, other)
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    write(other, "INSERT INTO task VALUES ('b', 'x', 1)")
+    level(hub, one, other)
+    write(one, "INSERT INTO task VALUES ('late', 'x', 1)")
+    sync(one, hub)
+    clock.ms += chains.KEPT_MS + 1000
+    write(hub, "INSERT INTO task VALUES ('h', 'x', 1)")
+    hub.export()
+    assert links(hub) == [(one.site, 2), (hub.site, 1)]
+    kept = [number for (number,) in hub.connection.execute("SELECT number FROM _crdt_link ORDER BY id")]
+    assert kept == [1, 1, 2, 1]
+    sync(other, hub)
+    assert rows(other, "task") == rows(hub, "task")
+
+
+def test_an_older_format_knows_no_chain(three: list[Replica]) -> None:
+    """A file that keeps chains is not written in an earlier format before that is ended, and says how."""
+    hub, _, _ = three
+    with pytest.raises(errors.CrdtsqlError, match="--no-chain"):
+        hub.downgrade(10)
+    hub.set_requires_proofs(False)
+    hub.set_chains(False)
+    hub.downgrade(10)
+    assert not list(hub.connection.execute("SELECT 1 FROM sqlite_schema WHERE name = '_crdt_link'"))
+
+
+def test_the_commands_say_and_list_it(tmp_path: Path) -> None:
+    """`sign --chain` and `trust --require-proofs` switch it, and both say how it stands, for people and as JSON."""
+    hub, _ = clones(tmp_path, 2)
+    path = tmp_path / "hub.db"
+    assert "in a chain of links" in ok("sign", path, "--chain")
+    assert json.loads(ok("sign", path, "--no-chain", "--json"))["chain"] is False
+    assert "as it signed it" in ok("trust", path, "--require-proofs")
+    found = json.loads(ok("trust", path, "--json"))
+    assert (found["required"], found["proofs"], found["sites"][0]["forked"]) == (True, True, 0)
+    assert "--no-require-proofs" in refused("sign", path, "--no-chain", code=2)
+    assert hub.requires_proofs()
+
+
+def test_a_bundle_can_be_looked_at_and_imported(tmp_path: Path) -> None:
+    """`export` writes a bundle where there are links, `inspect` shows each changeset of it, `import` takes it."""
+    hub, one, other = clones(tmp_path, 3, now_ms)
+    introduced(hub, one, other)
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    sync(one, hub)
+    write(hub, "INSERT INTO task VALUES ('h', 'x', 1)")
+    (tmp_path / "vector").write_text(ok("vector", tmp_path / "2.db"))
+    file = tmp_path / "b.crdt"
+    written = json.loads(ok("export", tmp_path / "hub.db", "--for", tmp_path / "vector", "-o", file, "--json"))
+    assert (written["rows"], written["empty"]) == (2, False)
+    assert "bundle of 3 changesets" in ok("inspect", file)
+    told = json.loads(ok("inspect", file, "--json"))
+    assert [found["sender"] for found in told["changesets"]] == [one.site, hub.site, hub.site]
+    ok("import", tmp_path / "2.db", file)
+    assert rows(other, "task") == rows(hub, "task")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.machines.mutants.acting import ACTING
 from tests.machines.mutants.agents import AGENTS
+from tests.machines.mutants.chaining import CHAINING
 from tests.machines.mutants.compaction import COMPACTION
 from tests.machines.mutants.encrypted import ENCRYPTED
 from tests.machines.mutants.failing import FAILING
@@ -1893,6 +1894,7 @@ MUTANTS = (
         "            refused = False\n",
         tests="tests/types/test_refused.py",
     ),
+    *CHAINING,
     *FAILING,
     *LOOKING,
     *PASTS,
