@@ -29,7 +29,7 @@ from crdtsql.base import (
     text,
 )
 from crdtsql.merge.arrival import Arrival
-from crdtsql.merge.meet import RowCounts, Values, met_of
+from crdtsql.merge.meet import ArrivedRows, RowCounts, Values, met_of
 from crdtsql.shown import foretold, link_held
 from crdtsql.sqlite import schema, writing
 from crdtsql.store import Registry
@@ -38,13 +38,11 @@ _NONE = Sql("0")
 STAGED = TemporaryTable("_crdt_staged", "merge/materialize/create_staged")
 
 
-def materialize(
-    registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int, counted: RowCounts
-) -> int:
+def materialize(registry: Registry, arrival: Arrival, values: Values, arrived: ArrivedRows, counted: RowCounts) -> int:
     """Write the result of a merge to the user's table and its held rows; what the table does not take waits there.
 
     Args:
-        fresh, known: how many incoming rows are new here, and how many are not.
+        arrived: how many incoming rows are new here, and how many are not.
         counted: what becomes of these rows.
 
     Returns:
@@ -52,7 +50,7 @@ def materialize(
     """
     connection, table = registry.connection, arrival.table
     updated, in_place = 0, None
-    if known:
+    if arrived.known:
         if counted.deleted:
             _hide(connection, arrival, values)
         if counted.deleted or counted.held:
@@ -63,8 +61,8 @@ def materialize(
         in_place = None if exchanging.text else _update_in_place(connection, arrival)
         apart = exchanging if exchanging.text else Sql(f"({arrival.changed})")
         updated = _replace_shown(connection, arrival, values, apart) if in_place is None else in_place
-    waiting = fresh > 0 and not _show_fresh(connection, arrival, values, counted.fresh)
-    if waiting or (known and (counted.deleted or in_place is None)):
+    waiting = arrived.fresh > 0 and not _show_fresh(connection, arrival, values, arrived)
+    if waiting or (arrived.known and (counted.deleted or in_place is None)):
         genesis = (values["genesis_t"], values["genesis_s"])
         link_held(registry, table, int(str(values["held_base"])), genesis)
     return updated
@@ -279,7 +277,7 @@ def _inserts(connection: apsw.Connection, arrival: Arrival, insert: Callable[...
     return False
 
 
-def _show_fresh(connection: apsw.Connection, arrival: Arrival, values: Values, count: int) -> bool:
+def _show_fresh(connection: apsw.Connection, arrival: Arrival, values: Values, arrived: ArrivedRows) -> bool:
     """Show the rows that are new here, and hold those that are deleted; return False if some of the others wait."""
     table = arrival.table
 
@@ -293,12 +291,15 @@ def _show_fresh(connection: apsw.Connection, arrival: Arrival, values: Values, c
         awaits=foretold.is_in_key(connection, table, "incoming"),
         **arrival.image_slots,
     )
-    all_taken = _inserts(connection, arrival, show, count)
+    all_taken = _inserts(connection, arrival, show, arrived.living)
     is_missing = Sql(
         f"incoming.gone IS NULL AND NOT EXISTS (SELECT 1 FROM {table.quoted} AS shown WHERE {arrival.is_key_of('shown', 'incoming')})"
     )
-    held = [(reasons.DELETED, Sql("incoming.gone = 1")), *([] if all_taken else [(reasons.WAITING, is_missing)])]
-    for reason, is_held in held:
+    held = [
+        (reasons.DELETED, Sql("incoming.gone = 1"), arrived.fresh > arrived.living),
+        (reasons.WAITING, is_missing, not all_taken),
+    ]
+    for reason, is_held in [(reason, is_held) for reason, is_held, there_are in held if there_are]:
         hold = sql(
             "merge/materialize/hold_fresh",
             held=table.held,

@@ -73,11 +73,25 @@ def _met_slots(arrival: Arrival) -> dict[str, Sql]:
     }
 
 
-def arrive(connection: apsw.Connection, arrival: Arrival, values: Values) -> tuple[int, int]:
-    """Find the incoming rows that bring anything new; return how many are fresh and how many are known here."""
+class ArrivedRows(NamedTuple):
+    """How many incoming rows bring anything new.
+
+    Attributes:
+        fresh: those that are new here.
+        living: those of them that are not deleted.
+        known: those that are not new.
+    """
+
+    fresh: int
+    living: int
+    known: int
+
+
+def arrive(connection: apsw.Connection, arrival: Arrival, values: Values) -> ArrivedRows:
+    """Find the incoming rows that bring anything new, and count them."""
     connection.execute(_arrive(arrival), values)
-    fresh, known = query.first(connection, "SELECT total(fresh), total(NOT fresh) FROM temp._crdt_arrived")
-    return int(fresh), int(known)
+    fresh, living, known = query.first(connection, sql("merge/meet/count_arrived"))
+    return ArrivedRows(int(fresh), int(living), int(known))
 
 
 @rendered
@@ -249,9 +263,10 @@ class RowCounts(NamedTuple):
     held: int
 
 
-def count_rows(connection: apsw.Connection, arrival: Arrival) -> RowCounts:
+def count_rows(connection: apsw.Connection, arrival: Arrival, arrived: ArrivedRows) -> RowCounts:
     """Count the rows that arrived by what becomes of them."""
-    return RowCounts(*query.first(connection, _count_rows(arrival)))
+    met = query.first(connection, _count_rows(arrival)) if arrived.known else (0, 0, 0, 0)
+    return RowCounts(arrived.living, *met)
 
 
 @rendered
@@ -261,21 +276,20 @@ def _count_rows(arrival: Arrival) -> str:
         met=met_of(arrival),
         held=arrival.table.held,
         changed=arrival.changed,
-        **arrival.image_slots,
     )
 
 
-def store_clocks(registry: Registry, arrival: Arrival, values: Values, fresh: int, known: int) -> None:
+def store_clocks(registry: Registry, arrival: Arrival, values: Values, arrived: ArrivedRows) -> None:
     """Write the clock rows that result; of known rows, cells of the `winning` columns alone may have won."""
     connection, table = registry.connection, arrival.table
-    if fresh:
+    if arrived.fresh:
         clocks, heads = _store_fresh(arrival)
         try:
             connection.execute(clocks, values)
         except apsw.ConstraintError as error:
             raise _one_row_twice(arrival) from error
         connection.execute(heads)
-    if known:
+    if arrived.known:
         clock_is_met = table.same_keys("clock", "met")
         births = sql("merge/meet/other_births", met=met_of(arrival), clock=table.clock, clock_is_met=clock_is_met)
         if arrival.is_narrow and not query.rows(connection, births):

@@ -371,21 +371,21 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
         "held_base": last_held,
     }
     with meet.met(connection, arrival):
-        fresh, known = meet.arrive(connection, arrival, values)
+        arrived = meet.arrive(connection, arrival, values)
         if adopted:
             registry.adopt_genesis(table, adopted)
         if arrival.header.rests and not table.rests and _shares_genesis(arrival, local, adopted):
             registry.set(table.fact("rests"), 1)
             catalogue.changed(connection)
-        if not fresh and not known:
+        if not arrived.fresh and not arrived.known:
             return None
         parking.fill_defaults(registry, arrival)
         parking.merge_cells(registry, arrival, values)
-        if known and arrival.unseen:
+        if arrived.known and arrival.unseen:
             taken.find_parts(connection, arrival, values)
-        siblings = mergeparts.merge_parts(registry, arrival, values, fresh, known)
-        values["seq"] = registry.seq_of(table, batch, fresh + known)
-        report = _apply(registry, arrival, values, fresh, known)
+        siblings = mergeparts.merge_parts(registry, arrival, values, arrived.fresh, arrived.known)
+        values["seq"] = registry.seq_of(table, batch, arrived.fresh + arrived.known)
+        report = _apply(registry, arrival, values, arrived)
         report.concurrent += siblings
         if arrival.bears or any_waits(connection, table):
             _note_arrived(connection, arrival)
@@ -398,10 +398,10 @@ def _shares_genesis(arrival: Arrival, local: dict[int, int], adopted: tuple[int,
     return theirs is not None and (theirs[0], local[theirs[1]]) == (adopted or arrival.table.genesis)
 
 
-def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int, known: int) -> TableReport:
+def _apply(registry: Registry, arrival: Arrival, values: meet.Values, arrived: meet.ArrivedRows) -> TableReport:
     connection = registry.connection
     report, last_conflict = TableReport(), registry.number("conflicts_last")
-    if known:
+    if arrived.known:
         meet.narrow(connection, arrival)
         meet.meet(connection, arrival, values)
         counts = meet.count_cells(connection, arrival)
@@ -411,12 +411,12 @@ def _apply(registry: Registry, arrival: Arrival, values: meet.Values, fresh: int
         report.concurrent = clashes.record_conflicts(registry, arrival, clashing, values)
         arrival.win(pair for pair, won, _, _ in counts if won)
         arrival.severed = clashes.record_severed(registry, arrival, values)
-    counted = meet.count_rows(connection, arrival)
+    counted = meet.count_rows(connection, arrival, arrived)
     report.inserted, report.updated, report.deleted = counted.fresh + counted.revived, counted.updated, counted.deleted
-    meet.store_clocks(registry, arrival, values, fresh, known)
-    if known:
+    meet.store_clocks(registry, arrival, values, arrived)
+    if arrived.known:
         conflict_log.mark_resolved_merged(registry, arrival.table, values["seq"], last_conflict)
-    report.updated += materialize.materialize(registry, arrival, values, fresh, known, counted)
+    report.updated += materialize.materialize(registry, arrival, values, arrived, counted)
     return report
 
 

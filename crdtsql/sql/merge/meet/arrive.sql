@@ -1,8 +1,9 @@
-INSERT INTO temp._crdt_arrived (id, fresh)
+INSERT INTO temp._crdt_arrived (id, fresh, gone)
 -- Incoming rows with an event that is new here; fresh if this replica has never seen the row.
 SELECT
   incoming.rowid,
-  clock.t IS NULL AND NOT (:has_genesis AND EXISTS (SELECT 1 FROM ${table} AS shown WHERE ${shown_is_incoming}))
+  clock.t IS NULL AND NOT (:has_genesis AND EXISTS (SELECT 1 FROM ${table} AS shown WHERE ${shown_is_incoming})),
+  incoming.gone
 FROM ${image}.${row_table} AS incoming
 LEFT JOIN ${clock} AS clock ON ${clock_is_incoming}
 WHERE (ifnull(incoming.dot_t, incoming.t) & 4611686018427387903)

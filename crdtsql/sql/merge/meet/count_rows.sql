@@ -1,6 +1,4 @@
 SELECT
-  (SELECT count(*) FROM temp._crdt_arrived AS arrived CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
-    WHERE arrived.fresh AND incoming.gone IS NULL),
   (SELECT count(*) FROM ${met} WHERE gone IS NULL AND old_gone = 1),
   (
     SELECT count(*)
