@@ -96,6 +96,7 @@ class Arrival(Formed):
         form: all that the statements depend on which are rendered of it.
         bears: what arrived may change which rows are held.
         severed: how many references the merge set to NULL.
+        unrelated: how many rows came in under the key of another one, if both sides filled the table separately.
         unseen: whether values that a table did not show go with some of the changeset's writes, as `taken` says.
     """
 
@@ -112,7 +113,7 @@ class Arrival(Formed):
     ) -> None:
         self.header = header
         self.unseen = unseen
-        self.severed = 0
+        self.severed = self.unrelated = 0
         self._winning: tuple[Pair, ...] = ()
         self._form: Hashable = None
         self.bears = False

@@ -37,7 +37,14 @@ from crdtsql.wire import image, workbench
 ARRIVED = TemporaryTable(
     "_crdt_arrived",
     "merge/meet/create_arrived",
-    read_by=("merge/materialize", "merge/mergeparts", "merge/merging", "merge/parking", "merge/taken"),
+    read_by=(
+        "merge/materialize",
+        "merge/mergeparts",
+        "merge/merging",
+        "merge/parking",
+        "merge/taken",
+        "merge/unrelated",
+    ),
 )
 MET = TemporaryTable("_crdt_met", "merge/meet/create_met")
 HEAD = TemporaryTable("_crdt_head", "merge/meet/create_head")

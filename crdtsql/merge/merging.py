@@ -202,7 +202,7 @@ def merge(
     header = retiring.expanded(registry, header).in_terms_of(registry.vector())
     join_eras(registry, header)
     agreement.check(registry, header)
-    report, strange = MergeReport(header.sender.hex()), unrelated.find(registry, header)
+    report, strange = MergeReport(header.sender.hex()), unrelated.find(registry, header, refuse=refuse_unrelated)
     arrivals = [
         _arrival(registry, header, number, database, report.notices)
         for number, table in enumerate(header.tables, 1)
@@ -225,9 +225,9 @@ def merge(
         _lift(scene, arrivals, again)
         renumbered = ids.meet(registry, header, database, local)
         foretelling.meet(registry, header, database, local)
-        report.unrelated = unrelated.check(registry, strange, arrivals, report.notices, refuse=refuse_unrelated)
         with purges.carried_out(registry, header, local, arrivals, report):
-            report.tables = _merge_tables(registry, arrivals, batch, local, on_progress)
+            report.tables = _merge_tables(registry, arrivals, batch, local, strange, on_progress)
+            report.unrelated = unrelated.check(registry, strange, arrivals, report.notices)
             for name, rows in renumbered.items():
                 report.tables.setdefault(name, TableReport()).renumbered = rows
             archive.tidy(registry)
@@ -340,20 +340,27 @@ def _note_rest(registry: Registry, header: Header) -> None:
 
 
 def _merge_tables(
-    registry: Registry, arrivals: list[Arrival], batch: int, local: dict[int, int], on_progress: Progress
+    registry: Registry,
+    arrivals: list[Arrival],
+    batch: int,
+    local: dict[int, int],
+    strange: unrelated.Unrelated,
+    on_progress: Progress,
 ) -> dict[str, TableReport]:
     reports = {}
     done, total = 0, sum(arrival.header.rows for arrival in arrivals)
     for arrival in arrivals:
         on_progress(f"merge {arrival.table.name}", done, total)
         done += arrival.header.rows
-        counts = _merge_table(registry, arrival, batch, local)
+        counts = _merge_table(registry, arrival, batch, local, strange)
         if counts is not None:
             reports[arrival.table.name] = counts
     return reports
 
 
-def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[int, int]) -> TableReport | None:
+def _merge_table(
+    registry: Registry, arrival: Arrival, batch: int, local: dict[int, int], strange: unrelated.Unrelated
+) -> TableReport | None:
     connection, table = registry.connection, arrival.table
     adopted = None
     if table.genesis is None and arrival.header.genesis is not None:
@@ -379,6 +386,10 @@ def _merge_table(registry: Registry, arrival: Arrival, batch: int, local: dict[i
             catalogue.changed(connection)
         if not arrived.fresh and not arrived.known:
             return None
+        if arrived.known:
+            arrival.unrelated = unrelated.count(registry, strange, arrival)
+            if arrival.unrelated and strange.refused:
+                return None  # the others may have some, too
         parking.fill_defaults(registry, arrival)
         parking.merge_cells(registry, arrival, values)
         if arrived.known and arrival.unseen:

@@ -24,10 +24,12 @@ class Unrelated:
     Attributes:
         wholly: there is no site that both know, so that no table has a history in common.
         uids: tables that both sides enabled with rows, neither knowing of the other's.
+        refused: rows of equal keys are to be refused.
     """
 
     wholly: bool
     uids: frozenset[str]
+    refused: bool = False
 
     def has(self, table: Table) -> bool:
         """Tell whether both sides filled a table separately."""
@@ -45,21 +47,21 @@ def may_be(registry: Registry, vector: Mapping[bytes, int]) -> bool:
     )
 
 
-def find(registry: Registry, header: Header) -> Unrelated:
+def find(registry: Registry, header: Header, *, refuse: bool = False) -> Unrelated:
     """Find out what this replica and the sender of a changeset filled separately; before anything is merged."""
     ids, theirs = header.ids, header.vector
     ours, known = retired.vector_with(registry, ids.values()), registry.ordinals()
     wholly = not any((site in known or site in ours) and site != RETIRED for site in (*ids.values(), *header.unlisted))
     unseen = {table.uid for table in header.tables if table.genesis and not _is_seen(table.genesis, ids, ours)}
     if wholly or not unseen:
-        return Unrelated(wholly, frozenset())
+        return Unrelated(wholly, frozenset(), refuse)
     here = {ordinal: site for ordinal, site, _ in registry.sites()}
     uids = {
         table.uid
         for table in registry.tables()
         if table.uid in unseen and table.genesis and not _is_seen(table.genesis, here, theirs)
     }
-    return Unrelated(wholly, frozenset(uids))
+    return Unrelated(wholly, frozenset(uids), refuse)
 
 
 def _is_seen(genesis: tuple[int, int], ids: Mapping[int, bytes], vector: Mapping[bytes, int]) -> bool:
@@ -68,35 +70,31 @@ def _is_seen(genesis: tuple[int, int], ids: Mapping[int, bytes], vector: Mapping
     return vector.get(ids[ordinal], 0) >= clock.to_event(hlc)
 
 
-def check(
-    registry: Registry, unrelated: Unrelated, arrivals: Iterable[Arrival], notices: list[str], *, refuse: bool
-) -> dict[str, int]:
-    """Count the rows that came in under the key of another one, in tables that were filled separately.
-
-    To be called when numbers are translated, and before any row is merged.
+def check(registry: Registry, unrelated: Unrelated, arrivals: Iterable[Arrival], notices: list[str]) -> dict[str, int]:
+    """Tell how many rows came in under the key of another one, in tables that were filled separately; they were counted.
 
     Args:
         notices: gets what to say of them.
-        refuse: whether to raise if there are any.
 
     Raises:
-        FilledSeparatelyError: there are.
+        FilledSeparatelyError: there are, and they are refused.
     """
-    rows = {
-        arrival.table.name: _count(registry, arrival)
-        for arrival in arrivals
-        if unrelated.has(arrival.table) and arrival.pairs
-    }
-    found = {name: count for name, count in rows.items() if count}
+    found = {arrival.table.name: arrival.unrelated for arrival in arrivals if arrival.unrelated}
     if found:
         told = _tell(registry.path, found)
-        if refuse:
+        if unrelated.refused:
             raise FilledSeparatelyError(f"{told}; nothing was changed", found, wholly=unrelated.wholly)
         notices.append(told)
     return found
 
 
-def _count(registry: Registry, arrival: Arrival) -> int:
+def count(registry: Registry, unrelated: Unrelated, arrival: Arrival) -> int:
+    """Count the rows of a table that came in under the key of another one, if it was filled separately.
+
+    To be called when it is known which rows arrived, and before any of them is merged.
+    """
+    if not unrelated.has(arrival.table) or not arrival.pairs:
+        return 0
     differs = [
         fragment("merge/unrelated/differs", value=pair.slots["value"], column=pair.column, **pair.sent)
         for pair in arrival.pairs

@@ -1,5 +1,8 @@
 SELECT count(*)
-FROM ${image}.${row_table} AS incoming
+-- A row that is shown here is no fresh one.
+FROM temp._crdt_arrived AS arrived
+CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
 CROSS JOIN ${table} AS shown ON ${shown_is_incoming}
-WHERE incoming.gone IS NULL
+WHERE NOT arrived.fresh
+  AND incoming.gone IS NULL
   AND CASE ${differs} ELSE 0 END
