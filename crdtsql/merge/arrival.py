@@ -24,6 +24,7 @@ from crdtsql.base import (
     suggest,
     text,
 )
+from crdtsql.merge.foreseeing import ForeseenRows
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Field, Table
 from crdtsql.types import TYPES
@@ -94,6 +95,8 @@ class Arrival(Formed):
 
     Attributes:
         form: all that the statements depend on which are rendered of it.
+        arrived: the table of the incoming rows with an event that is new here.
+        foreseen: what was found out of its rows before the file was locked.
         bears: what arrived may change which rows are held.
         severed: how many references the merge set to NULL.
         unrelated: how many rows came in under the key of another one, if both sides filled the table separately.
@@ -108,10 +111,13 @@ class Arrival(Formed):
         table: Table,
         shape: TableShape,
         path: str,
+        arrived: Sql,
         *,
         unseen: bool = False,
     ) -> None:
         self.header = header
+        self.arrived = arrived
+        self.foreseen: ForeseenRows | None = None
         self.unseen = unseen
         self.severed = self.unrelated = 0
         self._winning: tuple[Pair, ...] = ()
@@ -137,7 +143,7 @@ class Arrival(Formed):
         """Return all that the statements depend on: both sides, and the columns that were sent and that win."""
         if self._form is None:
             sent = None if self._sent_alone is None else tuple([pair.position for pair in self._sent_alone])
-            self._form = self._layout, sent, tuple([pair.position for pair in self._winning])
+            self._form = self._layout, self.arrived, sent, tuple([pair.position for pair in self._winning])
         return self._form
 
     def _check(self, fields: dict[str, Field], path: str) -> None:
@@ -162,6 +168,10 @@ class Arrival(Formed):
         """Pair columns of the changeset with fields; a column that its sender only keeps may have another type there."""
         columns = enumerate(zip(self.header.uids, self.header.columns, strict=True))
         return [Pair(fields[uid], n) for n, (uid, (_, kind)) in columns if uid in fields and fields[uid].type == kind]
+
+    def foresee(self, foreseen: ForeseenRows) -> None:
+        """Say what was found out of its rows before the file was locked."""
+        self.foreseen, self.arrived, self._form = foreseen, foreseen.news, None
 
     def narrow(self, masks: list[int]) -> None:
         """Say which columns were sent of any row: by the bits of the changeset's mask words."""
@@ -290,9 +300,14 @@ class Arrival(Formed):
         return fragment("merge/arrival/stamp_is_newer", new_t=new_t, new_s=new_s, old_t=old_t, old_s=old_s)
 
     @property
+    def may_be_whole(self) -> bool:
+        """Tell whether rows may have all value columns of the local table, none of them later than its genesis."""
+        return not self.local_only and not any(pair.field.late for pair in self.pairs)
+
+    @property
     def is_whole(self) -> Sql:
         """Say that all value columns of the local table were sent, so that a row of the genesis needs no clock row."""
-        if self.local_only or any(pair.field.late for pair in self.pairs):
+        if not self.may_be_whole:
             return Sql("0")
         masks: dict[Sql, int] = {}
         for pair in self.pairs:

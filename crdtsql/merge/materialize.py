@@ -284,6 +284,7 @@ def _show_fresh(connection: apsw.Connection, arrival: Arrival, values: Values, a
     show = partial(
         sql,
         "merge/materialize/show_fresh",
+        arrived=arrival.arrived,
         table=table.quoted,
         key_columns=table.key_columns,
         columns=arrival.user_columns,
@@ -302,6 +303,7 @@ def _show_fresh(connection: apsw.Connection, arrival: Arrival, values: Values, a
     for reason, is_held in [(reason, is_held) for reason, is_held, there_are in held if there_are]:
         hold = sql(
             "merge/materialize/hold_fresh",
+            arrived=arrival.arrived,
             held=table.held,
             held_columns=joined([arrival.held_columns, *(naming.value(field.id) for field in arrival.local_only)]),
             reason=text(reason),

@@ -34,18 +34,7 @@ from crdtsql.merge.arrival import Arrival, Pair
 from crdtsql.store import Field, Registry
 from crdtsql.wire import image, workbench
 
-ARRIVED = TemporaryTable(
-    "_crdt_arrived",
-    "merge/meet/create_arrived",
-    read_by=(
-        "merge/materialize",
-        "merge/mergeparts",
-        "merge/merging",
-        "merge/parking",
-        "merge/taken",
-        "merge/unrelated",
-    ),
-)
+ARRIVED = TemporaryTable("_crdt_arrived", "merge/meet/create_arrived")
 MET = TemporaryTable("_crdt_met", "merge/meet/create_met")
 HEAD = TemporaryTable("_crdt_head", "merge/meet/create_head")
 INCOMING_HEAD = TemporaryTable("_crdt_incoming_head", "merge/meet/create_incoming_head")
@@ -96,8 +85,11 @@ class ArrivedRows(NamedTuple):
 
 def arrive(connection: apsw.Connection, arrival: Arrival, values: Values) -> ArrivedRows:
     """Find the incoming rows that bring anything new, and count them."""
-    connection.execute(_arrive(arrival), values)
-    fresh, living, known = query.first(connection, sql("merge/meet/count_arrived"))
+    foreseen = arrival.foreseen
+    connection.execute(_arrive(arrival) if foreseen is None else _recognize(arrival), values)
+    if foreseen is not None and not connection.changes():
+        return ArrivedRows(foreseen.rows, foreseen.living, 0)
+    fresh, living, known = query.first(connection, _count_arrived(arrival))
     return ArrivedRows(int(fresh), int(living), int(known))
 
 
@@ -112,6 +104,25 @@ def _arrive(arrival: Arrival) -> str:
         head_is_incoming=arrival.table.same_keys("head", "incoming"),
         **arrival.head_slots,
     )
+
+
+@rendered
+def _recognize(arrival: Arrival) -> str:
+    """Write the statement that finds out which rows with news are known here."""
+    return sql(
+        "merge/meet/recognize",
+        arrived=arrival.arrived,
+        table=arrival.table.quoted,
+        clock=arrival.table.clock,
+        shown_is_incoming=arrival.is_key_of("shown", "incoming"),
+        clock_is_incoming=arrival.table.same_keys("clock", "incoming"),
+        **arrival.image_slots,
+    )
+
+
+@rendered
+def _count_arrived(arrival: Arrival) -> str:
+    return sql("merge/meet/count_arrived", arrived=arrival.arrived)
 
 
 def narrow(connection: apsw.Connection, arrival: Arrival) -> None:
@@ -146,6 +157,7 @@ def _meet(arrival: Arrival) -> str:
     )
     return sql(
         "merge/meet/meet",
+        arrived=arrival.arrived,
         met=met_of(arrival),
         keys=arrival.table.keys,
         incoming_keys=arrival.table.keys_of("incoming"),
@@ -289,7 +301,7 @@ def _count_rows(arrival: Arrival) -> str:
 def store_clocks(registry: Registry, arrival: Arrival, values: Values, arrived: ArrivedRows) -> None:
     """Write the clock rows that result; of known rows, cells of the `winning` columns alone may have won."""
     connection, table = registry.connection, arrival.table
-    if arrived.fresh:
+    if arrived.fresh and not _are_of_genesis(arrival, values):
         clocks, heads = _store_fresh(arrival)
         try:
             connection.execute(clocks, values)
@@ -305,6 +317,11 @@ def store_clocks(registry: Registry, arrival: Arrival, values: Values, arrived: 
             connection.execute(_store_met(arrival), values)
 
 
+def _are_of_genesis(arrival: Arrival, values: Values) -> bool:
+    """Tell whether it is certain that all fresh rows are of the genesis that the table takes over, and need no clock rows."""
+    return bool(values["adopted"] and arrival.foreseen and arrival.foreseen.are_whole and arrival.may_be_whole)
+
+
 def _clock_slots(arrival: Arrival) -> dict[str, Sql]:
     stamps = [(naming.stamp_t(field.id), naming.stamp_s(field.id)) for field in _fields(arrival)]
     columns = joined((Sql(f", {t}, {s}") for t, s in stamps), "")
@@ -317,6 +334,7 @@ def _store_fresh(arrival: Arrival) -> tuple[str, str]:
     table = arrival.table
     clocks = sql(
         "merge/meet/store_fresh_clocks",
+        arrived=arrival.arrived,
         incoming_keys=table.keys_of("incoming"),
         stamps=_fresh_stamps(arrival),
         is_whole=arrival.is_whole,
@@ -324,6 +342,7 @@ def _store_fresh(arrival: Arrival) -> tuple[str, str]:
     )
     heads = sql(
         "merge/meet/store_fresh_heads",
+        arrived=arrival.arrived,
         heads=table.heads,
         keys=table.keys,
         head_keys=table.keys_of("incoming"),

@@ -237,6 +237,7 @@ class Merge:
         table, pair = self.table, self.pair
         self._execute(
             "merge/mergeparts/collect_cells",
+            arrived=self.arrival.arrived,
             keys=table.keys,
             incoming_keys=table.keys_of("incoming"),
             theirs_split=self.theirs_split,
@@ -259,6 +260,7 @@ class Merge:
         """Store the parts of cells of which this replica has nothing yet."""
         self._execute(
             "merge/mergeparts/store_fresh_parts",
+            arrived=self.arrival.arrived,
             parts=self.table.parts,
             keys=self.table.keys,
             incoming_keys=self.table.keys_of("incoming"),

@@ -45,6 +45,7 @@ from crdtsql.merge import (
     unrelated,
 )
 from crdtsql.merge.arrival import Arrival
+from crdtsql.merge.foreseeing import NOTHING, Foreseen
 from crdtsql.merge.report import MergeReport, TableReport
 from crdtsql.numbers import archive, followers, foretelling, ids, reference
 from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers, vanishing
@@ -60,6 +61,7 @@ FROM = TemporaryTable(
         "merge/arrival",
         "merge/bearing",
         "merge/clashes",
+        "merge/foreseeing",
         "merge/meet",
         "merge/mergeparts",
         "merge/parking",
@@ -184,6 +186,7 @@ def merge(
     again: bool = False,
     refuse_unrelated: bool = False,
     allowed: vanishing.Allowed = _ALL,
+    foreseen: Foreseen = NOTHING,
 ) -> MergeReport:
     """Merge an attached, checked image.
 
@@ -191,6 +194,7 @@ def merge(
         again: take events for new that the vector covers, because their table forgot them.
         refuse_unrelated: raise where rows of tables that were filled separately have equal keys and other values.
         allowed: how many rows may disappear.
+        foreseen: what was found out before the file was locked.
 
     Raises:
         FilledSeparatelyError: such rows are refused.
@@ -222,6 +226,7 @@ def merge(
         vanishing.guarded(registry, allowed, tables) as guard,
     ):
         local = _meet_sites(registry, header, database, again=again)
+        foreseen.tell(connection, arrivals)
         _lift(scene, arrivals, again)
         renumbered = ids.meet(registry, header, database, local)
         foretelling.meet(registry, header, database, local)
@@ -313,7 +318,8 @@ def _arrival(registry: Registry, header: Header, number: int, database: str, not
         followers.learn(registry, table, theirs)
     if theirs.references:
         table = reference.adopt(registry, table, theirs)
-    return Arrival(theirs, number, database, table, shape, registry.path, unseen=bool(header.unseen))
+    arrived = meet.ARRIVED.quoted
+    return Arrival(theirs, number, database, table, shape, registry.path, arrived, unseen=bool(header.unseen))
 
 
 def _map_sites(registry: Registry, header: Header, *, again: bool) -> tuple[dict[int, int], set[bytes]]:
@@ -435,6 +441,7 @@ def _note_arrived(connection: apsw.Connection, arrival: Arrival) -> None:
     """Note the rows that a merge brought news of."""
     statement = sql(
         "merge/merging/mark_arrived",
+        arrived=arrival.arrived,
         keys=arrival.table.keys,
         table_id=integer(arrival.table.id),
         incoming_keys=arrival.table.keys_of("incoming"),

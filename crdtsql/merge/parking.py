@@ -191,6 +191,7 @@ def merge_cells(registry: Registry, arrival: Arrival, values: dict[str, SqliteVa
         value, t, s = image.cell(pair.position)
         statement = sql(
             "merge/parking/merge_cells",
+            arrived=arrival.arrived,
             parked=table.cells_parked,
             keys=table.keys,
             incoming_keys=table.keys_of("incoming"),
@@ -224,6 +225,7 @@ class _MergeParked(mergeparts.Merge):
         value, t, s = image.cell(self.pair.position)
         self._execute(
             "merge/parking/collect_cells",
+            arrived=self.arrival.arrived,
             keys=table.keys,
             incoming_keys=table.keys_of("incoming"),
             theirs_split=self.theirs_split,

@@ -107,6 +107,7 @@ def _finding(arrival: Arrival, pair: Pair) -> str:
     aliases = ("part", "base", "added", "clock")
     return sql(
         "merge/taken/find_parts",
+        arrived=arrival.arrived,
         new_t=new_t,
         new_s=new_s,
         old_t=old_t,

@@ -101,6 +101,7 @@ def count(registry: Registry, unrelated: Unrelated, arrival: Arrival) -> int:
     ]
     statement = sql(
         "merge/unrelated/count_rows",
+        arrived=arrival.arrived,
         table=arrival.table.quoted,
         shown_is_incoming=arrival.is_key_of("shown", "incoming"),
         differs=joined(differs, "\n    "),

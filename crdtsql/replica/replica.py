@@ -332,12 +332,13 @@ class Replica(
         self, received: Changeset, refuse_unrelated: bool, allowed: vanishing.Allowed, keep: Callable[[], None]
     ) -> MergeReport:
         from crdtsql.compaction import fence
-        from crdtsql.merge import check_lines, check_needs, merge
+        from crdtsql.merge import check_lines, check_needs, foreseen, merge
         from crdtsql.wire import laid_open
 
         header = received.header
         with (
             laid_open(self.connection, received) as database,
+            foreseen(self.registry, header, database) as known,
             self._changing(ForeignKeys.OFF, peer_vector=self._claims(header), durable=False),
         ):
             check_lines(self.registry, header)
@@ -354,6 +355,7 @@ class Replica(
                 self.on_progress,
                 refuse_unrelated=refuse_unrelated,
                 allowed=allowed,
+                foreseen=known,
             )
             starts.meet(self.registry, header.starts)
             self._learn(header, signer)

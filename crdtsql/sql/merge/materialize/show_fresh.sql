@@ -1,6 +1,6 @@
 INSERT ${on_conflict} INTO ${table} (${key_columns}${columns})
 SELECT ${incoming_values}
-FROM temp._crdt_arrived AS arrived
+FROM ${arrived} AS arrived
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
 WHERE arrived.fresh
   AND incoming.gone IS NULL

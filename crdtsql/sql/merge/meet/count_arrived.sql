@@ -1,2 +1,2 @@
 SELECT total(fresh), total(fresh AND gone IS NULL), total(NOT fresh)
-FROM temp._crdt_arrived
+FROM ${arrived}

@@ -47,7 +47,7 @@ FROM (
     ${row_is_newer} AS newer,
     ${won},
     ${clash}
-  FROM temp._crdt_arrived AS arrived
+  FROM ${arrived} AS arrived
   CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
   JOIN temp._crdt_from AS origin ON origin.remote = incoming.s
   JOIN temp._crdt_from AS dot_origin ON dot_origin.remote = ifnull(incoming.dot_s, incoming.s)

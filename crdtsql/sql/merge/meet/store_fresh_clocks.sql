@@ -10,7 +10,7 @@ SELECT
   CASE WHEN incoming.gone = 1 THEN :held_base + incoming.rowid END,
   :seq
   ${stamps}
-FROM temp._crdt_arrived AS arrived
+FROM ${arrived} AS arrived
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
 JOIN temp._crdt_from AS origin ON origin.remote = incoming.s
 WHERE arrived.fresh

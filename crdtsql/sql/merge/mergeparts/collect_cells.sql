@@ -15,7 +15,7 @@ FROM (
     CASE WHEN shown.${row_marker} IS NULL THEN held.${held_value} ELSE shown.${column} END AS mine,
     CASE WHEN NOT arrived.fresh THEN ${old_t} END AS mine_t,
     CASE WHEN NOT arrived.fresh THEN ${old_s} END AS mine_s
-  FROM temp._crdt_arrived AS arrived
+  FROM ${arrived} AS arrived
   CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
   LEFT JOIN ${clock} AS clock ON ${clock_is_incoming}
   LEFT JOIN ${table} AS shown ON ${shown_is_incoming}

@@ -14,7 +14,7 @@ FROM (
     mine.v AS mine,
     mine.t AS mine_t,
     mine.s AS mine_s
-  FROM temp._crdt_arrived AS arrived
+  FROM ${arrived} AS arrived
   CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
   LEFT JOIN ${parked} AS mine ON ${mine_is_incoming} AND mine.col = :col
 )

@@ -1,6 +1,6 @@
 INSERT INTO ${parked} AS mine (${keys}, col, v, t, s)
 SELECT ${incoming_keys}, :col, incoming.${value}, ifnull(incoming.${t}, incoming.t), origin.local
-FROM temp._crdt_arrived AS arrived
+FROM ${arrived} AS arrived
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
 JOIN temp._crdt_from AS origin ON origin.remote = ifnull(incoming.${s}, incoming.s)
 WHERE (incoming.${word} >> ${incoming_bit}) & 1

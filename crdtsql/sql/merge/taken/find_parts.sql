@@ -1,6 +1,6 @@
 INSERT OR IGNORE INTO temp._crdt_taken (id, col)
 SELECT arrived.id, ${col}
-FROM temp._crdt_arrived AS arrived
+FROM ${arrived} AS arrived
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
 JOIN temp._crdt_unseen AS unseen ON unseen.t = ${new_t} AND unseen.remote = ${new_s} AND unseen.uid = ${uid}
 LEFT JOIN ${clock} AS clock ON ${clock_is_incoming}

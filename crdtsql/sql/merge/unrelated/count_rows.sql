@@ -1,6 +1,6 @@
 SELECT count(*)
 -- A row that is shown here is no fresh one.
-FROM temp._crdt_arrived AS arrived
+FROM ${arrived} AS arrived
 CROSS JOIN ${image}.${row_table} AS incoming ON incoming.rowid = arrived.id
 CROSS JOIN ${table} AS shown ON ${shown_is_incoming}
 WHERE NOT arrived.fresh
