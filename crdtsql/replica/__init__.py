@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from crdtsql.replica.statements import Expected, Observation, ResultChange
     from crdtsql.replica.transactions import LOCK_TIMEOUT_S
     from crdtsql.replica.trying import Rehearsed, SidePreview, SyncPreview, limit_of_each, noted, rehearse_file
-    from crdtsql.replica.turns import check_committed
+    from crdtsql.replica.turns import asked, check_committed, data_version, verb
 else:
     __getattr__ = door(
         __name__,
@@ -24,7 +24,7 @@ else:
             "reports": "RowChange Standing SyncOptions SyncReport Told VerifyOptions VerifyReport",
             "transactions": "LOCK_TIMEOUT_S",
             "trying": "SyncPreview Rehearsed SidePreview limit_of_each noted rehearse_file",
-            "turns": "check_committed",
+            "turns": "asked check_committed data_version verb",
         },
     )
 
@@ -45,9 +45,12 @@ __all__ = [
     "Told",
     "VerifyOptions",
     "VerifyReport",
+    "asked",
     "carries",
     "check_committed",
+    "data_version",
     "limit_of_each",
     "noted",
     "rehearse_file",
+    "verb",
 ]

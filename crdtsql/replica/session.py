@@ -9,16 +9,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Self
 
 import apsw
 
-from crdtsql.base import ConstraintViolationError, DamagedError, DatabaseError, Now, Progress, memory, query, silent
+from crdtsql.base import ConstraintViolationError, DatabaseError, Now, Progress, memory, query, silent
 from crdtsql.replica import steps
 from crdtsql.replica.opening import check_alone, connect, new_site, now_ms
 from crdtsql.replica.transactions import LOCK_TIMEOUT_S, Explained, ForeignKeys, foreign_keys, reading, synchronous
-from crdtsql.replica.turns import Turnstile, verb
+from crdtsql.replica.turns import Turnstile, undamaged, verb
 from crdtsql.replica.waiting import Waiting
 from crdtsql.store import FORMAT, Registry, Remedy, acting, copies, damage, has_pending, names, said, starts
 from crdtsql.types import functions
@@ -140,6 +140,11 @@ class Session:
     def path(self) -> str:
         """Return the file's path as given to people."""
         return self.registry.path
+
+    @path.setter
+    def path(self, path: str) -> None:
+        """Call the file by another path, where it is a copy of what people know."""
+        self.registry.given_path = path
 
     @property
     @verb
@@ -432,17 +437,6 @@ class Session:
             if note is not None:
                 note.write()
 
-    @contextmanager
-    def _undamaged(self) -> Iterator[None]:
-        """Look whether something of ours is gone, where a block fails and nothing else explains it.
-
-        Raises:
-            DamagedError: it is.
-        """
-        try:
-            yield
-        except (apsw.SQLError, LookupError, TypeError, ValueError, AttributeError) as error:
-            lost = damage.look(self.connection, deep=True)
-            if lost:
-                raise DamagedError(self.path, [str(one) for one in lost], damage.advice(lost, self.path)) from error
-            raise
+    def _undamaged(self) -> AbstractContextManager[None]:
+        """Look whether something of ours is gone, where a block fails and nothing else explains it."""
+        return undamaged(self.connection, self.path)

@@ -1,6 +1,7 @@
 """Turns: a replica does one thing at a time, for one thread, in the process that opened it.
 
-What SQLite would answer with damage, or with an error about tables of ours, is refused here in words. Knows no verb.
+What SQLite would answer with damage, or with an error about tables of ours, is refused here in words. Who stands above a replica
+touches neither its registry nor its connection, but asks with `asked`, which takes a turn as a verb does. Knows no verb.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import apsw
 
-from crdtsql.base import BusyError, UnsafeUseError, UsageError, memory
-from crdtsql.replica.transactions import Explained
+from crdtsql.base import BusyError, DamagedError, UnsafeUseError, UsageError, memory, query
+from crdtsql.replica.transactions import Explained, reading
+from crdtsql.store import Registry, damage
 
 
 class Turnstile:
@@ -70,6 +72,7 @@ class Turnstile:
 
 class _HasTurns(Protocol):
     connection: apsw.Connection
+    registry: Registry
     _turns: Turnstile
 
     def _explained(self) -> Explained: ...
@@ -115,6 +118,38 @@ def verb(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Own
 
 def _too_large(error: OverflowError) -> UsageError:
     return UsageError(f"SQLite's integers have 64 bits, and one that was given has more ({error})")
+
+
+@contextmanager
+def undamaged(connection: apsw.Connection, path: str) -> Iterator[None]:
+    """Look whether something of ours is gone, where a block fails and nothing else explains it.
+
+    Raises:
+        DamagedError: it is.
+    """
+    try:
+        yield
+    except (apsw.SQLError, LookupError, TypeError, ValueError, AttributeError) as error:
+        lost = damage.look(connection, deep=True)
+        if lost:
+            raise DamagedError(path, [str(one) for one in lost], damage.advice(lost, path)) from error
+        raise
+
+
+@verb
+def asked(
+    replica: _HasTurns, question: Callable[Concatenate[Registry, P], R], /, *given: P.args, **options: P.kwargs
+) -> R:
+    """Ask what stands in our tables: all that the answer is made of is one state of the file."""
+    with undamaged(replica.connection, replica.path), reading(replica.connection):
+        return question(replica.registry, *given, **options)
+
+
+@verb
+def data_version(replica: _HasTurns) -> int:
+    """Return what changes when another connection commits to the file."""
+    (found,) = query.first(replica.connection, "PRAGMA data_version")
+    return int(found)
 
 
 @verb

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from crdtsql.base import query
-from crdtsql.replica import Replica
+from crdtsql.replica import Replica, data_version
 from crdtsql.transports.addresses import Address
 from crdtsql.transports.exchange import answer
 from crdtsql.transports.interface import Context, Peer, Request, Response
@@ -32,7 +31,7 @@ class FilePeer(Peer):
 
     def glance(self) -> str:
         """Return what changes when another connection writes to the file."""
-        return str(query.first(self.replica.connection, "PRAGMA data_version")[0])
+        return str(data_version(self.replica))
 
     def close(self) -> None:
         """Close the file, if it was opened for this."""

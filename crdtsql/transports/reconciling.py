@@ -18,8 +18,8 @@ import apsw
 
 from crdtsql.base import DatabaseError, DeleteLimit, UsageError, by_id
 from crdtsql.merge import MergeReport
-from crdtsql.replica import Replica
-from crdtsql.store import has_pending, state_directory
+from crdtsql.replica import Replica, asked
+from crdtsql.store import Registry, has_pending, state_directory
 from crdtsql.wire import no_such_file
 
 BESIDE = ("", "-wal", "-journal")
@@ -72,7 +72,7 @@ def reconcile(
 def _look_at(path: str) -> None:
     """Check that a copy is a replica that can be read, so that nothing is merged where a later one is none."""
     with _copied(path) as target, _in_memory(target, path) as copy:
-        copy.registry.require()
+        asked(copy, Registry.require)
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def _opened(replica: Replica, path: str) -> Iterator[Replica]:
     with _copied(path) as target:
         if _has_pending(target):
             with Copied.open(target, lock_timeout=replica.lock_timeout) as copy:
-                copy.registry.given_path = path
+                copy.path = path
                 copy.fold()
                 yield copy
                 note = state_directory() / f"{copy.site}.json"
@@ -114,7 +114,7 @@ def _in_memory(target: Path, path: str) -> Iterator[Replica]:
     try:
         _load(target, connection, path)
         copy = Copied.on(connection)
-        copy.registry.given_path = path
+        copy.path = path
         yield copy
     finally:
         connection.close()

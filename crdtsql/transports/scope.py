@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crdtsql.base import TransportError, caseless, naming
-from crdtsql.replica import Replica, SyncOptions
+from crdtsql.replica import Replica, SyncOptions, asked
+from crdtsql.store import Registry
 
 if TYPE_CHECKING:
     from crdtsql.wire import Spilled
@@ -23,7 +24,7 @@ def check_names(replica: Replica, options: SyncOptions) -> None:
         NotEnabledError: one is not.
     """
     for name in options.tables or ():
-        replica.registry.table(name)
+        asked(replica, Registry.table, name)
 
 
 def check(data: bytes | Spilled, options: SyncOptions, whose: str) -> None:

@@ -41,7 +41,7 @@ import apsw
 
 from crdtsql.base import DatabaseError, SqliteValue, UsageError, dumps, parse_vector, vector_to_json
 from crdtsql.export import Change
-from crdtsql.replica import Replica
+from crdtsql.replica import Replica, verb
 
 
 def load(connection: apsw.Connection) -> Replica:
@@ -94,14 +94,15 @@ def load(connection: apsw.Connection) -> Replica:
     for name, (function, arguments) in functions.items():
         connection.create_scalar_function(name, function, arguments, flags=apsw.SQLITE_DIRECTONLY)
     make_virtual_module(_DirectOnly(connection), "crdt_changes", _changes_table(replica))  # type: ignore[arg-type]
-    _refuse_callers_in_the_file(replica)
+    _refuse_callers_in_the_file(replica, connection)
     return replica
 
 
-def _refuse_callers_in_the_file(replica: Replica) -> None:
+@verb
+def _refuse_callers_in_the_file(replica: Replica, connection: apsw.Connection) -> None:
     """Have SQLite read the schema anew: what it read before the functions were there may call them (docs/SQLITE_FACTS.md, 23)."""
     try:
-        replica.connection.execute("PRAGMA writable_schema = RESET; SELECT 1 FROM sqlite_schema").fetchall()
+        connection.execute("PRAGMA writable_schema = RESET; SELECT 1 FROM sqlite_schema").fetchall()
     except apsw.CorruptError as error:
         what = str(error).removeprefix("CorruptError: ")
         raise DatabaseError(

@@ -85,6 +85,23 @@ def test_imports_go_down_and_through_the_door(source: Path) -> None:
         assert name in face_of(other), f"{other}/__init__.py does not list {name}"
 
 
+WITHOUT_READING = {"filename", "in_transaction", "total_changes"}
+"""What can be asked of a connection that does not look at the file."""
+
+
+@every([source for source in INSIDE if wing_of(source) in documented_wings()[: documented_wings().index("replica")]])
+def test_nobody_above_a_replica_reads_its_file(source: Path) -> None:
+    """Wings above it ask by verbs, or by `asked`: in a turn of their own, and errors of SQLite are said of the file."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    owned = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in WITHOUT_READING
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+            assert node.attr != "registry", f"line {node.lineno}: crdtsql/replica/turns.py has `asked`"
+            assert node.attr != "connection" or id(node) in owned, f"line {node.lineno}: a verb does that"
+
+
 @pytest.mark.parametrize("wing", sorted({wing_of(source) for source in INSIDE}))
 def test_a_wing_lists_what_others_use(wing: str) -> None:
     """What a wing's `__init__.py` lists is used outside of it, so that its face says what others depend on; transports by plug-ins too."""

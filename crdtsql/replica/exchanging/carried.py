@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from crdtsql.base import DeleteLimit, UsageError, parse_limit, suggest
@@ -294,9 +294,10 @@ class Carried(Session):
         """
         from crdtsql.replica.trying import rehearse
 
-        with self._explained():
-            self.registry.require()
-            file = self._file or self.registry.stands_for
-            copied = rehearse(self.connection, self.path, file, now=self._now, make_site=self._make_site)
-        with copied as rehearsed:
+        with ExitStack() as stack:
+            with self._explained():
+                self.registry.require()
+                file = self._file or self.registry.stands_for
+                copied = rehearse(self.connection, self.path, file, now=self._now, make_site=self._make_site)
+                rehearsed = stack.enter_context(copied)
             yield rehearsed

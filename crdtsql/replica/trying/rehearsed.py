@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from crdtsql.base import Now, query
+from crdtsql.base import DeleteLimit, Now, query
 from crdtsql.merge import MergeReport
 from crdtsql.replica.opening import connect, new_site, now_ms
 from crdtsql.replica.replica import Replica
 from crdtsql.replica.transactions import LOCK_TIMEOUT_S, Explained, reading
 from crdtsql.replica.trying import differences
 from crdtsql.replica.trying.previews import SidePreview
+from crdtsql.shown import vanishing
 from crdtsql.store import copies
 
 if TYPE_CHECKING:
@@ -52,13 +53,28 @@ class Rehearsed(Replica):
 
     def note_rows(self, folder: str) -> None:
         """Note what the tables show now, in a file in a folder; before anything else is done."""
-        self._before = differences.Before.of(self, folder)
+        with self._explained():
+            self._before = differences.Before.of(self, folder)
 
     def merge(self, data: bytes | Spilled, **options: Any) -> MergeReport:
         """Merge, as in `Replica.merge`, and note what was held and what had collided before the first time."""
         if self._before is not None and not self._before.is_noted:
             self._before.note(self)
         return super().merge(data, **options)
+
+    @contextmanager
+    def within(self, limit: DeleteLimit) -> Iterator[None]:
+        """Count the rows that disappear by all that is merged in a block.
+
+        Raises:
+            TooManyDeletesError: they are too many.
+        """
+        with self._explained():
+            tables = self.registry.tables()
+            names = frozenset(table.name for table in tables)
+            with vanishing.guarded(self.registry, vanishing.Allowed(limit, names), tables) as guard:
+                yield
+                guard.count(names)
 
     def told(self, merged: MergeReport, limit: int | None) -> SidePreview:
         """Say what all that was done has changed, and merges reported; list at most so many of each kind."""

@@ -14,8 +14,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from crdtsql.base import CrdtsqlError, query
-from crdtsql.replica import Replica
+from crdtsql.base import CrdtsqlError
+from crdtsql.replica import Replica, data_version
 from crdtsql.transports.http.agreed import mark_of
 from crdtsql.transports.interface import Response
 from crdtsql.transports.watch.idle import Idle
@@ -170,7 +170,7 @@ class Desk:
         if time.monotonic() < self._look_at:
             return
         replica = self._opened()
-        version = int(query.first(replica.connection, "PRAGMA data_version")[0])
+        version = data_version(replica)
         if version == self._version:
             return
         began = time.monotonic()

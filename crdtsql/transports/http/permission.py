@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from crdtsql.base import CrdtsqlError
-from crdtsql.replica import Replica
+from crdtsql.replica import Replica, asked
+from crdtsql.store import Registry
 from crdtsql.transports.http.bodies import Refusal
 from crdtsql.transports.http.tokens import Token
 from crdtsql.transports.interface import Request
@@ -49,7 +50,7 @@ def check(token: Token, request: Request, replica: Replica, name: str) -> None:
     if request.pull and not token.read:
         raise Refusal(403, f"{who} may only give changes: sync with --push")
     if request.pull and token.tables is not None:
-        beyond = token.others(table.name for table in replica.registry.tables())
+        beyond = token.others(table.name for table in asked(replica, Registry.tables))
         if beyond:
             raise Refusal(
                 403,

@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from crdtsql.base import CrdtsqlError, dumps
-from crdtsql.replica import Observation, Replica
+from crdtsql.replica import Observation, Replica, asked
+from crdtsql.store import Registry
 from crdtsql.transports.http.rooms import Message, Receive, Send
 from crdtsql.transports.http.tokens import ANYBODY, Token, Tokens
 
@@ -106,6 +107,6 @@ class QueryRoom:
 
 def _tables(token: Token, replica: Replica) -> list[str]:
     """Return the tables that a token may read."""
-    names = [table.name for table in replica.registry.tables() if not table.absent]
+    names = [table.name for table in asked(replica, Registry.tables) if not table.absent]
     beyond = set(token.others(names))
     return [name for name in names if name not in beyond]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from crdtsql.base import ChangesetError, FilledSeparatelyError, InvalidChangesetError
 from crdtsql.merge import unrelated
+from crdtsql.replica import asked
 from crdtsql.transports.stores.reach import plan
 from crdtsql.wire import unpack
 
@@ -27,7 +28,7 @@ def check(visit: Visit) -> None:
     Raises:
         FilledSeparatelyError: it can't.
     """
-    if not visit.options.pull and not unrelated.may_be(visit.replica.registry, visit.vector):
+    if not visit.options.pull and not asked(visit.replica, unrelated.may_be, visit.vector):
         return  # what it only gives is there already
     path = plan(list(visit.found.values()), visit.had)
     if not any(_is_strange(visit, segment) for segment in path):
@@ -48,10 +49,9 @@ def check(visit: Visit) -> None:
 
 def _is_strange(visit: Visit, segment: Segment) -> bool:
     """Tell whether this replica and the writer of a segment filled something separately."""
-    registry = visit.replica.registry
-    if not unrelated.may_be(registry, segment.upto):
+    if not asked(visit.replica, unrelated.may_be, segment.upto):
         return False
     data = visit.peek(segment.stem)
     with suppress(InvalidChangesetError):
-        return data is not None and bool(unrelated.find(registry, unpack(data).header))
+        return data is not None and bool(asked(visit.replica, unrelated.find, unpack(data).header))
     return False

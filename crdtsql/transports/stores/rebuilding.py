@@ -21,7 +21,7 @@ def rebuilt(replica: Replica, store: Store) -> Iterator[Replica]:
     connection, seen = apsw.Connection(""), None
     try:
         found = Replica.on(connection)
-        found.registry.given_path = f"what {store.address} has"
+        found.path = f"what {store.address} has"
         found.adopt_schema(replica)
         seen = cards.folder(found.site, "stores")
         sync_with_store(found, store, SyncOptions(push=False, max_deletes=None))

@@ -23,7 +23,7 @@ from crdtsql.base import (
     suggest,
 )
 from crdtsql.compaction import retiring
-from crdtsql.replica import Replica, SyncOptions, SyncReport
+from crdtsql.replica import Replica, SyncOptions, SyncReport, asked
 from crdtsql.transports import scope
 from crdtsql.transports.interface import Entry, Store
 from crdtsql.transports.observing import counting
@@ -117,7 +117,7 @@ class Visit:
         """Read all vectors so that they name the same ended sites: some were written when others did not leave these out yet."""
         whole = {stem: one.segment for stem, one in self.known.seen.items() if one.segment is not None}
         named = {site for one in whole.values() for site in (*one.upto, *one.needs)}
-        self.over = retiring.ended_among(self.replica.registry, named) if RETIRED in named else {}
+        self.over = asked(self.replica, retiring.ended_among, named) if RETIRED in named else {}
         read = {stem: self.in_full(one) for stem, one in whole.items()}
         self.found = {stem: one for stem, one in read.items() if self._is_taken(one)}
         self.refused = [one for stem, one in read.items() if stem not in self.found]

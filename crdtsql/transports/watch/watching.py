@@ -17,8 +17,8 @@ from functools import partial
 
 import apsw
 
-from crdtsql.base import CrdtsqlError, query
-from crdtsql.replica import Replica, SyncOptions, SyncReport, Told
+from crdtsql.base import CrdtsqlError, DatabaseError, query
+from crdtsql.replica import Replica, SyncOptions, SyncReport, Told, data_version
 from crdtsql.transports.interface import Peer, Store
 from crdtsql.transports.watch import gossip
 from crdtsql.transports.watch.idle import Idle
@@ -151,15 +151,13 @@ class Watcher:
         """
         if self._idle.pause_s() or self._replica.connection.in_transaction:
             return
-        others = self._data_version()
-        if self._look() != self._version or self._idle.work(self._replica):
-            return
-        version = self._look()
-        if self._data_version() == others:
-            self._version = version
-
-    def _data_version(self) -> int:
-        return int(query.first(self._replica.connection, "PRAGMA data_version")[0])
+        with suppress(DatabaseError):  # it can't be read now, so nothing is known of it: look again later
+            others = data_version(self._replica)
+            if self._look() != self._version or self._idle.work(self._replica):
+                return
+            version = self._look()
+            if data_version(self._replica) == others:
+                self._version = version
 
     def _note_write(self, now: float) -> None:
         """Have those told who are told of what is written now; of writes in quick succession the same ones are."""

@@ -307,14 +307,14 @@ COMPACTION = tuple(
         (
             "a step of a compaction is taken for a write",
             "transports/watch/watching.py",
-            "if self._data_version() == others:",
+            "if data_version(self._replica) == others:",
             "if False:",
             "tests/transports/test_idle.py",
         ),
         (
             "a write of another program is taken for a step of a compaction",
             "transports/watch/watching.py",
-            "if self._data_version() == others:",
+            "if data_version(self._replica) == others:",
             "if True:",
             "tests/transports/test_idle.py",
         ),

@@ -7,6 +7,8 @@ import sys
 import click
 
 from crdtsql.base import UsageError, caseless, clock, suggest
+from crdtsql.replica import asked
+from crdtsql.store import Registry
 from crdtsql.transports import http
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, can_ask, open_replica, print_json, print_table
 
@@ -39,7 +41,7 @@ def add(database: str, name: str, tables: str | None, read_only: bool, write_onl
     if read_only and write_only:
         raise click.UsageError("--read-only and --write-only: such a token would be for nothing")
     with open_replica(database) as replica:
-        known = {caseless(table.name): table.name for table in replica.registry.tables()}
+        known = {caseless(table.name): table.name for table in asked(replica, Registry.tables)}
     chosen = None
     if tables is not None:
         chosen = [part.strip() for part in tables.split(",") if part.strip()]

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import click
 
-from crdtsql.base import ConflictError, CrdtsqlError, StopEvent, dumps, printable, query
+from crdtsql.base import ConflictError, CrdtsqlError, StopEvent, dumps, printable
 from crdtsql.conflicts import ArbitrateReport, Conflict
-from crdtsql.replica import Replica
+from crdtsql.replica import Replica, data_version
 from crdtsql.transports import named
 from crdtsql.ui.cli.running.commands import answer_of
 from crdtsql.ui.interrupts import until_signal
@@ -91,7 +91,7 @@ def arbitrate(
             pace = _Pace(rate, keep, stop)
             failed = False
             while not stop.is_set():
-                version = _version(replica)
+                version = data_version(replica)
                 report = replica.arbitrate(_Asking(command, timeout), **chosen, go_on=pace)
                 failed |= bool(report.failed)
                 if not watch or report.asked or report.resolved or report.failed:
@@ -161,14 +161,10 @@ class _Asking:
             raise ConflictError(f"conflict {conflict.id} is left as it was: {why}") from error
 
 
-def _version(replica: Replica) -> int:
-    return int(query.first(replica.connection, "PRAGMA data_version")[0])
-
-
 def _wait(replica: Replica, version: int, keep: Callable[[], None], stop: StopEvent) -> None:
     """Wait until somebody else has committed, and keep the claim meanwhile."""
     since = time.monotonic()
-    while not stop.wait(LOOK_S) and _version(replica) == version:
+    while not stop.wait(LOOK_S) and data_version(replica) == version:
         if time.monotonic() - since >= RENEW_S:
             keep()
             since = time.monotonic()

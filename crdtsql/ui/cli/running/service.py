@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from crdtsql.base import UsageError, suggest
-from crdtsql.replica import Replica
+from crdtsql.replica import Replica, asked
+from crdtsql.store import Registry
 from crdtsql.transports import Store, named, parse, reached
 from crdtsql.ui.terminal import DATABASE, JSON, LOCK_TIMEOUT, open_replica, print_json
 
@@ -74,7 +75,7 @@ def _look_at(replica: Replica, remote: str) -> None:
     address = parse(str(named(replica.remotes(), remote)))
     if address.scheme == "file":
         with open_replica(address.path) as other:
-            other.registry.require()
+            asked(other, Registry.require)
         return
     with reached(replica, remote) as there:
         if address.scheme == "dir" and isinstance(there, Store):
