@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -54,16 +54,12 @@ def _copy(path: str, now_ms: int, lock_timeout: float) -> str:
 
 
 def _back_up(path: str, target: str, lock_timeout: float) -> None:
-    source, copy = apsw.Connection(path), apsw.Connection(target)
-    try:
+    with closing(apsw.Connection(path)) as source, closing(apsw.Connection(target)) as copy:
         source.set_busy_timeout(int(lock_timeout * 1000))
         with copy.backup("main", source, "main") as backup:
             while not backup.done:
                 backup.step(1000)
         copy.execute("PRAGMA journal_mode = DELETE").fetchall()
-    finally:
-        copy.close()
-        source.close()
 
 
 def _make_durable(path: Path) -> None:

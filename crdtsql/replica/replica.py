@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import apsw
@@ -421,8 +421,7 @@ class Replica(
         return Replica.open(target, now=self._now, make_site=self._make_site, lock_timeout=self.lock_timeout)
 
     def _copy_to(self, path: Path, site: bytes) -> None:
-        source, copy = connect(self._file, self.lock_timeout), apsw.Connection(str(path))
-        try:
+        with closing(connect(self._file, self.lock_timeout)) as source, closing(apsw.Connection(str(path))) as copy:
             with copy.backup("main", source, "main") as backup:
                 while not backup.done:
                     backup.step(1000)
@@ -433,9 +432,6 @@ class Replica(
                 other.registry.remember_peer(self.registry.site_id(self.registry.self_ordinal), had)
                 other._changed()
             query.rows(copy, "PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            copy.close()
-            source.close()
 
     def has_news_for(self, vector: Vector, lanes: Mapping[str, int]) -> bool:
         """Tell whether a changeset would bring a peer anything: events, or what it does not know of blocks of ids; this is folded.

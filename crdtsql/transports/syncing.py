@@ -145,7 +145,11 @@ def reached(replica: Replica, address: str | os.PathLike[str], token: str | None
     if isinstance(remote, Store):
         from crdtsql.transports.secrecy.sealed import Sealed
 
-        return Sealed(remote)
+        try:
+            return Sealed(remote)
+        except BaseException:
+            remote.close()
+            raise
     return remote
 
 

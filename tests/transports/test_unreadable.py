@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Never
 
@@ -14,7 +16,11 @@ from crdtsql.merge import unrelated
 from crdtsql.replica.trying import differences
 from crdtsql.shown import vanishing
 from crdtsql.store import Registry
+from crdtsql.transports import Store, cards, syncing
 from crdtsql.transports.file import FilePeer
+from crdtsql.transports.secrecy import sealed
+from crdtsql.transports.stores import known
+from crdtsql.transports.stores.known import StoreCache
 from crdtsql.transports.watch.watching import Watcher
 from tests.support import peers
 from tests.support.peers import write
@@ -99,3 +105,63 @@ def test_a_remote_that_cannot_be_read_is_tried_again(tmp_path: Path) -> None:
     one.connection.close()
     watcher.step()
     watcher.close()
+
+
+@contextmanager
+def nothing_left_open() -> Iterator[None]:
+    """Check that a block closes the connections that it opens, and leaves none to whoever collects garbage."""
+    before = apsw.connections()
+    yield
+    left = [one.filename for one in apsw.connections() if not any(one is other for other in before)]
+    assert left == []
+
+
+def test_what_is_known_of_a_store_is_closed_whatever_happens(
+    stranger: Replica, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection to what is known of a store is closed, also where that can be written as little as read."""
+
+    def fails(*_: object) -> Never:
+        raise MemoryError
+
+    address = f"dir:{tmp_path / 'store'}"
+    stranger.sync(address)
+    write(stranger, "INSERT INTO task VALUES ('c', 'x')")
+    for owner, name in ((StoreCache, "save"), (StoreCache, "load"), (known.json, "loads")):
+        with monkeypatch.context() as patched, nothing_left_open():
+            patched.setattr(owner, name, fails)
+            with pytest.raises(MemoryError) as caught:
+                stranger.sync(address)
+        assert caught.tb, "what was under way is still held"
+    stranger.sync(address)
+
+
+def test_what_is_known_of_a_store_may_nest_too_deep(stranger: Replica, tmp_path: Path) -> None:
+    """What nobody can read, however it is damaged, is as good as nothing."""
+    address = f"dir:{tmp_path / 'store'}"
+    stranger.sync(address)
+    (path,) = cards.folder(stranger.site, "stores").iterdir()
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE fact SET value = ?", ("[" * 1_000_000,))
+    connection.close()
+    with nothing_left_open():
+        stranger.sync(address)
+
+
+def test_a_store_is_closed_if_its_keys_cannot_be_read(
+    stranger: Replica, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that was reached, and whose keys on this machine can't be read then, is let go of."""
+    closed = []
+    found = syncing.opener(syncing.parse(f"dir:{tmp_path / 'store'}"))
+
+    def opened(*given: Any) -> Store:
+        store: Any = found(*given)
+        monkeypatch.setattr(store, "close", lambda: closed.append(store))
+        return store
+
+    monkeypatch.setattr(syncing, "opener", lambda _: opened)
+    monkeypatch.setattr(sealed.device, "find", unreadable)
+    with pytest.raises(apsw.IOError):
+        stranger.sync(f"dir:{tmp_path / 'store'}")
+    assert len(closed) == 1

@@ -28,6 +28,8 @@ FORMAT = 2
 BUSY_MS = 1000
 """So long another process is waited for."""
 _ENTRY = struct.Struct(">16sq")
+_DAMAGE = (apsw.Error, OSError, ValueError, TypeError, RecursionError, struct.error)
+"""What comes of reading what is no such file, or not whole."""
 
 
 @dataclass(slots=True)
@@ -70,28 +72,24 @@ class StoreCache:
         try:
             self._open()
         except apsw.BusyError:  # another process is at it: this visit goes without
-            self.close()
-        except (apsw.Error, OSError, ValueError, TypeError, struct.error):
-            self.close()
+            return
+        except _DAMAGE:
             for suffix in ("", "-journal"):
                 with suppress(OSError):
                     Path(f"{path}{suffix}").unlink()
-            with suppress(apsw.Error, OSError, ValueError):
+            with suppress(*_DAMAGE):
                 self._open()
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._connection = apsw.Connection(str(self.path))
-        self._connection.set_busy_timeout(BUSY_MS)
-        self._connection.execute(
-            "PRAGMA synchronous = NORMAL; CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)"
-        )
-        self._connection.execute(sql("transports/stores/known/create_segment"))
-        self._connection.execute(sql("transports/stores/known/create_told"))
-        facts = {name: json.loads(value) for name, value in self._connection.execute("SELECT name, value FROM fact")}
-        if facts.get("format", FORMAT) != FORMAT:
-            raise ValueError("of another version")
-        self.facts, self._facts_before = facts | {"format": FORMAT}, facts
+        connection = apsw.Connection(str(self.path))
+        try:
+            connection.set_busy_timeout(BUSY_MS)
+            facts = _read_facts(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self.facts, self._facts_before = connection, facts | {"format": FORMAT}, facts
 
     def load(self) -> None:
         """Read what was seen of the segments; until then only the facts are here."""
@@ -99,7 +97,7 @@ class StoreCache:
             return
         from crdtsql.transports.stores.segments import NOTHING, Segment, told_in
 
-        with suppress(apsw.Error, struct.error, TypeError, ValueError):
+        with suppress(*_DAMAGE):
             said = {name: told_in(text) for name, text in self._connection.execute("SELECT name, text FROM told")}
             self._said_before = {*said}
             statement = "SELECT stem, needs, upto, size, marks, covered_by, covered_ms, told FROM segment"
@@ -150,6 +148,23 @@ class StoreCache:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _read_facts(connection: apsw.Connection) -> dict[str, Any]:
+    """Read the facts, in a file that is made one of ours if it is new.
+
+    Raises:
+        ValueError: it is of another version, or damaged.
+    """
+    connection.execute(
+        "PRAGMA synchronous = NORMAL; CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)"
+    )
+    connection.execute(sql("transports/stores/known/create_segment"))
+    connection.execute(sql("transports/stores/known/create_told"))
+    facts = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM fact")}
+    if facts.get("format", FORMAT) != FORMAT:
+        raise ValueError("of another version")
+    return facts
 
 
 def _row(stem: str, seen: Seen) -> dict[str, SqliteValue]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,9 +46,8 @@ def known_stores(replica: Replica) -> list[StoreStatus]:
         for path in sorted(cards.folder(replica.site, "stores").iterdir()):
             if "." in path.name:
                 continue
-            known = StoreCache(path)
-            facts = known.facts
-            known.close()
+            with closing(StoreCache(path)) as known:
+                facts = known.facts
             if facts.get("address"):
                 waiting = facts["waiting"]
                 found.append(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from crdtsql.base import Now, TransportError, suggest
@@ -40,26 +41,36 @@ def sync_with_store(
     chance: random.Random | None = None,
 ) -> SyncReport:
     """Sync a replica with a store; old files go by its rules unless others are given."""
-    known = StoreCache(cards.place(replica, store.identity, "stores"))
-    report = SyncReport(store.address, MergeReport("", known=True))
-    now_ms = now()
-    try:
-        _begin(store, known.facts, options)
-        names = store.names()
-        look_closer_ms = rules.look_closer_ms if rules else LOOK_CLOSER_MS
-        closely = now_ms - int(known.facts.get("looked_ms", 0)) >= look_closer_ms
-        if options.dry_run or not _is_at_rest(
-            replica, store, known.facts, names, now_ms, closely=closely, tells=options.push
-        ):
-            from crdtsql.transports.stores import visit
+    with closing(StoreCache(cards.place(replica, store.identity, "stores"))) as known:
+        try:
+            return _sync(replica, store, known, options, rules, now(), chance)
+        finally:
+            if not options.dry_run:
+                known.save()
 
-            visit.visit(visit.Visit(replica, store, known, options, report, now_ms), names, rules, chance)
-        else:
-            report.waiting = int((known.facts.get("waiting") or {}).get("count", 0))
-    finally:
-        if not options.dry_run:
-            known.save()
-        known.close()
+
+def _sync(
+    replica: Replica,
+    store: Store,
+    known: StoreCache,
+    options: SyncOptions,
+    rules: Rules | None,
+    now_ms: int,
+    chance: random.Random | None,
+) -> SyncReport:
+    report = SyncReport(store.address, MergeReport("", known=True))
+    _begin(store, known.facts, options)
+    names = store.names()
+    look_closer_ms = rules.look_closer_ms if rules else LOOK_CLOSER_MS
+    closely = now_ms - int(known.facts.get("looked_ms", 0)) >= look_closer_ms
+    if options.dry_run or not _is_at_rest(
+        replica, store, known.facts, names, now_ms, closely=closely, tells=options.push
+    ):
+        from crdtsql.transports.stores import visit
+
+        visit.visit(visit.Visit(replica, store, known, options, report, now_ms), names, rules, chance)
+    else:
+        report.waiting = int((known.facts.get("waiting") or {}).get("count", 0))
     return report
 
 
