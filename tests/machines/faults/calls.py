@@ -111,6 +111,27 @@ class Plan:
         return due
 
 
+class _Pending:
+    """An exception of Python's that is under way where SQLite calls on: apsw lets go of a statement after it has said what is wrong.
+
+    Nothing can run in Python before it is taken away, so all of this is made beforehand. What is wrong is said by apsw once more.
+    """
+
+    def __init__(self) -> None:
+        self._parts = [ctypes.c_void_p() for _ in range(3)]
+        self._places = tuple(ctypes.byref(part) for part in self._parts)
+        self._fetch, self._let_go = ctypes.pythonapi.PyErr_Fetch, ctypes.pythonapi.Py_DecRef
+        self._fetch.restype = self._let_go.restype = None
+        self._let_go.argtypes = [ctypes.c_void_p]
+
+    def drop(self) -> None:
+        """Take it away, if there is one."""
+        self._fetch(*self._places)
+        for part in self._parts:
+            if part.value:
+                self._let_go(part)
+
+
 class _File(apsw.VFSFile):
     def __init__(self, plan: Plan, name: Any, flags: list[int]) -> None:
         super().__init__(_BASE, name, flags)
@@ -173,6 +194,7 @@ class Calls:
         self._vfs = apsw.VFS("crdtsql_calls", _BASE)
         self._before = {name: pointer for name in _SIGNATURES if (pointer := self._vfs.xGetSystemCall(name))}
         self._ours: dict[str, Any] = {}
+        self._pending = _Pending()
         for name, pointer in self._before.items():
             form = ctypes.CFUNCTYPE(*_SIGNATURES[name], use_errno=True)
             self._ours[name] = form(self._standing_in(name, form(pointer)))
@@ -206,6 +228,7 @@ class Calls:
 
     def _standing_in(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*given: Any) -> Any:
+            self._pending.drop()
             plan = self.plan
             if plan is None:
                 return original(*given)

@@ -58,10 +58,6 @@ class Scene:
         """Return the database that the command is about."""
         return next(word for word in self.words if word.endswith(".db"))
 
-    def is_of(self, connection: apsw.Connection) -> bool:
-        """Tell whether a connection is to one of the files; the tests before may have left others."""
-        return connection.filename.startswith(str(self.folder))
-
     def keep(self) -> None:
         """Take the files as they are for those that are brought back."""
         self.files = {path: path.read_bytes() for path in self._present()}

@@ -6,7 +6,6 @@ comes of it is what comes of it without any fault. `CRDTSQL_FAULTS=1` tries ever
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import traceback
@@ -90,14 +89,14 @@ class Trials:
     def try_with(self, trouble: AbstractContextManager[object], plan: Plan | None = None) -> str:
         """Run the command while there is trouble; return why it failed. With a plan of which nothing came, nothing is looked at."""
         self.scene.bring_back()
+        before = apsw.connections()  # the tests before may have left some
         with trouble:
             result = run(self.scene.words)
         if plan is not None and not plan.hits:
             return ""
         told = refusal(result)
-        del result
-        gc.collect(0)
-        assert not [one for one in apsw.connections() if self.scene.is_of(one)], "a connection stays open"
+        left = [one.filename for one in apsw.connections() if not any(one is other for other in before)]
+        assert not left, f"connections stay open: {left}"
         if not told or not self.scene.is_untouched():
             self.check(told)
         return told
