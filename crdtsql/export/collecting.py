@@ -76,12 +76,18 @@ def collect(
         start = find_start(connection)
         few = _few(registry, registered, receiver, start)
         if few is not None:
-            name = workbench.NAME
-            header = fill(registry, few, receiver, now, name, start, on_progress, others=registered, apart_from=others)
-            content = workbench.read(connection, header)
-            workbench.clear(connection, header, range(1, len(few) + 1))
-            encoded = None if content is None else rows.encode(content)
-            if encoded is not None and len(encoded) <= workbench.MOST_BYTES:
+            tables, most = few
+            try:
+                with workbench.Bounded(connection, most):
+                    bench = workbench.NAME
+                    header = fill(
+                        registry, tables, receiver, now, bench, start, on_progress, others=registered, apart_from=others
+                    )
+                encoded = _encoded(connection, header, tables)
+            except apsw.TooBigError:  # few rows, and no small changeset
+                workbench.abandon(connection)
+                encoded = None
+            if encoded is not None:
                 head = header_bytes(header)
                 if len(head) + len(encoded) <= MAXIMUM_ROWS_BYTES:
                     return Collected(header, (head, encoded))
@@ -95,6 +101,15 @@ def collect(
         return Collected(header, database, file)
 
 
+def _encoded(connection: apsw.Connection, header: Header, tables: list[Table]) -> bytes | None:
+    """Write what is on the workbench, and empty it; None if that is too much, or only SQLite can copy it."""
+    full = any(table.may_have_parts for table in tables) and workbench.is_full(connection)
+    content = None if full else workbench.read(connection, header)
+    workbench.clear(connection, header, range(1, len(tables) + 1))
+    encoded = None if content is None else rows.encode(content)
+    return encoded if encoded is not None and len(encoded) <= workbench.MOST_BYTES else None
+
+
 def _is_large(connection: apsw.Connection) -> bool:
     """Tell whether what a file holds may be too much for memory."""
     (pages,), (size,) = (query.first(connection, f"PRAGMA main.{what}") for what in ("page_count", "page_size"))
@@ -103,14 +118,14 @@ def _is_large(connection: apsw.Connection) -> bool:
 
 def _few(
     registry: Registry, registered: Registered, receiver: Mapping[bytes, int], start: int | None
-) -> list[Table] | None:
-    """Return the tables that may have rows which a receiver lacks, None if those are not few.
+) -> tuple[list[Table], int] | None:
+    """Return the tables that may have rows which a receiver lacks, and how many rows these are at most; None if those are not few.
 
     Some may be among them, and may count, of which it has all.
     """
     connection, left = registry.connection, workbench.MOST_ROWS
     if start is None:
-        return []
+        return [], 0
     if not receiver and archive.is_there(connection):  # births come with it of which there is no row
         return None
     recent = query.found_by(connection, registered.changed_since, {"start": start})
@@ -126,7 +141,7 @@ def _few(
             left -= _count(connection, str(table.quoted), {"most": left})
         if left <= 0:
             return None
-    return found
+    return found, workbench.MOST_ROWS - left
 
 
 def _count(connection: apsw.Connection, rows: str, values: dict[str, int]) -> int:

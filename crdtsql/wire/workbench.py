@@ -19,9 +19,12 @@ from crdtsql.wire.rows import Content
 
 NAME = "crdt_workbench"
 """What the attached database is called."""
+PAGE_BYTES = 4096
 MOST_ROWS = 1_000
 MOST_BYTES = 1 << 20
 """Changesets of more rows than this, or of more bytes before they are compressed, are large."""
+ROOM_BYTES = 64 << 20
+"""What is collected here takes no more memory than that."""
 
 
 def lay_out(connection: apsw.Connection, header: Header, numbers: Iterable[int]) -> None:
@@ -43,6 +46,40 @@ def _present(connection: apsw.Connection) -> dict[str, str]:
     except apsw.SQLError:
         connection.execute(f"ATTACH ':memory:' AS {NAME}")
         return {}
+
+
+class Bounded:
+    """Lets so many rows that are put here in a block take no more than the room that there is; else the block ends by a TooBigError.
+
+    SQLite is told so: it looks at the length of a value before it reads the value, and of each it may read no more than the share of
+    a row. To look at the rows beforehand would cost each small changeset a statement for each table, and a generator half as much.
+    """
+
+    __slots__ = ("_before", "_connection", "_most")
+
+    def __init__(self, connection: apsw.Connection, rows: int) -> None:
+        self._connection, self._most = connection, min(2 * MOST_BYTES, ROOM_BYTES // max(rows, 1))
+
+    def __enter__(self) -> None:
+        self._before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, self._most)
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, self._before)
+
+
+def is_full(connection: apsw.Connection) -> bool:
+    """Tell whether what was put here is more than a small changeset can hold; of parts nobody knows beforehand how many a row has."""
+    (pages,) = query.first(connection, f"PRAGMA {NAME}.page_count")
+    if pages * PAGE_BYTES <= ROOM_BYTES:
+        return False
+    (free,) = query.first(connection, f"PRAGMA {NAME}.freelist_count")
+    return int(pages - free) * PAGE_BYTES > ROOM_BYTES
+
+
+def abandon(connection: apsw.Connection) -> None:
+    """Empty all that is here, whatever a statement that failed has left."""
+    for name in _present(connection):
+        connection.execute(f"DELETE FROM {NAME}.{name}")
 
 
 def provide(connection: apsw.Connection, header: Header, number: int, database: str) -> None:

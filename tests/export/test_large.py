@@ -7,12 +7,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import apsw
 import pytest
 
 from crdtsql import Replica
 from crdtsql.base.errors import DatabaseError
 from crdtsql.export import collecting
-from crdtsql.wire import envelope, files
+from crdtsql.wire import envelope, files, workbench
 from tests.support.peers import Clock, replica, write
 from tests.support.shortage import room
 from tests.support.state import content
@@ -130,3 +131,59 @@ def test_little_is_in_memory_at_once(tmp_path: Path) -> None:
     )
     length, grown = map(int, done.stdout.split())
     assert grown < length + (100 << 10), f"{grown:,} KiB for a changeset of {length:,} KiB"
+
+
+def test_few_rows_of_huge_values_are_in_memory_one_at_a_time(tmp_path: Path) -> None:
+    """The most memory that an export takes does not grow with all that its few rows hold, only with the longest value."""
+    program = (
+        "import resource, sys, apsw\n"
+        "from crdtsql import Replica\n"
+        "connection = apsw.Connection(sys.argv[1])\n"
+        "connection.execute('CREATE TABLE t (id INTEGER PRIMARY KEY NOT NULL, v)')\n"
+        "with Replica.open(sys.argv[1]) as one:\n"
+        "    one.enable('t')\n"
+        "    for _ in range(3):\n"
+        "        connection.execute('INSERT INTO t (v) VALUES (zeroblob(200000000))')\n"
+        "        one.fold()\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "    data = one.export()\n"
+        "    print(len(data) >> 10, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "t.db")], capture_output=True, text=True, check=True
+    )
+    length, grown = map(int, done.stdout.split())
+    assert grown < length + (450 << 10), f"{grown:,} KiB for three values of 200 MB"
+
+
+@pytest.mark.parametrize("kind", ["committed", "waiting", "typed"])
+def test_few_rows_that_take_much_room_are_an_image(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows that are too long to be collected in memory travel as an image, and nothing of them stays behind."""
+    one = replica(tmp_path / "one.db", SCHEMA, site=1, now=Clock(step=1))
+    if kind == "typed":
+        one.set_type("task", "title", "set")
+    other = one.clone(tmp_path / "other.db")
+    connection, most = one.connection, one.connection.limit(apsw.SQLITE_LIMIT_LENGTH)
+    for number in range(3):
+        value = "json_array('a', hex(zeroblob(20000)))" if kind == "typed" else "hex(zeroblob(20000))"
+        connection.execute(f"INSERT INTO task VALUES ('k{number}', {value}, {number})")
+    if kind == "typed":
+        one.fold()
+        connection.execute("UPDATE task SET title = json_insert(title, '$[#]', 'b')")
+    if kind != "waiting":
+        one.fold()
+    expected = _rows(one)
+    with monkeypatch.context() as patched:
+        patched.setattr(workbench, "ROOM_BYTES", 1 << 16)
+        data = one.export(other.vector())
+    assert envelope.unpack(data).version == envelope.IMAGE
+    assert connection.limit(apsw.SQLITE_LIMIT_LENGTH) == most and not connection.in_transaction
+    names = connection.execute(f"SELECT name FROM {workbench.NAME}.sqlite_schema WHERE type = 'table'").fetchall()
+    assert not [name for (name,) in names if connection.execute(f"SELECT 1 FROM {workbench.NAME}.{name}").fetchall()]
+    other.merge(data)
+    assert _rows(other) == _rows(one) == expected
+    write(one, "UPDATE task SET votes = 7 WHERE id = 'k1'")
+    data = one.export(other.vector())
+    assert envelope.unpack(data).version == envelope.ROWS
+    other.merge(data)
+    assert _rows(other) == _rows(one)
