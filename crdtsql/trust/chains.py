@@ -130,8 +130,14 @@ def keep(registry: Registry, link: ChainLink, since: int, data: bytes | Spilled 
         "data": None if data is None else bytes_of(data),
     }
     registry.connection.execute(sql("trust/chains/keep"), values)
-    if link.site == registry.site_id(registry.self_ordinal):
-        _write_own(registry, _own(registry)[0], link)
+
+
+def go_on(registry: Registry, link: ChainLink) -> None:
+    """Note which link of the local site's chain is the last one, once it is signed; the next one names it.
+
+    Never what came from others: who brings an old link back would have the site sign another one in the place of the one after it.
+    """
+    _write_own(registry, _own(registry)[0], link)
 
 
 def check_content(link: ChainLink, received: Changeset) -> None:

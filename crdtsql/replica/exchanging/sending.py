@@ -114,7 +114,9 @@ class Sending(Permitting):
                 return True
             link, sign = chains.following(self.registry, received), signers.signing(self.registry, links=True)
             if sign is not None:
-                chains.keep(self.registry, replace(link, signature=sign(link.statement)), since, data, self._now())
+                link = replace(link, signature=sign(link.statement))
+                chains.keep(self.registry, link, since, data, self._now())
+                chains.go_on(self.registry, link)
                 chains.tidy(self.registry, self._members(), self._now())
         return False
 

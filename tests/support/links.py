@@ -1,0 +1,70 @@
+"""Forge links of chains, and bundles of them: sign by hand what a liar, or a thief of a key, would sign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from crdtsql import Replica
+from crdtsql.trust import ed25519, signers
+from crdtsql.wire import Bundle, ChainLink, KeyStep, bytes_of, pack_bundle, read_bundle, unpack
+from tests.support import forge
+
+Item = tuple[ChainLink | None, bytes]
+
+
+def introduced(*replicas: Replica, proofs: bool = True) -> None:
+    """Let replicas sign, trust each other, and require proofs."""
+    keys = {replica.site: replica.sign().key.hex() for replica in replicas}
+    for replica in replicas:
+        for site, key in keys.items():
+            if site != replica.site:
+                replica.trust(site, key)
+        if proofs:
+            replica.set_requires_proofs(True)
+
+
+def secret(replica: Replica) -> bytes:
+    """Return the private key of a replica's site."""
+    return signers._secrets(bytes.fromhex(replica.site))[-1]
+
+
+def items(data: bytes) -> list[Item]:
+    """Return what a bundle has."""
+    return [(link, bytes_of(one)) for link, one in read_bundle(data).changesets]
+
+
+def heads(data: bytes) -> tuple[ChainLink, ...]:
+    """Return what a bundle tells of chains."""
+    return read_bundle(data).heads
+
+
+def of_site(data: bytes, site: str) -> list[tuple[ChainLink, bytes]]:
+    """Return the links of a site that a bundle has, with their changesets."""
+    return [(link, one) for link, one in items(data) if link is not None and link.site.hex() == site]
+
+
+def bundle(found: Iterable[Item], told: Sequence[ChainLink] = ()) -> bytes:
+    """Pack a bundle."""
+    return bytes_of(pack_bundle(Bundle(tuple(found), tuple(told))))
+
+
+def signed(link: ChainLink, key: bytes) -> ChainLink:
+    """Sign a link with a private key, whosever it is."""
+    return replace(link, signature=ed25519.sign(key, ed25519.LINK, link.statement))
+
+
+def resigned(item: tuple[ChainLink, bytes], key: bytes, changed: bytes | None = None, **fields: object) -> tuple[ChainLink, bytes]:
+    """Return a link with another changeset or other fields, signed anew with a private key; the changeset too, if it is another one.
+
+    The changeset says that its author has the keys that it had.
+    """
+    link, data = item
+    if changed is not None:
+        data = forge.signed(changed, key, _steps(data))
+    fields = {"content": unpack(data).digest} | fields
+    return signed(replace(link, **fields), key), data  # type: ignore[arg-type]
+
+
+def _steps(data: bytes) -> tuple[KeyStep, ...]:
+    return unpack(data).header.keys
