@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import apsw
@@ -42,7 +43,7 @@ class Fork(NamedTuple):
 
     Attributes:
         first: the one with the lower number, or that was here first.
-        second: another one of that number, or the next one, which names another one before it.
+        second: another one of that number; or a later one that names another one before it, or begins before the first one ends.
     """
 
     first: ChainLink
@@ -100,7 +101,8 @@ def following(registry: Registry, content: Changeset) -> ChainLink:
     """Return the link that a changeset of the local site's own changes becomes, before it is signed."""
     own, (_, before) = content.header.sender, _own(registry)
     number, hashed = (before.number + 1, before.hash) if before else (1, NOTHING_BEFORE)
-    return ChainLink(own, number, content.header.vector.get(own, 0), hashed, content.digest)
+    since, upto = (vector.get(own, 0) for vector in (content.header.needs, content.header.vector))
+    return ChainLink(own, number, since, upto, hashed, content.digest)
 
 
 def sealed_upto(registry: Registry) -> int:
@@ -109,11 +111,10 @@ def sealed_upto(registry: Registry) -> int:
     return max(began, 0 if link is None else link.upto)
 
 
-def keep(registry: Registry, link: ChainLink, since: int, data: bytes | Spilled | None, at_ms: int) -> None:
-    """Keep a link, and its changeset, if that is to be passed on.
+def keep(registry: Registry, link: ChainLink, data: bytes | Spilled | None, at_ms: int) -> None:
+    """Keep a link, and its changeset, if that is to be passed on; of two with one number that goes on for longer.
 
     Args:
-        since: its site's event after which it begins.
         at_ms: when it came.
     """
     if not is_there(registry.connection):
@@ -121,7 +122,7 @@ def keep(registry: Registry, link: ChainLink, since: int, data: bytes | Spilled 
     values = {
         "site": link.site,
         "number": link.number,
-        "since": since,
+        "since": link.since,
         "upto": link.upto,
         "before": link.before,
         "content": link.content,
@@ -146,8 +147,9 @@ def check_content(link: ChainLink, received: Changeset) -> None:
     Raises:
         InvalidChangesetError: it is of another one.
     """
-    header = received.header
-    if (header.sender, header.vector.get(header.sender, 0), received.digest) != (link.site, link.upto, link.content):
+    header, site = received.header, received.header.sender
+    said = site, header.needs.get(site, 0), header.vector.get(site, 0), received.digest
+    if said != (link.site, link.since, link.upto, link.content):
         raise InvalidChangesetError("not a sound bundle of changesets: what was signed of one is of another one")
 
 
@@ -171,7 +173,7 @@ def lacking(registry: Registry, vector: Mapping[bytes, int]) -> Iterator[tuple[C
 
 
 def _with_data(registry: Registry, number: int) -> tuple[ChainLink, bytes]:
-    statement = "SELECT site, number, upto, before, content, signature, data FROM main._crdt_link WHERE id = ?"
+    statement = "SELECT site, number, since, upto, before, content, signature, data FROM main._crdt_link WHERE id = ?"
     *found, data = query.first(registry.connection, statement, (number,))
     return ChainLink(*found), data
 
@@ -186,32 +188,47 @@ def heads(registry: Registry) -> tuple[ChainLink, ...]:
     return tuple(found)
 
 
-def find_fork(registry: Registry, link: ChainLink, others: Iterable[ChainLink] = ()) -> Fork | None:
-    """Return two links that exclude each other, one of which is this one; None if all that is known can be true.
+def find_forks(registry: Registry, told: Iterable[ChainLink]) -> dict[bytes, Fork]:
+    """Look whether links that are told exclude others, or such as are known; return two of each site of which that is proven.
 
-    Args:
-        others: links that came with it.
+    Only links that are signed count, and of a site that was believed again those after that. Whatever else is told hides nothing.
     """
-    known = [*others]
-    if is_there(registry.connection):
-        known += _read(registry, sql("trust/chains/find_near"), (link.site, link.number))
-    for one in known:
-        if one.site == link.site and (fork := _fork(one, link)) is not None:
-            return fork
-    return None
+    known, of_sites = signers.read(registry), dict[bytes, list[ChainLink]]()
+    for link in dict.fromkeys(told):
+        if link.site in known and link.upto > known[link.site].pardoned:
+            of_sites.setdefault(link.site, []).append(link)
+    forks = ((site, _find_fork(registry, known[site], links)) for site, links in of_sites.items())
+    return {site: fork for site, fork in forks if fork is not None}
 
 
-def _fork(one: ChainLink, other: ChainLink) -> Fork | None:
-    first, second = sorted((one, other), key=lambda link: link.number)
-    excluded = second.number == first.number + 1 and second.before != first.hash
-    same = first.number == second.number and first.hash != second.hash
-    return Fork(first, second) if excluded or same else None
+def _find_fork(registry: Registry, signer: signers.Signer, told: Iterable[ChainLink]) -> Fork | None:
+    chain = dict[ChainLink, None]()
+    for link in told:
+        place = {"site": link.site, "number": link.number, "pardoned": signer.pardoned}
+        beside = [*_read(registry, sql("trust/chains/find_near"), place)]
+        if link.hash not in [one.hash for one in beside]:
+            chain |= dict.fromkeys((*beside, link))
+    counting = (link for link in chain if link.upto > signer.pardoned and _is_signed_by(signer, link))
+    in_order = sorted(counting, key=lambda link: link.number)
+    return next((Fork(*pair) for pair in pairwise(in_order) if _exclude(*pair)), None)
+
+
+def _exclude(first: ChainLink, second: ChainLink) -> bool:
+    """Tell whether no honest site signs two links, the first of which has the lower number or the same."""
+    if first.number == second.number or second.since < first.upto:
+        return first.hash != second.hash
+    follows, touches = second.number == first.number + 1, second.since == first.upto
+    return (follows or touches) and not (follows and second.before == first.hash)
 
 
 def is_signed(registry: Registry, link: ChainLink) -> bool:
     """Tell whether a link is signed with a key that its site has here, and that counted then."""
     signer = signers.read(registry).get(link.site)
-    steps = signer.steps if signer else ()
+    return signer is not None and _is_signed_by(signer, link)
+
+
+def _is_signed_by(signer: signers.Signer, link: ChainLink) -> bool:
+    steps = signer.steps
     ends = [step.since for step in steps[1:]] + [link.upto]
     return any(link.upto <= end and is_signed_with(step.key, link) for step, end in zip(steps, ends, strict=True))
 
@@ -270,7 +287,7 @@ def forget_changesets(registry: Registry) -> None:
         registry.connection.execute("UPDATE main._crdt_link SET data = NULL WHERE data IS NOT NULL")
 
 
-def _read(registry: Registry, statement: str, values: tuple[object, ...]) -> Iterator[ChainLink]:
+def _read(registry: Registry, statement: str, values: tuple[object, ...] | dict[str, object]) -> Iterator[ChainLink]:
     if is_there(registry.connection):
         for row in query.rows(registry.connection, statement, values):
             yield ChainLink(*row)

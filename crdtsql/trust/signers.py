@@ -34,6 +34,7 @@ class Signer:
         trusted: an operator said that the key is that site's. Else it is the first one that signed as that site.
         until: the site's last event that counts here; None for all.
         forked: of which link of its chain it signed two, the last time that it was believed no more because of that; 0 for none.
+        pardoned: up to which event of it links count for no such proof, because an operator believed it again; 0 for none.
     """
 
     site: bytes
@@ -41,6 +42,7 @@ class Signer:
     trusted: bool = False
     until: int | None = None
     forked: int = 0
+    pardoned: int = 0
 
     @property
     def key(self) -> bytes:
@@ -75,7 +77,8 @@ def read(registry: Registry) -> dict[bytes, Signer]:
                 KeyStep(bytes.fromhex(key), int(since), bytes.fromhex(proof)) for key, since, proof in said["keys"]
             )
             until = None if said["until"] is None else int(said["until"])
-            signer = Signer(bytes.fromhex(site), steps, said["trusted"] is True, until, int(said.get("forked", 0)))
+            of_chain = (int(said.get(name, 0)) for name in ("forked", "pardoned"))
+            signer = Signer(bytes.fromhex(site), steps, said["trusted"] is True, until, *of_chain)
             found[signer.site] = signer
     return found
 
@@ -87,6 +90,7 @@ def write(registry: Registry, signer: Signer) -> None:
         "trusted": signer.trusted,
         "until": signer.until,
         **({"forked": signer.forked} if signer.forked else {}),
+        **({"pardoned": signer.pardoned} if signer.pardoned else {}),
     }
     registry.set(f"{KIND}:{signer.site.hex()}", json.dumps(said))
     guard(registry)

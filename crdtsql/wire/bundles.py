@@ -33,6 +33,7 @@ class ChainLink:
     Attributes:
         site: whose chain it is.
         number: which link of it: 1 is the first.
+        since: the site's event after which it begins: never before the end of an earlier link.
         upto: the site's last event in it.
         before: the hash of the link before, `NOTHING_BEFORE` for none.
         content: the checksum of the changeset.
@@ -41,6 +42,7 @@ class ChainLink:
 
     site: bytes
     number: int
+    since: int
     upto: int
     before: bytes
     content: bytes
@@ -48,8 +50,9 @@ class ChainLink:
 
     @property
     def statement(self) -> bytes:
-        """Return what is signed: 96 bytes."""
-        return self.site + self.number.to_bytes(8) + self.upto.to_bytes(8) + self.before + self.content
+        """Return what is signed: 104 bytes."""
+        numbers = b"".join(one.to_bytes(8) for one in (self.number, self.since, self.upto))
+        return self.site + numbers + self.before + self.content
 
     @property
     def hash(self) -> bytes:
@@ -61,6 +64,7 @@ class ChainLink:
         return [
             self.site.hex(),
             self.number,
+            self.since,
             self.upto,
             self.before.hex(),
             self.content.hex(),
@@ -75,14 +79,15 @@ class ChainLink:
             InvalidChangesetError: it is none.
         """
         try:
-            site, number, upto, *hashes = found
+            site, number, since, upto, *hashes = found
             before, content, signature = map(bytes.fromhex, hashes)
-            link = ChainLink(bytes.fromhex(site), number, upto, before, content, signature)
+            link = ChainLink(bytes.fromhex(site), number, since, upto, before, content, signature)
         except (ValueError, TypeError) as error:
             raise _unsound("it has what is no link") from error
         lengths = len(link.site), len(before), len(content), len(signature)
         sound = lengths == (ID_BYTES, HASH_BYTES, HASH_BYTES, SIGNATURE_BYTES)
-        if not (sound and _is_count(number) and _is_count(upto) and number >= 1 and upto <= clock.HIGHEST_HLC):
+        counts = all(map(_is_count, (number, since, upto)))
+        if not (sound and counts and number >= 1 and since < upto <= clock.HIGHEST_HLC):
             raise _unsound("it has what is no link")
         return link
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from crdtsql import Replica, sync
-from tests.support import links, peers
+from crdtsql import Replica, errors, sync
+from crdtsql.wire import ChainLink, unpack
+from tests.support import forge, links, peers
 from tests.support.peers import rows, write
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, votes INTEGER); CREATE TABLE note (id TEXT PRIMARY KEY NOT NULL, body)"
@@ -45,3 +49,116 @@ def test_old_links_that_come_back_change_no_chain(group: list[Replica]) -> None:
     assert [link.number for link, _ in links.of_site(hub.export({}), author.site)] == [1, 2, 3, 4, 5]
     assert hub.notices == other.notices == [] and is_believed(hub, author.site) and is_believed(other, author.site)
     assert len(rows(other, "task")) == 5
+
+
+def written(author: Replica, receiver: Replica, *keys: str) -> list[tuple[ChainLink, bytes]]:
+    """Let an author write rows, each in a link of its own; return the links that a receiver lacks, which nobody got yet."""
+    for key in keys:
+        put(author, key)
+        author.export({})
+    return links.of_site(author.export(receiver.vector()), author.site)
+
+
+def told_otherwise(author: Replica, item: tuple[ChainLink, bytes], value: str, **fields: Any) -> tuple[ChainLink, bytes]:
+    """Return another link with other values, which the author signs too."""
+    return links.resigned(item, links.secret(author), forge.with_sql(item[1], f"UPDATE row_1 SET v0 = '{value}'"), **fields)
+
+
+def is_found_out(replica: Replica, author: Replica, number: int = 1) -> bool:
+    """Tell whether an author is named as a liar in all places, and believed no more."""
+    (one,) = [found for found in replica.trusted() if found.site.hex() == author.site]
+    if one.until is None:
+        return False
+    assert one.forked == number and not one.trusted
+    assert f"site {author.site} has signed two things as link {number}" in replica.notices[-1]
+    assert any(found.about == "fork" and author.site in found.text for found in replica.doctor().findings)
+    return True
+
+
+def hears(replica: Replica, *told: ChainLink) -> None:
+    """Let a replica hear of links, in a bundle that has nothing else that is new."""
+    replica.merge(links.bundle([(None, replica.export(replica.vector()))], told))
+
+
+@pytest.mark.parametrize("first", ["in the heads", "with its changeset"])
+def test_nothing_that_is_told_beside_it_hides_a_fork(group: list[Replica], first: str) -> None:
+    """A hub that helps a liar can't hide its second link behind one that nobody signed: what is not signed is not looked at."""
+    hub, author, other = group
+    (item,) = written(author, hub, "a")
+    hub.merge(links.bundle([item]))
+    second = told_otherwise(author, item, "second")
+    junk = replace(second[0], content=bytes(32))
+    if first == "in the heads":
+        hears(hub, junk, second[0], junk)
+    else:
+        with pytest.raises(errors.UntrustedError):
+            hub.merge(links.bundle([second], [junk, replace(second[0], signature=bytes(64))]))
+    assert is_found_out(hub, author)
+    hears(other, junk, replace(item[0], number=2))
+    assert is_believed(other, author.site)
+
+
+def test_a_later_link_can_not_take_the_place_of_those_before(group: list[Replica]) -> None:
+    """A link says after which event it begins: who tells one replica both, and another one the second alone, as if it were all, is found out."""
+    hub, author, other = group
+    items = written(author, hub, "a", "b")
+    hub.merge(links.bundle(items))
+    alone = forge.with_header(items[1][1], lambda header: _begin_at(header, author.site))
+    forged = links.resigned(items[1], links.secret(author), alone, since=0)
+    other.merge(links.bundle([forged]))
+    assert rows(other, "task") == [("b", "x", 1)] and other.vector()[author.site] == hub.vector()[author.site]
+    hears(hub, forged[0])
+    assert is_found_out(hub, author, 2)
+
+
+def _begin_at(header: Any, site: str, since: int = 0) -> None:
+    for one in header["sites"]:
+        if one["id"] == site:
+            one["needs"] = since
+
+
+@pytest.mark.parametrize("fields", [{"number": 7}, {"number": 3}, {"before": bytes(32)}, {"since": 0}])
+def test_numbers_and_beginnings_are_without_gaps(group: list[Replica], fields: dict[str, Any]) -> None:
+    """A link that begins where another one ends is the next one and names it, whatever number it has: no gap hides two beginnings."""
+    hub, author, other = group
+    first, second = written(author, hub, "a", "b")
+    hub.merge(links.bundle([first]))
+    hears(other, second[0])
+    hears(hub, links.signed(replace(second[0], **fields), links.secret(author)))
+    assert is_found_out(hub, author)
+
+
+def test_who_is_believed_again_can_not_do_it_again(group: list[Replica]) -> None:
+    """`trust` pardons what was signed until then, and the same proof counts no more; two other links do, whatever number they have."""
+    hub, author, _ = group
+    first, second = written(author, hub, "a", "b")
+    forged = told_otherwise(author, second, "second")
+    hub.merge(links.bundle([first, second]))
+    hears(hub, forged[0])
+    assert is_found_out(hub, author, 2)
+    hub.trust(author.site)
+    for _ in range(2):
+        hears(hub, forged[0], second[0])
+        hub.merge(links.bundle([first, second], [forged[0]]))
+    assert is_believed(hub, author.site)
+    (third,) = written(author, hub, "c")
+    hub.merge(links.bundle([third]))
+    assert is_believed(hub, author.site) and len(rows(hub, "task")) == 3
+    hears(hub, links.signed(replace(third[0], number=1), links.secret(author)))
+    assert not is_believed(hub, author.site)
+
+
+def test_a_chain_goes_on_after_a_pardon(group: list[Replica]) -> None:
+    """Where two files went on with one chain, and an operator believes the site again, links of both are taken from then on."""
+    hub, author, other = group
+    first, second, third = written(author, hub, "a", "b", "c")
+    forged = told_otherwise(author, first, "otherwise")
+    hub.merge(links.bundle([forged]))
+    with pytest.raises(errors.UntrustedError):
+        hub.merge(links.bundle([first, second]))
+    assert is_found_out(hub, author)
+    hub.trust(author.site)
+    hub.merge(links.bundle([second, third]))
+    assert is_believed(hub, author.site) and len(rows(hub, "task")) == 3
+    put(hub, "h")
+    assert [one[0].number for one in links.of_site(hub.export(other.vector()), author.site)] == [1, 2, 3]

@@ -115,7 +115,7 @@ class Sending(Permitting):
             link, sign = chains.following(self.registry, received), signers.signing(self.registry, links=True)
             if sign is not None:
                 link = replace(link, signature=sign(link.statement))
-                chains.keep(self.registry, link, since, data, self._now())
+                chains.keep(self.registry, link, data, self._now())
                 chains.go_on(self.registry, link)
                 chains.tidy(self.registry, self._members(), self._now())
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from crdtsql.base import (
@@ -16,6 +17,7 @@ from crdtsql.base import (
 from crdtsql.replica.exchanging.sending import Sending
 from crdtsql.replica.transactions import reading
 from crdtsql.replica.turns import verb
+from crdtsql.replica.waiting import Proven
 
 if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
@@ -119,51 +121,46 @@ class Chaining(Sending):
         return report
 
     def _hear_heads(self, bundle: Bundle) -> None:
-        """Look whether what is told of chains, and what is known of them, exclude each other; if so, that site is believed no more."""
-        from crdtsql.trust import chains
-
-        links = [*bundle.heads, *(link for link, _ in bundle.changesets if link is not None)]
-        with self._folded(strict=False):
-            known = chains.forks(self.registry).keys()
-            places = {(one.site, one.number): one for one in reversed(links)}
-            found: dict[bytes, Fork] = {}
-            for one in links:
-                others = [places[at] for n in (-1, 0, 1) if (at := (one.site, one.number + n)) in places]
-                fork = chains.find_fork(self.registry, one, others)
-                if fork is not None and one.site not in found and self._is_proof(fork):
-                    found[one.site] = fork
-        for site, fork in found.items():
-            if site not in known or not self._is_pardoned(fork):
-                self._quarantine(fork)
-
-    def _is_proof(self, fork: Fork) -> bool:
-        from crdtsql.trust import chains
-
-        return all(chains.is_signed(self.registry, link) for link in fork)
-
-    def _is_pardoned(self, fork: Fork) -> bool:
-        """Tell whether an operator has believed a site again since such links of it were known."""
-        from crdtsql.trust import signers
-
-        signer = signers.read(self.registry).get(fork.first.site)
-        return signer is not None and fork.first.number <= signer.forked
-
-    def _quarantine(self, fork: Fork) -> None:
-        """Believe a site no more of which two links exclude each other.
+        """Look whether what is told of chains, and what is known of them, exclude each other; if so, that site is believed no more.
 
         Raises:
-            UntrustedError: it is this file's own: another one signs as it.
+            UntrustedError: it is this file's own site.
+        """
+        from crdtsql.trust import chains, signers
+
+        links = [*bundle.heads, *(link for link, _ in bundle.changesets if link is not None)]
+        with self._folded(self._proven_of_own(links), strict=False):
+            found, known = chains.find_forks(self.registry, links), signers.read(self.registry)
+            own = found.pop(self.registry.site_id(self.registry.self_ordinal), None)
+        for site, fork in found.items():
+            if not (known[site].forked and known[site].until is not None):
+                self._quarantine(fork)
+        if own is not None:
+            name = own.first.site.hex()
+            raise UntrustedError(
+                f"two files sign as site {name}, and one of them is {self.path}: a copy of it was restored, or its key stolen. Make "
+                f"a clone of the one that you keep ({suggest.command('clone', self.path, 'NEW')}), which is a site of its own, and "
+                "have others trust that",
+                name,
+            )
+
+    def _proven_of_own(self, links: Iterable[ChainLink]) -> Proven:
+        """Return up to which event this file's own site has signed links, which may prove that the file was rolled back.
+
+        That is to be known before what waits in its log is stamped.
         """
         from crdtsql.trust import chains
 
+        own = self.registry.site_id(self.registry.self_ordinal)
+        known = self.registry.vector().get(own, 0)
+        later = [one for one in links if one.site == own and one.upto > known and chains.is_signed(self.registry, one)]
+        return Proven({own: max(one.upto for one in later)} if later else {})
+
+    def _quarantine(self, fork: Fork) -> None:
+        """Believe a site no more of which two links exclude each other."""
+        from crdtsql.trust import chains
+
         site, number = fork.first.site.hex(), fork.first.number
-        if fork.first.site == self.registry.site_id(self.registry.self_ordinal):
-            raise UntrustedError(
-                f"two files sign as site {site}, and one of them is {self.path}: a copy of it was restored, or its key stolen. Make "
-                f"a clone of the one that you keep ({suggest.command('clone', self.path, 'NEW')}), which is a site of its own, and "
-                "have others trust that",
-                site,
-            )
         with self._writing():
             chains.quarantine(self.registry, fork)
         again = suggest.command("trust", self.path, site)
@@ -197,8 +194,7 @@ class Chaining(Sending):
             return
         from crdtsql.trust import chains
 
-        since = received.header.needs.get(link.site, 0)
-        chains.keep(self.registry, link, since, data if chains.are_kept(self.registry) else None, self._now())
+        chains.keep(self.registry, link, data if chains.are_kept(self.registry) else None, self._now())
 
     def _merge_one(
         self,

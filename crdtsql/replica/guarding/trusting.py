@@ -86,7 +86,9 @@ class Trusting(Session):
             if not steps:
                 advice = f"{suggest.verb('sign')} prints it there, and --key takes it"
                 raise UsageError(f"no key of site {site} is known to {self.path}: {advice}")
-            after = replace(before, steps=steps, trusted=True, until=None)
+            forked = before.forked and before.until is not None
+            pardoned = self.registry.vector().get(name, 0) if forked else before.pardoned
+            after = replace(before, steps=steps, trusted=True, until=None, pardoned=pardoned)
             signers.write(self.registry, after)
             return after
 
