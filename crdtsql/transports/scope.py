@@ -41,7 +41,7 @@ def check(data: bytes | Spilled, options: SyncOptions, whose: str) -> None:
     from crdtsql.wire import parts_of, unpack
 
     allowed = {caseless(name) for name in options.tables}
-    touched = [table.name for one in parts_of(data) for table in unpack(one).header.tables if table.rows]
+    touched = (table.name for one in parts_of(data) for table in unpack(one).header.tables if table.rows)
     beyond = [name for name in dict.fromkeys(touched) if caseless(naming.with_history(name)) not in allowed]
     if beyond:
         raise TransportError(

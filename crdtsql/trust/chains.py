@@ -20,7 +20,7 @@ import apsw
 from crdtsql.base import InvalidChangesetError, memory, query, sql
 from crdtsql.store import Registry, facts
 from crdtsql.trust import signers
-from crdtsql.wire import MAXIMUM_LINKS, NOTHING_BEFORE, ChainLink, Changeset, Spilled, bytes_of, unpack
+from crdtsql.wire import NOTHING_BEFORE, ChainLink, Changeset, Room, Spilled, bytes_of, unpack
 
 CHAINS = "chains"
 """The fact that says that a file signs its changes as a chain, and keeps the links of others."""
@@ -153,22 +153,23 @@ def check_content(link: ChainLink, received: Changeset) -> None:
         raise InvalidChangesetError("not a sound bundle of changesets: what was signed of one is of another one")
 
 
-def lacking(registry: Registry, vector: Mapping[bytes, int]) -> Iterator[tuple[ChainLink, bytes]]:
+def lacking(registry: Registry, vector: Mapping[bytes, int], room: Room) -> Iterator[tuple[ChainLink, bytes]]:
     """Yield the links, with their changesets, that a receiver with a vector lacks and can take, once it took those before.
 
-    In the order in which they came, which is one in which they can be merged.
+    In the order in which they came, which is one in which they can be merged; as many as there is room for.
     """
     if not is_there(registry.connection):
         return
     reached = dict(vector)
     statement = "SELECT id, site, since, upto FROM main._crdt_link WHERE data IS NOT NULL ORDER BY id"
-    left = MAXIMUM_LINKS - 1
     for number, site, since, upto in query.rows(registry.connection, statement):
-        if not left or not since <= reached.get(site, 0) < upto:
+        if not since <= reached.get(site, 0) < upto:
             continue
         link, data = _with_data(registry, number)
         if all(reached.get(other, 0) >= needed for other, needed in unpack(data).header.needs.items()):
-            reached[site], left = upto, left - 1
+            if not room.takes(data):
+                return
+            reached[site] = upto
             yield link, data
 
 

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from crdtsql.wire import image, rows, workbench
     from crdtsql.wire.attaching import attached, attached_file, laid_open
     from crdtsql.wire.bundles import (
-        MAXIMUM_LINKS,
         NOTHING_BEFORE,
         Bundle,
         ChainLink,
+        Room,
         is_bundle,
         pack_bundle,
         parts_of,
@@ -46,7 +46,7 @@ else:
         __name__,
         {
             "attaching": "attached attached_file laid_open",
-            "bundles": "Bundle ChainLink MAXIMUM_LINKS NOTHING_BEFORE is_bundle pack_bundle parts_of read_bundle",
+            "bundles": "Bundle ChainLink NOTHING_BEFORE Room is_bundle pack_bundle parts_of read_bundle",
             "envelope": "Changeset MAXIMUM_ROWS_BYTES Sign header_bytes pack pack_file pack_rows unpack",
             "files": "move_to_new no_such_file read_changeset read_text write_file",
             "header": "Header KeyStep PurgedRow Site TableHeader UnseenWrite",
@@ -61,7 +61,6 @@ __all__ = [
     "MAXIMUM_FORETOLD",
     "MAXIMUM_KEYS",
     "MAXIMUM_LANES",
-    "MAXIMUM_LINKS",
     "MAXIMUM_NAMES",
     "MAXIMUM_ROWS_BYTES",
     "MAXIMUM_SITES",
@@ -73,6 +72,7 @@ __all__ = [
     "Header",
     "KeyStep",
     "PurgedRow",
+    "Room",
     "Sign",
     "Site",
     "Spill",

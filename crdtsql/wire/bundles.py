@@ -15,7 +15,16 @@ from itertools import chain
 from typing import Any
 
 from crdtsql.base import ID_BYTES, InvalidChangesetError, clock
-from crdtsql.wire.envelope import BUNDLE, MAGIC, PREFIX, SIGNATURE_BYTES, check_lengths, digest_of
+from crdtsql.wire.envelope import (
+    BUNDLE,
+    MAGIC,
+    PREFIX,
+    SIGNATURE_BYTES,
+    check_lengths,
+    check_ratio,
+    digest_of,
+    is_bearable,
+)
 from crdtsql.wire.spilled import Spilled, pieces_of, put_together
 
 MAXIMUM_LINKS = 10_000
@@ -111,6 +120,27 @@ def is_bundle(data: bytes | Spilled) -> bool:
     return len(first) == PREFIX.size and first[:8] == MAGIC and PREFIX.unpack(first)[1] == BUNDLE
 
 
+def unfolded_of(data: bytes | Spilled) -> int:
+    """Return to how many bytes a changeset unfolds, as it says itself."""
+    first = data.read(0, PREFIX.size) if isinstance(data, Spilled) else data[: PREFIX.size]
+    return int(PREFIX.unpack(first)[5]) if len(first) == PREFIX.size else 0
+
+
+class Room:
+    """How many changesets a bundle may still take: as many as its readers do, who bound how many bytes all unfold to together."""
+
+    def __init__(self) -> None:
+        self._left, self._size, self._unfolded = MAXIMUM_LINKS, 0, 0
+
+    def takes(self, data: bytes | Spilled) -> bool:
+        """Tell whether there is room for another changeset; if so, it takes that."""
+        size, unfolded = self._size + len(data), self._unfolded + unfolded_of(data)
+        if not self._left or not is_bearable(size, unfolded):
+            return False
+        self._left, self._size, self._unfolded = self._left - 1, size, unfolded
+        return True
+
+
 def pack_bundle(bundle: Bundle) -> bytes | Spilled:
     """Write a bundle."""
     items = [[None if link is None else link.to_json(), len(data)] for link, data in bundle.changesets]
@@ -152,6 +182,7 @@ def read_bundle(data: bytes | Spilled) -> Bundle:
         at = end
     if at != len(data):
         raise _unsound("its changesets are shorter than the whole")
+    check_ratio(len(data) - start, sum(unfolded_of(one) for _, one in found))
     return Bundle(tuple(found), heads)
 
 

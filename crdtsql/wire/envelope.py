@@ -386,6 +386,23 @@ def signature_bytes(flags: int) -> int:
     return SIGNATURE_BYTES if flags & SIGNED else 0
 
 
+def is_bearable(size: int, unfolded: int) -> bool:
+    """Tell whether so many bytes may unfold to so many."""
+    return unfolded <= max(64 << 20, size * MAXIMUM_RATIO)
+
+
+def check_ratio(size: int, unfolded: int) -> None:
+    """Check that bytes don't unfold to so many that they are taken for an attack.
+
+    Raises:
+        InvalidChangesetError: they do.
+    """
+    if not is_bearable(size, unfolded):
+        raise InvalidChangesetError(
+            f"not a sound changeset: {size:,} bytes that unfold to {unfolded:,} are taken for an attack"
+        )
+
+
 def check_lengths(size: int, version: int, flags: int, announced: tuple[int, int, int]) -> None:
     """Check that the lengths that a changeset announces, of header, body, and body after decompression, are those that it has, and
     within the limits.
@@ -404,9 +421,6 @@ def check_lengths(size: int, version: int, flags: int, announced: tuple[int, int
         )
     if size > expected:
         raise InvalidChangesetError(f"not a sound changeset: {size - expected:,} bytes follow its end")
-    if unfolded > max(64 << 20, body_length * MAXIMUM_RATIO):
-        raise InvalidChangesetError(
-            f"not a sound changeset: {body_length:,} bytes that unfold to {unfolded:,} are taken for an attack"
-        )
+    check_ratio(body_length, unfolded)
     if version == ROWS and head_length > unfolded:
         raise InvalidChangesetError("not a sound changeset: its header is longer than the whole")

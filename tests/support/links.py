@@ -54,7 +54,9 @@ def signed(link: ChainLink, key: bytes) -> ChainLink:
     return replace(link, signature=ed25519.sign(key, ed25519.LINK, link.statement))
 
 
-def resigned(item: tuple[ChainLink, bytes], key: bytes, changed: bytes | None = None, **fields: object) -> tuple[ChainLink, bytes]:
+def resigned(
+    item: tuple[ChainLink, bytes], key: bytes, changed: bytes | None = None, **fields: object
+) -> tuple[ChainLink, bytes]:
     """Return a link with another changeset or other fields, signed anew with a private key; the changeset too, if it is another one.
 
     The changeset says that its author has the keys that it had.

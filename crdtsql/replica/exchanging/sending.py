@@ -66,15 +66,17 @@ class Sending(Permitting):
     def _bundle(self, receiver: Mapping[bytes, int], *, skip_empty: bool) -> bytes | Spilled:
         """Make a bundle of what a receiver lacks: links, as their authors signed them, and a changeset with the rest."""
         from crdtsql.trust import chains
-        from crdtsql.wire import Bundle, pack_bundle
+        from crdtsql.wire import Bundle, Room, pack_bundle
 
+        room = Room()
         with self._explained():
-            links = list(chains.lacking(self.registry, receiver))
+            links = list(chains.lacking(self.registry, receiver, room))
             heads = chains.heads(self.registry)
         if not links:
             return self._changeset(receiver, skip_empty=skip_empty)
         reached = {**receiver, **{link.site: link.upto for link, _ in links}}
-        return pack_bundle(Bundle((*links, (None, self._changeset(reached))), heads))
+        rest = self._changeset(reached)
+        return pack_bundle(Bundle((*links, (None, rest)) if room.takes(rest) else tuple(links), heads))
 
     def _seal(self) -> bool:
         """Sign what this file wrote since the last link as the next one of its chain; tell whether it keeps chains.

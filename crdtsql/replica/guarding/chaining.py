@@ -104,14 +104,15 @@ class Chaining(Sending):
         with self._explained():
             self.registry.require()
         self._hear_heads(bundle)
-        found = [(link, one, unpack(one)) for link, one in bundle.changesets]
-        for link, _, received in found:
+        gone, sender = 0, ""
+        for link, one in bundle.changesets:  # one at a time: together they may be more than memory has room for
+            received = unpack(one)
             if link is not None:
                 chains.check_content(link, received)
-        gone = sum(table.gone for *_, received in found for table in received.header.tables)
-        limit = limit_of_each(self, parse_limit(max_deletes), gone, lambda _: (one for _, one, _ in found))
-        report, refused = MergeReport(found[-1][2].header.sender.hex(), known=True), list[Exception]()
-        for link, one, _ in found:
+            gone, sender = gone + sum(table.gone for table in received.header.tables), received.header.sender.hex()
+        limit = limit_of_each(self, parse_limit(max_deletes), gone, lambda _: (one for _, one in bundle.changesets))
+        report, refused = MergeReport(sender, known=True), list[Exception]()
+        for link, one in bundle.changesets:
             try:
                 report.add(self._merge_one(one, refuse_unrelated=refuse_unrelated, max_deletes=limit, link=link))
             except (MissingChangesError, NotAllowedError, UntrustedError) as error:
@@ -169,16 +170,18 @@ class Chaining(Sending):
             f"replicas that took the other differ: nothing more is taken that it wrote; {again} believes it again"
         )
 
-    def _check_link(self, link: ChainLink | None, received: Changeset) -> None:
-        """Check that a link is signed by the one who signed the changeset, and goes on with the chain that is known.
+    def _checked_link(self, link: ChainLink | None, received: Changeset) -> ChainLink | None:
+        """Check that a link is signed by the one who signed the changeset; return it, None if it can't be checked here.
+
+        As a changeset's signature, which nobody checks without the package for that where no key is known.
 
         Raises:
-            UntrustedError: it is not, or its site was found to have signed two things.
+            UntrustedError: it is not.
         """
-        if link is None:
-            return
-        from crdtsql.trust import chains
+        from crdtsql.trust import can_check, chains
 
+        if link is None or not can_check():
+            return None
         key = received.header.keys[-1].key if received.header.keys else b""
         if not key or not chains.is_signed_with(key, link):
             raise UntrustedError(
@@ -187,8 +190,9 @@ class Chaining(Sending):
                 link.site.hex(),
                 key.hex(),
             )
+        return link
 
-    def _keep_link(self, link: ChainLink | None, received: Changeset, data: bytes | Spilled) -> None:
+    def _keep_link(self, link: ChainLink | None, data: bytes | Spilled) -> None:
         """Keep a link that was merged, to be passed on; inside of that transaction."""
         if link is None:
             return

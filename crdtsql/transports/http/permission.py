@@ -30,10 +30,12 @@ def check(token: Token, request: Request, replica: Replica, name: str) -> None:
         if not token.write:
             raise Refusal(403, f"{who} may only take changes, and there are some to give: sync with --pull")
         try:
-            headers = [unpack(one).header for one in parts_of(request.changeset)]
+            touched = {
+                table.name for one in parts_of(request.changeset) for table in unpack(one).header.tables if table.rows
+            }
         except CrdtsqlError as error:
             raise Refusal(400, error) from error
-        beyond = token.others(table.name for header in headers for table in header.tables if table.rows)
+        beyond = token.others(touched)
         if beyond:
             raise Refusal(
                 403,

@@ -76,7 +76,7 @@ def export(
         raise click.UsageError("name a file with -o, or send standard output somewhere")
     if as_json and output in (None, "-"):
         raise click.UsageError("--json needs a file (-o): the changeset would be on standard output too")
-    since = parse_vector(read_text(receiver)) if receiver else None
+    since = parse_vector(read_text(receiver)) if receiver else {}
     with open_replica(database) as replica:
         data = replica.export_spilled(since, skip_empty=skip_empty)
     if data:
@@ -88,7 +88,7 @@ def export(
                 "file": output if data else None,
                 "bytes": len(data),
                 "rows": sum(table.rows for header in headers for table in header.tables),
-                "empty": not any(header.has_news_for(by_id(since or {})) for header in headers),
+                "empty": not any(header.has_news_for(by_id(since)) for header in headers),
             }
         )
     if not data:
@@ -105,15 +105,15 @@ def inspect(file: str, as_json: bool) -> None:
     from crdtsql.wire import is_bundle, parts_of, read_changeset, unpack
 
     data = read_changeset(file)
-    found = [unpack(one) for one in parts_of(data)]
+    found = parts_of(data)
     if as_json:
-        told = [_in_json(one) for one in found]
+        told = [_in_json(unpack(one)) for one in found]
         print_json({"changesets": told, "bytes": len(data)} if is_bundle(data) else told[0])
         return
     if is_bundle(data):
         click.echo(f"bundle of {len(found):,} changesets, {len(data):,} bytes")
     for one in found:
-        _show_changeset(one)
+        _show_changeset(unpack(one))
 
 
 def _in_json(received: Changeset) -> dict[str, Any]:
