@@ -266,9 +266,7 @@ class Replica(
         with self._explained():
             self.registry.require()
             signer = self._believed(received)
-            self._check_link(link, received)
-            if facts.is_guarded(self.connection):
-                self._seal()
+            link = self._checked_link(link, received)
             # The vector may prove that this file is an older state, which is to be known before what waits is stamped.
             with self._folded(self._claims(header)):
                 check_lines(self.registry, header)
@@ -277,18 +275,18 @@ class Replica(
                 check_skew(header, self._now)
                 known = not header.has_news_for(retired.vector_with(self.registry, header.vector))
                 told = signer is not None or link is not None or self._has_words(self._own_words(header))
+            if facts.is_guarded(self.connection):
+                self._seal()
             if known:
                 if told:
                     with self._changing(durable=False):
                         self.registry.says_more = False
                         self._learn(self._own_words(header), self._believed(received))
-                        self._keep_link(link, received, data)
+                        self._keep_link(link, data)
                 return MergeReport(header.sender.hex(), known=True)
             self.on_progress("check", 0, 1)
             try:
-                report = self._take_in(
-                    received, refuse_unrelated, allowed, lambda: self._keep_link(link, received, data)
-                )
+                report = self._take_in(received, refuse_unrelated, allowed, lambda: self._keep_link(link, data))
             except NotAllowedError as error:
                 raise self._set_aside(error, data) from error
         return self._told_of(report)

@@ -8,13 +8,30 @@ if TYPE_CHECKING:
     from crdtsql.trust import aside, chains, permissions, signers
     from crdtsql.trust.aside import SetAside
     from crdtsql.trust.chains import Fork
-    from crdtsql.trust.checking import check
+    from crdtsql.trust.checking import can_check, check
     from crdtsql.trust.permissions import Permission
     from crdtsql.trust.signers import Signer
 else:
     __getattr__ = door(
         __name__,
-        {"aside": "SetAside", "chains": "Fork", "checking": "check", "permissions": "Permission", "signers": "Signer"},
+        {
+            "aside": "SetAside",
+            "chains": "Fork",
+            "checking": "can_check check",
+            "permissions": "Permission",
+            "signers": "Signer",
+        },
     )
 
-__all__ = ["Fork", "Permission", "SetAside", "Signer", "aside", "chains", "check", "permissions", "signers"]
+__all__ = [
+    "Fork",
+    "Permission",
+    "SetAside",
+    "Signer",
+    "aside",
+    "can_check",
+    "chains",
+    "check",
+    "permissions",
+    "signers",
+]

@@ -46,7 +46,7 @@ def check(registry: Registry, received: Changeset, *, required: bool = False) ->
                 header.sender.hex(),
             )
         return None
-    if not required and not (before is not None and before.steps) and not _can_check():
+    if not required and not (before is not None and before.steps) and not can_check():
         return None  # nothing is known that it could break: as good as one that is not signed
     key = _check_signature(header.sender, header.keys, received.digest, received.signature)
     after = _followed(before, received, path) if before is not None and before.steps else None
@@ -62,7 +62,8 @@ def check(registry: Registry, received: Changeset, *, required: bool = False) ->
     return None if after == before else after
 
 
-def _can_check() -> bool:
+def can_check() -> bool:
+    """Tell whether the package is installed that signatures need."""
     try:
         from crdtsql.trust import ed25519  # noqa: F401 - whether the package for it is there
     except CrdtsqlError:

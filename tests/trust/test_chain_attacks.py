@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import crdtsql.trust
 from crdtsql import Replica, errors, sync
-from crdtsql.wire import ChainLink, unpack
-from tests.support import forge, links, peers
+from crdtsql.trust import chains
+from crdtsql.wire import ChainLink
+from tests.support import command, forge, links, peers
+from tests.support.command import execute
 from tests.support.peers import rows, write
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, votes INTEGER); CREATE TABLE note (id TEXT PRIMARY KEY NOT NULL, body)"
@@ -59,9 +64,13 @@ def written(author: Replica, receiver: Replica, *keys: str) -> list[tuple[ChainL
     return links.of_site(author.export(receiver.vector()), author.site)
 
 
-def told_otherwise(author: Replica, item: tuple[ChainLink, bytes], value: str, **fields: Any) -> tuple[ChainLink, bytes]:
+def told_otherwise(
+    author: Replica, item: tuple[ChainLink, bytes], value: str, **fields: Any
+) -> tuple[ChainLink, bytes]:
     """Return another link with other values, which the author signs too."""
-    return links.resigned(item, links.secret(author), forge.with_sql(item[1], f"UPDATE row_1 SET v0 = '{value}'"), **fields)
+    return links.resigned(
+        item, links.secret(author), forge.with_sql(item[1], f"UPDATE row_1 SET v0 = '{value}'"), **fields
+    )
 
 
 def is_found_out(replica: Replica, author: Replica, number: int = 1) -> bool:
@@ -162,3 +171,85 @@ def test_a_chain_goes_on_after_a_pardon(group: list[Replica]) -> None:
     assert is_believed(hub, author.site) and len(rows(hub, "task")) == 3
     put(hub, "h")
     assert [one[0].number for one in links.of_site(hub.export(other.vector()), author.site)] == [1, 2, 3]
+
+
+def restored(replica: Replica, image: bytes, state: Path, before: Path) -> Replica:
+    """Put the bytes of an earlier state in the place of a file, and the state directory of that time; open it."""
+    path = replica.path
+    replica.close()
+    for suffix in ("-wal", "-shm"):
+        Path(path + suffix).unlink(missing_ok=True)
+    Path(path).write_bytes(image)
+    shutil.rmtree(state)
+    shutil.copytree(before, state)
+    return Replica.open(path, now=peers.Clock(peers.START_MS + 5_000, step=1))
+
+
+@pytest.fixture
+def backed_up(group: list[Replica], tmp_path: Path) -> list[Replica]:
+    """Give a hub, and an author whose file was restored from a backup of the whole machine, after it had synced with the hub."""
+    state = Path(os.environ["CRDTSQL_STATE_DIR"])
+    hub, author, _ = group
+    put(author, "a")
+    sync(author, hub)
+    image = author.connection.serialize("main")
+    shutil.copytree(state, tmp_path / "before")
+    put(author, "b")
+    sync(author, hub)
+    return [hub, restored(author, image, state, tmp_path / "before")]
+
+
+def test_a_restored_file_hears_of_it_by_its_own_links(backed_up: list[Replica], tmp_path: Path) -> None:
+    """What it signed later proves to a file that it was restored, whoever brings it, before what waits in its log is stamped."""
+    hub, author = backed_up
+    site = author.site
+    execute(Path(author.path), "INSERT INTO task VALUES ('w', 'x', 1)")
+    with pytest.raises(errors.UntrustedError, match="takes nobody's word for that without a signature"):
+        sync(author, hub)
+    command.ok("export", hub.path, "-o", tmp_path / "all")
+    author.merge((tmp_path / "all").read_bytes())
+    assert author.site != site and [row[0] for row in rows(author, "task")] == ["a", "b", "w"]
+    hub.trust(author.site, author.sign().key.hex())
+    assert sync(author, hub).skipped == [] and hub.notices == []
+    assert rows(hub, "task") == rows(author, "task") and is_believed(hub, site)
+
+
+def test_a_restored_file_that_wrote_has_said_two_things(backed_up: list[Replica]) -> None:
+    """Who signed another link before that was heard of is believed no more, and it hears that too."""
+    hub, author = backed_up
+    put(author, "w")
+    author.export({})
+    with pytest.raises(errors.UntrustedError):
+        hub.merge(author.export(hub.vector()))
+    assert is_found_out(hub, author, 2)
+    with pytest.raises(
+        errors.UntrustedError, match="two files sign as site .* a copy of it was restored, or its key stolen"
+    ):
+        author.merge(hub.export({}))
+
+
+def test_a_restored_file_signs_nothing_before_it_hears_of_it(backed_up: list[Replica]) -> None:
+    """Where proofs are not required, whoever is believed proves it too: what waits in the log then is stamped, and signed, as by a new site."""
+    hub, author = backed_up
+    site = author.site
+    author.set_requires_proofs(False)
+    (signed,) = [one.upto for one in chains.heads(author.registry) if one.site.hex() == site]
+    execute(Path(author.path), "INSERT INTO task VALUES ('w', 'x', 1)")
+    author.merge(hub.export())
+    assert author.site != site
+    assert [one.upto for one in chains.heads(author.registry) if one.site.hex() == site] == [signed]
+
+
+def test_without_the_package(group: list[Replica], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who can't check signatures, and knows of none, takes a bundle as if nothing in it were signed, and keeps no link that nobody checked."""
+    hub, author, _ = group
+    plain = peers.replica(tmp_path / "plain.db", SCHEMA, site=9, now=peers.Clock(step=1))
+    written(author, hub, "a")
+    sync(author, hub)
+    data = hub.export({})
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    monkeypatch.delitem(sys.modules, "crdtsql.trust.ed25519")
+    monkeypatch.delattr(crdtsql.trust, "ed25519")
+    crdtsql.trust.check.__globals__["_check_signature"].cache_clear()
+    plain.merge(data)
+    assert rows(plain, "task") == rows(hub, "task") and not chains.is_there(plain.connection)
