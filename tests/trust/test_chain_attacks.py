@@ -253,3 +253,58 @@ def test_without_the_package(group: list[Replica], tmp_path: Path, monkeypatch: 
     crdtsql.trust.check.__globals__["_check_signature"].cache_clear()
     plain.merge(data)
     assert rows(plain, "task") == rows(hub, "task") and not chains.is_there(plain.connection)
+
+
+def test_one_liar_stops_nobody_else(group: list[Replica], tmp_path: Path) -> None:
+    """What a site wrote that is believed no more is left out of a bundle, and told; the rest is taken, and both sides get what others wrote."""
+    hub, author, other = group
+    (first,) = written(author, hub, "a")
+    third = hub.clone(tmp_path / "third.db")
+    for replica in group:
+        replica.trust(third.site, third.sign().key.hex())
+    hub.merge(links.bundle([first]))
+    other.merge(links.bundle([told_otherwise(author, first, "otherwise")]))
+    put(third, "t")
+    sync(third, hub)
+    written(author, hub, "b")
+    sync(author, hub)
+    put(other, "o")
+    report = sync(hub, other)
+    assert [f"is by site {author.site}" in reason or author.site in reason for reason in report.skipped] == [
+        True
+    ] * len(report.skipped)
+    assert report.skipped and is_found_out(other, author)
+    assert ("t", "x", 1) in rows(other, "task") and ("o", "x", 1) in rows(hub, "task")
+    put(other, "o2")
+    put(hub, "h")
+    for one, another in ((other, hub), (hub, other), (third, hub)):
+        sync(one, another)
+    assert is_found_out(hub, author) and is_found_out(third, author)
+    assert ("o2", "x", 1) in rows(third, "task") and {row[0] for row in rows(hub, "task")} == {
+        "a",
+        "b",
+        "t",
+        "o",
+        "o2",
+        "h",
+    }
+
+
+def test_what_is_wrong_by_itself_stays_an_error(group: list[Replica]) -> None:
+    """A bundle whose sender is not believed, or that has what a permission refuses, fails, and the rest of it is taken all the same."""
+    hub, author, other = group
+    written(author, hub, "a")
+    sync(author, hub)
+    write(author, "INSERT INTO note VALUES ('n', 'x')")
+    sync(author, hub)
+    put(hub, "h")
+    other.revoke(hub.site)
+    with pytest.raises(errors.UntrustedError, match=f"by site {hub.site}"):
+        other.merge(hub.export(other.vector()))
+    assert [row[0] for row in rows(other, "task")] == ["a"]
+    other.trust(hub.site)
+    other.allow(author.site, tables=["task"])
+    write(author, "INSERT INTO note VALUES ('m', 'x')")
+    sync(author, hub)
+    with pytest.raises(errors.NotAllowedError, match="writes table 'note'.*set aside as 1"):
+        sync(other, hub)

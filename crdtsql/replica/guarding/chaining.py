@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from crdtsql.base import (
+    ChangesetError,
     DeleteLimit,
+    FilledSeparatelyError,
     MissingChangesError,
     NotAllowedError,
+    TooManyDeletesError,
     UntrustedError,
     UsageError,
     parse_limit,
@@ -93,7 +96,7 @@ class Chaining(Sending):
         """Merge the changesets of a bundle, each in a transaction of its own; what can't be merged leaves out what builds on it.
 
         Raises:
-            ChangesetError: one could not be merged; the others were.
+            ChangesetError: one could not be merged; the others were. If third sites alone are why, the error says that it waits.
         """
         from crdtsql.merge import MergeReport
         from crdtsql.replica.trying.flooding import limit_of_each
@@ -111,14 +114,16 @@ class Chaining(Sending):
                 chains.check_content(link, received)
             gone, sender = gone + sum(table.gone for table in received.header.tables), received.header.sender.hex()
         limit = limit_of_each(self, parse_limit(max_deletes), gone, lambda _: (one for _, one in bundle.changesets))
-        report, refused = MergeReport(sender, known=True), list[Exception]()
+        report, refused = MergeReport(sender, known=True), list[ChangesetError]()
         for link, one in bundle.changesets:
             try:
                 report.add(self._merge_one(one, refuse_unrelated=refuse_unrelated, max_deletes=limit, link=link))
-            except (MissingChangesError, NotAllowedError, UntrustedError) as error:
+            except (FilledSeparatelyError, TooManyDeletesError):
+                raise
+            except ChangesetError as error:
                 refused.append(error)
         if refused:
-            raise refused[0]
+            raise _most_telling(refused, sender)
         return report
 
     def _hear_heads(self, bundle: Bundle) -> None:
@@ -210,3 +215,21 @@ class Chaining(Sending):
     ) -> MergeReport:
         """Merge one changeset; the replica says how."""
         raise NotImplementedError
+
+
+def _most_telling(refused: Sequence[ChangesetError], sender: str) -> ChangesetError:
+    """Return the error that says why something of a bundle was left out.
+
+    Whoever passes on what third sites signed, that are not believed here, did nothing wrong: so the others of a group go on to exchange
+    what they have.
+    """
+    for error in refused:
+        waits = error.waits if isinstance(error, NotAllowedError) else False
+        third = isinstance(error, UntrustedError) and error.site != sender
+        if not (waits or third or isinstance(error, MissingChangesError)):
+            return error
+    first = refused[0]
+    if not isinstance(first, NotAllowedError | UntrustedError):
+        return first
+    more = f"; {len(refused) - 1:,} more were left out" if len(refused) > 1 else ""
+    return NotAllowedError(f"{first}{more}; what else came with it was taken", first.site, waits=True)
