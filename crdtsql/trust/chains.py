@@ -20,7 +20,7 @@ import apsw
 from crdtsql.base import InvalidChangesetError, memory, query, sql
 from crdtsql.store import Registry, facts
 from crdtsql.trust import signers
-from crdtsql.wire import NOTHING_BEFORE, ChainLink, Changeset, Room, Spilled, bytes_of, unpack
+from crdtsql.wire import NOTHING_BEFORE, ChainLink, Changeset, Header, Room, Spilled, bytes_of, unpack
 
 CHAINS = "chains"
 """The fact that says that a file signs its changes as a chain, and keeps the links of others."""
@@ -156,27 +156,33 @@ def check_content(link: ChainLink, received: Changeset) -> None:
 def lacking(registry: Registry, vector: Mapping[bytes, int], room: Room) -> Iterator[tuple[ChainLink, bytes]]:
     """Yield the links, with their changesets, that a receiver with a vector lacks and can take, once it took those before.
 
-    In the order in which they came, which is one in which they can be merged; as many as there is room for.
+    In the order in which they came, which is one in which they can be merged; as many as there is room for. None that this file would
+    not take itself: its site may have another key since, which nothing leads to, or somebody wrote to our table.
     """
     if not is_there(registry.connection):
         return
-    reached = dict(vector)
+    reached, known = dict(vector), signers.read(registry)
     statement = "SELECT id, site, since, upto FROM main._crdt_link WHERE data IS NOT NULL ORDER BY id"
     for number, site, since, upto in query.rows(registry.connection, statement):
-        if not since <= reached.get(site, 0) < upto:
+        if not since <= reached.get(site, 0) < upto or site not in known:
             continue
-        link, data = _with_data(registry, number)
-        if all(reached.get(other, 0) >= needed for other, needed in unpack(data).header.needs.items()):
-            if not room.takes(data):
+        found = _with_data(registry, number, known[site])
+        if found is not None and all(reached.get(other, 0) >= needed for other, needed in found[2].needs.items()):
+            if not room.takes(found[1]):
                 return
             reached[site] = upto
-            yield link, data
+            yield found[:2]
 
 
-def _with_data(registry: Registry, number: int) -> tuple[ChainLink, bytes]:
+def _with_data(registry: Registry, number: int, signer: signers.Signer) -> tuple[ChainLink, bytes, Header] | None:
+    """Return a link, its changeset and that one's header; None if it is not signed, or not of that changeset."""
     statement = "SELECT site, number, since, upto, before, content, signature, data FROM main._crdt_link WHERE id = ?"
     *found, data = query.first(registry.connection, statement, (number,))
-    return ChainLink(*found), data
+    with suppress(InvalidChangesetError):
+        link, received = ChainLink.from_json(ChainLink(*found).to_json()), unpack(data)
+        check_content(link, received)
+        return (link, data, received.header) if _is_signed_by(signer, link) else None
+    return None
 
 
 def heads(registry: Registry) -> tuple[ChainLink, ...]:
@@ -291,4 +297,5 @@ def forget_changesets(registry: Registry) -> None:
 def _read(registry: Registry, statement: str, values: tuple[object, ...] | dict[str, object]) -> Iterator[ChainLink]:
     if is_there(registry.connection):
         for row in query.rows(registry.connection, statement, values):
-            yield ChainLink(*row)
+            with suppress(InvalidChangesetError):  # what somebody else wrote there is as good as nothing
+                yield ChainLink.from_json(ChainLink(*row).to_json())

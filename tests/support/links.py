@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from crdtsql import Replica
 from crdtsql.trust import ed25519, signers
-from crdtsql.wire import Bundle, ChainLink, KeyStep, bytes_of, pack_bundle, read_bundle, unpack
+from crdtsql.wire import Bundle, ChainLink, KeyStep, bytes_of, is_bundle, pack_bundle, read_bundle, unpack
 from tests.support import forge
 
 Item = tuple[ChainLink | None, bytes]
@@ -30,7 +30,9 @@ def secret(replica: Replica) -> bytes:
 
 
 def items(data: bytes) -> list[Item]:
-    """Return what a bundle has."""
+    """Return what a bundle has; a changeset is in none."""
+    if not is_bundle(data):
+        return [(None, data)]
     return [(link, bytes_of(one)) for link, one in read_bundle(data).changesets]
 
 

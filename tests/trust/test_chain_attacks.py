@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 import crdtsql.trust
@@ -308,3 +309,97 @@ def test_what_is_wrong_by_itself_stays_an_error(group: list[Replica]) -> None:
     sync(author, hub)
     with pytest.raises(errors.NotAllowedError, match="writes table 'note'.*set aside as 1"):
         sync(other, hub)
+
+
+def test_proofs_go_on_to_need_signatures(group: list[Replica]) -> None:
+    """Where proofs are required, signatures can't be let go of: without them whoever says to be a site would speak for it."""
+    hub, author, _ = group
+    written(author, hub, "a")
+    with pytest.raises(errors.UsageError, match="--no-require-proofs"):
+        hub.set_requires_signed(False)
+    with pytest.raises(errors.UntrustedError):
+        hub.merge(forge.stripped(author.export()))
+    hub.set_requires_proofs(False)
+    hub.set_requires_signed(False)
+
+
+def test_a_new_key_that_nothing_leads_to(group: list[Replica], tmp_path: Path) -> None:
+    """After `sign --anew` and `trust` nothing counts that the stolen key signs, and nobody is sent what it signed before: the author brings that."""
+    hub, author, other = group
+    stolen, (first,) = links.secret(author), written(author, hub, "a")
+    hub.merge(links.bundle([first]))
+    key = author.sign(anew=True).key.hex()
+    for replica in (hub, other):
+        replica.trust(author.site, key)
+    (second,) = written(author, hub, "b")
+    forged = links.resigned(second, stolen, forge.with_sql(second[1], "UPDATE row_1 SET v0 = 'forged'"))
+    for replica in (hub, other):
+        with pytest.raises(errors.UntrustedError):
+            replica.merge(links.bundle([forged]))
+        hears(replica, forged[0], links.signed(replace(first[0], content=bytes(32)), stolen))
+        assert is_believed(replica, author.site)
+    assert author.export({}) and sync(author, other).skipped == []
+    assert sync(author, hub).skipped == [] and sync(other, hub).skipped == []
+    assert rows(other, "task") == rows(hub, "task") == [("a", "x", 1), ("b", "x", 1)]
+    assert links.of_site(hub.export({}), author.site) == []
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_key_that_was_replaced(group: list[Replica], late: bool) -> None:
+    """A chain goes on after a rotation, and old links are passed on; the key before signs nothing that comes later."""
+    hub, author, other = group
+    old, (first,) = links.secret(author), written(author, hub, "a")
+    if not late:
+        hub.merge(links.bundle([first]))
+    author.sign(rotate=True)
+    second = written(author, hub, "b")[-1]
+    forged = links.resigned(second, old, forge.with_sql(second[1], "UPDATE row_1 SET v0 = 'forged'"))
+    sync(author, hub)
+    sync(hub, other)
+    for replica in (hub, other):
+        hears(replica, forged[0], links.signed(replace(second[0], number=9), old))
+        assert rows(replica, "task") == [("a", "x", 1), ("b", "x", 1)] and is_believed(replica, author.site)
+    with pytest.raises(errors.UntrustedError):
+        hub.merge(links.bundle([forged]))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "UPDATE _crdt_link SET data = x'00'",
+        "UPDATE _crdt_link SET data = zeroblob(64)",
+        "UPDATE _crdt_link SET content = x'00'",
+        "UPDATE _crdt_link SET signature = zeroblob(64)",
+        "UPDATE _crdt_link SET before = randomblob(32), signature = x''",
+        "UPDATE _crdt_link SET number = -number",
+        "UPDATE _crdt_link SET number = 9223372036854775807 - number",
+        "UPDATE _crdt_link SET upto = 9223372036854775807, since = -1",
+        "UPDATE _crdt_link SET site = randomblob(15)",
+        "UPDATE _crdt_link SET at = -9223372036854775808",
+        "UPDATE _crdt_meta SET value = 'x' WHERE name GLOB 'chain:*'",
+        "UPDATE _crdt_meta SET value = '[[]]' WHERE name GLOB 'fork:*'",
+        "DELETE FROM _crdt_link",
+    ],
+)
+def test_whoever_writes_to_our_table_stops_nothing(group: list[Replica], script: str) -> None:
+    """What somebody wrote to the table of links in a hub is not passed on as if it were signed; what is written from then on goes its way."""
+    hub, author, other = group
+    written(author, hub, "a", "b")
+    sync(author, hub)
+    put(hub, "h")
+    hub.export({})
+    hub.connection.execute(script)
+    put(hub, "i")
+    for one, another in ((hub, other), (author, other), (author, hub), (hub, other), (author, other), (other, hub)):
+        sync(one, another)
+    assert {row[0] for row in rows(other, "task")} >= {"a", "b"} and not hub.doctor().broken
+    if "chain:" not in script:
+        assert rows(other, "task") == rows(hub, "task") == rows(author, "task") and len(rows(hub, "task")) == 4
+
+
+def test_no_other_types_fit_into_our_table(group: list[Replica]) -> None:
+    """SQLite itself refuses what is no number, or no bytes."""
+    written(group[1], group[0], "a")
+    for column in ("site", "number", "upto", "data"):
+        with pytest.raises(apsw.ConstraintError):
+            group[1].connection.execute(f"UPDATE _crdt_link SET {column} = 'x'")

@@ -220,8 +220,8 @@ class Chaining(Sending):
 def _most_telling(refused: Sequence[ChangesetError], sender: str) -> ChangesetError:
     """Return the error that says why something of a bundle was left out.
 
-    Whoever passes on what third sites signed, that are not believed here, did nothing wrong: so the others of a group go on to exchange
-    what they have.
+    Whoever passes on what third sites signed, that are not believed here, did nothing wrong: so the others go on to exchange what they
+    have.
     """
     for error in refused:
         waits = error.waits if isinstance(error, NotAllowedError) else False

@@ -123,10 +123,17 @@ class Trusting(Session):
 
     @verb
     def set_requires_signed(self, required: bool) -> None:
-        """Say whether this file takes changesets from trusted sites alone, from now on."""
-        from crdtsql.trust import signers
+        """Say whether this file takes changesets from trusted sites alone, from now on.
+
+        Raises:
+            UsageError: proofs are required, which are none without signatures.
+        """
+        from crdtsql.trust import chains, signers
 
         with self._changing(strict=False):
+            if not required and chains.are_required(self.registry):
+                off = suggest.command("trust", self.path, options=["--no-require-proofs"])
+                raise UsageError(f"{self.path} requires proofs, which need signatures: run {off} first")
             self.registry.set(signers.SIGNED_ONLY, int(required))
             signers.guard(self.registry)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from tests.machines.mutants.kind import Mutant
 
 CHAINS = "tests/trust/test_chains.py"
+ATTACKS = "tests/trust/test_chain_attacks.py"
 CHAINING = tuple(
     Mutant(name, file, find, put, tests=tests)
     for name, file, find, put, tests in (
         (
             "a link is passed on to who lacks what it builds on",
             "trust/chains.py",
-            "        if all(reached.get(other, 0) >= needed for other, needed in unpack(data).header.needs.items()):",
-            "        if data:",
+            "        if found is not None and all(reached.get(other, 0) >= needed for other, needed in found[2].needs.items()):",
+            "        if found is not None:",
             CHAINS,
         ),
         (
@@ -24,9 +25,9 @@ CHAINING = tuple(
         ),
         (
             "anybody can say that a site signed two things",
-            "replica/guarding/chaining.py",
-            " and self._is_proof(fork):",
-            ":",
+            "trust/chains.py",
+            "link.upto > signer.pardoned and _is_signed_by(signer, link))",
+            "link.upto > signer.pardoned)",
             CHAINS,
         ),
         (
@@ -39,8 +40,8 @@ CHAINING = tuple(
         (
             "a chain begins anew once its table is gone",
             "trust/chains.py",
-            "        _write_own(registry, _own(registry)[0], link)\n",
-            "        _write_own(registry, link.upto, None)\n",
+            "    _write_own(registry, _own(registry)[0], link)\n",
+            "    _write_own(registry, link.upto, None)\n",
             CHAINS,
         ),
         (
@@ -98,6 +99,69 @@ CHAINING = tuple(
             "            if not kept and chains.are_required(self.registry):",
             "            if not kept and not self.path:",
             CHAINS,
+        ),
+        (
+            "a site's chain goes on from whatever link of it is brought back",
+            "trust/chains.py",
+            '    registry.connection.execute(sql("trust/chains/keep"), values)\n',
+            '    registry.connection.execute(sql("trust/chains/keep"), values)\n    go_on(registry, link)\n',
+            ATTACKS,
+        ),
+        (
+            "a later link takes the place of those before it",
+            "trust/chains.py",
+            "    if first.number == second.number or second.since < first.upto:",
+            "    if first.number == second.number:",
+            ATTACKS,
+        ),
+        (
+            "numbers of links may have gaps",
+            "trust/chains.py",
+            "    return (follows or touches) and not",
+            "    return follows and not",
+            ATTACKS,
+        ),
+        (
+            "the same proof counts again after a pardon",
+            "trust/chains.py",
+            "    counting = (link for link in chain if link.upto > signer.pardoned and",
+            "    counting = (link for link in chain if",
+            ATTACKS,
+        ),
+        (
+            "what a stolen key signed is passed on",
+            "trust/chains.py",
+            " if _is_signed_by(signer, link) else None",
+            "",
+            ATTACKS,
+        ),
+        (
+            "a restored file stamps what waits before it looks at its own links",
+            "replica/guarding/chaining.py",
+            "self._folded(self._proven_of_own(links), strict=False)",
+            "self._folded(strict=False)",
+            ATTACKS,
+        ),
+        (
+            "one site that is not believed ends every sync of the others",
+            "replica/guarding/chaining.py",
+            "        third = isinstance(error, UntrustedError) and error.site != sender",
+            "        third = False",
+            ATTACKS,
+        ),
+        (
+            "a bundle may unfold to anything",
+            "wire/bundles.py",
+            "    check_ratio(len(data) - start, sum(unfolded_of(one) for _, one in found))\n",
+            "",
+            "tests/wire/test_hostile_bundles.py",
+        ),
+        (
+            "more is sent at once than is taken",
+            "wire/bundles.py",
+            "        if not self._left or not is_bearable(size, unfolded):",
+            "        if not size:",
+            "tests/wire/test_hostile_bundles.py",
         ),
     )
 )

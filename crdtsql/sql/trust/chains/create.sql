@@ -11,4 +11,4 @@ CREATE TABLE main._crdt_link (
   signature BLOB NOT NULL,
   data BLOB,
   UNIQUE (site, number)
-)
+) STRICT
