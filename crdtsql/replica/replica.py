@@ -288,7 +288,7 @@ class Replica(
             try:
                 report = self._take_in(received, refuse_unrelated, allowed, lambda: self._keep_link(link, data))
             except NotAllowedError as error:
-                raise self._set_aside(error, data) from error
+                raise self._set_aside(error, data, link) from error
         return self._told_of(report)
 
     def take_aside(self, number: int) -> MergeReport:

@@ -14,7 +14,7 @@ import apsw
 
 from crdtsql.base import UsageError, clock, memory, query, sql, suggest
 from crdtsql.store import Registry
-from crdtsql.wire import Header, Spilled, bytes_of, unpack
+from crdtsql.wire import Header, Spilled, bytes_of, parts_of, unpack
 
 MAXIMUM_OF_SENDER = 10
 MAXIMUM_CHANGESETS = 100
@@ -82,7 +82,7 @@ def keep(registry: Registry, data: bytes | Spilled, why: str, at_ms: int) -> int
 
     One that was sent once more keeps its number, and stays as it was when it came first.
     """
-    connection, header = registry.connection, unpack(data).header
+    connection, header = registry.connection, _header(data)
     if not is_there(connection):
         connection.execute(sql("trust/aside/create"))
         registry.set("aside", 1)
@@ -91,11 +91,11 @@ def keep(registry: Registry, data: bytes | Spilled, why: str, at_ms: int) -> int
     )
     held = {number: bytes(kept) for number, kept in of_sender}
     for number, kept in held.items():
-        older = unpack(kept).header
+        older = _header(kept)
         if _has_all(header, older) and _has_all(older, header):  # it was sent once more
             return int(number)
     last = max(registry.number(LAST), *(one.number for one in listed(registry)), 0)
-    drop(registry, [number for number, kept in held.items() if _has_all(header, unpack(kept).header)])
+    drop(registry, [number for number, kept in held.items() if _has_all(header, _header(kept))])
     left = listed(registry)
     of_sender_left = sum(one.sender == header.sender.hex() for one in left)
     full = of_sender_left >= MAXIMUM_OF_SENDER or len(left) >= MAXIMUM_CHANGESETS
@@ -105,6 +105,11 @@ def keep(registry: Registry, data: bytes | Spilled, why: str, at_ms: int) -> int
     connection.execute(statement, (last + 1, at_ms, header.sender, why, bytes_of(data)))
     registry.set(LAST, last + 1)
     return last + 1
+
+
+def _header(data: bytes | Spilled) -> Header:
+    """Return the header of what is set aside: a changeset, or a link of a chain in a bundle of its own."""
+    return unpack(parts_of(data)[0]).header
 
 
 def _has_all(newer: Header, older: Header) -> bool:

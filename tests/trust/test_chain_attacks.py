@@ -403,3 +403,27 @@ def test_no_other_types_fit_into_our_table(group: list[Replica]) -> None:
     for column in ("site", "number", "upto", "data"):
         with pytest.raises(apsw.ConstraintError):
             group[1].connection.execute(f"UPDATE _crdt_link SET {column} = 'x'")
+
+
+def test_links_that_were_set_aside(group: list[Replica]) -> None:
+    """A link that breaks a permission is set aside as the link that it is: once it is taken, it is passed on."""
+    hub, author, other = group
+    hub.allow(author.site, tables=["task"], deletes=False)
+    items = written(author, hub, "a")
+    write(author, "DELETE FROM task WHERE id = 'a'", "INSERT INTO note VALUES ('n', 'x')")
+    for _ in range(2):
+        with pytest.raises(errors.NotAllowedError, match="set aside as 1"):
+            hub.merge(author.export({}))
+    written(author, hub, "b")
+    with pytest.raises(errors.NotAllowedError, match="set aside as 1"):
+        hub.merge(author.export({}))
+    assert [row[0] for row in rows(hub, "task")] == ["a"] and len(hub.aside()) == 1
+    with pytest.raises(errors.NotAllowedError):
+        hub.take_aside(1)
+    assert len(hub.aside()) == 1
+    hub.allow_all(author.site)
+    assert hub.take_aside(1).total.deleted == 1 and hub.aside() == []
+    sync(author, hub)
+    assert [link.number for link, _ in links.of_site(hub.export({}), author.site)] == [1, 2, 3]
+    assert sync(hub, other).skipped == [] and rows(other, "task") == rows(hub, "task") and rows(other, "note")
+    assert items[0][0].number == 1

@@ -15,7 +15,7 @@ from crdtsql.store import facts, lanes, names
 
 if TYPE_CHECKING:
     from crdtsql.trust import Permission, SetAside
-    from crdtsql.wire import Changeset, Header, Spilled
+    from crdtsql.wire import ChainLink, Changeset, Header, Spilled
 
 log = logging.getLogger("crdtsql")
 
@@ -185,14 +185,16 @@ class Permitting(Trusting):
 
             permissions.check_unlimited(self.registry, received.header)
 
-    def _set_aside(self, error: NotAllowedError, data: bytes | Spilled) -> NotAllowedError:
-        """Set a changeset aside that was refused, where that can be; return the error that says so."""
+    def _set_aside(self, error: NotAllowedError, data: bytes | Spilled, link: ChainLink | None) -> NotAllowedError:
+        """Set a changeset aside that was refused, as the link that it was, where that can be; return the error that says so."""
         from crdtsql.trust import aside
+        from crdtsql.wire import Bundle, pack_bundle
 
         if error.waits or not self._file or self.connection.readonly("main"):
             return error
         with self._writing():
-            number = aside.keep(self.registry, data, str(error), self._now())
+            kept = data if link is None else pack_bundle(Bundle(((link, data),)))
+            number = aside.keep(self.registry, kept, str(error), self._now())
         listed = suggest.command("aside", self.path)
         told = (
             f"it was not set aside, because there is no room: {listed} lists what was"
