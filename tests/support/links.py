@@ -8,6 +8,7 @@ from dataclasses import replace
 from crdtsql import Replica
 from crdtsql.trust import ed25519, signers
 from crdtsql.wire import Bundle, ChainLink, KeyStep, bytes_of, is_bundle, pack_bundle, read_bundle, unpack
+from crdtsql.wire.envelope import BUNDLE, MAGIC, PREFIX, SIGNED, digest_of
 from tests.support import forge
 
 Item = tuple[ChainLink | None, bytes]
@@ -72,3 +73,18 @@ def resigned(
 
 def _steps(data: bytes) -> tuple[KeyStep, ...]:
     return unpack(data).header.keys
+
+
+def sealed(head: bytes, body: bytes, lengths: tuple[int, int, int] | None = None) -> bytes:
+    """Pack a bundle with a correct checksum, whatever is said."""
+    prefix = PREFIX.pack(MAGIC, BUNDLE, 0, *(lengths or (len(head), len(body), len(body))), b"")[:-32]
+    return prefix + digest_of([prefix, head, body]) + head + body
+
+
+def sealed_anew(link: ChainLink, data: bytes, key: bytes) -> tuple[ChainLink, bytes]:
+    """Sign any bytes that begin as a changeset, whatever they hold, and a link to them that says else what another one does."""
+    magic, version, flags, *lengths, _ = PREFIX.unpack_from(data)
+    prefix, rest = PREFIX.pack(magic, version, flags | SIGNED, *lengths, b"")[:-32], data[PREFIX.size :]
+    digest = digest_of([prefix, rest])
+    whole = prefix + digest + rest + ed25519.sign(key, ed25519.CHANGESET, digest)
+    return signed(replace(link, content=digest), key), whole

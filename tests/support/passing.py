@@ -14,9 +14,10 @@ import apsw
 
 from crdtsql import CrdtsqlError, Replica
 from crdtsql.base.errors import RejoinError
+from tests.support import links
 from tests.support.forge import as_image
 from tests.support.library import sparing
-from tests.support.peers import START_MS, fast_directory
+from tests.support.peers import START_MS, Clock, fast_directory
 from tests.support.state import opened
 from tests.support.victim import LATER_MS
 
@@ -184,3 +185,19 @@ def check_passes_on(victim: Replica, scene: Passing, *names: str) -> None:
 def _pass_on(victim: Replica, other: Replica, name: str) -> None:
     other.merge(victim.export(other.vector() if name == "old" else None))
     assert not other.export(victim.vector(), skip_empty=True), name
+
+
+def chained() -> tuple[Replica, Replica]:
+    """Make two replicas that require proofs, the first of which has written links that the other one lacks; in memory."""
+    clock, made = Clock(step=1), []
+    for site in (1, 2):
+        connection = apsw.Connection(":memory:")
+        connection.execute(SCHEMA)
+        made.append(Replica.on(connection, now=clock, make_site=lambda site=site: bytes([site, *([0] * 15)])))
+        made[-1].enable(*TABLES, types={f"typed.{name}": kind for name, kind in TYPES.items()})
+    author, receiver = made
+    links.introduced(author, receiver)
+    for script in (FILL, *WRITES[:5]):
+        author.connection.execute(script)
+        author.export({})
+    return author, receiver

@@ -14,7 +14,7 @@ import pytest
 from crdtsql import Replica, errors
 from crdtsql.transports import scope
 from crdtsql.wire import Bundle, bundles, pack_bundle, parts_of, read_bundle
-from crdtsql.wire.envelope import BUNDLE, MAGIC, PREFIX, digest_of
+from crdtsql.wire.envelope import BUNDLE, MAGIC, PREFIX
 from tests.support import command, forge, links, peers
 from tests.support.peers import rows, write
 from tests.support.state import content
@@ -32,10 +32,7 @@ def pair(tmp_path: Path) -> tuple[Replica, Replica]:
 
 def sealed(head: Any, body: bytes, *, lengths: tuple[int, int, int] | None = None, raw: bytes | None = None) -> bytes:
     """Pack a bundle with a correct checksum, whatever is said."""
-    written = json.dumps(head).encode() if raw is None else raw
-    said = lengths or (len(written), len(body), len(body))
-    prefix = PREFIX.pack(MAGIC, BUNDLE, 0, *said, b"")[:-32]
-    return prefix + digest_of([prefix, written, body]) + written + body
+    return links.sealed(json.dumps(head).encode() if raw is None else raw, body, lengths)
 
 
 def refuses(replica: Replica, data: bytes) -> str:

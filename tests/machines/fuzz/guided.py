@@ -165,13 +165,78 @@ def _merge() -> tuple[Execute, list[bytes]]:
     return execute, seeds
 
 
+def _bundle() -> tuple[Execute, list[bytes]]:
+    """Merge bundles with another header, or with a link whose changeset has another header or rows and is signed anew with its key.
+
+    Who takes a link passes it on to who believes the same. Nothing is taken of a header that is none.
+    """
+    import zstandard
+
+    from crdtsql import CrdtsqlError, Replica
+    from crdtsql.base.errors import DatabaseError
+    from crdtsql.wire import read_bundle
+    from tests.support import forge, links, passing, peers
+    from tests.support.state import content, opened
+
+    author, receiver = passing.chained()
+    key, image = links.secret(author), receiver.connection.serialize("main")
+    honest = author.export(receiver.vector())
+    _, _, _, length, *_ = forge.PREFIX.unpack_from(honest)
+    start = forge.PREFIX.size
+    head, body, before = honest[start : start + length], honest[start + length :], content(receiver.connection)
+    signed = [(link, data) for link, data in links.items(honest) if link is not None]
+    unfolded = []
+    for _, data in signed:
+        _, _, _, head_length, _, size, _ = forge.PREFIX.unpack_from(data)
+        frame = forge.unsigned(data)[start + len(forge.listed(data)) :]
+        whole = zstandard.ZstdDecompressor().decompress(frame, max_output_size=size)
+        unfolded.append((whole[:head_length], whole[head_length:], forge.listed(data)))
+
+    def fresh() -> Replica:
+        return Replica.on(opened(image), now=peers.Clock(passing.LATER_MS))
+
+    def made(data: bytes) -> bytes:
+        place, kind = divmod(data[0] if data else 0, 3)
+        if kind == 0:
+            return links.sealed(data[1:], body)
+        place %= len(signed)
+        one_head, rows, sites = unfolded[place]
+        changed = forge.seal_rows(data[1:] if kind == 1 else one_head, rows if kind == 1 else data[1:], sites=sites)
+        return links.bundle([*signed[:place], links.sealed_anew(signed[place][0], changed, key)])
+
+    def execute(data: bytes) -> None:
+        victim, bundle = fresh(), made(data)
+        try:
+            victim.merge(bundle)
+        except CrdtsqlError as error:
+            assert not isinstance(error, DatabaseError), error
+        assert not victim.doctor().broken
+        try:
+            read_bundle(bundle)
+        except CrdtsqlError:
+            assert content(victim.connection) == before, "it is none, and changed something"
+        if victim.vector() != receiver.vector() and not any(one.forked for one in victim.trusted()):
+            passing_on = victim.export(receiver.vector())
+            twin = fresh()
+            assert not twin.merge(passing_on).known
+            twin.connection.close()
+        victim.connection.close()
+
+    seeds = [bytes([0]) + head]
+    for place, (one_head, rows, _) in enumerate(unfolded):
+        seeds += [bytes([place * 3 + 1]) + one_head, bytes([place * 3 + 2]) + rows]
+    return execute, seeds
+
+
 TARGETS: dict[str, Callable[[], tuple[Execute, list[bytes]]]] = {
     "header": _header, "rows": lambda: _bodies(image=False), "image": lambda: _bodies(image=True), "merge": _merge,
+    "bundle": _bundle,
 }  # fmt: skip
 
 BODIES = ["crdtsql.wire"]
 FOLLOWED = {
-    "merge": [f"crdtsql.{wing}" for wing in ("wire", "trust", "compaction", "numbers", "history", "purge", "merge")]
+    "bundle": ["crdtsql.wire", "crdtsql.trust", "crdtsql.replica.guarding", "crdtsql.replica.exchanging"],
+    "merge": [f"crdtsql.{wing}" for wing in ("wire", "trust", "compaction", "numbers", "history", "purge", "merge")],
 }
 """The parts whose lines are followed; that makes them ten times as slow, so for all that has one target, those that check alone are."""
 
