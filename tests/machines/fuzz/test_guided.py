@@ -29,6 +29,22 @@ def test_seeds_of_merges_are_accepted() -> None:
         assert not passing.receiver(one.receiver).merge(one.sealed()).known
 
 
+def test_seeds_of_bundles_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them brings at least one link."""
+    execute, seeds = guided.TARGETS["bundle"]()
+    taken, merge = list[bool](), Replica.merge
+
+    def watched(self: Replica, data: bytes) -> object:
+        report = merge(self, data)
+        taken.append(report.known)
+        return report
+
+    monkeypatch.setattr(Replica, "merge", watched)
+    for seed in seeds:
+        execute(seed)
+    assert len(taken) == 2 * len(seeds) and not any(taken)
+
+
 def test_a_change_by_what_was_refused_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The target of merges compares the whole file with what it was."""
     execute, seeds = guided.TARGETS["merge"]()
