@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import apsw
@@ -29,7 +30,7 @@ from crdtsql.replica.reports import Standing
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import ForeignKeys, foreign_keys, reading
 from crdtsql.replica.turns import verb
-from crdtsql.store import damage, has_pending, lanes, peers, retired, sites
+from crdtsql.store import damage, facts, has_pending, lanes, peers, retired, sites
 
 if TYPE_CHECKING:
     from crdtsql.conflicts import Conflict
@@ -157,8 +158,13 @@ class Lookups(Session):
             return self._where()
 
     def _where(self) -> Standing:
-        site = self.registry.site_id(self.registry.self_ordinal).hex()
-        return Standing(site, retired.written_vector(self.registry), self._read_lanes())
+        site, vector = self.registry.site_id(self.registry.self_ordinal).hex(), retired.written_vector(self.registry)
+        if facts.is_guarded(self.connection):
+            from crdtsql.trust import chains
+
+            if lacks := chains.unsigned_after(self.registry):
+                vector = vector.raised(MappingProxyType({**vector.by_id, **lacks}), lacks)
+        return Standing(site, vector, self._read_lanes())
 
     @verb
     def lanes_known(self) -> dict[str, int]:

@@ -83,10 +83,10 @@ def end(registry: Registry) -> None:
     forget_changesets(registry)
 
 
-def _own(registry: Registry) -> tuple[int, ChainLink | None]:
-    """Return up to which event what the local site wrote is no part of its chain, and the last link of that."""
+def _own(registry: Registry, site: bytes | None = None) -> tuple[int, ChainLink | None]:
+    """Return up to which event what the local site, or one that it was, wrote is no part of its chain, and the last link of that."""
     with suppress(ValueError, TypeError, InvalidChangesetError):
-        own = registry.site_id(registry.self_ordinal)
+        own = site or registry.site_id(registry.self_ordinal)
         began, link = json.loads(str(registry.get(f"{OWN}:{own.hex()}")))
         return int(began), None if link is None else ChainLink.from_json(link)
     return 0, None
@@ -107,7 +107,11 @@ def following(registry: Registry, content: Changeset) -> ChainLink:
 
 def sealed_upto(registry: Registry) -> int:
     """Return up to which event what the local site wrote is in its chain, or came before that began."""
-    began, link = _own(registry)
+    return _sealed(registry, registry.site_id(registry.self_ordinal))
+
+
+def _sealed(registry: Registry, site: bytes) -> int:
+    began, link = _own(registry, site)
     return max(began, 0 if link is None else link.upto)
 
 
@@ -161,17 +165,37 @@ def lacking(registry: Registry, vector: Mapping[bytes, int], room: Room) -> Iter
     """
     if not is_there(registry.connection):
         return
-    reached, known = dict(vector), signers.read(registry)
+    reached, known, waits = dict(vector), signers.read(registry), True
     statement = "SELECT id, site, since, upto FROM main._crdt_link WHERE data IS NOT NULL ORDER BY id"
-    for number, site, since, upto in query.rows(registry.connection, statement):
-        if not since <= reached.get(site, 0) < upto or site not in known:
-            continue
-        found = _with_data(registry, number, known[site])
-        if found is not None and all(reached.get(other, 0) >= needed for other, needed in found[2].needs.items()):
-            if not room.takes(found[1]):
+    found = [one for one in query.rows(registry.connection, statement) if one[1] in known]
+    while waits:  # a link may have come before one that it builds on: a copied file has what its original signed later
+        before, found, waits = found, [], False
+        for number, site, since, upto in before:
+            if reached.get(site, 0) >= upto:
+                continue
+            one = _with_data(registry, number, known[site]) if since <= reached.get(site, 0) else None
+            if one is None or any(needed > reached.get(other, 0) for other, needed in one[2].needs.items()):
+                found.append((number, site, since, upto))
+                continue
+            if not room.takes(one[1]):
                 return
-            reached[site] = upto
-            yield found[:2]
+            reached[site], waits = upto, True
+            yield one[:2]
+
+
+def unsigned_after(registry: Registry) -> dict[bytes, int]:
+    """Return after which events there is something of other sites here that no link has which is known: site -> event.
+
+    A copied file begins with what its original had not signed yet. Whoever requires proofs can't pass that on, and asks others for it
+    as if it were not here, until somebody brings the link.
+    """
+    if not (are_required(registry) and is_there(registry.connection)):
+        return {}
+    vector, own = registry.vector(), registry.site_id(registry.self_ordinal)
+    signed = {bytes.fromhex(site): _sealed(registry, bytes.fromhex(site)) for site, _ in facts.of_kind(registry.connection, OWN)}
+    for site, upto in query.rows(registry.connection, "SELECT site, max(upto) FROM main._crdt_link GROUP BY site"):
+        signed[site] = max(upto, signed.get(site, 0))
+    return {site: upto for site, upto in signed.items() if site != own and upto < vector.get(site, 0)}
 
 
 def _with_data(registry: Registry, number: int, signer: signers.Signer) -> tuple[ChainLink, bytes, Header] | None:

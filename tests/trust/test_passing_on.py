@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from crdtsql import sync
+from crdtsql import Replica, sync
 from crdtsql.wire import Bundle, bytes_of, pack_bundle, read_bundle
-from tests.support.peers import write
+from tests.support import peers
+from tests.support.peers import rows, write
 from tests.trust.test_chains import alike, clones, introduced, level, links
 
 
@@ -23,3 +25,31 @@ def test_a_link_that_comes_back_is_not_the_last_one(tmp_path: Path) -> None:
     level(hub, one, other)
     assert links(other) == [(one.site, number) for number in (1, 2, 3)]
     assert alike(hub, one, other)
+
+
+def test_a_link_that_builds_on_one_that_came_later_is_passed_on(tmp_path: Path) -> None:
+    """A copied file goes on from what its original had not signed yet: its link comes after that of the original, wherever it was first."""
+    hub, one, other = clones(tmp_path, 3)
+    introduced(hub, one, other)
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    path = tmp_path / "copy.db"
+    shutil.copyfile(_at_rest(one), path)
+    copied = Replica.open(path, now=peers.Clock(peers.START_MS + 1000, step=1))
+    for replica in (hub, one, other):
+        replica.trust(copied.site, copied.sign().key.hex())
+    write(copied, "UPDATE task SET title = 'y' WHERE id = 'a'")
+    copied.export(hub.vector())
+    sync(copied, one)
+    assert links(copied) == [(copied.site, 1), (one.site, 1)]
+    assert alike(copied, one)
+    sync(copied, hub)
+    level(hub, other)
+    assert links(other) == [(one.site, 1), (copied.site, 1)]
+    assert ("a", "y", 1) in rows(other, "task")
+    assert alike(hub, other, copied)
+
+
+def _at_rest(replica: Replica) -> str:
+    """Return the path of a replica's file, in which everything is that it has."""
+    replica.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return str(replica.path)
