@@ -110,11 +110,15 @@ def clear(registry: Registry, site: bytes) -> None:
     registry.set(f"{KIND}:{site.hex()}", None)
 
 
-def own_words(registry: Registry, header: Header) -> Header:
-    """Return what a changeset says beside its events, but for what a limited sender says of others."""
+def own_words(registry: Registry, header: Header, known: Agreement) -> Header:
+    """Return what a changeset says beside its events, but for what a limited sender says of others.
+
+    Args:
+        known: what is known here of rounds.
+    """
     if not is_limited(registry, header.sender):
         return header
-    sender, told = header.sender, header.compaction
+    sender = header.sender
     own = {site.ordinal for site in header.sites if site.id == sender}
     return replace(
         header,
@@ -125,9 +129,7 @@ def own_words(registry: Registry, header: Header) -> Header:
         lanes={site: lane for site, lane in header.lanes.items() if site == sender},
         names={site: name for site, name in header.names.items() if site == sender},
         starts={site: line for site, line in header.starts.items() if site == sender},
-        compaction=replace(told, floor={}, acks=frozenset({sender}), ends={}, vouchers={})
-        if sender in told.acks
-        else Agreement(),
+        compaction=known.own_word(sender, header.compaction),
         retired={},
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from itertools import combinations
 from pathlib import Path
 
 from crdtsql import Replica, sync
+from crdtsql.compaction import floor
 from crdtsql.wire import Bundle, bytes_of, pack_bundle, read_bundle
 from tests.support import peers
 from tests.support.peers import rows, write
@@ -53,3 +55,21 @@ def _at_rest(replica: Replica) -> str:
     """Return the path of a replica's file, in which everything is that it has."""
     replica.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return str(replica.path)
+
+
+def test_a_compaction_is_finished_by_all(tmp_path: Path) -> None:
+    """Who has finished a round says of it no more than that; the others, who take from each its own word alone, finish it too."""
+    found = clones(tmp_path, 3)
+    introduced(*found)
+    write(found[0], "DELETE FROM task WHERE id = 'old'")
+    for _ in range(2):
+        for one, other in combinations(found, 2):
+            sync(one, other)
+    for _ in range(3):
+        for replica in found:
+            replica.compact(keep_ms=0)
+        for one, other in combinations(found, 2):
+            assert sync(one, other).skipped == []
+    assert [floor.read(replica.registry).floor for replica in found] == [floor.read(found[0].registry).floor] * 3
+    assert floor.read(found[0].registry).floor
+    assert [replica.held("task", deleted=True) for replica in found] == [[], [], []]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from crdtsql import Replica, errors, sync
+from crdtsql.base import Agreement
 from crdtsql.transports import messages
 from crdtsql.transports.exchange import answer
 from crdtsql.transports.interface import Peer, Request, Response
@@ -375,13 +376,13 @@ def test_what_it_says_in_the_header(three: list[Replica]) -> None:
         header["unseen"] = [[1, theirs, "body"], [2, mine, "body"]]
 
     said = unpack(forge.with_header(data, say)).header
-    found = permissions.own_words(one.registry, said)
+    found = permissions.own_words(one.registry, said, Agreement())
     assert (found.eras, [one_.site for one_ in found.purges], [one_.site for one_ in found.unseen]) == (
         {},
         [mine],
         [mine],
     )
-    assert permissions.own_words(other.registry, said) == said
+    assert permissions.own_words(other.registry, said, Agreement()) == said
 
 
 def test_set_aside(three: list[Replica]) -> None:

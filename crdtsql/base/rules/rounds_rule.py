@@ -124,6 +124,19 @@ class Agreement:
             later = earlier
         return replace(later, floor=floor, ends=ends, vouchers=vouchers)
 
+    def own_word(self, site: bytes, told: Agreement) -> Agreement:
+        """Return what counts of what a site told that speaks for itself alone: that it agrees to a round.
+
+        Once a site has finished a round it names nobody any more who agreed to it, itself neither. To who is in that round still, it
+        says that it agreed itself: it had all that it has forgotten.
+        """
+        if site in told.acks:
+            return replace(told, acks=frozenset({site}), floor={}, ends={}, vouchers={})
+        if not self.acks or told.number <= self.number:
+            return Agreement()
+        known = self.known_ends & told.ends.keys()
+        return Agreement(self.number, least(self.cut, told.floor), frozenset({site}), known)
+
     def agreed(self, site: bytes, vector: Vector) -> Agreement:
         """Return what follows where a site agrees to as much of the cut as it has; it begins the round if nobody did.
 

@@ -152,9 +152,10 @@ class Permitting(Trusting):
         """Return what a changeset says, but for what a limited sender says of others."""
         if not facts.is_guarded(self.connection):
             return header
+        from crdtsql.compaction import floor
         from crdtsql.trust import permissions
 
-        return permissions.own_words(self.registry, header)
+        return permissions.own_words(self.registry, header, floor.read(self.registry))
 
     def _claims(self, header: Header) -> Mapping[bytes, int]:
         """Return the vector of a changeset, which may prove that this file was rolled back; nothing if its sender is limited."""
