@@ -192,7 +192,10 @@ def unsigned_after(registry: Registry) -> dict[bytes, int]:
     if not (are_required(registry) and is_there(registry.connection)):
         return {}
     vector, own = registry.vector(), registry.site_id(registry.self_ordinal)
-    signed = {bytes.fromhex(site): _sealed(registry, bytes.fromhex(site)) for site, _ in facts.of_kind(registry.connection, OWN)}
+    signed = {
+        bytes.fromhex(site): _sealed(registry, bytes.fromhex(site))
+        for site, _ in facts.of_kind(registry.connection, OWN)
+    }
     for site, upto in query.rows(registry.connection, "SELECT site, max(upto) FROM main._crdt_link GROUP BY site"):
         signed[site] = max(upto, signed.get(site, 0))
     return {site: upto for site, upto in signed.items() if site != own and upto < vector.get(site, 0)}
