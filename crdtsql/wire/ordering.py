@@ -29,7 +29,7 @@ def put_in_order(header: Header, file: str) -> None:
         return
     connection = apsw.Connection(file, flags=apsw.SQLITE_OPEN_READWRITE)
     try:
-        query.rows(connection, "PRAGMA journal_mode = OFF")  # returns a row, where what follows in the same text would not run
+        connection.execute("PRAGMA journal_mode = OFF").fetchall()  # alone, for it returns a row
         connection.execute("PRAGMA synchronous = OFF; PRAGMA ignore_check_constraints = ON")
         connection.execute("PRAGMA cache_size = -65536; PRAGMA temp_store = FILE")
         for number in many:

@@ -6,7 +6,9 @@ import io
 import tempfile
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
+import apsw
 import pytest
 
 from crdtsql import Replica
@@ -193,3 +195,21 @@ def test_rows_are_put_in_order(one: Replica, in_order: bool, tmp_path: Path, mon
         assert "unordered" not in tables
     other.merge(filled.export())
     assert _rows(other) == _rows(filled)
+
+
+def test_it_is_put_in_order_without_waiting_for_the_disk(
+    one: Replica, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that were checked are put in order in a file that nobody keeps: no check a second time, no journal, no waiting for the disk."""
+    found: list[tuple[object, ...]] = []
+    sort = ordering._sort
+
+    def noting(connection: apsw.Connection, *arguments: Any) -> None:
+        names = ("journal_mode", "synchronous", "ignore_check_constraints")
+        found.append(tuple(value for name in names for (value,) in connection.execute(f"PRAGMA {name}")))
+        sort(connection, *arguments)
+
+    monkeypatch.setattr(ordering, "MOST_ROWS", 1)
+    monkeypatch.setattr(ordering, "_sort", noting)
+    _other(tmp_path).merge(_spilled(one))
+    assert found == [("off", 0, 1)]
