@@ -7,7 +7,7 @@ from crdtsql.base import door
 if TYPE_CHECKING:
     from crdtsql.merge import parking, unrelated
     from crdtsql.merge.absent import set_uids
-    from crdtsql.merge.foreseeing import foreseen
+    from crdtsql.merge.beforehand.foreseeing import foreseen
     from crdtsql.merge.merging import check_lines, check_needs, check_skew, merge
     from crdtsql.merge.report import MergeReport
 else:
@@ -15,7 +15,7 @@ else:
         __name__,
         {
             "absent": "set_uids",
-            "foreseeing": "foreseen",
+            "beforehand.foreseeing": "foreseen",
             "merging": "check_lines check_needs check_skew merge",
             "report": "MergeReport",
         },

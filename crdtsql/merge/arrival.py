@@ -24,7 +24,7 @@ from crdtsql.base import (
     suggest,
     text,
 )
-from crdtsql.merge.foreseeing import ForeseenRows
+from crdtsql.merge.beforehand.foreseeing import ForeseenRows
 from crdtsql.sqlite import TableShape
 from crdtsql.store import Field, Table
 from crdtsql.types import TYPES

@@ -34,7 +34,6 @@ from crdtsql.conflicts import conflict_log, severed
 from crdtsql.merge import (
     absent,
     agreement,
-    bearing,
     clashes,
     materialize,
     meet,
@@ -45,7 +44,8 @@ from crdtsql.merge import (
     unrelated,
 )
 from crdtsql.merge.arrival import Arrival
-from crdtsql.merge.foreseeing import NOTHING, Foreseen
+from crdtsql.merge.beforehand import bearing
+from crdtsql.merge.beforehand.foreseeing import NOTHING, Foreseen
 from crdtsql.merge.report import MergeReport, TableReport
 from crdtsql.numbers import archive, followers, foretelling, ids, reference
 from crdtsql.shown import Scene, any_waits, count_kept, noting, settle, strangers, vanishing
@@ -59,9 +59,9 @@ FROM = TemporaryTable(
     read_by=(
         "compaction/seen",
         "merge/arrival",
-        "merge/bearing",
+        "merge/beforehand/bearing",
         "merge/clashes",
-        "merge/foreseeing",
+        "merge/beforehand/foreseeing",
         "merge/meet",
         "merge/mergeparts",
         "merge/parking",
@@ -207,11 +207,7 @@ def merge(
     join_eras(registry, header)
     agreement.check(registry, header)
     report, strange = MergeReport(header.sender.hex()), unrelated.find(registry, header, refuse=refuse_unrelated)
-    arrivals = [
-        _arrival(registry, header, number, database, report.notices)
-        for number, table in enumerate(header.tables, 1)
-        if table.rows
-    ]
+    arrivals = [_arrival(registry, header, number, database, report.notices) for number in header.numbers]
     batch, last_conflict = registry.next_batch(), registry.number("conflicts_last")
     scene = Scene(registry, {arrival.table.id for arrival in arrivals})
     tables = _concerned(arrivals, scene)

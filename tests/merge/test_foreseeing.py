@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from crdtsql import Replica
-from crdtsql.merge import foreseeing
-from crdtsql.merge.foreseeing import Foreseen
+from crdtsql.merge.beforehand import foreseeing
+from crdtsql.merge.beforehand.foreseeing import Foreseen
 from tests.support.peers import Clock, replica, write
 from tests.support.state import conflicts, held, merged, rows
 

@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     Mutant(
         "an incoming reference or UNIQUE value has no bearing",
-        "sql/merge/bearing/is_sent.sql",
+        "sql/merge/beforehand/bearing/is_sent.sql",
         "& 1",
         "& 0",
         tests="tests/shown/test_bearing.py",

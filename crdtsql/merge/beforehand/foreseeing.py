@@ -21,8 +21,8 @@ from crdtsql.wire import Header, TableHeader, image
 if TYPE_CHECKING:
     from crdtsql.merge.arrival import Arrival
 
-NEWS = TemporaryTable("_crdt_news", "merge/foreseeing/create_news")
-COVERED = TemporaryTable("_crdt_covered", "merge/foreseeing/create_covered")
+NEWS = TemporaryTable("_crdt_news", "merge/beforehand/foreseeing/create_news")
+COVERED = TemporaryTable("_crdt_covered", "merge/beforehand/foreseeing/create_covered")
 MANY_ROWS = 20_000
 """Tables of fewer rows are done so soon that no list is worth a table of its own."""
 
@@ -95,7 +95,7 @@ def _look_at(connection: apsw.Connection, table: TableHeader, number: int, datab
     slots = {"image": database, "row_table": image.row_table(number)}
     keys = [Sql(f"k{position}") for position in range(1, len(table.key) + 1)]
     find_news = sql(
-        "merge/foreseeing/find_news",
+        "merge/beforehand/foreseeing/find_news",
         news=news,
         head_table=image.head_table(number),
         head_is_incoming=joined((Sql(f"head.{key} = incoming.{key}") for key in keys), " AND "),
@@ -105,7 +105,7 @@ def _look_at(connection: apsw.Connection, table: TableHeader, number: int, datab
     rows, gone = query.first(connection, f"SELECT count(*), count(gone) FROM {news}")
     written = table.genesis is None or query.first(
         connection,
-        sql("merge/foreseeing/find_written", is_whole=_is_whole(len(table.columns)), **slots),
+        sql("merge/beforehand/foreseeing/find_written", is_whole=_is_whole(len(table.columns)), **slots),
         dict(zip(("genesis_t", "genesis_s"), table.genesis, strict=True)),
     )
     return ForeseenRows(news, rows, rows - gone, not written)

@@ -20,12 +20,12 @@ def bears(scene: Scene, arrival: Arrival) -> bool:
 @rendered
 def _find_bearing(arrival: Arrival, fields: tuple[Field, ...]) -> str:
     sent = [
-        fragment("merge/bearing/is_sent", word=pair.sent["word"], bit=pair.sent["incoming_bit"])
+        fragment("merge/beforehand/bearing/is_sent", word=pair.sent["word"], bit=pair.sent["incoming_bit"])
         for pair in arrival.pairs
         if pair.field in fields
     ]
     return sql(
-        "merge/bearing/incoming",
+        "merge/beforehand/bearing/incoming",
         clock=arrival.table.clock,
         clock_is_incoming=arrival.table.same_keys("clock", "incoming"),
         or_sent=joined((Sql(f" OR {one}") for one in sent), ""),

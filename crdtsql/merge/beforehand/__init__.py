@@ -1,0 +1,1 @@
+"""What will a changeset mean, before anything of it is merged?"""
