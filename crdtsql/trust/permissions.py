@@ -34,6 +34,8 @@ from crdtsql.wire import Header, Site, TableHeader, image
 KIND = "allow"
 HISTORY_KEY = ("at", "site", "op")
 """The key of a history: when something was written, by which site, and what."""
+NO_SITE = -1
+"""No site has this ordinal in a changeset: the own one of a sender that is not listed there, because it wrote nothing."""
 MASKS = 100
 """Of so many columns at a time it is asked what was sent, because SQLite bounds how deep an expression is."""
 
@@ -146,23 +148,34 @@ def check(registry: Registry, header: Header, database: str) -> None:
     vector = registry.vector()
     for site in header.sites:
         permission = limit(site.id)
-        if permission is None:
-            continue
-        broken = [*_broken(registry.connection, header, site, permission, database, vector.get(site.id, 0))]
-        if site.id == header.sender and not broken:
-            _check_own(registry, header, site, permission)
-            broken += _of_others(registry.connection, header, site, database)
-        if broken:
-            allow = suggest.command("allow", registry.path, permission.site)
-            raise NotAllowedError(
-                f"the changeset of site {header.sender.hex()} {broken[0]}, which site {permission.site} may not do here "
-                f"({permission}): nothing was changed; {allow} shows and changes what it may do",
-                permission.site,
+        if permission is not None:
+            seen = vector.get(site.id, 0)
+            _refuse(
+                registry, header, permission, _broken(registry.connection, header, site, permission, database, seen)
             )
-    limited = next((site for site in header.sites if site.id == header.sender), None)
-    if limited is not None and limit(limited.id) is not None:
-        for table in ("merged", "acted") if header.acted else ("merged",):
-            registry.connection.execute(f"DELETE FROM {database}.{table} WHERE site <> ?", (limited.ordinal,))
+    permission = limit(header.sender)
+    if permission is None:
+        return
+    _check_own(registry, header, permission)
+    own = next((site.ordinal for site in header.sites if site.id == header.sender), NO_SITE)
+    _refuse(registry, header, permission, _of_others(registry.connection, header, own, database))
+    for table in ("merged", "acted") if header.acted else ("merged",):
+        registry.connection.execute(f"DELETE FROM {database}.{table} WHERE site <> ?", (own,))
+
+
+def _refuse(registry: Registry, header: Header, permission: Permission, broken: Iterator[str]) -> None:
+    """Refuse a changeset if anything is said of it.
+
+    Raises:
+        NotAllowedError: something is.
+    """
+    for what in broken:
+        allow = suggest.command("allow", registry.path, permission.site)
+        raise NotAllowedError(
+            f"the changeset of site {header.sender.hex()} {what}, which site {permission.site} may not do here "
+            f"({permission}): nothing was changed; {allow} shows and changes what it may do",
+            permission.site,
+        )
 
 
 def check_unlimited(registry: Registry, header: Header) -> None:
@@ -180,13 +193,13 @@ def check_unlimited(registry: Registry, header: Header) -> None:
         )
 
 
-def _check_own(registry: Registry, header: Header, sender: Site, permission: Permission) -> None:
+def _check_own(registry: Registry, header: Header, permission: Permission) -> None:
     """Check that a sender that speaks for itself alone brings no changes of others.
 
     Raises:
         NotAllowedError: it does; what it wrote itself can be taken once these have come from others.
     """
-    more = next((site for site in header.sites if site.id != sender.id and site.upto > site.needs), None)
+    more = next((site for site in header.sites if site.id != header.sender and site.upto > site.needs), None)
     if more is not None:
         raise NotAllowedError(
             f"the changeset of site {permission.site} brings changes of other sites, the first of them {more.id.hex()}, which it may "
@@ -253,7 +266,7 @@ def _is_new(t: Sql, s: Sql) -> Sql:
     return fragment("trust/permissions/is_new", t=t, s=s)
 
 
-def _of_others(connection: apsw.Connection, header: Header, sender: Site, database: str) -> Iterator[str]:
+def _of_others(connection: apsw.Connection, header: Header, own: int, database: str) -> Iterator[str]:
     """Say under which names of others a sender writes that speaks for itself alone."""
     for number in header.numbers:
         table = header.tables[number - 1]
@@ -263,7 +276,7 @@ def _of_others(connection: apsw.Connection, header: Header, sender: Site, databa
             statement = sql(
                 "trust/permissions/find_strange", image=Sql(database), row_table=image.row_table(number), cells=cells
             )
-            if query.first(connection, statement, {"site": sender.ordinal}):
+            if query.first(connection, statement, {"site": own}):
                 yield f"has values of table {table.name!r} that others are said to have written"
                 return
 

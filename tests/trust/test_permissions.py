@@ -281,6 +281,30 @@ def test_it_can_not_write_as_another(three: list[Replica]) -> None:
     refuses(one, forged, "others are said to have written")
 
 
+def test_it_can_not_leave_itself_out(three: list[Replica]) -> None:
+    """Nor by a changeset that does not list its sender among the sites, as that of one that wrote nothing."""
+    one, other, limited = three
+    data = delta(other, one, "UPDATE note SET body = 'later'")
+    assert limited.site not in [site["id"] for site in forge.parts(data)[0]["sites"]]
+
+    def know_all(header: Any) -> None:
+        for site in header["sites"]:
+            site["needs"] = site["upto"]
+
+    named = forge.with_header(data, lambda header: header | {"sender": limited.site})
+    forged = forge.with_sql(named, "UPDATE row_1 SET v0 = 'forged', p0 = 1")
+    for tables in (["note"], None):
+        one.allow(limited.site, tables=tables)
+        refuses(one, forged, f"brings changes of other sites, the first of them {other.site}")
+    upto = int(other.vector()[other.site])
+    sync(other, one)
+    write(other, "UPDATE note SET body = 'later still'")
+    sync(other, one)
+    known = forge.with_header(forged, know_all)
+    assert one.merge(known).known and unpack(known).header.vector[bytes.fromhex(other.site)] == upto
+    assert ("n", "later still") in rows(one, "note")
+
+
 def test_it_can_not_claim_what_others_have(three: list[Replica]) -> None:
     """A claim to have later changes of another site is refused, so that those are still asked for."""
     one, other, limited = three
