@@ -37,9 +37,9 @@ def items(data: bytes) -> list[Item]:
     return [(link, bytes_of(one)) for link, one in read_bundle(data).changesets]
 
 
-def heads(data: bytes) -> tuple[ChainLink, ...]:
-    """Return what a bundle tells of chains."""
-    return read_bundle(data).heads
+def told(data: bytes) -> tuple[ChainLink, ...]:
+    """Return what a bundle tells of chains; a changeset tells nothing."""
+    return read_bundle(data).heads if is_bundle(data) else ()
 
 
 def of_site(data: bytes, site: str) -> list[tuple[ChainLink, bytes]]:
@@ -47,9 +47,9 @@ def of_site(data: bytes, site: str) -> list[tuple[ChainLink, bytes]]:
     return [(link, one) for link, one in items(data) if link is not None and link.site.hex() == site]
 
 
-def bundle(found: Iterable[Item], told: Sequence[ChainLink] = ()) -> bytes:
+def bundle(found: Iterable[Item], heads: Sequence[ChainLink] = ()) -> bytes:
     """Pack a bundle."""
-    return bytes_of(pack_bundle(Bundle(tuple(found), tuple(told))))
+    return bytes_of(pack_bundle(Bundle(tuple(found), tuple(heads))))
 
 
 def signed(link: ChainLink, key: bytes) -> ChainLink:
