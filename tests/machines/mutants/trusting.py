@@ -67,7 +67,7 @@ TRUSTING = (
             (
                 "a limited site may write cells as another",
                 "permissions.py",
-                'if query.first(connection, statement, {"site": sender.ordinal}):',
+                'if query.first(connection, statement, {"site": own}):',
                 "if False:",
             ),
             (
@@ -178,7 +178,7 @@ TRUSTING = (
     Mutant(
         "what is refused is not set aside",
         "replica/replica.py",
-        "raise self._set_aside(error, data) from error",
+        "raise self._set_aside(error, data, link) from error",
         "raise",
         tests="tests/trust/test_permissions.py",
     ),
