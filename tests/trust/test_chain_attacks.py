@@ -14,11 +14,16 @@ import pytest
 
 import crdtsql.trust
 from crdtsql import Replica, errors, sync
+from crdtsql.transports.http import permission
+from crdtsql.transports.http.bodies import Refusal
+from crdtsql.transports.http.tokens import Token
+from crdtsql.transports.interface import Request
 from crdtsql.trust import chains
-from crdtsql.wire import ChainLink
+from crdtsql.wire import ChainLink, bytes_of, unpack
 from tests.support import command, forge, links, peers
 from tests.support.command import execute
 from tests.support.peers import rows, write
+from tests.support.state import content
 
 SCHEMA = "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, votes INTEGER); CREATE TABLE note (id TEXT PRIMARY KEY NOT NULL, body)"
 
@@ -427,3 +432,141 @@ def test_links_that_were_set_aside(group: list[Replica]) -> None:
     assert [link.number for link, _ in links.of_site(hub.export({}), author.site)] == [1, 2, 3]
     assert sync(hub, other).skipped == [] and rows(other, "task") == rows(hub, "task") and rows(other, "note")
     assert items[0][0].number == 1
+
+
+def test_who_finds_out_and_when(group: list[Replica], tmp_path: Path) -> None:
+    """Of two that were told different things the first one that hears of the other's link finds it out, and all whom it tells."""
+    hub, author, other = group
+    third = hub.clone(tmp_path / "third.db")
+    for replica in group:
+        replica.trust(third.site, third.sign().key.hex())
+    (item,) = written(author, hub, "a")
+    hub.merge(links.bundle([item]))
+    other.merge(links.bundle([told_otherwise(author, item, "otherwise")]))
+    sync(third, hub)
+    assert not any(is_found_out(replica, author) for replica in (hub, other, third))
+    put(hub, "h")
+    sync(other, hub)
+    assert is_found_out(other, author) and is_believed(third, author.site)
+    put(other, "o")
+    sync(other, hub)
+    assert is_found_out(hub, author)
+    put(hub, "h2")
+    sync(third, hub)
+    assert is_found_out(third, author) and len(third.notices) == 1
+
+
+def test_what_a_hub_can_do_to_a_link(group: list[Replica]) -> None:
+    """A link that a hub changed, signed itself, gave to another one, or put to another changeset, is refused, and the honest one taken."""
+    hub, author, other = group
+    first, second = written(author, hub, "a", "b")
+    own, text = links.secret(hub), "UPDATE row_1 SET v0 = 'forged'"
+    forged = [
+        links.resigned(first, own, forge.with_sql(first[1], text)),
+        links.resigned(first, own),
+        (replace(first[0], content=unpack(second[1]).digest, upto=second[0].upto, since=second[0].since), second[1]),
+        (second[0], first[1]),
+        (first[0], second[1]),
+        (links.signed(replace(first[0], site=bytes.fromhex(hub.site)), own), first[1]),
+        (None, forge.with_sql(first[1], text)),
+        (None, forge.signed(forge.with_sql(first[1], text), own)),
+        (first[0], first[1][:-64] + bytes(64)),
+    ]
+    before = content(other.connection)
+    for item in forged:
+        with pytest.raises(errors.ChangesetError):
+            other.merge(links.bundle([item]))
+        assert content(other.connection) == before
+    other.merge(links.bundle([first, first, second, first]))
+    assert rows(other, "task") == rows(author, "task") and is_believed(other, author.site)
+
+
+def test_links_of_another_order_or_with_gaps(group: list[Replica]) -> None:
+    """A link that comes before what it builds on waits for it, and what does not is taken."""
+    hub, author, other = group
+    first, second = written(author, hub, "a", "b")
+    with pytest.raises(errors.MissingChangesError):
+        other.merge(links.bundle([second, first]))
+    assert rows(other, "task") == [("a", "x", 1)]
+    other.merge(links.bundle([second]))
+    assert len(rows(other, "task")) == 2 and is_believed(other, author.site)
+
+
+def test_a_vector_that_is_too_high_hides_nothing(group: list[Replica]) -> None:
+    """What a hub says of others in a changeset of its own, to have all of it or more, keeps none of it away."""
+    hub, author, other = group
+    written(author, hub, "a")
+    sync(author, hub)
+    put(hub, "h")
+    sync(other, hub)
+    item = written(author, hub, "late")[-1]
+
+    def claim(header: Any) -> None:
+        for site in header["sites"]:
+            if site["id"] == author.site:
+                site["upto"] = site["needs"] = item[0].upto
+
+    put(hub, "h2")
+    plain = bytes_of(hub.export_spilled(other.vector(), bundled=False))
+    for change in (claim, lambda header: [site.update(upto=site["upto"] + 2**40) for site in header["sites"]] and None):
+        with pytest.raises(errors.ChangesetError):
+            other.merge(forge.signed(forge.with_header(plain, change), links.secret(hub)))
+    assert other.vector()[author.site] == hub.vector()[author.site]
+    other.merge(links.bundle([item]))
+    assert ("late", "x", 1) in rows(other, "task")
+
+
+def test_deletes_of_several_links_count_together(group: list[Replica]) -> None:
+    """Each link takes less than may go, all together more: nothing is taken, and of less everything."""
+    hub, author, other = group
+    write(author, *(f"INSERT INTO task VALUES ('k{n}', 'x', 1)" for n in range(60)))
+    sync(author, hub)
+    put(hub, "h")
+    sync(other, hub)
+    for n in range(0, 40, 10):
+        write(author, *(f"DELETE FROM task WHERE id = 'k{m}'" for m in range(n, n + 10)))
+        author.export({})
+    data = author.export(other.vector())
+    assert len(links.of_site(data, author.site)) == 4
+    for limit in (25, "50%"):
+        with pytest.raises(errors.TooManyDeletesError):
+            other.merge(data, max_deletes=limit)
+        assert len(rows(other, "task")) == 61
+    other.merge(data, max_deletes=40)
+    assert len(rows(other, "task")) == 21
+
+
+def test_in_memory(group: list[Replica]) -> None:
+    """A replica in memory keeps chains as one in a file does."""
+    hub = group[0]
+    held = Replica.on(apsw.Connection(":memory:"), now=peers.Clock(step=1))
+    held.connection.execute(SCHEMA)
+    held.enable("task", "note")
+    links.introduced(held, hub)
+    written(held, hub, "m")
+    assert links.of_site(held.export({}), held.site) and sync(held, hub).skipped == []
+    assert ("m", "x", 1) in rows(hub, "task")
+
+
+def test_verbs_that_take_a_bundle(group: list[Replica]) -> None:
+    """A sync for some tables, a preview, and a token for some tables look at all that a bundle has."""
+    hub, author, other = group
+    written(author, hub, "a")
+    sync(author, hub)
+    write(author, "INSERT INTO note VALUES ('n', 'x')")
+    sync(author, hub)
+    put(hub, "h")
+    with pytest.raises(errors.TransportError, match="has changes of note too"):
+        sync(other, hub, tables=["task"])
+    found = other.preview(hub, push=False)
+    assert rows(other, "task") == [] and found.here.rows
+    token = Token("some", tables=("task",))
+    asked = Request(hub.site, {}, changeset=hub.export(other.vector()), pull=False)
+    for shown, sent, match in (
+        (token, asked, "changes of note to give"),
+        (Token("all"), asked._replace(changeset=b"x"), "not a changeset"),
+    ):
+        with pytest.raises(Refusal) as caught:
+            permission.check(shown, sent, other, "db")
+        assert match in str(caught.value.error)
+    assert sync(other, hub, dry_run=True) and rows(other, "task") == []
