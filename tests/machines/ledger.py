@@ -41,6 +41,7 @@ class Generator(NamedTuple):
 MACHINES = "tests/machines"
 GENERATORS = {
     "any verb": Generator(f"{MACHINES}/simulation/constrained/test_any_verb.py", 2, "CRDTSQL_VERBS", len(FAMILIES)),
+    "chains": Generator(f"{MACHINES}/chains/test_random.py", 6, "CRDTSQL_CHAINS"),
     "compaction": Generator(f"{MACHINES}/compaction/test_compaction.py::test_nobody_sees_that_a_replica_compacted", 60),
     "conflicts": Generator("tests/conflicts/test_conflicts.py::test_resolved_is_exact", 300),
     "constrained": Generator(

@@ -109,9 +109,9 @@ TRUSTING = (
             ),
             (
                 "a limited site agrees for others to forget",
-                "permissions.py",
-                "acks=frozenset({sender})",
-                "acks=told.acks",
+                "../base/rules/rounds_rule.py",
+                "replace(told, acks=frozenset({site}), floor={}",
+                "replace(told, floor={}",
             ),
             (
                 "a limited site names others",

@@ -1,0 +1,1 @@
+"""Random histories of groups that require proofs: they get everywhere what groups without do."""
