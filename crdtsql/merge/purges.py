@@ -16,6 +16,7 @@ from crdtsql.merge.report import MergeReport, TableReport
 from crdtsql.purge import erasing, told
 from crdtsql.sqlite import securely
 from crdtsql.store import Registry
+from crdtsql.trust import chains
 from crdtsql.wire import Header, PurgedRow, image
 
 
@@ -48,6 +49,8 @@ def carried_out(
             for table in erasing.concerned(registry):
                 erasing.erase(registry, table)
                 told.note_hidden(registry, table)
+            if found:
+                chains.forget_changesets(registry)
     for name, rows in found.items():
         report.tables.setdefault(name, TableReport()).purged = rows
     if found:

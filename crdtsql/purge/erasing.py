@@ -1,4 +1,4 @@
-"""Erasing: let the conflict log, and links that are kept, forget the values that a purge had seen.
+"""Erasing: let the conflict log forget the values that a purge had seen.
 
 `PURGE` says which rows were purged, and by which events. What a purge had not seen stays: a write that did not know of it counts.
 The row's own values go as those of any row do that is written anew: by fold's rules here, by those of merging elsewhere.
@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from crdtsql.base import Sql, TemporaryTable, fragment, joined, naming, query, sql
 from crdtsql.conflicts import conflict_log
 from crdtsql.store import Registry, Table
-from crdtsql.trust import chains
 
 PURGE = TemporaryTable(
     "_crdt_purge",
@@ -38,10 +37,8 @@ def concerned(registry: Registry) -> list[Table]:
 def erase(registry: Registry, table: Table) -> int:
     """Erase from the conflict log what the purges of a table's rows had seen; return how many entries are gone.
 
-    Runs after everything else that writes to the log, since what a purge had seen may come into it with other events. The values may
-    stand as well in changesets that sites signed and that are kept to be passed on: these all go.
+    Runs after everything else that writes to the log, since what a purge had seen may come into it with other events.
     """
-    chains.forget_changesets(registry)
     connection, values = registry.connection, {"tbl": table.id}
     if not query.exists(connection, "_crdt_conflict", "tbl = :tbl", values):
         return 0

@@ -23,6 +23,7 @@ from crdtsql.base import (
 from crdtsql.purge import erasing, told
 from crdtsql.sqlite import TableShape, schema
 from crdtsql.store import Field, Registry, Table, acting
+from crdtsql.trust import chains
 from crdtsql.types import TYPES, Kind, blank, parts
 
 
@@ -69,6 +70,7 @@ def purge_noted(registry: Registry, table: Table, rows: int, now: Now) -> int:
     connection.execute("UPDATE temp._crdt_purge SET t = ?1 + id - 1, s = ?2", (first, registry.self_ordinal))
     _Purge(registry, table, registry.seq_of(table, batch, rows)).run()
     erased = erasing.erase(registry, table)
+    chains.forget_changesets(registry)
     told.remember(registry, ())
     (last,) = query.first(connection, "SELECT max(t) FROM temp._crdt_purge")
     acting.attribute_directly(registry, registry.self_ordinal, first, last)

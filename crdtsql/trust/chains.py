@@ -183,6 +183,14 @@ def lacking(registry: Registry, vector: Mapping[bytes, int], room: Room) -> Iter
             yield one[:2]
 
 
+def changesets_of(registry: Registry, site: bytes, after: int) -> list[bytes]:
+    """Return the changesets of a site's links that have events after one, in order."""
+    if not is_there(registry.connection):
+        return []
+    statement = "SELECT data FROM main._crdt_link WHERE site = ? AND upto > ? AND data IS NOT NULL ORDER BY number"
+    return [bytes(data) for (data,) in query.rows(registry.connection, statement, (site, after))]
+
+
 def unsigned_after(registry: Registry) -> dict[bytes, int]:
     """Return after which events there is something of other sites here that no link has which is known: site -> event.
 

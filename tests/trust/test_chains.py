@@ -333,3 +333,61 @@ def test_a_bundle_can_be_looked_at_and_imported(tmp_path: Path) -> None:
     assert [found["sender"] for found in told["changesets"]] == [one.site, hub.site, hub.site]
     ok("import", tmp_path / "2.db", file)
     assert rows(other, "task") == rows(hub, "task")
+
+
+def test_a_folder_beside_peers(tmp_path: Path) -> None:
+    """Where two sync with each other and all by way of a folder, each puts its own changes there, and everybody gets everything."""
+    hub, one, other = clones(tmp_path, 3, now_ms)
+    introduced(hub, one, other)
+    (tmp_path / "store").mkdir()
+    store = f"dir:{tmp_path / 'store'}"
+    for n in range(3):
+        write(one, f"INSERT INTO task VALUES ('o{n}', 'x', 1)")
+        sync(one, hub)
+        write(hub, f"INSERT INTO task VALUES ('h{n}', 'x', 1)")
+        sync(hub, one)
+    for _ in range(3):
+        for replica in (one, hub, other):
+            assert sync(replica, store).skipped == []
+    assert alike(hub, one, other) and len(rows(other, "task")) == 7
+    before = sorted(path.name for path in (tmp_path / "store").rglob("*"))
+    for replica in (one, hub, other):
+        sync(replica, store)
+    assert sorted(path.name for path in (tmp_path / "store").rglob("*")) == before
+
+
+def test_a_key_that_was_replaced_counts_for_what_it_signed(tmp_path: Path) -> None:
+    """Who was told the newest key of a site alone takes the links that it signed with the one before."""
+    hub, one, other = clones(tmp_path, 3)
+    introduced(hub, one)
+    key = hub.sign().key.hex()
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    sync(one, hub)
+    newest = one.sign(rotate=True).key.hex()
+    write(one, "INSERT INTO task VALUES ('b', 'x', 1)")
+    sync(one, hub)
+    other.sign()
+    other.trust(hub.site, key)
+    other.trust(one.site, newest)
+    hub.trust(other.site, other.sign().key.hex())
+    other.set_requires_proofs(True)
+    assert sync(other, hub).skipped == []
+    assert rows(other, "task") == rows(one, "task")
+
+
+def test_what_was_written_after_a_purge_is_passed_on(tmp_path: Path) -> None:
+    """A purge takes links away once: what is signed later goes on from one to the next along a line."""
+    first, second, third, last = clones(tmp_path, 4)
+    introduced(first, second, third, last)
+    write(first, "INSERT INTO task VALUES ('s', 'secret', 1)")
+    line = [(first, second), (second, third), (third, last)]
+    for pair in line:
+        sync(*pair)
+    write(first, "DELETE FROM task WHERE id = 's'")
+    first.purge("task", "s")
+    for pair in line:
+        assert sync(*pair).skipped == []
+    write(first, "INSERT INTO task VALUES ('t', 'x', 1)")
+    for pair in line:
+        assert sync(*pair).skipped == []
+    assert rows(last, "task") == rows(first, "task")

@@ -47,6 +47,19 @@ class Sending(Permitting):
             return self._changeset(receiver, skip_empty=skip_empty)
         return self._bundle(receiver, skip_empty=skip_empty)
 
+    @verb
+    def own_links(self, *, after: int = 0) -> list[bytes]:
+        """Return the changesets that this file's site has signed as links of its chain, and that are kept, in order.
+
+        Args:
+            after: an event: only links that have later ones.
+        """
+        from crdtsql.trust import chains
+
+        self._seal()
+        with self._explained():
+            return chains.changesets_of(self.registry, self.registry.site_id(self.registry.self_ordinal), after)
+
     def _changeset(self, receiver: Mapping[bytes, int], *, skip_empty: bool = False) -> bytes | Spilled:
         """Make a changeset of all that a receiver lacks."""
         from crdtsql.compaction import fence

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from crdtsql.base import (
@@ -107,12 +109,16 @@ class Chaining(Sending):
         with self._explained():
             self.registry.require()
         self._hear_heads(bundle)
+        latest: dict[bytes, Changeset] = {}
         gone, sender = 0, ""
         for link, one in bundle.changesets:  # one at a time: together they may be more than memory has room for
             received = unpack(one)
             if link is not None:
                 chains.check_content(link, received)
             gone, sender = gone + sum(table.gone for table in received.header.tables), received.header.sender.hex()
+            if len(received.header.keys) > 1:
+                latest[received.header.sender] = replace(received, body=memoryview(b""))
+        self._hear_keys(latest.values())
         limit = limit_of_each(self, parse_limit(max_deletes), gone, lambda _: (one for _, one in bundle.changesets))
         report, refused = MergeReport(sender, known=True), list[ChangesetError]()
         for link, one in bundle.changesets:
@@ -125,6 +131,22 @@ class Chaining(Sending):
         if refused:
             raise _most_telling(refused, sender)
         return report
+
+    def _hear_keys(self, latest: Iterable[Changeset]) -> None:
+        """Learn with which keys sites signed before the one that is known, as what they signed with that says.
+
+        Who was told the newest key of a site alone gets what it signed with earlier ones before what it signed with that.
+        """
+        from crdtsql.trust import signers
+
+        with self._explained():
+            known = signers.read(self.registry)
+        for received in latest:
+            with suppress(ChangesetError):  # each is looked at again when its turn comes
+                signer = self._believed(received) if received.header.sender in known else None
+                if signer is not None:
+                    with self._writing():
+                        self._note_signer(signer)
 
     def _hear_heads(self, bundle: Bundle) -> None:
         """Look whether what is told of chains, and what is known of them, exclude each other; if so, that site is believed no more.

@@ -231,7 +231,9 @@ class Visit:
         best = join(_read(self.known.facts.get("best")), self.vector)
         own = bytes.fromhex(self.replica.site)
         behind = int(self.known.facts.get("behind", 0))
-        if includes(self.vector, self.had):
+        if self.replica.requires_proofs():
+            self._publish_own(own)
+        elif includes(self.vector, self.had):
             behind = 0
         elif behind >= self.options.patience:
             self.put(self.vector)
@@ -242,6 +244,20 @@ class Visit:
             behind += self.chance.choice((0, 1, 1))
             self.report.put_off = not includes(self.vector, self.had)
         self.known.facts |= {"best": _written(best), "behind": behind}
+
+    def _publish_own(self, own: bytes) -> None:
+        """Put there what this replica wrote, link by link: where each speaks for itself alone, the others do that themselves."""
+        lead = sorted((one.needs.get(own, 0), one.upto.get(own, 0)) for one in self.found.values())
+        begin = max((needs for needs, _ in lead[:1]), default=0)
+        for needs, upto in lead:
+            begin = upto if needs <= begin < upto else begin
+        for data in self.replica.own_links(after=begin):
+            scope.check(data, self.options, self.replica.path)
+            segment = segments.checked(segments.stem_of(self.replica.site, data), data)
+            self.bring(segment, data)
+            begin = segment.upto.get(own, 0)
+        if self.had.get(own, 0) > begin:  # what is in no link, or was purged from one
+            self.put({site: upto for site, upto in {**self.had, own: begin}.items() if upto})
 
     def take(self) -> None:
         """Merge what the store has and this replica lacks; what can't be merged is left out, and what builds on it."""
