@@ -20,7 +20,7 @@ import apsw
 from crdtsql.base import InvalidChangesetError, memory, query, sql
 from crdtsql.store import Registry, facts
 from crdtsql.trust import signers
-from crdtsql.wire import NOTHING_BEFORE, ChainLink, Changeset, Header, Room, Spilled, bytes_of, unpack
+from crdtsql.wire import NOTHING_BEFORE, Capacity, ChainLink, Changeset, Header, Spilled, bytes_of, unpack
 
 CHAINS = "chains"
 """The fact that says that a file signs its changes as a chain, and keeps the links of others."""
@@ -157,7 +157,7 @@ def check_content(link: ChainLink, received: Changeset) -> None:
         raise InvalidChangesetError("not a sound bundle of changesets: what was signed of one is of another one")
 
 
-def lacking(registry: Registry, vector: Mapping[bytes, int], room: Room) -> Iterator[tuple[ChainLink, bytes]]:
+def lacking(registry: Registry, vector: Mapping[bytes, int], room: Capacity) -> Iterator[tuple[ChainLink, bytes]]:
     """Yield the links, with their changesets, that a receiver with a vector lacks and can take, once it took those before.
 
     In the order in which they came, which is one in which they can be merged; as many as there is room for. None that this file would

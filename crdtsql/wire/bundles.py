@@ -126,7 +126,7 @@ def unfolded_of(data: bytes | Spilled) -> int:
     return int(PREFIX.unpack(first)[5]) if len(first) == PREFIX.size else 0
 
 
-class Room:
+class Capacity:
     """How many changesets a bundle may still take: as many as its readers do, who bound how many bytes all unfold to together."""
 
     def __init__(self) -> None:

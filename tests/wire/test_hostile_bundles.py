@@ -166,7 +166,7 @@ def test_no_more_is_sent_than_is_taken(pair: tuple[Replica, Replica], monkeypatc
     assert max(counts) <= 3 and len(rows(other, "task")) == 7
     monkeypatch.undo()
     monkeypatch.setattr(bundles, "is_bearable", lambda size, unfolded: unfolded < 1_000)
-    room = bundles.Room()
+    room = bundles.Capacity()
     assert room.takes(bytes(64)) and not room.takes(_of_unfolded(1_000)) and room.takes(_of_unfolded(999))
     assert not room.takes(_of_unfolded(1))
 

@@ -79,9 +79,9 @@ class Sending(Permitting):
     def _bundle(self, receiver: Mapping[bytes, int], *, skip_empty: bool) -> bytes | Spilled:
         """Make a bundle of what a receiver lacks: links, as their authors signed them, and a changeset with the rest."""
         from crdtsql.trust import chains
-        from crdtsql.wire import Bundle, Room, pack_bundle
+        from crdtsql.wire import Bundle, Capacity, pack_bundle
 
-        room = Room()
+        room = Capacity()
         with self._explained():
             links = list(chains.lacking(self.registry, receiver, room))
             heads = chains.heads(self.registry)

@@ -98,8 +98,14 @@ TRUSTING = (
             (
                 "a permission counts for what a site sends alone",
                 "permissions.py",
-                "if permission is None:",
-                "if permission is None or site.id != header.sender:",
+                "if permission is not None:\n            seen",
+                "if permission is not None and site.id == header.sender:\n            seen",
+            ),
+            (
+                "a limited site that is not listed speaks for others",
+                "permissions.py",
+                "    if permission is None:\n        return\n    _check_own",
+                "    if permission is None or header.sender not in [site.id for site in header.sites]:\n        return\n    _check_own",
             ),
             (
                 "a permission that can't be read lets all through",
@@ -110,8 +116,8 @@ TRUSTING = (
             (
                 "a limited site agrees for others to forget",
                 "../base/rules/rounds_rule.py",
-                "replace(told, acks=frozenset({site}), floor={}",
-                "replace(told, floor={}",
+                "replace(told, acks=frozenset({site}), floor",
+                "replace(told, floor",
             ),
             (
                 "a limited site names others",
