@@ -119,7 +119,7 @@ class History:
         member.sides[PROVEN].set_requires_proofs(True)
 
     def introduce(self, member: Member) -> None:
-        """Let all trust one that is new; and it whom it does not know."""
+        """Let all trust one that is new; and it whom it does not know, by its first key: by a later one alone it waits (SECURITY.md)."""
         self.fold()
         for other in self.members:
             if other is member:
@@ -127,7 +127,7 @@ class History:
             for one, trusted in ((member, other), (other, member)):
                 here, there = one.sides[PROVEN], trusted.sides[PROVEN]
                 if there.site not in {signer.site for signer in here.trusted() if signer.trusted}:
-                    here.trust(there.site, there.sign().key.hex())
+                    here.trust(there.site, there.sign().steps[0].key.hex())
 
     def _clone(self, source: Member, member: Member, proven: bool) -> None:
         for side, path in enumerate(member.paths):
@@ -411,11 +411,11 @@ class History:
             for one in self.members:
                 self.both(one, lambda replica: replica.enable("late", if_needed=True))
             return kind
-        for one in self.members:
-            now = schemas.columns(one.sides[PLAIN].connection, "plot")
+        columns = [schemas.columns(one.sides[PLAIN].connection, "plot") for one in self.members]
+        if kind == "drop" and any(len(now) < 5 for now in columns):
+            return "none"
+        for one, now in zip(self.members, columns, strict=True):
             change = f"RENAME COLUMN {now[2]} TO v{self.changes}" if kind == "rename" else f"DROP COLUMN {now[3]}"
-            if kind == "drop" and len(now) < 5:
-                return "none"
             self.both(one, lambda replica, change=change: replica.alter(f"ALTER TABLE plot {change}"))
         return kind
 
