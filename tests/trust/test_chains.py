@@ -391,3 +391,21 @@ def test_what_was_written_after_a_purge_is_passed_on(tmp_path: Path) -> None:
     for pair in line:
         assert sync(*pair).skipped == []
     assert rows(last, "task") == rows(first, "task")
+
+
+def test_a_copy_passes_on_what_a_later_key_signed(tmp_path: Path) -> None:
+    """A link that its site signed with a key which the one that is known leads to is passed on, also by who never merged it."""
+    hub, one, other = clones(tmp_path, 3)
+    introduced(hub, one, other)
+    first = one.trusted()[[found.site.hex() for found in one.trusted()].index(one.site)].key.hex()
+    one.sign(rotate=True)
+    write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
+    one.export({})
+    one.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy(tmp_path / "1.db", tmp_path / "copy.db")
+    with Replica.open(tmp_path / "copy.db", now=peers.Clock(step=1)) as copy:
+        key = copy.sign().key.hex()
+        copy.trust(one.site, first)
+        other.trust(copy.site, key)
+        assert sync(other, copy).skipped == []
+        assert rows(other, "task") == rows(one, "task")
