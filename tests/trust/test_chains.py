@@ -388,9 +388,11 @@ def test_what_was_written_after_a_purge_is_passed_on(tmp_path: Path) -> None:
     for pair in line:
         assert sync(*pair).skipped == []
     write(first, "INSERT INTO task VALUES ('t', 'x', 1)")
+    sync(first, second)
+    write(first, "INSERT INTO task VALUES ('s', 'again', 1)")
     for pair in line:
         assert sync(*pair).skipped == []
-    assert rows(last, "task") == rows(first, "task")
+    assert rows(last, "task") == rows(first, "task") and len(rows(last, "task")) == 3
 
 
 def test_a_copy_passes_on_what_a_later_key_signed(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ CHAINING = tuple(
         (
             "a link is passed on to who lacks what it builds on",
             "trust/chains.py",
-            "        if found is not None and all(reached.get(other, 0) >= needed for other, needed in found[2].needs.items()):",
-            "        if found is not None:",
+            "if one is None or any(needed > reached.get(other, 0) for other, needed in one[2].needs.items()):",
+            "if one is None:",
             CHAINS,
         ),
         (
@@ -46,9 +46,44 @@ CHAINING = tuple(
         ),
         (
             "what was purged is passed on in links",
-            "purge/erasing.py",
+            "purge/purging.py",
             "    chains.forget_changesets(registry)\n",
             "",
+            CHAINS,
+        ),
+        (
+            "what was purged elsewhere is passed on in links",
+            "merge/purges.py",
+            "            if found:\n                chains.forget_changesets(registry)\n",
+            "",
+            CHAINS,
+        ),
+        (
+            "links go with each merge once anything was purged",
+            "merge/purges.py",
+            "            if found:\n                chains.forget_changesets(registry)\n",
+            "            chains.forget_changesets(registry)\n",
+            CHAINS,
+        ),
+        (
+            "a key that was replaced counts for nothing",
+            "replica/guarding/chaining.py",
+            "        self._hear_keys(latest.values())\n",
+            "",
+            CHAINS,
+        ),
+        (
+            "a store gets what others wrote where each speaks for itself alone",
+            "transports/stores/visit.py",
+            "        if self.replica.requires_proofs():\n            self._publish_own(own)\n        elif",
+            "        if",
+            CHAINS,
+        ),
+        (
+            "a link that a later key signed than the one that is known is not passed on",
+            "trust/chains.py",
+            "if leads or _is_signed_by(signer, link) else None",
+            "if _is_signed_by(signer, link) else None",
             CHAINS,
         ),
         (
@@ -131,7 +166,7 @@ CHAINING = tuple(
         (
             "what a stolen key signed is passed on",
             "trust/chains.py",
-            " if _is_signed_by(signer, link) else None",
+            " if leads or _is_signed_by(signer, link) else None",
             "",
             ATTACKS,
         ),

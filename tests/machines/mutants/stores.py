@@ -104,8 +104,8 @@ STORES = tuple(
         (
             "everything is put at each visit",
             "visit",
-            "        if includes(self.vector, self.had):\n            behind = 0\n        elif",
-            "        if",
+            "        elif includes(self.vector, self.had):\n            behind = 0\n        elif",
+            "        elif",
             RANDOM,
         ),
         (
