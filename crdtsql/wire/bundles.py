@@ -24,6 +24,7 @@ from crdtsql.wire.envelope import (
     check_ratio,
     digest_of,
     is_bearable,
+    unknown_format,
 )
 from crdtsql.wire.spilled import Spilled, pieces_of, put_together
 
@@ -165,7 +166,7 @@ def read_bundle(data: bytes | Spilled) -> Bundle:
     first = data.read(0, PREFIX.size) if isinstance(data, Spilled) else data[: PREFIX.size]
     _, version, flags, head_length, body_length, unfolded, digest = PREFIX.unpack(first)
     if version != BUNDLE or flags:
-        raise _unsound("it is of a later version")
+        raise unknown_format(version, flags)
     check_lengths(len(data), version, flags, (head_length, body_length, unfolded))
     start = PREFIX.size + head_length
     rest = data.part(PREFIX.size) if isinstance(data, Spilled) else memoryview(data)[PREFIX.size :]

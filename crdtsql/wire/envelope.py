@@ -369,11 +369,15 @@ def check_version(version: int, flags: int) -> None:
     if version == BUNDLE and not flags:
         raise InvalidChangesetError("this is a bundle of several changesets, where one is wanted: import it")
     if version not in (IMAGE, ROWS) or flags & ~FLAGS:
-        most = FLAGS
-        raise InvalidChangesetError(
-            f"the changeset has format {version}.{flags}, this version of crdtsql reads {IMAGE}.0 to {IMAGE}.{most} and "
-            f"{ROWS}.0 to {ROWS}.{most}: install the version that wrote it"
-        )
+        raise unknown_format(version, flags)
+
+
+def unknown_format(version: int, flags: int) -> InvalidChangesetError:
+    """Return the error that says that this version of crdtsql does not know a format."""
+    return InvalidChangesetError(
+        f"the changeset has format {version}.{flags}, this version of crdtsql reads {IMAGE}.0 to {IMAGE}.{FLAGS}, "
+        f"{ROWS}.0 to {ROWS}.{FLAGS} and {BUNDLE}.0: install the version that wrote it"
+    )
 
 
 def body_start(version: int, head_length: int) -> int:

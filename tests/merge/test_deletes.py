@@ -134,7 +134,7 @@ def test_only_what_is_doubtful_is_counted(tmp_path: Path, monkeypatch: pytest.Mo
     one, other = filled(tmp_path, 200)
     taken = []
     take_in = Replica._take_in
-    monkeypatch.setattr(Replica, "_take_in", lambda self, *given: taken.append(given[-1]) or take_in(self, *given))
+    monkeypatch.setattr(Replica, "_take_in", lambda self, *given: taken.append(given[2]) or take_in(self, *given))
     write(one, "DELETE FROM t WHERE id <= 100")
     other.merge(one.export(other.vector()), max_deletes="half")
     assert [allowed.noted for allowed in taken] == [frozenset()]

@@ -200,19 +200,21 @@ def test_the_command(app: Replica, tmp_path: Path) -> None:
     app.close()
     script = tmp_path / "hook.sh"
     script.write_text(f"cat >> {tmp_path}/heard; grep -q fails {tmp_path}/heard && exit 3; true")
-    process = start("observe", tmp_path / "app.db", "SELECT id, state FROM task", "--json", "--exec", f"sh {script}")
+    query = "SELECT id, state FROM task"
+    process = start("observe", tmp_path / "app.db", query, "--initial", "--json", "--exec", f"sh {script}")
     try:
         assert process.stdout is not None
         hub.until(lambda: b"observe" in Path(f"/proc/{process.pid}/cmdline").read_bytes())
         seen = []
-        time.sleep(1.5)
+        for _ in "ab":
+            process.stdout.readline()  # what was there when it began
         for state in ("fine", "fails"):
             write(tmp_path / "app.db", f"UPDATE task SET state = '{state}' WHERE id = 'a'")
             seen.append(json.loads(process.stdout.readline()))
         assert [(one["did"], one["key"], one["row"]["state"]) for one in seen] == [
             ("changed", {"id": "a"}, "fine"), ("changed", {"id": "a"}, "fails"),
         ]  # fmt: skip
-        hub.until(lambda: (tmp_path / "heard").read_text().count("\n") == 2)
+        hub.until(lambda: (tmp_path / "heard").read_text().count("\n") == 4)
         time.sleep(0.2)
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=20)

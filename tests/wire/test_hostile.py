@@ -72,13 +72,13 @@ def test_bytes_after_the_end_are_refused(shared: tuple[Replica, bytes], extra: b
     assert isinstance(keep(victim, data + data), InvalidChangesetError)
 
 
-@pytest.mark.parametrize(("version", "flags"), [(0, 0), (3, 0), (65535, 0), (1, 128), (2, 129)])
+@pytest.mark.parametrize(("version", "flags"), [(0, 0), (3, 1), (4, 0), (65535, 0), (1, 128), (2, 129)])
 def test_an_unknown_format_version_is_refused(shared: tuple[Replica, bytes], version: int, flags: int) -> None:
     """A changeset of another format version is refused, and the message says which versions are at hand."""
     victim, data = shared
     spoiled = bytearray(data)
     spoiled[8:12] = version.to_bytes(2, "little") + flags.to_bytes(2, "little")
-    assert f"has format {version}.{flags}, this version of crdtsql reads 1.0 to 1.127 and 2.0 to 2.127" in str(
+    assert f"has format {version}.{flags}, this version of crdtsql reads 1.0 to 1.127, 2.0 to 2.127 and 3.0:" in str(
         keep(victim, bytes(spoiled))
     )
 

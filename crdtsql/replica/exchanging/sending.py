@@ -42,6 +42,8 @@ class Sending(Permitting):
         Args:
             bundled: a file that keeps chains may return a bundle; else it returns one changeset that it signs itself.
         """
+        with self._explained():
+            self.registry.require()
         receiver = sites.read_vector(self.connection, since or {})
         if not (facts.is_guarded(self.connection) and self._seal()) or not bundled or since is None:
             return self._changeset(receiver, skip_empty=skip_empty)
@@ -56,6 +58,8 @@ class Sending(Permitting):
         """
         from crdtsql.trust import chains
 
+        with self._explained():
+            self.registry.require()
         self._seal()
         with self._explained():
             return chains.changesets_of(self.registry, self.registry.site_id(self.registry.self_ordinal), after)
