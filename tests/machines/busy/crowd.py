@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from crdtsql import Replica
+from crdtsql import Replica, sync
 from tests.machines.busy.programs import Program
 from tests.support.command import ok, query
 
@@ -63,7 +63,10 @@ class Crowd:
             app.enable("shared")
             app.set_type("shared", "hits", "counter")
             for name in OTHERS:
-                app.clone(self.path(name)).close()
+                with app.clone(self.path(name)) as other:
+                    other.connection.execute("UPDATE shared SET hits = hits + 1")
+                    sync(app, other)  # who was never heard of is not waited for by a compaction
+                self.hits += 1
         (self.folder / "store").mkdir()
 
     def run(self, seconds: float) -> None:

@@ -17,7 +17,7 @@ from tests.machines.simulation.constrained.tables import FAMILIES
 from tests.support import seeds
 from tests.support.peers import fast_directory
 
-SEEDS = seeds.chosen(6, "CRDTSQL_CHAINS")
+SEEDS = seeds.chosen(4, "CRDTSQL_CHAINS")
 STEPS = 40
 
 
