@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import apsw
@@ -243,7 +244,8 @@ class Replica(
         from crdtsql.wire import is_bundle
 
         if is_bundle(data):
-            return self._merge_bundle(data, refuse_unrelated, max_deletes)
+            merge = partial(self._merge_one, refuse_unrelated=refuse_unrelated)
+            return self._merge_bundle(data, parse_limit(max_deletes), merge)
         return self._merge_one(data, refuse_unrelated=refuse_unrelated, max_deletes=max_deletes)
 
     def _merge_one(

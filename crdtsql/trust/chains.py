@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import apsw
 
-from crdtsql.base import InvalidChangesetError, memory, query, sql
+from crdtsql.base import InvalidChangesetError, memory, query, rounds_rule, sql
 from crdtsql.store import Registry, facts
 from crdtsql.trust import signers
 from crdtsql.wire import NOTHING_BEFORE, Capacity, ChainLink, Changeset, Header, Spilled, bytes_of, unpack
@@ -166,6 +166,7 @@ def lacking(registry: Registry, vector: Mapping[bytes, int], room: Capacity) -> 
     if not is_there(registry.connection):
         return
     reached, known, waits = dict(vector), signers.read(registry), True
+    needs = dict[int, Mapping[bytes, int]]()
     statement = "SELECT id, site, since, upto FROM main._crdt_link WHERE data IS NOT NULL ORDER BY id"
     found = [one for one in query.rows(registry.connection, statement) if one[1] in known]
     while waits:  # a link may have come before one that it builds on: a copied file has what its original signed later
@@ -173,8 +174,11 @@ def lacking(registry: Registry, vector: Mapping[bytes, int], room: Capacity) -> 
         for number, site, since, upto in before:
             if reached.get(site, 0) >= upto:
                 continue
-            one = _with_data(registry, number, known[site]) if since <= reached.get(site, 0) else None
-            if one is None or any(needed > reached.get(other, 0) for other, needed in one[2].needs.items()):
+            needed = needs.get(number, {site: since})
+            one = _with_data(registry, number, known[site]) if rounds_rule.covers(reached, needed) else None
+            if one is not None:
+                needs[number] = one[2].needs
+            if one is None or not rounds_rule.covers(reached, one[2].needs):
                 found.append((number, site, since, upto))
                 continue
             if not room.takes(one[1]):
@@ -298,9 +302,8 @@ def forks(registry: Registry) -> dict[bytes, Fork]:
     """Return the proofs that are known: site -> two links of it that exclude each other."""
     found = {}
     for site, value in facts.of_kind(registry.connection, FORK):
-        with suppress(
-            ValueError, TypeError, InvalidChangesetError
-        ):  # what somebody else wrote there is as good as nothing
+        # What somebody else wrote there is as good as nothing.
+        with suppress(ValueError, TypeError, InvalidChangesetError):
             found[bytes.fromhex(site)] = Fork(*map(ChainLink.from_json, json.loads(str(value))))
     return found
 

@@ -117,13 +117,17 @@ class Bundle:
 
 def is_bundle(data: bytes | Spilled) -> bool:
     """Tell whether bytes begin as a bundle does."""
-    first = data.read(0, PREFIX.size) if isinstance(data, Spilled) else data[: PREFIX.size]
+    first = _prefix_of(data)
     return len(first) == PREFIX.size and first[:8] == MAGIC and PREFIX.unpack(first)[1] == BUNDLE
+
+
+def _prefix_of(data: bytes | Spilled) -> bytes:
+    return data.read(0, PREFIX.size) if isinstance(data, Spilled) else data[: PREFIX.size]
 
 
 def unfolded_of(data: bytes | Spilled) -> int:
     """Return to how many bytes a changeset unfolds, as it says itself."""
-    first = data.read(0, PREFIX.size) if isinstance(data, Spilled) else data[: PREFIX.size]
+    first = _prefix_of(data)
     return int(PREFIX.unpack(first)[5]) if len(first) == PREFIX.size else 0
 
 
@@ -163,7 +167,7 @@ def read_bundle(data: bytes | Spilled) -> Bundle:
     Raises:
         InvalidChangesetError: it is cut off, damaged, or none.
     """
-    first = data.read(0, PREFIX.size) if isinstance(data, Spilled) else data[: PREFIX.size]
+    first = _prefix_of(data)
     _, version, flags, head_length, body_length, unfolded, digest = PREFIX.unpack(first)
     if version != BUNDLE or flags:
         raise unknown_format(version, flags)

@@ -25,6 +25,13 @@ def introduced(*replicas: Replica, proofs: bool = True) -> None:
             replica.set_requires_proofs(True)
 
 
+def keeping_chains(*replicas: Replica) -> None:
+    """Let replicas sign, trust each other, and keep chains, which none requires."""
+    introduced(*replicas, proofs=False)
+    for replica in replicas:
+        replica.set_chains(True)
+
+
 def secret(replica: Replica) -> bytes:
     """Return the private key of a replica's site."""
     return signers._secrets(bytes.fromhex(replica.site))[-1]

@@ -13,26 +13,17 @@ import pytest
 
 from crdtsql import Replica, errors, sync
 from crdtsql.replica.opening import now_ms
-from crdtsql.trust import chains, ed25519, signers
+from crdtsql.trust import chains
 from crdtsql.wire import Bundle, is_bundle, pack_bundle, parts_of, read_bundle, unpack
 from tests.support import peers
 from tests.support.command import ok, refused
+from tests.support.links import introduced, keeping_chains, secret, signed
 from tests.support.peers import rows, write
 
 SCHEMA = (
     "CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title, votes INTEGER);"
     "CREATE TABLE ticket (id INTEGER PRIMARY KEY, body, parent REFERENCES ticket (id) ON DELETE CASCADE)"
 )
-
-
-def introduced(*replicas: Replica, proofs: bool = True) -> None:
-    """Let replicas sign, and trust each other; and require proofs, or else keep chains."""
-    keys = {replica.site: replica.sign().key.hex() for replica in replicas}
-    for replica in replicas:
-        for site, key in keys.items():
-            if site != replica.site:
-                replica.trust(site, key)
-        replica.set_requires_proofs(True) if proofs else replica.set_chains(True)
 
 
 def clones(folder: Path, count: int, now: Callable[[], int] | None = None) -> list[Replica]:
@@ -122,7 +113,7 @@ def test_what_was_written_before_chains_is_no_part_of_them(tmp_path: Path) -> No
     """A chain begins when it is asked for: what is passed on of what came before is the sender's word."""
     hub, one, other = clones(tmp_path, 3)
     write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
-    introduced(hub, one, other, proofs=False)
+    keeping_chains(hub, one, other)
     write(one, "INSERT INTO task VALUES ('b', 'x', 1)")
     sync(one, hub)
     assert links(one) == [(one.site, 1)]
@@ -137,7 +128,7 @@ def test_what_a_link_builds_on_comes_before_it(tmp_path: Path) -> None:
     hub, one, other, late = clones(tmp_path, 4)
     write(one, "INSERT INTO task VALUES ('a', 'x', 1)")
     level(hub, one, other)
-    introduced(hub, one, other, late, proofs=False)
+    keeping_chains(hub, one, other, late)
     write(other, "INSERT INTO task VALUES ('b', 'x', 1)")
     sync(other, hub)
     assert links(hub) == [(other.site, 1)]
@@ -174,8 +165,7 @@ def test_who_signs_two_things_is_believed_no_more(three: list[Replica]) -> None:
     unproven = Bundle(((None, hub.export(other.vector())),), (forged,))
     other.merge(pack_bundle(unproven))
     assert not any(found.forked for found in other.trusted())  # anybody can say that
-    secret = signers._secrets(bytes.fromhex(one.site))[-1]
-    forged = dataclasses.replace(forged, signature=ed25519.sign(secret, ed25519.LINK, forged.statement))
+    forged = signed(forged, secret(one))
     hub.merge(pack_bundle(Bundle(((None, other.export(hub.vector())),), (forged,))))
     assert "signed two things as link 1" in hub.notices[-1]
     write(hub, "INSERT INTO task VALUES ('h', 'x', 1)")
@@ -291,6 +281,21 @@ def test_links_go_once_all_have_had_them_for_a_month(tmp_path: Path) -> None:
     assert kept == [1, 1, 2, 1]
     sync(other, hub)
     assert rows(other, "task") == rows(hub, "task")
+
+
+def test_a_hub_that_writes_nothing_forgets_links_too(tmp_path: Path) -> None:
+    """Who only passes links on forgets them as those do who write."""
+    clock = peers.Clock(step=1)
+    hub, one, other = clones(tmp_path, 3, clock)
+    introduced(hub, one, other)
+    for site in (one, other):
+        write(site, f"INSERT INTO task VALUES ('{site.site}', 'x', 1)")
+    level(hub, one, other)
+    clock.ms += chains.KEPT_MS + 1000
+    for site in (one, other):
+        write(site, "UPDATE task SET title = title || 'y'")
+        level(hub, one, other)
+    assert links(hub) == [(one.site, 2), (other.site, 2)]
 
 
 def test_an_older_format_knows_no_chain(three: list[Replica]) -> None:

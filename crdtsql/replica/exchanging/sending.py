@@ -139,6 +139,13 @@ class Sending(Permitting):
                 chains.tidy(self.registry, self._members(), self._now())
         return False
 
+    def _tidy_links(self) -> None:
+        """Forget links that nobody needs any more, also where nothing is written that would be signed, as on a hub."""
+        from crdtsql.trust import chains
+
+        with self._explained(), self._writing(durable=False):
+            chains.tidy(self.registry, self._members(), self._now())
+
     def _members(self) -> set[bytes]:
         """Return the sites that take part here, but for this one and those that ended."""
         from crdtsql.compaction import retiring

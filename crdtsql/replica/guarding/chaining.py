@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,7 +16,6 @@ from crdtsql.base import (
     TooManyDeletesError,
     UntrustedError,
     UsageError,
-    parse_limit,
     suggest,
 )
 from crdtsql.replica.exchanging.sending import Sending
@@ -49,13 +48,11 @@ class Chaining(Sending):
         Raises:
             UsageError: it does not sign; or proofs are required here.
         """
-        from crdtsql.trust import chains, signers
+        from crdtsql.trust import chains
 
         with self._changing(strict=False):
-            if kept and not self.registry.number(signers.SIGNS):
-                raise UsageError(
-                    f"{self.path} does not sign what it exports: run {suggest.command('sign', self.path)} first"
-                )
+            if kept:
+                self._check_signs()
             if not kept and chains.are_required(self.registry):
                 off = suggest.command("trust", self.path, options=["--no-require-proofs"])
                 raise UsageError(f"{self.path} requires proofs, which its own changes need too: run {off} first")
@@ -82,20 +79,29 @@ class Chaining(Sending):
         from crdtsql.trust import chains, signers
 
         with self._changing(strict=False):
-            if required and not self.registry.number(signers.SIGNS):
-                raise UsageError(
-                    f"{self.path} does not sign what it exports: run {suggest.command('sign', self.path)} first"
-                )
             if required:
+                self._check_signs()
                 self.registry.set(signers.SIGNED_ONLY, 1)
                 chains.begin(self.registry)
             self.registry.set(chains.PROVEN_ONLY, int(required))
             signers.guard(self.registry)
 
+    def _check_signs(self) -> None:
+        from crdtsql.trust import signers
+
+        if not self.registry.number(signers.SIGNS):
+            raise UsageError(
+                f"{self.path} does not sign what it exports: run {suggest.command('sign', self.path)} first"
+            )
+
     def _merge_bundle(
-        self, data: bytes | Spilled, refuse_unrelated: bool, max_deletes: DeleteLimit | int | str | None
+        self, data: bytes | Spilled, limit: DeleteLimit | None, merge: Callable[..., MergeReport]
     ) -> MergeReport:
         """Merge the changesets of a bundle, each in a transaction of its own; what can't be merged leaves out what builds on it.
+
+        Args:
+            limit: how many rows may disappear by all together.
+            merge: merges one of them, given how many rows may disappear by it, and its link.
 
         Raises:
             ChangesetError: one could not be merged; the others were. If third sites alone are why, the error says that it waits.
@@ -119,15 +125,17 @@ class Chaining(Sending):
             if len(received.header.keys) > 1:
                 latest[received.header.sender] = replace(received, body=memoryview(b""))
         self._hear_keys(latest.values())
-        limit = limit_of_each(self, parse_limit(max_deletes), gone, lambda _: (one for _, one in bundle.changesets))
+        limit = limit_of_each(self, limit, gone, lambda _: (one for _, one in bundle.changesets))
         report, refused = MergeReport(sender, known=True), list[ChangesetError]()
         for link, one in bundle.changesets:
             try:
-                report.add(self._merge_one(one, refuse_unrelated=refuse_unrelated, max_deletes=limit, link=link))
+                report.add(merge(one, max_deletes=limit, link=link))
             except (FilledSeparatelyError, TooManyDeletesError):
                 raise
             except ChangesetError as error:
                 refused.append(error)
+        if chains.are_kept(self.registry) and not report.known:
+            self._tidy_links()
         if refused:
             raise _most_telling(refused, sender)
         return report
@@ -226,17 +234,6 @@ class Chaining(Sending):
         from crdtsql.trust import chains
 
         chains.keep(self.registry, link, data if chains.are_kept(self.registry) else None, self._now())
-
-    def _merge_one(
-        self,
-        data: bytes | Spilled,
-        *,
-        refuse_unrelated: bool,
-        max_deletes: DeleteLimit | int | str | None,
-        link: ChainLink | None = None,
-    ) -> MergeReport:
-        """Merge one changeset; the replica says how."""
-        raise NotImplementedError
 
 
 def _most_telling(refused: Sequence[ChangesetError], sender: str) -> ChangesetError:

@@ -12,7 +12,7 @@ CHAINING = tuple(
         (
             "a link is passed on to who lacks what it builds on",
             "trust/chains.py",
-            "if one is None or any(needed > reached.get(other, 0) for other, needed in one[2].needs.items()):",
+            "if one is None or not rounds_rule.covers(reached, one[2].needs):",
             "if one is None:",
             CHAINS,
         ),
@@ -115,6 +115,13 @@ CHAINING = tuple(
             CHAINS,
         ),
         (
+            "links that are passed on alone stay for ever",
+            "replica/guarding/chaining.py",
+            "        if chains.are_kept(self.registry) and not report.known:\n            self._tidy_links()\n",
+            "",
+            CHAINS,
+        ),
+        (
             "a file that keeps chains is written in a format that knows none",
             "evolve/downgrading.py",
             "    _check_chains(registry)\n",
@@ -124,8 +131,8 @@ CHAINING = tuple(
         (
             "proofs can be required where nothing is signed",
             "replica/guarding/chaining.py",
-            "            if required and not self.registry.number(signers.SIGNS):",
-            "            if required and not self.path:",
+            "        if not self.registry.number(signers.SIGNS):",
+            "        if not self.path:",
             CHAINS,
         ),
         (
