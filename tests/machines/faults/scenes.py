@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,7 +16,11 @@ import apsw
 from crdtsql import Replica, sync
 from crdtsql.base import NotAllowedError, naming
 from crdtsql.base.sqltext import identifier
+from crdtsql.store import Registry
+from crdtsql.trust import chains
+from crdtsql.wire import ChainLink
 from crdtsql.wire.envelope import unpack
+from tests.support.links import introduced, items
 from tests.support.peers import write
 
 SCHEMA = """
@@ -34,6 +39,8 @@ WRITES = (
 ANSWERS = ("UPDATE task SET title = 'other' WHERE id = 't1'", "INSERT INTO note (task, text) VALUES ('t1', 'e')")
 NOTES = ("names_looked",)
 """Facts that only say that somebody looked, which a command that is done again may do once more."""
+SITE = re.compile(r"[0-9a-f]{32}")
+"""Facts about a site have it in their names; that of a file which was just made is another one each time."""
 Content = list[tuple[object, ...]]
 
 
@@ -101,7 +108,8 @@ class Scene:
             if path.suffix == ".db":
                 found[path.name] = _content(path)
             elif path.name == self.output:
-                found[path.name] = [(table.name, table.rows) for table in unpack(path.read_bytes()).header.tables]
+                headers = [unpack(data).header for _, data in items(path.read_bytes())]
+                found[path.name] = [(table.name, table.rows) for header in headers for table in header.tables]
         return found
 
 
@@ -113,8 +121,10 @@ def _content(path: Path) -> Content:
         found = connection.execute(objects).fetchall()
         for kind, name, _ in list(found):
             if name == "_crdt_meta":
-                noted = connection.execute("SELECT 'fact', name FROM _crdt_meta ORDER BY name").fetchall()
-                found += [fact for fact in noted if fact[1] not in NOTES]
+                noted = connection.execute("SELECT name FROM _crdt_meta ORDER BY name").fetchall()
+                found += sorted(("fact", SITE.sub("SITE", fact)) for (fact,) in noted if fact not in NOTES)
+            elif name == "_crdt_link":
+                found += _chains(connection)
             elif kind == "table" and name.startswith(("_crdt_clock_", "_crdt_heads_", "_crdt_parts_", "_crdt_born_")):
                 found += connection.execute(f"SELECT '{name}', count(*) FROM {identifier(name)}").fetchall()
             elif kind == "table" and name.startswith("_crdt_held_"):
@@ -132,6 +142,25 @@ def _content(path: Path) -> Content:
         return found
     finally:
         connection.close()
+
+
+def _chains(connection: apsw.Connection) -> Content:
+    """Return of how many sites there are links, and of how many these have all that is here; each must be a whole chain.
+
+    Where a chain was cut into links is nobody's business.
+    """
+    registry = Registry(connection)
+    found, vector = dict[bytes, ChainLink](), registry.vector()
+    statement = "SELECT site, number, since, upto, before, content, signature FROM _crdt_link ORDER BY site, number"
+    for row in connection.execute(statement).fetchall():
+        link = ChainLink(*row)
+        last = found.get(link.site)
+        if last is not None:
+            assert (link.number, link.since, link.before) == (last.number + 1, last.upto, last.hash), "a broken chain"
+        assert chains.is_signed(registry, link), "a link that nobody signed"
+        found[link.site] = link
+    complete = sum(vector.get(site, 0) == link.upto for site, link in found.items())
+    return [("chains", len(found), complete, len(chains.forks(registry)))]
 
 
 def _plain(folder: Path, journal: str) -> Path:
@@ -196,9 +225,14 @@ def _alone(folder: Path, journal: str) -> None:
         write(app, "DELETE FROM note WHERE id < 3")
 
 
-def _missed(folder: Path, journal: str) -> None:
-    """Have one replica miss a compaction of the two others."""
+def _missed(folder: Path, journal: str, begin: Callable[..., None] = lambda *_: None) -> None:
+    """Have one replica miss a compaction of the two others.
+
+    Args:
+        begin: what is done to the three at first.
+    """
     lost, one, other = _pair(folder, journal, ("peer.db", "third.db"))
+    begin(lost, one, other)
     write(one, "DELETE FROM task WHERE id = 't2'")
     write(lost, "UPDATE task SET title = 'late' WHERE id IN ('t2', 't3')", "INSERT INTO note VALUES (70, 't3', 'late')")
     one.forget(lost.site)
@@ -286,6 +320,54 @@ def _differing(folder: Path, journal: str) -> None:
     connection.close()
 
 
+def _signing(folder: Path, journal: str) -> None:
+    """Have two replicas that sign, and trust each other."""
+    app, peer = _pair(folder, journal)
+    introduced(app, peer, proofs=False)
+    sync(app, peer)
+    _close(app, peer)
+    write(folder / "app.db", *WRITES)
+
+
+def _proven(folder: Path, journal: str) -> None:
+    """Have three replicas that require proofs, of which one has links of the third that the second lacks."""
+    app, peer, third = _pair(folder, journal, ("peer.db", "third.db"))
+    introduced(app, peer, third)
+    for _ in range(2):
+        for other in (peer, third):
+            sync(app, other)
+    write(
+        third,
+        "UPDATE task SET title = 'of the third' WHERE id IN ('t2', 't3')",
+        "INSERT INTO note VALUES (80, 't3', 'third')",
+    )
+    sync(app, third)
+    _close(app, peer, third)
+    (folder / "third.db").unlink()
+    write(folder / "app.db", *WRITES)
+    write(folder / "peer.db", *ANSWERS)
+
+
+def _bundled(folder: Path, journal: str) -> None:
+    """Have a bundle of links of two sites."""
+    _proven(folder, journal)
+    with Replica.open(folder / "app.db") as app, Replica.open(folder / "peer.db") as peer:
+        (folder / "all.crdt").write_bytes(app.export(peer.vector()))
+
+
+def _linked(folder: Path, journal: str) -> None:
+    """Have links to put into a store, and others to take from it."""
+    (folder / "store").mkdir()
+    _proven(folder, journal)
+    with Replica.open(folder / "peer.db") as peer:
+        peer.sync(f"dir:{folder / 'store'}")
+
+
+def _missed_proven(folder: Path, journal: str) -> None:
+    """Have one replica miss a compaction of the two others, where all require proofs."""
+    _missed(folder, journal, introduced)
+
+
 def _plain_only(folder: Path, journal: str) -> None:
     _plain(folder, journal)
 
@@ -323,6 +405,18 @@ SCENES: dict[str, tuple[Make, list[str], str]] = {
     "aside": (_aside, ["aside", APP, "1", "--take"], ""),
     "allow": (_pending, ["allow", APP, "@peer.db", "--only-own"], ""),
     "sign": (_pending, ["sign", APP], ""),
+    "chain": (_signing, ["sign", APP, "--chain"], ""),
+    "prove": (_signing, ["trust", APP, "--require-proofs"], ""),
+    "unchain": (_proven, ["trust", APP, "--no-require-proofs"], ""),
+    "seal": (_proven, ["export", APP, "-o", "new.crdt"], "new.crdt"),
+    "bundle": (_bundled, ["import", PEER, "all.crdt"], ""),
+    "pass": (_proven, ["sync", APP, PEER], ""),
+    "link": (_linked, ["sync", APP, "dir:store"], ""),
+    "offspring": (_proven, ["clone", APP, "copy.db"], "copy.db"),
+    "rotate": (_proven, ["sign", APP, "--rotate"], ""),
+    "revoke": (_proven, ["trust", APP, "@peer.db", "--revoke"], ""),
+    "unlink": (_proven, ["purge", APP, "task", "t4"], ""),
+    "return": (_missed_proven, ["rejoin", APP, PEER, "--yes"], ""),
     "verify": (_differing, ["verify", APP, PEER, "--repair", "--take", "ours"], ""),
     "unique": (_in_conflict, ["unique", APP, "note", "text", "null"], ""),
     "rows": (_in_conflict, ["rows", APP, "task", "delete-wins"], ""),
