@@ -60,6 +60,7 @@ GENERATORS = {
     "numbers and deletes": Generator(f"{MACHINES}/numbers/test_random_deletes.py", 60),
     "numbers and references": Generator(f"{MACHINES}/numbers/test_random_references.py", 20),
     "numbers that were meant": Generator("tests/numbers/test_meant.py::test_random_references_have_one_answer", 480),
+    "policies": Generator("tests/merge/test_policies.py::test_replicas_hold_what_the_model_says", 20, histories=3),
     "previews": Generator("tests/replica/test_preview.py", 2, "CRDTSQL_PREVIEWS", len(FAMILIES)),
     "plain": Generator(f"{MACHINES}/simulation/test_stateful.py::test_replicas_hold_what_the_model_says", 120),
     "purges": Generator(f"{MACHINES}/property/test_purges.py", 60, "CRDTSQL_PURGES"),
