@@ -50,6 +50,7 @@ class MergeReport:
     Attributes:
         sender: site id of the exporting replica, as hex.
         known: the changeset held nothing new.
+        repeated: some of it was here already, which the sender did not know.
         tables: table name -> counts, for the tables in which anything changed.
         unrelated: table name -> how many rows had equal keys and other values, where both sides had filled the table separately.
         notices: what a person should know, such as which columns are not in this file.
@@ -60,6 +61,7 @@ class MergeReport:
     tables: dict[str, TableReport] = field(default_factory=dict)
     unrelated: dict[str, int] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    repeated: bool = False
 
     def of(self, table: str) -> TableReport:
         """Return the counts of one table."""
@@ -92,11 +94,13 @@ class MergeReport:
         }
         unrelated = {str(table): int(rows) for table, rows in found.get("unrelated", {}).items()}
         notices = [str(notice) for notice in found.get("notices", [])]
-        return MergeReport(str(found["sender"]), found["known"] is True, tables, unrelated, notices)
+        repeated = found.get("repeated") is True
+        return MergeReport(str(found["sender"]), found["known"] is True, tables, unrelated, notices, repeated)
 
     def add(self, later: MergeReport) -> None:
         """Count in what a later merge did."""
         self.sender, self.known = later.sender, self.known and later.known
+        self.repeated |= later.repeated
         for name, report in later.tables.items():
             self.tables.setdefault(name, TableReport()).add(report)
         for name, rows in later.unrelated.items():

@@ -95,12 +95,26 @@ class Lookups(Session):
             return {**retiring.told_in_terms_of(self.registry, peer)}
 
     @verb
-    def remember_peer(self, site: str, vector: Vector) -> None:
-        """Remember what a peer has, for `status`."""
+    def both_heard(self, site: str, vector: Vector) -> bool:
+        """Tell whether a peer and this replica both have changes that neither had when they last met, if they ever did.
+
+        They have these from others; or somebody told one of them that it has them, so that nobody gives it these any more.
+        """
         with self._explained():
-            read = partial(self._read_peer, bytes.fromhex(site))
-            known = memory.of_content(self.connection, ("peer", site), read)
-            told = sites.read_vector(self.connection, vector)
+            known, told = self._remembered(site), sites.read_vector(self.connection, vector)
+            if told is known.told:
+                return False
+            news = {one: told[one] for one in differing(told, known.vector) if told[one] > known.vector.get(one, 0)}
+            if not news:
+                return False
+            here = by_id(self._shared_standing(vector).vector)
+        return any(here.get(one, 0) > known.vector.get(one, 0) for one in news)
+
+    @verb
+    def remember_peer(self, site: str, vector: Vector) -> None:
+        """Remember what a peer has, for `status`, and for the next sync with it."""
+        with self._explained():
+            known, told = self._remembered(site), sites.read_vector(self.connection, vector)
         if told is known.told:
             return
         if any(told[origin] > known.vector.get(origin, 0) for origin in differing(told, known.vector)):
@@ -108,6 +122,9 @@ class Lookups(Session):
                 self.registry.remember_peer(bytes.fromhex(site), told)
         elif isinstance(vector, SharedVector):
             known.told = told
+
+    def _remembered(self, site: str) -> _Remembered:
+        return memory.of_content(self.connection, ("peer", site), partial(self._read_peer, bytes.fromhex(site)))
 
     def _read_peer(self, site: bytes) -> _Remembered:
         with reading(self.connection):

@@ -275,7 +275,8 @@ class Replica(
                 fence.check(self.registry, header)
                 check_needs(self.registry, header)
                 check_skew(header, self._now)
-                known = not header.has_news_for(retired.vector_with(self.registry, header.vector))
+                here = retired.vector_with(self.registry, header.vector)
+                known, repeated = not header.has_news_for(here), header.repeats(here)
                 told = signer is not None or link is not None or self._has_words(self._own_words(header))
             if facts.is_guarded(self.connection):
                 self._seal()
@@ -285,12 +286,13 @@ class Replica(
                         self.registry.says_more = False
                         self._learn(self._own_words(header), self._believed(received))
                         self._keep_link(link, data)
-                return MergeReport(header.sender.hex(), known=True)
+                return MergeReport(header.sender.hex(), known=True, repeated=repeated)
             self.on_progress("check", 0, 1)
             try:
                 report = self._take_in(received, refuse_unrelated, allowed, lambda: self._keep_link(link, data))
             except NotAllowedError as error:
                 raise self._set_aside(error, data, link) from error
+            report.repeated = repeated
         return self._told_of(report)
 
     def take_aside(self, number: int) -> MergeReport:

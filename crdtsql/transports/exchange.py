@@ -75,14 +75,19 @@ def answer(replica: Replica, request: Request) -> Response:
 def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncReport:
     """Exchange changes with a peer."""
     kept = peer.known
-    known = None if peer.asks_first else kept or cards.read(replica, peer.address)
+    known, both_heard = None if peer.asks_first else kept or cards.read(replica, peer.address), False
     if known is None:
         known = ask(replica, peer)
+        both_heard = replica.both_heard(known.site, known.vector)
     report, known, asked_ms = exchange(replica, peer, known, options)
+    both_heard |= report.there is not None and report.there.repeated
     is_whole = options.pull and options.push
     site, here, _ = standing(replica, known.vector)
-    if is_whole and spotchecks.is_due(replica, site, peer.address, asked_ms) and known.vector == here:
-        spotchecks.spot_check(replica, peer, known, report)
+    if spotchecks.is_due(replica, site, peer.address, asked_ms, reason=both_heard):
+        if is_whole and known.vector == here:
+            spotchecks.spot_check(replica, peer, known, report)
+        elif both_heard:
+            spotchecks.put_off(replica, peer.address)
     replica.remember_peer(known.site, known.vector)
     peer.acknowledge(site, here)
     if not peer.asks_first:

@@ -292,6 +292,10 @@ class Header:
         """Return the entries of the sender's vector that are above those of another one."""
         return _above(self._listed if vector is self.part_of else self.vector, vector)
 
+    def repeats(self, vector: Vector) -> bool:
+        """Tell whether there is any event in the changeset that a replica with this version vector has, and need not have."""
+        return any(site.upto > site.needs < vector.get(site.id, 0) for site in self.sites)
+
     def needs_above(self, vector: Vector) -> dict[bytes, int]:
         """Return the entries that a receiver must cover and that are above those of a vector."""
         return _above(self._needed if vector is self.part_of else self.needs, vector)

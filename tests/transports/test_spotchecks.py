@@ -9,7 +9,7 @@ import pytest
 
 from crdtsql import Replica, sync
 from crdtsql.base.clock import from_ms as hlc_from_ms
-from crdtsql.replica import SyncOptions
+from crdtsql.replica import SyncOptions, SyncReport
 from crdtsql.transports.exchange import answer, sync_with_peer
 from crdtsql.transports.interface import Request, Response
 from crdtsql.transports.messages import pack_request, pack_response, unpack_request, unpack_response
@@ -22,22 +22,34 @@ LATER = spotchecks.EVERY_MS + 1
 
 
 class Afar:
-    """A peer behind messages, as over HTTP or ssh; counts what it is asked."""
+    """A peer behind messages, as over HTTP or ssh; counts what it is asked.
+
+    Args:
+        silent: it does not say that some of what it was sent was there already, as earlier versions.
+    """
 
     asks_first = False
 
-    def __init__(self, there: Replica) -> None:
-        self.there, self.known, self.asked = there, None, 0
+    def __init__(self, there: Replica, *, silent: bool = False) -> None:
+        self.there, self.known, self.asked, self.silent = there, None, 0, silent
         self.address = f"afar:{there.path}"
 
     def exchange(self, request: Request) -> Response:
         """Answer."""
         self.asked += 1
         found = answer(self.there, unpack_request(pack_request(request)))
+        if self.silent and found.merged is not None:
+            found.merged.repeated = False
         return unpack_response(pack_response(found), self.address)
 
     def acknowledge(self, site: str, vector: Any) -> None:
         """Do nothing."""
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a spot check for which there is reason not wait for longer than the one before took, however slow the machine is."""
+    monkeypatch.setattr(spotchecks, "SHORT_MS", 60_000)
 
 
 @pytest.fixture
@@ -68,27 +80,39 @@ def _lie(liar: Replica, about: Replica, to: Replica, hlc: int) -> None:
 
 
 def _held_back(
-    world: tuple[Clock, Replica, Replica, Replica], peer: Afar | None = None
-) -> tuple[Clock, Replica, Replica]:
+    world: tuple[Clock, Replica, Replica, Replica], peer: Afar | None = None, options: SyncOptions | None = None
+) -> tuple[SyncReport, Replica, Replica]:
     """Have the liar say to one replica that it has what the other one has just written; then sync these."""
-    clock, one, other, liar = world
+    _, one, other, liar = world
     other.connection.execute("INSERT INTO task VALUES ('lost', 'x')")
     _lie(liar, other, one, other.vector()[other.site])
-    sync(one, other) if peer is None else sync_with_peer(one, peer, SyncOptions())
-    assert one.vector() == other.vector()
+    report = sync(one, other) if peer is None else sync_with_peer(one, peer, options or SyncOptions())
     assert one.connection.execute("SELECT count(*) FROM task WHERE id = 'lost'").get == 0
-    return clock, one, other
+    return report, one, other
 
 
-def test_a_vector_that_lies_is_noticed_by_both_sides(world: tuple[Clock, Replica, Replica, Replica]) -> None:
-    """What one replica ignores because somebody said that it has it is found at the next spot check, and both sides say so."""
-    clock, one, other = _held_back(world)
-    assert not one.differing()
-    clock.ms += LATER
-    report = sync(one, other)
+def _noted(report: SyncReport, one: Replica, other: Replica) -> None:
+    """Check that a difference was found, and that both sides say so."""
+    assert one.vector() == other.vector()
     assert report.differing == 1
     assert one.differing()[other.site].rows == other.differing()[one.site].rows == {"task": 1}
     assert (one.differing()[other.site].told, other.differing()[one.site].told) == (False, True)
+
+
+@pytest.mark.parametrize("begins", ["who was told", "who wrote"])
+def test_a_vector_that_lies_is_noticed_by_both_sides(
+    world: tuple[Clock, Replica, Replica, Replica], begins: str
+) -> None:
+    """What one replica ignores because somebody said that it has it is found in the first sync with who wrote it, and both say so."""
+    clock, first, second, liar = world
+    turned = (clock, first, second, liar)
+    if begins == "who wrote":
+        second.connection.execute("INSERT INTO task VALUES ('lost', 'x')")
+        _lie(liar, second, first, second.vector()[second.site])
+        report, one, other = sync(second, first), second, first
+    else:
+        report, one, other = _held_back(turned)
+    _noted(report, one, other)
     assert one.doctor().broken
     assert any(finding.about == "differing" for finding in other.doctor().findings)
     assert any("have the same changes, but not the same rows (task: 1)" in notice for notice in one.notices)
@@ -101,11 +125,9 @@ def test_a_claim_about_the_future_is_noticed_too(world: tuple[Clock, Replica, Re
     _lie(liar, other, one, hlc_from_ms(clock.ms + 240_000))
     other.connection.execute("INSERT INTO task VALUES ('lost', 'x')")
     assert other.vector()
-    sync(one, other)
+    assert sync(one, other).differing == 1
     assert one.vector() == other.vector()
     assert one.connection.execute("SELECT count(*) FROM task WHERE id = 'lost'").get == 0
-    clock.ms += LATER
-    assert sync(one, other).differing == 1
     assert other.differing()
     assert other.verify(one, repair=True).equal
     assert one.connection.execute("SELECT count(*) FROM task WHERE id = 'lost'").get == 1
@@ -115,37 +137,117 @@ def test_a_claim_about_the_future_is_noticed_too(world: tuple[Clock, Replica, Re
     assert not one.differing()
 
 
+def test_a_lie_about_a_third_one_is_noticed_between_two_others(
+    world: tuple[Clock, Replica, Replica, Replica], tmp_path: Path
+) -> None:
+    """Who was told to have what a third one wrote is found out by anybody who really has it."""
+    clock, one, other, liar = world
+    with one.clone(tmp_path / "third.db") as third:
+        third.connection.execute("INSERT INTO task VALUES ('before', 'x')")
+        for _ in range(2):
+            sync(third, other), sync(third, one), sync(one, liar)
+        third.connection.execute("INSERT INTO task VALUES ('lost', 'x')")
+        sync(third, other)
+        _lie(liar, third, one, third.vector()[third.site])
+    _noted(sync(one, other), one, other)
+
+
+def test_clones_that_meet_for_the_first_time(tmp_path: Path) -> None:
+    """That two have the same changes when they first meet is no proof that these are there."""
+    clock = Clock(START_MS)
+    with replica(tmp_path / "1.db", SCHEMA, site=1, now=clock) as one:
+        one.connection.execute("INSERT INTO task VALUES ('of 1', 'x')")
+        with one.clone(tmp_path / "2.db") as other, one.clone(tmp_path / "3.db") as liar:
+            other.connection.execute("INSERT INTO task VALUES ('early', 'x')")
+            sync(other, liar)
+            other.connection.execute("INSERT INTO task VALUES ('lost', 'x')")
+            _lie(liar, other, one, other.vector()[other.site])
+            assert one.connection.execute("SELECT count(*) FROM task WHERE id = 'lost'").get == 0
+            _noted(sync(one, other), one, other)
+
+
 def test_verify_with_repair_mends_that(world: tuple[Clock, Replica, Replica, Replica]) -> None:
     """Once it is mended, both have the row, and nothing is said any more; the liar's claim stands in nobody's way."""
-    clock, one, other = _held_back(world)
-    clock.ms += LATER
-    sync(one, other)
+    _, one, other = _held_back(world)
     one.verify(other, repair=True)
     for side in (one, other):
         assert side.connection.execute("SELECT count(*) FROM task WHERE id = 'lost'").get == 1
     assert not one.differing()
-    clock.ms += LATER
+    world[0].ms += LATER
     sync(other, one)
     assert not other.differing()
     assert not other.doctor().broken
 
 
-def test_a_spot_check_over_messages(world: tuple[Clock, Replica, Replica, Replica]) -> None:
-    """Over a transport it is the same, and what is asked for it is asked rarely."""
-    clock, one, other = _held_back(world)
+@pytest.mark.parametrize("begins", ["who was told", "who wrote"])
+def test_a_spot_check_over_messages(world: tuple[Clock, Replica, Replica, Replica], begins: str) -> None:
+    """Over a transport it is the same, and without reason nothing is asked for it."""
+    _, one, other, liar = world
+    if begins == "who wrote":
+        one, other = other, one
     peer = Afar(other)
     for _ in range(3):
         sync_with_peer(one, peer, SyncOptions())
     usual = peer.asked
     sync_with_peer(one, peer, SyncOptions())
     assert peer.asked == usual + 1
-    clock.ms += LATER
-    sync_with_peer(one, peer, SyncOptions())
-    assert one.differing()
-    assert other.differing()
+    told, writes = (one, other) if begins == "who was told" else (other, one)
+    writes.connection.execute("INSERT INTO task VALUES ('lost', 'x')")
+    _lie(liar, writes, told, writes.vector()[writes.site])
+    _noted(sync_with_peer(one, peer, SyncOptions()), one, other)
     looked = peer.asked
     sync_with_peer(one, peer, SyncOptions())
     assert peer.asked == looked + 1
+
+
+def test_who_says_nothing_of_that_is_looked_at_now_and_then(world: tuple[Clock, Replica, Replica, Replica]) -> None:
+    """Where there is no reason to be seen, as with an earlier version, the next spot check finds it all the same."""
+    clock, one, other, liar = world
+    peer = Afar(other, silent=True)
+    sync_with_peer(one, peer, SyncOptions())
+    clock.ms += LATER
+    sync_with_peer(one, peer, SyncOptions())
+    report, one, other = _held_back(world, peer)
+    assert report.differing == 0
+    assert not one.differing()
+    clock.ms += LATER
+    _noted(sync_with_peer(one, peer, SyncOptions()), one, other)
+
+
+def test_a_reason_counts_until_there_was_a_spot_check(
+    world: tuple[Clock, Replica, Replica, Replica], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync in one direction can't look; the next one in both does, be it that of another process."""
+    clock, one, other, _ = world
+    peer = Afar(other)
+    sync_with_peer(one, peer, SyncOptions())
+    report, one, other = _held_back(world, peer, SyncOptions(pull=False))
+    assert report.differing == 0
+    spotchecks._NEXT.clear()
+    _noted(sync_with_peer(one, peer, SyncOptions()), one, other)
+
+
+def test_a_slow_one_is_not_made_again_at_once(
+    world: tuple[Clock, Replica, Replica, Replica], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all reason a spot check waits for some times as long as the last one took."""
+    clock, one, other, liar = world
+    monkeypatch.setattr(spotchecks, "SHORT_MS", -1)
+    monkeypatch.setattr(spotchecks, "SHARE_WITH_REASON", 0)
+    passed = iter(range(0, 10_000, 5))
+    monkeypatch.setattr("time.monotonic", lambda: float(next(passed)))
+    clock.ms += LATER
+    assert sync(one, other).differing == 0
+    monkeypatch.setattr(spotchecks, "SHARE_WITH_REASON", 20)
+    clock.ms += LATER
+    assert sync(one, other).differing == 0
+    report, one, other = _held_back(world)
+    assert report.differing == 0
+    clock.ms += 20 * 5_000 - 1
+    assert sync(one, other).differing == 0
+    spotchecks._NEXT.clear()
+    clock.ms += 1
+    _noted(sync(one, other), one, other)
 
 
 def test_large_files_are_looked_at_since_the_last_spot_check(
@@ -158,10 +260,8 @@ def test_large_files_are_looked_at_since_the_last_spot_check(
     sync_with_peer(one, peer, SyncOptions())
     clock.ms += LATER
     sync_with_peer(one, peer, SyncOptions())
-    _held_back(world, peer)
-    assert not one.differing()
-    clock.ms += LATER
-    assert sync_with_peer(one, peer, SyncOptions()).differing == 1
+    report, one, other = _held_back(world, peer)
+    _noted(report, one, other)
     one.verify(other, repair=True)
     clock.ms += LATER
     assert sync_with_peer(one, peer, SyncOptions()).differing == 0
@@ -186,9 +286,7 @@ def test_what_was_found_here_stands_against_what_the_other_one_says(
     world: tuple[Clock, Replica, Replica, Replica],
 ) -> None:
     """Who is found to differ can't have that forgotten here by saying that all is well."""
-    clock, one, other = _held_back(world)
-    clock.ms += LATER
-    sync(one, other)
+    _, one, other = _held_back(world)
     answer(one, Request(other.site, {}, pull=False, question={"differing": {}}))
     assert one.differing()[other.site].rows == {"task": 1}
 
