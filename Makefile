@@ -62,7 +62,7 @@ $(DATASETTE)/.ready: pyproject.toml $(READY)
 	  { echo "make soak tests the plugin of Datasette with the alpha of 1.0. pip says above why it could not be installed"; exit 1; }
 	@touch $@
 
-soak: $(READY) $(TOOLS)/.ready $(DATASETTE)/.ready  ## long runs: mlflow, optuna, LangGraph and llm, random histories for SECONDS, then many kills, failing calls, statements and hostile files
+soak: $(READY) $(TOOLS)/.ready $(DATASETTE)/.ready  ## long runs: mlflow, optuna, LangGraph and llm, random histories for SECONDS, then kills, failing calls, statements and hostile files, and 1,000 kills of each command, or as many as SECONDS allow
 	CRDTSQL_TOOLS=$(TOOLS)/bin/python $(BIN)/python -m pytest -q tests/programs/trackers.py tests/programs/agent_tools.py
 	CRDTSQL_DATASETTE=$(DATASETTE)/bin/python $(BIN)/python -m pytest -q tests/interop/test_datasette.py
 	CRDTSQL_SEEDS=175 $(BIN)/python -m pytest -q tests/machines/simulation/constrained/test_constrained.py
@@ -73,6 +73,7 @@ soak: $(READY) $(TOOLS)/.ready $(DATASETTE)/.ready  ## long runs: mlflow, optuna
 	  $(BIN)/python -m pytest -q tests/machines --ignore tests/machines/simulation tests/programs \
 	  tests/capture/test_statement_matrix.py tests/evolve/test_tampering.py tests/conflicts/test_conflicts.py \
 	  tests/fold/test_homomorphism.py tests/store/test_waiting.py tests/numbers/test_meant.py tests/transports/http/test_faults.py
+	$(BIN)/python -m tests.machines.faults.killing --each 1000 --seconds $(SECONDS)
 
 histories: $(READY)  ## random histories of all generators for SECONDS, new ones in each run; histories.json adds up what ran clean
 	$(BIN)/python -m tests.machines.ledger --seconds $(SECONDS)

@@ -1,5 +1,7 @@
 """Many kills: `python -m tests.machines.faults.killing --seconds 3600` kills the command of which there were fewest, again and again.
 
+With `--each 1000` it ends once so many of each command ended well on this tree.
+
 Each command is begun by a fork of a process which has all loaded, and dies by SIGKILL: every other one at a call that changes what is on
 the disk, each of them in turn, with the write half done and not at all, the rest at any time. Then the files are looked at, and the command
 is done again; but not where a command that died before left the same bytes in all files, because forks have the same times and numbers
@@ -100,12 +102,21 @@ def kill_some(name: str, journal: str, first: int, batch: int, folder: Path, cal
         return killing.landed, len(killing.states)
 
 
+def of_command(ledger: Ledger, commit: str) -> Counter[str]:
+    """Count the kills of each command that ended well on a tree."""
+    found: Counter[str] = Counter()
+    for case, landed in ledger.clean.get(commit, {}).items():
+        found[case.split()[0]] += landed
+    return found
+
+
 def main() -> int:
     """Kill, report, and return 1 if something was wrong."""
     parser = argparse.ArgumentParser(description="Kill commands at random moments, and add up what ended well.")
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--file", type=Path, default=ROOT / "kills.json", help="the ledger")
     parser.add_argument("--only", action="append", choices=sorted(SCENES), help="kill these commands alone")
+    parser.add_argument("--each", type=int, help="end once so many kills of each command ended well on this tree")
     parser.add_argument("--first", type=int, help="kill from this kill on, some times, and note nothing")
     arguments = parser.parse_args()
     ledger, here, failed = Ledger(arguments.file), commit(), 0
@@ -114,7 +125,11 @@ def main() -> int:
     with fast_directory() as folder, watched() as calls:
         os.environ["CRDTSQL_STATE_DIR"] = f"{folder}/state"
         while time.monotonic() < until and not failed:
-            name, journal = min(cases, key=lambda case: ledger.next.get(" ".join(case), 0))
+            done = of_command(ledger, here)
+            wanted = [case for case in cases if arguments.each is None or done[case[0]] < arguments.each]
+            if not wanted:
+                break
+            name, journal = min(wanted, key=lambda case: ledger.next.get(" ".join(case), 0))
             case, began = f"{name} {journal}", time.monotonic()
             first = ledger.next.get(case, 0) if arguments.first is None else arguments.first
             landed, states = -1, 0
@@ -131,9 +146,7 @@ def main() -> int:
             )
             if arguments.first is not None:
                 return failed
-    killed: Counter[str] = Counter()
-    for case, landed in ledger.clean.get(here, {}).items():
-        killed[case.split()[0]] += landed
+    killed = of_command(ledger, here)
     for name, several in sorted(killed.items()):
         print(f"{name:10}  {several:9,}")
     print(f"{killed.total():,} kills ended well on {here}")

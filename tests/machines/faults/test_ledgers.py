@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.machines.faults.failing import Progress, go_on
 from tests.machines.faults.killing import Killing, kill_some
 from tests.machines.faults.scenes import SCENES
 from tests.machines.faults.test_faults import JOURNALS, Trials
+from tests.machines.ledger import Ledger
 
 LOOKS = {
     "aside", "blame", "claims", "completion", "conflicts", "demo", "diff", "doctor", "encryption key", "encryption list", "held",
@@ -86,6 +88,27 @@ def test_what_is_wrong_after_a_kill_is_found(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(killing.Trials, "check", spoiled)
     with watched() as calls, pytest.raises(AssertionError, match="name wal, kill 7"):
         kill_some("name", "wal", 7, 1, tmp_path / "scene", calls)
+
+
+def test_kills_end_once_there_were_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many of each command are made on a tree, whatever other trees had, and no more."""
+    made = Counter[str]()
+
+    def kill(name: str, *_: object) -> tuple[int, int]:
+        made[name] += 1
+        return 200, 1
+
+    monkeypatch.setattr(killing, "kill_some", kill)
+    monkeypatch.setattr(killing, "commit", lambda: "this")
+    ledger = tmp_path / "kills.json"
+    Ledger(ledger).note("this", "fold wal", 0, 250, clean=True, count=500)
+    Ledger(ledger).note("another", "name wal", 0, 250, clean=True, count=5_000)
+    words = ["killing", "--file", str(ledger), "--only", "fold", "--only", "name", "--each", "600", "--seconds", "60"]
+    monkeypatch.setattr("sys.argv", words)
+    assert killing.main() == 0
+    assert made == {"name": 3, "fold": 1}
+    assert killing.main() == 0
+    assert made.total() == 4
 
 
 def test_failing_calls_add_up(tmp_path: Path) -> None:
