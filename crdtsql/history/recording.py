@@ -14,7 +14,8 @@ from typing import LiteralString
 import apsw
 
 from crdtsql.base import EMPTY, Sql, TemporaryTable, fragment, identifier, integer, joined, naming, query, sql, text
-from crdtsql.history import tables
+from crdtsql.compaction import floor
+from crdtsql.history import reading, tables
 from crdtsql.sqlite import TableShape, schema
 from crdtsql.store import FIRST_UPDATE_OP, Field, Registry, Table
 
@@ -58,9 +59,10 @@ def _record(registry: Registry, table: Table, updated: Sequence[Field], removals
     if history is None or shape is None or schema.read(connection, history.name) is None:
         return False
     acted = query.exists(connection, "_crdt_attribution")
-    rendering = _Recording(table, history, shape, updated, removals=removals, acted=acted)
+    settled = max(floor.with_retired(registry, floor.read(registry).floor).values(), default=0)
+    rendering = _Recording(table, history, shape, updated, removals=removals, acted=acted, forgets=settled > 0)
     genesis_t, genesis_s = table.genesis or (None, None)
-    values = {"tbl": table.id, "genesis_t": genesis_t, "genesis_s": genesis_s}
+    values = {"tbl": table.id, "genesis_t": genesis_t, "genesis_s": genesis_s, "settled": settled}
     with _steps(connection, rendering, values):
         for statement in rendering.every():
             connection.execute(statement, values)
@@ -90,9 +92,10 @@ class _Recording:
         *,
         removals: bool,
         acted: bool,
+        forgets: bool,
     ) -> None:
         self.table, self.history, self.shape = table, history, shape
-        self.updates, self.removals, self.acted = bool(updated), removals, acted
+        self.updates, self.removals, self.acted, self.forgets = bool(updated), removals, acted, forgets
         self.fields = tables.kept(history, table.fields)
         self.updated = [field for field in self.fields if field in updated]
         self.key_definitions = shape.define_key(table.key_names)
@@ -221,10 +224,19 @@ class _Recording:
         )
 
     def _seen(self) -> Sql:
+        forgotten = fragment(
+            "history/recording/forgotten",
+            clock=self.table.clock,
+            clock_is_step=self._clock_is_step,
+            history=self.history.quoted,
+            entry_is_step=tables.key_is(self.table, "entry", "step"),
+            is_sound=reading.is_sound(tables.INSERTED, tables.DELETED, tables.UPDATED),
+        )
         return fragment(
             "history/recording/seen",
             clock=self.table.clock,
             clock_is_step=self._clock_is_step,
             heads=self.table.heads,
             heads_is_step=self.table.same_keys("heads", "step"),
+            forgotten=forgotten if self.forgets else EMPTY,
         )

@@ -280,6 +280,26 @@ def test_a_compaction_changes_nothing_of_it(app: Replica, clock: peers.Clock, tm
         assert app.history("task") == b.history("task")
 
 
+def test_a_write_says_what_it_had_seen_of_a_row_whose_stamps_are_gone(
+    app: Replica, clock: peers.Clock, tmp_path: Path
+) -> None:
+    """Who deletes a row once a compaction forgot who wrote it has seen these writes all the same: it is not there afterwards."""
+    with app.clone(tmp_path / "b.db") as b:
+        client(b, "INSERT INTO task VALUES ('t8', 'one', 1), ('t9', 'two', 2)")
+        sync(app, b)
+        client(app, "UPDATE task SET title = 'of app' WHERE id = 't9'")
+        client(b, "UPDATE task SET n = 3 WHERE id = 't9'")
+        for _ in range(3):
+            sync(app, b)
+            for replica in (app, b):
+                replica.compact(keep_ms=0)
+        client(app, "DELETE FROM task WHERE id IN ('t8', 't9')")
+        sync(app, b)
+        clock.ms += 10
+        assert past(app, clock.ms) == past(b, clock.ms) == rows(app) == rows(b)
+        assert not app.as_of("task", timedelta(0), "t8")
+
+
 def test_old_entries_go_where_they_are_not_kept(app: Replica, clock: peers.Clock) -> None:
     """What is older goes with a compaction, but for what says how rows were at the beginning of the time that is kept."""
     app.keep_history("task", keep=timedelta(seconds=1))

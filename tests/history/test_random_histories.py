@@ -53,6 +53,11 @@ class World:
                 self._clone(replica)
         for path in self.files[1:]:
             self.exchange(first, path)
+        for path in self.files:  # whom nobody heard of is not asked before something is forgotten
+            connection = apsw.Connection(str(path))
+            connection.execute("INSERT INTO list (name) VALUES (?)", (path.name,))
+            connection.close()
+        self.meet()
         self.wrote: dict[str, list[tuple[Any, ...]]] = {}
         self.past: list[tuple[datetime, dict[str, list[Any]]]] = []
         self.numbers = 0
@@ -113,8 +118,13 @@ class World:
         elif move < 0.7:
             with self.open(self.random.choice(self.files)) as replica:
                 replica.fold()
-        elif move < 0.95:
+        elif move < 0.88:
             self.exchange(*self.random.sample(self.files, 2))
+        elif move < 0.91:
+            with self.open(self.random.choice(self.files)) as replica:
+                replica.compact(keep_ms=0)
+        elif move < 0.95:
+            self.compact()
         else:
             self.rest()
 
@@ -122,10 +132,22 @@ class World:
         with self.open(one) as a, self.open(other) as b:
             sync(a, b)
 
-    def rest(self) -> None:
-        """Let all have everything, and remember how their tables are."""
+    def compact(self) -> None:
+        """Let all agree that what is there may be forgotten, and forget it."""
+        for _ in range(2):
+            for path in self.files:
+                with self.open(path) as replica:
+                    replica.compact(keep_ms=0)
+            self.meet()
+
+    def meet(self) -> None:
+        """Let all have everything."""
         for one, other in ((0, 1), (1, 2), (0, 1), (0, 2)):
             self.exchange(self.files[one], self.files[other])
+
+    def rest(self) -> None:
+        """Let all have everything, and remember how their tables are."""
+        self.meet()
         found = [self.shown(path) for path in self.files]
         assert found[0] == found[1] == found[2]
         self.clock.ms += 5

@@ -36,9 +36,16 @@ PASTS = (
     Mutant(
         "an entry does not say what its writer had seen",
         "sql/history/recording/seen.sql",
-        "WHERE head.s <> step.s AND",
-        "WHERE head.s = step.s AND",
+        "WHERE head.writer <> site.id AND",
+        "WHERE head.writer = site.id AND",
         tests=RANDOM,
+    ),
+    Mutant(
+        "an entry does not say what its writer had seen of a row whose stamps a compaction forgot",
+        "history/recording.py",
+        "forgotten=forgotten if self.forgets else EMPTY",
+        "forgotten=forgotten if self.acted and not self.forgets else EMPTY",
+        tests=EXAMPLES,
     ),
     Mutant(
         "a row at a time is gone if anybody deleted it",
