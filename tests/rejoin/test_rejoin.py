@@ -303,6 +303,21 @@ def test_a_second_time(make: Make) -> None:
     assert first.copy != second.copy
 
 
+def test_an_actor_whose_writes_were_sent_in_part(make: Make) -> None:
+    """Who wrote what is made anew is not told as of events that nobody has any more: what the file exports is taken."""
+    app, peer = make()
+    for title in ("sent", "unsent"):
+        app.connection.execute("INSERT INTO crdt_actor (actor) VALUES ('bot')")
+        app.connection.execute("UPDATE task SET title = ? WHERE id = 't1'", (title,))
+        app.connection.execute("DELETE FROM crdt_actor")
+        if title == "sent":
+            sync(app, peer)
+        app.fold()
+    app.rejoin(peer.export())
+    peer.merge(app.export())
+    assert read(peer, "SELECT title FROM task WHERE id = 't1'") == [("unsent",)]
+
+
 def test_a_restored_backup(make: Make, tmp_path: Path) -> None:
     """A file that was restored rejoins with what was written since then; what it had sent before comes from the other replica."""
     app, peer = make()

@@ -8,6 +8,13 @@ EXAMPLES = "tests/rejoin/test_rejoin.py"
 COMPACTION = "tests/rejoin/test_compaction.py"
 REJOINING = (
     Mutant(
+        "a file says who wrote events that it has no more",
+        "sql/export/acted/tell.sql",
+        "min(known.upto, site.upto)",
+        "known.upto",
+        tests=EXAMPLES,
+    ),
+    Mutant(
         "the state to rejoin is let go of before it was taken",
         "replica/combining.py",
         'attached(self.connection, "unsent", nested=True)',
