@@ -122,8 +122,10 @@ def own_words(registry: Registry, header: Header, known: Agreement) -> Header:
         return header
     sender = header.sender
     own = {site.ordinal for site in header.sites if site.id == sender}
+    known_sites = registry.ordinals()
     return replace(
         header,
+        sites=tuple(site for site in header.sites if site.upto or site.id == sender or site.id in known_sites),
         tables=tuple(table if table.rows else replace(table, old_numbers=(), rests=False) for table in header.tables),
         eras={uid: era for uid, era in header.eras.items() if registry.find_uid(uid) is not None},
         unseen=tuple(one for one in header.unseen if one.site in own),

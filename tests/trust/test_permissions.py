@@ -409,6 +409,24 @@ def test_what_it_says_in_the_header(three: list[Replica]) -> None:
     assert permissions.own_words(other.registry, said, Agreement()) == said
 
 
+def test_it_can_not_make_up_sites(three: list[Replica]) -> None:
+    """Sites that a limited site lists, and of which nobody has anything, are not kept: they would take the room of real ones."""
+    hub, limited, other = three
+    hub.allow(limited.site)
+    data = delta(limited, hub, "INSERT INTO task VALUES ('new', 'x', 1)")
+
+    def more(header: Any) -> None:
+        first = len(header["sites"]) + 1
+        made_up = [{"ordinal": first + n - 1_000, "id": f"{n:032x}", "upto": 0, "needs": 0} for n in range(1_000, 1_100)]
+        header["sites"] += made_up
+
+    before = len(hub.registry.sites())
+    assert not hub.merge(forge.with_header(data, more)).known
+    assert len(hub.registry.sites()) <= before + 1 and rows(hub, "task") == rows(limited, "task")
+    other.merge(hub.export())
+    assert rows(other, "task") == rows(hub, "task")
+
+
 def test_set_aside(three: list[Replica]) -> None:
     """What was refused is set aside as a whole, told by `status` and `doctor`, and taken once it may be; one that has all of another takes its place."""
     one, _, limited = three

@@ -182,6 +182,13 @@ TRUSTING = (
         tests="tests/trust/test_permissions.py",
     ),
     Mutant(
+        "a limited site fills the file with sites that it made up",
+        "trust/permissions.py",
+        "if site.upto or site.id == sender or site.id in known_sites),",
+        "if site.id),",
+        tests="tests/trust/test_permissions.py",
+    ),
+    Mutant(
         "what is refused is not set aside",
         "replica/replica.py",
         "raise self._set_aside(error, data, link) from error",
