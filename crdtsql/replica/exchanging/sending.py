@@ -129,7 +129,7 @@ class Sending(Permitting):
         ):
             return True
         with self._writing():
-            if chains.sealed_upto(self.registry) != since:
+            if chains.sealed_upto(self.registry) != since or signers.told(self.registry) != received.header.keys:
                 return True
             link, sign = chains.following(self.registry, received), signers.signing(self.registry, links=True)
             if sign is not None:
