@@ -282,6 +282,7 @@ class Replica(
                 self._seal()
             if known:
                 if told:
+                    self._check_held(link, received)
                     with self._changing(durable=False):
                         self.registry.says_more = False
                         self._learn(self._own_words(header), self._believed(received))

@@ -9,6 +9,7 @@ after all members have it, or when something was purged; what was signed of it s
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -34,6 +35,8 @@ FORK = "fork"
 MOST_KEPT = 1_000
 """So many links of a site are known for longer than their changesets are kept."""
 MOST_HEADS = 1_000
+MOST_TOLD = 10
+"""So many links of one site are looked at that are told without their changesets: an honest file tells three, and each costs a signature."""
 KEPT_MS = 30 * 24 * 3600 * 1000
 """So long the changeset of a link is kept at least, unless something is purged."""
 
@@ -236,27 +239,42 @@ def heads(registry: Registry) -> tuple[ChainLink, ...]:
     return tuple(found)
 
 
-def find_forks(registry: Registry, told: Iterable[ChainLink]) -> dict[bytes, Fork]:
+def some_of_each(told: Iterable[ChainLink]) -> dict[ChainLink, bytes]:
+    """Return so many of the links that are told without their changesets as are looked at, each with no key."""
+    counts, found = Counter[bytes](), dict[ChainLink, bytes]()
+    for link in told:
+        counts[link.site] += 1
+        if counts[link.site] <= MOST_TOLD:
+            found[link] = b""
+    return found
+
+
+def find_forks(registry: Registry, told: Mapping[ChainLink, bytes]) -> dict[bytes, Fork]:
     """Look whether links that are told exclude others, or such as are known; return two of each site of which that is proven.
 
     Only links that are signed count, and of a site that was believed again those after that. Whatever else is told hides nothing.
+
+    Args:
+        told: links, each with the key that its changeset names, b"" where it came without one.
     """
-    known, of_sites = signers.read(registry), dict[bytes, list[ChainLink]]()
-    for link in dict.fromkeys(told):
+    known, of_sites = signers.read(registry), dict[bytes, dict[ChainLink, bytes]]()
+    for link, key in told.items():
         if link.site in known and link.upto > known[link.site].pardoned:
-            of_sites.setdefault(link.site, []).append(link)
+            of_sites.setdefault(link.site, {})[link] = key
     forks = ((site, _find_fork(registry, known[site], links)) for site, links in of_sites.items())
     return {site: fork for site, fork in forks if fork is not None}
 
 
-def _find_fork(registry: Registry, signer: signers.Signer, told: Iterable[ChainLink]) -> Fork | None:
-    chain = dict[ChainLink, None]()
-    for link in told:
+def _find_fork(registry: Registry, signer: signers.Signer, told: Mapping[ChainLink, bytes]) -> Fork | None:
+    chain, kept = dict[ChainLink, bytes](), set[ChainLink]()
+    for link, key in told.items():
         place = {"site": link.site, "number": link.number, "pardoned": signer.pardoned}
         beside = [*_read(registry, sql("trust/chains/find_near"), place)]
         if link.hash not in [one.hash for one in beside]:
-            chain |= dict.fromkeys((*beside, link))
-    counting = (link for link in chain if link.upto > signer.pardoned and _is_signed_by(signer, link))
+            kept |= {*beside}
+            chain |= {**dict.fromkeys(beside, b""), link: key}
+    later = (one for one in chain.items() if one[0].upto > signer.pardoned)
+    counting = (link for link, key in later if _is_signed_by(signer, link, key, held=link in kept))
     in_order = sorted(counting, key=lambda link: link.number)
     return next((Fork(*pair) for pair in pairwise(in_order) if _exclude(*pair)), None)
 
@@ -275,10 +293,17 @@ def is_signed(registry: Registry, link: ChainLink) -> bool:
     return signer is not None and _is_signed_by(signer, link)
 
 
-def _is_signed_by(signer: signers.Signer, link: ChainLink) -> bool:
+def _is_signed_by(signer: signers.Signer, link: ChainLink, named: bytes = b"", *, held: bool = False) -> bool:
+    """Tell whether a link is signed with a key of its site that counted then.
+
+    Args:
+        named: the key that its changeset names; b"" if none came with it, and any may be it.
+        held: it was taken, so its key counted when it came, whatever is said since of when that was replaced.
+    """
     steps = signer.steps
     ends = [step.since for step in steps[1:]] + [link.upto]
-    return any(link.upto <= end and is_signed_with(step.key, link) for step, end in zip(steps, ends, strict=True))
+    counting = (step.key for step, end in zip(steps, ends, strict=True) if held or link.upto <= end)
+    return any(named in (b"", key) and is_signed_with(key, link) for key in counting)
 
 
 def is_signed_with(key: bytes, link: ChainLink) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from crdtsql.replica.waiting import Proven
 if TYPE_CHECKING:
     from crdtsql.merge import MergeReport
     from crdtsql.trust import Fork
-    from crdtsql.wire import Bundle, ChainLink, Changeset, Spilled
+    from crdtsql.wire import ChainLink, Changeset, Spilled
 
 
 class Chaining(Sending):
@@ -114,17 +114,19 @@ class Chaining(Sending):
         bundle = read_bundle(data)
         with self._explained():
             self.registry.require()
-        self._hear_heads(bundle)
         latest: dict[bytes, Changeset] = {}
+        told: dict[ChainLink, bytes] = {}
         gone, sender = 0, ""
         for link, one in bundle.changesets:  # one at a time: together they may be more than memory has room for
             received = unpack(one)
             if link is not None:
                 chains.check_content(link, received)
+                told[link] = received.header.keys[-1].key if received.header.keys else b""
             gone, sender = gone + sum(table.gone for table in received.header.tables), received.header.sender.hex()
             if len(received.header.keys) > 1:
                 latest[received.header.sender] = replace(received, body=memoryview(b""))
         self._hear_keys(latest.values())
+        self._hear_heads({**chains.some_of_each(bundle.heads), **told})
         limit = limit_of_each(self, limit, gone, lambda _: (one for _, one in bundle.changesets))
         report, refused = MergeReport(sender, known=True), list[ChangesetError]()
         for link, one in bundle.changesets:
@@ -156,15 +158,17 @@ class Chaining(Sending):
                     with self._writing():
                         self._note_signer(signer)
 
-    def _hear_heads(self, bundle: Bundle) -> None:
+    def _hear_heads(self, links: Mapping[ChainLink, bytes]) -> None:
         """Look whether what is told of chains, and what is known of them, exclude each other; if so, that site is believed no more.
+
+        Args:
+            links: each with the key that its changeset names, b"" where it came without one.
 
         Raises:
             UntrustedError: it is this file's own site.
         """
         from crdtsql.trust import chains, signers
 
-        links = [*bundle.heads, *(link for link, _ in bundle.changesets if link is not None)]
         with self._folded(self._proven_of_own(links), strict=False):
             found, known = chains.find_forks(self.registry, links), signers.read(self.registry)
             own = found.pop(self.registry.site_id(self.registry.self_ordinal), None)
@@ -226,6 +230,18 @@ class Chaining(Sending):
                 key.hex(),
             )
         return link
+
+    def _check_held(self, link: ChainLink | None, received: Changeset) -> None:
+        """Check what a link holds that is to be kept though all its changes are here: whoever lacks these takes it from here.
+
+        Raises:
+            InvalidChangesetError: nobody would take it.
+        """
+        from crdtsql.wire import laid_open
+
+        if link is not None:
+            with laid_open(self.connection, received):
+                pass
 
     def _keep_link(self, link: ChainLink | None, data: bytes | Spilled) -> None:
         """Keep a link that was merged, to be passed on; inside of that transaction."""

@@ -6,6 +6,7 @@ from tests.machines.mutants.kind import Mutant
 
 CHAINS = "tests/trust/test_chains.py"
 ATTACKS = "tests/trust/test_chain_attacks.py"
+LIES = "tests/trust/test_chain_lies.py"
 CHAINING = tuple(
     Mutant(name, file, find, put, tests=tests)
     for name, file, find, put, tests in (
@@ -26,8 +27,8 @@ CHAINING = tuple(
         (
             "anybody can say that a site signed two things",
             "trust/chains.py",
-            "link.upto > signer.pardoned and _is_signed_by(signer, link))",
-            "link.upto > signer.pardoned)",
+            "    counting = (link for link, key in later if _is_signed_by(signer, link, key, held=link in kept))\n",
+            "    counting = (link for link, _ in later)\n",
             CHAINS,
         ),
         (
@@ -166,8 +167,8 @@ CHAINING = tuple(
         (
             "the same proof counts again after a pardon",
             "trust/chains.py",
-            "    counting = (link for link in chain if link.upto > signer.pardoned and",
-            "    counting = (link for link in chain if",
+            "    later = (one for one in chain.items() if one[0].upto > signer.pardoned)\n",
+            "    later = chain.items()\n",
             ATTACKS,
         ),
         (
@@ -190,6 +191,41 @@ CHAINING = tuple(
             "        third = isinstance(error, UntrustedError) and error.site != sender",
             "        third = False",
             ATTACKS,
+        ),
+        (
+            "a key that is said to have been replaced earlier hides what it signed since",
+            "trust/chains.py",
+            "if held or link.upto <= end)",
+            "if link.upto <= end)",
+            LIES,
+        ),
+        (
+            "the ends of chains are heard before the keys that signed them",
+            "replica/guarding/chaining.py",
+            "        self._hear_keys(latest.values())\n        self._hear_heads({**chains.some_of_each(bundle.heads), **told})\n",
+            "        self._hear_heads({**chains.some_of_each(bundle.heads), **told})\n        self._hear_keys(latest.values())\n",
+            LIES,
+        ),
+        (
+            "a link of what is here is kept whatever it holds",
+            "replica/replica.py",
+            "                    self._check_held(link, received)\n",
+            "",
+            LIES,
+        ),
+        (
+            "a link is signed with another key than its changeset",
+            "replica/exchanging/sending.py",
+            " or signers.told(self.registry) != received.header.keys:",
+            ":",
+            LIES,
+        ),
+        (
+            "junk that is told of chains is looked at as a whole",
+            "trust/chains.py",
+            "        if counts[link.site] <= MOST_TOLD:\n",
+            "        if counts:\n",
+            LIES,
         ),
         (
             "a bundle may unfold to anything",
