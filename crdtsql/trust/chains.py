@@ -36,7 +36,7 @@ MOST_KEPT = 1_000
 """So many links of a site are known for longer than their changesets are kept."""
 MOST_HEADS = 1_000
 MOST_TOLD = 10
-"""So many links of one site are looked at that are told without their changesets: an honest file tells three, and each costs a signature."""
+"""So many links of one site that are told without their changesets are looked at: an honest file tells three."""
 KEPT_MS = 30 * 24 * 3600 * 1000
 """So long the changeset of a link is kept at least, unless something is purged."""
 

@@ -125,5 +125,7 @@ def test_links_that_are_told_cost_little(group: list[Replica], monkeypatch: pyte
     assert is_believed(hub, author.site) and len(looked) < 200
     looked.clear()
     with pytest.raises(errors.ChangesetError):
-        hub.merge(links.bundle([(replace(junk, number=number, content=junk.content), data) for number in range(3, 100)]))
+        hub.merge(
+            links.bundle([(replace(junk, number=number, content=junk.content), data) for number in range(3, 100)])
+        )
     assert is_believed(hub, author.site) and len(looked) < 500

@@ -417,7 +417,9 @@ def test_it_can_not_make_up_sites(three: list[Replica]) -> None:
 
     def more(header: Any) -> None:
         first = len(header["sites"]) + 1
-        made_up = [{"ordinal": first + n - 1_000, "id": f"{n:032x}", "upto": 0, "needs": 0} for n in range(1_000, 1_100)]
+        made_up = [
+            {"ordinal": first + n - 1_000, "id": f"{n:032x}", "upto": 0, "needs": 0} for n in range(1_000, 1_100)
+        ]
         header["sites"] += made_up
 
     before = len(hub.registry.sites())
