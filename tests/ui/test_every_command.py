@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import time
 from pathlib import Path
@@ -113,6 +114,9 @@ CALLS = {
     "write": "app.db task t1 title=x",
 }
 """A call of each command that succeeds in the folder below; it fails where app.db and all.crdt are not."""
+OF_ANY_FILE = {"doctor", "enable", "observe", "schema pull", "serve", "token list", "token revoke"}
+"""The commands that can do what is asked of them in a file where nothing is replicated too."""
+DATABASE_COMMANDS = {name for name, words in CALLS.items() if words.startswith(("app.db", "peer.db", "--as"))} - OF_ANY_FILE
 
 
 @pytest.fixture
@@ -233,6 +237,21 @@ def test_every_command_fails_in_json(name: str, tmp_path: Path, monkeypatch: pyt
     found = error_of(call(*strange))
     assert (found["exit_code"], found["kind"]) == (2, "UsageError") and "--no-such-option" in found["message"]
     assert os.listdir(tmp_path) in ([], ["state"])
+
+
+@pytest.mark.parametrize("name", sorted(DATABASE_COMMANDS))
+def test_every_command_says_that_nothing_is_replicated(name: str, folder: Path) -> None:
+    """In a file where nothing is set up a command that needs it says so, with the command that helps."""
+    for file in ("app.db", "peer.db"):
+        (folder / file).unlink()
+    for file in ("app.db", "peer.db"):
+        connection = apsw.Connection(str(folder / file))
+        connection.execute("CREATE TABLE task (id TEXT PRIMARY KEY, title TEXT UNIQUE, votes INTEGER)")
+        connection.execute("CREATE TABLE other (id INTEGER PRIMARY KEY)")
+        connection.close()
+    found = error_of(call(*words_of(name)))
+    assert (found["kind"], found["exit_code"]) == ("NotEnabledError", 1), found
+    assert re.search("(app|peer).db is not replicated yet: run `crdtsql enable (app|peer).db --all` first", found["message"])
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,8 @@ class Compacting(Session):
             raise UsageError("nobody is silent for a negative time: give a time, or 0 to end nobody")
         if dry_run:
             return self._foreseen(keep_ms, silent_ms=silent_ms)
+        with self._explained():
+            self.registry.require()
         while self._trim_histories():
             pass
         with self._folded():

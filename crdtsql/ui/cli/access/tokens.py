@@ -41,6 +41,7 @@ def add(database: str, name: str, tables: str | None, read_only: bool, write_onl
     if read_only and write_only:
         raise click.UsageError("--read-only and --write-only: such a token would be for nothing")
     with open_replica(database) as replica:
+        asked(replica, Registry.require)
         known = {caseless(table.name): table.name for table in asked(replica, Registry.tables)}
     chosen = None
     if tables is not None:
