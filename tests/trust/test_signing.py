@@ -304,6 +304,19 @@ def test_what_is_no_key_or_site(pair: tuple[Replica, Replica]) -> None:
         other.trust("0" * 31 + "1")
 
 
+def test_the_own_key_is_chosen_by_signing(pair: tuple[Replica, Replica]) -> None:
+    """Nobody can say of a file, in that file, that it signs with a key that it has not; the key that it has may be said."""
+    one, other = pair
+    mine = one.sign().key.hex()
+    for site, replica in ((one.site, one), (other.site, other)):
+        with pytest.raises(errors.UsageError, match="itself, which does not sign with that key"):
+            replica.trust(site, "0" * 64)
+    one.trust(one.site, mine)
+    one.trust(one.site)
+    assert one.sign().key.hex() == mine
+    other.merge(one.export())
+
+
 def test_a_rejoin_is_checked(pair: tuple[Replica, Replica]) -> None:
     """A replica takes the state of another one only if that one is believed."""
     one, other = pair

@@ -68,7 +68,7 @@ class Trusting(Session):
             key: its public key, as `sign` returns it there; None for the one that it was seen to sign with.
 
         Raises:
-            UsageError: that is no id or key, or no key of it is known.
+            UsageError: that is no id or key, no key of it is known, or it is this file, which signs with another one.
         """
         from dataclasses import replace
 
@@ -82,6 +82,9 @@ class Trusting(Session):
             before = signers.read(self.registry).get(name, Signer(name))
             steps = before.steps
             if key is not None and bytes.fromhex(key) not in [step.key for step in steps[-1:]]:
+                if name == self.registry.site_id(self.registry.self_ordinal):
+                    chosen = f"{suggest.command('sign', self.path)} says with which one it signs"
+                    raise UsageError(f"site {site} is {self.path} itself, which does not sign with that key: {chosen}")
                 steps = (KeyStep(bytes.fromhex(key)),)
             if not steps:
                 advice = f"{suggest.verb('sign')} prints it there, and --key takes it"
