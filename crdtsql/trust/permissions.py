@@ -201,15 +201,21 @@ def _check_own(registry: Registry, header: Header, permission: Permission) -> No
     Raises:
         NotAllowedError: it does; what it wrote itself can be taken once these have come from others.
     """
-    more = next((site for site in header.sites if site.id != header.sender and site.upto > site.needs), None)
-    if more is not None:
-        raise NotAllowedError(
-            f"the changeset of site {permission.site} brings changes of other sites, the first of them {more.id.hex()}, which it may "
-            f"not do here ({permission}): nothing was changed; what it wrote itself is taken once {registry.path} has got these "
-            "from others",
-            permission.site,
-            waits=True,
-        )
+    more = [site for site in header.sites if site.id != header.sender and site.upto > site.needs]
+    if not more:
+        return
+    vector = registry.vector()
+    if all(site.upto <= vector.get(site.id, 0) for site in more):
+        lacked = f"has these: write what it lacks alone, with {suggest.verb('export')} there and its option --for"
+        advice = f"{registry.path} {lacked}, which takes what {suggest.command('vector', registry.path)} prints"
+    else:
+        advice = f"what it wrote itself is taken once {registry.path} has got these from others"
+    raise NotAllowedError(
+        f"the changeset of site {permission.site} brings changes of other sites, the first of them {more[0].id.hex()}, which it may "
+        f"not do here ({permission}): nothing was changed; {advice}",
+        permission.site,
+        waits=True,
+    )
 
 
 def _broken(
