@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from crdtsql.replica import Replica
 
+MOST_WIDE = 1 << 30
+"""No line of a table is longer."""
 _BARS: list[Progress] = []
 _LOCK_TIMEOUT = "crdtsql.lock_timeout"
 
@@ -48,7 +50,10 @@ def print_json(found: Any) -> None:
 
 
 def print_table(columns: list[str], rows: list[list[str]]) -> None:
-    """Print rows below their columns' names; a name that begins with > is set to the right."""
+    """Print rows below their columns' names; a name that begins with > is set to the right.
+
+    Beyond a terminal each row is one line, however long: who reads it looks for words, and pastes keys and commands.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -57,7 +62,10 @@ def print_table(columns: list[str], rows: list[list[str]]) -> None:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    console().print(table)
+    out = console()
+    if not sys.stdout.isatty():
+        out.width = MOST_WIDE
+    out.print(table)
 
 
 def ask(deed: str) -> None:

@@ -77,6 +77,7 @@ def test_permissions_and_what_is_set_aside(folder: Path) -> None:
     ok("allow", "app.db", site, "--tables", "")
     execute(folder / "laptop.db", "INSERT INTO task VALUES ('c', 'of laptop')")
     refused("sync", "app.db", "laptop.db")
+    assert f"`crdtsql allow app.db {site}`" in ok("aside", "app.db").splitlines()[1]  # on one line, however long
     ok("aside", "app.db", "2", "--drop")
     assert ok("allow", "app.db", site, "--all") == f"site {site} may write anything\n"
     ok("sync", "app.db", "laptop.db")
