@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -101,7 +102,7 @@ def open_replica(path: str) -> Iterator[Replica]:
     """Open a file, with its notices on stderr and long work shown; wait for its locks as the command's options say."""
     from crdtsql.replica import Replica
 
-    with _watched(Replica.open(path, lock_timeout=lock_timeout())) as replica:
+    with _watched(partial(Replica.open, path, lock_timeout=lock_timeout())) as replica:
         yield replica
 
 
@@ -110,18 +111,19 @@ def open_rehearsed(path: str) -> Iterator[Replica]:
     """Open a copy of a file that nobody keeps, as `open_replica` does; the file is only read."""
     from crdtsql.replica import rehearse_file
 
-    with _watched(rehearse_file(path, lock_timeout=lock_timeout())) as replica:
+    with _watched(partial(rehearse_file, path, lock_timeout=lock_timeout())) as replica:
         yield replica
 
 
 @contextmanager
-def _watched(opening: AbstractContextManager[Replica]) -> Iterator[Replica]:
+def _watched(opening: Callable[[], AbstractContextManager[Replica]]) -> Iterator[Replica]:
+    """Hold what is opened; notices are heard before, because to open a file may have to tell of something."""
     logger = logging.getLogger("crdtsql")
     if _NOTICES not in logger.handlers:
         logger.addHandler(_NOTICES)
         logger.propagate = False
     with (
-        opening as replica,
+        opening() as replica,
         named(replica),
         INTERRUPTS.watching(replica),
         _progress(replica),

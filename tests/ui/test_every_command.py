@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shlex
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -287,6 +289,17 @@ def test_stamps_in_errors_are_strings(folder: Path) -> None:
     assert found["kind"] == "MissingChangesError"
     ((has, needs),) = [(entry["has"], entry["needs"]) for entry in found["details"]["missing"].values()]
     assert 0 < int(has) < int(needs)
+
+
+def test_what_opening_a_file_has_to_tell_is_a_notice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the first thing that a process has to tell is a line of JSON with --json, as that a file is a copy."""
+    for words in ((), ("--json",)):
+        shutil.copyfile("app.db", f"copy{len(words)}.db")
+        monkeypatch.setattr(logging.getLogger("crdtsql"), "handlers", [])
+        done = call("vector", f"copy{len(words)}.db", *words)
+        (line,) = done.stderr.splitlines()
+        notice = json.loads(line)["notice"] if words else line.removeprefix("crdtsql: ")
+        assert notice.startswith(f"copy{len(words)}.db: it is a copy") and (words or line != notice)
 
 
 def test_a_report_of_trouble_is_no_error(folder: Path) -> None:
