@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from crdtsql.base import UsageError
+from crdtsql.base import CrdtsqlError
 from crdtsql.replica import Replica
 
 
@@ -19,10 +19,10 @@ def metrics_text(replicas: Mapping[str, Replica], *, sizes: bool = True) -> str:
         sizes: also how many bytes crdtsql keeps, for which every page of a file is looked at.
 
     Raises:
-        UsageError: prometheus_client is not installed.
+        CrdtsqlError: prometheus_client is not installed.
     """
     try:
         from crdtsql.transports.observing import exposition
     except ImportError as error:
-        raise UsageError(f"metrics need prometheus-client ({error}): pip install 'crdtsql[metrics]'") from error
+        raise CrdtsqlError(f"metrics need prometheus-client ({error}): pip install 'crdtsql[metrics]'") from error
     return exposition.text([exposition.gather(name, replica, sizes=sizes) for name, replica in replicas.items()])
