@@ -175,7 +175,7 @@ class Explained:
             case apsw.ReadOnlyError():
                 said = f"{path} can't be written: no permission for the file or its folder"
             case apsw.FullError():
-                said = f"{path}: the disk is full; nothing was changed"
+                said = f"{path}: the disk is full: make room, then run this again; what could not be done as a whole was undone"
             case apsw.CorruptError():
                 said = f"{path} is damaged ({error}): restore a backup, or try sqlite3's .recover"
             case apsw.CantOpenError() | apsw.IOError():

@@ -12,7 +12,8 @@ import apsw
 import pytest
 
 from crdtsql import Replica
-from crdtsql.base.errors import UnknownRowError
+from crdtsql.base import query
+from crdtsql.base.errors import DatabaseError, UnknownRowError
 from crdtsql.compaction import Stride
 from crdtsql.purge import PurgeWalk
 from tests.support import state
@@ -128,6 +129,28 @@ def test_a_purge_that_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("what", ["rows", "actor"])
+def test_a_vacuum_that_fails_purged_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Where the disk has no room for VACUUM the purge is done, and that is said; no error says that nothing was changed."""
+    a, *_ = filled(tmp_path)
+    write(a, "INSERT INTO crdt_actor(actor) VALUES ('ann'); INSERT INTO u VALUES ('n', 'y'); DELETE FROM crdt_actor")
+    a.vector()
+    done = query.rows
+
+    def full(connection: apsw.Connection, statement: str, values: object = None) -> list[object]:
+        if statement == "VACUUM":
+            raise apsw.FullError("database or disk is full")
+        return done(connection, statement, values)
+
+    monkeypatch.setattr(query, "rows", full)
+    with pytest.raises(DatabaseError, match="the disk is full: make room") as caught:
+        a.purge("t", ["x1"], vacuum=True) if what == "rows" else a.purge_actor("ann", vacuum=True)
+    assert "nothing was changed" not in str(caught.value)
+    assert any("was purged before that, but VACUUM was not done: `sqlite3 " in notice for notice in a.notices)
+    if what == "rows":
+        assert read(a, BLANK) == [(1,)]
+
+
 def test_rows_that_are_named_are_looked_up_first(tmp_path: Path) -> None:
     """Of more rows than a step takes none is purged if one of them is unknown."""
     a = filled(tmp_path)[0]

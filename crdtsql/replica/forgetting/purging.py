@@ -171,7 +171,12 @@ class Purging(Session):
         if report.dry_run:
             return
         if vacuum:
-            query.rows(self.connection, "VACUUM")
+            try:
+                query.rows(self.connection, "VACUUM")
+            except BaseException:
+                again = suggest.sqlite("VACUUM", self.path)
+                self._notice(f"{self.path}: all of it was purged before that, but VACUUM was not done: {again} does it")
+                raise
             report.vacuumed = True
         report.log_left = not empty_log(self.connection, self.lock_timeout)
 
