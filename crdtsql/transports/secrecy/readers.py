@@ -116,11 +116,11 @@ def join(address: str, group: str) -> None:
     with _store(address) as store:
         store.exists()
         known = device.find(store.identity)
-        if known is not None and known.group != group:
+        if known is not None and known.group != group and known.ring:
             raise UsageError(
                 f"{address} is known to be of the group {known.group}: if it was begun anew, use another place for it"
             )
-        if known is None:
+        if known is None or known.group != group:  # nothing of a group that was misspelt was ever read
             device.keep(store.identity, device.KnownRing(group))
 
 

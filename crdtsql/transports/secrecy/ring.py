@@ -33,6 +33,10 @@ _DOMAIN = b"crdtsql ring 1\n"
 MOST_BYTES = 1 << 20
 
 
+class AnotherGroupError(InvalidChangesetError):
+    """A ring is of another group than the one that counts."""
+
+
 class Reader(NamedTuple):
     """A device that may read.
 
@@ -144,6 +148,7 @@ def read(data: bytes, private: str, version: int, group: str | None = None) -> R
         None if it is not for this device.
 
     Raises:
+        AnotherGroupError: it says that it is signed by another group.
         InvalidChangesetError: it is damaged, not signed by the group, or another version.
     """
     try:
@@ -151,7 +156,7 @@ def read(data: bytes, private: str, version: int, group: str | None = None) -> R
         signer = str(outside["group"])
         body = base64.b64decode(str(outside["body"]), validate=True)
         if group is not None and signer != group:
-            raise InvalidChangesetError("it is another group's")
+            raise AnotherGroupError("it is another group's")
         public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signer))
         public.verify(bytes.fromhex(str(outside["signature"])), _signed(version, body))
         inside = _dictionary(pyrage.decrypt(body, [x25519.Identity.from_str(private)]))

@@ -94,7 +94,7 @@ class Sealed(Store):
                 else None
             )
         least = 0 if known is None else known.version
-        ours, groups, excluded = b"" if known is None else known.ring, set(), 0
+        ours, groups, excluded, strange = b"" if known is None else known.ring, set(), 0, False
         for name in sorted(names):
             version = rings.version_of(name)
             if version is None or version < least or (data := self.within.get(name)) is None:
@@ -102,6 +102,7 @@ class Sealed(Store):
             try:
                 found = rings.read(data, private, version, None if known is None else known.group)
             except InvalidChangesetError as error:
+                strange = strange or isinstance(error, rings.AnotherGroupError)
                 self._remarks.append(f"{name}: {error}")
                 continue
             if found is None:
@@ -116,22 +117,35 @@ class Sealed(Store):
                 f"{suggest.command('encryption join', self.address, 'GROUP')}"
             )
         if best is None or excluded > best.version:
-            own = rings.public_key(private)
-            removed = known is not None and bool(known.ring) and bool(excluded)
-            why = (
-                "this device may not read it any more"
-                if removed
-                else "it is not encrypted for this device"
-                if excluded
-                else "the ring with its keys is not there, or not yet"
-            )
-            raise TransportError(
-                f"{self.address} is encrypted, and {why}: whoever began it lets this device in: "
-                f"{suggest.command('encryption add', self.address, own, options=['--name', socket.gethostname()])}"
-            )
+            if known is not None and not known.ring and strange and not excluded:
+                raise self._of_another_group(known.group)
+            raise self._not_for_this(rings.public_key(private), known, excluded)
         self._known = device.KnownRing(best.group, best.version, ours)
         device.keep(self.identity, self._known)
         return best
+
+    def _of_another_group(self, group: str) -> TransportError:
+        """Say that nobody of the group that somebody named here has anything there, so that it may be misspelt."""
+        prints = f"the group that {suggest.command('encryption list', self.address)} prints on a device that you trust"
+        return TransportError(
+            f"{self.address} is encrypted by another group than {group}, which this device was told to believe alone: nothing was "
+            f"taken; if that is misspelt, run {suggest.command('encryption join', self.address, 'GROUP')} with {prints}"
+        )
+
+    def _not_for_this(self, own: str, known: device.KnownRing | None, excluded: int) -> TransportError:
+        """Say why this device, with a public key, can't read what is there, and who can change that."""
+        removed = known is not None and bool(known.ring) and bool(excluded)
+        why = (
+            "this device may not read it any more"
+            if removed
+            else "it is not encrypted for this device"
+            if excluded
+            else "the ring with its keys is not there, or not yet"
+        )
+        return TransportError(
+            f"{self.address} is encrypted, and {why}: whoever began it lets this device in: "
+            f"{suggest.command('encryption add', self.address, own, options=['--name', socket.gethostname()])}"
+        )
 
     # -- files ------------------------------------------------------------------------------------
 

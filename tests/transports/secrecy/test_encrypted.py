@@ -247,6 +247,23 @@ def test_old_and_foreign_rings_do_not_count(machines: tuple[Machine, Machine, Ma
         secrecy.join(team, "0" * 64)
 
 
+def test_a_group_that_was_misspelt(machines: tuple[Machine, Machine, Machine], team: str) -> None:
+    """Whoever named a wrong group before the first sync is told so, takes nothing, and can name the right one; not after that."""
+    desk, laptop, _ = machines
+    let_in(desk, laptop, "laptop")
+    with desk:
+        ring, _ = secrecy.look(team)
+    with laptop:
+        secrecy.join(team, "0" * 64)
+    with pytest.raises(TransportError, match="by another group than 0000.*crdtsql encryption join dir:team GROUP"):
+        laptop.sync(team)
+    with laptop:
+        secrecy.join(team, ring.group)
+    laptop.sync(team)
+    with laptop, pytest.raises(UsageError, match="is known to be of the group"):
+        secrecy.join(team, "0" * 64)
+
+
 def sealed_identity() -> str:
     """Return how the store is kept in mind."""
     return f"dir:{os.path.realpath('team')}"
