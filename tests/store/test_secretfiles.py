@@ -24,7 +24,10 @@ def test_what_can_not_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(os, "fsync", full)
     with (
-        pytest.raises(errors.CrdtsqlError, match=r"signing.json can't be written \(No space left.*make room there; nothing was changed"),
+        pytest.raises(
+            errors.CrdtsqlError,
+            match=r"signing.json can't be written \(No space left.*make room there; nothing was changed",
+        ),
         secretfiles.changing(path, "key") as kept,
     ):
         kept["site"] = ["another"]

@@ -193,7 +193,11 @@ def test_it_speaks_for_itself_alone(three: list[Replica]) -> None:
     write(other, "INSERT INTO note VALUES ('of other', 'x')")
     sync(limited, other)
     write(limited, "INSERT INTO note VALUES ('own', 'x')")
-    refuses(one, limited.export(one.vector()), f"changes of other sites, the first of them {other.site}.* once .* has got these")
+    refuses(
+        one,
+        limited.export(one.vector()),
+        f"changes of other sites, the first of them {other.site}.* once .* has got these",
+    )
     sync(other, one)
     refuses(one, limited.export(), "has these: write what it lacks alone, .* what `crdtsql vector [^`]*` prints")
     one.merge(limited.export(one.vector()))

@@ -118,7 +118,9 @@ CALLS = {
 """A call of each command that succeeds in the folder below; it fails where app.db and all.crdt are not."""
 OF_ANY_FILE = {"doctor", "enable", "observe", "schema pull", "serve", "token list", "token revoke"}
 """The commands that can do what is asked of them in a file where nothing is replicated too."""
-DATABASE_COMMANDS = {name for name, words in CALLS.items() if words.startswith(("app.db", "peer.db", "--as"))} - OF_ANY_FILE
+DATABASE_COMMANDS = {
+    name for name, words in CALLS.items() if words.startswith(("app.db", "peer.db", "--as"))
+} - OF_ANY_FILE
 
 
 @pytest.fixture
@@ -253,7 +255,9 @@ def test_every_command_says_that_nothing_is_replicated(name: str, folder: Path) 
         connection.close()
     found = error_of(call(*words_of(name)))
     assert (found["kind"], found["exit_code"]) == ("NotEnabledError", 1), found
-    assert re.search("(app|peer).db is not replicated yet: run `crdtsql enable (app|peer).db --all` first", found["message"])
+    assert re.search(
+        "(app|peer).db is not replicated yet: run `crdtsql enable (app|peer).db --all` first", found["message"]
+    )
 
 
 @pytest.mark.parametrize(
