@@ -61,8 +61,8 @@ TRUSTING = (
             (
                 "a limited site may bring what others wrote",
                 "permissions.py",
-                "site.upto > site.needs), None)",
-                "False), None)",
+                "if site.id != header.sender and site.upto > site.needs]",
+                "if False]",
             ),
             (
                 "a limited site may write cells as another",
