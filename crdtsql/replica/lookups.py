@@ -95,33 +95,34 @@ class Lookups(Session):
             return {**retiring.told_in_terms_of(self.registry, peer)}
 
     @verb
-    def both_heard(self, site: str, vector: Vector) -> bool:
-        """Tell whether a peer and this replica both have changes that neither had when they last met, if they ever did.
+    def both_heard(self, site: str, here: Vector, there: Vector) -> bool:
+        """Tell whether this replica and a peer both have changes that neither had when they last met, if they ever did.
 
         They have these from others; or somebody told one of them that it has them, so that nobody gives it these any more.
+
+        Args:
+            here, there: what this replica and the peer have.
         """
         with self._explained():
-            known, told = self._remembered(site), sites.read_vector(self.connection, vector)
-            if told is known.told:
-                return False
-            news = {one: told[one] for one in differing(told, known.vector) if told[one] > known.vector.get(one, 0)}
-            if not news:
-                return False
-            here = by_id(self._shared_standing(vector).vector)
-        return any(here.get(one, 0) > known.vector.get(one, 0) for one in news)
+            known = self._remembered(site)
+            told, ours = (sites.read_vector(self.connection, vector) for vector in (there, here))
+        news = () if told is known.told else differing(told, known.vector)
+        return any(min(told[one], ours.get(one, 0)) > known.vector.get(one, 0) for one in news)
 
     @verb
-    def remember_peer(self, site: str, vector: Vector) -> None:
-        """Remember what a peer has, for `status`, and for the next sync with it."""
+    def remember_peer(self, site: str, vector: Vector) -> bool:
+        """Remember what a peer has, for `status` and `both_heard`; tell whether it is more than it was known to have."""
         with self._explained():
             known, told = self._remembered(site), sites.read_vector(self.connection, vector)
         if told is known.told:
-            return
+            return False
         if any(told[origin] > known.vector.get(origin, 0) for origin in differing(told, known.vector)):
             with self._writing():
                 self.registry.remember_peer(bytes.fromhex(site), told)
-        elif isinstance(vector, SharedVector):
+            return True
+        if isinstance(vector, SharedVector):
             known.told = told
+        return False
 
     def _remembered(self, site: str) -> _Remembered:
         return memory.of_content(self.connection, ("peer", site), partial(self._read_peer, bytes.fromhex(site)))

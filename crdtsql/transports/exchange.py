@@ -9,7 +9,7 @@ missing, and is asked once more.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crdtsql.base import (
     CannotRejoinError,
@@ -75,11 +75,13 @@ def answer(replica: Replica, request: Request) -> Response:
 def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncReport:
     """Exchange changes with a peer."""
     kept = peer.known
-    known, both_heard = None if peer.asks_first else kept or cards.read(replica, peer.address), False
+    known = None if peer.asks_first else kept or cards.read(replica, peer.address)
     if known is None:
         known = ask(replica, peer)
-        both_heard = replica.both_heard(known.site, known.vector)
-    report, known, asked_ms = exchange(replica, peer, known, options)
+    report, known, asked_ms, both_heard = exchange(replica, peer, known, options)
+    news = replica.remember_peer(known.site, known.vector)
+    if both_heard is None:  # what is new then is new to both, and neither gave it the other
+        both_heard = news
     both_heard |= report.there is not None and report.there.repeated
     is_whole = options.pull and options.push
     site, here, _ = standing(replica, known.vector)
@@ -88,7 +90,6 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
             spotchecks.spot_check(replica, peer, known, report)
         elif both_heard:
             spotchecks.put_off(replica, peer.address)
-    replica.remember_peer(known.site, known.vector)
     peer.acknowledge(site, here)
     if not peer.asks_first:
         peer.known = Response(known.site, known.vector, known.lanes)
@@ -97,17 +98,33 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
     return report
 
 
-def exchange(replica: Replica, peer: Peer, known: Response, options: SyncOptions) -> tuple[SyncReport, Response, int]:
-    """Bring each side what it lacks, given what is known of the peer, and note nothing of it outside of the two files.
+class Exchanged(NamedTuple):
+    """What came of an exchange.
 
-    Return what was done, what the peer said last, and when it was asked.
+    Attributes:
+        report: what was done.
+        known: what the peer said last.
+        asked_ms: when it was asked for that, in milliseconds since 1970.
+        both_heard: as `Replica.both_heard` said before anything was exchanged; None if nothing was.
     """
+
+    report: SyncReport
+    known: Response
+    asked_ms: int
+    both_heard: bool | None
+
+
+def exchange(replica: Replica, peer: Peer, known: Response, options: SyncOptions) -> Exchanged:
+    """Bring each side what it lacks, given what is known of the peer, and note nothing of it outside of the two files."""
     report = SyncReport(peer.address, MergeReport(known.site, known=True), MergeReport(replica.site, known=True))
+    both_heard: bool | None = None
     for left in reversed(range(ROUNDS)):
         request = _request(replica, known, options)
         asked_ms = replica.time_ms()
         if peer.asks_first and not request.changeset and not (options.pull and _has_news(known, request)):
             break
+        if both_heard is None:
+            both_heard = replica.both_heard(known.site, request.vector, known.vector)
         guessed, known = known, peer.exchange(request)
         counting.clock_seen(replica, known.site, known.clock_ms, (asked_ms, replica.time_ms()))
         _check_other(replica, known, peer)
@@ -120,7 +137,7 @@ def exchange(replica: Replica, peer: Peer, known: Response, options: SyncOptions
             break  # else it was made for what the peer had before: what is made for what it has may not have to wait
     else:
         raise TransportError(f"{peer.address} says something else of what it has each time it is asked: sync again")
-    return report, known, asked_ms
+    return Exchanged(report, known, asked_ms, both_heard)
 
 
 def ask(replica: Replica, peer: Peer) -> Response:

@@ -79,7 +79,7 @@ def _with_file(here: Rehearsed, there: Rehearsed, options: SyncOptions) -> SyncR
     known = exchange.ask(here, peer)
     here.fold(by_id(known.vector))
     cells = here.changes(known.vector) if options.push and here.has_news_for(known.vector, known.lanes) else []
-    report, _, _ = exchange.exchange(here, peer, known, options)
+    report = exchange.exchange(here, peer, known, options).report
     report.cells = cells
     return report
 

@@ -119,6 +119,18 @@ def test_a_vector_that_lies_is_noticed_by_both_sides(
     assert any("as that one says" in notice for notice in other.notices)
 
 
+def test_a_lie_is_noticed_where_nothing_is_exchanged(world: tuple[Clock, Replica, Replica, Replica]) -> None:
+    """Two that have equal vectors before they sync, and did not get them from each other, look too."""
+    _, one, other, liar = world
+    other.connection.execute("INSERT INTO task VALUES ('lost', 'x')")
+    _lie(liar, other, one, other.vector()[other.site])
+    other.merge(liar.export(other.vector()))
+    assert one.vector() == other.vector()
+    report = sync(one, other)
+    assert report.sent == report.received == 0
+    _noted(report, one, other)
+
+
 def test_a_claim_about_the_future_is_noticed_too(world: tuple[Clock, Replica, Replica, Replica]) -> None:
     """What a replica writes while another one was told that it has all of it up to then is found, and mended."""
     clock, one, other, liar = world

@@ -103,8 +103,15 @@ STRANGERS = (
     Mutant(
         "that both have what neither gave the other is no reason to look",
         "transports/exchange.py",
-        "both_heard = replica.both_heard(known.site, known.vector)",
+        "both_heard = replica.both_heard(known.site, request.vector, known.vector)",
         "both_heard = False",
+        tests=SPOTCHECKS,
+    ),
+    Mutant(
+        "that two are equal before they sync is no reason to look",
+        "transports/exchange.py",
+        "        both_heard = news\n",
+        "        both_heard = False\n",
         tests=SPOTCHECKS,
     ),
     Mutant(
