@@ -73,12 +73,14 @@ class Session:
         now: Now = now_ms,
         make_site: Callable[[], bytes] = new_site,
         lock_timeout: float = LOCK_TIMEOUT_S,
+        called: str | None = None,
     ) -> Self:
         """Open an existing SQLite file.
 
         A file that turns out to be a copy, or restored, gets a new site id here.
 
         Args:
+            called: the path of the file that people know, where this is a copy of it.
             lock_timeout: how many seconds to wait, now and later, for a file that another program has locked.
 
         Raises:
@@ -88,15 +90,14 @@ class Session:
             UnsafeUseError: something else than apsw has it open in this process.
         """
         name = os.fspath(path)
-        with Explained(name, lock_timeout):
+        with Explained(called or name, lock_timeout):
             connection = connect(name, lock_timeout)
             try:
                 replica = cls(connection, now=now, make_site=make_site, lock_timeout=lock_timeout)
-                replica.registry.given_path = name
+                replica.registry.given_path = called or name
                 connection.set_progress_handler(lambda: False, 500_000)
-                connection.config(
-                    apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1
-                )  # else bound values have it compile again (fact 28)
+                # Without that, bound values have it compile again (fact 28).
+                connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
                 connection.execute(
                     "PRAGMA foreign_keys = OFF; PRAGMA synchronous = EXTRA; PRAGMA cache_size = -65536; PRAGMA temp_store = FILE"
                 )
@@ -107,14 +108,21 @@ class Session:
         return replica
 
     @classmethod
-    def on(cls, connection: apsw.Connection, *, now: Now = now_ms, make_site: Callable[[], bytes] = new_site) -> Self:
-        """Work on a connection of the caller's, inside its transaction if it has one open.
+    def on(
+        cls,
+        connection: apsw.Connection,
+        *,
+        now: Now = now_ms,
+        make_site: Callable[[], bytes] = new_site,
+        called: str | None = None,
+    ) -> Self:
+        """Work on a connection of the caller's, inside its transaction if it has one open; on a copy of what is `called` so.
 
         Raises:
             UnsafeUseError: something else than apsw has its file open in this process.
         """
         replica = cls(connection, now=now, make_site=make_site)
-        replica.registry.given_path = connection.filename or ":memory:"
+        replica.registry.given_path = called or connection.filename or ":memory:"
         with replica._explained():
             check_alone(connection.filename, replica.path)
             replica._recognize()

@@ -95,8 +95,7 @@ def _opened(replica: Replica, path: str) -> Iterator[Replica]:
     """Open a copy of a copy."""
     with _copied(path) as target:
         if _has_pending(target):
-            with Copied.open(target, lock_timeout=replica.lock_timeout) as copy:
-                copy.path = path
+            with Copied.open(target, lock_timeout=replica.lock_timeout, called=path) as copy:
                 copy.fold()
                 yield copy
                 note = state_directory() / f"{copy.site}.json"
@@ -113,9 +112,7 @@ def _in_memory(target: Path, path: str) -> Iterator[Replica]:
     connection = apsw.Connection("")
     try:
         _load(target, connection, path)
-        copy = Copied.on(connection)
-        copy.path = path
-        yield copy
+        yield Copied.on(connection, called=path)
     finally:
         connection.close()
 

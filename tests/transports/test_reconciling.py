@@ -121,6 +121,20 @@ def test_what_is_no_copy(app: Path, tmp_path: Path) -> None:
         assert keys(replica) == ["a", "mine"]
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_copy_of_a_later_format(app: Path, waits: bool) -> None:
+    """The error names the copy, and a command about it, not where it was copied to."""
+    copy = copies(app)[0]
+    connection = apsw.Connection(str(copy))
+    if waits:
+        connection.execute("INSERT INTO task (id) VALUES ('waits')")
+    connection.execute("UPDATE _crdt_meta SET value = 99 WHERE name = 'format'").close()
+    connection.close()
+    with Replica.open(app) as replica, pytest.raises(errors.DatabaseError, match="has crdtsql format 99") as caught:
+        replica.reconcile(copy)
+    assert str(caught.value).startswith(f"{copy} has") and f"`crdtsql downgrade {copy} --to" in str(caught.value)
+
+
 def test_the_command(app: Path) -> None:
     """The command says of each copy what it brought."""
     given = [str(copy) for copy in copies(app)]
