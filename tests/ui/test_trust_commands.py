@@ -50,6 +50,14 @@ def test_from_nobody_to_trusted(folder: Path) -> None:
     assert f"crdtsql trust app.db {site}" in refused("sync", "laptop.db", "app.db")
 
 
+def test_proofs_and_signatures_end_together(folder: Path) -> None:
+    """One call ends both; it does not say to end the one first that it was told to end."""
+    ok("sign", "app.db")
+    ok("trust", "app.db", "--require-proofs")
+    assert "--no-require-proofs` first" in refused("trust", "app.db", "--no-require-signed", code=2)
+    assert "are not signed are taken too" in ok("trust", "app.db", "--no-require-signed", "--no-require-proofs")
+
+
 def test_required_for_once(folder: Path) -> None:
     """`sync` and `import` take changesets from trusted sites alone for once, whatever the file says."""
     execute(folder / "laptop.db", "INSERT INTO task VALUES ('b', 'of laptop')")
@@ -88,6 +96,7 @@ def test_permissions_and_what_is_set_aside(folder: Path) -> None:
     [
         "trust app.db --revoke",
         "trust app.db --key 00",
+        "trust app.db --require-proofs --no-require-signed",
         "trust app.db laptop --key 00",
         "allow app.db --no-delete",
         "allow app.db SITE --no-delete --all",

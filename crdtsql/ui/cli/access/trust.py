@@ -93,13 +93,15 @@ def trust(
         raise click.UsageError("say of which site, by its id")
     if revoke and key is not None:
         raise click.UsageError("--revoke takes no --key")
+    if proven and required is False:
+        raise click.UsageError("--require-proofs and --no-require-signed: proofs are signatures")
     with open_replica(database) as replica:
         if site is not None:
             replica.revoke(site) if revoke else replica.trust(site, key)
-        if required is not None:
-            replica.set_requires_signed(required)
         if proven is not None:
             replica.set_requires_proofs(proven)
+        if required is not None:
+            replica.set_requires_signed(required)
         found, names, me, required = replica.trusted(), replica.names(), replica.site, replica.requires_signed()
         proven = replica.requires_proofs()
     if as_json:
