@@ -45,7 +45,7 @@ def trim(registry: Registry, now_ms: int, most: int) -> int:
 
 def everything(registry: Registry, history: Table, now_ms: int) -> None:
     """Delete all entries of a history."""
-    with _erasing(registry):
+    with erasing(registry):
         registry.connection.execute(f"DELETE FROM {history.quoted}")
     _mark(registry, history, clock.from_ms(now_ms))
 
@@ -116,13 +116,14 @@ def _kept_keys(table: Table) -> list[Sql]:
 def _delete(registry: Registry, history: Table, places: list[Place]) -> int:
     if places:
         statement = f"DELETE FROM {history.quoted} WHERE at = ? AND site = ? AND op = ?"
-        with _erasing(registry):
+        with erasing(registry):
             registry.connection.executemany(statement, places)
     return len(places)
 
 
 @contextmanager
-def _erasing(registry: Registry) -> Iterator[None]:
+def erasing(registry: Registry) -> Iterator[None]:
+    """Let entries be taken out in a block."""
     registry.set(ERASING, 1)
     yield
     facts.drop(registry.connection, ERASING)

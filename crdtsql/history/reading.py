@@ -34,6 +34,8 @@ from crdtsql.sqlite import default_value, schema
 from crdtsql.store import Actor, Registry, Table
 
 DID = {tables.BEFORE: "before", tables.INSERTED: "inserted", tables.DELETED: "deleted", tables.UPDATED: "updated"}
+MADE_ANEW = {op + tables.ANEW: did for op, did in DID.items() if op != tables.BEFORE}
+"""What was made once more by a replica that rejoined counts as that: what it was at first is told, and gives no row of the past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,16 @@ def entries(
     )
     where, bound = _has_key(table, key)
     reader = _Reader(registry, table, shown=False)
-    found = [reader.entry(row) for row in reader.rows(where, bound | {"limit": -1 if limit is None else limit}, way)]
+    bound |= {"limit": -1 if limit is None else limit}
+    found = [reader.entry(row) for row in reader.rows(where, bound, way, DID | MADE_ANEW)]
     return found if limit is None else found[::-1]
+
+
+def made_anew(registry: Registry, table: Table, writes: ChosenWrites) -> Iterator[HistoryEntry]:
+    """Give those of some writes that a replica made once more when it rejoined."""
+    reader = _Reader(registry, table, shown=False)
+    for row in reader.rows(writes.where, writes.values | {"limit": -1}, Sql("entry.at, entry.site"), MADE_ANEW):
+        yield reader.entry(row)
 
 
 def rows(
@@ -125,7 +135,7 @@ def rows(
     width = len(table.key)
     known, found = None, WrittenRow([], None)
     order = joined([tables.keys(table, "entry"), Sql("entry.at, entry.site, entry.op")])
-    for row in reader.rows(where, bound | {"limit": -1}, order):
+    for row in reader.rows(where, bound | {"limit": -1}, order, DID):
         row_key = row[10 : 10 + width]
         if same(row_key) != known:
             if known is not None:
@@ -180,8 +190,10 @@ class _Reader:
         self._kept = [field.name for field in self._history.fields if field.name.startswith(("v_", "o_"))]
         self._width = len(table.key)
 
-    def rows(self, where: Sql, values: dict[str, SqliteValue], order: Sql) -> Iterator[tuple[Any, ...]]:
-        """Give the rows that `entry` and `present` read."""
+    def rows(
+        self, where: Sql, values: dict[str, SqliteValue], order: Sql, did: Mapping[int, str]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Give the rows that `entry` and `present` read, of entries of some kinds."""
         table = self._table
         beside = fragment("history/reading/beside", table=table.quoted, entry_is_shown=tables.entry_is_shown(table))
         statement = sql(
@@ -191,7 +203,7 @@ class _Reader:
             shown=joined((Sql(f", shown.{identifier(name)}") for name in table.names), "") if self._shown else EMPTY,
             history=self._history.quoted,
             beside=beside if self._shown else EMPTY,
-            is_sound=is_sound(*DID),
+            is_sound=is_sound(*did),
             where=where,
             order=order,
         )
@@ -232,7 +244,7 @@ def _entry(
     return HistoryEntry(
         table=table.name,
         key=key,
-        did=DID.get(op, "updated"),
+        did=(DID | MADE_ANEW)[op],
         values={
             names.get(uid) or naming.gone(uid, names.values()): found[naming.kept_value(uid)]
             for uid in wrote

@@ -17,6 +17,8 @@ from crdtsql.store import Field, Registry, Table
 
 BEFORE, INSERTED, DELETED, UPDATED, TRIMMED = 0, 1, 2, 4, 9
 """What an entry says: how the row was before the history knew of it, what was done to it; of no row: earlier ones were taken out."""
+ANEW = 10
+"""What is added to that of a write which a replica made once more as it rejoined: nobody has it as it was at first."""
 KEY, SAID = ("at", "site", "op"), ("columns", "seen", "since", "actor", "session", "run", "note")
 """The columns that a history has whatever its table has: those of its key, and the others."""
 OWN_COLUMNS = len(KEY) + len(SAID)

@@ -104,6 +104,7 @@ def undo(registry: Registry, writes: Writes, only: Collection[str] | None = None
                 report.unrecorded[table.name] = count
             continue
         planned += _plan(registry, table, writes, report)
+        report.left += _made_anew(registry, table, writes)
     carry_out(registry, planned, report)
     return report
 
@@ -116,6 +117,15 @@ def _plan(registry: Registry, table: Table, writes: Writes, report: UndoneWrites
         if found is not None:
             planned.append((table, found))
     return planned
+
+
+def _made_anew(registry: Registry, table: Table, writes: Writes) -> list[LeftAlone]:
+    """List the rows that the writes wrote, and that a replica wrote once more as it rejoined: these are its own writes."""
+    found: dict[Key, str] = {}
+    for entry in reading.made_anew(registry, table, writes):
+        found[entry.key] = entry.site
+    why = "what site {} wrote it wrote once more as it rejoined, as nobody's"
+    return [LeftAlone(table.name, key, None, why.format(site[:8])) for key, site in found.items() if _is_key(key)]
 
 
 def _is_key(key: Key) -> bool:

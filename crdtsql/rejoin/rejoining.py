@@ -14,16 +14,17 @@ from crdtsql.combine import combinations, keep_combinations
 from crdtsql.compaction import floor, retiring, rounds
 from crdtsql.conflicts import conflict_log
 from crdtsql.export import export
+from crdtsql.history import forgetting
 from crdtsql.merge import merge
 from crdtsql.numbers import blocks
-from crdtsql.rejoin.anew import Anew
+from crdtsql.rejoin.anew import Anew, Remade
 from crdtsql.rejoin.births import Numbers
 from crdtsql.rejoin.cells import Cells
 from crdtsql.rejoin.collisions import Logging, carry_over
 from crdtsql.rejoin.emptying import empty
 from crdtsql.rejoin.present import SeenBefore
 from crdtsql.rejoin.report import RejoinedTable, RejoinReport
-from crdtsql.rejoin.unsent import Reach, collect
+from crdtsql.rejoin.unsent import Reach, UnsentRow, collect
 from crdtsql.shown import moved, strangers
 from crdtsql.store import Registry, names, retired
 from crdtsql.wire import Header
@@ -104,7 +105,7 @@ def rejoin(
         SchemaMismatchError: a table is replicated there in another way.
         ConstraintViolationError: rows of a table that is not replicated refer to rows that are not there.
     """
-    connection, tables = registry.connection, registry.tables()
+    tables = registry.tables()
     own = _own(registry)
     reach = Reach(frozenset(own), _vector(header), header.table_uids, registry.vector())
     moved.take_in(registry)
@@ -130,8 +131,7 @@ def rejoin(
         registry.set("log_from", registry.number("batch"))
         moved.take_in(registry)
         blocks.place(registry)
-        with without_effects(connection, [table for table in tables if not table.absent]):
-            outcome = Anew(registry, numbers, seen, reach).write(rows)
+        outcome = _write(registry, Anew(registry, numbers, seen, reach), rows)
         registry.set("unsettled", 1)
         fold()
     carry_over(registry, moment, _sent(registry, own, reach.sent))
@@ -143,6 +143,13 @@ def rejoin(
     report.tables = {name: counts for name, counts in outcome.tables.items() if counts != RejoinedTable()}
     report.site = registry.site_id(registry.self_ordinal).hex()
     return report
+
+
+def _write(registry: Registry, anew: Anew, rows: Iterable[UnsentRow]) -> Remade:
+    """Make the unsent writes, with no effects of the user's triggers; entries are taken out of histories once more, too."""
+    present = [table for table in registry.tables() if not table.absent]
+    with without_effects(registry.connection, present), forgetting.erasing(registry):
+        return anew.write(rows)
 
 
 def _vector(header: Header) -> dict[bytes, int]:

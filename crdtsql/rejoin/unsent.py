@@ -14,6 +14,7 @@ from typing import Any, Literal
 import apsw
 
 from crdtsql.base import WORD_BITS, Sql, SqliteValue, clock, integer, joined, naming, query, sql
+from crdtsql.history import tables
 from crdtsql.store import Field, Registry, Table
 from crdtsql.types import TYPES, Kind
 from crdtsql.wire import Header, TableHeader, image
@@ -138,6 +139,8 @@ class _Image:
                     yield UnsentRow(self.table, key, "delete", shown=self._last_values(key))
             else:
                 found = self._alive(key, (t, s), self._lacks(born), (masks, values), parts.get(key, {}))
+                if found.did == "insert" and self.table.is_history:
+                    found.key = self._entry_key(key)
                 if found.did == "insert" or found.fields:
                     yield found
                 elif self._lacks(first) or heads.get(key) is False:
@@ -162,6 +165,14 @@ class _Image:
                 written = (stamp[0] if t is None else t, stamp[1] if s is None else s)
                 self._cell(found, one, value, self._lacks(written), parts.get(position, []))
         return found
+
+    def _entry_key(self, key: tuple[SqliteValue, ...]) -> tuple[SqliteValue, ...]:
+        """Return the key of an entry of a history: of a write that is made anew, one that says so."""
+        match key:
+            case (int(at), bytes(site), (tables.INSERTED | tables.DELETED | tables.UPDATED) as op):
+                lacks = self.reach.lacks(naming.with_history(self.table.uid), site, at)
+                return (at, site, op + tables.ANEW) if lacks else key
+        return key
 
     def _cell(self, row: UnsentRow, one: Field, value: SqliteValue, lacks: bool, parts: list[_Part]) -> None:
         """Note what is unsent of a cell."""

@@ -1,10 +1,15 @@
-"""Random histories of three replicas, one of which rejoins now and then: nothing unsent is lost or there twice, nothing comes back."""
+"""Random histories of three replicas, one of which rejoins now and then: nothing unsent is lost or there twice, nothing comes back.
+
+Meanwhile the histories of tables begin and end, runs are undone, and actors are purged.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
 import random
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +17,7 @@ import apsw
 import pytest
 
 from crdtsql import Replica, errors, sync
+from crdtsql.history import UndoneWrites
 from tests.support import seeds
 from tests.support.peers import Clock, read
 from tests.support.settled import assert_settled
@@ -21,7 +27,9 @@ CREATE TABLE task (id TEXT PRIMARY KEY NOT NULL, title TEXT, n INTEGER DEFAULT 0
 CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL, mark TEXT UNIQUE, up INTEGER REFERENCES note(id), task TEXT REFERENCES task(id));
 CREATE TABLE link (note INTEGER REFERENCES note(id), task TEXT, w REAL, PRIMARY KEY (note, task));
 """
+TABLES = ("task", "note", "link")
 TYPES = {"task.n": "counter", "task.tags": "set", "task.conf": "map", "task.best": "max"}
+ACTORS, RUNS = ("ann", "bot"), ("r1", "r2", "r3")
 
 
 class World:
@@ -36,6 +44,10 @@ class World:
         connection.close()
         first = Replica.open(directory / "0.db", now=self.clock)
         first.enable(all=True, types=TYPES)
+        self.whole = {name for name in TABLES if self.chance.random() < 0.3}
+        """The tables of which each write is kept."""
+        for name in sorted(self.whole):
+            first.keep_history(name)
         self.replicas = [first, *(first.clone(directory / f"{number}.db") for number in (1, 2))]
         self.marks = 0
         self.inserted: set[str] = set()
@@ -55,6 +67,12 @@ class World:
         mark = f"m{self.marks}"
         task, note = self.pick(replica, "SELECT id FROM task"), self.pick(replica, "SELECT id FROM note")
         kind = self.chance.choice("tttnnnuuccssjbdlwr")
+        actor = self.chance.random() < 0.3
+        if actor:
+            run(
+                "INSERT INTO crdt_actor (actor, run) VALUES (?, ?)",
+                (self.chance.choice(ACTORS), self.chance.choice(RUNS)),
+            )
         if kind == "t":
             run("INSERT INTO task (id, title) VALUES (?, ?)", (mark, mark))
             self.inserted.add(mark)
@@ -93,6 +111,40 @@ class World:
             if not read(replica, f"SELECT 1 FROM note WHERE up = {note} UNION SELECT 1 FROM link WHERE note = {note}"):
                 self.deleted.add(read(replica, f"SELECT body FROM note WHERE id = {note}")[0][0])
                 run("DELETE FROM note WHERE id = ?", (note,))
+        if actor:
+            run("DELETE FROM crdt_actor")
+
+    def past(self, replica: Replica) -> None:
+        """Begin or end the history of a table, undo what was written, or let an actor's name be forgotten."""
+        name, what = (
+            self.chance.choice(TABLES),
+            self.chance.choice(("on", "on", "on", "off", "drop", "undo", "undo", "purge")),
+        )
+        if what == "on":
+            replica.keep_history(name)
+        elif what in ("off", "drop"):
+            self.whole.discard(name)
+            replica.end_history(name, drop=what == "drop")
+        elif what == "undo":
+            whose = (
+                {"run": self.chance.choice(RUNS)}
+                if self.chance.random() < 0.7
+                else {"actor": self.chance.choice(ACTORS)}
+            )
+            self.note(replica.undo(**whose))
+        else:
+            replica.purge_actor(self.chance.choice(ACTORS))
+
+    def note(self, report: UndoneWrites) -> None:
+        """Note what an undo wrote."""
+        for one in report.undone:
+            if one.did == "deleted":
+                self.deleted |= {
+                    value for value in (*one.key, *(was for was, _ in one.values.values())) if isinstance(value, str)
+                }
+            elif one.table == "task" and one.key == ("g1",) and "n" in one.values:
+                was, now = one.values["n"]
+                self.added["g1"] += int(str(now)) - int(str(was))
 
     def fold_all(self) -> None:
         """Take note of all writes."""
@@ -143,6 +195,41 @@ class World:
         assert not self.inserted - self.deleted - there - held - logged
         ((n,),) = read(self.replicas[0], "SELECT n FROM task WHERE id = 'g1'")
         assert n == 5 + self.added["g1"]
+        self.check_histories()
+
+    def check_histories(self) -> None:
+        """Compare the histories of all, and what they say of now, as far as all was kept, with what is there."""
+        for name in TABLES:
+            found = [
+                read(one, f"SELECT * FROM crdt_history_{name} ORDER BY 1, 2, 3")
+                for one in self.replicas
+                if one.has_history(name)
+            ]
+            assert all(entries == found[0] for entries in found), name
+        for one in self.replicas:
+            for name in sorted(self.whole):
+                past = {_plain(tuple(row.values.values())) for row in one.as_of(name, timedelta(0))}
+                kept = {row.key for row in one.held(name, deleted=True)}  # why they are, or are not, shown is no write
+                width = len(one.registry.table(name).key)
+                shown = {_plain(row): row[:width] for row in read(one, f"SELECT * FROM {name}")}
+                assert {row for row in past - shown.keys() if _key(row, width) not in kept} == set(), (name, one.path)
+                assert {key for row, key in shown.items() if row not in past} <= kept, (name, one.path)
+            assert not one.doctor().broken
+
+
+def _plain(row: tuple[Any, ...]) -> str:
+    """Return a row as it can be compared: sets and maps have no order."""
+    return repr(
+        [json.dumps(_sorted(json.loads(one)), sort_keys=True) if str(one)[:1] in ("[", "{") else one for one in row]
+    )
+
+
+def _key(row: str, width: int) -> tuple[Any, ...]:
+    return tuple(ast.literal_eval(row)[:width])
+
+
+def _sorted(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("seed", seeds.chosen(8))
@@ -151,8 +238,10 @@ def test_random_histories(tmp_path: Path, seed: int) -> None:
     world = World(tmp_path, seed)
     for _ in range(60):
         what = world.chance.random()
-        if what < 0.7:
+        if what < 0.66:
             world.write(world.chance.choice(world.replicas))
+        elif what < 0.72:
+            world.past(world.chance.choice(world.replicas))
         elif what < 0.92:
             sync(*world.chance.sample(world.replicas, 2))
         else:

@@ -54,8 +54,10 @@ def test_random_histories(tmp_path: Path, seed: int) -> None:
     world = Compacting(tmp_path, seed)
     for _ in range(70):
         what, one = world.chance.random(), world.chance.choice(world.replicas)
-        if what < 0.6:
+        if what < 0.56:
             world.write(one)
+        elif what < 0.62:
+            world.past(one)
         elif what < 0.85:
             world.sync(*world.chance.sample(world.replicas, 2))
         elif what < 0.98:
@@ -75,3 +77,4 @@ def test_random_histories(tmp_path: Path, seed: int) -> None:
         for replica in world.replicas
     ]
     assert states[0] == states[1] == states[2]
+    world.check_histories()

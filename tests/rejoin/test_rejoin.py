@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -316,6 +317,46 @@ def test_an_actor_whose_writes_were_sent_in_part(make: Make) -> None:
     app.rejoin(peer.export())
     peer.merge(app.export())
     assert read(peer, "SELECT title FROM task WHERE id = 't1'") == [("unsent",)]
+
+
+def test_the_history_of_what_is_made_anew(make: Make) -> None:
+    """It says of each write what it was at first, and by whom; what was made anew counts once, for rows of the past and for an undo."""
+    app, peer = make(types={"task.n": "counter"})
+    app.keep_history("task")
+    sync(app, peer)
+    for number in (10, 100):
+        app.connection.execute("INSERT INTO crdt_actor (actor, run) VALUES ('bot', 'r1')")
+        app.connection.execute("UPDATE task SET n = n + ? WHERE id = 't1'", (number,))
+        app.connection.execute("INSERT INTO task (id) VALUES (?)", (f"t{number}",))
+        app.connection.execute("DELETE FROM crdt_actor")
+        app.fold()
+    rejoined(app, peer)
+    for one in (app, peer):
+        assert one.as_of("task", timedelta(0), "t1")[0].values["n"] == 111
+        told = [
+            (entry.did, entry.values["n"], None if entry.by is None else entry.by.run)
+            for entry in one.history("task", "t1")
+        ]
+        assert told == [("before", 1, None), ("updated", 11, "r1"), ("updated", 111, "r1"), ("updated", 111, None)]
+    report = peer.undo(run="r1")
+    assert not report.undone
+    assert [(one.key, "as it rejoined" in one.why) for one in report.left] == [
+        (("t1",), True),
+        (("t10",), True),
+        (("t100",), True),
+    ]
+
+
+def test_entries_that_were_taken_out(make: Make) -> None:
+    """What a history was relieved of while nobody heard of it goes there too."""
+    app, peer = make()
+    app.keep_history("task")
+    app.connection.execute("UPDATE task SET n = 7 WHERE id = 't1'")
+    sync(app, peer)
+    app.end_history("task", drop=True)
+    app.fold()
+    assert not rejoined(app, peer).logged
+    assert app.history("task") == peer.history("task") == []
 
 
 def test_a_restored_backup(make: Make, tmp_path: Path) -> None:

@@ -207,8 +207,8 @@ PASTS = (
             (
                 "an entry of any form counts",
                 "history/reading.py",
-                "is_sound=is_sound(*DID),\n            where",
-                'is_sound=Sql("entry.op < 9"),\n            where',
+                "is_sound=is_sound(*did),\n            where",
+                'is_sound=Sql("entry.op <> 9"),\n            where',
             ),
             ("a mark counts of a time that nobody has reached", "history/reading.py", "AND at <= ?", "AND ? > 0"),
             (

@@ -8,6 +8,27 @@ EXAMPLES = "tests/rejoin/test_rejoin.py"
 COMPACTION = "tests/rejoin/test_compaction.py"
 REJOINING = (
     Mutant(
+        "what was made anew counts twice in a history",
+        "rejoin/unsent.py",
+        "return (at, site, op + tables.ANEW) if lacks else key",
+        "return (at, site, op + tables.ANEW) if not lacks else key",
+        tests=EXAMPLES,
+    ),
+    Mutant(
+        "nothing can be taken out of a history once more",
+        "rejoin/rejoining.py",
+        "with without_effects(registry.connection, present), forgetting.erasing(registry):",
+        "with without_effects(registry.connection, present):",
+        tests=EXAMPLES,
+    ),
+    Mutant(
+        "an undo says nothing of what was made anew",
+        "history/undoing.py",
+        "        report.left += _made_anew(registry, table, writes)\n",
+        "",
+        tests=EXAMPLES,
+    ),
+    Mutant(
         "a file says who wrote events that it has no more",
         "sql/export/acted/tell.sql",
         "min(known.upto, site.upto)",

@@ -26,8 +26,10 @@ gone AS MATERIALIZED (
 SELECT entry.at, entry.site, entry.op
 FROM ${history} AS entry
 WHERE entry.at < :before
-  AND entry.op < 9
+  AND entry.op <> 9
   AND CASE
+    -- What was made once more by a replica that rejoined.
+    WHEN entry.op > 9 THEN 1
     -- A delete says nothing more once nothing before it is left.
     WHEN entry.op = 2 THEN NOT EXISTS (
       SELECT 1 FROM ${history} AS later WHERE ${same_row} AND (later.at, later.site, later.op) < (entry.at, entry.site, entry.op)

@@ -15,5 +15,5 @@ WHERE step.seq = step."row"
   -- Of a row without stamps of its own nobody knows whether its last write is in the history; if it has any, it is.
   AND (
     EXISTS (SELECT 1 FROM ${clock} AS clock WHERE ${clock_is_step} AND ifnull(clock.dot_t, clock.t) > 0)
-    OR NOT EXISTS (SELECT 1 FROM ${history} AS entry WHERE ${entry_is_step})
+    OR NOT EXISTS (SELECT 1 FROM ${history} AS entry WHERE ${entry_is_step} AND entry.op < 9)
   )
