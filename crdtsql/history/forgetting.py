@@ -2,22 +2,26 @@
 
 Runs inside the caller's write transaction. Entries are deleted through the history's triggers, so that the delete travels; the
 caller folds it. A row's last entries before the time from which on a history is kept stay, because they say how the row was at that
-time.
+time; and all of them, while writes that did not know of each other need more than these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from crdtsql.base import Sql, clock, identifier, joined, naming, query, sql
-from crdtsql.history import tables
+from crdtsql.base import Sql, SqliteValue, clock, identifier, joined, naming, query, sql
+from crdtsql.history import reading, replaying, tables
+from crdtsql.history.reading import HistoryEntry
 from crdtsql.purge import Scope
 from crdtsql.store import Registry, Table, facts
 
 ERASING = "erasing"
 """The fact that lets entries be deleted; no transaction leaves it."""
 Place = tuple[int, bytes, int]
+MOST_DELETES = 100
+"""After so many deletes of a row it is looked whether it is there, if entries of it are to go."""
 
 
 def trim(registry: Registry, now_ms: int, most: int) -> int:
@@ -36,11 +40,68 @@ def trim(registry: Registry, now_ms: int, most: int) -> int:
             is_gone=joined((Sql(f"gone.{name} = latest.{name}") for name in keys), " AND "),
         )
         before = clock.from_ms(max(0, now_ms - table.history))
-        places = query.rows(registry.connection, statement, {"before": before, "most": most})
-        if places:
-            _mark(registry, history, before)
-        count += _delete(registry, history, places)
+        last: Place = (-1, b"", -1)
+        while found := query.rows(
+            registry.connection,
+            statement,
+            {"before": before, "most": most, "at": last[0], "site": last[1], "op": last[2]},
+        ):
+            places = _spare(registry, table, found, before)
+            if places:
+                _mark(registry, history, before)
+                count += _delete(registry, history, places)
+                break
+            last = found[-1]
     return count
+
+
+def _spare(registry: Registry, table: Table, places: Sequence[Place], before: int) -> list[Place]:
+    """Return those entries, given in order, without which the rest says the same of their rows from a stamp on."""
+    goes, needed = {(at, site.hex(), op) for at, site, op in places if isinstance(site, bytes)}, set()
+    for row in reading.rows(registry, table, None, _Within(places[0][0], places[-1][0])):
+        old = {entry.place for entry in row.entries} & goes
+        rest = [entry for entry in row.entries if entry.place not in old]
+        if len(rest) < len(row.entries) and not _says_same(table, row.entries, rest, before):
+            needed |= old
+    return [
+        place
+        for place in places
+        if not (isinstance(place[1], bytes) and (place[0], place[1].hex(), place[2]) in needed)
+    ]
+
+
+def _says_same(table: Table, every: Sequence[HistoryEntry], rest: Sequence[HistoryEntry], before: int) -> bool:
+    """Tell whether some entries of a row say what all do, at a stamp, after the next deletes, and now."""
+    fields = {field.name: field for field in table.fields}
+    deletes = [entry.hlc for entry in every if entry.did == "deleted" and entry.hlc > before]
+    for moment in (before, *deletes[:MOST_DELETES], every[-1].hlc):
+        one, other = (
+            replaying.state(table, [entry for entry in some if entry.hlc <= moment]) for some in (every, rest)
+        )
+        if one is None or other is None or one.keys() != other.keys():
+            if one is not other:
+                return False
+            continue
+        for name, value in one.items():
+            field = fields.get(name)
+            is_added_to = field is not None and field.type in replaying.ADDED_TO
+            if not (replaying.alike(field, value, other[name]) if field and is_added_to else value == other[name]):
+                return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """The writes whose stamps lie within two times."""
+
+    first: int
+    last: int
+    where = Sql("entry.at BETWEEN :first AND :last")
+
+    @property
+    def values(self) -> dict[str, SqliteValue]:
+        """Return what that binds."""
+        return {"first": self.first, "last": self.last}
 
 
 def everything(registry: Registry, history: Table, now_ms: int) -> None:

@@ -300,6 +300,29 @@ def test_a_write_says_what_it_had_seen_of_a_row_whose_stamps_are_gone(
         assert not app.as_of("task", timedelta(0), "t8")
 
 
+def test_old_entries_stay_while_rows_need_them(app: Replica, clock: peers.Clock, tmp_path: Path) -> None:
+    """What was added on two sides at once, and a row that was written while another replica deleted it, are as they were."""
+    app.set_type("task", "n", "counter")
+    app.keep_history("task", keep=timedelta(seconds=1))
+    with app.clone(tmp_path / "b.db") as b:
+        client(app, "UPDATE task SET n = n + 1 WHERE id = 't1'", "UPDATE task SET title = 'of app' WHERE id = 't2'")
+        client(b, "UPDATE task SET n = n + 10 WHERE id = 't1'", "DELETE FROM task WHERE id = 't2'")
+        sync(app, b)
+    expected = rows(app)
+    assert len(expected) == 2
+    clock.ms += 1500
+    moment = clock.ms
+    clock.ms += 10
+    client(app, "UPDATE task SET n = n + 100, title = 'later'")
+    for _ in range(2):
+        app.compact(keep_ms=0)
+    assert past(app, moment) == expected
+    clock.ms += 1500
+    app.compact(keep_ms=0)
+    assert len(told(app, "t1")) == 2  # each column's last write, as nobody wrote at once with these
+    assert past(app, clock.ms) == rows(app)
+
+
 def test_old_entries_go_where_they_are_not_kept(app: Replica, clock: peers.Clock) -> None:
     """What is older goes with a compaction, but for what says how rows were at the beginning of the time that is kept."""
     app.keep_history("task", keep=timedelta(seconds=1))

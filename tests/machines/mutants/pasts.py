@@ -48,6 +48,13 @@ PASTS = (
         tests=EXAMPLES,
     ),
     Mutant(
+        "entries go that rows of the past need",
+        "history/forgetting.py",
+        "            needed |= old\n",
+        "            needed |= set()\n",
+        tests=EXAMPLES,
+    ),
+    Mutant(
         "a row at a time is gone if anybody deleted it",
         "history/replaying.py",
         "else not all(gone)",

@@ -26,6 +26,7 @@ gone AS MATERIALIZED (
 SELECT entry.at, entry.site, entry.op
 FROM ${history} AS entry
 WHERE entry.at < :before
+  AND (entry.at, entry.site, entry.op) > (:at, :site, :op)
   AND entry.op <> 9
   AND CASE
     -- What was made once more by a replica that rejoined.
