@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import combinations, pairwise
 from pathlib import Path
 from random import Random
@@ -186,6 +187,8 @@ class History:
             self.kill: 1.5,
             self.undelete: 0.7,
             self.resolve: 0.7,
+            self.keep: 1,
+            self.undo: 0.7,
         }
         act = self.random.choices(list(weights), list(weights.values()))[0]
         self.story.append(act.__name__)
@@ -474,6 +477,30 @@ class History:
             return "none"
         self.both(member, lambda one: one.resolve(common[0], "theirs" if len(self.story) % 2 else "ours"))
         return f"{member.number} {common[0]}"
+
+    def keep(self) -> str:
+        """Begin the history of a table in one file, of which others hear, or end it there, or empty it."""
+        member, table = self.random.choice(self.members), self.random.choice(("bag", "plot", "other"))
+        what = self.random.choice(("on", "on", "on", "off", "drop"))
+        if what == "on":
+            keep = self.random.choice((None, None, timedelta(minutes=30)))
+            self.both(member, lambda one: one.keep_history(table, keep=keep))
+        else:
+            self.both(member, lambda one: one.end_history(table, drop=what == "drop"))
+        return f"{member.number} {table} {what}"
+
+    def undo(self) -> str:
+        """Undo what one site wrote lately."""
+        self.fold()
+        member, other = self.random.sample(self.members, 2)
+        since = timedelta(seconds=self.random.choice((1, 5)))
+        site = other.sides[PLAIN].site
+        found = self.both(member, lambda one: one.undo(site=site, since=since))
+        told = [one if isinstance(one, Exception) else one.to_json() for one in found]
+        assert repr(told[PLAIN]) == repr(told[PROVEN]), told
+        self.occurred["rows undone"] += len(getattr(found[PLAIN], "undone", ()))
+        self.check(member)
+        return f"{member.number} {other.number} {repr(found[PLAIN])[:200]}"
 
     # -- the end -----------------------------------------------------------------------------------
 
