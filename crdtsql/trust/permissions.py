@@ -27,7 +27,7 @@ from crdtsql.base import (
     sql,
     suggest,
 )
-from crdtsql.store import Registry, facts
+from crdtsql.store import Registry, facts, retired
 from crdtsql.trust import chains, signers
 from crdtsql.wire import Header, Site, TableHeader, image
 
@@ -160,7 +160,10 @@ def check(registry: Registry, header: Header, database: str) -> None:
         return
     _check_own(registry, header, permission)
     own = next((site.ordinal for site in header.sites if site.id == header.sender), NO_SITE)
-    _refuse(registry, header, permission, _of_others(registry.connection, header, own, database))
+    if any(_brings(header)):
+        _leave_out_others(registry.connection, header, own, database)
+    else:
+        _refuse(registry, header, permission, _of_others(registry.connection, header, own, database))
     for table in ("merged", "acted") if header.acted else ("merged",):
         registry.connection.execute(f"DELETE FROM {database}.{table} WHERE site <> ?", (own,))
 
@@ -196,26 +199,43 @@ def check_unlimited(registry: Registry, header: Header) -> None:
 
 
 def _check_own(registry: Registry, header: Header, permission: Permission) -> None:
-    """Check that a sender that speaks for itself alone brings no changes of others.
+    """Check that a sender that speaks for itself alone brings no changes of others that are not here.
 
     Raises:
         NotAllowedError: it does; what it wrote itself can be taken once these have come from others.
     """
-    more = [site for site in header.sites if site.id != header.sender and site.upto > site.needs]
-    if not more:
-        return
-    vector = registry.vector()
-    if all(site.upto <= vector.get(site.id, 0) for site in more):
-        lacked = f"has these: write what it lacks alone, with {suggest.verb('export')} there and its option --for"
-        advice = f"{registry.path} {lacked}, which takes what {suggest.command('vector', registry.path)} prints"
-    else:
-        advice = f"what it wrote itself is taken once {registry.path} has got these from others"
-    raise NotAllowedError(
-        f"the changeset of site {permission.site} brings changes of other sites, the first of them {more[0].id.hex()}, which it may "
-        f"not do here ({permission}): nothing was changed; {advice}",
-        permission.site,
-        waits=True,
-    )
+    ours = retired.vector_with(registry, header.vector)
+    more = next((site for site in _brings(header) if site.upto > ours.get(site.id, 0)), None)
+    if more is not None:
+        raise NotAllowedError(
+            f"the changeset of site {permission.site} brings changes of other sites, the first of them {more.id.hex()}, which it may "
+            f"not do here ({permission}): nothing was changed; what it wrote itself is taken once {registry.path} has got these "
+            "from others",
+            permission.site,
+            waits=True,
+        )
+
+
+def _brings(header: Header) -> Iterator[Site]:
+    """Yield the other sites of which a changeset has changes."""
+    return (site for site in header.sites if site.id != header.sender and site.upto > site.needs)
+
+
+def _leave_out_others(connection: apsw.Connection, header: Header, own: int, database: str) -> None:
+    """Leave out the cells that others wrote, which all are here: so a changeset is as its sender would have made it for this file."""
+    for number in header.numbers:
+        for place in range(len(header.tables[number - 1].columns)):
+            value, t, s = image.cell(place)
+            slots = {
+                "word": image.words(place + 1)[-1],
+                "bit": integer(place % WORD_BITS),
+                "value": value,
+                "t": t,
+                "s": s,
+            }
+            row_table = image.row_table(number)
+            statement = sql("trust/permissions/leave_out", image=Sql(database), row_table=row_table, **slots)
+            connection.execute(statement, {"site": own})
 
 
 def _broken(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -199,8 +200,7 @@ def test_it_speaks_for_itself_alone(three: list[Replica]) -> None:
         f"changes of other sites, the first of them {other.site}.* once .* has got these",
     )
     sync(other, one)
-    refuses(one, limited.export(), "has these: write what it lacks alone, .* what `crdtsql vector [^`]*` prints")
-    one.merge(limited.export(one.vector()))
+    one.merge(limited.export())
     assert [row[0] for row in rows(one, "note")] == ["n", "of other", "own"]
 
 
@@ -533,11 +533,81 @@ def test_in_a_store_it_takes_nobodys_place(three: list[Replica], tmp_path: Path)
     report = one.sync(folder)
     assert report.received == 0 and [limited.site in reason for reason in report.skipped] == [True]
     assert other.sync(folder).sent, "what is in the store already, but not for everybody, is put there again"
-    assert one.sync(folder).received and [row[0] for row in rows(one, "note")] == ["n", "of other"]
+    assert one.sync(folder).received and [row[0] for row in rows(one, "note")] == ["n", "of other", "own"]
     one.allow_all(limited.site)
     write(one, "INSERT INTO note VALUES ('of one', 'x')")
     report = one.sync(folder)
     assert report.skipped == [] and [row[0] for row in rows(one, "note")] == ["n", "of one", "of other", "own"]
+
+
+def test_in_a_store_its_own_changes_come(three: list[Replica], tmp_path: Path) -> None:
+    """What a limited site has put into one file with what others wrote is taken once that is here, and later files of it too."""
+    one, other, limited = three
+    for replica in (one, other):
+        replica.allow(limited.site)
+    (tmp_path / "team").mkdir()
+    folder = f"dir:{tmp_path / 'team'}"
+    write(other, "INSERT INTO note VALUES ('of other', 'x')", "UPDATE task SET title = 'of other' WHERE id = 'a'")
+    sync(limited, other)
+    write(limited, "INSERT INTO note VALUES ('own', 'x')", "UPDATE task SET votes = 7 WHERE id = 'a'")
+    limited.sync(folder)
+    assert one.sync(folder).skipped
+    for _ in range(2):
+        for replica in (other, one):
+            replica.sync(folder)
+    assert [row[0] for row in rows(one, "note")] == ["n", "of other", "own"] and one.aside() == []
+    write(limited, "INSERT INTO note VALUES ('own2', 'x')")
+    for replica in (limited, one, other):
+        assert replica.sync(folder).skipped == []
+    assert rows(one, "note") == rows(other, "note") == rows(limited, "note")
+    assert rows(one, "task") == rows(other, "task") == rows(limited, "task")
+
+
+def test_what_others_wrote_is_left_out(three: list[Replica]) -> None:
+    """What a limited site brings of others that is here already is not looked at, whatever it says of it; what is not here is not taken."""
+    one, other, limited = three
+    one.allow(limited.site)
+    write(other, "UPDATE task SET title = 'of other' WHERE id = 'a'")
+    sync(limited, other)
+    write(limited, "UPDATE task SET votes = 7 WHERE id = 'a'")
+    ordinals = {site["id"]: site["ordinal"] for site in forge.parts(limited.export())[0]["sites"]}
+    latest = {site.id.hex(): site.upto for site in unpack(limited.export()).header.sites}
+    forged = forge.with_sql(
+        limited.export(),
+        f"UPDATE row_2 SET v0 = 'forged', t0 = {latest[other.site]}, s0 = {ordinals[other.site]} WHERE k1 = 'a'",
+    )
+    assert refuses(one, forged, "brings changes of other sites").waits
+    sync(one, other)
+    one.merge(forged)
+    assert rows(one, "task")[0] == ("a", "of other", 7)
+
+
+def test_in_a_store_it_deletes_no_more_than_others(three: list[Replica], tmp_path: Path) -> None:
+    """What a limited site has put into one file with what others wrote is held to the limit of deletes, whatever came before it."""
+    one, other, limited = three
+    for replica in (one, other):
+        replica.allow(limited.site)
+    (tmp_path / "team").mkdir()
+    (tmp_path / "its own").mkdir()
+    folder = f"dir:{tmp_path / 'team'}"
+    write(one, *(f"INSERT INTO note VALUES ('{n}', 'x')" for n in range(100)))
+    sync(one, limited)
+    sync(one, other)
+    one.sync(folder)
+    for statement in (
+        "INSERT INTO task SELECT 'new' || id, body, 1 FROM note",
+        "DELETE FROM task WHERE id GLOB 'new*'",
+    ):
+        write(other, statement)
+        other.sync(folder)
+    sync(limited, other)
+    write(limited, "DELETE FROM note WHERE id <> 'n'")
+    limited.sync(f"dir:{tmp_path / 'its own'}")
+    shutil.copytree(tmp_path / "its own" / limited.site, tmp_path / "team" / limited.site)
+    with pytest.raises(errors.TooManyDeletesError):
+        one.sync(folder)
+    assert len(rows(one, "note")) == 101
+    assert one.sync(folder, max_deletes="off").skipped == [] and len(rows(one, "note")) == 1
 
 
 def test_whose_changesets_are_taken(three: list[Replica]) -> None:

@@ -262,8 +262,10 @@ class Visit:
     def take(self) -> None:
         """Merge what the store has and this replica lacks; what can't be merged is left out, and what builds on it."""
         path = plan(list(self.found.values()), self.had)
-        limits = {"refuse_unrelated": self.options.refuse_unrelated, "max_deletes": floods.check(self, path)}
-        path += [one for one in self.refused if not includes(self.had, one.upto)]  # a merge says why
+        limits = dict.fromkeys((one.stem for one in path), floods.check(self, path))
+        path += [
+            one for one in self.refused if not includes(self.had, one.upto)
+        ]  # a merge says why, or takes what is its writer's own
         for segment in path:
             if not self._has(segment.needs):
                 continue  # something before it was left out
@@ -275,7 +277,11 @@ class Visit:
                 continue
             scope.check(data, self.options, self.store.address)
             try:
-                self.report.here.add(counting.merge(self.replica, data, **limits))
+                limit = limits.get(segment.stem, self.options.max_deletes)
+                merged = counting.merge(
+                    self.replica, data, refuse_unrelated=self.options.refuse_unrelated, max_deletes=limit
+                )
+                self.report.here.add(merged)
             except (FilledSeparatelyError, TooManyDeletesError):
                 raise
             except ChangesetError as error:

@@ -61,8 +61,8 @@ TRUSTING = (
             (
                 "a limited site may bring what others wrote",
                 "permissions.py",
-                "if site.id != header.sender and site.upto > site.needs]",
-                "if False]",
+                "if site.upto > ours.get(site.id, 0)), None)",
+                "if False), None)",
             ),
             (
                 "a limited site may write cells as another",
@@ -186,6 +186,27 @@ TRUSTING = (
         "trust/permissions.py",
         "if site.upto or site.id == sender or site.id in known_sites),",
         "if site.id),",
+        tests="tests/trust/test_permissions.py",
+    ),
+    Mutant(
+        "what a limited site says of others counts once they have brought that",
+        "trust/permissions.py",
+        "        _leave_out_others(registry.connection, header, own, database)\n",
+        "        pass\n",
+        tests="tests/trust/test_permissions.py",
+    ),
+    Mutant(
+        "what a limited site put beside others' changes never comes",
+        "trust/permissions.py",
+        "if site.upto > ours.get(site.id, 0)), None)",
+        "if ours is not None), None)",
+        tests="tests/trust/test_permissions.py",
+    ),
+    Mutant(
+        "what is tried once others' files were taken is held to no limit of deletes",
+        "transports/stores/visit.py",
+        "limits.get(segment.stem, self.options.max_deletes)",
+        "limits.get(segment.stem)",
         tests="tests/trust/test_permissions.py",
     ),
     Mutant(
