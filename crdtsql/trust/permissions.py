@@ -147,7 +147,7 @@ def check(registry: Registry, header: Header, database: str) -> None:
     limit = limits(registry)
     if limit is None:
         return
-    vector = registry.vector()
+    vector = retired.vector_with(registry, header.vector)
     for site in header.sites:
         permission = limit(site.id)
         if permission is not None:

@@ -260,3 +260,20 @@ def test_who_knows_that_all_is_there_differs_in_no_change(tmp_path: Path) -> Non
                 report = one.verify(other)
                 assert report.compared and report.equal and not report.missing_there
     assert met
+
+
+def test_one_that_is_revoked_once_it_is_named_no_more(tmp_path: Path) -> None:
+    """What it wrote and is here is not refused because of that, whoever brings it: it is known up to when it wrote."""
+    one, other, _ = pair(tmp_path)
+    new = one.clone(tmp_path / "3.db")
+    write(new, "INSERT INTO t (id, v) VALUES (3, 'three')")
+    exchange(new, one, other)
+    old = other.export()
+    one.forget(new.site)
+    agree(one, other)
+    assert new.site not in known(one)
+    one.revoke(new.site)
+    assert one.merge(old).known
+    write(new, "INSERT INTO t (id, v) VALUES (4, 'four')")
+    with pytest.raises(errors.UntrustedError):
+        one.merge(new.export())

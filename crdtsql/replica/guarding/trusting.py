@@ -9,7 +9,7 @@ from crdtsql.base import UsageError, suggest
 from crdtsql.replica.session import Session
 from crdtsql.replica.transactions import reading
 from crdtsql.replica.turns import verb
-from crdtsql.store import facts
+from crdtsql.store import facts, retired
 
 if TYPE_CHECKING:
     from crdtsql.trust import Signer
@@ -111,7 +111,8 @@ class Trusting(Session):
             if name == self.registry.site_id(self.registry.self_ordinal):
                 raise UsageError(f"site {site} is {self.path} itself, which can't be revoked in its own file")
             before = signers.read(self.registry).get(name, Signer(name))
-            after = replace(before, trusted=False, until=self.registry.vector().get(name, 0))
+            until = retired.vector_with(self.registry, [name]).get(name, 0)
+            after = replace(before, trusted=False, until=until)
             signers.write(self.registry, after)
             return after
 
