@@ -11,7 +11,7 @@ from __future__ import annotations
 from crdtsql.capture import shadows
 from crdtsql.export import kept, parkedcells
 from crdtsql.store import Registry, Table, heard
-from crdtsql.trust import signers
+from crdtsql.trust import permissions, signers
 from crdtsql.wire import Header, TableHeader
 
 
@@ -34,7 +34,8 @@ def drop(registry: Registry, kind: str, name: str) -> None:
 def give_way(registry: Registry, header: Header) -> list[tuple[str, str]]:
     """Forget what stands in the way of a changeset whose sender is trusted, and that no trusted site wrote or told of.
 
-    Return it, by kinds and names. Costs next to nothing where the sender is not trusted, or nothing is kept for others.
+    Nothing does of which the sender may not write, or delete, rows. Return it, by kinds and names. Costs next to nothing where the
+    sender is not trusted, or nothing is kept for others.
     """
     known = signers.read(registry)
     trusted = {site for site, one in known.items() if one.trusted and one.until is None}
@@ -42,7 +43,7 @@ def give_way(registry: Registry, header: Header) -> list[tuple[str, str]]:
         return []
     ordinals = {ordinal for site, ordinal in registry.ordinals().items() if site in trusted}
     eras, told, found = registry.eras(), heard.read(registry), []
-    for theirs in header.tables:
+    for theirs in _replaceable(registry, header):
         table = registry.find_uid(theirs.uid)
         if table is None:
             teller = told.get(theirs.uid)
@@ -66,6 +67,15 @@ def give_way(registry: Registry, header: Header) -> list[tuple[str, str]]:
     for kind, name in found:
         drop(registry, kind, name)
     return found
+
+
+def _replaceable(registry: Registry, header: Header) -> list[TableHeader]:
+    """List the tables of a changeset whose sender may write and delete their rows."""
+    limit = permissions.limits(registry)
+    permission = None if limit is None else limit(header.sender)
+    if permission is None:
+        return [*header.tables]
+    return [table for table in header.tables if permission.deletes and permission.covers(table.uid)]
 
 
 def _differs(table: Table, theirs: TableHeader) -> bool:

@@ -54,6 +54,10 @@ class Permission:
     tables: tuple[str, ...] | None = None
     deletes: bool = True
 
+    def covers(self, uid: str) -> bool:
+        """Tell whether it lets the site write a table, or the history of one."""
+        return self.tables is None or naming.with_history(uid) in self.tables
+
     def to_json(self) -> dict[str, Any]:
         """Return it as `--json` prints it."""
         return asdict(self)
@@ -247,7 +251,7 @@ def _broken(
     values = {"site": site.ordinal, "seen": seen}
     for number in header.numbers:
         table = header.tables[number - 1]
-        allowed = permission.tables is None or naming.with_history(table.uid) in permission.tables
+        allowed = permission.covers(table.uid)
         entries = _find_entries(table, number, database) if _is_history(table) else None
         if entries is not None and query.first(connection, entries, values | {"id": site.id}):
             yield f"has entries of table {table.name!r} about what others wrote"
@@ -258,7 +262,7 @@ def _broken(
             yield f"{'deletes rows of' if allowed else 'writes'} table {table.name!r}"
     for purge in header.purges:
         if purge.site == site.ordinal and purge.hlc > seen:
-            if permission.tables is not None and naming.with_history(purge.uid) not in permission.tables:
+            if not permission.covers(purge.uid):
                 yield f"purges rows of table {purge.uid!r}"
             elif not permission.deletes:
                 yield f"deletes rows of table {purge.uid!r}"

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ from crdtsql import Replica
 from crdtsql.base.errors import CrowdedError, SchemaMismatchError
 from crdtsql.export import kept
 from crdtsql.merge import absent
-from tests.support import seeds
-from tests.support.forge import signed, with_header
+from tests.support import links, seeds
+from tests.support.forge import as_rows, signed, with_header
 from tests.support.peers import Clock, replica, write
 from tests.support.state import content
 
@@ -187,6 +188,21 @@ def test_what_strangers_made_up_gives_way_to_a_trusted_site(tmp_path: Path, what
         assert [one.says for one in app.strangers() if one.kind == "column"] == ["max"]
     else:
         assert fresh.connection.execute("SELECT * FROM orders").fetchall() == [("r", 5)]
+
+
+@pytest.mark.parametrize("may", [{"tables": ["task"]}, {"deletes": False}])
+def test_nothing_gives_way_to_who_may_not_delete_it(tmp_path: Path, may: dict[str, Any]) -> None:
+    """A trusted site that may write some tables alone, or delete nothing, can't have a table forgotten by sending another one without rows."""
+    app = _peer(tmp_path / "app.db", 1)
+    other, limited = _peer(tmp_path / "other.db", 2, 1), _peer(tmp_path / "limited.db", 3)
+    app.merge(other.export())
+    _trusting(app, limited)
+    app.allow(limited.site, **may)
+    write(limited, "INSERT INTO task VALUES ('new', 'x')")
+    another = {"name": "t0", "key": ["number"], "columns": [], "genesis": None, "rows": 0, "gone": 0}
+    data = with_header(as_rows(limited.export()), lambda header: header["tables"].append(another))
+    app.merge(signed(data, links.secret(limited)))
+    assert [(one.name, one.rows) for one in app.strangers()] == [("t0", 1)]
 
 
 def test_what_a_trusted_site_wrote_stays(tmp_path: Path) -> None:

@@ -73,6 +73,13 @@ STRANGERS = (
         tests=SHARES,
     ),
     Mutant(
+        "a table gives way to who may not delete its rows",
+        "evolve/letgo.py",
+        " if permission.deletes and permission.covers(table.uid)]",
+        "]",
+        tests=SHARES,
+    ),
+    Mutant(
         "what a trusted site wrote gives way as well",
         "evolve/letgo.py",
         "if _differs(table, theirs) and not kept.table_writers(registry, table) & ordinals:",
