@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
-from crdtsql.base import CrowdedError, query, suggest
+from crdtsql.base import CrowdedError, Sql, joined, naming, query, suggest
 from crdtsql.store import Field, Registry, Table
 from crdtsql.trust import signers
 
@@ -17,9 +17,11 @@ MAXIMUM_BYTES = 4 << 20
 
 
 def table_writers(registry: Registry, table: Table) -> frozenset[int]:
-    """Return the sites that wrote a table which is not here, those of its rows' last events. Cost: reads its clock rows."""
-    writers = query.rows(registry.connection, f"SELECT DISTINCT ifnull(dot_s, s) FROM {table.clock}")
-    return frozenset({ordinal for (ordinal,) in writers} | ({table.genesis[1]} if table.genesis else set()))
+    """Return the sites that wrote a table which is not here, as far as its rows show it. Cost: reads its clock rows."""
+    stamps = joined([Sql("s"), Sql("dot_s"), *(naming.stamp_s(field.id) for field in table.fields)])
+    rows = query.rows(registry.connection, f"SELECT DISTINCT {stamps} FROM {table.clock}")
+    writers = {ordinal for row in rows for ordinal in row if ordinal is not None}
+    return frozenset(writers | ({table.genesis[1]} if table.genesis else set()))
 
 
 def column_writers(registry: Registry, table: Table, field: Field) -> frozenset[int]:

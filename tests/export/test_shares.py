@@ -224,6 +224,39 @@ def test_what_a_trusted_site_wrote_stays(tmp_path: Path) -> None:
     _refuses(app, peers[1].export(), "primary key", SchemaMismatchError)
 
 
+@pytest.mark.parametrize(
+    ("own", "written_over"),
+    [
+        ("INSERT INTO orders VALUES ('k', 'x', 'y')", "UPDATE orders SET v = 'odd'"),
+        ("UPDATE orders SET v = 'x'", "UPDATE orders SET w = 'odd'"),
+    ],
+)
+def test_what_a_trusted_site_wrote_stays_once_others_wrote_on(tmp_path: Path, own: str, written_over: str) -> None:
+    """A stranger who writes to rows of a trusted site's table that is only kept does not make it one that gives way."""
+    orders = f"{TASK};CREATE TABLE orders (id TEXT PRIMARY KEY NOT NULL, v, w)"
+    app, trusted = _peer(tmp_path / "app.db", 1), replica(tmp_path / "2.db", orders, site=2, now=Clock(step=1))
+    odd, another = (
+        replica(tmp_path / "3.db", orders, site=3, now=Clock(step=1)),
+        replica(
+            tmp_path / "4.db",
+            f"{TASK};CREATE TABLE orders (number TEXT PRIMARY KEY NOT NULL)",
+            site=4,
+            now=Clock(step=1),
+        ),
+    )
+    if own.startswith("UPDATE"):
+        write(odd, "INSERT INTO orders VALUES ('k', 'o', 'o')")
+        trusted.merge(odd.export())
+    write(trusted, own)
+    odd.merge(trusted.export())
+    write(odd, written_over)
+    app.merge(odd.export())
+    _trusting(app, trusted)
+    _trusting(app, another)
+    write(another, "INSERT INTO orders VALUES ('k')")
+    _refuses(app, another.export(), "primary key", SchemaMismatchError)
+
+
 @pytest.mark.parametrize("seed", seeds.chosen(8, "CRDTSQL_SHARES"))
 def test_random_crowds_are_passed_on(seed: int, tmp_path: Path) -> None:
     """Whoever sends what to whom: who is refused has more than a peer may, or all have; what was accepted, a fresh replica takes as a whole."""

@@ -73,6 +73,13 @@ STRANGERS = (
         tests=SHARES,
     ),
     Mutant(
+        "who wrote to rows of a table last wrote all of it",
+        "export/kept.py",
+        'joined([Sql("s"), Sql("dot_s"), *(naming.stamp_s(field.id) for field in table.fields)])',
+        'Sql("ifnull(dot_s, s)")',
+        tests=SHARES,
+    ),
+    Mutant(
         "a table gives way to who may not delete its rows",
         "evolve/letgo.py",
         " if permission.deletes and permission.covers(table.uid)]",
