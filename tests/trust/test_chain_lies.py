@@ -129,3 +129,17 @@ def test_links_that_are_told_cost_little(group: list[Replica], monkeypatch: pyte
             links.bundle([(replace(junk, number=number, content=junk.content), data) for number in range(3, 100)])
         )
     assert is_believed(hub, author.site) and len(looked) < 500
+
+
+def test_a_number_that_was_pardoned_may_come_again(group: list[Replica]) -> None:
+    """Of two files that went on with one chain, one has signed fewer links: once the site is believed again, its next one counts."""
+    hub, author, _ = group
+    first, second = written(author, hub, "a", "b")
+    hub.merge(links.bundle([first, second]))
+    forged = links.signed(replace(second[0], content=bytes(32)), links.secret(author))
+    hub.merge(links.bundle([(None, hub.export(hub.vector()))], [forged]))
+    assert not is_believed(hub, author.site)
+    hub.trust(author.site)
+    (third,) = written(author, hub, "c")
+    hub.merge(links.bundle([links.resigned(third, links.secret(author), number=2, before=first[0].hash)]))
+    assert is_believed(hub, author.site) and ("c", "x") in rows(hub, "task")

@@ -169,7 +169,7 @@ CHAINING = tuple(
             "trust/chains.py",
             "    later = (one for one in chain.items() if one[0].upto > signer.pardoned)\n",
             "    later = chain.items()\n",
-            ATTACKS,
+            LIES,
         ),
         (
             "what a stolen key signed is passed on",
