@@ -41,6 +41,20 @@ def test_a_merge_counts_rows_of_tables(pair: tuple[Replica, Replica]) -> None:
     assert report.of("crdt_history_task").inserted == 4
 
 
+def test_a_history_that_was_ended_here_gets_new_columns(pair: tuple[Replica, Replica]) -> None:
+    """What others wrote to a column that came later is told also where the history was ended."""
+    app, other = pair
+    other.end_history("task")
+    for one in pair:
+        one.alter("ALTER TABLE task ADD COLUMN late")
+    app.connection.execute("UPDATE task SET late = 'new' WHERE id = 't1'")
+    sync(app, other)
+    assert [entry.values for entry in other.history("task", "t1")] == [
+        entry.values for entry in app.history("task", "t1")
+    ]
+    assert other.history("task", "t1")[-1].values == {"late": "new"}
+
+
 def test_a_purge_of_entries_alone_counts_as_one(pair: tuple[Replica, Replica]) -> None:
     """A merge that overwrites values of histories empties the write-ahead log too."""
     app, other = pair

@@ -138,11 +138,11 @@ def end(registry: Registry, name: str, now: Now, *, drop: bool) -> bool:
 
 
 def follow(registry: Registry) -> None:
-    """Give the histories the columns that their tables have got."""
-    for table in registry.registered().recorded:
-        missing = tables.lacking(registry, table)
-        history = tables.of(registry, table) if missing else None
-        if history is not None:
+    """Give the histories the columns that their tables have got, those too that were ended here: others write to them."""
+    for history in registry.registered().histories:
+        table = tables.base_of(registry, history)
+        missing = [] if table is None else tables.lacking(registry, table)
+        if missing:
             _widen(registry, history, missing)
 
 
