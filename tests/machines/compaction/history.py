@@ -16,7 +16,7 @@ from typing import Any
 
 from crdtsql import Replica
 from crdtsql.base.errors import CrdtsqlError
-from tests.machines.compaction import checks, exchange, files, situations, verbs, writing
+from tests.machines.compaction import checks, exchange, files, pasts, situations, verbs, writing
 from tests.machines.compaction.pairs import Clock, Pair
 from tests.machines.simulation.tables import ROWS
 from tests.machines.simulation.writes import Habits
@@ -131,6 +131,9 @@ class History:
             self.turn: 0.7,
             self.late: 3,
             self.verify: 2,
+            partial(pasts.begin_or_end, self): 6,
+            partial(pasts.undo, self): 4,
+            partial(pasts.purge_actor, self): 1,
             lambda: files.newcomer(self): 2 * room,
             partial(self.go_on, files.clone): 2 * room,
             partial(self.go_on, files.copy): 2 * room,
@@ -177,8 +180,11 @@ class History:
         """Let a program write, to a pair or to a random one."""
         pair = pair or self.pick(1)[0]
         before = situations.stamps(pair)
+        acts = pasts.acting(self, pair)
         for _ in range(self.random.choice((1, 2, 3, 5))):
             writing.write(self, pair)
+        if acts:
+            pair.program.execute("DELETE FROM crdt_actor")
         if self.random.random() < 0.7:
             self.watch.wrote(pair, before, self.pairs)
             self.check(pair)
@@ -192,6 +198,7 @@ class History:
     def compact_one(self, pair: Pair, keep_ms: int = 0) -> None:
         """Let a replica compact, while its twin only folds."""
         self.tell(f"  compact {pair.name} keep_ms={keep_ms}")
+        pasts.trim(pair)
         pair.both(Replica.fold)
         before = situations.stamps(pair)
         if self.broken:

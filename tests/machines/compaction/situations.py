@@ -52,6 +52,10 @@ REQUIRED = (
     "a newcomer came after a site was retired",
     "a file wrote after a site was retired there",
     "a file that names a retired site met one that does not",
+    "a history: on",
+    "a history: off",
+    "a history: drop",
+    "rows undone",
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import apsw
 
+from crdtsql.base import naming
 from tests.machines.oracle import model
 from tests.machines.oracle.events import Row
 from tests.machines.oracle.numbers import Birth, Foretold, translate
@@ -349,6 +350,7 @@ class ConstrainedWriter(Writer):
         changed = {
             (table, key)
             for (table,) in self.connection.execute("SELECT name FROM _crdt_table")
+            if not naming.is_history(table)
             for key in before[table].keys() | after[table].keys()
             if not _alike(before[table].get(key), after[table].get(key))
         }
