@@ -91,6 +91,12 @@ def end_by_interrupt() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
 
+def ignore_interrupts() -> None:
+    """Have Ctrl-C do nothing any more: all is done, and what Python does at its end is not to be cut off with a traceback."""
+    with suppress(ValueError):  # only a program's main thread may say so
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
 def until_signal(end: Callable[[], None]) -> Iterator[None]:
     """Have SIGINT and SIGTERM end what a block does by calling a function; a second one ends the process at once."""

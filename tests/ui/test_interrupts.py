@@ -32,6 +32,12 @@ def interrupted(self, *options):
 Session._finishing = interrupted
 main()
 """
+AT_THE_END = """
+import atexit, os, signal
+from crdtsql.ui.cli import main
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+main()
+"""
 STARTING = """
 import os, signal, subprocess
 from crdtsql.ui.cli import main
@@ -144,3 +150,9 @@ def test_whenever_it_comes_the_words_are_true(app: Path, delay: float) -> None:
         assert [rows(app), rows(peer)] == before
     if process.returncode == 0:
         assert ("of app", "x") in rows(peer) and ("of peer", "x") in rows(app)
+
+
+def test_after_the_end(tmp_path: Path) -> None:
+    """Ctrl-C while Python ends, when all is done and said, changes nothing of that."""
+    done = subprocess.run([sys.executable, "-c", AT_THE_END, "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("crdtsql")

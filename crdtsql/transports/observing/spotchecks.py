@@ -100,7 +100,7 @@ def spot_check(replica: Replica, peer: Peer, known: Response, report: SyncReport
     from crdtsql.transports.observing import verifying
     from crdtsql.verify import Look
 
-    began, look, done = time.monotonic(), None, False
+    began, look, reason = time.monotonic(), None, _NEXT[replica][replica.site, peer.address].reason
     with suppress(CrdtsqlError, LookupError, TypeError, ValueError):
         kept = _read(replica.site, peer.address).get("look")
         last = None if kept is None else Look(dict(kept["here"]), dict(kept["there"]), dict(kept["columns"]))
@@ -109,14 +109,13 @@ def spot_check(replica: Replica, peer: Peer, known: Response, report: SyncReport
         if found is not None:
             rows = {table.name: table.differing for table in found.tables if table.differing}
             report.differing = sum(rows.values())
-            look, done = None if rows else found.looked, True
+            look, reason = None if rows else found.looked, bool(rows)  # the next sync may have mended that
             if rows or (had is not None and not found.partly):
                 replica.note_differing(known.site, rows)
                 peer.exchange(Request(replica.site, known.vector, pull=False, question={"differing": rows}))
     now_ms, took_ms = replica.time_ms(), int((time.monotonic() - began) * 1000)
     wait_ms = min(max(EVERY_MS, SHARE * took_ms), LONGEST_MS)
     soon_ms = 0 if took_ms <= SHORT_MS else min(SHARE_WITH_REASON * took_ms, LONGEST_MS)
-    reason = not done and _NEXT[replica][replica.site, peer.address].reason
     _keep(replica, replica.site, peer.address, Next(now_ms + wait_ms, now_ms + soon_ms, reason), look)
 
 

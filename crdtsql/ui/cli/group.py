@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from crdtsql.base import CrdtsqlError, __version__
-from crdtsql.ui.interrupts import end_by_interrupt
+from crdtsql.ui.interrupts import end_by_interrupt, ignore_interrupts
 from crdtsql.ui.outcome import FAILED, INTERRUPTED, Commands
 from crdtsql.ui.terminal import JSON, console, print_json
 
@@ -133,4 +133,5 @@ def main() -> None:
             end_by_interrupt()
         raise
     finally:
+        ignore_interrupts()
         gc.freeze()  # the process ends: nothing has to be looked through for garbage any more
