@@ -85,7 +85,8 @@ def sync_with_peer(replica: Replica, peer: Peer, options: SyncOptions) -> SyncRe
     both_heard |= report.there is not None and report.there.repeated
     is_whole = options.pull and options.push
     site, here, _ = standing(replica, known.vector)
-    if spotchecks.is_due(replica, site, peer.address, asked_ms, reason=both_heard):
+    moved = report.sent > 0 or report.received > 0
+    if spotchecks.is_due(replica, site, peer.address, asked_ms, reason=both_heard, news=moved):
         if is_whole and known.vector == here:
             spotchecks.spot_check(replica, peer, known, report)
         elif both_heard:

@@ -191,6 +191,15 @@ def test_verify_with_repair_mends_that(world: tuple[Clock, Replica, Replica, Rep
     assert not other.doctor().broken
 
 
+def test_what_was_mended_in_between_is_said_no_more(world: tuple[Clock, Replica, Replica, Replica]) -> None:
+    """A difference that a later write has mended is gone for both with the sync that brings it."""
+    _, one, other = _held_back(world)
+    other.connection.execute("UPDATE task SET title = 'again' WHERE id = 'lost'")
+    assert sync(one, other).differing == 0
+    assert one.connection.execute("SELECT title FROM task WHERE id = 'lost'").get == "again"
+    assert not one.differing() and not other.differing()
+
+
 @pytest.mark.parametrize("begins", ["who was told", "who wrote"])
 def test_a_spot_check_over_messages(world: tuple[Clock, Replica, Replica, Replica], begins: str) -> None:
     """Over a transport it is the same, and without reason nothing is asked for it."""

@@ -46,11 +46,13 @@ class Next(NamedTuple):
         at_ms: whatever happens.
         soon_ms: if there is reason to.
         reason: there is.
+        apart: the last one found a difference, which anything new may have mended.
     """
 
     at_ms: int
     soon_ms: int
-    reason: bool
+    reason: bool = False
+    apart: bool = False
 
     def is_due(self, now_ms: int) -> bool:
         """Tell whether it is time for it."""
@@ -62,22 +64,24 @@ _NEXT: WeakKeyDictionary[Replica, dict[tuple[str, str], Next]] = WeakKeyDictiona
 """What is kept of that, by site and address: asked in each sync."""
 
 
-def is_due(replica: Replica, site: str, address: str, now_ms: int, *, reason: bool) -> bool:
+def is_due(replica: Replica, site: str, address: str, now_ms: int, *, reason: bool, news: bool) -> bool:
     """Tell whether it is time for a spot check of a replica and the peer of an address.
 
     Args:
         reason: there is, after this sync; it counts until the next spot check.
+        news: this sync brought something to one of them.
     """
     found = _NEXT.get(replica, {}).get((site, address))
     if found is None:
         kept = _read(site, address)
         with suppress(KeyError, TypeError, ValueError):
-            found = Next(int(kept["next_ms"]), int(kept.get("soon_ms", now_ms)), kept.get("reason") is True)
+            flags = kept.get("reason") is True, kept.get("apart") is True
+            found = Next(int(kept["next_ms"]), int(kept.get("soon_ms", now_ms)), *flags)
             _NEXT.setdefault(replica, {})[site, address] = found
         if found is None:
-            found = Next(now_ms + EVERY_MS, now_ms, reason=False)
+            found = Next(now_ms + EVERY_MS, now_ms)
             _keep(replica, site, address, found, None)
-    if reason and not found.reason:
+    if (reason or (news and found.apart)) and not found.reason:
         found = found._replace(reason=True)
         _NEXT.setdefault(replica, {})[site, address] = found
         if not found.is_due(now_ms):
@@ -100,7 +104,8 @@ def spot_check(replica: Replica, peer: Peer, known: Response, report: SyncReport
     from crdtsql.transports.observing import verifying
     from crdtsql.verify import Look
 
-    began, look, reason = time.monotonic(), None, _NEXT[replica][replica.site, peer.address].reason
+    began, look, before = time.monotonic(), None, _NEXT[replica][replica.site, peer.address]
+    reason, apart = before.reason, before.apart
     with suppress(CrdtsqlError, LookupError, TypeError, ValueError):
         kept = _read(replica.site, peer.address).get("look")
         last = None if kept is None else Look(dict(kept["here"]), dict(kept["there"]), dict(kept["columns"]))
@@ -109,14 +114,14 @@ def spot_check(replica: Replica, peer: Peer, known: Response, report: SyncReport
         if found is not None:
             rows = {table.name: table.differing for table in found.tables if table.differing}
             report.differing = sum(rows.values())
-            look, reason = None if rows else found.looked, bool(rows)  # the next sync may have mended that
+            look, reason, apart = None if rows else found.looked, False, bool(rows)
             if rows or (had is not None and not found.partly):
                 replica.note_differing(known.site, rows)
                 peer.exchange(Request(replica.site, known.vector, pull=False, question={"differing": rows}))
     now_ms, took_ms = replica.time_ms(), int((time.monotonic() - began) * 1000)
     wait_ms = min(max(EVERY_MS, SHARE * took_ms), LONGEST_MS)
     soon_ms = 0 if took_ms <= SHORT_MS else min(SHARE_WITH_REASON * took_ms, LONGEST_MS)
-    _keep(replica, replica.site, peer.address, Next(now_ms + wait_ms, now_ms + soon_ms, reason), look)
+    _keep(replica, replica.site, peer.address, Next(now_ms + wait_ms, now_ms + soon_ms, reason, apart), look)
 
 
 def hear(replica: Replica, site: str, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,5 +152,6 @@ def _keep(replica: Replica, site: str, address: str, due: Next, look: Any) -> No
 
     _NEXT.setdefault(replica, {})[site, address] = due
     told = {"here": look.here, "there": look.there, "columns": look.columns} if isinstance(look, Look) else look
-    found = {"address": address, "next_ms": due.at_ms, "soon_ms": due.soon_ms, "reason": due.reason, "look": told}
+    found = {"address": address, "next_ms": due.at_ms, "soon_ms": due.soon_ms, "reason": due.reason, "apart": due.apart}
+    found["look"] = told
     cards.replace(cards.place_of(site, address, KIND), json.dumps(found))

@@ -122,6 +122,13 @@ STRANGERS = (
         tests=SPOTCHECKS,
     ),
     Mutant(
+        "that a difference was found is no reason to look again",
+        "transports/observing/spotchecks.py",
+        "None if rows else found.looked, False, bool(rows)",
+        "None if rows else found.looked, False, False",
+        tests=SPOTCHECKS,
+    ),
+    Mutant(
         "that two are equal before they sync is no reason to look",
         "transports/exchange.py",
         "        both_heard = news\n",
