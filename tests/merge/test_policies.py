@@ -60,7 +60,7 @@ def of_one_row(schema: str = SCHEMA, **policies: str) -> list[Replica]:
 @pytest.mark.parametrize(
     ("policy", "granularity"), [("delete-wins", "column"), ("delete-wins", "row"), ("add-wins", "row")]
 )
-@pytest.mark.parametrize("seed", seeds.chosen(10))
+@pytest.mark.parametrize("seed", seeds.chosen(7))
 def test_replicas_hold_what_the_model_says(policy: str, granularity: str, seed: int) -> None:
     """Whatever is written and in whatever order changes arrive, a replica holds what its policy and the causal history define."""
     occurred: Counter[str] = Counter()

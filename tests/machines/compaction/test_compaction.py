@@ -15,7 +15,7 @@ from tests.machines.compaction.situations import REQUIRED
 from tests.machines.simulation import histories
 from tests.support import seeds
 
-SEEDS = seeds.chosen(8)
+SEEDS = seeds.chosen(6)
 ONE_SEED = os.environ.get("CRDTSQL_SEED")
 STEPS = os.environ.get("CRDTSQL_STEPS")
 PER_TEST = 20
