@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crdtsql import Replica, sync
+from crdtsql.base import TransportError
 from crdtsql.base.clock import from_ms as hlc_from_ms
 from crdtsql.replica import SyncOptions, SyncReport
 from crdtsql.transports.exchange import answer, sync_with_peer
@@ -269,6 +270,35 @@ def test_a_slow_one_is_not_made_again_at_once(
     spotchecks._NEXT.clear()
     clock.ms += 1
     _noted(sync(one, other), one, other)
+
+
+def test_who_answers_no_questions_is_not_asked_in_each_sync(world: tuple[Clock, Replica, Replica, Replica]) -> None:
+    """Where a spot check can't be made there is none before the time at which one is made without reason."""
+
+    class Silent(Afar):
+        def exchange(self, request: Request) -> Response:
+            found = super().exchange(request)
+            if request.question is not None:
+                raise TransportError("no")
+            return found
+
+    clock, one, other, liar = world
+    peer = Silent(other)
+    for _ in range(2):
+        sync_with_peer(one, peer, SyncOptions())
+    before = peer.asked
+    _held_back(world, peer)
+    assert peer.asked >= before + 2
+    for _ in range(3):
+        before = peer.asked
+        other.connection.execute("UPDATE task SET title = title || '!' WHERE id = 'of 1'")
+        sync(other, liar), sync(liar, one)
+        sync_with_peer(one, peer, SyncOptions())
+        assert peer.asked == before + 1
+    clock.ms += LATER
+    before = peer.asked
+    sync_with_peer(one, peer, SyncOptions())
+    assert peer.asked == before + 2
 
 
 def test_large_files_are_looked_at_since_the_last_spot_check(

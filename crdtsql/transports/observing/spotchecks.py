@@ -105,12 +105,13 @@ def spot_check(replica: Replica, peer: Peer, known: Response, report: SyncReport
     from crdtsql.verify import Look
 
     began, look, before = time.monotonic(), None, _NEXT[replica][replica.site, peer.address]
-    reason, apart = before.reason, before.apart
+    reason, apart, answered = before.reason, before.apart, False
     with suppress(CrdtsqlError, LookupError, TypeError, ValueError):
         kept = _read(replica.site, peer.address).get("look")
         last = None if kept is None else Look(dict(kept["here"]), dict(kept["there"]), dict(kept["columns"]))
         had = replica.differing().get(known.site)
         found = verifying.spot_check(replica, peer, known, last, whole=had is not None or _is_small(replica))
+        answered = True
         if found is not None:
             rows = {table.name: table.differing for table in found.tables if table.differing}
             report.differing = sum(rows.values())
@@ -121,6 +122,7 @@ def spot_check(replica: Replica, peer: Peer, known: Response, report: SyncReport
     now_ms, took_ms = replica.time_ms(), int((time.monotonic() - began) * 1000)
     wait_ms = min(max(EVERY_MS, SHARE * took_ms), LONGEST_MS)
     soon_ms = 0 if took_ms <= SHORT_MS else min(SHARE_WITH_REASON * took_ms, LONGEST_MS)
+    soon_ms = soon_ms if answered else wait_ms  # an earlier version knows no questions, a token may not cover them
     _keep(replica, replica.site, peer.address, Next(now_ms + wait_ms, now_ms + soon_ms, reason, apart), look)
 
 

@@ -122,6 +122,13 @@ STRANGERS = (
         tests=SPOTCHECKS,
     ),
     Mutant(
+        "who answers no questions is asked in each sync for which there is reason",
+        "transports/observing/spotchecks.py",
+        "soon_ms if answered else wait_ms",
+        "soon_ms",
+        tests=SPOTCHECKS,
+    ),
+    Mutant(
         "that a difference was found is no reason to look again",
         "transports/observing/spotchecks.py",
         "None if rows else found.looked, False, bool(rows)",
