@@ -105,14 +105,13 @@ def test_a_vector_that_lies_is_noticed_by_both_sides(
     world: tuple[Clock, Replica, Replica, Replica], begins: str
 ) -> None:
     """What one replica ignores because somebody said that it has it is found in the first sync with who wrote it, and both say so."""
-    clock, first, second, liar = world
-    turned = (clock, first, second, liar)
+    _, first, second, liar = world
     if begins == "who wrote":
         second.connection.execute("INSERT INTO task VALUES ('lost', 'x')")
         _lie(liar, second, first, second.vector()[second.site])
         report, one, other = sync(second, first), second, first
     else:
-        report, one, other = _held_back(turned)
+        report, one, other = _held_back(world)
     _noted(report, one, other)
     assert one.doctor().broken
     assert any(finding.about == "differing" for finding in other.doctor().findings)
@@ -236,11 +235,9 @@ def test_who_says_nothing_of_that_is_looked_at_now_and_then(world: tuple[Clock, 
     _noted(sync_with_peer(one, peer, SyncOptions()), one, other)
 
 
-def test_a_reason_counts_until_there_was_a_spot_check(
-    world: tuple[Clock, Replica, Replica, Replica], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reason_counts_until_there_was_a_spot_check(world: tuple[Clock, Replica, Replica, Replica]) -> None:
     """A sync in one direction can't look; the next one in both does, be it that of another process."""
-    clock, one, other, _ = world
+    _, one, other, _ = world
     peer = Afar(other)
     sync_with_peer(one, peer, SyncOptions())
     report, one, other = _held_back(world, peer, SyncOptions(pull=False))
@@ -272,16 +269,39 @@ def test_a_slow_one_is_not_made_again_at_once(
     _noted(sync(one, other), one, other)
 
 
+class Silent(Afar):
+    """A peer that answers no questions about its content, while `mute`."""
+
+    mute = True
+
+    def exchange(self, request: Request) -> Response:
+        """Answer anything else."""
+        found = super().exchange(request)
+        if self.mute and request.question is not None:
+            raise TransportError("no")
+        return found
+
+
+def test_a_spot_check_that_fails_forgets_nothing(
+    world: tuple[Clock, Replica, Replica, Replica], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the files are too large to read, the next one compares what was written since the last one that was answered."""
+    monkeypatch.setattr(spotchecks, "WHOLE_BYTES", 0)
+    clock, one, other, _ = world
+    peer = Silent(other)
+    peer.mute = False
+    for _ in range(2):
+        clock.ms += LATER
+        sync_with_peer(one, peer, SyncOptions())
+    peer.mute = True
+    assert _held_back(world, peer)[0].differing == 0
+    peer.mute = False
+    clock.ms += LATER
+    _noted(sync_with_peer(one, peer, SyncOptions()), one, other)
+
+
 def test_who_answers_no_questions_is_not_asked_in_each_sync(world: tuple[Clock, Replica, Replica, Replica]) -> None:
     """Where a spot check can't be made there is none before the time at which one is made without reason."""
-
-    class Silent(Afar):
-        def exchange(self, request: Request) -> Response:
-            found = super().exchange(request)
-            if request.question is not None:
-                raise TransportError("no")
-            return found
-
     clock, one, other, liar = world
     peer = Silent(other)
     for _ in range(2):

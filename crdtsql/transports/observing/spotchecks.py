@@ -32,8 +32,9 @@ LONGEST_MS = 24 * 3600 * 1000
 SHARE = 50
 """And no sooner than after so many times as long as the last one took."""
 SHARE_WITH_REASON = 20
+"""If there is reason to, after so many times as long;"""
 SHORT_MS = 20
-"""If there is reason to, after so many times as long; and what takes no longer than that is not waited for."""
+"""but what took no longer than that is not waited for."""
 WHOLE_BYTES = 4 << 20
 """Files up to this size are read as a whole where what was written since is not known."""
 MOST_TABLES = 200
@@ -109,6 +110,7 @@ def spot_check(replica: Replica, peer: Peer, known: Response, report: SyncReport
     with suppress(CrdtsqlError, LookupError, TypeError, ValueError):
         kept = _read(replica.site, peer.address).get("look")
         last = None if kept is None else Look(dict(kept["here"]), dict(kept["there"]), dict(kept["columns"]))
+        look = last  # it counts until another one takes its place, or its trust ends with a difference
         had = replica.differing().get(known.site)
         found = verifying.spot_check(replica, peer, known, last, whole=had is not None or _is_small(replica))
         answered = True
@@ -149,7 +151,7 @@ def _read(site: str, address: str) -> dict[str, Any]:
 
 
 def _keep(replica: Replica, site: str, address: str, due: Next, look: Any) -> None:
-    """Keep when a spot check is due, and the last look at both sides, as it is kept or as it was found."""
+    """Keep when a spot check is due, and the last look at both sides, as it was read here or as it was found."""
     from crdtsql.verify import Look
 
     _NEXT.setdefault(replica, {})[site, address] = due

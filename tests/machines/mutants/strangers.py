@@ -122,6 +122,13 @@ STRANGERS = (
         tests=SPOTCHECKS,
     ),
     Mutant(
+        "a spot check that fails forgets where both stood",
+        "transports/observing/spotchecks.py",
+        "        look = last  #",
+        "        look = None  #",
+        tests=SPOTCHECKS,
+    ),
+    Mutant(
         "who answers no questions is asked in each sync for which there is reason",
         "transports/observing/spotchecks.py",
         "soon_ms if answered else wait_ms",
