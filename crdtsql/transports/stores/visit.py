@@ -263,9 +263,8 @@ class Visit:
         """Merge what the store has and this replica lacks; what can't be merged is left out, and what builds on it."""
         path = plan(list(self.found.values()), self.had)
         limits = dict.fromkeys((one.stem for one in path), floods.check(self, path))
-        path += [
-            one for one in self.refused if not includes(self.had, one.upto)
-        ]  # a merge says why, or takes what is its writer's own
+        # A merge says why these are refused, or takes what is their writer's own.
+        path += [one for one in self.refused if not includes(self.had, one.upto)]
         for segment in path:
             if not self._has(segment.needs):
                 continue  # something before it was left out

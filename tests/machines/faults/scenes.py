@@ -42,6 +42,7 @@ NOTES = ("names_looked",)
 SITE = re.compile(r"[0-9a-f]{32}")
 """Facts about a site have it in their names; that of a file which was just made is another one each time."""
 Content = list[tuple[object, ...]]
+Make = Callable[[Path, str], None]
 
 
 @dataclass
@@ -302,10 +303,14 @@ def _aside(folder: Path, journal: str) -> None:
     write(folder / "app.db", *WRITES[:1])
 
 
-def _stored(folder: Path, journal: str) -> None:
-    """Have something to put into a store, and something to take from it."""
+def _stored(folder: Path, journal: str, begin: Make = _pending) -> None:
+    """Have something to put into a store, and something to take from it.
+
+    Args:
+        begin: makes the replicas.
+    """
     (folder / "store").mkdir()
-    _pending(folder, journal)
+    begin(folder, journal)
     with Replica.open(folder / "peer.db") as peer:
         peer.sync(f"dir:{folder / 'store'}")
 
@@ -357,10 +362,7 @@ def _bundled(folder: Path, journal: str) -> None:
 
 def _linked(folder: Path, journal: str) -> None:
     """Have links to put into a store, and others to take from it."""
-    (folder / "store").mkdir()
-    _proven(folder, journal)
-    with Replica.open(folder / "peer.db") as peer:
-        peer.sync(f"dir:{folder / 'store'}")
+    _stored(folder, journal, _proven)
 
 
 def _missed_proven(folder: Path, journal: str) -> None:
@@ -372,7 +374,6 @@ def _plain_only(folder: Path, journal: str) -> None:
     _plain(folder, journal)
 
 
-Make = Callable[[Path, str], None]
 APP, PEER = "app.db", "peer.db"
 SCENES: dict[str, tuple[Make, list[str], str]] = {
     "enable": (_plain_only, ["enable", APP, "--all"], ""),
